@@ -1,0 +1,54 @@
+//! Conditions of both kinds, in the shape of `metav1.Condition`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::reason::Reason;
+use super::time::Time;
+
+/// Which side of a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum ConditionStatus {
+    /// It holds.
+    True,
+    /// It does not hold.
+    False,
+    /// It cannot be told now.
+    Unknown,
+}
+
+/// What a condition is about. `Ready` is always present; the others only while they are true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum ConditionType {
+    /// The Secret holds a token that was verified and is believed valid (a service: its credential is accepted).
+    Ready,
+    /// The newest spec is not applied yet, or rotation steps are running. Never the overlap.
+    Reconciling,
+    /// A human or a change elsewhere is needed.
+    Stalled,
+    /// A superseded token still lives.
+    RevocationPending,
+    /// The last attempt failed; the old token is kept.
+    RotationFailed,
+}
+
+/// One condition.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// What the condition is about.
+    #[serde(rename = "type")]
+    pub type_: ConditionType,
+    /// Whether it holds.
+    pub status: ConditionStatus,
+    /// One word of the reasons list in the documentation.
+    pub reason: Reason,
+    /// A sentence for people: what is so, and what to do next if anything.
+    #[schemars(length(max = 1024))]
+    pub message: String,
+    /// The generation of the spec that this speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// When `status` last changed.
+    pub last_transition_time: Time,
+}

@@ -1,0 +1,34 @@
+//! What users write and read, exactly as on the wire: one file a kind.
+//!
+//! Nothing here decides anything. `crate::rotation::desired` turns these wire types into checked ones.
+
+pub mod artifact_token;
+pub mod condition;
+pub mod duration;
+pub mod ledger;
+pub mod parameters;
+pub mod reason;
+pub mod schema;
+pub mod secret_template;
+pub mod time;
+pub mod token_service;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+
+/// The API group of every kind, annotation and label of this operator.
+pub const GROUP: &str = "artifact-token.dev";
+
+/// The field manager of every write, stable so that GitOps tools can tell our fields from theirs.
+pub const FIELD_MANAGER: &str = "artifact-token-operator";
+
+/// The finalizer that P1 puts on an `ArtifactToken` before anything happens at the service.
+pub const FINALIZER: &str = "artifact-token.dev/revoke";
+
+/// The finalizer on a service object while tokens of it may live.
+pub const SERVICE_FINALIZER: &str = "artifact-token.dev/tokens";
+
+/// The custom resource definitions as they are installed, in the order of `crds/`: what the Rust types say, mended.
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    [artifact_token::ArtifactToken::crd(), token_service::TokenService::crd()].into_iter().map(schema::mend).collect()
+}

@@ -1,0 +1,150 @@
+//! What may be asked of a service for one token: parameters and a lifetime.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::duration::GoDuration;
+
+/// Parameters by name. Which names and values a service knows is the business of its declaration.
+pub type Parameters = BTreeMap<String, ParameterValue>;
+
+/// The value of one parameter: a string or a list of strings.
+///
+/// Anything else is read, too, so that one wrong object never breaks a watch of all; the operator then says in a
+/// condition what is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ParameterValue {
+    /// One string.
+    Text(String),
+    /// A list of strings.
+    List(Vec<String>),
+    /// Neither: never valid.
+    Other(serde_json::Value),
+}
+
+impl ParameterValue {
+    /// The strings of this value; `None` if it is neither a string nor a list of strings.
+    pub fn texts(&self) -> Option<&[String]> {
+        match self {
+            Self::Text(text) => Some(std::slice::from_ref(text)),
+            Self::List(texts) => Some(texts),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+impl JsonSchema for ParameterValue {
+    fn schema_name() -> Cow<'static, str> {
+        "ParameterValue".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // A string or a list cannot be said in a structural schema: https://kubernetes.io/docs/tasks/extend-kubernetes/
+        // custom-resources/custom-resource-definitions/#specifying-a-structural-schema
+        json_schema!({"x-kubernetes-preserve-unknown-fields": true})
+    }
+}
+
+/// The schema of every `parameters` field.
+pub fn parameters_schema(generator: &mut SchemaGenerator) -> Schema {
+    let value = generator.subschema_for::<ParameterValue>();
+    json_schema!({"type": "object", "maxProperties": 16, "additionalProperties": value})
+}
+
+/// How long a token is to live: `Never` (it never expires) or a duration.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lifetime {
+    /// The token has no expiry.
+    Never,
+    /// The token expires this long after it was generated.
+    Limited(Duration),
+}
+
+impl Lifetime {
+    /// Reads the text above; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "Never" { Some(Self::Never) } else { GoDuration::parse(text).map(|length| Self::Limited(length.0)) }
+    }
+
+    /// The length, `None` for `Never`.
+    pub fn length(self) -> Option<Duration> {
+        match self {
+            Self::Never => None,
+            Self::Limited(length) => Some(length),
+        }
+    }
+}
+
+impl fmt::Display for Lifetime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.write_str("Never"),
+            Self::Limited(length) => GoDuration(*length).fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Lifetime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Lifetime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Lifetime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| de::Error::custom("neither Never nor a duration such as 720h (no days)"))
+    }
+}
+
+impl JsonSchema for Lifetime {
+    fn schema_name() -> Cow<'static, str> {
+        "Lifetime".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^(Never|([0-9]{1,5}(h|m|s|ms)){1,4})$", "maxLength": 28})
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_parameter_is_read_and_is_no_value() {
+        let read: Parameters = serde_json::from_str(r#"{"a":"x","b":["x","y"],"c":7,"d":[1],"e":{"f":null}}"#).unwrap();
+        let texts = |name: &str| read[name].texts().map(<[String]>::len);
+        assert_eq!([texts("a"), texts("b"), texts("c"), texts("d"), texts("e")], [Some(1), Some(2), None, None, None]);
+    }
+
+    #[test]
+    fn a_lifetime_comes_back_from_the_wire_unchanged() {
+        for text in ["Never", "720h", "1h30m"] {
+            let lifetime: Lifetime = serde_json::from_value(text.into()).unwrap();
+            assert_eq!(lifetime.to_string(), text);
+        }
+        assert!(serde_json::from_value::<Lifetime>("30d".into()).is_err());
+    }
+}

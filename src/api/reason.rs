@@ -1,0 +1,97 @@
+//! The one list of words for conditions, events and metric labels.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Why something is as it is. A condition's reason, an event's reason and a metric's label come from here alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Reason {
+    /// The current token was accepted by the service.
+    TokenValid,
+    /// The current token was published without a probe, because `verification.probe` is `Disabled`.
+    TokenUnverified,
+    /// The first token is on its way.
+    Issuing,
+    /// A replacement is on its way.
+    Rotating,
+    /// The object is being deleted and its tokens revoked.
+    Deleting,
+    /// A superseded token lives on until its overlap is over.
+    OverlapActive,
+    /// `spec.suspend` is set.
+    Suspended,
+    /// The referenced service object does not exist.
+    ServiceNotFound,
+    /// The service object is not Ready, or the service does not answer.
+    ServiceNotReady,
+    /// The service refuses the operator's own credential.
+    CredentialRejected,
+    /// A referenced credential Secret or key does not exist.
+    CredentialMissing,
+    /// The service accepts the operator's credential.
+    CredentialsAccepted,
+    /// The service asked for fewer requests, or our own rate limit holds them back.
+    Throttled,
+    /// A parameter is not declared, or its value is not allowed by the service's constraints.
+    ParameterNotAllowed,
+    /// The service cannot issue tokens of this lifetime.
+    UnsupportedLifetime,
+    /// The service, or this object, has as many live tokens as it may.
+    TokenLimitReached,
+    /// A quota of the namespace refuses the Secret.
+    QuotaExceeded,
+    /// The namespace is being deleted.
+    NamespaceTerminating,
+    /// Names at the service are too short to carry the operator's own part.
+    NameTooShort,
+    /// The Secret belongs to somebody else, has another type, or is immutable.
+    SecretConflict,
+    /// The API server refuses the write of the Secret.
+    SecretWriteForbidden,
+    /// The service did not accept a fresh token.
+    VerificationFailed,
+    /// The declared verify request is accepted without a token.
+    VerifyProvesNothing,
+    /// A revoke did not succeed yet; it is retried.
+    RevocationFailed,
+    /// A token that may live at the service cannot be revoked by the operator.
+    RevokeByHand,
+    /// The token's expiry has passed.
+    TokenExpired,
+    /// The service refuses the current token.
+    TokenRejected,
+    /// The spec is wrong in a way that only a person can mend.
+    InvalidSpec,
+    /// The service did not issue a token.
+    TokenGenerationFailed,
+    /// Event: a first token was issued.
+    TokenIssued,
+    /// Event: a rotation is complete.
+    RotationCompleted,
+    /// Event: a token was revoked on deletion.
+    TokenRevoked,
+    /// Event: a revoke failed and is retried.
+    TokenRevocationFailed,
+    /// Event: tokens were left alive at the service on request.
+    TokenRevocationSkipped,
+    /// Event: the previous token was put back after a failed verification.
+    RotationRolledBack,
+    /// Event: a Secret that was changed or deleted by hand was repaired.
+    SecretDriftCorrected,
+    /// Event: the Secret could not be written.
+    SecretUpdateFailed,
+    /// Event: a fresh token was not accepted.
+    TokenVerificationFailed,
+    /// Event: the service stopped accepting the current token.
+    TokenInvalidatedExternally,
+    /// Event: a token of this object was found at the service that nobody needs.
+    OrphanedTokenFound,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}

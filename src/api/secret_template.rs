@@ -1,0 +1,218 @@
+//! What a user says about the Secret: `spec.secret` of an `ArtifactToken`.
+//!
+//! The rules here are those that one object can be checked for by the API server. What they cannot say (that a
+//! template compiles, say) is checked by `crate::secret::content::check`. Immutable fields are rules of the parent.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use kube::KubeSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// The Secret that holds the token, and the files in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(
+    "self.data.exists(e, e.format in ['Raw', 'BasicAuth', 'Npmrc', 'DockerConfigJson'])"
+).message("add an entry of format Raw, BasicAuth, Npmrc or DockerConfigJson: the operator reads the token back from it"))]
+#[x_kube(validation = Rule::new(
+    "self.type != 'kubernetes.io/dockerconfigjson' || self.data.exists(e, e.key == '.dockerconfigjson' && e.format == 'DockerConfigJson')"
+).message("type kubernetes.io/dockerconfigjson needs an entry with key .dockerconfigjson and format DockerConfigJson"))]
+#[x_kube(validation = Rule::new(
+    "self.type != 'kubernetes.io/basic-auth' || self.data.exists(e, e.format == 'BasicAuth')"
+).message("type kubernetes.io/basic-auth needs an entry with key password and format BasicAuth"))]
+#[x_kube(validation = Rule::new(
+    "!self.data.exists(e, e.format == 'BasicAuth') || !self.data.exists(e, e.key == 'username')"
+).message("format BasicAuth writes the key username itself: give the entry with key username another key"))]
+pub struct SecretTemplate {
+    /// Name of the Secret, in the namespace of this object. Immutable: for another name create a new ArtifactToken
+    /// and delete this one after its consumers moved. Example: `seal-token`.
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+    )]
+    pub name: String,
+
+    /// Type of the Secret. Default: `Opaque`. Immutable. Example: `kubernetes.io/dockerconfigjson`, which a pod can
+    /// name in `imagePullSecrets`.
+    #[serde(rename = "type", default)]
+    pub type_: SecretType,
+
+    /// Labels of the Secret, beside the operator's own; at most 32. Default: none. Keys of `artifact-token.dev`,
+    /// `kubernetes.io` and `k8s.io` are reserved, but for `app.kubernetes.io/`. A label that is removed here is
+    /// removed from the Secret, labels that others put there stay. Example: `{app.kubernetes.io/part-of: ci}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "labels_schema")]
+    #[x_kube(validation = Rule::new(
+        "self.all(k, k.startsWith('app.kubernetes.io/') || !k.matches('^([^/]*[.])?(artifact-token[.]dev|kubernetes[.]io|k8s[.]io)/'))"
+    ).message("use a label key of your own: artifact-token.dev/, kubernetes.io/ and k8s.io/ are reserved (app.kubernetes.io/ is allowed)"))]
+    pub labels: BTreeMap<String, String>,
+
+    /// Annotations of the Secret, beside the operator's own; at most 32. Default: none. Keys of
+    /// `artifact-token.dev`, `kubernetes.io` and `k8s.io` are reserved. An annotation that is removed here is removed
+    /// from the Secret, annotations that others put there stay. Example: `{tekton.dev/git-0: https://git.example}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "annotations_schema")]
+    #[x_kube(validation = Rule::new(
+        "self.all(k, !k.matches('^([^/]*[.])?(artifact-token[.]dev|kubernetes[.]io|k8s[.]io)/'))"
+    ).message("use an annotation key of your own: artifact-token.dev/, kubernetes.io/ and k8s.io/ are reserved"))]
+    pub annotations: BTreeMap<String, String>,
+
+    /// What stands in the Secret, one entry a file; 1 to 16. At least one entry must be of a format from which the
+    /// token can be read back: Raw, BasicAuth, Npmrc or DockerConfigJson. Example: `[{key: token, format: Raw}]`.
+    #[schemars(length(min = 1, max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub data: Vec<DataEntry>,
+}
+
+/// The types of Secret that may be asked for: a short list, so that no ServiceAccount token can be forged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SecretType {
+    /// No rules about the keys.
+    #[default]
+    Opaque,
+    /// What `imagePullSecrets` takes: needs the key `.dockerconfigjson`.
+    #[serde(rename = "kubernetes.io/dockerconfigjson")]
+    DockerConfigJson,
+    /// What Tekton takes: the keys `username` and `password`.
+    #[serde(rename = "kubernetes.io/basic-auth")]
+    BasicAuth,
+}
+
+impl SecretType {
+    /// The text on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opaque => "Opaque",
+            Self::DockerConfigJson => "kubernetes.io/dockerconfigjson",
+            Self::BasicAuth => "kubernetes.io/basic-auth",
+        }
+    }
+}
+
+/// One entry of the Secret: the token in the form that one tool reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("(self.format == 'Template') == has(self.template)")
+    .message("set template when format is Template, and only then"))]
+#[x_kube(validation = Rule::new("self.format != 'BasicAuth' || self.key == 'password'")
+    .message("set key to password for format BasicAuth: it writes the keys username and password"))]
+#[x_kube(validation = Rule::new(
+    "has(self.username) || !(self.format in ['BasicAuth', 'DockerConfigJson'] || (self.format == 'Npmrc' && has(self.auth) && self.auth == 'Basic'))"
+).message("set username: formats BasicAuth and DockerConfigJson, and Npmrc with auth Basic, need it"))]
+#[x_kube(validation = Rule::new(
+    "!has(self.username) || self.format in ['BasicAuth', 'DockerConfigJson', 'Template'] || (self.format == 'Npmrc' && has(self.auth) && self.auth == 'Basic')"
+).message("remove username, or for format Npmrc set auth to Basic: nothing else would use it"))]
+#[x_kube(validation = Rule::new("has(self.registry) || !(self.format in ['Npmrc', 'DockerConfigJson'])")
+    .message("set registry: formats Npmrc and DockerConfigJson need it"))]
+#[x_kube(validation = Rule::new("!has(self.registry) || self.format in ['Npmrc', 'DockerConfigJson', 'Template']")
+    .message("remove registry: formats Raw and BasicAuth do not use it"))]
+#[x_kube(validation = Rule::new(
+    "self.format != 'Npmrc' || !has(self.registry) || self.registry.startsWith('https://') || self.registry.startsWith('http://')"
+).message("start registry with https:// for format Npmrc, such as https://npm.example/"))]
+#[x_kube(validation = Rule::new("self.format == 'Npmrc' || !(has(self.scopes) || has(self.auth))")
+    .message("remove scopes and auth: only format Npmrc uses them"))]
+pub struct DataEntry {
+    /// Key in the Secret, which is the file's name where the Secret is mounted. Letters, digits, `-`, `_` and `.`, at
+    /// most 253. For format BasicAuth it must be `password`. Example: `.npmrc`.
+    #[schemars(length(min = 1, max = 253), regex(pattern = "^[-._a-zA-Z0-9]+$"))]
+    pub key: String,
+
+    /// How the token is written. `Raw`: the token and nothing else. `Npmrc`: for npm and pnpm. `DockerConfigJson`:
+    /// for image pulls. `BasicAuth`: two keys, `username` and `password`. `Template`: your own text. Example: `Raw`.
+    pub format: Format,
+
+    /// User name that goes with the token, at most 255 printable ASCII characters without blanks and colons. Needed
+    /// for BasicAuth, DockerConfigJson, and Npmrc with auth Basic; `username` in a Template. Default: none. Example:
+    /// `payments`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255), regex(pattern = "^[!-9;-~]+$"))]
+    pub username: Option<String>,
+
+    /// Where the tool sends the token. For Npmrc the URL of the registry with its path; for DockerConfigJson the host,
+    /// or whatever else the tool looks up; `host` in a Template (without scheme and last slash). Needed for Npmrc and
+    /// DockerConfigJson. Default: none. Example: `https://npm.example/`, `registry.example:5000`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 512),
+        regex(pattern = "^(https?://)?[a-zA-Z0-9.-]+(:[0-9]{1,5})?(/[a-zA-Z0-9._~%@+/-]*)?$")
+    )]
+    pub registry: Option<String>,
+
+    /// Npmrc: the scopes whose packages come from this registry; 1 to 16. Default: it is the registry of all packages.
+    /// Example: `["@payments"]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 16),
+        inner(length(min = 2, max = 214), regex(pattern = "^@[a-z0-9~-][a-z0-9._~-]*$"))
+    )]
+    pub scopes: Option<Vec<String>>,
+
+    /// Npmrc: how npm sends the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<NpmAuth>,
+
+    /// Template: the text to write, at most 8192 characters: Jinja's holes, `if`, `elif`, `else`, `endif`, comparison
+    /// and `~` (join), nothing else. Variables: `token`, `username`, `host`, `id` (of the token at the service, empty
+    /// if it has none), `expirationTime` (RFC 3339, empty if the token never expires). Filters: `b64encode`,
+    /// `urlencode`, `xml`; `json` and `toml` write a quoted string. Default: none. Example:
+    /// `"[seal]\nkey = {{ token | toml }}\n"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 8192))]
+    pub template: Option<String>,
+}
+
+/// How an entry writes the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Format {
+    /// The token and nothing else.
+    Raw,
+    /// A text with holes.
+    Template,
+    /// The keys `username` and `password`.
+    BasicAuth,
+    /// Docker's `config.json`.
+    DockerConfigJson,
+    /// npm's `.npmrc`.
+    Npmrc,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Npmrc: how npm sends the token. `Bearer`: as it is. `Basic`: as the password of `username`. Default: `Bearer`.
+/// Example: `Basic`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum NpmAuth {
+    /// `Authorization: Bearer TOKEN`.
+    #[default]
+    Bearer,
+    /// `Authorization: Basic`, with the token as the password.
+    Basic,
+}
+
+/// Values as the API server wants them in labels.
+fn labels_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": {
+            "type": "string",
+            "maxLength": 63,
+            "pattern": "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$",
+        },
+    })
+}
+
+/// Values of at most 4096 characters: 32 of them stay below the 256 KiB that the API server allows in all.
+fn annotations_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": {"type": "string", "maxLength": 4096},
+    })
+}

@@ -1,0 +1,132 @@
+//! Points in time and lengths of time as the wire has them.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A point in time, to the millisecond, written as RFC 3339 in UTC.
+///
+/// It is a number inside, so that the pure parts can compare and add without a clock or a calendar.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Time(i64);
+
+impl Time {
+    /// The time `milliseconds` after the Unix epoch.
+    pub const fn from_millis(milliseconds: i64) -> Self {
+        Self(milliseconds)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// This time and `length`, clamped to what RFC 3339 can write (year 9999).
+    pub fn plus(self, length: Duration) -> Self {
+        let millis = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(millis).min(LATEST_MILLIS))
+    }
+
+    /// This time less `length`, clamped at the Unix epoch.
+    pub fn minus(self, length: Duration) -> Self {
+        let millis = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(millis).max(0))
+    }
+
+    /// How long after `earlier` this is; zero if it is not after it.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// Reads RFC 3339 with any offset.
+    pub fn parse(text: &str) -> Option<Self> {
+        DateTime::parse_from_rfc3339(text).ok().map(|time| Self(time.timestamp_millis()))
+    }
+
+    /// The calendar form.
+    pub fn to_utc(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.0).unwrap_or(DateTime::UNIX_EPOCH)
+    }
+}
+
+/// RFC 3339 as [`Time::parse`] reads it. The API server's own check of `date-time` lets through what no parser reads, such
+/// as an offset of 99 hours, and one object that cannot be read would end the watch of all.
+const PATTERN: &str = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$";
+
+/// The longest text that the pattern lets through: nanoseconds and an offset.
+const MAX_LENGTH: usize = 35;
+
+/// 9999-12-31T23:59:59.999Z, the last time that RFC 3339 can write with four digits of year.
+const LATEST_MILLIS: i64 = 253_402_300_799_999;
+
+impl From<DateTime<Utc>> for Time {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self(time.timestamp_millis().min(LATEST_MILLIS))
+    }
+}
+
+impl fmt::Display for Time {
+    /// To the second: what a person reads in a message.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_utc().to_rfc3339_opts(SecondsFormat::Secs, true))
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_utc().to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_utc().to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| de::Error::custom("not an RFC 3339 time"))
+    }
+}
+
+impl JsonSchema for Time {
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": "date-time", "pattern": PATTERN, "maxLength": MAX_LENGTH})
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_comes_back_from_the_wire_unchanged() {
+        for millis in [0, 1, 1_790_000_000_123, LATEST_MILLIS] {
+            let time = Time::from_millis(millis);
+            let text = serde_json::to_string(&time).unwrap();
+            assert_eq!(serde_json::from_str::<Time>(&text).unwrap(), time, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_far_away_is_clamped_and_never_wraps() {
+        assert_eq!(Time::from_millis(5).plus(Duration::MAX), Time(LATEST_MILLIS));
+        assert_eq!(Time::from_millis(5).minus(Duration::MAX), Time(0));
+        assert_eq!(Time::from_millis(5).since(Time(9)), Duration::ZERO);
+    }
+}

@@ -1,0 +1,297 @@
+//! The `TokenService` kind: one service, as data.
+
+pub mod operations;
+pub mod request;
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use self::operations::Operations;
+use super::condition::Condition;
+use super::duration::GoDuration;
+use super::parameters::{Lifetime, Parameters, parameters_schema};
+
+/// How one service issues, checks, lists and revokes tokens, and with which credential.
+///
+/// The service is data: a preset that comes with the operator, `operations` that override it part by part, or, with
+/// `preset: Custom`, `operations` alone.
+#[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "artifact-token.dev",
+    version = "v1alpha1",
+    kind = "TokenService",
+    namespaced,
+    shortname = "tsvc",
+    category = "artifact-tokens",
+    status = "TokenServiceStatus",
+    printcolumn = r#"{"name":"READY","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name":"REASON","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason"}"#,
+    printcolumn = r#"{"name":"PRESET","type":"string","jsonPath":".spec.preset"}"#,
+    printcolumn = r#"{"name":"URL","type":"string","jsonPath":".spec.baseURL"}"#,
+    printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.preset != 'Custom' || (has(self.operations) && has(self.operations.verify))")
+    .message("preset Custom starts from nothing: declare operations.verify, and generate, list and revoke as the service has them")
+    .field_path(".operations"))]
+#[x_kube(validation = Rule::new("self.baseURL.startsWith('https://') || self.connection.insecureHTTP")
+    .message("credentials would travel in clear: use https://, or set connection.insecureHTTP: true for a service inside your own network")
+    .field_path(".baseURL"))]
+#[x_kube(validation = Rule::new(
+    "!has(oldSelf.naming) || !has(oldSelf.naming.prefix) || (has(self.naming) && has(self.naming.prefix) && self.naming.prefix == oldSelf.naming.prefix)")
+    .message("naming.prefix is immutable, since living tokens are found by it: create a new TokenService for another prefix")
+    .field_path(".naming"))]
+pub struct TokenServiceSpec {
+    /// Which declaration that comes with the operator to start from; `Custom` starts from nothing. Mutable.
+    /// Example: `Verdaccio`.
+    pub preset: Preset,
+    /// Where the service is: a URL prefix with `https://` (or `http://`, see `connection.insecureHTTP`) that every
+    /// path is appended to. Its origin (scheme, host and port) is immutable. Example: `https://tokens.corp.example/api`.
+    #[serde(rename = "baseURL")]
+    #[schemars(length(max = 512))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^https?://[A-Za-z0-9._:\[\]-]+(/[^?#\s]*)?$')")
+        .message("write baseURL like https://tokens.corp.example/api: http(s), host, perhaps a port and a path, without user, query and fragment"))]
+    #[x_kube(validation = Rule::new("self.split('/')[0] == oldSelf.split('/')[0] && self.split('/')[2] == oldSelf.split('/')[2]")
+        .message("the scheme, host and port of baseURL are immutable, since token ids mean something only there: create a new TokenService for another place"))]
+    pub base_url: String,
+    /// The operator's own credentials: a name that templates use (`credentials.NAME`), and the key of a Secret in this
+    /// namespace. A change is noticed without a restart. Example: `{adminKey: {name: reg-admin, key: token}}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "references_schema")]
+    #[x_kube(validation = Rule::new("self.all(name, name.matches('^[A-Za-z][A-Za-z0-9_]{0,62}$'))")
+        .message("names of credentials are letters, digits and _, and begin with a letter (at most 63 characters)"))]
+    pub credentials: BTreeMap<String, KeyReference>,
+    /// Inputs of the templates that are no secrets (`variables.NAME`). Example: `{user: ci}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "variables_schema")]
+    #[x_kube(validation = Rule::new("self.all(name, name.matches('^[A-Za-z][A-Za-z0-9_]{0,62}$'))")
+        .message("names of variables are letters, digits and _, and begin with a letter (at most 63 characters)"))]
+    pub variables: BTreeMap<String, String>,
+    /// Operations that replace those of the preset, part by part; required with `preset: Custom`. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<Operations>,
+    /// How the service is reached. Mutable.
+    #[serde(default)]
+    pub connection: Connection,
+    /// How much may be asked of the service. Mutable.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How this cluster is told apart in the names of tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub naming: Option<Naming>,
+    /// What is used where a token says nothing. Mutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defaults: Option<Defaults>,
+    /// What tokens of this service may ask for. Mutable.
+    #[serde(default)]
+    pub constraints: Constraints,
+    /// What may be shown of a value of 20 or more characters, so that people can tell tokens apart: `LastFour`
+    /// characters or `None`. Default `LastFour`. Mutable.
+    #[serde(default)]
+    pub hint: HintPolicy,
+    /// Whether no new token is generated at this service; revokes and deletion go on. Default `false`. Mutable.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+/// A declaration that comes with the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Preset {
+    /// The truthful service of the quick start and the tests.
+    Reference,
+    /// Verdaccio 6, the npm registry.
+    Verdaccio,
+    /// Nothing: `operations` says it all.
+    Custom,
+}
+
+/// One key of a Secret or a ConfigMap in the namespace of the service object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyReference {
+    /// The name of the object. Example: `reg-admin`.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The key in its `data`. Example: `token`.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// How the service is reached. The environment's proxies are ignored and redirects are not followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Connection {
+    /// How long one request may take, answer included; `generate` has its own. Default `30s`, at least `1s`.
+    #[serde(default = "Connection::default_timeout")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('10m')")
+        .message("connection.timeout must be from 1s to 10m"))]
+    pub timeout: GoDuration,
+    /// A ConfigMap key in this namespace with more certificate authorities to trust, in PEM. Default: the system's
+    /// only. Example: `{name: corp-ca, key: ca.crt}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_bundle_ref: Option<KeyReference>,
+    /// Whether `baseURL` may be plain `http://`, where everybody on the way reads the credentials. Default `false`.
+    #[serde(default, rename = "insecureHTTP")]
+    pub insecure_http: bool,
+}
+
+impl Connection {
+    fn default_timeout() -> GoDuration {
+        GoDuration::from_secs(30)
+    }
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self { timeout: Self::default_timeout(), ca_bundle_ref: None, insecure_http: false }
+    }
+}
+
+/// How much may be asked of the service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// The most requests in a minute, for all tokens of this object together. Default 60.
+    #[serde(default = "Limits::default_requests_per_minute")]
+    #[schemars(range(min = 1, max = 6000))]
+    pub requests_per_minute: i32,
+    /// The most tokens that may live at the service at a time, its page's limit for example; needs `list`.
+    /// Default: no limit. Example: `100`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 50000))]
+    pub maximum_live_tokens: Option<i32>,
+}
+
+impl Limits {
+    fn default_requests_per_minute() -> i32 {
+        60
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { requests_per_minute: Self::default_requests_per_minute(), maximum_live_tokens: None }
+    }
+}
+
+/// How this cluster is told apart in the names of tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Naming {
+    /// The beginning of the name of every token of this object, different in each cluster that uses the service; at
+    /// most 20 of `a-z`, `0-9` and `-`. Required where tokens have names; immutable. Example: `prod-eu1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 20), regex(pattern = r"^[a-z0-9-]+$"))]
+    pub prefix: Option<String>,
+}
+
+/// What is used where a token says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Defaults {
+    /// How long a token lives: `Never` or a duration. Default: the token must say it. Example: `2160h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<Lifetime>,
+    /// How long a superseded token stays valid. Default: `10m`. Example: `6h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<GoDuration>,
+    /// Parameters by name. Example: `{role: Developer}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "parameters_schema")]
+    pub parameters: Parameters,
+}
+
+/// What tokens of this service may ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Constraints {
+    /// The values that a parameter may have, by its name; of a list, each element. Default: what the service knows.
+    /// Example: `{role: [Developer]}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "allowed_values_schema")]
+    pub parameters: BTreeMap<String, Vec<String>>,
+    /// The shortest `rotation.interval` that a token may have, so that nobody floods the service. Default `1h`.
+    #[serde(default = "Constraints::default_minimum_interval")]
+    pub minimum_interval: GoDuration,
+}
+
+impl Constraints {
+    fn default_minimum_interval() -> GoDuration {
+        GoDuration::from_secs(3600)
+    }
+}
+
+impl Default for Constraints {
+    fn default() -> Self {
+        Self { parameters: BTreeMap::new(), minimum_interval: Self::default_minimum_interval() }
+    }
+}
+
+/// What may be shown of a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum HintPolicy {
+    /// Its last four characters.
+    #[default]
+    LastFour,
+    /// Nothing.
+    None,
+}
+
+/// What the operator found out about the service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenServiceStatus {
+    /// The generation of the spec that the rest speaks of; -1 before the first look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Ready` always; `Stalled` while a person must do something.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// What the service can do. Without `Generate` tokens are handed over by people; without `Revoke` they are revoked
+    /// by people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "set"))]
+    pub capabilities: Vec<Capability>,
+    /// The versions of the Secrets with which the service was found ready, as a digest: after a restart it is not asked again
+    /// while they stay the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub credentials_revision: Option<String>,
+}
+
+/// One thing that a service can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Capability {
+    /// It generates tokens on request.
+    Generate,
+    /// It lists its live tokens.
+    List,
+    /// It revokes a token on request.
+    Revoke,
+    /// Tokens can have a limited lifetime.
+    Expiry,
+    /// Tokens have names, so that lost ones can be found.
+    Names,
+    /// The list says when a token was last used.
+    LastUsed,
+}
+
+fn references_schema(generator: &mut SchemaGenerator) -> Schema {
+    let reference = generator.subschema_for::<KeyReference>();
+    json_schema!({"type": "object", "maxProperties": 8, "additionalProperties": reference})
+}
+
+fn variables_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "object", "maxProperties": 16, "additionalProperties": {"type": "string", "maxLength": 256}})
+}
+
+fn allowed_values_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object", "maxProperties": 16,
+        "additionalProperties": {"type": "array", "maxItems": 64, "items": {"type": "string", "maxLength": 256}}
+    })
+}

@@ -1,0 +1,262 @@
+//! The operations of a service as data.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::request::{Authentication, Match, Request};
+use crate::api::duration::GoDuration;
+use crate::api::parameters::ParameterValue;
+
+/// What a service can do, and by which HTTP requests.
+///
+/// Templates have holes (`{{ name }}`): `name`, `displayName`, `lifetimeSeconds`, `lifetimeDays`, `expirationTime`,
+/// `parameters.X` in `generate`; `id` in `revoke`; `token` in `verify`; `credentials.X` everywhere but in `verify`;
+/// `variables.X` everywhere. Each value is encoded for its place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Operations {
+    /// How the operator proves who it is, in every request but `verify`. Exactly one of `basic`, `bearer`, `header`.
+    /// Example: `{bearer: "{{ credentials.adminKey }}"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authentication: Option<Authentication>,
+    /// Whether tokens have names at the service, and how long these may be. Default: names of up to 255 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub naming: Option<TokenNames>,
+    /// Which lifetimes the service can give. Absent: tokens never expire, and only `lifetime: Never` can be asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<Lifetimes>,
+    /// The parameters that a token of this service may have; a template reads them as `parameters.NAME`.
+    /// Example: `[{name: role, values: [Developer, Admin]}]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub parameters: Option<Vec<ParameterDeclaration>>,
+    /// The request that generates one token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generate: Option<Generate>,
+    /// The request that proves that a token is accepted. It is sent with the token and nothing else, and must fail
+    /// without one. Required, here or in the preset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<Verify>,
+    /// The request that lists the live tokens, all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<List>,
+    /// The request that revokes one token by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoke: Option<Revoke>,
+}
+
+/// The names of tokens at the service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenNames {
+    /// Tokens have no name at this service; a lost one can then only be reported. Default `false`.
+    #[serde(default)]
+    pub unsupported: bool,
+    /// The most characters that a name may have. Default 255. Example: `64`.
+    #[serde(default = "TokenNames::default_maximum_length")]
+    #[schemars(range(min = 1, max = 1024))]
+    pub maximum_length: i32,
+}
+
+impl TokenNames {
+    fn default_maximum_length() -> i32 {
+        255
+    }
+}
+
+impl Default for TokenNames {
+    fn default() -> Self {
+        Self { unsupported: false, maximum_length: Self::default_maximum_length() }
+    }
+}
+
+/// The lifetimes that a service can give. How one is sent is in the `generate` template.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Lifetimes {
+    /// Whether a token may live for ever (`lifetime: Never`). Default `true`.
+    #[serde(default = "yes")]
+    pub never: bool,
+    /// The shortest lifetime. Default: none. Example: `24h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<GoDuration>,
+    /// The longest lifetime. Default: none. Example: `8760h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<GoDuration>,
+}
+
+/// A parameter that tokens of this service may have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ParameterDeclaration {
+    /// The name, as templates (`parameters.NAME`) and users write it. Example: `role`.
+    #[schemars(length(max = 63), regex(pattern = r"^[A-Za-z][A-Za-z0-9_]*$"))]
+    pub name: String,
+    /// The values that the service knows; of a list, each element must be one of them. Default: any.
+    /// Example: `[Developer, Admin]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), inner(length(max = 256)))]
+    pub values: Option<Vec<String>>,
+    /// The value where a token is silent, a string or a list of strings. Default: none. Example: `Developer`.
+    #[serde(default, rename = "default", skip_serializing_if = "Option::is_none")]
+    pub default_value: Option<ParameterValue>,
+    /// Whether a token must say it. Absent means it need not. Example: `true`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub required: bool,
+}
+
+/// Generates one token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Generate {
+    /// The request.
+    pub request: Request,
+    /// Statuses that mean "generated". Default: every 2xx. Example: `[201]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16), inner(range(min = 200, max = 299)), extend("x-kubernetes-list-type" = "set"))]
+    pub success: Option<Vec<i32>>,
+    /// Statuses that prove that nothing was generated, so that the same request may be sent again. Default `[429]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16), inner(range(min = 400, max = 599)), extend("x-kubernetes-list-type" = "set"))]
+    pub not_executed: Option<Vec<i32>>,
+    /// Where the answer has the token.
+    pub response: GenerateResponse,
+    /// How long an answer may take; a late one leaves a token that nobody knows, so be generous.
+    /// Default `60s`. Example: `90s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<GoDuration>,
+}
+
+/// Where the answer to `generate` has the token. All are JSONPaths of exactly one value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GenerateResponse {
+    /// The value, a string. Example: `$.token`.
+    #[schemars(length(max = 256), regex(pattern = r"^\$"))]
+    pub value: String,
+    /// The id by which `list` and `revoke` know it. Example: `$.id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^\$"))]
+    pub id: Option<String>,
+    /// When it expires; absent or null in the answer means never. RFC 3339, a date, or seconds or milliseconds since
+    /// 1970. Example: `$.expirationTime`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^\$"))]
+    pub expiration_time: Option<String>,
+}
+
+/// Proves that a token is accepted, or that it no longer is. Every answer that neither names is "unknown".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Verify {
+    /// The request; choose one inside the token's own scope that fails without a token.
+    pub request: Request,
+    /// The answer to a valid token. Example: `{statuses: [200]}`.
+    pub accepted: Match,
+    /// The answer to a token that is not valid. Default `{statuses: [401, 403]}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Match>,
+}
+
+/// Lists all live tokens. A list that cannot be read to its end counts as no list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct List {
+    /// The request of the first page.
+    pub request: Request,
+    /// Statuses that mean success. Default: every 2xx. Example: `[200]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16), inner(range(min = 200, max = 299)), extend("x-kubernetes-list-type" = "set"))]
+    pub success: Option<Vec<i32>>,
+    /// An answer outside `success` that means an empty list; some servers have an error for it. Default: none.
+    /// Example: `{statuses: [500], body: {path: $.error, equals: user not found}}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub empty: Option<Match>,
+    /// The JSONPath of the rows; what it takes them from must be there also when the list is empty.
+    /// Example: `$.items[*]`.
+    #[schemars(length(max = 256), regex(pattern = r"^\$"))]
+    pub items: String,
+    /// Where a row has what.
+    pub item: ListItem,
+    /// How the next page is found. Absent: the list has one page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pagination: Option<Pagination>,
+}
+
+/// Where a row of a list has what. All are JSONPaths of exactly one value of the row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ListItem {
+    /// The id, the same as in the answer to `generate`. Example: `$.id`.
+    #[schemars(length(max = 256), regex(pattern = r"^\$"))]
+    pub id: String,
+    /// The name. Required where tokens have names: lost tokens are found by it. Example: `$.name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^\$"))]
+    pub name: Option<String>,
+    /// When it was generated. Example: `$.createdTime`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^\$"))]
+    pub created_time: Option<String>,
+    /// When it expires. Example: `$.expirationTime`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^\$"))]
+    pub expiration_time: Option<String>,
+    /// When it was last used. Example: `$.lastUsedTime`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^\$"))]
+    pub last_used_time: Option<String>,
+}
+
+/// How the next page of a list is found. A list ends at an empty page or where there is no next, never at a short page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(
+    "[has(self.pageParameter), has(self.nextURL), has(self.link) && self.link].filter(x, x).size() == 1")
+    .message("set exactly one of pageParameter, nextURL and link: true"))]
+#[x_kube(validation = Rule::new("has(self.pageParameter) || (!has(self.firstPage) && !has(self.next))")
+    .message("firstPage and next belong to pageParameter: set it, or remove them"))]
+pub struct Pagination {
+    /// The query parameter that takes the page number or cursor. Example: `page`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub page_parameter: Option<String>,
+    /// What `pageParameter` is in the first request. Default: 1 without `next`; with it, the first request has none.
+    /// Example: `0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1))]
+    pub first_page: Option<i32>,
+    /// The JSONPath of the next page's number or cursor; absent or null in the answer ends the list. Without it, pages
+    /// are counted until an empty one. Example: `$.nextPage`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^\$"))]
+    pub next: Option<String>,
+    /// The JSONPath of the next page's URL, absolute or relative, of the same origin. Example: `$.next`.
+    #[serde(default, rename = "nextURL", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^\$"))]
+    pub next_url: Option<String>,
+    /// Whether the next page's URL is in the `Link` header (`rel="next"`). Example: `true`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<bool>,
+}
+
+/// Revokes one token by its id. The operator believes it only when the token is refused, or off the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Revoke {
+    /// The request.
+    pub request: Request,
+    /// Statuses that mean success. Default: every 2xx. Example: `[204]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16), inner(range(min = 200, max = 299)), extend("x-kubernetes-list-type" = "set"))]
+    pub success: Option<Vec<i32>>,
+    /// Statuses that mean that there is no such token any more. Default `[404, 410]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16), inner(range(min = 400, max = 599)), extend("x-kubernetes-list-type" = "set"))]
+    pub gone: Option<Vec<i32>>,
+}
+
+fn yes() -> bool {
+    true
+}
