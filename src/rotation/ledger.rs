@@ -1,0 +1,223 @@
+//! The transitions of the ledger. Each is one resourceVersion-checked status write of the controller.
+//!
+//! ```text
+//! claim ──► undecided ──► Verified: current; the one before becomes superseded
+//!               │  └────► Failed: a value that was generated becomes superseded, too
+//!               └───────► abandoned (settled, unknown): lost, until found ──► superseded
+//! superseded ──► revoked and proved ──► history
+//! ```
+//! **Invariant:** nothing leaves `current` or `superseded` but by [`Ledger::revoked`]; nothing leaves `superseded` to become
+//! current again.
+
+use std::time::Duration;
+
+use crate::api::ledger::{
+    Claim, Current, Failures, Ledger, Lost, MAX_HISTORY, MAX_LOST, MAX_POSSIBLY_LOST, MAX_SUPERSEDED, Outcome,
+    PossiblyLost, Proof, Revoked, Superseded,
+};
+use crate::api::reason::Reason;
+use crate::api::time::Time;
+
+use super::observed::Row;
+use super::plan::MAX_LIVE;
+
+/// Found tokens fill `superseded` up to here, so that room is left for what the operator supersedes by itself.
+pub const MAX_FOUND: usize = MAX_SUPERSEDED - MAX_LIVE;
+/// A claim of unknown outcome is looked for so long.
+pub const LOST_FOR: Duration = Duration::from_secs(24 * 3600);
+/// No back-off is longer.
+pub const LONGEST_RETRY: Duration = Duration::from_secs(3600);
+
+/// Why an attempt failed, for `status.failures`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The word.
+    pub reason: Reason,
+    /// What happened and what to do.
+    pub message: String,
+    /// The generation of the spec that failed.
+    pub generation: i64,
+    /// The first delay of the back-off.
+    pub first_retry: Duration,
+    /// The service asked for at least this delay.
+    pub at_least: Duration,
+}
+
+/// What becomes of an attempt's token when the attempt fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remains {
+    /// *Generate* did not take effect, for certain.
+    Nothing,
+    /// The token lives, and no consumer can hold it.
+    Unpublished(String),
+    /// The token lives, and consumers may hold it: it is revoked not before this time.
+    Published(String, Time),
+    /// A token may live, and only a person can tell.
+    Unknown,
+}
+
+/// The delay after the `count`-th failure: doubled each time, at most [`LONGEST_RETRY`].
+pub fn backoff(first: Duration, count: u32) -> Duration {
+    first.saturating_mul(1 << count.saturating_sub(1).min(16)).min(LONGEST_RETRY)
+}
+
+impl Ledger {
+    /// The highest attempt that stands anywhere in it.
+    pub fn highest_attempt(&self) -> u32 {
+        let claim = self.claim.iter().map(|claim| claim.attempt);
+        let current = self.current.iter().map(|current| current.attempt);
+        let superseded = self.superseded.iter().map(|old| old.attempt);
+        let lost = self.lost.iter().map(|lost| lost.attempt);
+        let possibly = self.possibly_lost.iter().map(|lost| lost.attempt);
+        let dead = self.history.iter().map(|dead| dead.attempt);
+        claim.chain(current).chain(superseded).chain(lost).chain(possibly).chain(dead).max().unwrap_or(0)
+    }
+
+    /// Whether this id stands in it as alive.
+    pub fn knows(&self, id: &str) -> bool {
+        self.current.as_ref().is_some_and(|current| current.id == id) || self.superseded.iter().any(|old| old.id == id)
+    }
+
+    /// Tokens that may be alive, found ones included and lost ones not.
+    pub fn alive(&self) -> usize {
+        usize::from(self.current.is_some()) + self.superseded.len()
+    }
+
+    /// Takes an attempt number (P2). A claim that was still open becomes a lost one.
+    pub fn claimed(&mut self, claim: Claim, open: Option<Claim>, attributable: bool) {
+        if let Some(open) = open {
+            self.lose(&open, attributable);
+        }
+        self.prune(claim.time);
+        self.claim = Some(claim);
+    }
+
+    /// The outcome of an attempt whose token the Secret holds: accepted. Its predecessor is superseded from now on.
+    pub fn verified(&mut self, claim: &Claim, current: Current, revoke_after: Time) {
+        self.decide(claim, Outcome::Verified);
+        if let Some(old) = self.current.take().filter(|old| old.id != current.id) {
+            self.supersede(old.attempt, old.id, revoke_after, false);
+        }
+        self.superseded.retain(|old| old.id != current.id);
+        self.failures = None;
+        self.prune(current.verified_time);
+        self.current = Some(current);
+    }
+
+    /// The outcome of an attempt: failed. The next one waits for its back-off.
+    pub fn failed(&mut self, claim: &Claim, remains: Remains, failure: Failure, now: Time) {
+        self.decide(claim, Outcome::Failed);
+        match remains {
+            Remains::Nothing => {}
+            Remains::Unpublished(id) => self.supersede(claim.attempt, id, now, true),
+            Remains::Published(id, revoke_after) => self.supersede(claim.attempt, id, revoke_after, false),
+            Remains::Unknown => self.possibly_lose(claim),
+        }
+        self.failures = Some(self.next_failures(failure, now));
+        self.prune(now);
+    }
+
+    /// A settled claim of unknown outcome, fenced off (P5). It counts as a failure: the back-off bounds how many tokens a
+    /// service that loses its answers can be made to generate.
+    pub fn abandoned(&mut self, claim: &Claim, attributable: bool, failure: Failure, now: Time) {
+        self.lose(claim, attributable);
+        self.claim = Some(Claim { outcome: Some(Outcome::Failed), ..claim.clone() });
+        self.failures = Some(self.next_failures(failure, now));
+        self.prune(now);
+    }
+
+    /// Tokens found at the service that nobody needs: each gets a full overlap, since a consumer may hold it.
+    pub fn found(&mut self, rows: &[Row], revoke_after: Time) {
+        for row in rows {
+            if !self.knows(&row.id) {
+                if self.superseded.len() >= MAX_FOUND {
+                    continue;
+                }
+                self.supersede(row.attempt, row.id.clone(), revoke_after, false);
+            }
+            self.lost.retain(|lost| (lost.attempt, &lost.nonce) != (row.attempt, &row.nonce));
+        }
+    }
+
+    /// A token was revoked and seen dead.
+    pub fn revoked(&mut self, attempt: u32, id: &str, proof: Proof, now: Time) {
+        self.superseded.retain(|old| old.id != id);
+        if self.current.as_ref().is_some_and(|current| current.id == id) {
+            self.current = None;
+        }
+        self.history.insert(0, Revoked { attempt, id: id.to_owned(), revoked_time: now, proof });
+        self.history.truncate(MAX_HISTORY);
+        self.prune(now);
+    }
+
+    /// A revoke did not succeed, or could not be proved: the next try waits for its own back-off.
+    pub fn revoke_failed(&mut self, attempt: u32, id: &str, first_retry: Duration, now: Time) {
+        if self.current.as_ref().is_some_and(|current| current.id == id) {
+            self.current = None;
+        }
+        if !self.superseded.iter().any(|old| old.id == id) {
+            self.supersede(attempt, id.to_owned(), now, false);
+        }
+        for old in self.superseded.iter_mut().filter(|old| old.id == id) {
+            old.tries = old.tries.saturating_add(1);
+            old.next_try_time = Some(now.plus(backoff(first_retry, old.tries)));
+        }
+    }
+
+    /// The service stopped accepting the current token.
+    pub fn rejected(&mut self, now: Time) {
+        if let Some(current) = &mut self.current {
+            current.rejected_time.get_or_insert(now);
+        }
+    }
+
+    fn decide(&mut self, claim: &Claim, outcome: Outcome) {
+        self.lost.retain(|lost| lost.attempt != claim.attempt);
+        match &mut self.claim {
+            Some(newest) if newest.attempt == claim.attempt => newest.outcome = Some(outcome),
+            Some(_) => {}
+            None => self.claim = Some(Claim { outcome: Some(outcome), ..claim.clone() }),
+        }
+    }
+
+    fn supersede(&mut self, attempt: u32, id: String, revoke_after_time: Time, unpublished: bool) {
+        // Found by a list before its own process gave it up: one entry, and the longer wait counts.
+        if let Some(old) = self.superseded.iter_mut().find(|old| old.id == id) {
+            old.revoke_after_time = old.revoke_after_time.max(revoke_after_time);
+            old.unpublished &= unpublished;
+            return;
+        }
+        let (tries, next_try_time) = (0, None);
+        self.superseded.push(Superseded { attempt, id, revoke_after_time, unpublished, tries, next_try_time });
+    }
+
+    fn lose(&mut self, claim: &Claim, attributable: bool) {
+        if !attributable {
+            return self.possibly_lose(claim);
+        }
+        self.lost.push(Lost { attempt: claim.attempt, nonce: claim.nonce.clone(), time: claim.time });
+        let excess = self.lost.len().saturating_sub(MAX_LOST);
+        self.lost.drain(..excess);
+    }
+
+    fn possibly_lose(&mut self, claim: &Claim) {
+        self.possibly_lost.push(PossiblyLost { attempt: claim.attempt, claimed_time: claim.time });
+        let excess = self.possibly_lost.len().saturating_sub(MAX_POSSIBLY_LOST);
+        self.possibly_lost.drain(..excess);
+    }
+
+    fn next_failures(&self, failure: Failure, now: Time) -> Failures {
+        let same_spec = self.failures.as_ref().filter(|old| old.generation == failure.generation);
+        let count = same_spec.map_or(0, |old| old.count).saturating_add(1);
+        let delay = backoff(failure.first_retry, count).max(failure.at_least);
+        let Failure { reason, message, generation, .. } = failure;
+        Failures { count, next_try_time: now.plus(delay), generation, reason, message }
+    }
+
+    fn prune(&mut self, now: Time) {
+        self.lost.retain(|lost| now.since(lost.time) < LOST_FOR);
+    }
+}
+
+#[cfg(test)]
+mod tests;

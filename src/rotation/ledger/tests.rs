@@ -1,0 +1,305 @@
+//! The ledger's transitions, one by one and in random order.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use proptest::prelude::*;
+
+use super::*;
+
+const FIRST_RETRY: Duration = Duration::from_secs(30);
+
+fn at(seconds: u64) -> Time {
+    Time::from_millis(1_800_000_000_000).plus(Duration::from_secs(seconds))
+}
+
+fn claim(attempt: u32, time: Time) -> Claim {
+    Claim { attempt, nonce: format!("n{attempt}"), time, wish: "wish".to_owned(), outcome: None }
+}
+
+fn current(attempt: u32, time: Time) -> Current {
+    Current {
+        attempt,
+        id: format!("t{attempt}"),
+        hint: None,
+        wish: "wish".to_owned(),
+        claimed_time: time,
+        issued_time: time,
+        published_time: time,
+        verified_time: time,
+        probed: true,
+        rejected_time: None,
+        expiration_time: None,
+        secret_resource_version: String::new(),
+    }
+}
+
+fn failure(generation: i64, at_least: u64) -> Failure {
+    Failure {
+        reason: Reason::TokenGenerationFailed,
+        message: "no".to_owned(),
+        generation,
+        first_retry: FIRST_RETRY,
+        at_least: Duration::from_secs(at_least),
+    }
+}
+
+fn row(attempt: u32) -> Row {
+    let (id, nonce) = (format!("t{attempt}"), format!("n{attempt}"));
+    Row { id, attempt, nonce, expiration: None, predecessor: false }
+}
+
+/// Attempt 1 verified, attempt 2 claimed.
+fn rotating() -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.claimed(claim(1, at(0)), None, true);
+    ledger.verified(&claim(1, at(0)), current(1, at(5)), at(600));
+    ledger.claimed(claim(2, at(1000)), None, true);
+    ledger
+}
+
+/// Ids and whether they are current, superseded or dead, in the order of the ledger.
+fn standing(ledger: &Ledger) -> String {
+    let current = ledger.current.iter().map(|current| format!("{} current", current.id));
+    let superseded = ledger.superseded.iter().map(|old| {
+        let how = if old.unpublished { "unpublished" } else { "superseded" };
+        format!("{} {how} +{}", old.id, old.revoke_after_time.since(at(0)).as_secs())
+    });
+    let lost = ledger.lost.iter().map(|lost| format!("{} lost", lost.nonce));
+    let possibly = ledger.possibly_lost.iter().map(|lost| format!("{} possibly lost", lost.attempt));
+    let dead = ledger.history.iter().map(|dead| format!("{} dead", dead.id));
+    let all = current.chain(superseded).chain(lost).chain(possibly).chain(dead);
+    all.collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn each_transition_puts_every_token_where_it_belongs() {
+    let check = |change: &dyn Fn(&mut Ledger), outcome: Option<Outcome>, wanted: &str| {
+        let mut ledger = rotating();
+        change(&mut ledger);
+        assert_eq!(standing(&ledger), wanted);
+        assert_eq!(ledger.claim.unwrap().outcome, outcome, "{wanted}");
+    };
+    let two = claim(2, at(1000));
+    let failed = Some(Outcome::Failed);
+    let fail = |remains: Remains| {
+        move |ledger: &mut Ledger| {
+            ledger.failed(&claim(2, at(1000)), remains.clone(), failure(1, 0), at(1010));
+        }
+    };
+    check(&|_| {}, None, "t1 current");
+    let verified = |ledger: &mut Ledger| ledger.verified(&two, current(2, at(1010)), at(1610));
+    check(&verified, Some(Outcome::Verified), "t2 current, t1 superseded +1610");
+    check(&fail(Remains::Nothing), failed, "t1 current");
+    check(&fail(Remains::Unpublished("t2".into())), failed, "t1 current, t2 unpublished +1010");
+    check(&fail(Remains::Published("t2".into(), at(1700))), failed, "t1 current, t2 superseded +1700");
+    check(&fail(Remains::Unknown), failed, "t1 current, 2 possibly lost");
+    check(&|ledger| ledger.abandoned(&two, true, failure(1, 0), at(1200)), failed, "t1 current, n2 lost");
+    check(&|ledger| ledger.abandoned(&two, false, failure(1, 0), at(1200)), failed, "t1 current, 2 possibly lost");
+    check(&|ledger| ledger.claimed(claim(3, at(1200)), Some(two.clone()), true), None, "t1 current, n2 lost");
+    check(&|ledger| ledger.found(&[row(2)], at(1800)), None, "t1 current, t2 superseded +1800");
+    check(&|ledger| ledger.found(&[row(1)], at(1800)), None, "t1 current");
+    check(&|ledger| ledger.revoked(1, "t1", Proof::Refused, at(1100)), None, "t1 dead");
+    check(&|ledger| ledger.revoke_failed(1, "t1", FIRST_RETRY, at(1100)), None, "t1 superseded +1100");
+}
+
+#[test]
+fn a_found_token_is_no_more_looked_for_and_known_once() {
+    let mut ledger = rotating();
+    ledger.abandoned(&claim(2, at(1000)), true, failure(1, 0), at(1200));
+    ledger.found(&[row(2), row(2)], at(1800));
+    ledger.found(&[row(2)], at(9999));
+    assert_eq!(standing(&ledger), "t1 current, t2 superseded +1800");
+}
+
+#[test]
+fn a_token_that_was_found_before_it_was_given_up_keeps_the_longer_wait() {
+    let mut ledger = rotating();
+    ledger.found(&[row(2)], at(1800));
+    ledger.failed(&claim(2, at(1000)), Remains::Unpublished("t2".into()), failure(1, 0), at(1010));
+    assert_eq!(standing(&ledger), "t1 current, t2 superseded +1800");
+    ledger.failed(&claim(2, at(1000)), Remains::Published("t2".into(), at(1900)), failure(1, 0), at(1020));
+    assert_eq!(standing(&ledger), "t1 current, t2 superseded +1900");
+}
+
+#[test]
+fn more_found_tokens_than_there_is_room_for_stay_lost_and_leave_room_for_our_own() {
+    let mut ledger = rotating();
+    let lost = |attempt: u32| Lost { attempt, nonce: format!("n{attempt}"), time: at(1000) };
+    ledger.lost = vec![lost(70), lost(99)];
+    ledger.found(&(10..100).map(row).collect::<Vec<_>>(), at(1800));
+    assert_eq!((ledger.superseded.len(), ledger.lost.len()), (MAX_FOUND, 2));
+    ledger.verified(&claim(2, at(1000)), current(2, at(1010)), at(1610));
+    ledger.revoke_failed(2, "t2", FIRST_RETRY, at(2000));
+    assert!(bounded(&ledger));
+}
+
+#[test]
+fn a_lost_claim_that_the_secret_turns_out_to_hold_can_still_be_decided() {
+    let mut ledger = rotating();
+    ledger.abandoned(&claim(2, at(1000)), true, failure(1, 0), at(1200));
+    ledger.claimed(claim(3, at(1300)), None, true);
+    ledger.verified(&claim(2, at(1000)), current(2, at(1310)), at(1900));
+    assert_eq!(standing(&ledger), "t2 current, t1 superseded +1900");
+    assert_eq!(ledger.claim, Some(claim(3, at(1300))), "the newest claim stays undecided");
+}
+
+#[test]
+fn a_lost_claim_is_forgotten_after_a_day() {
+    let mut ledger = rotating();
+    ledger.abandoned(&claim(2, at(1000)), true, failure(1, 0), at(1200));
+    ledger.claimed(claim(3, at(1000 + LOST_FOR.as_secs() - 1)), None, true);
+    assert_eq!(ledger.lost.len(), 1);
+    ledger.claimed(claim(4, at(1000 + LOST_FOR.as_secs())), None, true);
+    assert_eq!(ledger.lost.len(), 0);
+}
+
+#[test]
+fn the_back_off_doubles_up_to_an_hour() {
+    for (count, seconds) in [(0, 30), (1, 30), (2, 60), (3, 120), (7, 1920), (8, 3600), (17, 3600), (u32::MAX, 3600)] {
+        assert_eq!(backoff(FIRST_RETRY, count), Duration::from_secs(seconds), "{count}");
+    }
+    assert_eq!(backoff(Duration::ZERO, 9), Duration::ZERO);
+    assert_eq!(backoff(Duration::MAX, 9), LONGEST_RETRY);
+}
+
+#[test]
+fn failures_count_until_the_spec_changes_or_an_attempt_succeeds() {
+    let mut ledger = Ledger::default();
+    let mut check = |generation: i64, at_least: u64, count: u32, delay: u64| {
+        ledger.failed(&claim(1, at(0)), Remains::Nothing, failure(generation, at_least), at(100));
+        let failures = ledger.failures.clone().unwrap();
+        assert_eq!((failures.count, failures.next_try_time), (count, at(100 + delay)));
+    };
+    check(1, 0, 1, 30);
+    check(1, 0, 2, 60);
+    check(1, 300, 3, 300);
+    check(2, 0, 1, 30);
+    check(2, 0, 2, 60);
+    ledger.abandoned(&claim(1, at(0)), true, failure(2, 0), at(100));
+    assert_eq!(ledger.failures.as_ref().unwrap().count, 3, "a lost answer is a failure, too");
+    ledger.verified(&claim(1, at(0)), current(1, at(200)), at(800));
+    assert_eq!(ledger.failures, None);
+}
+
+#[test]
+fn a_failed_revoke_waits_for_its_own_back_off_and_keeps_its_place() {
+    let mut ledger = rotating();
+    ledger.verified(&claim(2, at(1000)), current(2, at(1010)), at(1610));
+    for (tries, delay) in [(1, 30), (2, 60), (3, 120)] {
+        ledger.revoke_failed(1, "t1", FIRST_RETRY, at(2000));
+        let old = &ledger.superseded[0];
+        assert_eq!((old.tries, old.next_try_time, old.revoke_after_time), (tries, Some(at(2000 + delay)), at(1610)));
+    }
+}
+
+#[test]
+fn a_rejected_token_keeps_the_first_time() {
+    let mut ledger = rotating();
+    ledger.rejected(at(1100));
+    ledger.rejected(at(1200));
+    assert_eq!(ledger.current.unwrap().rejected_time, Some(at(1100)));
+}
+
+/// One transition, with numbers that are made to fit the ledger when it is applied.
+#[derive(Clone, Copy, Debug)]
+enum Move {
+    Claim(bool),
+    Verify,
+    Fail(u8),
+    Abandon(bool),
+    Find(u32),
+    Revoke(usize),
+    RevokeInVain(usize),
+    Reject,
+    Pass(u64),
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let any_move = prop_oneof![
+        4 => any::<bool>().prop_map(Move::Claim),
+        3 => Just(Move::Verify),
+        2 => (0..4u8).prop_map(Move::Fail),
+        2 => any::<bool>().prop_map(Move::Abandon),
+        2 => (1..200u32).prop_map(Move::Find),
+        2 => (0..70usize).prop_map(Move::Revoke),
+        1 => (0..70usize).prop_map(Move::RevokeInVain),
+        1 => Just(Move::Reject),
+        1 => (0..40_000u64).prop_map(Move::Pass),
+    ];
+    prop::collection::vec(any_move, 1..120)
+}
+
+fn living(ledger: &Ledger) -> Vec<(u32, String)> {
+    let current = ledger.current.iter().map(|current| (current.attempt, current.id.clone()));
+    current.chain(ledger.superseded.iter().map(|old| (old.attempt, old.id.clone()))).collect()
+}
+
+fn apply(ledger: &mut Ledger, step: Move, now: &mut Time) {
+    let open = ledger.claim.clone().filter(|claim| claim.outcome.is_none());
+    let living = living(ledger);
+    match (step, open) {
+        (Move::Claim(attributable), open) => {
+            ledger.claimed(claim(ledger.highest_attempt() + 1, *now), open, attributable);
+        }
+        (Move::Verify, Some(open)) => {
+            ledger.verified(&open, current(open.attempt, *now), now.plus(Duration::from_secs(600)));
+        }
+        (Move::Fail(kind), Some(open)) => {
+            let id = format!("t{}", open.attempt);
+            let remains = match kind {
+                0 => Remains::Nothing,
+                1 => Remains::Unpublished(id),
+                2 => Remains::Published(id, now.plus(Duration::from_secs(600))),
+                _ => Remains::Unknown,
+            };
+            ledger.failed(&open, remains, failure(1, 0), *now);
+        }
+        (Move::Abandon(attributable), Some(open)) => ledger.abandoned(&open, attributable, failure(1, 0), *now),
+        (Move::Find(attempt), _) => ledger.found(&[row(attempt)], now.plus(Duration::from_secs(600))),
+        (Move::Revoke(place), _) => {
+            if let Some((attempt, id)) = living.get(place % living.len().max(1)) {
+                ledger.revoked(*attempt, id, Proof::Refused, *now);
+            }
+        }
+        (Move::RevokeInVain(place), _) => {
+            if let Some((attempt, id)) = living.get(place % living.len().max(1)) {
+                ledger.revoke_failed(*attempt, id, FIRST_RETRY, *now);
+            }
+        }
+        (Move::Reject, _) => ledger.rejected(*now),
+        (Move::Pass(seconds), _) => *now = now.plus(Duration::from_secs(seconds)),
+        (Move::Verify | Move::Fail(_) | Move::Abandon(_), None) => {}
+    }
+}
+
+fn bounded(ledger: &Ledger) -> bool {
+    ledger.superseded.len() <= MAX_SUPERSEDED
+        && ledger.lost.len() <= MAX_LOST
+        && ledger.possibly_lost.len() <= MAX_POSSIBLY_LOST
+        && ledger.history.len() <= MAX_HISTORY
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_leaves_but_by_being_revoked_and_no_number_falls(moves in moves()) {
+        let (mut ledger, mut now) = (Ledger::default(), at(0));
+        for step in moves {
+            let before = ledger.clone();
+            apply(&mut ledger, step, &mut now);
+            let gone: Vec<_> = living(&before).into_iter().filter(|(_, id)| !ledger.knows(id)).collect();
+            let revoked = matches!(step, Move::Revoke(_));
+            prop_assert!(gone.len() <= usize::from(revoked), "{step:?} lost {gone:?}");
+            prop_assert!(gone.iter().all(|(_, id)| ledger.history[0].id == *id));
+            let newest = |ledger: &Ledger| ledger.claim.as_ref().map_or(0, |claim| claim.attempt);
+            prop_assert!(newest(&ledger) >= newest(&before), "{step:?}");
+            let ids = living(&ledger);
+            prop_assert!(ids.iter().all(|(_, id)| ids.iter().filter(|(_, other)| other == id).count() == 1));
+            prop_assert_eq!(ledger.alive(), ids.len());
+            prop_assert!(bounded(&ledger), "{step:?}");
+            let restored = |old: &Superseded| ledger.current.as_ref().is_some_and(|current| current.id == old.id);
+            let verified = matches!(step, Move::Verify);
+            prop_assert!(verified || !before.superseded.iter().any(restored), "{step:?}");
+        }
+    }
+}

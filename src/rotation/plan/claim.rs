@@ -1,0 +1,88 @@
+//! Keeping what is there, and taking the next attempt (P1, P2, P11, P15).
+
+use crate::api::time::Time;
+use crate::rotation::observed::{SecretState, Verdict};
+use crate::rotation::schedule::{trigger, verification_due};
+
+use super::{MAX_LIVE, Step, View};
+
+/// The same token, written as the spec wants it now: after an edit by hand, or a change of the spec.
+pub(super) fn render(view: &View) -> Option<Step> {
+    let observed = view.observed;
+    let drifted = observed.all_ours(|ours| ours.predecessor.is_none()) && observed.ours().any(|ours| !ours.rendered);
+    if !drifted || !observed.holds_current() || view.desired.halt.is_some() {
+        return None;
+    }
+    Some(view.paused(observed.pauses.secret).unwrap_or_else(|| view.after_read(Step::Render)))
+}
+
+pub(super) fn verification(view: &View) -> Option<Step> {
+    let observed = view.observed;
+    let current = observed.ledger.current.as_ref().filter(|current| current.rejected_time.is_none())?;
+    if !observed.holds_current() || observed.service.is_none() {
+        return None;
+    }
+    if observed.verdict == Some(Verdict::Refused) {
+        return Some(Step::Reject);
+    }
+    let due = verification_due(view.desired, current, observed.accepted, view.now)?;
+    if (due > view.now && !observed.doubtful) || observed.verdict.is_some() || view.paused(observed.pauses.verify).is_some() {
+        return None;
+    }
+    Some(view.after_read(Step::Verify))
+}
+
+/// A wrong spec and a foreign Secret are told at once. What only forbids a new token (a service that is down, a namespace
+/// that ends) is told when one is wanted.
+pub(super) fn halted(view: &View) -> Option<Step> {
+    let foreign = view.observed.secrets.iter().find_map(|seen| match &seen.state {
+        SecretState::Foreign(halt) => Some(halt),
+        SecretState::Absent | SecretState::Ours(_) => None,
+    });
+    let wanted = !view.desired.suspended && trigger(view.desired, view.observed, view.now).is_some();
+    let forbids = view.observed.halt.as_ref().filter(|_| wanted);
+    [view.desired.halt.as_ref(), foreign, forbids].into_iter().flatten().next().cloned().map(Step::Halt)
+}
+
+pub(super) fn suspended(view: &View) -> Option<Step> {
+    view.desired.suspended.then(|| view.wait())
+}
+
+pub(super) fn claim(view: &View) -> Option<Step> {
+    let observed = view.observed;
+    trigger(view.desired, observed, view.now)?;
+    if !has_room(view) || backing_off(view).is_some() {
+        return Some(view.wait());
+    }
+    if let Some(step) = view.paused(observed.pauses.generate.max(observed.pauses.secret)) {
+        return Some(step);
+    }
+    let never_claimed = !observed.finalizer
+        && observed.ledger.claim.is_none()
+        && observed.ours().all(|ours| ours.predecessor.is_some());
+    if !observed.finalizer && !never_claimed {
+        return Some(Step::Finalize { claims: false });
+    }
+    if observed.any_absent() && !never_claimed {
+        return Some(view.after_read(Step::Shell { fence: observed.highest_attempt() }));
+    }
+    if !observed.preflight || !observed.live() {
+        return Some(Step::Preflight);
+    }
+    if never_claimed {
+        return Some(Step::Finalize { claims: true });
+    }
+    // A forged number at the end of the range is no reason to fall over: the claim is then below the fence, and fails.
+    Some(Step::Claim { attempt: observed.highest_attempt().saturating_add(1) })
+}
+
+/// A rotation does not wait for an old token that will not die, up to the limit; the last place is for a leak.
+pub(in crate::rotation) fn has_room(view: &View) -> bool {
+    view.observed.ledger.alive() + 1 < MAX_LIVE
+}
+
+/// When the issue step may be tried again, if that is later than now. A changed spec cancels the back-off.
+pub(super) fn backing_off(view: &View) -> Option<Time> {
+    let failures = view.observed.ledger.failures.as_ref()?;
+    (failures.generation == view.observed.generation).then_some(failures.next_try_time).filter(|next| *next > view.now)
+}

@@ -1,0 +1,105 @@
+//! Tokens that nobody needs, and claims of unknown outcome (P5, P8, P12).
+
+use std::time::Duration;
+
+use crate::api::ledger::Superseded;
+use crate::api::time::Time;
+use crate::rotation::ledger::MAX_FOUND;
+use crate::rotation::observed::{Content, Observed, Row};
+
+use super::{Step, View, claim};
+
+/// A token at or below the fence cannot be published any more. It gets a full overlap, for a consumer may hold it.
+pub(super) fn found(view: &View) -> Option<Step> {
+    let observed = view.observed;
+    if observed.listing.is_none() || !observed.live() {
+        return None;
+    }
+    let fence = observed.fence();
+    // More than the ledger holds wait for the next list, and do not keep those that it holds from being revoked.
+    let room = MAX_FOUND.saturating_sub(observed.ledger.superseded.len());
+    let found: Vec<Row> = unknown_rows(view).filter(|row| row.attempt <= fence).take(room).cloned().collect();
+    (!found.is_empty()).then_some(Step::Supersede(found))
+}
+
+/// Listed tokens that neither the ledger, nor the Secret, nor this process's hand knows.
+fn unknown_rows<'a>(view: &'a View) -> impl Iterator<Item = &'a Row> {
+    let observed = view.observed;
+    view.rows().filter(move |row| {
+        !observed.ledger.knows(&row.id)
+            && !observed.ours().any(|ours| ours.content == Content::Token && ours.id.as_ref() == Some(&row.id))
+            && observed.hand.attempt() != Some(row.attempt)
+    })
+}
+
+pub(super) fn superseded(view: &View) -> Option<Step> {
+    let observed = view.observed;
+    if !observed.service.is_some_and(|service| service.same_origin) {
+        return None;
+    }
+    let old = observed.ledger.superseded.iter().find(|old| due(view, old) && unneeded(observed, old))?;
+    let step = view.after_read(Step::Revoke { attempt: old.attempt, id: old.id.clone() });
+    Some(view.paused(observed.pauses.secret).unwrap_or(step))
+}
+
+fn due(view: &View, old: &Superseded) -> bool {
+    old.revoke_after_time <= view.now && old.next_try_time.is_none_or(|next| next <= view.now)
+}
+
+/// No Secret holds it, and every Secret holds another, verified one. A token that was never published needs no other.
+fn unneeded(observed: &Observed, old: &Superseded) -> bool {
+    let held = observed.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(&old.id));
+    !held && (old.unpublished || observed.holds_current())
+}
+
+pub(super) fn stray(view: &View) -> Option<Step> {
+    let observed = view.observed;
+    if let Some(claim) = observed.stray_claim() {
+        if Observed::settle_time(&claim, &view.desired.timings) > view.now {
+            return Some(view.wait());
+        }
+        return Some(fence_off(view, claim.attempt).unwrap_or(Step::Abandon));
+    }
+    if let Some(row) = unknown_rows(view).max_by_key(|row| row.attempt) {
+        return fence_off(view, row.attempt);
+    }
+    let due = next_look(view).is_some_and(|look| look <= view.now);
+    if due && observed.listing.is_none() && view.attributable() {
+        return Some(view.paused(observed.pauses.sweep).unwrap_or(Step::Sweep));
+    }
+    None
+}
+
+/// The step that makes sure that no publish of `attempt` can land any more; `None` if none can.
+fn fence_off(view: &View, attempt: u32) -> Option<Step> {
+    let observed = view.observed;
+    if observed.live() && observed.fence() >= attempt {
+        return None;
+    }
+    if observed.any_foreign() {
+        return claim::halted(view);
+    }
+    let fence = observed.highest_attempt();
+    let step = if observed.any_absent() { Step::Shell { fence } } else { Step::RaiseFence { fence } };
+    Some(view.paused(observed.pauses.secret).unwrap_or_else(|| view.after_read(step)))
+}
+
+/// When the service is next listed for a lost claim's token: once it is settled, then at doubling ages, for a day.
+pub(super) fn next_look(view: &View) -> Option<Time> {
+    let settle = view.desired.timings.claim_settle.max(Duration::from_secs(1));
+    let next = |claimed: Time| {
+        let Some(swept) = view.observed.swept else { return claimed.plus(settle) };
+        let mut look = claimed.plus(settle);
+        let mut age = settle;
+        // Doubling from a second reaches a day in 17 steps; the bound only makes that evident.
+        for _ in 0..32 {
+            if look > swept {
+                break;
+            }
+            age = age.saturating_mul(2);
+            look = claimed.plus(age);
+        }
+        look
+    };
+    view.observed.ledger.lost.iter().map(|lost| next(lost.time)).min()
+}

@@ -1,0 +1,100 @@
+//! Deletion (P13): known tokens at once, then what could still land, then the Secret, then the finalizer.
+
+use crate::api::reason::Reason;
+use crate::rotation::desired::Halt;
+use crate::rotation::observed::{Hand, Leave, Observed};
+
+use super::{Lapse, Step, View};
+
+pub(super) fn deletion(view: &View) -> Option<Step> {
+    let observed = view.observed;
+    if !observed.deleting {
+        return None;
+    }
+    if !observed.finalizer {
+        return Some(Step::Wait(None));
+    }
+    match (observed.leave, &observed.hand) {
+        (Some(Leave::Orphan), _) => Some(Step::Release),
+        (Some(Leave::Skip), _) => Some(let_go(view)),
+        (None, Hand::Claim { .. } | Hand::Value { .. }) => Some(Step::GiveUp(Lapse::Deleting)),
+        (None, Hand::Empty) => Some(end_tokens(view)),
+    }
+}
+
+/// Revokes what is known, waits for what could still land, lists, and lets go.
+fn end_tokens(view: &View) -> Step {
+    let observed = view.observed;
+    if !observed.live() {
+        return view.paused(observed.pauses.secret).unwrap_or(Step::Read);
+    }
+    if observed.ledger.alive() > 0 && !revocable(observed) {
+        return Step::Halt(cannot_revoke());
+    }
+    if let Some((attempt, id)) = next_known(view) {
+        return Step::Revoke { attempt, id };
+    }
+    let open = observed.open_claim();
+    let unsettled = open.as_ref().map(|claim| Observed::settle_time(claim, &view.desired.timings));
+    if unsettled.is_some_and(|settled| settled > view.now) {
+        return view.wait();
+    }
+    let unresolved = open.is_some() || !observed.ledger.lost.is_empty();
+    if unresolved && let Some(step) = sweep(view) {
+        return step;
+    }
+    if observed.ledger.alive() > 0 {
+        return view.wait();
+    }
+    let_go(view)
+}
+
+/// A claim was unresolved: everything that the service lists under this uid is revoked. A nameless token cannot be told
+/// from a stranger's; it is reported when the finalizer goes (P18).
+fn sweep(view: &View) -> Option<Step> {
+    let observed = view.observed;
+    let Some(service) = observed.service else { return Some(Step::Halt(cannot_revoke())) };
+    if !service.attributable {
+        return None;
+    }
+    // Another place's list says nothing of what was lost here.
+    if !service.same_origin {
+        return Some(Step::Halt(cannot_revoke()));
+    }
+    if observed.listing.is_none() {
+        return Some(view.paused(observed.pauses.sweep).unwrap_or(Step::Sweep));
+    }
+    let row = view.rows().find(|row| !observed.ledger.knows(&row.id))?;
+    Some(Step::Revoke { attempt: row.attempt, id: row.id.clone() })
+}
+
+fn next_known(view: &View) -> Option<(u32, String)> {
+    let ledger = &view.observed.ledger;
+    let superseded = ledger
+        .superseded
+        .iter()
+        .filter(|old| old.next_try_time.is_none_or(|next| next <= view.now))
+        .map(|old| (old.attempt, old.id.clone()));
+    let current = ledger.current.iter().map(|current| (current.attempt, current.id.clone()));
+    superseded.chain(current).next()
+}
+
+fn revocable(observed: &Observed) -> bool {
+    observed.service.is_some_and(|service| service.same_origin)
+}
+
+fn cannot_revoke() -> Halt {
+    Halt::stalled(
+        Reason::RevocationFailed,
+        "tokens of this object may live at the service, which cannot be asked to revoke them: create the service object \
+         and its credential again, or set the annotation artifact-token.dev/skip-revocation: \"true\" and revoke them by hand",
+    )
+}
+
+fn let_go(view: &View) -> Step {
+    if view.observed.ours().next().is_some() {
+        let step = view.after_read(Step::DeleteSecret);
+        return view.paused(view.observed.pauses.secret).unwrap_or(step);
+    }
+    Step::Release
+}

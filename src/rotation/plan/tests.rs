@@ -1,0 +1,155 @@
+//! Whole walks as lists of steps, in a tiny world where every step works. Each ends with what lives at the service and
+//! what the Secret holds.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod world;
+
+use crate::rotation::observed::{Row, SecretState};
+use world::{World, seconds};
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+
+/// Walks, and compares the steps, the tokens that live, and the one that the Secret holds.
+fn check(world: &mut World, horizon: u64, steps: &str, tokens: &[&str], held: Option<&str>) {
+    let told = world.walk(horizon).join(", ");
+    let wanted = steps.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(told, wanted);
+    assert_eq!(world.state(), (tokens.to_vec(), held), "after {told}");
+}
+
+/// A rotation is asked for.
+fn ask(world: &mut World) {
+    world.observed.requests.rotate = Some("now".to_owned());
+    world.pass_until(world.now.plus(seconds(10)));
+}
+
+#[test]
+fn a_first_token_takes_three_writes_and_one_generate() {
+    let steps = "Preflight, Finalize and claim 1, Generate, Update, Verify, Verified";
+    check(&mut World::new(), HOUR, steps, &["t1"], Some("t1"));
+}
+
+#[test]
+fn a_rotation_is_tried_before_and_verified_after_publishing_and_the_old_token_gets_its_overlap() {
+    let mut world = World::at_rest();
+    let steps = "Wait 86400, Preflight, Claim 2, Generate, Try, Update, Verify, Verified, Wait 600, Read, Revoke t1";
+    check(&mut world, DAY + HOUR, steps, &["t2"], Some("t2"));
+}
+
+#[test]
+fn a_process_that_ends_after_the_update_is_followed_up_without_another_generate() {
+    let mut world = World::at_rest();
+    world.pass_until(world.now.plus(seconds(DAY)));
+    world.walk_to("Update");
+    world.crash();
+    check(&mut world, HOUR, "Read, Sweep, Verify, Verified, Wait 600, Read, Revoke t1", &["t2"], Some("t2"));
+}
+
+#[test]
+fn a_process_that_ends_after_the_first_update_is_followed_up_too() {
+    let mut world = World::new();
+    world.walk_to("Update");
+    world.crash();
+    check(&mut world, HOUR, "Read, Sweep, Verify, Verified", &["t1"], Some("t1"));
+}
+
+#[test]
+fn a_lost_answer_is_fenced_off_looked_for_and_its_token_revoked_after_an_overlap() {
+    let mut world = World::at_rest();
+    world.pass_until(world.now.plus(seconds(DAY)));
+    world.walk_to("Generate");
+    world.crash();
+    let steps = "Wait 120, Wait 30, Read, RaiseFence 2, Abandon, Sweep, Supersede t2, \
+        Wait 30, Preflight, Claim 3, Generate, Try, Update, Verify, Verified, \
+        Wait 570, Read, Revoke t2, Wait 30, Read, Revoke t1";
+    check(&mut world, HOUR, steps, &["t3"], Some("t3"));
+}
+
+#[test]
+fn a_secret_deleted_by_hand_is_replaced_by_way_of_a_shell() {
+    let mut world = World::at_rest();
+    world.observed.secrets[0].state = SecretState::Absent;
+    world.pass_until(world.now.plus(seconds(10)));
+    let steps = "Read, Shell 1, Preflight, Claim 2, Generate, Update, Verify, Verified, Wait 600, Read, Revoke t1";
+    check(&mut world, HOUR, steps, &["t2"], Some("t2"));
+}
+
+#[test]
+fn a_token_refused_after_publishing_is_rolled_back_once_it_must_be_known() {
+    let mut world = World::at_rest();
+    world.pass_until(world.now.plus(seconds(DAY)));
+    world.walk_to("Update");
+    world.refused = Some("t2".to_owned());
+    let steps = "Verify, Wait 60, Read, Verify, Failed, RollBack 2";
+    let told = world.walk(60).join(", ");
+    assert!(told.starts_with(steps), "{told}");
+    assert_eq!(world.state().1, Some("t1"));
+}
+
+#[test]
+fn a_token_refused_before_publishing_never_reaches_the_secret_and_dies_at_once() {
+    let mut world = World::at_rest();
+    world.pass_until(world.now.plus(seconds(DAY)));
+    world.walk_to("Generate");
+    world.refused = Some("t2".to_owned());
+    world.walk_to("Try");
+    world.pass_until(world.now.plus(seconds(60)));
+    check(&mut world, 20, "Read, GiveUp(Refused), Revoke t2", &["t1"], Some("t1"));
+}
+
+#[test]
+fn deletion_revokes_at_once_then_takes_the_secret_and_lets_go() {
+    let mut world = World::at_rest();
+    world.observed.deleting = true;
+    check(&mut world, HOUR, "Revoke t1, DeleteSecret, Release", &[], None);
+    world = World::at_rest();
+    ask(&mut world);
+    world.walk_to("Generate");
+    world.observed.deleting = true;
+    check(&mut world, HOUR, "GiveUp, Revoke t2, Revoke t1, DeleteSecret, Release", &[], None);
+}
+
+#[test]
+fn deletion_waits_for_a_claim_that_could_still_land_and_looks_for_its_token() {
+    let mut world = World::at_rest();
+    ask(&mut world);
+    world.walk_to("Generate");
+    world.crash();
+    world.observed.deleting = true;
+    let steps = "Read, Revoke t1, Wait 120, Read, Wait 30, Read, Sweep, Revoke t2, DeleteSecret, Release";
+    check(&mut world, HOUR, steps, &[], None);
+}
+
+#[test]
+fn a_lost_ledger_goes_forward_and_the_token_that_the_secret_held_dies_after_an_overlap() {
+    let mut world = World::at_rest();
+    ask(&mut world);
+    world.walk(2 * HOUR);
+    assert_eq!(world.state().1, Some("t2"));
+    world.observed.ledger = Default::default();
+    world.observed.requests.rotate = None;
+    world.crash();
+    world.pass_until(world.now.plus(seconds(3 * DAY)));
+    let steps = "Read, Abandon, Wait 30, Preflight, Claim 3, Sweep, Supersede t2, Generate, Try, Update, Verify, Verified, \
+        Wait 600, Read, Revoke t2";
+    check(&mut world, 20 * HOUR, steps, &["t3"], Some("t3"));
+}
+
+#[test]
+fn numbers_at_the_end_of_their_range_and_a_flood_of_tokens_are_survived() {
+    let mut world = World::at_rest();
+    world.hold(u32::MAX, Some("forged"), u32::MAX);
+    let row = |number: u32| {
+        let (id, nonce) = (format!("f{number}"), "x".to_owned());
+        Row { id, attempt: u32::MAX, nonce, expiration: None, predecessor: false }
+    };
+    world.tokens.extend((0..200).map(row));
+    world.observed.listing = Some(world.tokens.clone());
+    world.observed.secrets[0].live = true;
+    world.walk(10);
+    let kept = world.observed.ledger.superseded.len();
+    assert!(kept <= crate::rotation::ledger::MAX_FOUND, "{kept}");
+    let told = world.walk(HOUR).join(", ");
+    assert!(world.tokens.len() < 201 || !told.contains("Generate"), "{told}");
+}

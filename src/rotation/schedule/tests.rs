@@ -1,0 +1,210 @@
+//! When a rotation and a verification are due.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use super::*;
+use crate::api::ledger::{HandledRequests, Ledger};
+use crate::rotation::desired::Timings;
+use crate::rotation::observed::{Content, Hand, Ours, Pauses, SecretState, Seen};
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// So long after the token was issued.
+fn at(count: u64) -> Time {
+    Time::from_millis(1_800_000_000_000).plus(seconds(count))
+}
+
+fn desired() -> Desired {
+    Desired {
+        halt: None,
+        suspended: false,
+        interval: Some(seconds(30 * DAY)),
+        spread: seconds(DAY),
+        rotate_before: None,
+        overlap: seconds(600),
+        rotate_issued_before: None,
+        probe: true,
+        verification_interval: seconds(12 * HOUR),
+        wish: "wish".to_owned(),
+        timings: Timings::derive(seconds(30), seconds(60), seconds(30), seconds(30)),
+    }
+}
+
+fn current(expiration_time: Option<Time>) -> Current {
+    Current {
+        attempt: 3,
+        id: "current".to_owned(),
+        hint: None,
+        wish: "wish".to_owned(),
+        claimed_time: at(0).minus(seconds(1)),
+        issued_time: at(0),
+        published_time: at(1),
+        verified_time: at(2),
+        probed: true,
+        rejected_time: None,
+        expiration_time,
+        secret_resource_version: String::new(),
+    }
+}
+
+fn observed(current: Option<Current>) -> Observed {
+    let id = Some("current".to_owned());
+    let content = Content::Token;
+    let ours = Ours { attempt: 3, id, fence: 3, content, rendered: true, essence: 1, predecessor: None };
+    Observed {
+        deleting: false,
+        finalizer: true,
+        leave: None,
+        generation: 1,
+        created: at(0),
+        requests: HandledRequests::default(),
+        ledger: Ledger { current, ..Ledger::default() },
+        secrets: vec![Seen { live: true, state: SecretState::Ours(ours) }],
+        hand: Hand::Empty,
+        holds_previous: false,
+        listing: None,
+        swept: None,
+        service: None,
+        halt: None,
+        preflight: false,
+        verdict: None,
+        accepted: None,
+        doubtful: false,
+        pauses: Pauses::default(),
+    }
+}
+
+type Cause = fn(&mut Desired, &mut Observed);
+
+/// Changes that each make a rotation due, the one that is named first when several hold first.
+const CAUSES: [(Trigger, Cause); 8] = [
+    (Trigger::First, |_, observed| observed.ledger.current = None),
+    (Trigger::Rejected, |_, observed| observed.ledger.rejected(at(5))),
+    (Trigger::Drift, |_, observed| observed.secrets[0].state = SecretState::Absent),
+    (Trigger::Expiry, |_, observed| {
+        observed.ledger.current =
+            observed.ledger.current.take().map(|old| Current { expiration_time: Some(at(HOUR)), ..old });
+    }),
+    (Trigger::IssuedBefore, |desired, _| desired.rotate_issued_before = Some(at(HOUR))),
+    (Trigger::Request, |_, observed| observed.requests.rotate = Some("now".to_owned())),
+    (Trigger::Spec, |desired, _| desired.wish = "another".to_owned()),
+    (Trigger::Interval, |desired, _| desired.interval = Some(seconds(2 * DAY))),
+];
+
+#[test]
+fn the_first_of_several_causes_is_named() {
+    for first in 0..CAUSES.len() {
+        for last in first..CAUSES.len() {
+            let (mut desired, mut observed) = (desired(), observed(Some(current(None))));
+            assert_eq!(trigger(&desired, &observed, at(DAY)), None);
+            for (_, cause) in CAUSES[first..=last].iter().rev() {
+                cause(&mut desired, &mut observed);
+            }
+            assert_eq!(trigger(&desired, &observed, at(DAY)), Some(CAUSES[first].0), "{first} to {last}");
+        }
+    }
+}
+
+#[test]
+fn a_request_is_answered_once_and_its_removal_never() {
+    let check = |asked: Option<&str>, handled: Option<&str>, wanted: Option<Trigger>| {
+        let mut observed = observed(Some(current(None)));
+        observed.requests.rotate = asked.map(str::to_owned);
+        observed.ledger.handled_requests.rotate = handled.map(str::to_owned);
+        assert_eq!(trigger(&desired(), &observed, at(DAY)), wanted, "{asked:?} {handled:?}");
+    };
+    check(None, None, None);
+    check(Some("a"), None, Some(Trigger::Request));
+    check(Some("a"), Some("a"), None);
+    check(Some("b"), Some("a"), Some(Trigger::Request));
+    check(None, Some("a"), None);
+}
+
+#[test]
+fn a_token_is_replaced_at_its_interval_less_the_spread() {
+    let check = |interval: Option<u64>, spread: u64, due: Option<u64>| {
+        let desired = Desired { interval: interval.map(seconds), spread: seconds(spread), ..desired() };
+        assert_eq!(next_rotation(&desired, &current(None)), due.map(at), "{interval:?} {spread}");
+        let Some(due) = due else { return };
+        let observed = observed(Some(current(None)));
+        assert_eq!(trigger(&desired, &observed, at(due).minus(Duration::from_millis(1))), None);
+        assert_eq!(trigger(&desired, &observed, at(due)), Some(Trigger::Interval));
+    };
+    check(None, 0, None);
+    check(Some(30 * DAY), 0, Some(30 * DAY));
+    check(Some(30 * DAY), DAY, Some(29 * DAY));
+    // A spread that is as long as the interval would be a loop.
+    check(Some(DAY), DAY, Some(DAY / 2));
+    check(Some(HOUR), DAY, Some(HOUR / 2));
+}
+
+#[test]
+fn an_expiry_is_met_in_time_and_never_by_a_loop_at_once() {
+    let check = |life: Time, rotate_before: Option<u64>, due: Time| {
+        let desired = Desired { interval: None, rotate_before: rotate_before.map(seconds), ..desired() };
+        assert_eq!(next_rotation(&desired, &current(Some(life))), Some(due), "{life:?} {rotate_before:?}");
+        assert!(due >= at(120), "a replacement takes as long");
+    };
+    check(at(30 * DAY), None, at(20 * DAY));
+    check(at(30 * DAY), Some(DAY), at(29 * DAY));
+    // Less life than asked for: at its half, whatever `rotateBefore` says.
+    check(at(HOUR), Some(DAY), at(HOUR / 2));
+    check(at(HOUR), None, at(HOUR * 2 / 3));
+    // No life worth the name, or an end that is past.
+    check(at(10), Some(DAY), at(120));
+    check(at(0), None, at(120));
+    check(at(0).minus(seconds(30 * DAY)), None, at(120));
+    check(Time::from_millis(0), Some(DAY), at(120));
+    let latest = Time::parse("9999-12-31T23:59:59.999Z").unwrap();
+    check(latest, Some(DAY), latest.minus(seconds(DAY)));
+    assert!(expiry_due(&desired(), &current(Some(latest))).unwrap() > at(100 * 365 * DAY));
+}
+
+#[test]
+fn the_next_rotation_is_the_earliest_of_all_causes_with_a_time() {
+    let mut desired = Desired { interval: None, ..desired() };
+    assert_eq!(next_rotation(&desired, &current(None)), None);
+    desired.interval = Some(seconds(3 * DAY));
+    assert_eq!(next_rotation(&desired, &current(None)), Some(at(2 * DAY)));
+    assert_eq!(next_rotation(&desired, &current(Some(at(DAY * 3 / 2)))), Some(at(DAY)));
+    desired.rotate_issued_before = Some(at(HOUR));
+    assert_eq!(next_rotation(&desired, &current(Some(at(DAY * 3 / 2)))), Some(at(HOUR)));
+    desired.rotate_issued_before = Some(current(None).claimed_time);
+    assert_eq!(next_rotation(&desired, &current(None)), Some(at(2 * DAY)), "claimed at that time is not before it");
+}
+
+#[test]
+fn a_verification_is_due_at_fixed_slots_that_a_restart_keeps() {
+    let slot = 12 * HOUR;
+    let check = |accepted: Option<u64>, now: u64, due: u64| {
+        let due_time = verification_due(&desired(), &current(None), accepted.map(at), at(now));
+        assert_eq!(due_time, Some(at(due)), "{accepted:?} at {now}");
+    };
+    check(None, 2, 2 + slot);
+    check(None, 1, 2 + slot);
+    check(None, 2 + slot - 1, 2 + slot);
+    // A process that was started in the second slot waits for its end: a crash loop is no storm of calls.
+    check(None, 2 + slot, 2 + 2 * slot);
+    check(None, 2 + 5 * slot + 7, 2 + 6 * slot);
+    check(Some(2 + slot + 5), 2 + slot + 9, 2 + 2 * slot + 5);
+    check(Some(2 + slot), 9 * slot, 2 + 2 * slot);
+    // An acceptance before the token was verified is not this token's.
+    check(Some(0), 5, 2 + slot);
+}
+
+#[test]
+fn nothing_is_verified_without_probe_or_interval() {
+    let check = |probe: bool, interval: u64| {
+        let desired = Desired { probe, verification_interval: seconds(interval), ..desired() };
+        assert_eq!(verification_due(&desired, &current(None), None, at(DAY)), None);
+    };
+    check(false, HOUR);
+    check(true, 0);
+    check(false, 0);
+}

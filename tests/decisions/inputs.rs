@@ -1,0 +1,286 @@
+//! The abstract inputs of the decision: axes, each a short list of named values, the steady one first.
+//!
+//! A combination picks one value of every axis. The axes are applied in their order, so that a later one may look at
+//! what an earlier one made: the hand's attempt is that of the ledger's open claim, and its base is the Secret.
+//!
+//! The numbers are always the same: attempt 2 (`old`) is superseded, attempt 3 (`current`) is current, attempt 4 (`new`)
+//! is under way; with an empty ledger the attempt under way is the finalizer's, 1.
+
+use std::time::Duration;
+
+use artifact_token_operator::api::ledger::{Claim, Failures, HandledRequests, Outcome};
+use artifact_token_operator::api::reason::Reason;
+use artifact_token_operator::api::time::Time;
+use artifact_token_operator::rotation::desired::{Desired, Halt, Timings};
+use artifact_token_operator::rotation::observed::{
+    Content, Hand, Leave, Observed, Ours, Pauses, Row, SecretState, Seen, ServiceSeen, Verdict,
+};
+
+/// The time of every decision here.
+pub const NOW: Time = Time::from_millis(1_800_000_000_000);
+/// 120 s for a publish, 150 s for a claim to settle.
+pub const TIMINGS: Timings = Timings {
+    token_settle: seconds(60),
+    publish_deadline: seconds(120),
+    claim_settle: seconds(150),
+    first_retry: seconds(30),
+};
+const DAY: u64 = 24 * 3600;
+
+/// The input of one decision.
+#[derive(Clone)]
+pub struct World {
+    pub desired: Desired,
+    pub observed: Observed,
+}
+
+/// A value: its name, and what it makes of the world.
+pub type Value = (&'static str, fn(&mut World));
+
+/// One input: its name, and its values with what each makes of the world.
+pub struct Axis {
+    pub name: &'static str,
+    pub values: &'static [Value],
+}
+
+/// All inputs. Those from `verdict` on set one field each, whatever stood there.
+pub const AXES: [Axis; 13] = [
+    Axis { name: "object", values: OBJECT },
+    Axis { name: "ledger", values: super::ledgers::LEDGER },
+    Axis { name: "Secret", values: SECRET },
+    Axis { name: "read", values: READ },
+    Axis { name: "hand", values: HAND },
+    Axis { name: "listing", values: LISTING },
+    Axis { name: "wish", values: WISH },
+    Axis { name: "service", values: SERVICE },
+    Axis { name: "verdict", values: VERDICT },
+    Axis { name: "back-off", values: BACK_OFF },
+    Axis { name: "dry-run", values: DRY_RUN },
+    Axis { name: "previous", values: PREVIOUS },
+    Axis { name: "pauses", values: PAUSES },
+];
+
+/// The axes before this one make the world; the rest change one field each.
+pub const SCALARS: usize = 8;
+
+const OBJECT: &[Value] = &[
+    ("living", |_| {}),
+    ("no finalizer", |world| world.observed.finalizer = false),
+    ("deleting", |world| world.observed.deleting = true),
+    ("deleting, Orphan", |world| (world.observed.deleting, world.observed.leave) = (true, Some(Leave::Orphan))),
+    ("deleting, skip", |world| (world.observed.deleting, world.observed.leave) = (true, Some(Leave::Skip))),
+    ("deleting, no finalizer", |world| (world.observed.deleting, world.observed.finalizer) = (true, false)),
+];
+
+const SECRET: &[Value] = &[
+    ("current", |_| {}),
+    ("absent", |world| world.observed.secrets[0].state = SecretState::Absent),
+    ("foreign", |world| {
+        world.observed.secrets[0].state = SecretState::Foreign(Halt::stalled(Reason::SecretConflict, "foreign"));
+    }),
+    ("shell", |world| {
+        let fence = under_way(world) - 1;
+        hold(world, Ours { fence, rendered: false, ..ours(0, None, Content::Empty, 2) });
+    }),
+    ("current, old form", |world| hold(world, Ours { rendered: false, ..ours(3, Some("current"), Content::Token, 3) })),
+    ("current, fenced", |world| hold(world, Ours { fence: 4, ..ours(3, Some("current"), Content::Token, 4) })),
+    ("current, edited", |world| hold(world, Ours { rendered: false, ..ours(3, Some("current"), Content::Edited, 5) })),
+    ("new", |world| hold(world, ours(under_way(world), Some("new"), Content::Token, 6))),
+    ("new, edited", |world| {
+        hold(world, Ours { rendered: false, ..ours(under_way(world), Some("new"), Content::Edited, 7) });
+    }),
+    ("old", |world| hold(world, ours(2, Some("old"), Content::Token, 8))),
+    ("predecessor's", |world| {
+        let predecessor = Some("uid-before".to_owned());
+        hold(world, Ours { predecessor, rendered: false, ..ours(0, Some("theirs"), Content::Token, 9) });
+    }),
+];
+
+const READ: &[Value] = &[("live", |_| {}), ("remembered", |world| world.observed.secrets[0].live = false)];
+
+const HAND: &[Value] = &[
+    ("nothing", |_| {}),
+    ("claim", |world| claim(world, under_way(world), 60)),
+    ("claim, late", |world| claim(world, under_way(world), 0)),
+    ("claim, overtaken", |world| claim(world, 2, 60)),
+    ("value", |world| value(world, None, (60, 10), false)),
+    ("value, accepted", |world| value(world, Some(Verdict::Accepted), (60, 10), false)),
+    ("value, refused", |world| value(world, Some(Verdict::Refused), (60, 10), false)),
+    ("value, refused, settled", |world| value(world, Some(Verdict::Refused), (20, 60), false)),
+    ("value, late", |world| value(world, Some(Verdict::Accepted), (0, 110), false)),
+    ("value, sent", |world| value(world, Some(Verdict::Accepted), (60, 10), true)),
+    ("value, sent, late", |world| value(world, Some(Verdict::Accepted), (0, 110), true)),
+    ("value, Secret changed", |world| {
+        value(world, Some(Verdict::Accepted), (60, 10), false);
+        if let Hand::Value { base, .. } = &mut world.observed.hand {
+            *base = vec![Some(99)];
+        }
+    }),
+];
+
+const LISTING: &[Value] = &[
+    ("none", |_| {}),
+    ("empty", |world| world.observed.listing = Some(vec![])),
+    ("below fence", |world| list(world, row(1, "below", "n1"))),
+    ("above fence", |world| list(world, row(9, "above", "n9"))),
+    ("new", |world| list(world, row(under_way(world), "new", nonce(world)))),
+    ("new, unknown id", |world| list(world, row(under_way(world), "twin", nonce(world)))),
+    ("theirs", |world| list(world, Row { predecessor: true, ..row(7, "theirs", "n7") })),
+];
+
+const WISH: &[Value] = &[
+    ("as it is", |_| {}),
+    ("rotation due", rotation_due),
+    ("suspended", |world| {
+        rotation_due(world);
+        world.desired.suspended = true;
+    }),
+    ("invalid", |world| {
+        rotation_due(world);
+        world.desired.halt = Some(Halt::stalled(Reason::InvalidSpec, "invalid"));
+    }),
+    ("forbidden", |world| {
+        rotation_due(world);
+        world.observed.halt = Some(Halt::passing(Reason::NamespaceTerminating, "ending"));
+    }),
+    ("no probe", |world| world.desired.probe = false),
+    ("verification due", |world| world.observed.accepted = Some(ago(13 * 3600))),
+    ("doubtful", |world| world.observed.doubtful = true),
+];
+
+const SERVICE: &[Value] = &[
+    ("named", |_| {}),
+    ("nameless", |world| world.observed.service = Some(ServiceSeen { attributable: false, same_origin: true })),
+    ("elsewhere", |world| world.observed.service = Some(ServiceSeen { attributable: true, same_origin: false })),
+    ("missing", |world| {
+        world.observed.service = None;
+        world.observed.halt = Some(Halt::passing(Reason::ServiceNotFound, "missing"));
+    }),
+];
+
+const VERDICT: &[Value] = &[
+    ("none", |world| world.observed.verdict = None),
+    ("accepted", |world| world.observed.verdict = Some(Verdict::Accepted)),
+    ("refused", |world| world.observed.verdict = Some(Verdict::Refused)),
+];
+
+const BACK_OFF: &[Value] = &[
+    ("over", |world| world.observed.ledger.failures = None),
+    ("runs", |world| {
+        let (count, next_try_time, generation) = (1, in_seconds(30), world.observed.generation);
+        let (reason, message) = (Reason::TokenGenerationFailed, String::new());
+        world.observed.ledger.failures = Some(Failures { count, next_try_time, generation, reason, message });
+    }),
+];
+
+const DRY_RUN: &[Value] =
+    &[("no", |world| world.observed.preflight = false), ("done", |world| world.observed.preflight = true)];
+
+const PREVIOUS: &[Value] =
+    &[("gone", |world| world.observed.holds_previous = false), ("held", |world| world.observed.holds_previous = true)];
+
+const PAUSES: &[Value] = &[
+    ("none", |world| world.observed.pauses = Pauses::default()),
+    ("all", |world| {
+        let all = Some(in_seconds(5));
+        world.observed.pauses = Pauses { generate: all, verify: all, sweep: all, secret: all };
+    }),
+];
+
+/// The steady world: attempt 3 is current, verified a day ago, in the Secret; nothing is wanted.
+pub fn steady() -> World {
+    let desired = Desired {
+        halt: None,
+        suspended: false,
+        interval: Some(seconds(30 * DAY)),
+        spread: Duration::ZERO,
+        rotate_before: None,
+        overlap: seconds(600),
+        rotate_issued_before: None,
+        probe: true,
+        verification_interval: seconds(12 * 3600),
+        wish: "wish".to_owned(),
+        timings: TIMINGS,
+    };
+    let state = SecretState::Ours(ours(3, Some("current"), Content::Token, 1));
+    let observed = Observed {
+        deleting: false,
+        finalizer: true,
+        leave: None,
+        generation: 1,
+        created: ago(3 * DAY),
+        requests: HandledRequests::default(),
+        ledger: super::ledgers::verified(),
+        secrets: vec![Seen { live: true, state }],
+        hand: Hand::Empty,
+        holds_previous: false,
+        listing: None,
+        swept: None,
+        service: Some(ServiceSeen { attributable: true, same_origin: true }),
+        halt: None,
+        preflight: false,
+        verdict: None,
+        accepted: None,
+        doubtful: false,
+        pauses: Pauses::default(),
+    };
+    World { desired, observed }
+}
+
+pub const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+pub fn ago(count: u64) -> Time {
+    NOW.minus(seconds(count))
+}
+
+pub fn in_seconds(count: u64) -> Time {
+    NOW.plus(seconds(count))
+}
+
+fn rotation_due(world: &mut World) {
+    world.desired.rotate_issued_before = Some(NOW);
+}
+
+/// The attempt under way: that of the open claim, else the one after the current token's.
+fn under_way(world: &World) -> u32 {
+    world.observed.open_claim().map_or(4, |claim| claim.attempt)
+}
+
+fn nonce(world: &World) -> &'static str {
+    if under_way(world) == 1 { "0" } else { "n4" }
+}
+
+fn ours(attempt: u32, id: Option<&str>, content: Content, essence: u64) -> Ours {
+    let id = id.map(str::to_owned);
+    Ours { attempt, id, fence: attempt, content, rendered: true, essence, predecessor: None }
+}
+
+fn hold(world: &mut World, ours: Ours) {
+    world.observed.secrets[0].state = SecretState::Ours(ours);
+}
+
+fn row(attempt: u32, id: &str, nonce: &str) -> Row {
+    Row { id: id.to_owned(), attempt, nonce: nonce.to_owned(), expiration: None, predecessor: false }
+}
+
+fn list(world: &mut World, row: Row) {
+    world.observed.listing = Some(vec![row]);
+}
+
+fn claim(world: &mut World, attempt: u32, left: u64) {
+    world.observed.hand = Hand::Claim { attempt, deadline: in_seconds(left) };
+}
+
+fn value(world: &mut World, trial: Option<Verdict>, (left, age): (u64, u64), sent: bool) {
+    let (attempt, deadline, issued) = (under_way(world), in_seconds(left), ago(age));
+    let base = world.observed.base();
+    world.observed.hand = Hand::Value { attempt, id: "new".to_owned(), deadline, issued, trial, base, sent };
+}
+
+/// A claim `age` seconds old.
+pub fn claimed(attempt: u32, age: u64, outcome: Option<Outcome>) -> Claim {
+    let nonce = if attempt == 1 { "0".to_owned() } else { format!("n{attempt}") };
+    Claim { attempt, nonce, time: ago(age), wish: "wish".to_owned(), outcome }
+}

@@ -1,0 +1,281 @@
+//! The full cross product: the decision is total, and these laws hold in every combination.
+
+use artifact_token_operator::api::ledger::Outcome;
+use artifact_token_operator::rotation::desired::Desired;
+use artifact_token_operator::rotation::observed::{Content, Hand, Observed, Row, Verdict};
+use artifact_token_operator::rotation::plan::{Lapse, MAX_LIVE, Step};
+use artifact_token_operator::rotation::schedule::trigger;
+
+use super::inputs::{NOW, ago};
+
+/// A law: its sentence, and whether a step obeys it.
+pub type Law = (&'static str, fn(&Desired, &Observed, &Step) -> bool);
+
+/// All laws.
+pub const LAWS: &[Law] = &[
+    (
+        "generate needs a claim in hand that is open, in time and above the fence, the finalizer, and no foreign Secret",
+        generate,
+    ),
+    ("a revoke needs a live read, and the service at which the id means something", revoke_reads),
+    ("a revoke of a living object goes only to a superseded token past its time that no Secret holds", revoke_living),
+    ("a revoke on deletion goes only to an id of the ledger or of the list", revoke_deleting),
+    ("a write of a Secret needs a live read", write_reads),
+    ("a foreign Secret is never written or deleted", never_foreign),
+    (
+        "an update is above the fence, in time, against what is there, tried if it replaces; only attempt 1 creates",
+        update,
+    ),
+    ("a roll-back follows a durable failure and puts a living token back from memory", roll_back),
+    ("a raised fence changes the Secret and reaches the attempt that it shuts out", raise_fence),
+    ("a shell is made only where nothing is, with a fence at every attempt known", shell),
+    ("a claim needs the finalizer, a dry-run, a live read, room, and no back-off, halt or suspend", claim),
+    ("a claim is above everything seen and takes nothing that is in hand or could still land", claim_above),
+    ("the finalizer claims attempt 1 only for an object that never had a claim", finalize),
+    ("a decision needs a live read of the undecided token, and an answer or no probe", decide),
+    ("only a current token that the Secret holds and the service refuses is rejected, and once", reject),
+    ("deletion makes nothing", deletion),
+    ("the finalizer goes only when nothing known lives and nothing could land, unless told to leave it", release),
+    ("a claim is abandoned only when it is settled and fenced off", abandon),
+    (
+        "a found token is unknown, at or below the fence of a live read or a predecessor's, and held only if it is replaced",
+        supersede,
+    ),
+    ("a value whose publish may still land is given up only by deletion", give_up),
+    ("a wait ends after now", wait),
+    ("a wait without end is for something that only a change from outside can bring", endless),
+    ("a halt has a cause", halt),
+    ("no step asks for what is known in this pass", no_loop),
+    ("no step that calls the service is taken without one, and no other place's list is asked for", needs_service),
+    ("a pause is kept", pauses),
+];
+
+fn generate(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::Generate = step else { return true };
+    let Hand::Claim { attempt, deadline } = observed.hand else { return false };
+    let open = observed.open_claim().is_some_and(|claim| claim.attempt == attempt);
+    open && deadline > NOW && observed.finalizer && !observed.any_foreign() && observed.fence() < attempt
+}
+
+fn revoke_reads(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::Revoke { .. } = step else { return true };
+    observed.live() && observed.service.is_some_and(|service| service.same_origin)
+}
+
+fn revoke_living(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::Revoke { attempt, id } = step else { return true };
+    let held = observed.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(id));
+    let old = observed.ledger.superseded.iter().find(|old| (old.attempt, &old.id) == (*attempt, id));
+    let due = old.is_some_and(|old| {
+        let tried = old.next_try_time.is_none_or(|next| next <= NOW);
+        old.revoke_after_time <= NOW && tried && (old.unpublished || observed.holds_current())
+    });
+    observed.deleting || (due && !held)
+}
+
+fn revoke_deleting(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::Revoke { id, .. } = step else { return true };
+    !observed.deleting || observed.ledger.knows(id) || own_rows(observed).any(|row| row.id == *id)
+}
+
+fn writes(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::Update
+            | Step::RollBack { .. }
+            | Step::RaiseFence { .. }
+            | Step::Render
+            | Step::Shell { .. }
+            | Step::DeleteSecret
+    )
+}
+
+fn write_reads(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    !writes(step) || observed.live()
+}
+
+fn never_foreign(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    !writes(step) || !observed.any_foreign()
+}
+
+fn update(desired: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::Update = step else { return true };
+    let Hand::Value { attempt, deadline, trial, base, .. } = &observed.hand else { return false };
+    let replaces = observed.ours().any(|ours| ours.content != Content::Empty);
+    let tried = !replaces || !desired.probe || *trial == Some(Verdict::Accepted);
+    let creates = observed.any_absent() && *attempt > 1;
+    !creates && observed.fence() < *attempt && *deadline > NOW && observed.base() == *base && tried
+}
+
+fn roll_back(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::RollBack { fence } = step else { return true };
+    let failed = observed.ledger.claim.as_ref().filter(|claim| claim.outcome == Some(Outcome::Failed));
+    let alive = observed.ledger.current.as_ref().is_some_and(|current| current.rejected_time.is_none());
+    let fenced = failed.is_some_and(|claim| claim.attempt <= *fence);
+    fenced && alive && observed.holds_previous && !observed.holds_current()
+}
+
+fn raise_fence(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::RaiseFence { fence } = step else { return true };
+    let stray = observed.stray_claim().map_or(0, |claim| claim.attempt);
+    *fence > observed.fence() && *fence >= stray && !observed.any_absent()
+}
+
+fn shell(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::Shell { fence } = step else { return true };
+    observed.any_absent() && *fence >= observed.ledger.highest_attempt()
+}
+
+fn claim(desired: &Desired, observed: &Observed, step: &Step) -> bool {
+    let (Step::Claim { .. } | Step::Finalize { claims: true }) = step else { return true };
+    let finalizer = observed.finalizer == matches!(step, Step::Claim { .. });
+    let backing_off = observed.ledger.failures.as_ref().is_some_and(|failures| failures.next_try_time > NOW);
+    let stopped = desired.suspended || desired.halt.is_some() || observed.halt.is_some() || observed.any_foreign();
+    let room = observed.ledger.alive() + 1 < MAX_LIVE;
+    let wanted = trigger(desired, observed, NOW).is_some();
+    finalizer && observed.preflight && observed.live() && room && wanted && !backing_off && !stopped
+}
+
+fn claim_above(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::Claim { attempt } = step else { return true };
+    let fences = observed.ours().map(|ours| ours.fence);
+    let rows = own_rows(observed).map(|row| row.attempt);
+    let free = observed.stray_claim().is_none() && !observed.any_absent();
+    free && fences.chain(rows).chain([observed.ledger.highest_attempt()]).all(|seen| seen < *attempt)
+}
+
+fn finalize(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::Finalize { claims: true } = step else { return true };
+    !observed.finalizer && observed.ledger.claim.is_none() && observed.ours().all(|ours| ours.predecessor.is_some())
+}
+
+fn decide(desired: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::Decide(outcome) = step else { return true };
+    let Some(ours) = observed.ours().next() else { return false };
+    let open = observed.open_claim().is_some_and(|claim| claim.attempt == ours.attempt);
+    let lost = observed.ledger.lost.iter().any(|lost| lost.attempt == ours.attempt);
+    let in_hand = matches!(&observed.hand, Hand::Value { id, .. } if Some(id) == ours.id.as_ref());
+    let named = observed.service.is_some_and(|service| service.attributable && service.same_origin);
+    let vouched = in_hand || named && own_rows(observed).any(|row| Some(&row.id) == ours.id.as_ref());
+    let answered = match outcome {
+        Outcome::Verified => vouched && (!desired.probe || observed.verdict == Some(Verdict::Accepted)),
+        Outcome::Failed => !vouched || observed.verdict == Some(Verdict::Refused),
+    };
+    let fresh = observed.open_claim().is_some_and(|claim| claim.attempt == ours.attempt && claim.time > ago(120));
+    let early = fresh && !in_hand && named && *outcome == Outcome::Failed;
+    observed.live() && (open || lost) && answered && !early
+}
+
+fn reject(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::Reject = step else { return true };
+    let first = observed.ledger.current.as_ref().is_some_and(|current| current.rejected_time.is_none());
+    observed.verdict == Some(Verdict::Refused) && observed.holds_current() && first
+}
+
+fn deletion(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let allowed = matches!(
+        step,
+        Step::Wait(_)
+            | Step::Release
+            | Step::DeleteSecret
+            | Step::GiveUp(Lapse::Deleting)
+            | Step::Read
+            | Step::Revoke { .. }
+            | Step::Sweep
+            | Step::Halt(_)
+    );
+    let reserved = matches!(step, Step::Release | Step::DeleteSecret | Step::GiveUp(Lapse::Deleting));
+    if observed.deleting { allowed } else { !reserved }
+}
+
+fn release(desired: &Desired, observed: &Observed, step: &Step) -> bool {
+    let (Step::Release | Step::DeleteSecret) = step else { return true };
+    let settled = observed.open_claim().is_none_or(|claim| Observed::settle_time(&claim, &desired.timings) <= NOW);
+    let open = observed.open_claim().is_some() || !observed.ledger.lost.is_empty();
+    let attributable = observed.service.is_some_and(|service| service.attributable);
+    let elsewhere = observed.service.is_none_or(|service| !service.same_origin);
+    let looked = observed.listing.is_some() && own_rows(observed).next().is_none() && !elsewhere;
+    let over = observed.ledger.alive() == 0 && observed.hand == Hand::Empty && settled;
+    let nameless = observed.service.is_some() && !attributable;
+    observed.leave.is_some() || (over && (!open || looked || nameless))
+}
+
+fn abandon(desired: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::Abandon = step else { return true };
+    observed.stray_claim().is_some_and(|claim| {
+        Observed::settle_time(&claim, &desired.timings) <= NOW && observed.live() && observed.fence() >= claim.attempt
+    })
+}
+
+fn supersede(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::Supersede(rows) = step else { return true };
+    let fenced = |row: &Row| observed.live() && row.attempt <= observed.fence();
+    let replaced = matches!(observed.hand, Hand::Claim { .. });
+    let held = |row: &Row| observed.published(row.attempt, &row.id);
+    let fits =
+        |row: &Row| !observed.ledger.knows(&row.id) && (row.predecessor || fenced(row)) && (replaced || !held(row));
+    !rows.is_empty() && rows.iter().all(fits)
+}
+
+fn give_up(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::GiveUp(lapse) = step else { return true };
+    let Hand::Value { attempt, base, sent: true, .. } = &observed.hand else { return true };
+    let shut_out = observed.fence() >= *attempt || observed.base() != *base || observed.any_foreign();
+    *lapse == Lapse::Deleting || (observed.live() && shut_out)
+}
+
+fn wait(_: &Desired, _: &Observed, step: &Step) -> bool {
+    !matches!(step, Step::Wait(Some(until)) if *until <= NOW)
+}
+
+fn endless(desired: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::Wait(None) = step else { return true };
+    let stopped = desired.suspended || desired.halt.is_some() || observed.halt.is_some() || observed.any_foreign();
+    let service = observed.service.is_none_or(|service| !service.same_origin);
+    let wanted = trigger(desired, observed, NOW).is_some() || observed.stray_claim().is_some();
+    let gone = observed.deleting && !observed.finalizer;
+    gone || (!observed.deleting && (stopped || service || !wanted))
+}
+
+fn halt(desired: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::Halt(_) = step else { return true };
+    let service = observed.service.is_none_or(|service| !service.same_origin);
+    let wanted = desired.halt.is_some() || observed.any_foreign() || observed.halt.is_some();
+    if observed.deleting { service } else { wanted }
+}
+
+fn no_loop(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    match step {
+        Step::Read => !observed.live(),
+        Step::Sweep => observed.listing.is_none(),
+        Step::Preflight => !observed.preflight || !observed.live(),
+        Step::Verify => observed.verdict.is_none(),
+        Step::Finalize { .. } => !observed.finalizer,
+        Step::Render => observed.ours().any(|ours| !ours.rendered),
+        Step::DeleteSecret => observed.ours().next().is_some(),
+        _ => true,
+    }
+}
+
+fn needs_service(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let calls = matches!(step, Step::Generate | Step::Try | Step::Verify | Step::Sweep | Step::Revoke { .. });
+    let named = observed.service.is_some_and(|service| service.attributable && service.same_origin);
+    (!calls || observed.service.is_some()) && (*step != Step::Sweep || named)
+}
+
+fn pauses(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let pauses = &observed.pauses;
+    let pause = match step {
+        Step::Generate | Step::Claim { .. } => pauses.generate,
+        Step::Try | Step::Verify => pauses.verify,
+        Step::Sweep => pauses.sweep,
+        Step::Read | Step::Preflight => pauses.secret,
+        _ if writes(step) => pauses.secret,
+        _ => None,
+    };
+    pause.is_none_or(|until| until <= NOW)
+}
+
+fn own_rows(observed: &Observed) -> impl Iterator<Item = &Row> {
+    observed.listing.iter().flatten().filter(|row| !row.predecessor)
+}

@@ -1,0 +1,77 @@
+//! The ledgers that the decision is asked with.
+
+use artifact_token_operator::api::ledger::{Current, Ledger, Lost, Outcome, Superseded};
+use artifact_token_operator::api::time::Time;
+use artifact_token_operator::rotation::plan::MAX_LIVE;
+
+use super::inputs::{Value, ago, claimed, in_seconds};
+
+const DAY: u64 = 24 * 3600;
+
+pub const LEDGER: &[Value] = &[
+    ("verified", |_| {}),
+    ("empty", |world| world.observed.ledger = Ledger::default()),
+    ("empty, fresh object", |world| {
+        world.observed.ledger = Ledger::default();
+        world.observed.created = ago(10);
+    }),
+    ("first claim", |world| {
+        world.observed.ledger = Ledger { claim: Some(claimed(1, 10, None)), ..Ledger::default() };
+    }),
+    ("open claim", |world| world.observed.ledger.claim = Some(claimed(4, 10, None))),
+    ("open claim, settled", |world| world.observed.ledger.claim = Some(claimed(4, 150, None))),
+    ("in overlap", |world| world.observed.ledger.superseded = vec![old(2, "old", in_seconds(300))]),
+    ("past overlap", |world| world.observed.ledger.superseded = vec![old(2, "old", ago(1))]),
+    ("past, back-off", |world| {
+        world.observed.ledger.superseded = vec![Superseded { tries: 1, ..old(2, "old", ago(1)) }];
+        world.observed.ledger.superseded[0].next_try_time = Some(in_seconds(40));
+    }),
+    ("failed unpublished", |world| {
+        world.observed.ledger.claim = Some(claimed(4, 100, Some(Outcome::Failed)));
+        world.observed.ledger.superseded = vec![Superseded { unpublished: true, ..old(4, "new", ago(1)) }];
+    }),
+    ("failed", |world| {
+        world.observed.ledger.claim = Some(claimed(4, 100, Some(Outcome::Failed)));
+        world.observed.ledger.superseded = vec![old(4, "new", in_seconds(500))];
+    }),
+    ("failed, past", |world| {
+        world.observed.ledger.claim = Some(claimed(4, 900, Some(Outcome::Failed)));
+        world.observed.ledger.superseded = vec![old(4, "new", ago(1))];
+    }),
+    ("rejected", |world| {
+        if let Some(current) = &mut world.observed.ledger.current {
+            current.rejected_time = Some(ago(5));
+        }
+    }),
+    ("lost", |world| {
+        world.observed.ledger.claim = Some(claimed(4, 150, Some(Outcome::Failed)));
+        world.observed.ledger.lost = vec![Lost { attempt: 4, nonce: "n4".to_owned(), time: ago(150) }];
+    }),
+    ("no room", |world| {
+        let in_overlap = |place: usize| old(2, &format!("old-{place}"), in_seconds(300));
+        world.observed.ledger.superseded = (2..MAX_LIVE).map(in_overlap).collect();
+    }),
+];
+
+/// Attempt 3 is current, verified a day ago.
+pub fn verified() -> Ledger {
+    let current = Current {
+        attempt: 3,
+        id: "current".to_owned(),
+        hint: None,
+        wish: "wish".to_owned(),
+        claimed_time: ago(DAY + 4),
+        issued_time: ago(DAY + 3),
+        published_time: ago(DAY + 2),
+        verified_time: ago(DAY + 1),
+        probed: true,
+        rejected_time: None,
+        expiration_time: None,
+        secret_resource_version: "7".to_owned(),
+    };
+    Ledger { claim: Some(claimed(3, DAY, Some(Outcome::Verified))), current: Some(current), ..Ledger::default() }
+}
+
+fn old(attempt: u32, id: &str, revoke_after_time: Time) -> Superseded {
+    Superseded { attempt, id: id.to_owned(), revoke_after_time, unpublished: false, tries: 0, next_try_time: None }
+}

@@ -1,0 +1,217 @@
+//! The sections of `decisions.txt`: one a group of rows, each a small cross product of what these rows look at.
+
+/// A part of the table: some axes are held, some vary, and all others keep their steady value.
+pub struct Section {
+    pub title: &'static str,
+    /// Axis and value.
+    pub held: &'static [(&'static str, &'static str)],
+    /// Axis and values; all of them if none is named.
+    pub varied: &'static [(&'static str, &'static [&'static str])],
+}
+
+const ALL: &[&str] = &[];
+const NAMED: &[&str] = &["named", "nameless", "missing"];
+
+pub const SECTIONS: &[Section] = &[
+    Section {
+        title: "deletion: what is in hand, and how to leave",
+        held: &[],
+        varied: &[
+            ("object", &["deleting", "deleting, Orphan", "deleting, skip", "deleting, no finalizer"]),
+            ("hand", &["nothing", "claim", "value", "value, sent"]),
+            ("read", ALL),
+        ],
+    },
+    Section {
+        title: "deletion: known tokens and open claims, by what the service can do",
+        held: &[("object", "deleting")],
+        varied: &[("ledger", ALL), ("service", ALL)],
+    },
+    Section {
+        title: "deletion: after what was lost was looked for",
+        held: &[("object", "deleting"), ("Secret", "shell")],
+        varied: &[("ledger", &["empty", "empty, fresh object"]), ("listing", ALL), ("service", NAMED)],
+    },
+    Section {
+        title: "deletion: the Secret goes last",
+        held: &[("object", "deleting"), ("ledger", "empty"), ("listing", "empty")],
+        varied: &[("Secret", ALL), ("read", ALL), ("pauses", ALL)],
+    },
+    Section {
+        title: "hand: a claim",
+        held: &[],
+        varied: &[
+            ("hand", &["claim", "claim, late", "claim, overtaken"]),
+            ("ledger", &["open claim", "first claim", "verified"]),
+            ("pauses", ALL),
+            ("service", &["named", "missing"]),
+        ],
+    },
+    Section {
+        title: "hand: a claim, and the Secret of a predecessor",
+        held: &[("hand", "claim"), ("ledger", "empty, fresh object")],
+        varied: &[("Secret", &["absent", "shell", "predecessor's"]), ("listing", ALL), ("service", NAMED)],
+    },
+    Section {
+        title: "hand: a claim, and no finalizer",
+        held: &[("object", "no finalizer"), ("ledger", "open claim")],
+        varied: &[("hand", &["claim", "claim, late", "claim, overtaken"])],
+    },
+    Section {
+        title: "hand: a value, by what the Secret holds",
+        held: &[("ledger", "open claim")],
+        varied: &[
+            (
+                "hand",
+                &[
+                    "value",
+                    "value, accepted",
+                    "value, refused",
+                    "value, refused, settled",
+                    "value, late",
+                    "value, sent",
+                    "value, sent, late",
+                    "value, Secret changed",
+                ],
+            ),
+            ("Secret", ALL),
+        ],
+    },
+    Section {
+        title: "hand: a value, not to be probed, or not read, or paused, or without service",
+        held: &[("ledger", "open claim")],
+        varied: &[
+            ("hand", &["value", "value, accepted", "value, sent, late"]),
+            ("read", ALL),
+            ("wish", &["as it is", "no probe", "suspended", "invalid"]),
+            ("pauses", ALL),
+        ],
+    },
+    Section {
+        title: "decide: the Secret holds an undecided attempt",
+        held: &[("Secret", "new")],
+        varied: &[
+            ("ledger", &["open claim", "open claim, settled", "lost", "empty", "verified"]),
+            ("hand", &["nothing", "value, accepted", "value, refused, settled"]),
+            ("listing", &["none", "empty", "new"]),
+            ("verdict", ALL),
+        ],
+    },
+    Section {
+        title: "decide: by service, probe and read",
+        held: &[("Secret", "new"), ("ledger", "open claim")],
+        varied: &[
+            ("hand", &["nothing", "value, accepted"]),
+            ("service", ALL),
+            ("wish", &["as it is", "no probe"]),
+            ("read", ALL),
+        ],
+    },
+    Section {
+        title: "roll back",
+        held: &[],
+        varied: &[
+            ("ledger", &["failed", "failed unpublished", "rejected"]),
+            ("Secret", &["current", "absent", "shell", "new", "new, edited", "old"]),
+            ("previous", ALL),
+            ("read", ALL),
+        ],
+    },
+    Section {
+        title: "found: listed tokens that nobody knows",
+        held: &[],
+        varied: &[
+            ("listing", &["empty", "below fence", "above fence", "new", "theirs"]),
+            ("Secret", ALL),
+            ("read", ALL),
+        ],
+    },
+    Section {
+        title: "revoke: superseded tokens, by what the Secret holds",
+        held: &[],
+        varied: &[
+            (
+                "ledger",
+                &["in overlap", "past overlap", "past, back-off", "failed unpublished", "failed, past", "no room"],
+            ),
+            ("Secret", ALL),
+        ],
+    },
+    Section {
+        title: "revoke: not read, or another service",
+        held: &[],
+        varied: &[
+            ("ledger", &["past overlap", "failed unpublished"]),
+            ("read", ALL),
+            ("service", ALL),
+            ("wish", &["as it is", "suspended", "invalid"]),
+        ],
+    },
+    Section {
+        title: "render and verify: the current token is kept",
+        held: &[],
+        varied: &[
+            ("wish", &["as it is", "invalid", "suspended", "no probe", "verification due", "doubtful"]),
+            ("Secret", &["current", "current, old form", "current, edited"]),
+            ("verdict", ALL),
+        ],
+    },
+    Section {
+        title: "verify: not read, paused, or without service",
+        held: &[("wish", "verification due")],
+        varied: &[("read", ALL), ("pauses", ALL), ("service", ALL)],
+    },
+    Section {
+        title: "stray: claims that nobody has in hand",
+        held: &[],
+        varied: &[
+            ("ledger", &["empty", "empty, fresh object", "first claim", "open claim", "open claim, settled", "lost"]),
+            ("Secret", &["absent", "foreign", "shell", "current", "current, fenced", "current, edited"]),
+            ("read", ALL),
+        ],
+    },
+    Section {
+        title: "stray: looking for a lost token",
+        held: &[("ledger", "lost")],
+        varied: &[("listing", ALL), ("Secret", &["current", "current, fenced", "new"]), ("service", NAMED)],
+    },
+    Section {
+        title: "halt and suspend: by wish, Secret and service",
+        held: &[],
+        varied: &[
+            ("wish", &["as it is", "rotation due", "suspended", "invalid", "forbidden"]),
+            ("Secret", &["current", "absent", "foreign", "current, edited"]),
+            ("service", &["named", "missing"]),
+        ],
+    },
+    Section {
+        title: "claim: the very first one",
+        held: &[("ledger", "empty"), ("object", "no finalizer")],
+        varied: &[
+            ("Secret", &["absent", "foreign", "shell", "new", "predecessor's"]),
+            ("read", ALL),
+            ("dry-run", ALL),
+            ("pauses", ALL),
+        ],
+    },
+    Section {
+        title: "claim: every other one",
+        held: &[("wish", "rotation due")],
+        varied: &[
+            ("ledger", &["verified", "in overlap", "failed unpublished", "rejected", "no room"]),
+            ("Secret", &["absent", "shell", "current", "old"]),
+            ("back-off", ALL),
+            ("dry-run", ALL),
+        ],
+    },
+    Section {
+        title: "claim: without the finalizer, not read, or paused",
+        held: &[("wish", "rotation due"), ("dry-run", "done")],
+        varied: &[
+            ("object", &["living", "no finalizer"]),
+            ("Secret", &["current", "absent"]),
+            ("read", ALL),
+            ("pauses", ALL),
+        ],
+    },
+];
