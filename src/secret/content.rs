@@ -1,0 +1,188 @@
+//! The whole content of a Secret: what it should be, and the token that it holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use secrecy::SecretString;
+
+use super::applied::Applied;
+use super::formats::basic_auth::{PASSWORD_KEY, USERNAME_KEY};
+use super::formats::{self, Facts, Unrenderable, docker_config};
+use super::layout::{self, Marks, Owner};
+use crate::api::secret_template::{DataEntry, Format, SecretTemplate, SecretType};
+
+/// The most bytes of all values together: the API server's own limit (`MaxSecretSize`).
+pub const MAX_SECRET_BYTES: usize = 1024 * 1024;
+
+/// The key that the API server asks for in a Secret of type `kubernetes.io/dockerconfigjson`.
+const DOCKER_CONFIG_KEY: &str = ".dockerconfigjson";
+
+/// The content that a Secret should have.
+#[derive(Clone, PartialEq)]
+pub struct DesiredSecret {
+    /// Its type on the wire.
+    pub type_: SecretType,
+    /// The template's labels and the operator's own.
+    pub labels: BTreeMap<String, String>,
+    /// The template's annotations and the operator's marks.
+    pub annotations: BTreeMap<String, String>,
+    /// The rendered entries. The values are secret.
+    pub data: BTreeMap<String, ByteString>,
+}
+
+impl fmt::Debug for DesiredSecret {
+    /// The keys of the data, never the values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DesiredSecret")
+            .field("type_", &self.type_)
+            .field("labels", &self.labels)
+            .field("annotations", &self.annotations)
+            .field("data", &self.data.keys())
+            .finish()
+    }
+}
+
+/// Why an existing Secret cannot take the content, whoever owns it: these fields can only be changed by a new Secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Obstacle {
+    /// Somebody set `immutable: true`.
+    #[error("the Secret is immutable")]
+    Immutable,
+    /// It was created with another type.
+    #[error("the Secret has type {found}, not {wanted}")]
+    Type {
+        /// Its type.
+        found: String,
+        /// The template's type.
+        wanted: &'static str,
+    },
+}
+
+/// Checks what can be known before there is a token, so that a bad template is told before one is generated.
+///
+/// It repeats rules of the schema, because an object may be older than they are. The error is a sentence for the user.
+pub fn check(template: &SecretTemplate) -> Result<(), String> {
+    template.data.iter().try_for_each(formats::check)?;
+    let mut keys = BTreeSet::new();
+    for key in template.data.iter().flat_map(keys_of) {
+        if !keys.insert(key) {
+            return Err(format!("two entries write the key {key}: give one of them another key"));
+        }
+    }
+    if !template.data.iter().any(|entry| formats::is_readable(entry.format)) {
+        return Err("add an entry of format Raw, BasicAuth, Npmrc or DockerConfigJson".to_owned());
+    }
+    check_type(template)?;
+    check_keys(template)
+}
+
+fn keys_of(entry: &DataEntry) -> Vec<&str> {
+    match entry.format {
+        Format::BasicAuth => vec![USERNAME_KEY, PASSWORD_KEY],
+        Format::Raw | Format::Template | Format::DockerConfigJson | Format::Npmrc => vec![&entry.key],
+    }
+}
+
+fn check_type(template: &SecretTemplate) -> Result<(), String> {
+    let has = |format, key| template.data.iter().any(|entry| entry.format == format && entry.key == key);
+    let (enough, need) = match template.type_ {
+        SecretType::Opaque => (true, ""),
+        SecretType::DockerConfigJson => {
+            (has(Format::DockerConfigJson, DOCKER_CONFIG_KEY), "key .dockerconfigjson and format DockerConfigJson")
+        }
+        SecretType::BasicAuth => (has(Format::BasicAuth, PASSWORD_KEY), "key password and format BasicAuth"),
+    };
+    if enough { Ok(()) } else { Err(format!("type {} needs an entry with {need}", template.type_.as_str())) }
+}
+
+fn check_keys(template: &SecretTemplate) -> Result<(), String> {
+    let label = template.labels.keys().find(|key| !layout::may_be_label(key));
+    match label.or_else(|| template.annotations.keys().find(|key| !layout::may_be_annotation(key))) {
+        Some(key) => Err(format!("the label or annotation {key} is reserved: use a key of your own")),
+        None => Ok(()),
+    }
+}
+
+/// The content for the token of `facts`.
+///
+/// Fails if a format cannot carry the token, or if the API server would not take so much data.
+pub fn desired(
+    template: &SecretTemplate,
+    owner: &Owner,
+    marks: &Marks,
+    facts: &Facts<'_>,
+) -> Result<DesiredSecret, Unrenderable> {
+    let mut data = BTreeMap::new();
+    for entry in &template.data {
+        for (key, content) in formats::render(entry, facts)? {
+            data.insert(key, ByteString(content));
+        }
+    }
+    let bytes = data.values().map(|content| content.0.len()).sum();
+    if bytes > MAX_SECRET_BYTES {
+        return Err(Unrenderable::SecretTooLarge { bytes, limit: MAX_SECRET_BYTES });
+    }
+    Ok(around(data, template, owner, marks))
+}
+
+/// Our Secret without a token (P5): only what its type needs, so that the API server accepts it.
+pub fn shell(template: &SecretTemplate, owner: &Owner, marks: &Marks) -> DesiredSecret {
+    let data = match template.type_ {
+        SecretType::Opaque => BTreeMap::new(),
+        SecretType::DockerConfigJson => {
+            BTreeMap::from([(DOCKER_CONFIG_KEY.to_owned(), ByteString(docker_config::EMPTY.into()))])
+        }
+        SecretType::BasicAuth => BTreeMap::from([(PASSWORD_KEY.to_owned(), ByteString(Vec::new()))]),
+    };
+    around(data, template, owner, marks)
+}
+
+/// `data` with the labels and annotations that belong to it.
+fn around(
+    data: BTreeMap<String, ByteString>,
+    template: &SecretTemplate,
+    owner: &Owner,
+    marks: &Marks,
+) -> DesiredSecret {
+    let mut labels = template.labels.clone();
+    labels.insert(layout::MANAGED.to_owned(), "true".to_owned());
+    let mut annotations = template.annotations.clone();
+    annotations.extend(layout::annotations(marks, owner));
+    annotations.extend(Applied::of(template).annotation());
+    DesiredSecret { type_: template.type_, labels, annotations, data }
+}
+
+/// What keeps `secret` from taking the content of `template`, if anything.
+pub fn obstacle(template: &SecretTemplate, secret: &Secret) -> Option<Obstacle> {
+    let wanted = template.type_.as_str();
+    // The API server makes an absent type Opaque.
+    let found = secret.type_.as_deref().unwrap_or(SecretType::Opaque.as_str());
+    if secret.immutable == Some(true) {
+        Some(Obstacle::Immutable)
+    } else if found != wanted {
+        Some(Obstacle::Type { found: found.to_owned(), wanted })
+    } else {
+        None
+    }
+}
+
+/// The token that `secret` holds, read back through the readable entries of `template`.
+///
+/// Entries whose key is missing say nothing; all others must agree, else there is no answer.
+pub fn token_in(template: &SecretTemplate, secret: &Secret) -> Option<SecretString> {
+    let data = secret.data.as_ref()?;
+    let mut token: Option<String> = None;
+    for entry in template.data.iter().filter(|entry| formats::is_readable(entry.format)) {
+        if !data.contains_key(&entry.key) {
+            continue;
+        }
+        let read = formats::read_back(entry, data)?;
+        if token.as_ref().is_some_and(|token| *token != read) {
+            return None;
+        }
+        token = Some(read);
+    }
+    token.map(SecretString::from)
+}

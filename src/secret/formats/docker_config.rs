@@ -1,0 +1,39 @@
+//! `DockerConfigJson`: the `config.json` of Docker, as `imagePullSecrets` and OCI tools read it.
+
+use data_encoding::BASE64;
+use serde_json::{Value, json};
+
+use super::Refusal;
+use super::basic_auth::credentials;
+use crate::api::secret_template::DataEntry;
+
+/// The content without any login, which the API server takes for a valid one.
+pub const EMPTY: &str = r#"{"auths":{}}"#;
+
+pub(super) fn render(entry: &DataEntry, token: &str) -> Result<Vec<u8>, Refusal> {
+    let (username, password) = credentials(entry, token)?;
+    let registry = entry.registry.as_deref().unwrap_or_default();
+    if registry.is_empty() {
+        return Err(Refusal::entry("format DockerConfigJson needs registry"));
+    }
+    let login = json!({"username": username, "password": password, "auth": auth(username, password)});
+    Ok(json!({"auths": {registry: login}}).to_string().into_bytes())
+}
+
+/// The token of the only login. `auth` must say the same as `username` and `password`: tools differ in which they use.
+///
+/// Registry and user name are not compared, so that a change of either keeps the token.
+pub(super) fn read_back(text: &str) -> Option<String> {
+    let config: Value = serde_json::from_str(text).ok()?;
+    let mut logins = config.get("auths")?.as_object()?.values();
+    let (login, None) = (logins.next()?, logins.next()) else {
+        return None;
+    };
+    let field = |name| login.get(name).and_then(Value::as_str);
+    let (username, password) = (field("username")?, field("password")?);
+    (field("auth")? == auth(username, password)).then(|| password.to_owned())
+}
+
+fn auth(username: &str, password: &str) -> String {
+    BASE64.encode(format!("{username}:{password}").as_bytes())
+}

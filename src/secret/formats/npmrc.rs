@@ -1,0 +1,96 @@
+//! `Npmrc`: the file that npm and pnpm read.
+//!
+//! npm reads it in three steps, and each would change some values (seen in npm 11: `ini/lib/ini.js`,
+//! `@npmcli/config/lib/env-replace.js` and `parse-field.js`): `ini` takes quotes off, ends a value at `;` or `#` and
+//! unescapes; then the words `true`, `false`, `null` and `undefined` stop being text; then `${NAME}` becomes the
+//! environment's value. The first is answered by quoting, the others by refusing.
+
+use data_encoding::BASE64;
+
+use super::npm_registry::NpmRegistry;
+use super::{Refusal, basic_auth, ini};
+use crate::api::secret_template::{DataEntry, NpmAuth};
+
+/// Words that npm does not read as text, quoted or not.
+const WORDS: [&str; 4] = ["true", "false", "null", "undefined"];
+
+/// The key that ends in this has a bearer token.
+const BEARER: &str = ":_authToken";
+
+/// The key that ends in this has a password in base64.
+const PASSWORD: &str = ":_password";
+
+pub(super) fn render(entry: &DataEntry, token: &str) -> Result<Vec<u8>, Refusal> {
+    let registry = NpmRegistry::parse(entry.registry.as_deref().unwrap_or_default()).map_err(Refusal::entry)?;
+    let place = registry.place();
+    let mut lines = registry_lines(entry, &registry)?;
+    match entry.auth.unwrap_or_default() {
+        NpmAuth::Bearer => {
+            obstacle(token).map_or(Ok(()), |reason| Err(Refusal::token(reason)))?;
+            lines.push(ini::line(&format!("{place}{BEARER}"), token));
+        }
+        NpmAuth::Basic => {
+            let (username, password) = basic_auth::credentials(entry, token)?;
+            obstacle(username).map_or(Ok(()), |reason| Err(Refusal::entry(format!("username: {reason}"))))?;
+            lines.push(ini::line(&format!("{place}:username"), username));
+            lines.push(ini::line(&format!("{place}{PASSWORD}"), &BASE64.encode(password.as_bytes())));
+        }
+    }
+    Ok(lines.concat().into_bytes())
+}
+
+/// Which packages come from the registry: those of the scopes, or all.
+fn registry_lines(entry: &DataEntry, registry: &NpmRegistry) -> Result<Vec<String>, Refusal> {
+    let Some(scopes) = &entry.scopes else {
+        return Ok(vec![ini::line("registry", &registry.url())]);
+    };
+    let line = |scope: &String| {
+        let plain = |sign: char| sign.is_ascii_alphanumeric() || "-._~".contains(sign);
+        match scope.strip_prefix('@') {
+            Some(name) if !name.is_empty() && name.chars().all(plain) => {
+                Ok(ini::line(&format!("{scope}:registry"), &registry.url()))
+            }
+            _ => Err(Refusal::entry("scopes must look like @payments")),
+        }
+    };
+    scopes.iter().map(line).collect()
+}
+
+/// Why npm would not read `value` as it is written, if so.
+fn obstacle(value: &str) -> Option<&'static str> {
+    if value.chars().any(|sign| !sign.is_ascii() || sign.is_ascii_control()) {
+        Some("it has a line break, another control character or a character that is not ASCII")
+    } else if value.trim() != value {
+        Some("it begins or ends with a blank")
+    } else if WORDS.contains(&value) {
+        Some("npm does not read this word as text")
+    } else if value.contains("${") {
+        Some("npm puts a variable of the environment where it has ${")
+    } else {
+        None
+    }
+}
+
+/// The only token in the file, as npm would read it.
+///
+/// Registry, user name and kind of authentication are not compared, so that a change of any keeps the token.
+pub(super) fn read_back(text: &str) -> Option<String> {
+    let values = ini::read(text);
+    let mut tokens = values.iter().filter(|(key, _)| key.starts_with("//")).filter_map(|(key, value)| {
+        if key.ends_with(BEARER) {
+            Some(value.clone().filter(|value| obstacle(value).is_none()))
+        } else if key.ends_with(PASSWORD) {
+            Some(value.as_ref().and_then(|value| decode(value)))
+        } else {
+            None
+        }
+    });
+    match (tokens.next(), tokens.next()) {
+        (Some(token), None) => token,
+        _ => None,
+    }
+}
+
+fn decode(value: &str) -> Option<String> {
+    String::from_utf8(BASE64.decode(value.as_bytes()).ok()?).ok()
+}

@@ -1,0 +1,177 @@
+//! The operator's own marks on a Secret, and whose Secret it is.
+//!
+//! Anybody who may edit the Secret may edit the marks, so reading is total and bounded: what is not written as we
+//! write it counts as absent.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Secret;
+
+/// Annotation: the attempt whose token the data holds; `0` for a shell.
+pub const ATTEMPT: &str = "artifact-token.dev/attempt";
+
+/// Annotation: the id of that token at the service.
+pub const TOKEN_ID: &str = "artifact-token.dev/token-id";
+
+/// Annotation: the ids of superseded tokens, a JSON list of strings.
+pub const SUPERSEDED: &str = "artifact-token.dev/superseded";
+
+/// Annotation: the highest attempt that can no longer be published.
+pub const FENCE: &str = "artifact-token.dev/fence";
+
+/// Annotation: `kind/name/uid` of the object that the Secret belongs to.
+pub const OWNER: &str = "artifact-token.dev/owner";
+
+/// Annotation: the keys of labels and annotations that the template asked for when the Secret was last written.
+pub const APPLIED: &str = "artifact-token.dev/applied";
+
+/// Label: `true` on every Secret of the operator, so that they can be watched and listed.
+pub const MANAGED: &str = "artifact-token.dev/managed";
+
+/// The highest attempt or fence that is believed. An edited Secret must not push the counter to where it overflows.
+pub const MAX_NUMBER: u32 = 1_000_000_000;
+
+/// The longest id that is believed, in bytes. A service's answer with a longer one must be refused before it is marked.
+pub const MAX_ID_BYTES: usize = 1024;
+
+/// The most superseded ids that are believed; an object has at most 5 live tokens.
+const MAX_SUPERSEDED: usize = 8;
+
+/// The longest text about a foreign owner that goes into a message, in characters.
+const MAX_OWNER_TEXT: usize = 320;
+
+/// What a reserved key has before its slash, alone or as the end of a longer domain.
+const RESERVED: [&str; 3] = ["artifact-token.dev", "kubernetes.io", "k8s.io"];
+
+/// Labels of this domain are recommended to everybody by Kubernetes.
+const LABELS_FOR_ALL: &str = "app.kubernetes.io/";
+
+/// What the Secret says about its data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// The attempt whose token the data holds; 0 if there is none (a shell).
+    pub attempt: u32,
+    /// The id of that token at the service, if it has one.
+    pub token_id: Option<String>,
+    /// Ids of tokens that this one replaced and that may live.
+    pub superseded: Vec<String>,
+    /// No attempt at or below this number may be published any more.
+    pub fence: u32,
+}
+
+impl Marks {
+    /// `fence(Secret)` of rule P5: the highest attempt that is published or given up.
+    pub fn highest(&self) -> u32 {
+        self.attempt.max(self.fence)
+    }
+}
+
+/// The object that a Secret belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its kind, such as `ArtifactToken`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+}
+
+/// Whose Secret it is, seen from one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    /// It is this object's.
+    Ours,
+    /// It is that of an object with the same kind and name that is gone: it is adopted (P22).
+    Predecessors {
+        /// The uid of the object that is gone.
+        uid: String,
+    },
+    /// It is somebody else's and never written (S8).
+    Foreign {
+        /// What its owner annotation says, shortened; `None` without one.
+        owner: Option<String>,
+    },
+}
+
+/// The operator's annotations that say `marks` and `owner`; a mark that says nothing has no annotation.
+pub fn annotations(marks: &Marks, owner: &Owner) -> BTreeMap<String, String> {
+    let mut texts = BTreeMap::from([
+        (ATTEMPT.to_owned(), marks.attempt.to_string()),
+        (FENCE.to_owned(), marks.fence.to_string()),
+        (OWNER.to_owned(), format!("{}/{}/{}", owner.kind, owner.name, owner.uid)),
+    ]);
+    if let Some(id) = &marks.token_id {
+        texts.insert(TOKEN_ID.to_owned(), id.clone());
+    }
+    if !marks.superseded.is_empty() {
+        texts.insert(SUPERSEDED.to_owned(), serde_json::Value::from(marks.superseded.clone()).to_string());
+    }
+    texts
+}
+
+/// What `secret` says about its data. Junk counts as absent: a number out of bounds as 0, an id too long as none.
+pub fn read_marks(secret: &Secret) -> Marks {
+    let text = |key| annotation(secret, key);
+    Marks {
+        attempt: text(ATTEMPT).map_or(0, number),
+        token_id: text(TOKEN_ID).filter(|id| is_id(id)).map(str::to_owned),
+        superseded: text(SUPERSEDED).map_or_else(Vec::new, ids),
+        fence: text(FENCE).map_or(0, number),
+    }
+}
+
+/// Whose Secret `secret` is, seen from `owner`.
+pub fn ownership(secret: &Secret, owner: &Owner) -> Ownership {
+    let Some(text) = annotation(secret, OWNER) else {
+        return Ownership::Foreign { owner: None };
+    };
+    let mut parts = text.splitn(3, '/');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(kind), Some(name), Some(uid)) if kind == owner.kind && name == owner.name && is_id(uid) => {
+            if uid == owner.uid { Ownership::Ours } else { Ownership::Predecessors { uid: uid.to_owned() } }
+        }
+        _ => Ownership::Foreign { owner: Some(text.chars().take(MAX_OWNER_TEXT).collect()) },
+    }
+}
+
+/// Whether a template may have the label `key`.
+pub fn may_be_label(key: &str) -> bool {
+    key.starts_with(LABELS_FOR_ALL) || !is_reserved(key)
+}
+
+/// Whether a template may have the annotation `key`.
+pub fn may_be_annotation(key: &str) -> bool {
+    !is_reserved(key)
+}
+
+/// Whether `key` belongs to this operator or to Kubernetes.
+fn is_reserved(key: &str) -> bool {
+    let Some((prefix, _)) = key.split_once('/') else {
+        return false;
+    };
+    RESERVED.iter().any(|domain| prefix.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+}
+
+pub(super) fn annotation<'a>(secret: &'a Secret, key: &str) -> Option<&'a str> {
+    secret.metadata.annotations.as_ref()?.get(key).map(String::as_str)
+}
+
+/// Digits alone: `+7` and ` 7` are not what we write.
+fn number(text: &str) -> u32 {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if digits { text.parse().unwrap_or(0) } else { 0 };
+    if number > MAX_NUMBER { 0 } else { number }
+}
+
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_ID_BYTES && !text.chars().any(char::is_control)
+}
+
+fn ids(text: &str) -> Vec<String> {
+    let list: Vec<String> = serde_json::from_str(text).unwrap_or_default();
+    list.into_iter().filter(|id| is_id(id)).take(MAX_SUPERSEDED).collect()
+}
+
+#[cfg(test)]
+mod tests;
