@@ -1,0 +1,297 @@
+//! A checked declaration of a service: preset and overrides merged, templates and paths compiled, contradictions
+//! refused.
+//!
+//! It is checked once, with all problems at a time, each with the path of its field. After that, nothing in it fails.
+
+mod check;
+mod compile;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use url::Url;
+
+use crate::api::duration::GoDuration;
+use crate::api::parameters::{Lifetime, ParameterValue, Parameters};
+use crate::api::token_service::operations::{Lifetimes, ParameterDeclaration};
+use crate::api::token_service::{Capability, TokenServiceSpec};
+use crate::service::errors::InvalidDeclaration;
+use crate::service::extraction::{JsonPath, RowsPath};
+use crate::service::request::{AuthenticationTemplate, RequestTemplate};
+use crate::service::template::Place;
+
+/// One day, the unit of the hole `lifetimeDays`.
+const DAY_SECONDS: u64 = 86_400;
+
+/// A service whose declaration is checked.
+#[derive(Clone, Debug)]
+pub struct Declaration {
+    pub(super) base_url: Url,
+    pub(super) timeout: Duration,
+    pub(super) variables: BTreeMap<String, String>,
+    pub(super) authentication: Option<AuthenticationTemplate>,
+    pub(super) generate: Option<GenerateOperation>,
+    pub(super) verify: VerifyOperation,
+    pub(super) list: Option<ListOperation>,
+    pub(super) revoke: Option<RevokeOperation>,
+    origin: String,
+    maximum_name_length: Option<usize>,
+    prefix: Option<String>,
+    lifetimes: Option<Lifetimes>,
+    parameters: Vec<ParameterDeclaration>,
+    default_parameters: Parameters,
+    allowed_values: BTreeMap<String, Vec<String>>,
+    credentials: BTreeSet<String>,
+}
+
+/// Generates one token.
+#[derive(Clone, Debug)]
+pub(super) struct GenerateOperation {
+    pub request: RequestTemplate,
+    pub success: StatusSet,
+    pub not_executed: StatusSet,
+    pub value: JsonPath,
+    pub id: Option<JsonPath>,
+    pub expiration_time: Option<JsonPath>,
+    pub timeout: Duration,
+}
+
+/// Proves that a token is accepted.
+#[derive(Clone, Debug)]
+pub(super) struct VerifyOperation {
+    pub request: RequestTemplate,
+    pub accepted: Matcher,
+    pub refused: Matcher,
+}
+
+/// Lists all live tokens.
+#[derive(Clone, Debug)]
+pub(super) struct ListOperation {
+    pub request: RequestTemplate,
+    pub success: StatusSet,
+    pub empty: Option<Matcher>,
+    pub items: RowsPath,
+    pub id: JsonPath,
+    pub name: Option<JsonPath>,
+    pub created: Option<JsonPath>,
+    pub expiration: Option<JsonPath>,
+    pub last_used: Option<JsonPath>,
+    pub pagination: Paging,
+}
+
+/// How the next page is found.
+#[derive(Clone, Debug)]
+pub(super) enum Paging {
+    /// There is one page.
+    None,
+    /// A number or cursor in the query.
+    Parameter { name: String, first: Option<i32>, next: Option<JsonPath> },
+    /// A URL in the body.
+    Url(JsonPath),
+    /// A URL in the `Link` header.
+    Link,
+}
+
+/// Revokes one token.
+#[derive(Clone, Debug)]
+pub(super) struct RevokeOperation {
+    pub request: RequestTemplate,
+    pub success: StatusSet,
+    pub gone: StatusSet,
+}
+
+/// A set of HTTP statuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum StatusSet {
+    /// Every 2xx.
+    AnySuccess,
+    /// These.
+    These(Vec<u16>),
+}
+
+impl StatusSet {
+    /// Whether `status` is in it.
+    pub fn contains(&self, status: u16) -> bool {
+        match self {
+            Self::AnySuccess => (200..300).contains(&status),
+            Self::These(statuses) => statuses.contains(&status),
+        }
+    }
+}
+
+/// Which answers are meant.
+#[derive(Clone, Debug)]
+pub(super) struct Matcher {
+    pub statuses: StatusSet,
+    pub body: Option<(JsonPath, Option<String>)>,
+}
+
+impl Matcher {
+    /// Whether an answer is meant; `body` is `None` if it is not JSON.
+    pub fn matches(&self, status: u16, body: Option<&serde_json::Value>) -> bool {
+        let holds = |(path, equals): &(JsonPath, Option<String>)| {
+            let found = body.and_then(|body| path.scalar(body).ok());
+            found.is_some_and(|found| equals.as_ref().is_none_or(|equals| *equals == found))
+        };
+        self.statuses.contains(status) && self.body.as_ref().is_none_or(holds)
+    }
+}
+
+impl Declaration {
+    /// Merges the preset with the overrides and checks it all. Pure: the same spec always gives the same result.
+    ///
+    /// # Errors
+    /// Every problem, with the path of its field.
+    pub fn check(spec: &TokenServiceSpec) -> Result<Self, InvalidDeclaration> {
+        check::declaration(spec)
+    }
+
+    /// Scheme, host and port of `baseURL`: where the ids of tokens mean something.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// What the service can do, in the order of the enum.
+    pub fn capabilities(&self) -> Vec<Capability> {
+        let list = self.list.as_ref();
+        [
+            (Capability::Generate, self.generate.is_some()),
+            (Capability::List, list.is_some()),
+            (Capability::Revoke, self.revoke.is_some()),
+            (Capability::Expiry, self.lifetimes.is_some()),
+            (Capability::Names, self.maximum_name_length.is_some()),
+            (Capability::LastUsed, list.is_some_and(|list| list.last_used.is_some())),
+        ]
+        .into_iter()
+        .filter_map(|(capability, has)| has.then_some(capability))
+        .collect()
+    }
+
+    /// Whether the service can do this.
+    pub fn can(&self, capability: Capability) -> bool {
+        self.capabilities().contains(&capability)
+    }
+
+    /// The most characters of a token's name; `None` where tokens have no names.
+    pub fn maximum_name_length(&self) -> Option<usize> {
+        self.maximum_name_length
+    }
+
+    /// `spec.naming.prefix`; always set where tokens have names and the service can generate.
+    pub fn prefix(&self) -> Option<&str> {
+        self.prefix.as_deref()
+    }
+
+    /// How long *generate* may take: a part of `publishDeadline`.
+    pub fn generate_timeout(&self) -> Duration {
+        self.generate.as_ref().map_or(self.timeout, |generate| generate.timeout)
+    }
+
+    /// The names of the credentials that the templates use.
+    pub fn used_credentials(&self) -> impl Iterator<Item = &str> {
+        self.credentials.iter().map(String::as_str)
+    }
+
+    /// Whether the service can give this lifetime exactly; nothing is ever rounded.
+    ///
+    /// # Errors
+    /// A sentence for the condition `UnsupportedLifetime`.
+    pub fn check_lifetime(&self, lifetime: Lifetime) -> Result<(), String> {
+        match (lifetime, &self.lifetimes) {
+            (Lifetime::Never, None) => Ok(()),
+            (Lifetime::Never, Some(lifetimes)) if lifetimes.never => Ok(()),
+            (Lifetime::Never, Some(_)) => Err("tokens of this service always expire: set a duration".to_owned()),
+            (Lifetime::Limited(_), None) => {
+                Err("tokens of this service never expire: set lifetime: Never, and rotate by rotation.interval"
+                    .to_owned())
+            }
+            (Lifetime::Limited(length), Some(lifetimes)) => self.check_length(length, lifetimes),
+        }
+    }
+
+    fn check_length(&self, length: Duration, lifetimes: &Lifetimes) -> Result<(), String> {
+        let uses = |hole| self.generate.as_ref().is_some_and(|generate| generate.request.uses(hole));
+        let shown = GoDuration(length);
+        if let Some(minimum) = lifetimes.minimum.filter(|minimum| length < minimum.0) {
+            return Err(format!("{shown} is less than the {minimum} that the service can give at least"));
+        }
+        if let Some(maximum) = lifetimes.maximum.filter(|maximum| length > maximum.0) {
+            return Err(format!("{shown} is more than the {maximum} that the service can give at most"));
+        }
+        if length.is_zero() || length.subsec_nanos() != 0 {
+            return Err(format!("{shown} is not a whole number of seconds"));
+        }
+        if uses("lifetimeDays") && !length.as_secs().is_multiple_of(DAY_SECONDS) {
+            return Err(format!(
+                "{shown} is not a whole number of days, and the service counts in days: use a multiple of 24h"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The parameters of a token with all defaults filled in, checked against the declaration and the constraints.
+    ///
+    /// # Errors
+    /// A sentence for the condition `ParameterNotAllowed`.
+    pub fn check_parameters(&self, given: &Parameters) -> Result<Parameters, String> {
+        if let Some(unknown) = given.keys().find(|name| !self.parameters.iter().any(|known| known.name == **name)) {
+            return Err(format!("the service has no parameter {unknown}: {}", known_names(&self.parameters)));
+        }
+        let mut complete = Parameters::new();
+        for parameter in &self.parameters {
+            let name = &parameter.name;
+            let default = self.default_parameters.get(name).or(parameter.default_value.as_ref());
+            match given.get(name).or(default) {
+                Some(value) => {
+                    self.check_value(parameter, value)?;
+                    complete.insert(name.clone(), value.clone());
+                }
+                None if parameter.required => return Err(format!("the parameter {name} is required: set it")),
+                None => {}
+            }
+        }
+        Ok(complete)
+    }
+
+    /// The values of `parameters.X` for a template: null where a parameter is not set.
+    pub(super) fn parameter_values(&self, parameters: &Parameters) -> serde_json::Value {
+        let value = |name| parameters.get(name).map_or(serde_json::Value::Null, compile::value_of);
+        let pairs = self.parameters.iter().map(|known| (known.name.clone(), value(&known.name)));
+        serde_json::Value::Object(pairs.collect())
+    }
+
+    fn check_value(&self, parameter: &ParameterDeclaration, value: &ParameterValue) -> Result<(), String> {
+        let name = &parameter.name;
+        let texts = value.texts().ok_or(format!("the parameter {name} must be a string or a list of strings"))?;
+        if matches!(value, ParameterValue::List(_)) && self.sends_as_text(name) {
+            return Err(format!("the parameter {name} must be one string: the service takes no list here"));
+        }
+        for allowed in [parameter.values.as_ref(), self.allowed_values.get(name)].into_iter().flatten() {
+            if !texts.iter().all(|text| allowed.contains(text)) {
+                return Err(format!(
+                    "the parameter {name} has a value that is not allowed: use {}",
+                    allowed.join(", ")
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the parameter stands anywhere but in JSON.
+    fn sends_as_text(&self, parameter: &str) -> bool {
+        let hole = format!("parameters.{parameter}");
+        let mut templates = self.generate.iter().flat_map(|generate| generate.request.templates());
+        templates.any(|template| template.place() != Place::Json && template.holes().contains(&hole))
+    }
+}
+
+fn known_names(parameters: &[ParameterDeclaration]) -> String {
+    if parameters.is_empty() {
+        return "it knows none, remove it".to_owned();
+    }
+    let names: Vec<_> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+    format!("it knows {}", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests;

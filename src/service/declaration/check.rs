@@ -1,0 +1,292 @@
+//! The checks of a whole declaration, part by part.
+
+use url::{Position, Url};
+
+use super::compile::{Compiler, Purpose};
+use super::{Declaration, GenerateOperation, ListOperation, Paging, RevokeOperation, VerifyOperation};
+use crate::api::duration::GoDuration;
+use crate::api::reason::Reason;
+use crate::api::token_service::TokenServiceSpec;
+use crate::api::token_service::operations::{Generate, List, Operations, Pagination, Revoke, TokenNames, Verify};
+use crate::api::token_service::request::Match;
+use crate::service::errors::InvalidDeclaration;
+use crate::service::extraction::RowsPath;
+use crate::service::presets;
+
+/// How long *generate* may take where the declaration is silent: one server took 23 s for its first token.
+const GENERATE_TIMEOUT: GoDuration = GoDuration::from_secs(60);
+
+/// What the operator puts after the prefix of a name: `.{uid16}.{attempt}.{nonce}` with an attempt of up to ten digits
+/// and a nonce of eight characters.
+const OWN_NAME_PART: usize = 1 + 16 + 1 + 10 + 1 + 8;
+
+/// The statuses of a refused token where the declaration is silent.
+const REFUSED: [i32; 2] = [401, 403];
+
+/// The statuses of a token that is gone where the declaration is silent.
+const GONE: [i32; 2] = [404, 410];
+
+/// The statuses that prove that nothing was generated where the declaration is silent.
+const NOT_EXECUTED: [i32; 1] = [429];
+
+pub(super) fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, InvalidDeclaration> {
+    let operations = presets::merge(presets::operations(spec.preset), spec.operations.clone());
+    let parameters = operations.parameters.clone().unwrap_or_default();
+    let mut compiler = Compiler::new(spec, &parameters);
+    let base_url = base_url(&mut compiler, spec);
+    let authentication = operations
+        .authentication
+        .as_ref()
+        .and_then(|part| compiler.authentication("spec.operations.authentication", part));
+    let generate = operations.generate.as_ref().and_then(|part| generate(&mut compiler, part));
+    let verify = verify(&mut compiler, operations.verify.as_ref());
+    let list = operations.list.as_ref().and_then(|part| list(&mut compiler, part));
+    let revoke = operations.revoke.as_ref().and_then(|part| revoke(&mut compiler, part));
+    let names = operations.naming.clone().unwrap_or_default();
+    check_names(&mut compiler, spec, &operations, &names, generate.as_ref());
+    check_together(&mut compiler, spec, &operations, generate.as_ref());
+    let Compiler { problems, credentials, .. } = compiler;
+    let (Some(base_url), Some(verify), true) = (base_url, verify, problems.is_empty()) else {
+        return Err(InvalidDeclaration { problems });
+    };
+    let declaration = Declaration {
+        origin: base_url[..Position::BeforePath].to_owned(),
+        base_url,
+        timeout: spec.connection.timeout.0,
+        variables: spec.variables.clone(),
+        authentication,
+        generate,
+        verify,
+        list,
+        revoke,
+        maximum_name_length: (!names.unsupported).then(|| usize::try_from(names.maximum_length).unwrap_or(0)),
+        prefix: spec.naming.as_ref().and_then(|naming| naming.prefix.clone()),
+        lifetimes: operations.lifetime,
+        parameters,
+        default_parameters: spec.defaults.as_ref().map(|defaults| defaults.parameters.clone()).unwrap_or_default(),
+        allowed_values: spec.constraints.parameters.clone(),
+        credentials,
+    };
+    check_defaults(&declaration, spec)?;
+    Ok(declaration)
+}
+
+fn base_url(compiler: &mut Compiler<'_>, spec: &TokenServiceSpec) -> Option<Url> {
+    let path = "spec.baseURL";
+    let Ok(mut url) = Url::parse(&spec.base_url) else {
+        compiler.problem(path, "not a URL: write it like https://tokens.corp.example/api");
+        return None;
+    };
+    let plain =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    if !plain || !url.has_host() || !["http", "https"].contains(&url.scheme()) {
+        compiler.problem(path, "must be http(s)://HOST[:PORT][/PREFIX] without user, query and fragment");
+        return None;
+    }
+    if url.scheme() == "http" && !spec.connection.insecure_http {
+        compiler.problem(
+            path,
+            "credentials would travel in clear: use https://, or set connection.insecureHTTP: true for a service inside your own network",
+        );
+    }
+    let prefix = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&prefix);
+    Some(url)
+}
+
+fn generate(compiler: &mut Compiler<'_>, part: &Generate) -> Option<GenerateOperation> {
+    let path = "spec.operations.generate";
+    let request = compiler.request(&format!("{path}.request"), &part.request, Purpose::Generate);
+    let success = compiler.success(path, part.success.as_ref());
+    let not_executed = part.not_executed.as_deref().unwrap_or(&NOT_EXECUTED);
+    let not_executed = compiler.statuses(&format!("{path}.notExecuted"), not_executed);
+    let response = &part.response;
+    let value = compiler.json_path(format!("{path}.response.value"), &response.value);
+    let id = compiler.optional_path(format!("{path}.response.id"), response.id.as_ref());
+    let expiration_time =
+        compiler.optional_path(format!("{path}.response.expirationTime"), response.expiration_time.as_ref());
+    let timeout = part.timeout.unwrap_or(GENERATE_TIMEOUT).0;
+    if timeout < GoDuration::from_secs(1).0 || timeout > GoDuration::from_secs(600).0 {
+        compiler.problem(format!("{path}.timeout"), "must be from 1s to 10m");
+    }
+    Some(GenerateOperation { request: request?, success, not_executed, value: value?, id, expiration_time, timeout })
+}
+
+fn verify(compiler: &mut Compiler<'_>, part: Option<&Verify>) -> Option<VerifyOperation> {
+    let path = "spec.operations.verify";
+    let Some(part) = part else {
+        compiler
+            .problem(path, "is missing: declare a request that is accepted with a valid token and refused without one");
+        return None;
+    };
+    let request = compiler.request(&format!("{path}.request"), &part.request, Purpose::Verify);
+    if request.as_ref().is_some_and(|request| !request.uses("token")) {
+        compiler.problem(format!("{path}.request"), "does not send the token: put {{ token }} into a header");
+    }
+    let accepted = compiler.matcher(&format!("{path}.accepted"), &part.accepted);
+    let silent = Match { statuses: REFUSED.to_vec(), body: None };
+    let refused = compiler.matcher(&format!("{path}.refused"), part.refused.as_ref().unwrap_or(&silent));
+    if part.refused.as_ref().unwrap_or(&silent) == &part.accepted {
+        compiler.problem(format!("{path}.refused"), "is the same as accepted, which proves nothing: tell them apart");
+    }
+    Some(VerifyOperation { request: request?, accepted: accepted?, refused: refused? })
+}
+
+fn list(compiler: &mut Compiler<'_>, part: &List) -> Option<ListOperation> {
+    let path = "spec.operations.list";
+    let request = compiler.request(&format!("{path}.request"), &part.request, Purpose::List);
+    let success = compiler.success(path, part.success.as_ref());
+    let empty = match &part.empty {
+        None => None,
+        Some(part) => Some(compiler.matcher(&format!("{path}.empty"), part)?),
+    };
+    let items = RowsPath::parse(&part.items).map_err(|message| compiler.problem(format!("{path}.items"), message)).ok();
+    let mut field = |name: &str, text| compiler.optional_path(format!("{path}.item.{name}"), text);
+    let id = field("id", Some(&part.item.id));
+    let name = field("name", part.item.name.as_ref());
+    let created = field("createdTime", part.item.created_time.as_ref());
+    let expiration = field("expirationTime", part.item.expiration_time.as_ref());
+    let last_used = field("lastUsedTime", part.item.last_used_time.as_ref());
+    let pagination = part.pagination.as_ref().map_or(Some(Paging::None), |part| paging(compiler, part));
+    Some(ListOperation {
+        request: request?,
+        success,
+        empty,
+        items: items?,
+        id: id?,
+        name,
+        created,
+        expiration,
+        last_used,
+        pagination: pagination?,
+    })
+}
+
+fn paging(compiler: &mut Compiler<'_>, part: &Pagination) -> Option<Paging> {
+    let path = "spec.operations.list.pagination";
+    match (&part.page_parameter, &part.next_url, part.link.unwrap_or(false)) {
+        (Some(name), None, false) => {
+            let next = compiler.optional_path(format!("{path}.next"), part.next.as_ref());
+            // A cursor has no first value; a counted page has.
+            let first = part.first_page.or(if next.is_some() { None } else { Some(1) });
+            Some(Paging::Parameter { name: name.clone(), first, next })
+        }
+        (None, Some(next), false) => compiler.json_path(format!("{path}.nextURL"), next).map(Paging::Url),
+        (None, None, true) => Some(Paging::Link),
+        _ => {
+            compiler.problem(path, "set exactly one of pageParameter, nextURL and link: true");
+            None
+        }
+    }
+}
+
+fn revoke(compiler: &mut Compiler<'_>, part: &Revoke) -> Option<RevokeOperation> {
+    let path = "spec.operations.revoke";
+    let request = compiler.request(&format!("{path}.request"), &part.request, Purpose::Revoke);
+    if request.as_ref().is_some_and(|request| !request.uses("id")) {
+        compiler.problem(
+            format!("{path}.request"),
+            "does not say which token: put {{ id }} into the path, the query or the body",
+        );
+    }
+    let success = compiler.success(path, part.success.as_ref());
+    let gone = compiler.statuses(&format!("{path}.gone"), part.gone.as_deref().unwrap_or(&GONE));
+    Some(RevokeOperation { request: request?, success, gone })
+}
+
+/// Names are how a lost token is found again (P3), so where they exist they must be sent, listed and long enough.
+fn check_names(
+    compiler: &mut Compiler<'_>,
+    spec: &TokenServiceSpec,
+    operations: &Operations,
+    names: &TokenNames,
+    generate: Option<&GenerateOperation>,
+) {
+    if names.unsupported || operations.generate.is_none() {
+        return;
+    }
+    if generate.is_some_and(|generate| !generate.request.uses("name")) {
+        compiler.problem(
+            "spec.operations.generate.request",
+            "does not send the token's name: put {{ name }} into it, or say operations.naming: {unsupported: true}",
+        );
+    }
+    if operations.list.as_ref().is_some_and(|list| list.item.name.is_none()) {
+        compiler.problem(
+            "spec.operations.list.item.name",
+            "is missing: lost tokens are found by their names; declare it, or say operations.naming: {unsupported: true}",
+        );
+    }
+    let Some(prefix) = spec.naming.as_ref().and_then(|naming| naming.prefix.as_deref()) else {
+        compiler.problem(
+            "spec.naming.prefix",
+            "is required where tokens have names: choose one for this cluster, such as prod-eu1 (at most 20 of a-z 0-9 -)",
+        );
+        return;
+    };
+    let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if prefix.is_empty() || prefix.len() > 20 || !prefix.bytes().all(valid) {
+        compiler.problem("spec.naming.prefix", "must be 1 to 20 of a-z, 0-9 and -");
+    }
+    let (needed, maximum) = (prefix.len() + OWN_NAME_PART, names.maximum_length);
+    if usize::try_from(maximum).unwrap_or(0) < needed {
+        compiler.problem_for(
+            Reason::NameTooShort,
+            "spec.operations.naming.maximumLength",
+            format!("names of {maximum} characters are too short for the operator's own part: {needed} are needed with this prefix"),
+        );
+    }
+}
+
+/// What only makes sense beside something else.
+fn check_together(
+    compiler: &mut Compiler<'_>,
+    spec: &TokenServiceSpec,
+    operations: &Operations,
+    generate: Option<&GenerateOperation>,
+) {
+    let lifetime_holes = ["lifetimeSeconds", "lifetimeDays", "expirationTime"];
+    let sends_lifetime = generate.is_none_or(|generate| lifetime_holes.iter().any(|hole| generate.request.uses(hole)));
+    if operations.lifetime.is_some() && !sends_lifetime {
+        compiler.problem(
+            "spec.operations.generate.request",
+            "does not send the lifetime that operations.lifetime promises: put {{ lifetimeSeconds }}, {{ lifetimeDays }} or {{ expirationTime }} into it",
+        );
+    }
+    if operations.revoke.is_some() && generate.is_some_and(|generate| generate.id.is_none()) {
+        compiler
+            .problem("spec.operations.generate.response.id", "is missing: revoke needs the id of a generated token");
+    }
+    if spec.limits.maximum_live_tokens.is_some() && operations.list.is_none() {
+        compiler.problem(
+            "spec.limits.maximumLiveTokens",
+            "needs operations.list to count by: declare it, or remove the limit",
+        );
+    }
+    let declared = operations.parameters.iter().flatten();
+    let known: Vec<_> = declared.map(|parameter| parameter.name.as_str()).collect();
+    for name in spec.constraints.parameters.keys().filter(|name| !known.contains(&name.as_str())) {
+        compiler.problem(format!("spec.constraints.parameters.{name}"), "the service has no such parameter: remove it");
+    }
+}
+
+/// The defaults are checked like a token's own wishes. A parameter that is required may be missing here.
+fn check_defaults(declaration: &Declaration, spec: &TokenServiceSpec) -> Result<(), InvalidDeclaration> {
+    let mut compiler = Compiler::new(spec, &declaration.parameters);
+    let Some(defaults) = &spec.defaults else { return Ok(()) };
+    if let Some(Err(message)) = defaults.lifetime.map(|lifetime| declaration.check_lifetime(lifetime)) {
+        compiler.problem("spec.defaults.lifetime", message);
+    }
+    for (name, value) in &defaults.parameters {
+        let path = format!("spec.defaults.parameters.{name}");
+        match declaration.parameters.iter().find(|parameter| parameter.name == *name) {
+            None => compiler.problem(path, "the service has no such parameter: remove it"),
+            Some(parameter) => {
+                if let Err(message) = declaration.check_value(parameter, value) {
+                    compiler.problem(path, message);
+                }
+            }
+        }
+    }
+    if compiler.problems.is_empty() { Ok(()) } else { Err(InvalidDeclaration { problems: compiler.problems }) }
+}

@@ -1,0 +1,254 @@
+//! The table of wrong declarations: which field, which value, which sentence.
+
+use serde_json::{Value, json};
+
+use super::{CUSTOM, REFERENCE, changed, problems};
+
+#[test]
+fn every_wrong_field_is_named_with_what_to_do() {
+    let check = |yaml: &str, pointer: &str, value: Value, expected: &str| {
+        assert_eq!(problems(&changed(yaml, pointer, value)), [expected], "{pointer}");
+    };
+    check(
+        REFERENCE,
+        "/baseURL",
+        json!("http://tokens.example"),
+        "spec.baseURL: credentials would travel in clear: use https://, or set connection.insecureHTTP: true for a service inside your own network",
+    );
+    check(
+        REFERENCE,
+        "/baseURL",
+        json!("https://user:pass@tokens.example"),
+        "spec.baseURL: must be http(s)://HOST[:PORT][/PREFIX] without user, query and fragment",
+    );
+    check(
+        REFERENCE,
+        "/baseURL",
+        json!("ftp://tokens.example"),
+        "spec.baseURL: must be http(s)://HOST[:PORT][/PREFIX] without user, query and fragment",
+    );
+    check(
+        REFERENCE,
+        "/baseURL",
+        json!("tokens.example"),
+        "spec.baseURL: not a URL: write it like https://tokens.corp.example/api",
+    );
+    check(
+        REFERENCE,
+        "/credentials",
+        Value::Null,
+        "spec.operations.authentication.bearer: uses the credential adminKey: add it to spec.credentials",
+    );
+    check(
+        REFERENCE,
+        "/naming",
+        Value::Null,
+        "spec.naming.prefix: is required where tokens have names: choose one for this cluster, such as prod-eu1 (at most 20 of a-z 0-9 -)",
+    );
+    check(REFERENCE, "/naming", json!({"prefix": "Prod_1"}), "spec.naming.prefix: must be 1 to 20 of a-z, 0-9 and -");
+    check(
+        REFERENCE,
+        "/constraints",
+        json!({"parameters": {"role": ["x"]}}),
+        "spec.constraints.parameters.role: the service has no such parameter: remove it",
+    );
+    check(
+        REFERENCE,
+        "/defaults",
+        json!({"parameters": {"scopes": 7}}),
+        "spec.defaults.parameters.scopes: the parameter scopes must be a string or a list of strings",
+    );
+    check(
+        REFERENCE,
+        "/operations",
+        json!({"naming": {"maximumLength": 40}}),
+        "spec.operations.naming.maximumLength: names of 40 characters are too short for the operator's own part: 45 are needed with this prefix",
+    );
+
+    check(
+        CUSTOM,
+        "/operations/verify",
+        Value::Null,
+        "spec.operations.verify: is missing: declare a request that is accepted with a valid token and refused without one",
+    );
+    check(
+        CUSTOM,
+        "/operations/verify/request/headers",
+        Value::Null,
+        "spec.operations.verify.request: does not send the token: put {{ token }} into a header",
+    );
+    check(
+        CUSTOM,
+        "/operations/verify/request/query",
+        json!({"k": "{{ credentials.user }}"}),
+        "spec.operations.verify.request.query.k: verify is sent with the token and nothing else: remove the credential",
+    );
+    check(
+        CUSTOM,
+        "/operations/verify/refused",
+        json!({"statuses": [200]}),
+        "spec.operations.verify.refused: is the same as accepted, which proves nothing: tell them apart",
+    );
+    check(
+        CUSTOM,
+        "/operations/verify/accepted/statuses",
+        json!([20]),
+        "spec.operations.verify.accepted.statuses: an HTTP status is a number from 100 to 599",
+    );
+    check(
+        CUSTOM,
+        "/operations/verify/accepted/body",
+        json!({"path": "active"}),
+        "spec.operations.verify.accepted.body.path: not a JSONPath (RFC 9535): write it like $.items[0].id",
+    );
+    check(
+        CUSTOM,
+        "/operations/authentication/bearer",
+        json!("x"),
+        "spec.operations.authentication: set exactly one of basic, bearer and header",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/request/path",
+        json!("t?x=1"),
+        "spec.operations.generate.request.path: must begin with / and have no ? and no #; put a query into query",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/request/path",
+        json!("/a/../t"),
+        "spec.operations.generate.request.path: has . or .. as a segment, or characters that a path cannot have: write it percent-encoded and without them",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/request/path",
+        json!("/t/{{ displayName }}"),
+        "spec.operations.generate.request.path: a hole in the path may have no value: use one that always has",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/request/path",
+        json!("/t/{{ nmae }}"),
+        "spec.operations.generate.request.path: there is no hole nmae here: use name, displayName, lifetimeSeconds, lifetimeDays, expirationTime, credentials.X, variables.X, parameters.X",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/request/path",
+        json!("/t/{{ parameters.rol }}"),
+        "spec.operations.generate.request.path: uses the parameter rol: declare it in spec.operations.parameters",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/request/path",
+        json!("/t/{{ variables.x }}"),
+        "spec.operations.generate.request.path: uses the variable x: add it to spec.variables",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/request/path",
+        json!("/t/{{ name"),
+        "spec.operations.generate.request.path: not a template (syntax error); holes are written {{ name }}",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/request/json",
+        json!(r#"{"n": "{{ name }}", "d": {{ lifetimeDays }}}"#),
+        "spec.operations.generate.request.json: the rendered text is not JSON; holes become JSON values with their quotes, so put none around them",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/request/json",
+        json!("{% for x in name %}{% endfor %}"),
+        "spec.operations.generate.request.json: templates know no statement but if, elif, else and endif: remove the other one",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/request/json",
+        json!(r#"{"n": {{ name }}}"#),
+        "spec.operations.generate.request: does not send the lifetime that operations.lifetime promises: put {{ lifetimeSeconds }}, {{ lifetimeDays }} or {{ expirationTime }} into it",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/request/json",
+        json!(r#"{"d": {{ lifetimeDays }}}"#),
+        "spec.operations.generate.request: does not send the token's name: put {{ name }} into it, or say operations.naming: {unsupported: true}",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/request/form",
+        json!({"a": "b"}),
+        "spec.operations.generate.request: set json or form, not both",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/request/headers",
+        json!({"Host": "x"}),
+        "spec.operations.generate.request.headers.Host: this header is set by the operator: remove it",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/request/headers",
+        json!({"a b": "x"}),
+        "spec.operations.generate.request.headers.a b: not the name of a header: use letters, digits, -, _ and .",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/request/headers",
+        json!({"A": "x\n"}),
+        "spec.operations.generate.request.headers.A: has a control character, for example a line break: remove it",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/response/id",
+        Value::Null,
+        "spec.operations.generate.response.id: is missing: revoke needs the id of a generated token",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/timeout",
+        json!("1h"),
+        "spec.operations.generate.timeout: must be from 1s to 10m",
+    );
+    check(
+        CUSTOM,
+        "/operations/list/items",
+        json!("$.items"),
+        "spec.operations.list.items: must end in [*] or in a filter: write it like $.items[*]",
+    );
+    check(
+        CUSTOM,
+        "/operations/list/item",
+        json!({"id": "$.id"}),
+        "spec.operations.list.item.name: is missing: lost tokens are found by their names; declare it, or say operations.naming: {unsupported: true}",
+    );
+    check(
+        CUSTOM,
+        "/operations/list/pagination/link",
+        json!(true),
+        "spec.operations.list.pagination: set exactly one of pageParameter, nextURL and link: true",
+    );
+    check(
+        CUSTOM,
+        "/operations/list/request/path",
+        json!("/t/{{ id }}"),
+        "spec.operations.list.request.path: there is no hole id here: use credentials.X, variables.X",
+    );
+    check(
+        CUSTOM,
+        "/operations/revoke/request/path",
+        json!("/t"),
+        "spec.operations.revoke.request: does not say which token: put {{ id }} into the path, the query or the body",
+    );
+    check(
+        CUSTOM,
+        "/defaults",
+        json!({"lifetime": "Never"}),
+        "spec.defaults.lifetime: tokens of this service always expire: set a duration",
+    );
+    let mut limited = changed(CUSTOM, "/operations/list", Value::Null);
+    limited.limits.maximum_live_tokens = Some(3);
+    assert_eq!(
+        problems(&limited),
+        ["spec.limits.maximumLiveTokens: needs operations.list to count by: declare it, or remove the limit"]
+    );
+}

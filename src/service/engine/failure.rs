@@ -1,0 +1,128 @@
+//! What went wrong, as the caller needs it: the three kinds of `ServiceError`, with sentences that say what to do.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::pause_of;
+use crate::service::errors::ServiceError;
+use crate::service::extraction::ExtractionError;
+use crate::service::http::Answer;
+
+/// What was asked of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deed {
+    Generate,
+    Verify,
+    List,
+    Revoke,
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Generate => "generate",
+            Self::Verify => "verify",
+            Self::List => "list",
+            Self::Revoke => "revoke",
+        })
+    }
+}
+
+impl Deed {
+    /// The service has no such operation; a caller that looked at the capabilities never sees it.
+    pub fn not_declared(self) -> ServiceError {
+        let message =
+            format!("{self}: the service declares no such operation: declare spec.operations.{self}, or do it by hand");
+        ServiceError::Refused { status: None, message, credential: false }
+    }
+
+    /// The request could not be built from these values. Of *verify* this says nothing about the token.
+    pub fn not_sent(self, what: &str) -> ServiceError {
+        let message = format!("{self} was not sent: spec.operations.{self}.request.{what}");
+        match self {
+            Self::Verify => ServiceError::unknown(message),
+            Self::Generate | Self::List | Self::Revoke => {
+                ServiceError::Refused { status: None, message, credential: false }
+            }
+        }
+    }
+
+    /// No connection.
+    pub fn not_connected(self, what: &str, after: Duration) -> ServiceError {
+        ServiceError::Retry { after, what: format!("{self}: {what}") }
+    }
+
+    /// The service says that it did nothing.
+    pub fn not_executed(self, status: u16, after: Duration) -> ServiceError {
+        ServiceError::Retry { after, what: format!("{self}: the service asks to wait (status {status})") }
+    }
+
+    /// No answer to a request that was sent.
+    pub fn lost(self, what: &str) -> ServiceError {
+        ServiceError::unknown(format!("{self}: {what}; whether it happened is not known"))
+    }
+
+    /// An answer that cannot be read.
+    pub fn unreadable(self, status: u16, what: &str) -> ServiceError {
+        ServiceError::unknown(format!("{self}: status {status}, but {what}"))
+    }
+
+    /// An answer without what the declaration promises.
+    pub fn misdeclared(self, field: &str, error: &ExtractionError) -> ServiceError {
+        ServiceError::unknown(format!("{self}: the answer has {error}: correct spec.operations.{self}.{field}"))
+    }
+
+    /// An answer that neither accepts nor refuses.
+    pub fn no_verdict(self, status: u16) -> ServiceError {
+        ServiceError::unknown(format!(
+            "{self}: status {status} is neither accepted nor refused, which says nothing about the token; if the service means something by it, declare it in spec.operations.verify"
+        ))
+    }
+
+    /// The failure that an answer says, which may ask to wait.
+    pub fn failure_of(self, answer: &Answer) -> ServiceError {
+        match answer.status {
+            429 => self.not_executed(429, pause_of(answer)),
+            status => self.failure(status),
+        }
+    }
+
+    /// The failure that a status says.
+    pub fn failure(self, status: u16) -> ServiceError {
+        match status {
+            401 | 403 => self.refused(
+                status,
+                true,
+                &format!("does not accept the operator's credential; check spec.credentials, and that this account may {self} tokens"),
+            ),
+            404 | 405 => self.refused(
+                status,
+                false,
+                &format!("knows no such place; check spec.baseURL and spec.operations.{self}.request"),
+            ),
+            // A request that the service gave up on, or a status that says "not now", may have been executed.
+            408 | 425 | 429 => self.undecided(status),
+            400..500 => self.refused(
+                status,
+                false,
+                &format!("refuses the request; compare the token's spec and spec.operations.{self}.request with the service's documentation"),
+            ),
+            300..400 => ServiceError::unknown(format!(
+                "{self}: status {status} is a redirect, which is never followed: set spec.baseURL to the place itself"
+            )),
+            _ => self.undecided(status),
+        }
+    }
+
+    fn refused(self, status: u16, credential: bool, what: &str) -> ServiceError {
+        ServiceError::Refused {
+            status: Some(status),
+            message: format!("{self}: the service {what} (status {status})"),
+            credential,
+        }
+    }
+
+    fn undecided(self, status: u16) -> ServiceError {
+        ServiceError::unknown(format!("{self}: status {status}; whether it happened is not known"))
+    }
+}

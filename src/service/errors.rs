@@ -1,0 +1,98 @@
+//! Errors that answer the caller's question: what now?
+
+use std::fmt;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::api::reason::Reason;
+
+/// Why a call to a service did not do what was asked. No message contains a body, a value or a credential.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ServiceError {
+    /// A definite no: stop, and tell the user.
+    #[error("{message}")]
+    Refused {
+        /// The HTTP status; `None` if the request could not be built and was not sent.
+        status: Option<u16>,
+        /// What it means and what to do.
+        message: String,
+        /// Whether it is the operator's own credential that was refused.
+        credential: bool,
+    },
+    /// Nothing was executed: the same call may be sent again, after this long at the earliest.
+    #[error("{what}; nothing was executed, next try in {} s", .after.as_secs())]
+    Retry {
+        /// How long to wait at least.
+        after: Duration,
+        /// What was in the way.
+        what: String,
+    },
+    /// It may have happened: nothing may be concluded from it.
+    #[error("{what}")]
+    Unknown {
+        /// What was seen, and what to do.
+        what: String,
+    },
+}
+
+impl ServiceError {
+    pub(crate) fn unknown(what: impl Into<String>) -> Self {
+        Self::Unknown { what: what.into() }
+    }
+}
+
+/// One thing that is wrong with a declaration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The field, for example `spec.operations.generate.request.path`.
+    pub path: String,
+    /// What is wrong and what to do.
+    pub message: String,
+    /// The word for the condition: `InvalidSpec`, or `NameTooShort`.
+    pub reason: Reason,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+/// All that is wrong with a declaration; never empty.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{}", sentences(.problems))]
+pub struct InvalidDeclaration {
+    /// The problems in the order of the fields.
+    pub problems: Vec<Problem>,
+}
+
+impl InvalidDeclaration {
+    /// The word for the condition: that of the first problem.
+    pub fn reason(&self) -> Reason {
+        self.problems.first().map_or(Reason::InvalidSpec, |problem| problem.reason)
+    }
+}
+
+fn sentences(problems: &[Problem]) -> String {
+    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Why no client could be made for a checked declaration.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConnectError {
+    /// A credential that the declaration uses was not given.
+    #[error(
+        "the credential {name} of spec.credentials is missing: create its Secret with that key, and a non-empty value"
+    )]
+    MissingCredential {
+        /// Its name in `spec.credentials`.
+        name: String,
+    },
+    /// The additional certificate authorities cannot be read.
+    #[error("spec.connection.caBundleRef: not a bundle of PEM certificates")]
+    CaBundle,
+    /// The TLS client cannot be set up.
+    #[error("the TLS client cannot be set up: the system's certificate authorities are unreadable")]
+    Tls,
+}

@@ -1,0 +1,168 @@
+//! One HTTP exchange with a service: bounded, without redirects, proxies and cookies.
+//!
+//! The only question that matters here is whether a request can have reached the service: `SendError`.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, Response};
+use serde_json::Value;
+use url::Url;
+
+use crate::api::time::Time;
+use crate::api::token_service::request::Method;
+use crate::service::errors::ConnectError;
+use crate::service::limits::http_date;
+
+/// The most bytes of an answer that are read: a page of a thousand tokens fits, and no answer fills the memory.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// How long a connection may take, TLS included, if the whole exchange may take twice as long.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An idle connection is closed soon, since one that the service closes at the moment of use loses an answer.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What services see in their logs.
+const USER_AGENT: &str = concat!("artifact-token-operator/", env!("CARGO_PKG_VERSION"));
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum SendError {
+    /// The request never left: no connection.
+    NotSent(String),
+    /// It may have reached the service.
+    Lost(String),
+}
+
+/// One request.
+pub(super) struct Exchange<'a> {
+    pub method: Method,
+    pub url: &'a Url,
+    pub headers: &'a [(String, String)],
+    pub body: Option<&'a str>,
+    pub timeout: Duration,
+}
+
+/// An answer. The body has secrets in it, so it cannot be printed.
+pub(super) struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    body: Result<Vec<u8>, &'static str>,
+}
+
+impl Answer {
+    /// The whole body, or why it could not be read.
+    pub fn body(&self) -> Result<&[u8], &'static str> {
+        self.body.as_deref().map_err(|what| *what)
+    }
+
+    /// The body as JSON. `serde_json` stops at a depth of 128.
+    pub fn json(&self) -> Result<Value, &'static str> {
+        serde_json::from_slice(self.body()?).map_err(|_| "the answer is not JSON")
+    }
+
+    /// A header, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// When the service answered, by its own clock if it says so.
+    pub fn time(&self) -> Time {
+        self.header("date").and_then(http_date).unwrap_or_else(|| Utc::now().into())
+    }
+}
+
+/// A client that trusts the system's certificate authorities and those of `ca_bundle`.
+pub(super) fn client(timeout: Duration, https_only: bool, ca_bundle: Option<&[u8]>) -> Result<Client, ConnectError> {
+    // An error only says that a provider is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let more = match ca_bundle {
+        None => Vec::new(),
+        Some(pem) => Certificate::from_pem_bundle(pem).map_err(|_| ConnectError::CaBundle)?,
+    };
+    if ca_bundle.is_some() && more.is_empty() {
+        return Err(ConnectError::CaBundle);
+    }
+    Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy()
+        .https_only(https_only)
+        .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
+        .timeout(timeout)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(2)
+        .tls_certs_merge(more)
+        .build()
+        .map_err(|_| ConnectError::Tls)
+}
+
+/// Sends one request and reads the answer to its end.
+pub(super) async fn send(client: &Client, exchange: Exchange<'_>) -> Result<Answer, SendError> {
+    let mut request = client
+        .request(method(exchange.method), exchange.url.clone())
+        .headers(headers(exchange.headers)?)
+        .timeout(exchange.timeout);
+    if let Some(body) = exchange.body {
+        request = request.body(body.to_owned());
+    }
+    let mut response = request.send().await.map_err(|error| send_error(&error, exchange.timeout))?;
+    let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+    Ok(Answer { status, headers, body: read(response).await })
+}
+
+fn method(method: Method) -> reqwest::Method {
+    match method {
+        Method::Get => reqwest::Method::GET,
+        Method::Post => reqwest::Method::POST,
+        Method::Put => reqwest::Method::PUT,
+        Method::Patch => reqwest::Method::PATCH,
+        Method::Delete => reqwest::Method::DELETE,
+    }
+}
+
+/// All are marked as sensitive: some are, and nobody needs to see the others.
+fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, SendError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let value = HeaderValue::from_bytes(value.as_bytes());
+        let (Ok(name), Ok(mut value)) = (name, value) else {
+            return Err(SendError::NotSent("a header cannot be sent".to_owned()));
+        };
+        value.set_sensitive(true);
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+/// Everything that is not clearly before sending counts as sent.
+fn send_error(error: &reqwest::Error, timeout: Duration) -> SendError {
+    if error.is_connect() && error.is_timeout() {
+        SendError::NotSent("no connection to the service in time".to_owned())
+    } else if error.is_connect() || error.is_builder() {
+        SendError::NotSent("no connection to the service (name, network or certificate)".to_owned())
+    } else if error.is_timeout() {
+        SendError::Lost(format!("no answer within {} s", timeout.as_secs_f32()))
+    } else {
+        SendError::Lost("the connection broke before the answer".to_owned())
+    }
+}
+
+async fn read(mut response: Response) -> Result<Vec<u8>, &'static str> {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_BODY => body.extend_from_slice(&chunk),
+            Ok(Some(_)) => return Err("the answer is larger than 1 MiB"),
+            Ok(None) => return Ok(body),
+            Err(error) if error.is_timeout() => return Err("the answer did not end in time"),
+            Err(_) => return Err("the answer was cut off"),
+        }
+    }
+}

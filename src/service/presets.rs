@@ -1,0 +1,85 @@
+//! The declarations that come with the operator.
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::token_service::Preset;
+use crate::api::token_service::operations::Operations;
+
+/// Whether a preset was seen to work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Maturity {
+    /// A real server confirms it in the tests.
+    Tested,
+    /// It follows the service's documents; no server here could confirm it.
+    Documented,
+}
+
+/// A preset's file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PresetFile {
+    /// Whether it was seen to work.
+    pub maturity: Maturity,
+    /// Where its facts come from.
+    pub sources: Vec<String>,
+    /// The declaration.
+    pub operations: Operations,
+}
+
+/// The text of a preset's file; `None` for `Custom`.
+pub fn text(preset: Preset) -> Option<&'static str> {
+    match preset {
+        Preset::Reference => Some(include_str!("presets/reference.yaml")),
+        Preset::Verdaccio => Some(include_str!("presets/verdaccio.yaml")),
+        Preset::Custom => None,
+    }
+}
+
+/// The operations of a preset; none at all for `Custom`, or for a file that a test would have refused.
+pub fn operations(preset: Preset) -> Operations {
+    let file = text(preset).and_then(|text| serde_saphyr::from_str::<PresetFile>(text).ok());
+    file.map(|file| file.operations).unwrap_or_default()
+}
+
+/// `preset` with the parts that `overrides` has in their places.
+pub fn merge(preset: Operations, overrides: Option<Operations>) -> Operations {
+    let Some(overrides) = overrides else { return preset };
+    Operations {
+        authentication: overrides.authentication.or(preset.authentication),
+        naming: overrides.naming.or(preset.naming),
+        lifetime: overrides.lifetime.or(preset.lifetime),
+        parameters: overrides.parameters.or(preset.parameters),
+        generate: overrides.generate.or(preset.generate),
+        verify: overrides.verify.or(preset.verify),
+        list: overrides.list.or(preset.list),
+        revoke: overrides.revoke.or(preset.revoke),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_says_nothing_that_the_schema_does_not_know() {
+        for preset in [Preset::Reference, Preset::Verdaccio] {
+            let written: serde_json::Value = serde_saphyr::from_str(text(preset).unwrap()).unwrap();
+            let read: PresetFile = serde_saphyr::from_str(text(preset).unwrap()).unwrap();
+            assert_contains(&serde_json::to_value(&read).unwrap(), &written, "");
+            assert!(!read.sources.is_empty());
+        }
+    }
+
+    /// Everything that was written came back, though defaults may have been added.
+    fn assert_contains(read: &serde_json::Value, written: &serde_json::Value, path: &str) {
+        match written {
+            serde_json::Value::Object(fields) => {
+                for (name, value) in fields {
+                    assert_contains(&read[name], value, &format!("{path}.{name}"));
+                }
+            }
+            value => assert_eq!(read, value, "{path}"),
+        }
+    }
+}

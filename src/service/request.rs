@@ -1,0 +1,240 @@
+//! The requests of a declaration: compiled, and filled with the values of one call.
+
+use data_encoding::BASE64;
+use thiserror::Error;
+
+use crate::api::token_service::request::Method;
+use crate::service::template::{RenderError, Template, percent_encode};
+
+/// A compiled request.
+#[derive(Clone, Debug)]
+pub struct RequestTemplate {
+    pub(super) method: Method,
+    pub(super) path: Template,
+    pub(super) query: Vec<Field>,
+    pub(super) headers: Vec<Field>,
+    pub(super) body: Option<BodyTemplate>,
+}
+
+/// A name and the template of its value.
+#[derive(Clone, Debug)]
+pub struct Field {
+    pub(super) name: String,
+    pub(super) value: Template,
+}
+
+/// A compiled body.
+#[derive(Clone, Debug)]
+pub enum BodyTemplate {
+    /// `application/json`.
+    Json(Template),
+    /// `application/x-www-form-urlencoded`.
+    Form(Vec<Field>),
+}
+
+/// How the operator proves who it is.
+#[derive(Clone, Debug)]
+pub enum AuthenticationTemplate {
+    /// HTTP Basic.
+    Basic {
+        /// The user name.
+        username: Template,
+        /// The password.
+        password: Template,
+    },
+    /// One header.
+    Header(Field),
+}
+
+/// One request, ready to be sent. It has secrets in it, so it cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// The encoded path after `baseURL`.
+    pub path: String,
+    /// The encoded query without `?`; may be empty.
+    pub query: String,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<String>,
+}
+
+/// Why a request could not be built. The part is named as in the schema; no value is.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum FillError {
+    /// A template gave no text.
+    #[error("{part}: {error}")]
+    Template {
+        /// For example `path`, or `headers.X-API-KEY`.
+        part: String,
+        /// What is wrong.
+        error: RenderError,
+    },
+    /// A header would have a line break or another control character.
+    #[error("{part}: the value of a header has a control character, for example a line break at its end: remove it")]
+    ControlCharacter {
+        /// For example `headers.X-API-KEY`.
+        part: String,
+    },
+    /// A user name with a colon would change the password.
+    #[error("basic.username: a user name with a colon cannot be sent with HTTP Basic")]
+    Colon,
+}
+
+impl RequestTemplate {
+    /// The request with `values` in its holes, and authenticated if `authentication` is given.
+    ///
+    /// # Errors
+    /// When a value does not fit its place; then nothing can be sent.
+    pub fn fill(
+        &self,
+        authentication: Option<&AuthenticationTemplate>,
+        values: &serde_json::Value,
+    ) -> Result<Call, FillError> {
+        let mut headers = Vec::new();
+        let body = match &self.body {
+            None => None,
+            Some(BodyTemplate::Json(template)) => {
+                headers.push(content_type("application/json"));
+                Some(template.render(values).map_err(in_part("json"))?)
+            }
+            Some(BodyTemplate::Form(fields)) => {
+                headers.push(content_type("application/x-www-form-urlencoded"));
+                Some(encoded(fields, "form", values)?)
+            }
+        };
+        for field in &self.headers {
+            if let Some(value) = header(field, values)? {
+                headers.retain(|(name, _)| !name.eq_ignore_ascii_case(&field.name));
+                headers.push((field.name.clone(), value));
+            }
+        }
+        if let Some(authentication) = authentication {
+            headers.extend(authentication.header(values)?);
+        }
+        let path = self.path.render(values).map_err(in_part("path"))?;
+        Ok(Call { method: self.method, path, query: encoded(&self.query, "query", values)?, headers, body })
+    }
+
+    /// All its templates.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        let (json, form) = match &self.body {
+            None => (None, [].as_slice()),
+            Some(BodyTemplate::Json(template)) => (Some(template), [].as_slice()),
+            Some(BodyTemplate::Form(fields)) => (None, fields.as_slice()),
+        };
+        let fields = self.query.iter().chain(&self.headers).chain(form);
+        std::iter::once(&self.path).chain(json).chain(fields.map(|field| &field.value))
+    }
+
+    /// Whether any of its templates has this hole.
+    pub fn uses(&self, hole: &str) -> bool {
+        self.templates().any(|template| template.holes().contains(hole))
+    }
+}
+
+impl AuthenticationTemplate {
+    fn header(&self, values: &serde_json::Value) -> Result<Option<(String, String)>, FillError> {
+        match self {
+            Self::Header(field) => Ok(header(field, values)?.map(|value| (field.name.clone(), value))),
+            Self::Basic { username, password } => {
+                let username = username.render(values).map_err(in_part("basic.username"))?;
+                let password = password.render(values).map_err(in_part("basic.password"))?;
+                if username.contains(':') {
+                    return Err(FillError::Colon);
+                }
+                let encoded = BASE64.encode(format!("{username}:{password}").as_bytes());
+                Ok(Some(("Authorization".to_owned(), format!("Basic {encoded}"))))
+            }
+        }
+    }
+}
+
+fn content_type(value: &str) -> (String, String) {
+    ("Content-Type".to_owned(), value.to_owned())
+}
+
+fn in_part(part: &str) -> impl Fn(RenderError) -> FillError {
+    move |error| FillError::Template { part: part.to_owned(), error }
+}
+
+/// The text of a field; `None` if one of its holes has no value.
+fn text(field: &Field, group: &str, values: &serde_json::Value) -> Result<Option<String>, FillError> {
+    match field.value.render(values) {
+        Ok(text) => Ok(Some(text)),
+        Err(RenderError::Absent) => Ok(None),
+        Err(error) => Err(FillError::Template { part: format!("{group}.{}", field.name), error }),
+    }
+}
+
+fn header(field: &Field, values: &serde_json::Value) -> Result<Option<String>, FillError> {
+    let value = text(field, "headers", values)?;
+    if value.as_deref().is_some_and(|value| value.chars().any(char::is_control)) {
+        return Err(FillError::ControlCharacter { part: format!("headers.{}", field.name) });
+    }
+    Ok(value)
+}
+
+/// Names and values in the encoding that queries and form bodies share.
+fn encoded(fields: &[Field], group: &str, values: &serde_json::Value) -> Result<String, FillError> {
+    let mut pairs = Vec::new();
+    for field in fields {
+        if let Some(value) = text(field, group, values)? {
+            pairs.push(format!("{}={}", percent_encode(&field.name), percent_encode(&value)));
+        }
+    }
+    Ok(pairs.join("&"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::service::template::Place;
+
+    const HOSTILE: &str = "a/b?c#d%\"";
+
+    fn field(name: &str, value: &str) -> Field {
+        Field { name: name.to_owned(), value: Template::compile(value, Place::Text).unwrap() }
+    }
+
+    fn request() -> RequestTemplate {
+        RequestTemplate {
+            method: Method::Post,
+            path: Template::compile("/t/{{ id }}", Place::Path).unwrap(),
+            query: vec![field("q&", "{{ id }}&x=1"), field("days", "{{ days }}")],
+            headers: vec![field("X-Id", "{{ id }}")],
+            body: Some(BodyTemplate::Form(vec![field("f", "{{ id }} +"), field("days", "{{ days }}")])),
+        }
+    }
+
+    #[test]
+    fn every_place_of_a_request_keeps_a_hostile_value_inside_it() {
+        let call = request()
+            .fill(None, &json!({"id": HOSTILE, "days": null}))
+            .map_err(|error| error.to_string())
+            .ok()
+            .unwrap();
+        assert_eq!(call.path, "/t/a%2Fb%3Fc%23d%25%22");
+        assert_eq!(call.query, "q%26=a%2Fb%3Fc%23d%25%22%26x%3D1");
+        assert_eq!(call.body.as_deref(), Some("f=a%2Fb%3Fc%23d%25%22%20%2B"));
+        assert!(call.headers.contains(&("X-Id".to_owned(), HOSTILE.to_owned())));
+    }
+
+    #[test]
+    fn a_header_never_gets_a_line_break_and_basic_no_colon() {
+        let error = |call: Result<Call, FillError>| call.err().map(|error| error.to_string()).unwrap();
+        let refused = error(request().fill(None, &json!({"id": "x\r\nEvil: 1", "days": 1})));
+        assert!(refused.starts_with("headers.X-Id: the value of a header has a control character"), "{refused}");
+        let part = |source| Template::compile(source, Place::Text).unwrap();
+        let basic = AuthenticationTemplate::Basic { username: part("{{ user }}"), password: part("{{ id }}") };
+        let refused = error(request().fill(Some(&basic), &json!({"id": "x", "user": "a:b", "days": 1})));
+        assert_eq!(refused, "basic.username: a user name with a colon cannot be sent with HTTP Basic");
+        let call = request().fill(Some(&basic), &json!({"id": "x", "user": "a", "days": 1})).ok().unwrap();
+        assert!(call.headers.contains(&("Authorization".to_owned(), "Basic YTp4".to_owned())));
+    }
+}

@@ -1,0 +1,78 @@
+#![allow(clippy::unwrap_used)]
+
+use serde_json::json;
+
+use super::*;
+
+const HOSTILE: &str = "a/b?c#d%\"\n";
+
+fn render(source: &str, place: Place, values: &serde_json::Value) -> Result<String, RenderError> {
+    Template::compile(source, place).unwrap().render(values)
+}
+
+#[test]
+fn a_value_is_encoded_for_its_place() {
+    let check = |source: &str, place: Place, expected: &str| {
+        let values = json!({"id": HOSTILE, "n": null, "list": ["x", HOSTILE], "days": 7});
+        assert_eq!(render(source, place, &values).as_deref(), Ok(expected), "{source}");
+    };
+    check("/t/{{ id }}/x", Place::Path, "/t/a%2Fb%3Fc%23d%25%22%0A/x");
+    check("pre {{ id }}", Place::Text, "pre a/b?c#d%\"\n");
+    check(r#"{"id": {{ id }}}"#, Place::Json, r#"{"id": "a/b?c#d%\"\n"}"#);
+    check(
+        r#"[{{ n }}, {{ list }}, {{ days }}, {{ "a" ~ days }}]"#,
+        Place::Json,
+        r#"[null, ["x","a/b?c#d%\"\n"], 7, "a7"]"#,
+    );
+    check(r#"{"x": {{ list[0] == "x" }}{% if n %}, "n": {{ n }}{% endif %}}"#, Place::Json, r#"{"x": true}"#);
+    check(r#"{{ n or [] }}"#, Place::Json, "[]");
+}
+
+#[test]
+fn a_hole_without_a_fitting_value_is_told_apart() {
+    let check = |source: &str, place: Place, values: serde_json::Value, expected: RenderError| {
+        assert_eq!(render(source, place, &values), Err(expected), "{source}");
+    };
+    check("{{ n }}", Place::Text, json!({"n": null}), RenderError::Absent);
+    check("/{{ n }}", Place::Path, json!({"n": null}), RenderError::Absent);
+    check("/{{ n }}", Place::Path, json!({"n": ""}), RenderError::Segment);
+    check("/{{ n }}/x", Place::Path, json!({"n": ".."}), RenderError::Segment);
+    check("{{ n }}", Place::Text, json!({"n": ["x"]}), RenderError::List);
+    check("{{ m }}", Place::Text, json!({"n": 1}), RenderError::Failed);
+    check("{{ m }}", Place::Json, json!({"n": 1}), RenderError::Failed);
+    check(r#"{"n": "{{ n }}"}"#, Place::Json, json!({"n": "x"}), RenderError::NotJson);
+    check(&"{{ n }}".repeat(9), Place::Text, json!({"n": "x".repeat(8000)}), RenderError::TooLong);
+}
+
+#[test]
+fn a_template_does_nothing_but_fill_holes() {
+    let refused = |source: &str| {
+        Template::compile(source, Place::Text).is_err() || render(source, Place::Text, &json!({})).is_err()
+    };
+    for source in [
+        "{{ range(9) }}",
+        "{{ 'x' | upper }}",
+        "{% for i in [1,2] %}x{% endfor %}",
+        "{%- set x = 1 %}",
+        "{% include 'template' %}",
+        "{% macro f() %}{% endmacro %}",
+        "{{ 'x' * 999999999 }}",
+        "{{ unclosed",
+        "{{ debug() }}",
+        "{{ name.__class__ }}",
+    ] {
+        assert!(refused(source), "{source}");
+    }
+}
+
+#[test]
+fn the_holes_are_known_by_their_full_names() {
+    let template = Template::compile(
+        "{{ name }} {{ credentials.a }} {% if parameters.b == 'x' %}{{ variables.c }}{% endif %}",
+        Place::Text,
+    );
+    let holes: Vec<_> = template.unwrap().holes().iter().cloned().collect();
+    assert_eq!(holes, ["credentials.a", "name", "parameters.b", "variables.c"]);
+    let dynamic = Template::compile("{{ credentials[name] }}{{ variables['x'] }}", Place::Text).unwrap();
+    assert_eq!(dynamic.holes().iter().cloned().collect::<Vec<_>>(), ["credentials", "name", "variables"]);
+}
