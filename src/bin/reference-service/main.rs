@@ -1,0 +1,68 @@
+//! A token service that tells the truth, for the quick start, the tests and the benchmarks.
+//!
+//! It issues, lists, verifies and revokes tokens as a real service does: the store is real, a
+//! value is shown once and kept only as a hash, a revoked token is refused, and the books survive
+//! a restart. A second listener, on loopback only, shows the books and switches faults on, so that
+//! a test can assert what lives at the service instead of which calls were made.
+//!
+//! | file | what |
+//! |---|---|
+//! | `api.rs` | the routes of the service |
+//! | `control.rs` | the routes of the books and the switches |
+//! | `call.rs` | one call: who asks, which faults hit, the effect, the answer, the log |
+//! | `books.rs`, `token.rs`, `settings.rs` | every token ever issued, and the rules |
+//! | `store.rs` | the books on disk |
+//! | `faults.rs`, `answer.rs`, `connection.rs` | what goes wrong, and how it reaches the client |
+//!
+//! **Invariant:** no token value and no admin key is stored, logged or shown after its birth.
+
+mod answer;
+mod api;
+mod books;
+mod call;
+mod calls;
+mod connection;
+mod control;
+mod faults;
+mod server;
+mod settings;
+mod store;
+mod token;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;
+
+use std::io::Write;
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::server::Options;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    // Before the ready line, so that a stop which follows it at once is already heard.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let running = server::start(&options).await?;
+    announce(&running)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    running.stop().await
+}
+
+/// Prints the one line by which a parent process learns the ports.
+fn announce(running: &server::Running) -> anyhow::Result<()> {
+    let line = serde_json::json!({
+        "address": running.address.to_string(),
+        "control": running.control_address.to_string(),
+    });
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    stdout.flush()?;
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! Standing quirks of the service, as real services have them.
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+/// How the service behaves until told otherwise. Kept in memory: a restart brings the defaults.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Settings {
+    /// The list shows the world as it was this long ago.
+    pub list_lag_milliseconds: u32,
+    /// A fresh token is refused for this long.
+    pub settle_milliseconds: u32,
+    /// A revoked token is still accepted for this long.
+    pub revoke_lag_milliseconds: u32,
+    /// Generating is refused while this many tokens live.
+    pub token_limit: Option<usize>,
+    /// The oldest live tokens are dropped in silence while more than this many live.
+    pub drop_oldest_above: Option<usize>,
+    /// Revoking answers that it succeeded, whatever was asked to be revoked.
+    pub revoke_always_succeeds: bool,
+    /// A requested lifetime is accepted and not kept: tokens never expire.
+    pub ignore_lifetime: bool,
+}
+
+impl Settings {
+    /// [`Settings::list_lag_milliseconds`] as a span of time.
+    pub fn list_lag(&self) -> TimeDelta {
+        TimeDelta::milliseconds(self.list_lag_milliseconds.into())
+    }
+
+    /// [`Settings::settle_milliseconds`] as a span of time.
+    pub fn settle(&self) -> TimeDelta {
+        TimeDelta::milliseconds(self.settle_milliseconds.into())
+    }
+
+    /// [`Settings::revoke_lag_milliseconds`] as a span of time.
+    pub fn revoke_lag(&self) -> TimeDelta {
+        TimeDelta::milliseconds(self.revoke_lag_milliseconds.into())
+    }
+}
