@@ -1,0 +1,211 @@
+//! The control plane's binaries: found, or built from Go modules.
+//!
+//! Looked for in this order: the folder `KUBEBUILDER_ASSETS`, `PATH` (only releases that fit the tests), the cache
+//! `target/control-plane/`. What is missing is built into that cache, once.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::folder::target_directory;
+use crate::go_toolchain::{self, version_in};
+use crate::progress;
+
+/// The Kubernetes release that `go/kube/go.mod` pins; the binaries must be told what they are.
+const KUBERNETES: &str = "v1.36.3";
+
+/// A binary of the control plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The store.
+    Etcd,
+    /// The API server.
+    ApiServer,
+    /// Garbage collection, namespace deletion, workloads.
+    ControllerManager,
+    /// The command line.
+    Kubectl,
+}
+
+impl Part {
+    /// Every part, in the order in which a test run needs them.
+    pub const ALL: [Self; 4] = [Self::Etcd, Self::ApiServer, Self::ControllerManager, Self::Kubectl];
+
+    /// The binary's file name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::ApiServer => "kube-apiserver",
+            Self::ControllerManager => "kube-controller-manager",
+            Self::Kubectl => "kubectl",
+        }
+    }
+
+    fn package(self) -> &'static str {
+        match self {
+            Self::Etcd => "go.etcd.io/etcd/server/v3",
+            Self::ApiServer => "k8s.io/kubernetes/cmd/kube-apiserver",
+            Self::ControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
+            Self::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
+        }
+    }
+
+    fn module(self) -> &'static Module {
+        match self {
+            Self::Etcd => &ETCD,
+            Self::ApiServer | Self::ControllerManager | Self::Kubectl => &KUBE,
+        }
+    }
+
+    /// The oldest release taken from `PATH`.
+    fn oldest(self) -> (u32, u32) {
+        match self {
+            Self::Etcd => (3, 5),
+            // The release of the Kubernetes types that the tests are compiled with.
+            Self::ApiServer | Self::ControllerManager => (1, 33),
+            // A kubectl may differ from its server by one minor release.
+            Self::Kubectl => (1, 35),
+        }
+    }
+
+    fn version_arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Etcd | Self::ApiServer | Self::ControllerManager => &["--version"],
+            Self::Kubectl => &["version", "--client"],
+        }
+    }
+}
+
+/// A Go module whose dependencies hold the packages to build.
+struct Module {
+    name: &'static str,
+    requirements: &'static str,
+    sums: &'static str,
+}
+
+// Two modules, because etcd's server and the etcd client inside Kubernetes pin different releases.
+static ETCD: Module =
+    Module { name: "etcd", requirements: include_str!("../go/etcd/go.mod"), sums: include_str!("../go/etcd/go.sum") };
+static KUBE: Module =
+    Module { name: "kube", requirements: include_str!("../go/kube/go.mod"), sums: include_str!("../go/kube/go.sum") };
+
+/// Binaries that exist.
+#[derive(Clone, Debug)]
+pub struct Parts(BTreeMap<Part, PathBuf>);
+
+impl Parts {
+    /// A binary that [`ensure`] was asked for; an error for any other.
+    pub fn path(&self, part: Part) -> Result<&Path> {
+        let path = self.0.get(&part).ok_or_else(|| anyhow!("{} was not asked for", part.name()))?;
+        Ok(path)
+    }
+}
+
+/// Finds or builds `parts`.
+///
+/// Blocks the thread: for milliseconds when everything exists, for minutes on a new machine, with a line on the
+/// standard error stream every few seconds. Parallel callers, in this process or another, build a part only once.
+pub fn ensure(parts: &[Part]) -> Result<Parts> {
+    ensure_in(&target_directory().join("control-plane"), parts)
+}
+
+fn ensure_in(cache: &Path, parts: &[Part]) -> Result<Parts> {
+    let mut found = BTreeMap::new();
+    for part in parts {
+        let path = match find(*part, cache) {
+            Some(path) => path,
+            None => build(*part, cache).with_context(|| format!("build {}", part.name()))?,
+        };
+        found.insert(*part, path);
+    }
+    Ok(Parts(found))
+}
+
+fn find(part: Part, cache: &Path) -> Option<PathBuf> {
+    let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(|folder| Path::new(&folder).join(part.name()));
+    // Whoever sets that variable has chosen the release, so it is not judged.
+    let assets = assets.filter(|path| path.is_file());
+    let on_path = || {
+        let folders = std::env::var_os("PATH")?;
+        std::env::split_paths(&folders).map(|folder| folder.join(part.name())).find(|path| fits(part, path))
+    };
+    let cached = || Some(cache.join(part.name())).filter(|path| path.is_file());
+    assets.or_else(on_path).or_else(cached)
+}
+
+fn fits(part: Part, path: &Path) -> bool {
+    if !path.is_file() {
+        return false;
+    }
+    let output = Command::new(path).args(part.version_arguments()).output();
+    let version = output.ok().and_then(|output| version_in(&String::from_utf8_lossy(&output.stdout)));
+    version.is_some_and(|version| version >= part.oldest())
+}
+
+/// Builds one part into the cache. A lock a part, so that nobody waits for a part that somebody else needs.
+fn build(part: Part, cache: &Path) -> Result<PathBuf> {
+    let name = part.name();
+    let _lock = progress::lock(&format!("building {name}"), &cache.join(format!("{name}.lock")))?;
+    let binary = cache.join(name);
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    let go = go_toolchain::ensure(cache)?;
+    let source = write_module(part.module(), cache)?;
+    // Renamed when complete: a build that was killed must not leave something that looks like a binary.
+    let partial = cache.join(format!("{name}.partial"));
+    let mut command = Command::new(go);
+    command.current_dir(&source).env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "auto").env("GOWORK", "off");
+    command.args(["build", "-trimpath"]);
+    command.arg(format!("-ldflags=-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES}"));
+    command.arg("-o").arg(&partial).arg(part.package());
+    let what = format!("building {name} from Go modules");
+    progress::run(&what, &command, &cache.join(format!("{name}.log")))?;
+    fs::rename(&partial, &binary).with_context(|| format!("rename {}", partial.display()))?;
+    Ok(binary)
+}
+
+fn write_module(module: &Module, cache: &Path) -> Result<PathBuf> {
+    let folder = cache.join("src").join(module.name);
+    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    for (file, wanted) in [("go.mod", module.requirements), ("go.sum", module.sums)] {
+        let path = folder.join(file);
+        // Left alone when right: another part of the same module may be in the middle of its build.
+        if fs::read_to_string(&path).is_ok_and(|text| text == wanted) {
+            continue;
+        }
+        let partial = folder.join(format!("{file}.{}", std::process::id()));
+        fs::write(&partial, wanted).with_context(|| format!("write {}", partial.display()))?;
+        fs::rename(&partial, &path).with_context(|| format!("rename {}", partial.display()))?;
+    }
+    Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::folder::RunFolder;
+
+    /// Takes half a minute or more, so it runs only by name: `cargo test -p testbed -- --ignored`.
+    #[test]
+    #[ignore = "builds etcd from source"]
+    fn a_part_that_is_nowhere_is_built_once() {
+        let cache = RunFolder::create("parts").unwrap();
+        let build_all = || {
+            let mut builders = Vec::new();
+            for _ in 0..2 {
+                let cache = cache.path().to_owned();
+                builders.push(std::thread::spawn(move || build(Part::Etcd, &cache).unwrap()));
+            }
+            builders.into_iter().map(|builder| builder.join().unwrap()).collect::<Vec<_>>()
+        };
+        let paths = build_all();
+        assert_eq!(paths[0], paths[1]);
+        assert!(fits(Part::Etcd, &paths[0]));
+        let built = fs::metadata(&paths[0]).unwrap().modified().unwrap();
+        assert_eq!(fs::metadata(&build_all()[0]).unwrap().modified().unwrap(), built);
+    }
+}
