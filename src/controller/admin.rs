@@ -1,0 +1,123 @@
+//! Health and metrics, on one port without any secret.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use crate::service::errors::ServiceError;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    operation: &'static str,
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Pass {
+    controller: &'static str,
+    result: &'static str,
+}
+
+/// The operator's counters. Labels are words of a fixed list, never names or ids.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    calls: Family<Call, Counter>,
+    passes: Family<Pass, Counter>,
+    rotations: Counter,
+    panics: Counter,
+}
+
+impl Metrics {
+    /// A call of a service ended.
+    pub fn service_call(&self, operation: &'static str, error: Option<&ServiceError>) {
+        let code = match error {
+            None => "ok",
+            Some(ServiceError::Refused { .. }) => "refused",
+            Some(ServiceError::Retry { .. }) => "retry",
+            Some(ServiceError::Unknown { .. }) => "unknown",
+        };
+        self.calls.get_or_create(&Call { operation, code }).inc();
+    }
+
+    /// A pass ended.
+    pub fn passed(&self, controller: &'static str, result: &'static str) {
+        self.passes.get_or_create(&Pass { controller, result }).inc();
+    }
+
+    /// A token was verified and recorded.
+    pub fn rotated(&self) {
+        self.rotations.inc();
+    }
+
+    /// A pass panicked.
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    fn registry(&self) -> Registry {
+        let mut registry = Registry::with_prefix("artifacttoken");
+        registry.register("service_requests", "Calls of token services by operation and outcome", self.calls.clone());
+        registry.register("reconcile", "Passes by controller and result", self.passes.clone());
+        registry.register("rotations", "Tokens that were verified and recorded", self.rotations.clone());
+        registry.register("panics", "Passes that panicked", self.panics.clone());
+        let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The operator's version", version);
+        registry
+    }
+}
+
+/// Whether the first lists are complete.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    /// They are.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Serves `/healthz`, `/readyz` and `/metrics` until the process ends.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub async fn serve(address: SocketAddr, metrics: &Metrics, readiness: Readiness) -> std::io::Result<()> {
+    let registry = Arc::new(metrics.registry());
+    let router = Router::new()
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(ready).with_state(readiness))
+        .route("/metrics", get(text).with_state(registry));
+    axum::serve(tokio::net::TcpListener::bind(address).await?, router).await
+}
+
+async fn ready(State(readiness): State<Readiness>) -> Response {
+    if readiness.get() {
+        "ok".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the first lists are not complete").into_response()
+    }
+}
+
+async fn text(State(registry): State<Arc<Registry>>) -> Response {
+    let mut page = String::new();
+    match encode(&mut page, &registry) {
+        Ok(()) => ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], page).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

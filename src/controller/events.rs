@@ -1,0 +1,68 @@
+//! Events (`events.k8s.io/v1`): results only, one for a healthy cycle. An event that cannot be written is no failure.
+
+use std::fmt::Write as _;
+
+use chrono::{SecondsFormat, Utc};
+use kube::api::{ApiResource, DynamicObject, PostParams};
+use kube::core::GroupVersionKind;
+use kube::{Api, Resource, ResourceExt};
+use serde_json::json;
+
+use crate::api::FIELD_MANAGER;
+use crate::api::artifact_token::ArtifactToken;
+use crate::api::reason::Reason;
+use crate::controller::context::Context;
+
+/// The longest note that the API server takes, in bytes.
+const LONGEST_NOTE: usize = 1024;
+
+/// Something went as it should.
+pub async fn normal(ctx: &Context, object: &ArtifactToken, reason: Reason, action: &str, note: String) {
+    publish(ctx, object, "Normal", reason, action, note).await;
+}
+
+/// Something did not.
+pub async fn warning(ctx: &Context, object: &ArtifactToken, reason: Reason, action: &str, note: String) {
+    publish(ctx, object, "Warning", reason, action, note).await;
+}
+
+async fn publish(ctx: &Context, object: &ArtifactToken, type_: &str, reason: Reason, action: &str, note: String) {
+    let namespace = object.namespace().unwrap_or_default();
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("events.k8s.io", "v1", "Event"));
+    let api: Api<DynamicObject> = Api::namespaced_with(ctx.client.clone(), &namespace, &resource);
+    let mut random = [0_u8; 8];
+    if getrandom::fill(&mut random).is_err() {
+        return;
+    }
+    let suffix = random.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    let event = json!({
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": format!("{}.{suffix}", object.name_any()), "namespace": namespace},
+        "type": type_,
+        "reason": reason.to_string(),
+        "action": action,
+        "note": shortened(note),
+        "eventTime": Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true),
+        "reportingController": format!("{}/operator", crate::api::GROUP),
+        "reportingInstance": FIELD_MANAGER,
+        "regarding": object.object_ref(&()),
+    });
+    let written = match serde_json::from_value(event) {
+        Ok(event) => api.create(&PostParams::default(), &event).await.map(|_| ()).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = written {
+        tracing::debug!(%error, "event not written");
+    }
+}
+
+fn shortened(mut note: String) -> String {
+    while note.len() > LONGEST_NOTE {
+        note.pop();
+    }
+    note
+}

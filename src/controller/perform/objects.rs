@@ -1,0 +1,267 @@
+//! Writes of the object: its finalizer and its status, each checked against the version that was decided on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Resource, ResourceExt};
+use serde_json::json;
+
+use crate::api::FINALIZER;
+use crate::api::artifact_token::ArtifactToken;
+use crate::api::ledger::{ArtifactTokenStatus, Claim, Ledger, ServiceIdentity};
+use crate::api::reason::Reason;
+use crate::controller::events;
+use crate::controller::memory::{Held, Kind};
+use crate::controller::pass::{Flow, Pass};
+use crate::rotation::identity::{NONCE_BYTES, nonce};
+use crate::rotation::observed::{Leave, Observed};
+use crate::rotation::report::Phase;
+
+use super::PassError;
+
+/// Requests that an issue sends: generate, try, verify. They pass the rate limit together, before the claim.
+const ISSUE_CALLS: u32 = 3;
+/// A longer wait for the rate limit ends the pass instead of holding its worker.
+const LONGEST_WAIT: Duration = Duration::from_millis(200);
+
+/// What became of a write of the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::controller) enum Written {
+    /// It is as written.
+    Yes,
+    /// It is not, or nobody knows; the object was read again.
+    No,
+    /// The object is gone.
+    Gone,
+}
+
+impl Pass<'_> {
+    /// Records a transition of the ledger. `phase` is what the pass comes to with it, so that no second write is needed to
+    /// tell people.
+    pub(super) async fn record(
+        &mut self,
+        observed: &Observed,
+        phase: Phase<'_>,
+        change: impl FnOnce(&mut Ledger),
+    ) -> Result<Written, PassError> {
+        let mut ledger = self.ledger();
+        change(&mut ledger);
+        let mut seen = observed.clone();
+        seen.secrets = vec![crate::rotation::observed::Seen { live: self.known.live, state: self.known.state.clone() }];
+        let told = self.told(&seen, phase, ledger);
+        self.write_status(told).await
+    }
+
+    /// Writes the whole status, checked against the version of `object`.
+    pub(in crate::controller) async fn write_status(
+        &mut self,
+        status: ArtifactTokenStatus,
+    ) -> Result<Written, PassError> {
+        let mut object = ArtifactToken::clone(&self.object);
+        object.status = Some(status);
+        let api = self.ctx.tokens(&object.namespace().unwrap_or_default());
+        match api.replace_status(&object.name_any(), &PostParams::default(), &object).await {
+            Ok(written) => {
+                self.keep(written);
+                Ok(Written::Yes)
+            }
+            Err(error) => {
+                tracing::debug!(object = %self.label(), %error, "status not written");
+                self.read_object().await
+            }
+        }
+    }
+
+    /// After a conflict or a lost answer: what is there now?
+    async fn read_object(&mut self) -> Result<Written, PassError> {
+        let api = self.ctx.tokens(&self.object.namespace().unwrap_or_default());
+        let read = api.get_opt(&self.object.name_any()).await;
+        match read.map_err(|source| PassError::Read { what: "the ArtifactToken", source: Box::new(source) })? {
+            Some(object) if object.uid() == self.object.uid() => {
+                self.keep(object);
+                Ok(Written::No)
+            }
+            Some(_) | None => Ok(Written::Gone),
+        }
+    }
+
+    fn keep(&mut self, mut object: ArtifactToken) {
+        object.meta_mut().managed_fields = None;
+        self.object = Arc::new(object);
+        self.memory.object = Some(self.object.clone());
+    }
+
+    /// P1. For the process that does it the patch is the claim of attempt 1, too.
+    pub(super) async fn finalize(&mut self, claims: bool, observed: &Observed) -> Result<Flow, PassError> {
+        if claims && !self.admitted().await {
+            return Ok(Flow::Continue);
+        }
+        let (sent, now) = (Instant::now(), self.ctx.clock.now());
+        let mut names = self.object.finalizers().to_vec();
+        names.push(FINALIZER.to_owned());
+        match self.patch_finalizers(names).await? {
+            Written::Gone => return Ok(Flow::Gone),
+            Written::No => return Ok(Flow::Continue),
+            Written::Yes => {}
+        }
+        if claims {
+            self.hold(1, now.latest, sent, observed);
+        }
+        Ok(Flow::Continue)
+    }
+
+    async fn patch_finalizers(&mut self, names: Vec<String>) -> Result<Written, PassError> {
+        let version = self.object.resource_version().unwrap_or_default();
+        let patch = json!({"metadata": {"resourceVersion": version, "finalizers": names}});
+        let api = self.ctx.tokens(&self.object.namespace().unwrap_or_default());
+        match api.patch(&self.object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await {
+            Ok(written) => {
+                self.keep(written);
+                Ok(Written::Yes)
+            }
+            Err(error) => {
+                tracing::debug!(object = %self.label(), %error, "finalizers not written");
+                self.read_object().await
+            }
+        }
+    }
+
+    /// P2. A lost answer is told from a lost race by the nonce.
+    pub(super) async fn claim(&mut self, attempt: u32, observed: &Observed) -> Result<Flow, PassError> {
+        if !self.admitted().await {
+            return Ok(Flow::Continue);
+        }
+        let mut random = [0_u8; NONCE_BYTES];
+        if getrandom::fill(&mut random).is_err() {
+            self.paused(Kind::Generate, Duration::ZERO, Reason::Issuing, "this machine gives no random numbers");
+            return Ok(Flow::Continue);
+        }
+        let (sent, now) = (Instant::now(), self.ctx.clock.now());
+        let wish = self.wish.desired.wish.clone();
+        let claim = Claim { attempt, nonce: nonce(random), time: now.latest, wish, outcome: None };
+        let (open, attributable) = (observed.open_claim(), self.attributable(observed));
+        let (service, requests) = (self.identity(), observed.requests.clone());
+        let recorded = claim.clone();
+        let written = self
+            .record(observed, Phase::Working, move |ledger| {
+                ledger.claimed(recorded, open, attributable);
+                ledger.service = service;
+                if requests.rotate.is_some() {
+                    ledger.handled_requests.rotate = requests.rotate;
+                }
+            })
+            .await?;
+        let landed = self.ledger().claim.is_some_and(|known| known.nonce == claim.nonce && known.attempt == attempt);
+        match written {
+            Written::Gone => Ok(Flow::Gone),
+            Written::Yes | Written::No => {
+                if landed {
+                    self.hold(attempt, now.latest, sent, observed);
+                }
+                Ok(Flow::Continue)
+            }
+        }
+    }
+
+    /// The rate limit comes before the claim, so that no claim waits for it.
+    async fn admitted(&mut self) -> bool {
+        let Some(service) = self.service.as_ref().and_then(|service| service.service.clone()) else { return false };
+        match service.acquire(ISSUE_CALLS, LONGEST_WAIT).await {
+            Ok(()) => {
+                self.went_well(Kind::Generate);
+                true
+            }
+            Err(after) => {
+                let what = "the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up";
+                self.paused(Kind::Generate, after, Reason::Throttled, what);
+                false
+            }
+        }
+    }
+
+    fn hold(&mut self, attempt: u32, claimed: crate::api::time::Time, sent: Instant, observed: &Observed) {
+        self.memory.held = Some(Held {
+            attempt,
+            claimed,
+            deadline: sent + self.wish.desired.timings.publish_deadline,
+            wish: self.wish.desired.wish.clone(),
+            base: observed.base(),
+            value: None,
+        });
+    }
+
+    /// Whether a token of the service can be told by its name.
+    pub(super) fn attributable(&self, observed: &Observed) -> bool {
+        observed.service.is_some_and(|service| service.attributable)
+    }
+
+    /// Where the ids of this object's tokens mean something.
+    pub(super) fn identity(&self) -> Option<ServiceIdentity> {
+        let service = self.service.as_ref()?;
+        Some(ServiceIdentity { uid: service.uid.clone(), origin: service.origin.clone() })
+    }
+
+    /// The claim that an attempt belongs to, as the ledger has it.
+    pub(super) fn claim_of(&self, attempt: u32, observed: &Observed) -> Claim {
+        let open = observed.open_claim().filter(|claim| claim.attempt == attempt);
+        let lost = observed.ledger.lost.iter().find(|lost| lost.attempt == attempt);
+        let claimed = self.memory.held.as_ref().map(|held| held.claimed);
+        open.unwrap_or_else(|| Claim {
+            attempt,
+            nonce: lost.map(|lost| lost.nonce.clone()).unwrap_or_default(),
+            time: lost.map(|lost| lost.time).or(claimed).unwrap_or(observed.created),
+            wish: String::new(),
+            outcome: None,
+        })
+    }
+
+    /// The finalizer goes; nothing of this object may live.
+    pub(super) async fn release(&mut self, observed: &Observed) -> Result<Flow, PassError> {
+        let names: Vec<String> = self.object.finalizers().iter().filter(|name| *name != FINALIZER).cloned().collect();
+        match self.patch_finalizers(names).await? {
+            Written::No => return Ok(Flow::Continue),
+            Written::Gone | Written::Yes => {}
+        }
+        self.tell_release(observed).await;
+        self.ctx.memories.forget(&self.uid());
+        Ok(Flow::Gone)
+    }
+
+    async fn tell_release(&self, observed: &Observed) {
+        let ledger = self.ledger();
+        let left: Vec<String> = ledger.current.iter().map(|current| current.id.clone()).collect();
+        let left: Vec<String> = left.into_iter().chain(ledger.superseded.iter().map(|old| old.id.clone())).collect();
+        if observed.leave.is_some() && !left.is_empty() {
+            let asked = match observed.leave {
+                Some(Leave::Orphan) => "spec.deletion.policy is Orphan",
+                Some(Leave::Skip) | None => "the annotation skip-revocation is set",
+            };
+            let note = format!("{asked}: these tokens stay alive at the service, revoke them by hand: {}", left.join(", "));
+            events::warning(self.ctx, &self.object, Reason::TokenRevocationSkipped, "Revoke", note).await;
+        } else if observed.leave.is_none() && !ledger.history.is_empty() {
+            let note = format!("attempt {} was revoked and proved dead", ledger.history[0].attempt);
+            events::normal(self.ctx, &self.object, Reason::TokenRevoked, "Revoke", note).await;
+        }
+        for lost in &ledger.possibly_lost {
+            let note = format!(
+                "a token generated at about {} (attempt {}) may live at the service: its tokens have no names, so look for \
+                 it there and revoke it by hand",
+                lost.claimed_time, lost.attempt
+            );
+            events::warning(self.ctx, &self.object, Reason::OrphanedTokenFound, "Release", note).await;
+        }
+    }
+
+    /// People are told of a halt once, when it begins.
+    pub(in crate::controller) async fn announce_halt(
+        &self,
+        halt: &crate::rotation::desired::Halt,
+        old: &ArtifactTokenStatus,
+    ) {
+        let known = old.conditions.iter().any(|condition| condition.reason == halt.reason);
+        if halt.stalled && !known {
+            events::warning(self.ctx, &self.object, halt.reason, "Reconcile", halt.message.clone()).await;
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Revoke, and prove that the token is dead (P8, P9, P19).
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::api::ledger::{Ledger, Proof};
+use crate::api::reason::Reason;
+use crate::controller::events;
+use crate::controller::pass::{Flow, Pass};
+use crate::rotation::observed::Observed;
+use crate::rotation::report::Phase;
+use crate::service::engine::{Revoked, Service, Verdict};
+use crate::service::errors::ServiceError;
+
+use super::PassError;
+use super::objects::Written;
+
+/// A longer wait for the rate limit ends the pass instead of holding its worker.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// Services take a moment to forget a token (measured: 5 ms). After these tries the revoke counts as failed and is tried again
+/// after its back-off.
+const PROOF_TRIES: u32 = 4;
+/// The pause between two of them.
+const PROOF_PAUSE: Duration = Duration::from_millis(250);
+
+/// Why a token is not known to be dead.
+struct Alive {
+    what: String,
+    after: Duration,
+}
+
+impl Pass<'_> {
+    /// Revokes one token, proves it, and records it. During a deletion nothing is recorded: the object is about to go, and a
+    /// restart would find the token dead.
+    pub(super) async fn revoke(&mut self, attempt: u32, id: &str, observed: &Observed) -> Result<Flow, PassError> {
+        let Some(service) = self.client() else { return Ok(Flow::Continue) };
+        let proof = self.end(&service, id).await;
+        let now = self.ctx.clock.now().latest;
+        match proof {
+            Ok(proof) if observed.deleting => {
+                let mut object = crate::api::artifact_token::ArtifactToken::clone(&self.object);
+                object.status.get_or_insert_default().ledger.revoked(attempt, id, proof, now);
+                self.object = std::sync::Arc::new(object);
+                self.memory.object = Some(self.object.clone());
+                if let Some(rows) = &mut self.listing {
+                    rows.retain(|row| row.id != id);
+                }
+                self.memory.values.remove(id);
+                Ok(Flow::Continue)
+            }
+            Ok(proof) => self.record_revoked(attempt, id, proof, observed).await,
+            Err(alive) => self.record_alive(attempt, id, alive, observed).await,
+        }
+    }
+
+    async fn record_revoked(
+        &mut self,
+        attempt: u32,
+        id: &str,
+        proof: Proof,
+        observed: &Observed,
+    ) -> Result<Flow, PassError> {
+        let now = self.ctx.clock.now().latest;
+        let change = |ledger: &mut Ledger| ledger.revoked(attempt, id, proof, now);
+        match self.record(observed, Phase::Resting, change).await? {
+            Written::Gone => return Ok(Flow::Gone),
+            Written::No => return Ok(Flow::Continue),
+            Written::Yes => {}
+        }
+        self.memory.values.remove(id);
+        let ledger = self.ledger();
+        if let Some(current) = ledger.current.filter(|_| ledger.superseded.is_empty()) {
+            let note = format!(
+                "attempt {}: generated {}, Secret updated {}, verified {}; attempt {attempt} revoked {now} ({proof:?})",
+                current.attempt, current.issued_time, current.published_time, current.verified_time
+            );
+            events::normal(self.ctx, &self.object, Reason::RotationCompleted, "Rotate", note).await;
+        }
+        Ok(Flow::Continue)
+    }
+
+    async fn record_alive(
+        &mut self,
+        attempt: u32,
+        id: &str,
+        alive: Alive,
+        observed: &Observed,
+    ) -> Result<Flow, PassError> {
+        let now = self.ctx.clock.now().latest;
+        let first_retry = self.wish.desired.timings.first_retry.max(alive.after);
+        let change = |ledger: &mut Ledger| ledger.revoke_failed(attempt, id, first_retry, now);
+        let written = self.record(observed, Phase::Resting, change).await?;
+        let tries = self.ledger().superseded.iter().find(|old| old.id == id).map_or(0, |old| old.tries);
+        if tries == 1 {
+            let note = format!("attempt {attempt} (id {id}) is not known to be dead: {}; tried until it is", alive.what);
+            events::warning(self.ctx, &self.object, Reason::TokenRevocationFailed, "Revoke", note).await;
+        }
+        Ok(if written == Written::Gone { Flow::Gone } else { Flow::Continue })
+    }
+
+    /// The service is told, and then asked.
+    async fn end(&mut self, service: &Service, id: &str) -> Result<Proof, Alive> {
+        service.acquire(2, LONGEST_WAIT).await.map_err(|after| {
+            Alive { what: "the service's rate limit is used up".to_owned(), after }
+        })?;
+        let answer = service.revoke(id).await;
+        self.ctx.metrics.service_call("revoke", answer.as_ref().err());
+        // A definite no to an id may mean "already gone" (seen: 500 for a user without tokens). The list settles it.
+        let answered = match answer {
+            Ok(answered) => answered,
+            Err(error) => return self.settle_by_list(service, id, alive(&error)).await,
+        };
+        let value = self.memory.values.get(id).cloned().or_else(|| self.stored_value(id));
+        match value {
+            Some(value) if self.wish.desired.probe => self.prove_refused(service, id, &value, answered).await,
+            Some(_) | None => self.prove_unlisted(service, id, answered).await,
+        }
+    }
+
+    fn stored_value(&self, id: &str) -> Option<SecretString> {
+        let holds = self.known.state_holds(id);
+        self.known.raw.as_ref().filter(|_| holds).and_then(|raw| self.value_in(raw))
+    }
+
+    /// The old value is refused. A success under the operator's own credential is the positive control: a place that refuses
+    /// everything would have refused that, too. After a mere "gone" a living token or the list has to speak.
+    async fn prove_refused(
+        &mut self,
+        service: &Service,
+        id: &str,
+        value: &SecretString,
+        answered: Revoked,
+    ) -> Result<Proof, Alive> {
+        for _ in 0..PROOF_TRIES {
+            let answer = service.verify(Some(value)).await;
+            self.ctx.metrics.service_call("verify", answer.as_ref().err());
+            match answer {
+                Ok(Verdict::Refused) if answered == Revoked::Success => return Ok(Proof::Refused),
+                Ok(Verdict::Refused) => return self.prove_gone(service, id).await,
+                Ok(Verdict::Accepted) => tokio::time::sleep(PROOF_PAUSE).await,
+                Err(error) => return Err(alive(&error)),
+            }
+        }
+        Err(Alive { what: "the service still accepts it".to_owned(), after: Duration::ZERO })
+    }
+
+    async fn prove_gone(&mut self, service: &Service, id: &str) -> Result<Proof, Alive> {
+        let current = self.ledger().current.filter(|current| current.id != id);
+        let living = current.and_then(|current| self.stored_value(&current.id));
+        if let Some(living) = living {
+            if matches!(service.verify(Some(&living)).await, Ok(Verdict::Accepted)) {
+                return Ok(Proof::Refused);
+            }
+        }
+        self.prove_unlisted(service, id, Revoked::Gone).await
+    }
+
+    async fn prove_unlisted(&mut self, service: &Service, id: &str, answered: Revoked) -> Result<Proof, Alive> {
+        if !self.can_list() {
+            // Neither value nor list is at hand; the service's word is all there is, and history says so.
+            let _ = answered;
+            return Ok(Proof::Answered);
+        }
+        let answer = service.list().await;
+        self.ctx.metrics.service_call("list", answer.as_ref().err());
+        match answer {
+            Ok(listing) if listing.rows.iter().all(|row| row.id != id) => Ok(Proof::Unlisted),
+            Ok(_) => Err(Alive { what: "the service still lists it".to_owned(), after: Duration::ZERO }),
+            Err(error) => Err(alive(&error)),
+        }
+    }
+
+    async fn settle_by_list(&mut self, service: &Service, id: &str, otherwise: Alive) -> Result<Proof, Alive> {
+        if !self.can_list() || otherwise.after > Duration::ZERO {
+            return Err(otherwise);
+        }
+        self.prove_unlisted(service, id, Revoked::Gone).await.map_err(|_| otherwise)
+    }
+}
+
+fn alive(error: &ServiceError) -> Alive {
+    let after = if let ServiceError::Retry { after, .. } = error { *after } else { Duration::ZERO };
+    Alive { what: error.to_string(), after }
+}

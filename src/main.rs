@@ -1,0 +1,102 @@
+//! The operator: arguments, telemetry, wiring; no decisions.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use artifact_token_operator::api::duration::GoDuration;
+use artifact_token_operator::controller::admin::{self, Metrics, Readiness};
+use artifact_token_operator::controller::context::Settings;
+use artifact_token_operator::controller::run;
+use artifact_token_operator::telemetry::{self, LogFormat};
+use clap::Parser;
+use futures::FutureExt;
+use kube::Config;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Keeps valid tokens of artifact and API services in Secrets.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// The kubeconfig to use. Default: KUBECONFIG, ~/.kube/config, or the pod's own account.
+    #[arg(long)]
+    kubeconfig: Option<PathBuf>,
+    /// Only these namespaces, separated by commas. Default: all.
+    #[arg(long, value_delimiter = ',')]
+    namespaces: Vec<String>,
+    /// Where /healthz, /readyz and /metrics are served.
+    #[arg(long, default_value = "0.0.0.0:8080")]
+    admin_address: SocketAddr,
+    /// How log lines are written.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    /// How long a fresh token may be unknown to its service.
+    #[arg(long, value_parser = duration, default_value = "60s")]
+    token_settle: Duration,
+    /// What lies between each two deadlines of the protocol.
+    #[arg(long, value_parser = duration, default_value = "30s")]
+    settle_margin: Duration,
+    /// The first delay of every back-off; each failure doubles it, up to an hour.
+    #[arg(long, value_parser = duration, default_value = "10s")]
+    first_retry: Duration,
+    /// How long a superseded token lives where neither its object nor its service says so.
+    #[arg(long, value_parser = duration, default_value = "10m")]
+    default_overlap: Duration,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    GoDuration::parse(text).map(|duration| duration.0).ok_or_else(|| "not a duration such as 60s or 10m".to_owned())
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    telemetry::start(arguments.log_format);
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        bail!("the TLS provider is installed twice");
+    }
+    let config = kube_config(arguments.kubeconfig.as_deref()).await?;
+    let settings = Settings {
+        token_settle: arguments.token_settle,
+        margin: arguments.settle_margin,
+        first_retry: arguments.first_retry,
+        default_overlap: arguments.default_overlap,
+    };
+    let (metrics, readiness) = (Metrics::default(), Readiness::default());
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: calls in flight are finished first");
+    };
+    let shutdown = shutdown.boxed().shared();
+    let scopes: Vec<Option<String>> = match arguments.namespaces.as_slice() {
+        [] => vec![None],
+        names => names.iter().cloned().map(Some).collect(),
+    };
+    let runs = scopes.into_iter().map(|namespace| {
+        run::run(config.clone(), namespace, settings, metrics.clone(), readiness.clone(), shutdown.clone())
+    });
+    tokio::select! {
+        ended = futures::future::try_join_all(runs) => ended.map(|_| ()).context("run the operator"),
+        served = admin::serve(arguments.admin_address, &metrics, readiness.clone()) => {
+            served.with_context(|| format!("serve {}: choose another --admin-address", arguments.admin_address))
+        }
+    }
+}
+
+async fn kube_config(path: Option<&std::path::Path>) -> anyhow::Result<Config> {
+    match path {
+        Some(path) => {
+            let file = Kubeconfig::read_from(path).with_context(|| format!("read the kubeconfig {}", path.display()))?;
+            let options = KubeConfigOptions::default();
+            Config::from_custom_kubeconfig(file, &options).await.context("understand the kubeconfig")
+        }
+        None => Config::infer().await.context("find a kubeconfig or the pod's account; --kubeconfig names a file"),
+    }
+}

@@ -1,0 +1,269 @@
+//! What each answer means: one table for each operation.
+
+use std::time::{Duration, Instant};
+
+use artifact_token_operator::api::parameters::Lifetime;
+use artifact_token_operator::api::time::Time;
+use artifact_token_operator::service::engine::{Revoked, Service, Verdict};
+use artifact_token_operator::service::errors::{ConnectError, ServiceError};
+use artifact_token_operator::service::limits::RateLimit;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::peer::{Peer, Reply, answer, head};
+use super::{CREDENTIAL, VALUE, declaration, service, told, wanted};
+
+/// A service at a peer, with short time-outs.
+pub fn at(url: &str) -> Service {
+    service(declaration(&spec(url)), &[("key", CREDENTIAL)])
+}
+
+fn spec(url: &str) -> String {
+    format!(
+        r#"
+preset: Custom
+baseURL: {url}/api/
+credentials: {{key: {{name: admin, key: key}}}}
+naming: {{prefix: test}}
+connection: {{insecureHTTP: true, timeout: 1s}}
+operations:
+  authentication: {{header: {{name: X-API-KEY, value: "{{{{ credentials.key }}}}"}}}}
+  lifetime: {{}}
+  generate:
+    request: {{method: POST, path: /tokens, json: '{{"name": {{{{ name }}}}, "seconds": {{{{ lifetimeSeconds }}}}, "until": {{{{ expirationTime }}}}}}'}}
+    response: {{value: $.token, id: $.id, expirationTime: $.until}}
+    timeout: 1s
+  verify:
+    request: {{method: GET, path: /me, headers: {{Authorization: "Bearer {{{{ token }}}}"}}}}
+    accepted: {{statuses: [200], body: {{path: $.active, equals: "true"}}}}
+    refused: {{statuses: [200, 401], body: {{path: $.active, equals: "false"}}}}
+  list:
+    request: {{method: GET, path: /tokens}}
+    items: $.items[*]
+    item: {{id: $.id, name: $.name}}
+  revoke:
+    request: {{method: DELETE, path: "/tokens/{{{{ id }}}}"}}
+"#
+    )
+}
+
+#[tokio::test]
+async fn an_answer_to_generate_is_a_token_or_a_no_or_nothing_happened_or_unknown() {
+    let good = format!(r#"{{"token": "{VALUE}", "id": 7, "until": "2027-01-02T00:00:00Z"}}"#);
+    let deep = format!(r#"{{"token": {}1{}}}"#, "[".repeat(500), "]".repeat(500));
+    let long = format!(r#"{{"token": "{VALUE}{}", "id": 7}}"#, "x".repeat(17_000));
+    let cases = [
+        ("Ok", answer(201, "", &good)),
+        ("Ok", answer(200, "", &good)),
+        ("Refused credential", answer(401, "", VALUE)),
+        ("Refused credential", answer(403, "", VALUE)),
+        ("Refused", answer(400, "", VALUE)),
+        ("Refused", answer(404, "", VALUE)),
+        ("Refused", answer(409, "", VALUE)),
+        ("Refused", answer(422, "", VALUE)),
+        ("Retry 7", answer(429, "retry-after: 7\r\n", VALUE)),
+        (
+            "Retry 30",
+            answer(429, "date: Sun, 06 Nov 1994 08:49:37 GMT\r\nretry-after: Sun, 06 Nov 1994 08:50:07 GMT\r\n", ""),
+        ),
+        ("Retry 5", answer(429, "", "")),
+        ("Retry 5", answer(429, "retry-after: soon\r\n", "")),
+        ("Unknown", answer(500, "", VALUE)),
+        ("Unknown", answer(502, "", "")),
+        ("Unknown", answer(503, "retry-after: 7\r\n", "")),
+        ("Unknown", answer(504, "", "")),
+        ("Unknown", answer(408, "", "")),
+        ("Unknown", answer(302, "location: /elsewhere\r\n", "")),
+        ("Unknown", answer(201, "", VALUE)),
+        ("Unknown", answer(201, "", "")),
+        ("Unknown", answer(201, "", "{}")),
+        ("Unknown", answer(201, "", &format!(r#"{{"token": "{VALUE}"}}"#))),
+        ("Unknown", answer(201, "", r#"{"token": null, "id": 7}"#)),
+        ("Unknown", answer(201, "", &deep)),
+        ("Unknown", answer(201, "", &long)),
+        ("Unknown", answer(201, "", &good.replace("2027-01-02T00:00:00Z", "soon"))),
+        ("Unknown", Reply::Bytes(head(201, good.len() + 1, &good))),
+        ("Unknown", Reply::Bytes(b"HTTP/1.1 201 Cr".to_vec())),
+        ("Unknown", Reply::Bytes(b"garbage".to_vec())),
+        ("Unknown", Reply::Bytes(Vec::new())),
+        ("Unknown", Reply::Hang(Vec::new())),
+        ("Unknown", Reply::Hang(head(201, good.len() + 1, &good))),
+    ];
+    for (number, (expected, reply)) in cases.into_iter().enumerate() {
+        let peer = Peer::always(reply).await;
+        let generated = at(&peer.url()).generate(&wanted("test.x", Lifetime::Never)).await;
+        assert_eq!(told(generated), expected, "case {number}");
+        assert_eq!(peer.requests().len(), 1, "case {number}: one generate is one request");
+    }
+}
+
+#[tokio::test]
+async fn a_generated_token_comes_with_its_id_and_its_end_and_only_what_was_asked_is_sent() {
+    let peer =
+        Peer::always(answer(201, "", &format!(r#"{{"token": "{VALUE}", "id": 7, "until": "2027-01-02T00:00:00Z"}}"#)))
+            .await;
+    let day = Lifetime::Limited(Duration::from_secs(86_400));
+    let token = at(&peer.url()).generate(&wanted("test.\"x\"", day)).await.unwrap();
+    assert_eq!((token.value.expose_secret(), token.id.as_deref()), (VALUE, Some("7")));
+    assert_eq!(token.expiration_time, Time::parse("2027-01-02T00:00:00Z"));
+    let request = peer.requests().pop().unwrap();
+    assert!(request.starts_with("POST /api/tokens HTTP/1.1\r\n"), "{request}");
+    assert!(
+        request.ends_with(r#"{"name": "test.\"x\"", "seconds": 86400, "until": "2027-01-02T00:00:00Z"}"#),
+        "{request}"
+    );
+    for header in
+        ["x-api-key: operator-credential", "content-type: application/json", "user-agent: artifact-token-operator/"]
+    {
+        assert!(request.to_ascii_lowercase().contains(&format!("\r\n{header}")), "{header}: {request}");
+    }
+}
+
+#[tokio::test]
+async fn two_values_where_one_is_declared_are_unknown_and_the_message_names_the_field_and_the_path() {
+    let peer =
+        Peer::always(answer(201, "", &format!(r#"{{"keys": [{{"token": "{VALUE}"}}, {{"token": "{VALUE}"}}]}}"#)))
+            .await;
+    let yaml = spec(&peer.url()).replace("value: $.token", "value: '$.keys[*].token'");
+    let error =
+        service(declaration(&yaml), &[("key", CREDENTIAL)]).generate(&wanted("x", Lifetime::Never)).await.unwrap_err();
+    let expected = "generate: the answer has more than one value at $.keys[*].token: correct spec.operations.generate.response.value";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
+async fn where_there_is_no_connection_nothing_was_executed() {
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let wanted = wanted("x", Lifetime::Never);
+    assert_eq!(told(at(&format!("http://{closed}")).generate(&wanted).await), "Retry 5");
+    // A peer without TLS: the handshake fails before anything of the request was sent.
+    let peer = Peer::always(answer(201, "", "{}")).await;
+    let https = peer.url().replace("http://", "https://");
+    assert_eq!(told(at(&https).generate(&wanted).await), "Retry 5");
+    assert_eq!(peer.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_read_to_its_bound_only() {
+    for (status, operation) in [(201, "generate"), (200, "list"), (200, "verify")] {
+        let head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\n\r\n{{\"token\": \"");
+        let peer = Peer::always(Reply::Flood(head.into_bytes())).await;
+        let (service, began) = (at(&peer.url()), Instant::now());
+        let told = match operation {
+            "generate" => told(service.generate(&wanted("x", Lifetime::Never)).await),
+            "list" => told(service.list().await),
+            _ => told(service.verify(Some(&SecretString::from(VALUE))).await),
+        };
+        assert_eq!(told, "Unknown", "{operation}");
+        assert!(began.elapsed() < Duration::from_secs(5), "{operation}");
+        // What the sockets on the way hold comes on top of the 1 MiB.
+        assert!(peer.written() < 32 * 1024 * 1024, "{operation}: {}", peer.written());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_verify_accepts_or_refuses_or_says_nothing() {
+    let cases = [
+        ("Accepted", answer(200, "", r#"{"active": true}"#)),
+        ("Refused", answer(200, "", r#"{"active": false}"#)),
+        ("Refused", answer(401, "", r#"{"active": false}"#)),
+        ("Unknown", answer(200, "", r#"{"active": "maybe"}"#)),
+        ("Unknown", answer(200, "", "{}")),
+        ("Unknown", answer(200, "", VALUE)),
+        ("Unknown", answer(401, "", "")),
+        ("Unknown", answer(403, "", r#"{"active": false}"#)),
+        ("Unknown", answer(404, "", "")),
+        ("Unknown", answer(429, "retry-after: 7\r\n", "")),
+        ("Unknown", answer(500, "", "")),
+        ("Unknown", answer(302, "location: /\r\n", "")),
+        ("Unknown", Reply::Bytes(head(200, 99, r#"{"active": true}"#))),
+        ("Unknown", Reply::Hang(Vec::new())),
+    ];
+    for (number, (expected, reply)) in cases.into_iter().enumerate() {
+        let peer = Peer::always(reply).await;
+        let seen = match at(&peer.url()).verify(Some(&SecretString::from(VALUE))).await {
+            Ok(Verdict::Accepted) => "Accepted".to_owned(),
+            Ok(Verdict::Refused) => "Refused".to_owned(),
+            error => told(error),
+        };
+        assert_eq!(seen, expected, "case {number}");
+        let request = peer.requests().pop().unwrap();
+        assert!(request.contains(VALUE) && !request.contains(CREDENTIAL), "with the token and nothing else: {request}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_revoke_is_success_or_gone_or_leaves_it_open() {
+    let cases = [
+        ("Success", answer(204, "", "")),
+        ("Success", answer(200, "", VALUE)),
+        ("Gone", answer(404, "", "")),
+        ("Gone", answer(410, "", "")),
+        ("Refused credential", answer(401, "", "")),
+        ("Refused credential", answer(403, "", "")),
+        ("Refused", answer(409, "", "")),
+        ("Retry 7", answer(429, "retry-after: 7\r\n", "")),
+        ("Unknown", answer(500, "", "")),
+        ("Unknown", answer(301, "location: /\r\n", "")),
+        ("Unknown", Reply::Hang(Vec::new())),
+    ];
+    for (number, (expected, reply)) in cases.into_iter().enumerate() {
+        let peer = Peer::always(reply).await;
+        let seen = match at(&peer.url()).revoke("a/b?c#d%\"\n").await {
+            Ok(Revoked::Success) => "Success".to_owned(),
+            Ok(Revoked::Gone) => "Gone".to_owned(),
+            error => told(error),
+        };
+        assert_eq!(seen, expected, "case {number}");
+        let request = peer.requests().pop().unwrap();
+        assert!(request.starts_with("DELETE /api/tokens/a%2Fb%3Fc%23d%25%22%0A HTTP/1.1\r\n"), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_sent_safely_is_not_sent() {
+    let peer = Peer::always(answer(204, "", "")).await;
+    for id in ["", ".", ".."] {
+        assert_eq!(told(at(&peer.url()).revoke(id).await), "Not sent", "{id:?}");
+    }
+    let broken = service(declaration(&spec(&peer.url())), &[("key", "operator-credential\nEvil: 1")]);
+    let error = broken.list().await.unwrap_err();
+    assert!(error.to_string().contains("headers.X-API-KEY: the value of a header has a control character"), "{error}");
+    assert_eq!(peer.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_answer_that_asks_to_wait_holds_the_whole_service_back() {
+    let peer = Peer::always(answer(429, "retry-after: 7\r\n", "")).await;
+    let service = at(&peer.url());
+    service.acquire(2, Duration::ZERO).await.unwrap();
+    assert_eq!(told(service.verify(None).await), "Unknown");
+    let wait = service.clone().acquire(1, Duration::from_secs(1)).await.unwrap_err();
+    assert!(wait > Duration::from_secs(5) && wait <= Duration::from_secs(7), "{wait:?}");
+}
+
+#[tokio::test]
+async fn a_client_is_not_made_without_its_credentials_or_with_a_broken_bundle() {
+    let declared = || declaration(&spec("https://tokens.example"));
+    let none = Service::new(declared(), [].into(), None, RateLimit::new(1)).unwrap_err();
+    assert_eq!(none, ConnectError::MissingCredential { name: "key".to_owned() });
+    let credentials = || [("key".to_owned(), SecretString::from(CREDENTIAL))].into();
+    let broken = Service::new(declared(), credentials(), Some(b"nothing".to_vec()), RateLimit::new(1)).unwrap_err();
+    assert_eq!(broken, ConnectError::CaBundle);
+    let service = Service::new(declared(), credentials(), None, RateLimit::new(1)).unwrap();
+    assert!(!format!("{service:?}").contains(CREDENTIAL), "a credential in Debug");
+}
+
+#[tokio::test]
+async fn what_is_not_declared_is_told() {
+    let peer = Peer::always(answer(200, "", "{}")).await;
+    let yaml = format!(
+        "{{preset: Custom, baseURL: '{}', connection: {{insecureHTTP: true}}, operations: {{verify: {{request: {{method: GET, path: /me, headers: {{T: '{{{{ token }}}}'}}}}, accepted: {{statuses: [200]}}}}}}}}",
+        peer.url()
+    );
+    let service = service(declaration(&yaml), &[]);
+    let error = service.list().await.unwrap_err();
+    assert!(matches!(error, ServiceError::Refused { status: None, .. }), "{error}");
+    assert_eq!(told(service.revoke("x").await), "Not sent");
+    assert_eq!(service.verify(None).await.unwrap(), Verdict::Accepted);
+    assert!(!peer.requests().pop().unwrap().to_ascii_lowercase().contains("\r\nt:"), "no header for no token");
+}

@@ -1,0 +1,163 @@
+//! The life of tokens at real services, by the same steps everywhere.
+
+use std::time::Duration;
+
+use artifact_token_operator::api::parameters::{Lifetime, Parameters};
+use artifact_token_operator::api::time::Time;
+use artifact_token_operator::api::token_service::Capability;
+use artifact_token_operator::service::engine::{GenerateRequest, Generated, Row, Service, Verdict};
+use secrecy::SecretString;
+use testbed::ReferenceService;
+
+use super::{declaration, service, told};
+
+async fn reference() -> ReferenceService {
+    ReferenceService::start(env!("CARGO_BIN_EXE_reference-service")).await.unwrap()
+}
+
+fn reference_spec(url: &str, more: &str) -> String {
+    format!(
+        "preset: Reference\nbaseURL: {url}\nconnection: {{insecureHTTP: true}}\ncredentials: {{adminKey: {{name: admin, key: key}}}}\nnaming: {{prefix: test}}\n{more}"
+    )
+}
+
+fn at_reference(running: &ReferenceService, more: &str) -> Service {
+    service(declaration(&reference_spec(&running.base_url(), more)), &[("adminKey", running.admin_key())])
+}
+
+/// What a caller asks for: a name only where tokens have one.
+async fn generate(service: &Service, name: &str, lifetime: Lifetime) -> Generated {
+    let names = service.declaration().can(Capability::Names);
+    let parameters = service.declaration().check_parameters(&Parameters::new()).unwrap();
+    service.declaration().check_lifetime(lifetime).unwrap();
+    let name = names.then(|| name.to_owned());
+    let now = chrono::Utc::now().into();
+    let wanted = GenerateRequest { name, display_name: None, lifetime, parameters, now };
+    service.generate(&wanted).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+async fn verdict(service: &Service, token: Option<&SecretString>) -> Verdict {
+    service.verify(token).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+async fn rows(service: &Service) -> Vec<Row> {
+    service.list().await.unwrap_or_else(|error| panic!("{error}")).rows
+}
+
+/// Two tokens of one service: both accepted and listed; one is revoked, and the other stays.
+async fn tokens_live_and_die(service: &Service) {
+    assert_eq!(verdict(service, None).await, Verdict::Refused, "verify proves something");
+    assert_eq!(verdict(service, Some(&SecretString::from("wrong"))).await, Verdict::Refused);
+    assert_eq!(rows(service).await, []);
+
+    let name = "test.abcdefghijklmnop.1.k3f9q2ax a/b \"c\" \u{fc}";
+    let first = generate(service, name, Lifetime::Never).await;
+    let second = generate(service, "test.abcdefghijklmnop.2.k3f9q2ay", Lifetime::Never).await;
+    assert_eq!(verdict(service, Some(&first.value)).await, Verdict::Accepted);
+    assert_eq!(verdict(service, Some(&second.value)).await, Verdict::Accepted);
+    let listed = rows(service).await;
+    let (first_id, second_id) = (first.id.unwrap(), second.id.unwrap());
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    let row = listed.iter().find(|row| row.id == first_id).unwrap();
+    assert!(row.created.is_some());
+    assert_eq!(row.name.as_deref(), service.declaration().can(Capability::Names).then_some(name));
+
+    service.revoke(&first_id).await.unwrap();
+    assert_eq!(verdict(service, Some(&first.value)).await, Verdict::Refused);
+    assert_eq!(verdict(service, Some(&second.value)).await, Verdict::Accepted, "only one was revoked");
+    assert_eq!(rows(service).await.into_iter().map(|row| row.id).collect::<Vec<_>>(), std::slice::from_ref(&second_id));
+    // Some services say "gone" and some say "success": neither is an error.
+    service.revoke(&first_id).await.unwrap();
+    service.revoke(&second_id).await.unwrap();
+    assert_eq!(verdict(service, Some(&second.value)).await, Verdict::Refused);
+    assert_eq!(rows(service).await, []);
+}
+
+/// A wrong credential is told as one, and changes nothing.
+async fn a_wrong_credential_is_refused(wrong: &Service) {
+    assert_eq!(told(wrong.list().await), "Refused credential");
+    assert_eq!(told(wrong.revoke("x").await), "Refused credential");
+    let wanted = GenerateRequest {
+        name: Some("test.x".to_owned()),
+        display_name: None,
+        lifetime: Lifetime::Never,
+        parameters: Parameters::new(),
+        now: Time::default(),
+    };
+    assert_eq!(told(wrong.generate(&wanted).await), "Refused credential");
+}
+
+#[tokio::test]
+async fn tokens_of_the_reference_service_live_and_die() {
+    let running = reference().await;
+    tokens_live_and_die(&at_reference(&running, "")).await;
+    assert_eq!(running.live().await.unwrap(), []);
+    let wrong = service(declaration(&reference_spec(&running.base_url(), "")), &[("adminKey", "wrong")]);
+    a_wrong_credential_is_refused(&wrong).await;
+    assert_eq!(running.books().await.unwrap().tokens.len(), 2, "the wrong credential generated nothing");
+}
+
+#[tokio::test]
+async fn a_limited_lifetime_is_asked_for_and_comes_back() {
+    let running = reference().await;
+    let service = at_reference(&running, "");
+    let hour = Duration::from_secs(3600);
+    let token = generate(&service, "test.x", Lifetime::Limited(hour)).await;
+    let ends = token.expiration_time.unwrap();
+    let expected = Time::from(chrono::Utc::now()).plus(hour);
+    assert!(expected.since(ends) < Duration::from_secs(60) && ends.since(expected) < Duration::from_secs(60), "{ends}");
+    assert_eq!(rows(&service).await[0].expiration, Some(ends));
+}
+
+#[tokio::test]
+async fn long_lists_are_read_to_their_end_by_every_kind_of_pagination() {
+    let running = reference().await;
+    let list = |pagination: &str| {
+        format!(
+            "operations: {{list: {{request: {{method: GET, path: /v1/tokens, query: {{limit: \"2\"}}}}, items: '$.items[*]', item: {{id: $.id, name: $.name}}, pagination: {pagination}}}}}"
+        )
+    };
+    let service = at_reference(&running, "");
+    for number in 0..5 {
+        generate(&service, &format!("test.{number}"), Lifetime::Never).await;
+    }
+    for pagination in
+        ["{pageParameter: page, next: $.nextPage}", "{pageParameter: page}", "{nextURL: $.next}", "{link: true}"]
+    {
+        let mut names: Vec<_> =
+            rows(&at_reference(&running, &list(pagination))).await.into_iter().map(|row| row.name.unwrap()).collect();
+        names.sort();
+        assert_eq!(names, ["test.0", "test.1", "test.2", "test.3", "test.4"], "{pagination}");
+    }
+}
+
+#[tokio::test]
+async fn a_verify_by_the_body_proves_something_and_one_that_accepts_everybody_is_seen() {
+    let running = reference().await;
+    let verify = |path: &str, accepted: &str, refused: &str| {
+        format!(
+            "operations: {{verify: {{request: {{method: GET, path: {path}, headers: {{Authorization: 'Bearer {{{{ token }}}}'}}}}, accepted: {accepted}, refused: {refused}}}}}"
+        )
+    };
+    let by = |active: bool| format!("{{statuses: [200], body: {{path: $.active, equals: '{active}'}}}}");
+    let introspect = at_reference(&running, &verify("/v1/introspect", &by(true), &by(false)));
+    let token = generate(&introspect, "test.x", Lifetime::Never).await;
+    assert_eq!(verdict(&introspect, Some(&token.value)).await, Verdict::Accepted);
+    assert_eq!(verdict(&introspect, Some(&SecretString::from("wrong"))).await, Verdict::Refused);
+    assert_eq!(verdict(&introspect, None).await, Verdict::Refused);
+    let open = at_reference(&running, &verify("/v1/open", "{statuses: [200]}", "{statuses: [401]}"));
+    assert_eq!(verdict(&open, None).await, Verdict::Accepted, "what VerifyProvesNothing is made of");
+}
+
+#[tokio::test]
+#[cfg_attr(not(feature = "real-services"), ignore = "needs the feature real-services")]
+async fn tokens_of_verdaccio_live_and_die() {
+    let running = testbed::Verdaccio::start().await.unwrap();
+    let yaml = format!(
+        "preset: Verdaccio\nbaseURL: {}\nconnection: {{insecureHTTP: true}}\ncredentials: {{username: {{name: admin, key: user}}, password: {{name: admin, key: password}}}}\n",
+        running.base_url()
+    );
+    let with = |password: &str| service(declaration(&yaml), &[("username", running.user()), ("password", password)]);
+    tokens_live_and_die(&with(running.password())).await;
+    a_wrong_credential_is_refused(&with("wrong")).await;
+}
