@@ -93,7 +93,8 @@ async fn main() -> anyhow::Result<()> {
 async fn kube_config(path: Option<&std::path::Path>) -> anyhow::Result<Config> {
     match path {
         Some(path) => {
-            let file = Kubeconfig::read_from(path).with_context(|| format!("read the kubeconfig {}", path.display()))?;
+            let file =
+                Kubeconfig::read_from(path).with_context(|| format!("read the kubeconfig {}", path.display()))?;
             let options = KubeConfigOptions::default();
             Config::from_custom_kubeconfig(file, &options).await.context("understand the kubeconfig")
         }

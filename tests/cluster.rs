@@ -1,12 +1,48 @@
 //! Whole lives on a real control plane, through the real operator process: what lives at the service, and what stands in the
 //! Secret.
+//!
+//! | module | what happens |
+//! |---|---|
+//! | `rotation` | rotations that are wished for, and changes that are no wish for one |
+//! | `drift` | the Secret or the status is changed by hand |
+//! | `lost` | the service's answer to *generate* is lost |
+//! | `refused` | a fresh token is refused, a revoke fails, the list lags |
+//! | `deletion` | the object, its service or its credential goes |
+//! | `crash` | the operator is killed |
+//! | `formats` | what stands in the Secret |
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod support;
 
+#[path = "cluster/crash.rs"]
+mod crash;
+#[path = "cluster/deletion.rs"]
+mod deletion;
+#[path = "cluster/drift.rs"]
+mod drift;
+#[path = "cluster/formats.rs"]
+mod formats;
+#[path = "cluster/lost.rs"]
+mod lost;
+#[path = "cluster/refused.rs"]
+mod refused;
+#[path = "cluster/rotation.rs"]
+mod rotation;
+
 use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
 use support::{World, attempt, token_yaml};
+use testbed::Operator;
+
+/// A world with the operator and the verified token `ci`, attempt 1; and that token's value.
+async fn ready(prefix: &str) -> (World, Operator, String) {
+    let world = World::quick(prefix).await;
+    let operator = world.operator().await;
+    world.apply(&token_yaml("ci")).await;
+    world.until_ready("ci").await;
+    let value = world.value("ci-secret", "token").await;
+    (world, operator, value)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_generated_rotated_and_revoked_on_deletion() {

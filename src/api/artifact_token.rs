@@ -37,8 +37,8 @@ pub const SKIP_REVOCATION: &str = "artifact-token.dev/skip-revocation";
     printcolumn = r#"{"name":"READY","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].status","description":"Whether the Secret holds a verified token"}"#,
     printcolumn = r#"{"name":"STATUS","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].reason","description":"Why"}"#,
     printcolumn = r#"{"name":"SECRET","type":"string","jsonPath":".spec.secret.name","description":"The Secret that holds the token"}"#,
-    printcolumn = r#"{"name":"EXPIRES","type":"string","jsonPath":".status.current.expirationTime","description":"When the token expires at the service; empty if never"}"#,
     printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name":"EXPIRES","type":"string","jsonPath":".status.current.expirationTime","description":"When the token expires at the service; empty if never","priority":1}"#,
     printcolumn = r#"{"name":"SERVICE","type":"string","jsonPath":".spec.serviceRef.name","priority":1}"#,
     printcolumn = r#"{"name":"ATTEMPT","type":"integer","jsonPath":".status.current.attempt","priority":1}"#,
     printcolumn = r#"{"name":"ISSUED","type":"date","jsonPath":".status.current.issuedTime","priority":1}"#,
@@ -135,8 +135,8 @@ pub struct Rotation {
     /// read the old token must be able to end. Default: the service object's `defaults.overlap`, else 10m. Example: `6h`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlap: Option<GoDuration>,
-    /// "Rotate now" by commit: a token claimed before this time is replaced, once, with the usual overlap. A time in the
-    /// future acts when it comes. Example: `2026-11-01T00:00:00Z`
+    /// "Rotate now" by commit: a token claimed before this time (RFC 3339) is replaced, once, with the usual overlap. A time
+    /// in the future acts when it comes. Default: none. Example: `2026-11-01T00:00:00Z`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate_issued_before: Option<Time>,
 }

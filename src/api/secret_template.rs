@@ -145,6 +145,7 @@ pub struct DataEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 1, max = 16),
+        extend("x-kubernetes-list-type" = "set"),
         inner(length(min = 2, max = 214), regex(pattern = "^@[a-z0-9~-][a-z0-9._~-]*$"))
     )]
     pub scopes: Option<Vec<String>>,

@@ -58,13 +58,14 @@ pub struct TokenServiceSpec {
         .message("the scheme, host and port of baseURL are immutable, since token ids mean something only there: create a new TokenService for another place"))]
     pub base_url: String,
     /// The operator's own credentials: a name that templates use (`credentials.NAME`), and the key of a Secret in this
-    /// namespace. A change is noticed without a restart. Example: `{adminKey: {name: reg-admin, key: token}}`.
+    /// namespace. A change is noticed without a restart. Default: none.
+    /// Example: `{adminKey: {name: reg-admin, key: token}}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "references_schema")]
     #[x_kube(validation = Rule::new("self.all(name, name.matches('^[A-Za-z][A-Za-z0-9_]{0,62}$'))")
         .message("names of credentials are letters, digits and _, and begin with a letter (at most 63 characters)"))]
     pub credentials: BTreeMap<String, KeyReference>,
-    /// Inputs of the templates that are no secrets (`variables.NAME`). Example: `{user: ci}`.
+    /// Inputs of the templates that are no secrets (`variables.NAME`). Default: none. Example: `{user: ci}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "variables_schema")]
     #[x_kube(validation = Rule::new("self.all(name, name.matches('^[A-Za-z][A-Za-z0-9_]{0,62}$'))")
@@ -124,7 +125,8 @@ pub struct KeyReference {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Connection {
-    /// How long one request may take, answer included; `generate` has its own. Default `30s`, at least `1s`.
+    /// How long one request may take, answer included; `generate` has its own. Default `30s`, at
+    /// least `1s`. Example: `10s`.
     #[serde(default = "Connection::default_timeout")]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('10m')")
         .message("connection.timeout must be from 1s to 10m"))]
@@ -155,6 +157,7 @@ impl Default for Connection {
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// The most requests in a minute, for all tokens of this object together. Default 60.
+    /// Example: `30`.
     #[serde(default = "Limits::default_requests_per_minute")]
     #[schemars(range(min = 1, max = 6000))]
     pub requests_per_minute: i32,
@@ -198,7 +201,7 @@ pub struct Defaults {
     /// How long a superseded token stays valid. Default: `10m`. Example: `6h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlap: Option<GoDuration>,
-    /// Parameters by name. Example: `{role: Developer}`.
+    /// Parameters by name. Default: none. Example: `{role: Developer}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "parameters_schema")]
     pub parameters: Parameters,
@@ -214,6 +217,7 @@ pub struct Constraints {
     #[schemars(schema_with = "allowed_values_schema")]
     pub parameters: BTreeMap<String, Vec<String>>,
     /// The shortest `rotation.interval` that a token may have, so that nobody floods the service. Default `1h`.
+    /// Example: `24h`.
     #[serde(default = "Constraints::default_minimum_interval")]
     pub minimum_interval: GoDuration,
 }

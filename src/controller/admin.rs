@@ -117,7 +117,9 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
 async fn text(State(registry): State<Arc<Registry>>) -> Response {
     let mut page = String::new();
     match encode(&mut page, &registry) {
-        Ok(()) => ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], page).into_response(),
+        Ok(()) => {
+            ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], page).into_response()
+        }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

@@ -1,6 +1,6 @@
 //! What this process alone knows of an object: values in hand, and what it saw. All of it may be lost at any time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,18 +14,35 @@ use crate::rotation::report::Trouble;
 
 /// The memories of all objects, by uid.
 #[derive(Debug, Default)]
-pub struct Memories(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Memory>>>>);
+pub struct Memories(Mutex<All>);
+
+#[derive(Debug, Default)]
+struct All {
+    memories: HashMap<String, Arc<tokio::sync::Mutex<Memory>>>,
+    released: VecDeque<String>,
+}
+
+/// Released objects remembered at most: the cache shows them for a moment longer.
+const MOST_RELEASED: usize = 4096;
 
 impl Memories {
-    /// The memory of this object; a pass holds its lock from beginning to end.
-    pub fn of(&self, uid: &str) -> Arc<tokio::sync::Mutex<Memory>> {
+    /// The memory of this object; a pass holds its lock from beginning to end. `None` once this process released it.
+    pub fn of(&self, uid: &str) -> Option<Arc<tokio::sync::Mutex<Memory>>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.entry(uid.to_owned()).or_default().clone()
+        if all.released.iter().any(|released| released == uid) {
+            return None;
+        }
+        Some(all.memories.entry(uid.to_owned()).or_default().clone())
     }
 
     /// Forgets an object that is gone.
     pub fn forget(&self, uid: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.memories.remove(uid);
+        all.released.push_back(uid.to_owned());
+        if all.released.len() > MOST_RELEASED {
+            all.released.pop_front();
+        }
     }
 }
 
@@ -48,8 +65,8 @@ pub struct Memory {
     pub swept: Option<Time>,
     /// Steps that failed in passing.
     pub retries: Retries,
-    /// The last of them, for people.
-    pub trouble: Option<Trouble>,
+    /// The last of them, for people, until a step of its kind succeeds.
+    pub trouble: Option<(Kind, Trouble)>,
 }
 
 /// The Secret as it was seen last.
@@ -74,8 +91,12 @@ pub struct Held {
     pub deadline: Instant,
     /// The digest of what it asks for.
     pub wish: String,
+    /// The value of the annotation `rotate-requested-at` that it fulfils.
+    pub request: Option<String>,
     /// The Secrets as they were before the claim.
     pub base: Vec<Option<u64>>,
+    /// The ids of the tokens that they held.
+    pub replaces: Vec<String>,
     /// The service's answer.
     pub value: Option<HeldValue>,
 }

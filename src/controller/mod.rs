@@ -11,6 +11,7 @@ pub mod memory;
 pub mod observe;
 pub mod pass;
 pub mod perform;
+pub mod references;
 pub mod run;
 pub mod secret_index;
 pub mod service_check;

@@ -90,9 +90,8 @@ impl Pass<'_> {
         let ledger = self.ledger();
         let meta = self.object.meta();
         let leave = self.leave();
-        let created = meta.creation_timestamp.as_ref().map_or(now, |created| {
-            Time::from_millis(created.0.as_millisecond())
-        });
+        let created =
+            meta.creation_timestamp.as_ref().map_or(now, |created| Time::from_millis(created.0.as_millisecond()));
         let mut observed = Observed {
             deleting: meta.deletion_timestamp.is_some(),
             finalizer: meta.finalizers.iter().flatten().any(|name| name == crate::api::FINALIZER),
@@ -166,7 +165,8 @@ impl Pass<'_> {
                 Some(Halt::passing(Reason::ServiceNotFound, message))
             }
             Some(service) => service.halt.clone().or_else(|| {
-                let message = format!("the TokenService {name} has suspend: true; no token is generated until it is false");
+                let message =
+                    format!("the TokenService {name} has suspend: true; no token is generated until it is false");
                 service.spec.suspend.then(|| Halt::passing(Reason::Suspended, message))
             }),
         }
@@ -200,23 +200,23 @@ impl Pass<'_> {
     /// Keeps the current token's value while a rotation may need it: for the way back, and to prove its revoke.
     fn remember_value(&mut self, secret: &Secret, ours: &Ours) {
         let Some(id) = ours.id.clone().filter(|_| ours.content == Content::Token) else { return };
-        if self.ledger().knows(&id) {
-            if let Some(value) = self.value_in(secret) {
-                self.memory.values.insert(id, value);
-            }
+        if self.ledger().knows(&id)
+            && let Some(value) = self.value_in(secret)
+        {
+            self.memory.values.insert(id, value);
         }
     }
 
-    /// The token that `secret` holds: read back by the spec's entries, or, after a change of these, recognised.
+    /// The token that `secret` holds: read back by the spec's entries, or, after a change of these, recognised by the
+    /// digest of what this process wrote or read.
     pub(super) fn value_in(&self, secret: &Secret) -> Option<SecretString> {
         content::token_in(&self.object.spec.secret, secret).or_else(|| {
-            let held = self.memory.held.iter().filter_map(|held| held.value.as_ref()).map(|value| &value.value);
-            let known = self.memory.values.values().chain(held);
-            let holds = |value: &SecretString| {
-                let bytes = value.expose_secret().as_bytes();
-                secret.data.iter().flatten().any(|(_, stored)| stored.0 == bytes)
+            let id = layout::read_marks(secret).token_id?;
+            let digest = match &self.memory.digest {
+                Some((known, digest)) if *known == id => *digest,
+                Some(_) | None => digest_of(self.memory.values.get(&id)?),
             };
-            known.filter(|value| holds(value)).next().cloned()
+            content::tokens_in(secret).find(|value| digest_of(value) == digest)
         })
     }
 
@@ -262,7 +262,7 @@ impl Pass<'_> {
             return Content::Empty;
         }
         let Some(value) = self.value_in(secret) else { return Content::Edited };
-        let digest: [u8; 32] = Sha256::digest(value.expose_secret().as_bytes()).into();
+        let digest = digest_of(&value);
         let expected = self.memory.digest.as_ref().filter(|(id, _)| Some(id) == marks.token_id.as_ref());
         match expected {
             Some((_, expected)) if *expected != digest => Content::Edited,
@@ -305,6 +305,10 @@ fn service_seen(service: &ServiceEntry, ledger: &Ledger) -> Option<ServiceSeen> 
     let same_origin = ledger.service.as_ref().is_none_or(|known| known.origin == service.origin);
     let attributable = declaration.can(Capability::Names) && declaration.can(Capability::List);
     Some(ServiceSeen { attributable, same_origin })
+}
+
+fn digest_of(value: &SecretString) -> [u8; 32] {
+    Sha256::digest(value.expose_secret().as_bytes()).into()
 }
 
 fn foreign(name: &str, owner: Option<&str>) -> Halt {

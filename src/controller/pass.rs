@@ -130,7 +130,12 @@ impl<'a> Pass<'a> {
 
     /// Ends the pass: tells people what changed, and says when to look again.
     async fn rest(mut self, observed: &Observed, phase: Phase<'_>, until: Option<Time>) -> Result<Action, PassError> {
-        let told = self.told(observed, phase, observed.ledger.clone());
+        let mut ledger = observed.ledger.clone();
+        // Every pass begins with the look that was asked for.
+        if observed.requests.reconcile.is_some() && ledger != Ledger::default() {
+            ledger.handled_requests.reconcile.clone_from(&observed.requests.reconcile);
+        }
+        let told = self.told(observed, phase, ledger);
         let old = self.object.status.clone().unwrap_or_default();
         let now = self.ctx.clock.now().earliest;
         let young = now.since(observed.created) < ISSUING_AFTER && old.conditions.is_empty();
@@ -154,7 +159,7 @@ impl<'a> Pass<'a> {
         let situation = Situation {
             ledger: &after.ledger,
             phase,
-            trouble: self.memory.trouble.as_ref(),
+            trouble: self.memory.trouble.as_ref().map(|(_, trouble)| trouble),
             holds_current: after.holds_current(),
             wanted: schedule::trigger(&self.wish.desired, &after, now.earliest).is_some(),
             deleting: observed.deleting,
@@ -162,9 +167,8 @@ impl<'a> Pass<'a> {
             generation: observed.generation,
             now: now.latest,
         };
-        let next = after.ledger.current.as_ref().and_then(|current| {
-            schedule::next_rotation(&self.wish.desired, current)
-        });
+        let next =
+            after.ledger.current.as_ref().and_then(|current| schedule::next_rotation(&self.wish.desired, current));
         ArtifactTokenStatus {
             observed_generation: Some(observed.generation),
             conditions: conditions(&situation, &old.conditions),

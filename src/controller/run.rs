@@ -1,25 +1,23 @@
 //! Wiring: watches in, passes out.
 
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::mpsc;
 use futures::future::{BoxFuture, FutureExt, Shared};
 use futures::{Stream, StreamExt};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
 use kube::client::ClientBuilder;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config as Workers};
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Controller, WatchStreamExt, reflector};
 use kube::{Api, Client, Config, Resource, ResourceExt};
 use thiserror::Error;
-use tokio::task::AbortHandle;
 
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::token_service::TokenService;
@@ -29,6 +27,7 @@ use crate::controller::context::{Context, Settings};
 use crate::controller::memory::Memories;
 use crate::controller::pass::Pass;
 use crate::controller::perform::PassError;
+use crate::controller::references::ReferenceWatches;
 use crate::controller::secret_index::SecretIndex;
 use crate::controller::service_check;
 use crate::controller::services::{Key, Services};
@@ -108,13 +107,8 @@ pub async fn run(
     let (synced, first_list) = futures::channel::oneshot::channel();
     let watch = watch_secrets(scoped(&clients.watches, namespace.as_deref()), ctx.clone(), touched, synced);
     let secrets = tokio::spawn(watch);
-    let services = tokio::spawn(run_services(
-        ctx.clone(),
-        clients.watches.clone(),
-        namespace.clone(),
-        rechecks,
-        shutdown.clone(),
-    ));
+    let services =
+        tokio::spawn(run_services(ctx.clone(), clients.watches.clone(), namespace.clone(), rechecks, shutdown.clone()));
     // A shut-down before the first list is complete ends the wait, too.
     tokio::select! {
         _ = first_list => {}
@@ -122,14 +116,9 @@ pub async fn run(
     }
     readiness.set();
     let api = scoped::<ArtifactToken>(&clients.watches, namespace.as_deref());
-    let stream = watcher(api, watcher::Config::default()).default_backoff().modify(strip).reflect(writer).touched_objects();
-    let of_service = move |key: Key| {
-        let uses = move |token: &Arc<ArtifactToken>| {
-            token.namespace().as_ref() == Some(&key.0) && token.spec.service_ref.name == key.1
-        };
-        let refs: Vec<_> = objects.state().iter().filter(|token| uses(token)).map(|token| ObjectRef::from_obj(&**token)).collect();
-        futures::stream::iter(refs)
-    };
+    let stream =
+        watcher(api, watcher::Config::default()).default_backoff().modify(strip).reflect(writer).touched_objects();
+    let of_service = move |key: Key| futures::stream::iter(users(&objects, &key));
     Controller::for_stream(stream, ctx.objects.clone())
         .with_config(Workers::default().concurrency(WORKERS))
         .reconcile_on(touches)
@@ -141,6 +130,13 @@ pub async fn run(
     secrets.abort();
     services.abort();
     Ok(())
+}
+
+/// The objects whose tokens a service issues.
+fn users(objects: &Store<ArtifactToken>, key: &Key) -> Vec<ObjectRef<ArtifactToken>> {
+    let uses =
+        |token: &Arc<ArtifactToken>| token.namespace().as_ref() == Some(&key.0) && token.spec.service_ref.name == key.1;
+    objects.state().iter().filter(|token| uses(token)).map(|token| ObjectRef::from_obj(&**token)).collect()
 }
 
 /// Without asking any service: the first passes of the tokens need to know them.
@@ -171,7 +167,9 @@ fn strip<K: Resource>(object: &mut K) {
 
 async fn token_pass(object: Arc<ArtifactToken>, ctx: Arc<Context>) -> Result<Action, PassError> {
     let pass = async {
-        let memory = ctx.memories.of(&object.uid().unwrap_or_default());
+        let Some(memory) = ctx.memories.of(&object.uid().unwrap_or_default()) else {
+            return Ok(Action::await_change());
+        };
         let mut memory = memory.lock().await;
         Pass::begin(&ctx, &mut memory, object.clone()).await?.run().await
     };
@@ -245,7 +243,7 @@ async fn watch_secrets(
 }
 
 #[allow(deprecated)] // The metadata-only form of `watcher` needs an `Api` of partial objects, which a scope cannot make.
-fn watch_metadata<K>(
+pub(super) fn watch_metadata<K>(
     api: Api<K>,
     config: watcher::Config,
 ) -> impl Stream<Item = Result<Event<PartialObjectMeta<K>>, watcher::Error>> + Send
@@ -292,60 +290,4 @@ async fn run_services(
         .run(service_pass, |_, error, _| after_error(error), ctx)
         .for_each(|_| async {})
         .await;
-}
-
-/// One watch by name for each Secret and ConfigMap that a service refers to: a changed credential is noticed without a right
-/// to list Secrets.
-#[derive(Default)]
-struct ReferenceWatches(Mutex<HashMap<Key, HashMap<(bool, String), AbortHandle>>>);
-
-impl ReferenceWatches {
-    fn follow(&self, service: &TokenService, client: &Client, ctx: &Arc<Context>) {
-        let key = service_check::key(service);
-        let secrets = service.spec.credentials.values().map(|reference| (false, reference.name.clone()));
-        let bundle = service.spec.connection.ca_bundle_ref.iter().map(|reference| (true, reference.name.clone()));
-        let wanted: HashSet<(bool, String)> = secrets.chain(bundle).collect();
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let followed = all.entry(key.clone()).or_default();
-        followed.retain(|reference, task| {
-            let keep = wanted.contains(reference);
-            if !keep {
-                task.abort();
-            }
-            keep
-        });
-        for (is_map, name) in wanted {
-            followed.entry((is_map, name.clone())).or_insert_with(|| {
-                let (ctx, key, client) = (ctx.clone(), key.clone(), client.clone());
-                let task = async move {
-                    if is_map {
-                        follow::<ConfigMap>(Api::namespaced(client, &key.0), &name, &key, &ctx).await;
-                    } else {
-                        follow::<Secret>(Api::namespaced(client, &key.0), &name, &key, &ctx).await;
-                    }
-                };
-                tokio::spawn(task).abort_handle()
-            });
-        }
-    }
-
-    fn leave(&self, service: &TokenService) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (_, task) in all.remove(&service_check::key(service)).unwrap_or_default() {
-            task.abort();
-        }
-    }
-}
-
-async fn follow<K>(api: Api<K>, name: &str, key: &Key, ctx: &Context)
-where
-    K: Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + fmt::Debug + Send + 'static,
-{
-    let only = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    let mut events = std::pin::pin!(watch_metadata(api, only).default_backoff());
-    while let Some(event) = events.next().await {
-        if matches!(event, Ok(Event::Apply(_) | Event::Delete(_) | Event::InitDone)) {
-            ctx.services.check_again(key.clone());
-        }
-    }
 }

@@ -41,6 +41,9 @@ pub async fn check(service: Arc<TokenService>, ctx: &Context) -> Result<Action, 
     if service.meta().deletion_timestamp.is_some() {
         return end(&service, key, ctx).await;
     }
+    if !ctx.services.take_stale(&key) && unchanged(&service, ctx.services.get(&key.0, &key.1).as_deref()) {
+        return Ok(Action::await_change());
+    }
     let mut service = (*service).clone();
     if !service.finalizers().iter().any(|name| name == SERVICE_FINALIZER) {
         let mut names = service.finalizers().to_vec();
@@ -104,12 +107,21 @@ pub async fn load(service: &TokenService, ctx: &Context) -> Result<ServiceEntry,
     Ok(entry)
 }
 
+/// It was found ready as it is: an event of our own status write is no reason to read its Secrets again.
+fn unchanged(service: &TokenService, known: Option<&ServiceEntry>) -> bool {
+    known.is_some_and(|known| {
+        known.halt.is_none()
+            && service.uid().as_ref() == Some(&known.uid)
+            && service.meta().generation == Some(known.generation)
+            && known_ready(service, known)
+    })
+}
+
 /// After a restart a service that was found ready with these very Secrets is not asked again.
 fn known_ready(service: &TokenService, entry: &ServiceEntry) -> bool {
     let Some(status) = &service.status else { return false };
-    let ready = |condition: &Condition| {
-        condition.type_ == ConditionType::Ready && condition.status == ConditionStatus::True
-    };
+    let ready =
+        |condition: &Condition| condition.type_ == ConditionType::Ready && condition.status == ConditionStatus::True;
     status.observed_generation == Some(entry.generation)
         && status.conditions.iter().any(ready)
         && status.credentials_revision.as_ref() == Some(&entry.revision)
@@ -258,7 +270,8 @@ async fn credentials(
         versions.push(format!("{name}:{}:{}", reference.name, secret.resource_version().unwrap_or_default()));
         let value = secret.data.as_ref().and_then(|data| data.get(&reference.key));
         // Editors and `kubectl create --from-file` leave a line break at the end that no service takes.
-        let text = value.and_then(|value| std::str::from_utf8(&value.0).ok()).map(|text| text.trim_end_matches(['\r', '\n']));
+        let text =
+            value.and_then(|value| std::str::from_utf8(&value.0).ok()).map(|text| text.trim_end_matches(['\r', '\n']));
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             values.insert(name.clone(), SecretString::from(text));
         }

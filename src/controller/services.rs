@@ -43,6 +43,7 @@ pub struct Services {
     entries: Mutex<HashMap<Key, Arc<ServiceEntry>>>,
     limits: Mutex<HashMap<Key, (i32, RateLimit)>>,
     doubted: Mutex<HashSet<Key>>,
+    stale: Mutex<HashSet<Key>>,
     /// Services to be checked again.
     recheck: UnboundedSender<Key>,
     /// Services whose tokens are to be looked at again.
@@ -52,8 +53,8 @@ pub struct Services {
 impl Services {
     /// An empty registry; `recheck` and `changed` are read by the two controllers.
     pub fn new(recheck: UnboundedSender<Key>, changed: UnboundedSender<Key>) -> Self {
-        let (entries, limits, doubted) = Default::default();
-        Self { entries, limits, doubted, recheck, changed }
+        let (entries, limits, doubted, stale) = Default::default();
+        Self { entries, limits, doubted, stale, recheck, changed }
     }
 
     /// A service as it was checked last.
@@ -64,7 +65,8 @@ impl Services {
     /// A service was checked. Its tokens are looked at again if that changes anything for them.
     pub fn put(&self, key: Key, entry: ServiceEntry) {
         let differs = |old: &Arc<ServiceEntry>| {
-            (old.generation, &old.uid, &old.halt, &old.revision) != (entry.generation, &entry.uid, &entry.halt, &entry.revision)
+            (old.generation, &old.uid, &old.halt, &old.revision)
+                != (entry.generation, &entry.uid, &entry.halt, &entry.revision)
         };
         let changed = locked(&self.entries).get(&key).is_none_or(differs);
         locked(&self.entries).insert(key.clone(), Arc::new(entry));
@@ -105,8 +107,14 @@ impl Services {
         locked(&self.doubted).remove(key)
     }
 
+    /// Whether a Secret or ConfigMap of this service changed since this was asked last.
+    pub fn take_stale(&self, key: &Key) -> bool {
+        locked(&self.stale).remove(key)
+    }
+
     /// A Secret or ConfigMap of this service changed.
     pub fn check_again(&self, key: Key) {
+        locked(&self.stale).insert(key.clone());
         let _ = self.recheck.unbounded_send(key);
     }
 }

@@ -73,7 +73,8 @@ impl Wish {
 
 /// The object's parameters over the service's defaults, checked; what is wrong with them otherwise.
 fn parameters(spec: &ArtifactTokenSpec, service: Option<&ServiceEntry>) -> (Parameters, Option<Halt>) {
-    let Some((service, declaration)) = service.and_then(|service| Some((service, service.declaration.as_ref()?))) else {
+    let Some((service, declaration)) = service.and_then(|service| Some((service, service.declaration.as_ref()?)))
+    else {
         return (spec.parameters.clone(), None);
     };
     let mut given = service.spec.defaults.clone().unwrap_or_default().parameters;

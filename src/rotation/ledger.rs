@@ -92,11 +92,16 @@ impl Ledger {
         self.claim = Some(claim);
     }
 
-    /// The outcome of an attempt whose token the Secret holds: accepted. Its predecessor is superseded from now on.
-    pub fn verified(&mut self, claim: &Claim, current: Current, revoke_after: Time) {
+    /// The outcome of an attempt whose token the Secret holds: accepted. Its predecessor is superseded from now on, and so is
+    /// every id of `replaced`, which the Secret held before: it may have been superseded earlier, but only now do its
+    /// consumers begin to move.
+    pub fn verified(&mut self, claim: &Claim, current: Current, replaced: &[String], revoke_after: Time) {
         self.decide(claim, Outcome::Verified);
         if let Some(old) = self.current.take().filter(|old| old.id != current.id) {
             self.supersede(old.attempt, old.id, revoke_after, false);
+        }
+        for old in self.superseded.iter_mut().filter(|old| replaced.contains(&old.id)) {
+            old.revoke_after_time = old.revoke_after_time.max(revoke_after);
         }
         self.superseded.retain(|old| old.id != current.id);
         self.failures = None;

@@ -59,7 +59,8 @@ pub fn conditions(situation: &Situation, old: &[Condition]) -> Vec<Condition> {
         let message = message.chars().take(1024).collect();
         Condition { type_, status, reason, message, observed_generation, last_transition_time }
     };
-    let abnormal = [reconciling(situation), stalled(situation), revocation_pending(situation), rotation_failed(situation)];
+    let abnormal =
+        [reconciling(situation), stalled(situation), revocation_pending(situation), rotation_failed(situation)];
     std::iter::once(ready(situation)).chain(abnormal.into_iter().flatten()).map(make).collect()
 }
 
@@ -90,20 +91,22 @@ fn ready(situation: &Situation) -> Told {
     }
     match &situation.ledger.current {
         None => no(Reason::Issuing, "the first token is on its way".to_owned()),
-        Some(current) if current.rejected_time.is_some() => {
-            no(Reason::TokenRejected, format!("the service refuses attempt {}; a new one is on its way", current.attempt))
-        }
+        Some(current) if current.rejected_time.is_some() => no(
+            Reason::TokenRejected,
+            format!("the service refuses attempt {}; a new one is on its way", current.attempt),
+        ),
         Some(current) if expired(current, situation.now) => {
             no(Reason::TokenExpired, format!("attempt {} has expired; a new one is on its way", current.attempt))
         }
-        Some(_) => no(Reason::Issuing, "the Secret does not hold the token any more; a new one is on its way".to_owned()),
+        Some(_) => {
+            no(Reason::Issuing, "the Secret does not hold the token any more; a new one is on its way".to_owned())
+        }
     }
 }
 
 fn reconciling(situation: &Situation) -> Option<Told> {
-    let told = |reason, message: &str| {
-        Some((ConditionType::Reconciling, ConditionStatus::True, reason, message.to_owned()))
-    };
+    let told =
+        |reason, message: &str| Some((ConditionType::Reconciling, ConditionStatus::True, reason, message.to_owned()));
     match situation.phase {
         _ if situation.deleting => told(Reason::Deleting, "tokens are being revoked"),
         Phase::Halted(halt) if halt.stalled => None,
@@ -135,20 +138,15 @@ fn revocation_pending(situation: &Situation) -> Option<Told> {
                 old.next_try_time.unwrap_or(old.revoke_after_time)
             ),
         ),
-        None => (
-            Reason::OverlapActive,
-            format!("attempt {} is revoked at {}", first.attempt, first.revoke_after_time),
-        ),
+        None => (Reason::OverlapActive, format!("attempt {} is revoked at {}", first.attempt, first.revoke_after_time)),
     };
     Some((ConditionType::RevocationPending, ConditionStatus::True, reason, message))
 }
 
 fn rotation_failed(situation: &Situation) -> Option<Told> {
     let failures = situation.ledger.failures.as_ref().filter(|_| usable(situation).is_some() && situation.wanted)?;
-    let message = format!(
-        "{}; the token before it is kept, the next attempt is at {}",
-        failures.message, failures.next_try_time
-    );
+    let message =
+        format!("{}; the token before it is kept, the next attempt is at {}", failures.message, failures.next_try_time);
     Some((ConditionType::RotationFailed, ConditionStatus::True, failures.reason, message))
 }
 
@@ -214,7 +212,8 @@ mod tests {
         );
         let (tries, next_try_time) = (0, None);
         let revoke_after_time = Time::from_millis(9000);
-        let old = Superseded { attempt: 6, id: "t6".into(), revoke_after_time, unpublished: false, tries, next_try_time };
+        let old =
+            Superseded { attempt: 6, id: "t6".into(), revoke_after_time, unpublished: false, tries, next_try_time };
         ledger.superseded.push(old);
         assert_eq!(
             told(&ledger, Phase::Resting, |_| {}),
@@ -242,24 +241,35 @@ mod tests {
             assert_eq!(told(ledger, phase, change), wanted);
         };
         let none = Ledger::default();
-        check(&none, Phase::Resting, &|_| {}, &[(T::Ready, false, Reason::Issuing), (T::Reconciling, true, Reason::Issuing)]);
-        check(&none, Phase::Halted(&halt), &|_| {}, &[
-            (T::Ready, false, Reason::SecretConflict),
-            (T::Stalled, true, Reason::SecretConflict),
-        ]);
+        check(
+            &none,
+            Phase::Resting,
+            &|_| {},
+            &[(T::Ready, false, Reason::Issuing), (T::Reconciling, true, Reason::Issuing)],
+        );
+        check(
+            &none,
+            Phase::Halted(&halt),
+            &|_| {},
+            &[(T::Ready, false, Reason::SecretConflict), (T::Stalled, true, Reason::SecretConflict)],
+        );
         check(&none, Phase::Resting, &|situation| situation.suspended = true, &[(T::Ready, false, Reason::Suspended)]);
         let mut rejected = Ledger { current: Some(current()), ..Ledger::default() };
         rejected.rejected(Time::from_millis(5));
-        check(&rejected, Phase::Resting, &|_| {}, &[
-            (T::Ready, false, Reason::TokenRejected),
-            (T::Reconciling, true, Reason::Issuing),
-        ]);
+        check(
+            &rejected,
+            Phase::Resting,
+            &|_| {},
+            &[(T::Ready, false, Reason::TokenRejected), (T::Reconciling, true, Reason::Issuing)],
+        );
         let ended = Current { expiration_time: Some(Time::from_millis(1000)), ..current() };
         let expired = Ledger { current: Some(ended), ..Ledger::default() };
-        check(&expired, Phase::Resting, &|_| {}, &[
-            (T::Ready, false, Reason::TokenExpired),
-            (T::Reconciling, true, Reason::Issuing),
-        ]);
+        check(
+            &expired,
+            Phase::Resting,
+            &|_| {},
+            &[(T::Ready, false, Reason::TokenExpired), (T::Reconciling, true, Reason::Issuing)],
+        );
     }
 
     #[test]

@@ -186,3 +186,16 @@ pub fn token_in(template: &SecretTemplate, secret: &Secret) -> Option<SecretStri
     }
     token.map(SecretString::from)
 }
+
+/// Every text in `secret` that an entry of some readable format could have as its token, whatever the template says: one of
+/// them is the token, if it was changed after the Secret was written.
+pub fn tokens_in(secret: &Secret) -> impl Iterator<Item = SecretString> {
+    const READABLE: [Format; 4] = [Format::Raw, Format::BasicAuth, Format::DockerConfigJson, Format::Npmrc];
+    let keys = secret.data.iter().flat_map(BTreeMap::keys);
+    let pairs = keys.flat_map(|key| READABLE.map(|format| (key, format)));
+    pairs.filter_map(|(key, format)| {
+        let (username, registry, scopes, auth, template) = (None, None, None, None, None);
+        let entry = DataEntry { key: key.clone(), format, username, registry, scopes, auth, template };
+        formats::read_back(&entry, secret.data.as_ref()?).map(SecretString::from)
+    })
+}

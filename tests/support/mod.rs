@@ -4,6 +4,9 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod acts;
+pub mod objects;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,16 +48,26 @@ impl World {
 
     /// The same without objects.
     pub async fn bare(prefix: &str) -> Self {
-        let plane = ControlPlane::shared(Options::default()).await.expect("start the control plane");
+        Self::with(prefix, Options::default()).await
+    }
+
+    /// The same on a control plane with these options; all tests of a binary share one, so they must ask for the same.
+    pub async fn with(prefix: &str, options: Options) -> Self {
+        let plane = ControlPlane::shared(options).await.expect("start the control plane");
         let client = plane.client().await.expect("make a client");
         install_crds(&client).await;
-        let service = ReferenceService::start(env!("CARGO_BIN_EXE_reference-service")).await.expect("start the service");
+        let service =
+            ReferenceService::start(env!("CARGO_BIN_EXE_reference-service")).await.expect("start the service");
         let namespace = cluster::namespace(&client, prefix).await.expect("make a namespace");
         Self { plane, client, service, namespace }
     }
 
     pub fn operator_options(&self) -> operator::Options {
-        operator::Options::new(env!("CARGO_BIN_EXE_artifact-token-operator"), self.plane.kubeconfig_path().expect("write the kubeconfig"))
+        self.operator_options_as(self.plane.kubeconfig_path().expect("write the kubeconfig"))
+    }
+
+    pub fn operator_options_as(&self, kubeconfig: std::path::PathBuf) -> operator::Options {
+        operator::Options::new(env!("CARGO_BIN_EXE_artifact-token-operator"), kubeconfig)
             .argument(format!("--namespaces={}", self.namespace))
             .argument("--token-settle=1s")
             .argument("--settle-margin=1s")
@@ -136,7 +149,9 @@ impl World {
             let found = status.conditions.iter().find(|found| found.type_ == type_ && found.reason == reason).cloned();
             found.ok_or_else(|| format!("{:#?}", status.conditions))
         };
-        poll(&format!("{name} has {type_:?}/{reason}"), DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"))
+        poll(&format!("{name} has {type_:?}/{reason}"), DEADLINE, look)
+            .await
+            .unwrap_or_else(|error| panic!("{error:#}"))
     }
 
     pub async fn annotate(&self, name: &str, key: &str, value: &str) {
@@ -145,7 +160,10 @@ impl World {
     }
 
     pub async fn patch(&self, name: &str, patch: Value) {
-        self.tokens().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.expect("patch the ArtifactToken");
+        self.tokens()
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .expect("patch the ArtifactToken");
     }
 
     pub async fn delete(&self, name: &str) {
@@ -165,7 +183,8 @@ impl World {
     /// Whether the service accepts this value now.
     pub async fn accepts(&self, value: &str) -> bool {
         let url = format!("{}/v1/whoami", self.service.base_url());
-        let request = testbed::http::client().expect("client").get(url).header("Authorization", format!("Bearer {value}"));
+        let request =
+            testbed::http::client().expect("client").get(url).header("Authorization", format!("Bearer {value}"));
         request.send().await.expect("ask the service").status() == 200
     }
 
@@ -191,9 +210,7 @@ impl World {
 async fn install_crds(client: &Client) {
     static INSTALLED: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
-    INSTALLED
-        .get_or_init(|| async { cluster::apply_crds(client, &folder).await.expect("install the CRDs") })
-        .await;
+    INSTALLED.get_or_init(|| async { cluster::apply_crds(client, &folder).await.expect("install the CRDs") }).await;
 }
 
 pub fn condition(token: &ArtifactToken, type_: ConditionType) -> Option<&Condition> {
@@ -210,9 +227,7 @@ pub fn attempt(token: &ArtifactToken) -> u32 {
 }
 
 pub fn credential_yaml(key: &str) -> String {
-    format!(
-        "apiVersion: v1\nkind: Secret\nmetadata: {{name: reference-admin}}\nstringData: {{key: \"{key}\"}}\n"
-    )
+    format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: reference-admin}}\nstringData: {{key: \"{key}\"}}\n")
 }
 
 pub fn service_yaml(name: &str, url: &str) -> String {

@@ -26,7 +26,7 @@ pub struct Operations {
     /// Which lifetimes the service can give. Absent: tokens never expire, and only `lifetime: Never` can be asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<Lifetimes>,
-    /// The parameters that a token of this service may have; a template reads them as `parameters.NAME`.
+    /// The parameters that a token of this service may have; a template reads them as `parameters.NAME`. Default: none.
     /// Example: `[{name: role, values: [Developer, Admin]}]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
@@ -116,7 +116,8 @@ pub struct Generate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16), inner(range(min = 200, max = 299)), extend("x-kubernetes-list-type" = "set"))]
     pub success: Option<Vec<i32>>,
-    /// Statuses that prove that nothing was generated, so that the same request may be sent again. Default `[429]`.
+    /// Statuses that prove that nothing was generated, so that the same request may be sent again.
+    /// Default `[429]`. Example: `[429, 503]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(range(min = 400, max = 599)), extend("x-kubernetes-list-type" = "set"))]
     pub not_executed: Option<Vec<i32>>,
@@ -135,7 +136,7 @@ pub struct GenerateResponse {
     /// The value, a string. Example: `$.token`.
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub value: String,
-    /// The id by which `list` and `revoke` know it. Example: `$.id`.
+    /// The id by which `list` and `revoke` know it. Default: none. Example: `$.id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub id: Option<String>,
@@ -195,15 +196,15 @@ pub struct ListItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub name: Option<String>,
-    /// When it was generated. Example: `$.createdTime`.
+    /// When it was generated. Default: not known. Example: `$.createdTime`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub created_time: Option<String>,
-    /// When it expires. Example: `$.expirationTime`.
+    /// When it expires. Default: not known. Example: `$.expirationTime`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub expiration_time: Option<String>,
-    /// When it was last used. Example: `$.lastUsedTime`.
+    /// When it was last used. Default: not known. Example: `$.lastUsedTime`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub last_used_time: Option<String>,
@@ -218,7 +219,7 @@ pub struct ListItem {
 #[x_kube(validation = Rule::new("has(self.pageParameter) || (!has(self.firstPage) && !has(self.next))")
     .message("firstPage and next belong to pageParameter: set it, or remove them"))]
 pub struct Pagination {
-    /// The query parameter that takes the page number or cursor. Example: `page`.
+    /// The query parameter that takes the page number or cursor. Default: none. Example: `page`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub page_parameter: Option<String>,
@@ -232,11 +233,11 @@ pub struct Pagination {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub next: Option<String>,
-    /// The JSONPath of the next page's URL, absolute or relative, of the same origin. Example: `$.next`.
+    /// The JSONPath of the next page's URL, absolute or relative, of the same origin. Default: none. Example: `$.next`.
     #[serde(default, rename = "nextURL", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub next_url: Option<String>,
-    /// Whether the next page's URL is in the `Link` header (`rel="next"`). Example: `true`.
+    /// Whether the next page's URL is in the `Link` header (`rel="next"`). Default `false`. Example: `true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<bool>,
 }
@@ -251,7 +252,7 @@ pub struct Revoke {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16), inner(range(min = 200, max = 299)), extend("x-kubernetes-list-type" = "set"))]
     pub success: Option<Vec<i32>>,
-    /// Statuses that mean that there is no such token any more. Default `[404, 410]`.
+    /// Statuses that mean that there is no such token any more. Default `[404, 410]`. Example: `[404]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(range(min = 400, max = 599)), extend("x-kubernetes-list-type" = "set"))]
     pub gone: Option<Vec<i32>>,

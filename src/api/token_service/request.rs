@@ -15,7 +15,7 @@ pub struct Authentication {
     /// HTTP Basic. Example: `{username: "{{ credentials.user }}", password: "{{ credentials.password }}"}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basic: Option<Basic>,
-    /// A template of the value after `Authorization: Bearer `. Example: `{{ credentials.adminKey }}`.
+    /// A template of the value after `Authorization: Bearer `. Default: none. Example: `{{ credentials.adminKey }}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     pub bearer: Option<String>,
@@ -79,7 +79,7 @@ pub struct Request {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "string_map")]
     pub headers: BTreeMap<String, String>,
-    /// A JSON body; holes become JSON values, with their quotes, and `null` where there is no value.
+    /// A JSON body; holes become JSON values, with their quotes, and `null` where there is no value. Default: none.
     /// Example: `{"note": {{ name }}, "scopes": {{ parameters.scopes }}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 8192))]

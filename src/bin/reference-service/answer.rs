@@ -14,8 +14,7 @@ use crate::connection::Connection;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 /// What a misconfigured gateway serves in front of an API.
-const GATEWAY_PAGE: &str =
-    "<!doctype html><title>Please wait</title><h1>We will be right back</h1>";
+const GATEWAY_PAGE: &str = "<!doctype html><title>Please wait</title><h1>We will be right back</h1>";
 /// The piece in which a huge body is sent.
 const PIECE: &[u8] = &[b'a'; 64 * 1024];
 
@@ -30,20 +29,12 @@ pub struct Answer {
 impl Answer {
     /// An answer without a body.
     pub fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+        Self { status, headers: Vec::new(), body: Vec::new() }
     }
 
     /// An answer with a JSON body.
     pub fn json(status: StatusCode, body: &Value) -> Self {
-        Self {
-            status,
-            headers: vec![(CONTENT_TYPE, JSON)],
-            body: body.to_string().into_bytes(),
-        }
+        Self { status, headers: vec![(CONTENT_TYPE, JSON)], body: body.to_string().into_bytes() }
     }
 
     /// A refusal in words.
@@ -70,11 +61,7 @@ impl Answer {
             Some(body) => (JSON, body),
             None => (HTML, GATEWAY_PAGE),
         };
-        Self {
-            status,
-            headers: vec![(CONTENT_TYPE, kind)],
-            body: body.as_bytes().to_vec(),
-        }
+        Self { status, headers: vec![(CONTENT_TYPE, kind)], body: body.as_bytes().to_vec() }
     }
 }
 
@@ -114,9 +101,7 @@ impl Delivery {
             // There is no half of an empty body.
             Self::CutHalfWay(answer) if answer.body.is_empty() => lost(connection),
             Self::CutHalfWay(answer) => cut_half_way(answer),
-            Self::Huge(status, bytes) => {
-                respond(status, vec![(CONTENT_TYPE, JSON)], huge_body(bytes))
-            }
+            Self::Huge(status, bytes) => respond(status, vec![(CONTENT_TYPE, JSON)], huge_body(bytes)),
             Self::Lost => lost(connection),
         }
     }
@@ -147,11 +132,7 @@ fn cut_half_way(answer: Answer) -> Response {
         tokio::task::yield_now().await;
         Err(io::Error::from(io::ErrorKind::ConnectionAborted))
     });
-    respond(
-        answer.status,
-        headers,
-        Body::from_stream(first.chain(then_fail)),
-    )
+    respond(answer.status, headers, Body::from_stream(first.chain(then_fail)))
 }
 
 /// Sent in pieces and without a length: the client learns the size only by reading.

@@ -96,15 +96,9 @@ fn read_request(body: &[u8]) -> Result<TokenRequest, String> {
     if let Some(seconds) = body.lifetime_seconds
         && !(1..=LIFETIME_LIMIT_SECONDS).contains(&seconds)
     {
-        return Err(format!(
-            "lifetimeSeconds must be 1 to {LIFETIME_LIMIT_SECONDS}"
-        ));
+        return Err(format!("lifetimeSeconds must be 1 to {LIFETIME_LIMIT_SECONDS}"));
     }
-    Ok(TokenRequest {
-        name: body.name,
-        lifetime: body.lifetime_seconds.map(TimeDelta::seconds),
-        scopes: body.scopes,
-    })
+    Ok(TokenRequest { name: body.name, lifetime: body.lifetime_seconds.map(TimeDelta::seconds), scopes: body.scopes })
 }
 
 fn generated(books: &mut Books, request: &TokenRequest) -> Outcome {
@@ -123,14 +117,10 @@ fn generated(books: &mut Books, request: &TokenRequest) -> Outcome {
             ),
             token_id: Some(token.id.clone()),
         },
-        Err(Refusal::NameTaken) => {
-            Answer::message(StatusCode::CONFLICT, "a live token has this name").into()
+        Err(Refusal::NameTaken) => Answer::message(StatusCode::CONFLICT, "a live token has this name").into(),
+        Err(Refusal::LimitReached(limit)) => {
+            Answer::message(StatusCode::FORBIDDEN, &format!("token limit of {limit} reached")).into()
         }
-        Err(Refusal::LimitReached(limit)) => Answer::message(
-            StatusCode::FORBIDDEN,
-            &format!("token limit of {limit} reached"),
-        )
-        .into(),
         Err(Refusal::Store(error)) => store_failed(&error).into(),
     }
 }
@@ -178,17 +168,11 @@ async fn list(connected: Connected, query: Result<Query<ListQuery>, QueryRejecti
 fn page(books: &Books, query: &ListQuery, host: &str) -> Answer {
     let limit = query.limit.min(PAGE_LIMIT);
     let named = |token: &&Token| query.name.as_ref().is_none_or(|name| *name == token.name);
-    let mut rows = books
-        .listed(now())
-        .filter(named)
-        .skip((query.page - 1).saturating_mul(limit));
+    let mut rows = books.listed(now()).filter(named).skip((query.page - 1).saturating_mul(limit));
     let items: Vec<Value> = rows.by_ref().take(limit).map(row).collect();
     let next_page = rows.next().map(|_| query.page + 1);
     let next = next_page.map(|page| format!("/v1/tokens?page={page}&limit={limit}"));
-    let answer = Answer::json(
-        StatusCode::OK,
-        &json!({ "items": items, "nextPage": next_page, "next": next }),
-    );
+    let answer = Answer::json(StatusCode::OK, &json!({ "items": items, "nextPage": next_page, "next": next }));
     match next {
         Some(next) => answer.with_header(LINK, &format!("<http://{host}{next}>; rel=\"next\"")),
         None => answer,
@@ -230,9 +214,7 @@ async fn revoke(connected: Connected, Path(id): Path<String>) -> Response {
             }
             match books.revoke(&id, now()) {
                 Ok(true) => Answer::empty(StatusCode::NO_CONTENT).into(),
-                Ok(false) if books.settings.revoke_always_succeeds => {
-                    Answer::empty(StatusCode::NO_CONTENT).into()
-                }
+                Ok(false) if books.settings.revoke_always_succeeds => Answer::empty(StatusCode::NO_CONTENT).into(),
                 Ok(false) => no_such_token(),
                 Err(error) => store_failed(&error).into(),
             }
@@ -267,9 +249,7 @@ async fn introspect(connected: Connected) -> Response {
 
 /// Answers 200 to everybody: an address that proves nothing about a token.
 async fn open(connected: Connected) -> Response {
-    receive(connected, Operation::Verify)
-        .answer(|_, _| Answer::json(StatusCode::OK, &json!({})).into())
-        .await
+    receive(connected, Operation::Verify).answer(|_, _| Answer::json(StatusCode::OK, &json!({})).into()).await
 }
 
 fn refuse_all_but_admin(caller: Caller) -> Option<Outcome> {

@@ -59,10 +59,7 @@ impl Books {
         let given = ValueHash::of(given_key);
         let admin_key = match store.load_admin_key()? {
             Some(key) if key.given == given => key,
-            Some(_) | None => AdminKey {
-                accepted: given.clone(),
-                given,
-            },
+            Some(_) | None => AdminKey { accepted: given.clone(), given },
         };
         store.save_admin_key(&admin_key)?;
         let tokens = store.load_tokens()?;
@@ -111,11 +108,7 @@ impl Books {
     }
 
     /// Issues a token and returns its record with its value, for the one time.
-    pub fn generate(
-        &mut self,
-        request: &TokenRequest,
-        now: DateTime<Utc>,
-    ) -> Result<(&Token, String), Refusal> {
+    pub fn generate(&mut self, request: &TokenRequest, now: DateTime<Utc>) -> Result<(&Token, String), Refusal> {
         if self.live_named(&request.name, now) {
             return Err(Refusal::NameTaken);
         }
@@ -124,8 +117,8 @@ impl Books {
         {
             return Err(Refusal::LimitReached(limit));
         }
-        let (token, value) = Token::issue(request, &self.settings, now)
-            .map_err(|error| Refusal::Store(error.into()))?;
+        let (token, value) =
+            Token::issue(request, &self.settings, now).map_err(|error| Refusal::Store(error.into()))?;
         let order = self.tokens.len();
         let mut changes = vec![(order, token)];
         changes.extend(self.to_drop(now));
@@ -152,9 +145,7 @@ impl Books {
 
     /// The tokens that the list shows, in order of creation.
     pub fn listed(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Token> {
-        self.tokens
-            .iter()
-            .filter(move |token| token.listed(&self.settings, now))
+        self.tokens.iter().filter(move |token| token.listed(&self.settings, now))
     }
 
     /// A token that still has a row: alive or expired. It knows no list lag.
@@ -180,10 +171,7 @@ impl Books {
 
     /// Puts another admin key in force; the old one is refused from now on.
     pub fn replace_admin_key(&mut self, key: &str) -> anyhow::Result<()> {
-        let admin_key = AdminKey {
-            given: self.admin_key.given.clone(),
-            accepted: ValueHash::of(key),
-        };
+        let admin_key = AdminKey { given: self.admin_key.given.clone(), accepted: ValueHash::of(key) };
         self.store.save_admin_key(&admin_key)?;
         self.admin_key = admin_key;
         Ok(())
@@ -194,19 +182,14 @@ impl Books {
         if self.unsaved.is_empty() {
             return Ok(());
         }
-        let records = self
-            .unsaved
-            .iter()
-            .map(|order| (*order, &self.tokens[*order]));
+        let records = self.unsaved.iter().map(|order| (*order, &self.tokens[*order]));
         self.store.save_tokens(records)?;
         self.unsaved.clear();
         Ok(())
     }
 
     fn live_named(&self, name: &str, now: DateTime<Utc>) -> bool {
-        self.by_name
-            .get(name)
-            .is_some_and(|order| self.tokens[*order].live(now))
+        self.by_name.get(name).is_some_and(|order| self.tokens[*order].live(now))
     }
 
     fn live_count(&self, now: DateTime<Utc>) -> usize {
@@ -233,9 +216,7 @@ impl Books {
     /// Store first: if it fails, memory still says what the store says.
     fn write_through(&mut self, changes: Vec<(usize, Token)>) -> anyhow::Result<()> {
         let records = changes.iter().map(|(order, token)| (*order, token));
-        self.store
-            .save_tokens(records)
-            .context("the books cannot be written")?;
+        self.store.save_tokens(records).context("the books cannot be written")?;
         for (order, token) in changes {
             self.enter(order, token);
         }

@@ -24,11 +24,7 @@ pub struct Service {
 impl Service {
     /// A service over these books, without faults.
     pub fn new(books: Books) -> Self {
-        Self {
-            books: Mutex::new(books),
-            calls: Mutex::default(),
-            faults: Mutex::default(),
-        }
+        Self { books: Mutex::new(books), calls: Mutex::default(), faults: Mutex::default() }
     }
 
     /// The books, for one change or one look. They change in the store first, so that books left
@@ -63,10 +59,7 @@ pub struct Outcome {
 
 impl From<Answer> for Outcome {
     fn from(answer: Answer) -> Self {
-        Self {
-            answer,
-            token_id: None,
-        }
+        Self { answer, token_id: None }
     }
 }
 
@@ -83,12 +76,7 @@ pub struct Call {
 
 impl Call {
     /// Finds out who calls, and counts the call.
-    pub fn receive(
-        service: Arc<Service>,
-        connection: Connection,
-        operation: Operation,
-        headers: &HeaderMap,
-    ) -> Self {
+    pub fn receive(service: Arc<Service>, connection: Connection, operation: Operation, headers: &HeaderMap) -> Self {
         service.calls().count(operation);
         let books = service.books();
         let caller = books.identify(bearer(headers));
@@ -97,14 +85,7 @@ impl Call {
             Operation::Generate | Operation::List | Operation::Revoke => None,
         };
         drop(books);
-        Self {
-            service,
-            connection,
-            operation,
-            caller,
-            token_id,
-            time: now(),
-        }
+        Self { service, connection, operation, caller, token_id, time: now() }
     }
 
     /// The same call about this token.
@@ -127,9 +108,7 @@ impl Call {
                 service.calls().lose_answer(number);
             }
         });
-        receiver
-            .await
-            .unwrap_or_else(|_| internal_error().into_response())
+        receiver.await.unwrap_or_else(|_| internal_error().into_response())
     }
 
     async fn carry_out<E>(self, effect: E) -> (EntryNumber, Response)
@@ -195,9 +174,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
         return Some("");
     };
     match text.split_once(' ') {
-        Some((scheme, credential)) if scheme.eq_ignore_ascii_case("bearer") => {
-            Some(credential.trim())
-        }
+        Some((scheme, credential)) if scheme.eq_ignore_ascii_case("bearer") => Some(credential.trim()),
         Some(_) | None => Some(""),
     }
 }

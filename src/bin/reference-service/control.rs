@@ -32,14 +32,8 @@ use crate::token::{State as TokenState, Token};
 pub fn routes(service: Arc<Service>) -> Router {
     Router::new()
         .route("/control/books", get(books))
-        .route(
-            "/control/faults",
-            get(show_faults).put(replace_faults).delete(clear_faults),
-        )
-        .route(
-            "/control/settings",
-            get(show_settings).put(replace_settings),
-        )
+        .route("/control/faults", get(show_faults).put(replace_faults).delete(clear_faults))
+        .route("/control/settings", get(show_settings).put(replace_settings))
         .route("/control/reset-calls", post(reset_calls))
         .route("/control/tokens/{id}/revoke", post(revoke))
         .route("/control/admin-key", put(replace_admin_key))
@@ -84,11 +78,7 @@ async fn books(State(service): State<Arc<Service>>) -> Answer {
     let now = now();
     let books = service.books();
     let calls = service.calls();
-    let tokens: Vec<Row<'_>> = books
-        .tokens()
-        .iter()
-        .map(|token| Row::of(token, now))
-        .collect();
+    let tokens: Vec<Row<'_>> = books.tokens().iter().map(|token| Row::of(token, now)).collect();
     show(&json!({
         "tokens": tokens,
         "calls": calls.counts(),

@@ -101,14 +101,8 @@ pub fn parse(body: &[u8]) -> Result<Vec<Fault>, String> {
 fn parse_one(given: Value) -> Result<Fault, String> {
     let fault: Fault = serde_json::from_value(given.clone()).map_err(|error| error.to_string())?;
     let understood = serde_json::to_value(&fault).map_err(|error| error.to_string())?;
-    let fields = given
-        .as_object()
-        .into_iter()
-        .flat_map(|fields| fields.keys());
-    match fields
-        .into_iter()
-        .find(|field| understood.get(field).is_none())
-    {
+    let fields = given.as_object().into_iter().flat_map(|fields| fields.keys());
+    match fields.into_iter().find(|field| understood.get(field).is_none()) {
         Some(field) => Err(format!("unknown field `{field}`")),
         None => Ok(fault),
     }
@@ -116,9 +110,7 @@ fn parse_one(given: Value) -> Result<Fault, String> {
 
 /// Takes what hits this call out of the faults, in their order.
 pub fn strike(faults: &mut [Fault], operation: Operation) -> Vec<FaultKind> {
-    let hits = faults
-        .iter_mut()
-        .filter_map(|fault| fault.strike(operation));
+    let hits = faults.iter_mut().filter_map(|fault| fault.strike(operation));
     hits.collect()
 }
 
@@ -184,17 +176,13 @@ async fn wait(kind: &FaultKind, now: When) {
 impl FaultKind {
     fn course(&self) -> Course {
         match self {
-            Self::Status {
-                status,
-                retry_after,
-                when: When::Before,
-            } => Course::Answer(status_answer(*status, retry_after.as_deref())),
+            Self::Status { status, retry_after, when: When::Before } => {
+                Course::Answer(status_answer(*status, retry_after.as_deref()))
+            }
             Self::Redirect { location } => {
                 Course::Answer(Answer::empty(StatusCode::FOUND).with_header(LOCATION, location))
             }
-            Self::LandLate { milliseconds } => {
-                Course::LandLate(Duration::from_millis(*milliseconds))
-            }
+            Self::LandLate { milliseconds } => Course::LandLate(Duration::from_millis(*milliseconds)),
             Self::Latency { .. }
             | Self::Status { .. }
             | Self::CutBody
@@ -211,19 +199,16 @@ impl FaultKind {
             return if lost { Delivery::Lost } else { delivery };
         };
         match self {
-            Self::Status {
-                status,
-                retry_after,
-                when: When::After,
-            } => Delivery::Whole(status_answer(*status, retry_after.as_deref())),
+            Self::Status { status, retry_after, when: When::After } => {
+                Delivery::Whole(status_answer(*status, retry_after.as_deref()))
+            }
             Self::CutBody => Delivery::CutHalfWay(answer),
             Self::GarbageBody { body } => Delivery::Whole(answer.garbled(body.as_deref())),
             Self::HugeBody { bytes } => Delivery::Huge(answer.garbled(None).status, *bytes),
             Self::LoseAnswer => Delivery::Lost,
-            Self::Latency { .. }
-            | Self::Status { .. }
-            | Self::LandLate { .. }
-            | Self::Redirect { .. } => Delivery::Whole(answer),
+            Self::Latency { .. } | Self::Status { .. } | Self::LandLate { .. } | Self::Redirect { .. } => {
+                Delivery::Whole(answer)
+            }
         }
     }
 }

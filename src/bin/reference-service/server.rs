@@ -42,12 +42,7 @@ pub struct Options {
 
     /// Key that may issue, list and revoke tokens. A key set through the control address stays in
     /// force over restarts until another one is given here.
-    #[arg(
-        long,
-        value_name = "KEY",
-        env = "REFERENCE_SERVICE_ADMIN_KEY",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "KEY", env = "REFERENCE_SERVICE_ADMIN_KEY", hide_env_values = true)]
     pub admin_key: String,
 
     /// Leave written pages to the operating system instead of forcing them to the disk. The books
@@ -89,11 +84,7 @@ pub async fn start(options: &Options) -> anyhow::Result<Running> {
         control_address: control_listener.local_addr()?,
         listeners: vec![
             serve(listener, api::routes(Arc::clone(&service)), stopped.clone()),
-            serve(
-                control_listener,
-                control::routes(Arc::clone(&service)),
-                stopped,
-            ),
+            serve(control_listener, control::routes(Arc::clone(&service)), stopped),
         ],
         saver: tokio::spawn(save_regularly(Arc::clone(&service))),
         service,
@@ -102,30 +93,21 @@ pub async fn start(options: &Options) -> anyhow::Result<Running> {
 }
 
 fn open_books(options: &Options) -> anyhow::Result<Books> {
-    let durable = if options.no_fsync {
-        Durable::AgainstKill
-    } else {
-        Durable::AgainstPowerLoss
-    };
+    let durable = if options.no_fsync { Durable::AgainstKill } else { Durable::AgainstPowerLoss };
     let store = match &options.data {
-        Some(path) => Store::open(path, durable)
-            .with_context(|| format!("cannot open the books in {}", path.display()))?,
+        Some(path) => {
+            Store::open(path, durable).with_context(|| format!("cannot open the books in {}", path.display()))?
+        }
         None => Store::in_memory()?,
     };
     Books::open(store, &options.admin_key)
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}"))
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
-fn serve(
-    listener: TcpListener,
-    routes: Router,
-    mut stopped: watch::Receiver<bool>,
-) -> JoinHandle<std::io::Result<()>> {
+fn serve(listener: TcpListener, routes: Router, mut stopped: watch::Receiver<bool>) -> JoinHandle<std::io::Result<()>> {
     let routes = routes.into_make_service_with_connect_info::<Connection>();
     tokio::spawn(async move {
         axum::serve(CuttableListener::new(listener), routes)

@@ -7,9 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use redb::backends::{FileBackend, InMemoryBackend};
-use redb::{
-    BackendError, Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
-};
+use redb::{BackendError, Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 use serde::{Deserialize, Serialize};
 
 use crate::token::{Token, ValueHash};
@@ -52,12 +50,7 @@ impl Store {
         let database = match durable {
             Durable::AgainstPowerLoss => Database::create(path)?,
             Durable::AgainstKill => {
-                let file = OpenOptions::new()
-                    .read(true)
-                    .write(true)
-                    .create(true)
-                    .truncate(false)
-                    .open(path)?;
+                let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
                 Database::builder().create_with_backend(UnsyncedFile(FileBackend::new(file)?))?
             }
         };
@@ -92,10 +85,7 @@ impl Store {
     }
 
     /// Writes all of `records`, or none.
-    pub fn save_tokens<'a>(
-        &self,
-        records: impl IntoIterator<Item = (usize, &'a Token)>,
-    ) -> anyhow::Result<()> {
+    pub fn save_tokens<'a>(&self, records: impl IntoIterator<Item = (usize, &'a Token)>) -> anyhow::Result<()> {
         let transaction = self.database.begin_write()?;
         {
             let mut table = transaction.open_table(TOKENS)?;
@@ -122,9 +112,7 @@ impl Store {
     pub fn save_admin_key(&self, key: &AdminKey) -> anyhow::Result<()> {
         let record = serde_json::to_vec(key)?;
         let transaction = self.database.begin_write()?;
-        transaction
-            .open_table(KEYS)?
-            .insert(ADMIN_KEY, record.as_slice())?;
+        transaction.open_table(KEYS)?.insert(ADMIN_KEY, record.as_slice())?;
         transaction.commit()?;
         Ok(())
     }
@@ -167,11 +155,7 @@ impl StorageBackend for UnsyncedFile {
         self.0.try_lock_range(start, end)
     }
 
-    fn try_lock_shared_range(
-        &self,
-        start: Bound<u64>,
-        end: Bound<u64>,
-    ) -> Result<bool, BackendError> {
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.0.try_lock_shared_range(start, end)
     }
 

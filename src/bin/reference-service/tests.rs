@@ -86,18 +86,14 @@ impl Bench {
     }
 
     async fn books(&self) -> Value {
-        self.control("GET", "/control/books", Value::Null)
-            .await
-            .json()
+        self.control("GET", "/control/books", Value::Null).await.json()
     }
 
     /// Name and state of every token ever issued.
     async fn states(&self) -> Vec<(String, String)> {
         let books = self.books().await;
         let tokens = books["tokens"].as_array().unwrap().iter();
-        tokens
-            .map(|token| (text(&token["name"]), text(&token["state"])))
-            .collect()
+        tokens.map(|token| (text(&token["name"]), text(&token["state"]))).collect()
     }
 }
 
@@ -123,8 +119,6 @@ fn names(reply: &Reply) -> Vec<String> {
 
 /// `states` as written in a test.
 fn states(expected: &[(&str, &str)]) -> Vec<(String, String)> {
-    let owned = expected
-        .iter()
-        .map(|(name, state)| ((*name).to_owned(), (*state).to_owned()));
+    let owned = expected.iter().map(|(name, state)| ((*name).to_owned(), (*state).to_owned()));
     owned.collect()
 }

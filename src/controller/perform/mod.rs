@@ -1,6 +1,7 @@
 //! Performs one step: one external act and its record.
 
 mod objects;
+mod outcomes;
 mod revoke;
 mod secrets;
 mod tokens;
@@ -68,13 +69,13 @@ impl Pass<'_> {
         let first = self.wish.desired.timings.first_retry.min(Duration::from_secs(1));
         let until = self.memory.retries.failed(kind, first, at_least, now);
         tracing::debug!(object = %self.label(), ?kind, %until, what, "paused");
-        self.memory.trouble = Some(Trouble { reason, message: format!("{what}; tried again") });
+        self.memory.trouble = Some((kind, Trouble { reason, message: format!("{what}; tried again") }));
     }
 
     /// A step succeeded.
     pub(super) fn went_well(&mut self, kind: Kind) {
         self.memory.retries.succeeded(kind);
-        self.memory.trouble = None;
+        self.memory.trouble.take_if(|(of, _)| *of == kind);
     }
 
     /// A failure of the issue step, with its back-off.

@@ -141,15 +141,12 @@ impl Pass<'_> {
         let wish = self.wish.desired.wish.clone();
         let claim = Claim { attempt, nonce: nonce(random), time: now.latest, wish, outcome: None };
         let (open, attributable) = (observed.open_claim(), self.attributable(observed));
-        let (service, requests) = (self.identity(), observed.requests.clone());
+        let service = self.identity();
         let recorded = claim.clone();
         let written = self
             .record(observed, Phase::Working, move |ledger| {
                 ledger.claimed(recorded, open, attributable);
                 ledger.service = service;
-                if requests.rotate.is_some() {
-                    ledger.handled_requests.rotate = requests.rotate;
-                }
             })
             .await?;
         let landed = self.ledger().claim.is_some_and(|known| known.nonce == claim.nonce && known.attempt == attempt);
@@ -186,7 +183,9 @@ impl Pass<'_> {
             claimed,
             deadline: sent + self.wish.desired.timings.publish_deadline,
             wish: self.wish.desired.wish.clone(),
+            request: observed.requests.rotate.clone(),
             base: observed.base(),
+            replaces: observed.ours().filter_map(|ours| ours.id.clone()).collect(),
             value: None,
         });
     }
@@ -237,7 +236,8 @@ impl Pass<'_> {
                 Some(Leave::Orphan) => "spec.deletion.policy is Orphan",
                 Some(Leave::Skip) | None => "the annotation skip-revocation is set",
             };
-            let note = format!("{asked}: these tokens stay alive at the service, revoke them by hand: {}", left.join(", "));
+            let note =
+                format!("{asked}: these tokens stay alive at the service, revoke them by hand: {}", left.join(", "));
             events::warning(self.ctx, &self.object, Reason::TokenRevocationSkipped, "Revoke", note).await;
         } else if observed.leave.is_none() && !ledger.history.is_empty() {
             let note = format!("attempt {} was revoked and proved dead", ledger.history[0].attempt);

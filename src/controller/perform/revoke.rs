@@ -93,7 +93,8 @@ impl Pass<'_> {
         let written = self.record(observed, Phase::Resting, change).await?;
         let tries = self.ledger().superseded.iter().find(|old| old.id == id).map_or(0, |old| old.tries);
         if tries == 1 {
-            let note = format!("attempt {attempt} (id {id}) is not known to be dead: {}; tried until it is", alive.what);
+            let note =
+                format!("attempt {attempt} (id {id}) is not known to be dead: {}; tried until it is", alive.what);
             events::warning(self.ctx, &self.object, Reason::TokenRevocationFailed, "Revoke", note).await;
         }
         Ok(if written == Written::Gone { Flow::Gone } else { Flow::Continue })
@@ -101,9 +102,10 @@ impl Pass<'_> {
 
     /// The service is told, and then asked.
     async fn end(&mut self, service: &Service, id: &str) -> Result<Proof, Alive> {
-        service.acquire(2, LONGEST_WAIT).await.map_err(|after| {
-            Alive { what: "the service's rate limit is used up".to_owned(), after }
-        })?;
+        service
+            .acquire(2, LONGEST_WAIT)
+            .await
+            .map_err(|after| Alive { what: "the service's rate limit is used up".to_owned(), after })?;
         let answer = service.revoke(id).await;
         self.ctx.metrics.service_call("revoke", answer.as_ref().err());
         // A definite no to an id may mean "already gone" (seen: 500 for a user without tokens). The list settles it.
@@ -114,7 +116,7 @@ impl Pass<'_> {
         let value = self.memory.values.get(id).cloned().or_else(|| self.stored_value(id));
         match value {
             Some(value) if self.wish.desired.probe => self.prove_refused(service, id, &value, answered).await,
-            Some(_) | None => self.prove_unlisted(service, id, answered).await,
+            Some(_) | None => self.prove_unlisted(service, id).await,
         }
     }
 
@@ -148,18 +150,17 @@ impl Pass<'_> {
     async fn prove_gone(&mut self, service: &Service, id: &str) -> Result<Proof, Alive> {
         let current = self.ledger().current.filter(|current| current.id != id);
         let living = current.and_then(|current| self.stored_value(&current.id));
-        if let Some(living) = living {
-            if matches!(service.verify(Some(&living)).await, Ok(Verdict::Accepted)) {
-                return Ok(Proof::Refused);
-            }
+        if let Some(living) = living
+            && matches!(service.verify(Some(&living)).await, Ok(Verdict::Accepted))
+        {
+            return Ok(Proof::Refused);
         }
-        self.prove_unlisted(service, id, Revoked::Gone).await
+        self.prove_unlisted(service, id).await
     }
 
-    async fn prove_unlisted(&mut self, service: &Service, id: &str, answered: Revoked) -> Result<Proof, Alive> {
+    async fn prove_unlisted(&mut self, service: &Service, id: &str) -> Result<Proof, Alive> {
         if !self.can_list() {
             // Neither value nor list is at hand; the service's word is all there is, and history says so.
-            let _ = answered;
             return Ok(Proof::Answered);
         }
         let answer = service.list().await;
@@ -175,7 +176,7 @@ impl Pass<'_> {
         if !self.can_list() || otherwise.after > Duration::ZERO {
             return Err(otherwise);
         }
-        self.prove_unlisted(service, id, Revoked::Gone).await.map_err(|_| otherwise)
+        self.prove_unlisted(service, id).await.map_err(|_| otherwise)
     }
 }
 

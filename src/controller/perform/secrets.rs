@@ -281,7 +281,8 @@ fn outcome(answer: Result<Secret, kube::Error>) -> Put {
         Err(kube::Error::Api(status)) => status,
         Err(error) => return Put::Unknown(error_text(&error)),
     };
-    let ending = status.details.iter().flat_map(|details| &details.causes).any(|cause| cause.reason == "NamespaceTerminating");
+    let ending =
+        status.details.iter().flat_map(|details| &details.causes).any(|cause| cause.reason == "NamespaceTerminating");
     let stalled = |reason, message: String| Put::Denied(Halt::stalled(reason, message));
     match status.code {
         409 | 404 if !ending => Put::Conflict,

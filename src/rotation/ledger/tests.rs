@@ -51,7 +51,7 @@ fn row(attempt: u32) -> Row {
 fn rotating() -> Ledger {
     let mut ledger = Ledger::default();
     ledger.claimed(claim(1, at(0)), None, true);
-    ledger.verified(&claim(1, at(0)), current(1, at(5)), at(600));
+    ledger.verified(&claim(1, at(0)), current(1, at(5)), &[], at(600));
     ledger.claimed(claim(2, at(1000)), None, true);
     ledger
 }
@@ -86,7 +86,7 @@ fn each_transition_puts_every_token_where_it_belongs() {
         }
     };
     check(&|_| {}, None, "t1 current");
-    let verified = |ledger: &mut Ledger| ledger.verified(&two, current(2, at(1010)), at(1610));
+    let verified = |ledger: &mut Ledger| ledger.verified(&two, current(2, at(1010)), &[], at(1610));
     check(&verified, Some(Outcome::Verified), "t2 current, t1 superseded +1610");
     check(&fail(Remains::Nothing), failed, "t1 current");
     check(&fail(Remains::Unpublished("t2".into())), failed, "t1 current, t2 unpublished +1010");
@@ -127,7 +127,7 @@ fn more_found_tokens_than_there_is_room_for_stay_lost_and_leave_room_for_our_own
     ledger.lost = vec![lost(70), lost(99)];
     ledger.found(&(10..100).map(row).collect::<Vec<_>>(), at(1800));
     assert_eq!((ledger.superseded.len(), ledger.lost.len()), (MAX_FOUND, 2));
-    ledger.verified(&claim(2, at(1000)), current(2, at(1010)), at(1610));
+    ledger.verified(&claim(2, at(1000)), current(2, at(1010)), &[], at(1610));
     ledger.revoke_failed(2, "t2", FIRST_RETRY, at(2000));
     assert!(bounded(&ledger));
 }
@@ -137,7 +137,7 @@ fn a_lost_claim_that_the_secret_turns_out_to_hold_can_still_be_decided() {
     let mut ledger = rotating();
     ledger.abandoned(&claim(2, at(1000)), true, failure(1, 0), at(1200));
     ledger.claimed(claim(3, at(1300)), None, true);
-    ledger.verified(&claim(2, at(1000)), current(2, at(1310)), at(1900));
+    ledger.verified(&claim(2, at(1000)), current(2, at(1310)), &[], at(1900));
     assert_eq!(standing(&ledger), "t2 current, t1 superseded +1900");
     assert_eq!(ledger.claim, Some(claim(3, at(1300))), "the newest claim stays undecided");
 }
@@ -176,14 +176,14 @@ fn failures_count_until_the_spec_changes_or_an_attempt_succeeds() {
     check(2, 0, 2, 60);
     ledger.abandoned(&claim(1, at(0)), true, failure(2, 0), at(100));
     assert_eq!(ledger.failures.as_ref().unwrap().count, 3, "a lost answer is a failure, too");
-    ledger.verified(&claim(1, at(0)), current(1, at(200)), at(800));
+    ledger.verified(&claim(1, at(0)), current(1, at(200)), &[], at(800));
     assert_eq!(ledger.failures, None);
 }
 
 #[test]
 fn a_failed_revoke_waits_for_its_own_back_off_and_keeps_its_place() {
     let mut ledger = rotating();
-    ledger.verified(&claim(2, at(1000)), current(2, at(1010)), at(1610));
+    ledger.verified(&claim(2, at(1000)), current(2, at(1010)), &[], at(1610));
     for (tries, delay) in [(1, 30), (2, 60), (3, 120)] {
         ledger.revoke_failed(1, "t1", FIRST_RETRY, at(2000));
         let old = &ledger.superseded[0];
@@ -241,7 +241,7 @@ fn apply(ledger: &mut Ledger, step: Move, now: &mut Time) {
             ledger.claimed(claim(ledger.highest_attempt() + 1, *now), open, attributable);
         }
         (Move::Verify, Some(open)) => {
-            ledger.verified(&open, current(open.attempt, *now), now.plus(Duration::from_secs(600)));
+            ledger.verified(&open, current(open.attempt, *now), &[], now.plus(Duration::from_secs(600)));
         }
         (Move::Fail(kind), Some(open)) => {
             let id = format!("t{}", open.attempt);

@@ -26,7 +26,10 @@ pub(super) fn verification(view: &View) -> Option<Step> {
         return Some(Step::Reject);
     }
     let due = verification_due(view.desired, current, observed.accepted, view.now)?;
-    if (due > view.now && !observed.doubtful) || observed.verdict.is_some() || view.paused(observed.pauses.verify).is_some() {
+    if (due > view.now && !observed.doubtful)
+        || observed.verdict.is_some()
+        || view.paused(observed.pauses.verify).is_some()
+    {
         return None;
     }
     Some(view.after_read(Step::Verify))

@@ -18,6 +18,9 @@ const FUEL: u64 = 50_000;
 /// each `json` doubles what the one before escaped.
 const MAX_OUTPUT_BYTES: usize = 64 * 1024;
 
+/// What a template can name, for people.
+const KNOWN: &str = "use token, id and expirationTime, and username or host where the entry has username or registry";
+
 /// Stands for a token while there is none.
 const SAMPLE_TOKEN: &str = "sample-token-0123456789";
 
@@ -29,7 +32,12 @@ const SAMPLE_EXPIRATION: Time = Time::from_millis(1_893_456_000_000);
 pub(super) fn check(entry: &DataEntry) -> Result<(), String> {
     for (id, expiration_time) in [("", None), ("sample-id", Some(SAMPLE_EXPIRATION))] {
         let holes = holes(entry, SAMPLE_TOKEN, Some(id), expiration_time);
-        fill(source(entry)?, holes).map_err(|error| format!("template: {error}"))?;
+        fill(source(entry)?, holes).map_err(|error| match (error.kind(), error.line()) {
+            (ErrorKind::UndefinedError, Some(line)) => {
+                format!("template: undefined value in line {line}: {KNOWN}")
+            }
+            _ => format!("template: {error}"),
+        })?;
     }
     Ok(())
 }

@@ -14,13 +14,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 pub struct Reply(Vec<u8>);
 
 /// Sends one request and reads until the service closes the connection.
-pub async fn exchange(
-    address: SocketAddr,
-    method: &str,
-    path: &str,
-    credential: Option<&str>,
-    body: &str,
-) -> Reply {
+pub async fn exchange(address: SocketAddr, method: &str, path: &str, credential: Option<&str>, body: &str) -> Reply {
     let mut stream = send(address, method, path, credential, body).await;
     let mut bytes = Vec::new();
     // A reset after the last byte is an end as well.
@@ -31,13 +25,7 @@ pub async fn exchange(
 }
 
 /// Sends one request and leaves the answer on the connection.
-pub async fn send(
-    address: SocketAddr,
-    method: &str,
-    path: &str,
-    credential: Option<&str>,
-    body: &str,
-) -> TcpStream {
+pub async fn send(address: SocketAddr, method: &str, path: &str, credential: Option<&str>, body: &str) -> TcpStream {
     let mut request = format!(
         "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n",
         body.len()
@@ -66,8 +54,7 @@ impl Reply {
     pub fn header(&self, name: &str) -> Option<String> {
         self.head().lines().skip(1).find_map(|line| {
             let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name)
-                .then(|| value.trim().to_owned())
+            key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
         })
     }
 

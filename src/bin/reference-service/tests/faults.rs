@@ -189,10 +189,7 @@ async fn a_client_that_hangs_up_does_not_take_the_effect_back() {
     let answered = |books: &Value| books["log"][0]["status"] == 0;
     let books = until(&bench, answered).await;
     assert_eq!(books["tokens"][0]["state"], "Live");
-    assert_eq!(
-        text(&books["log"][0]["tokenId"]),
-        text(&books["tokens"][0]["id"])
-    );
+    assert_eq!(text(&books["log"][0]["tokenId"]), text(&books["tokens"][0]["id"]));
 }
 
 #[tokio::test]
@@ -206,9 +203,7 @@ async fn a_misspelt_fault_is_refused_and_replaces_nothing() {
         json!({"operation": "list", "kind": "Status", "status": 429, "retry_after": "1"}),
         json!({"operation": "list", "kind": "CutBody", "counts": 1}),
     ] {
-        let reply = bench
-            .control("PUT", "/control/faults", json!([fault]))
-            .await;
+        let reply = bench.control("PUT", "/control/faults", json!([fault])).await;
         assert_eq!(reply.status(), 400, "{fault}");
     }
     assert_eq!(bench.list("").await.status(), 503);

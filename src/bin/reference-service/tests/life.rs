@@ -18,11 +18,7 @@ impl DataFile {
     }
 
     fn options(&self, no_fsync: bool) -> Options {
-        Options {
-            data: Some(self.0.clone()),
-            no_fsync,
-            ..options()
-        }
+        Options { data: Some(self.0.clone()), no_fsync, ..options() }
     }
 }
 
@@ -47,10 +43,7 @@ async fn a_token_is_accepted_from_its_birth_to_its_revocation() {
 
     let seen = bench.verify(&token).await;
     assert_eq!(seen.status(), 200);
-    assert_eq!(
-        seen.json(),
-        json!({"id": id, "name": "ci", "scopes": ["read"]})
-    );
+    assert_eq!(seen.json(), json!({"id": id, "name": "ci", "scopes": ["read"]}));
     let path = format!("/v1/tokens/{id}");
     let row = bench.call("GET", &path, ADMIN_KEY, "").await.json();
     assert!(row["lastUsedTime"].is_string());
@@ -68,10 +61,7 @@ async fn a_token_is_accepted_from_its_birth_to_its_revocation() {
     assert!(record["revokedTime"].is_string());
     assert_eq!(record["acceptedCount"], 1);
     assert_eq!(record["refusedCount"], 1);
-    assert_eq!(
-        books["calls"],
-        json!({"generate": 1, "verify": 2, "list": 2, "revoke": 2})
-    );
+    assert_eq!(books["calls"], json!({"generate": 1, "verify": 2, "list": 2, "revoke": 2}));
     assert!(!books.to_string().contains(&token));
 }
 
@@ -88,12 +78,7 @@ async fn the_log_says_who_called_for_which_token_and_what_came_back() {
     let log: Vec<Value> = log
         .map(|entry| {
             assert!(entry["time"].is_string());
-            json!([
-                entry["operation"],
-                entry["status"],
-                entry["tokenId"],
-                entry["credential"]
-            ])
+            json!([entry["operation"], entry["status"], entry["tokenId"], entry["credential"]])
         })
         .collect();
     assert_eq!(
@@ -151,10 +136,7 @@ async fn an_expired_token_is_refused_and_frees_its_name() {
     let token = text(&born.json()["token"]);
     tokio::time::sleep(std::time::Duration::from_millis(1_050)).await;
     assert_eq!(bench.verify(&token).await.status(), 401);
-    assert_eq!(
-        bench.list("").await.json(),
-        json!({"items": [], "nextPage": null, "next": null})
-    );
+    assert_eq!(bench.list("").await.json(), json!({"items": [], "nextPage": null, "next": null}));
     assert_eq!(bench.generate("short").await.status(), 201);
     let expected = states(&[("short", "Expired"), ("short", "Live")]);
     assert_eq!(bench.states().await, expected);
@@ -198,9 +180,7 @@ async fn the_books_survive_a_restart() {
 
         let bytes = std::fs::read(&file.0).unwrap();
         for secret in [kept_token.as_str(), lost_token.as_str(), ADMIN_KEY] {
-            let found = bytes
-                .windows(secret.len())
-                .any(|part| part == secret.as_bytes());
+            let found = bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
             assert!(!found, "a value stands in the file");
         }
     }
@@ -233,10 +213,7 @@ async fn a_replaced_admin_key_is_in_force_until_another_is_given() {
     assert_eq!(second(&bench).await, 200);
     bench.running.stop().await.unwrap();
 
-    let options = Options {
-        admin_key: "third".to_owned(),
-        ..file.options(true)
-    };
+    let options = Options { admin_key: "third".to_owned(), ..file.options(true) };
     let bench = Bench::start_with(options).await;
     assert_eq!(second(&bench).await, 401);
     let third = bench.call("GET", "/v1/tokens", "third", "").await;
@@ -245,10 +222,7 @@ async fn a_replaced_admin_key_is_in_force_until_another_is_given() {
 
 #[tokio::test]
 async fn the_control_address_must_be_loopback() {
-    let options = Options {
-        control_listen: "0.0.0.0:0".parse().unwrap(),
-        ..options()
-    };
+    let options = Options { control_listen: "0.0.0.0:0".parse().unwrap(), ..options() };
     let error = start(&options).await.err().unwrap().to_string();
     assert!(error.contains("loopback"), "{error}");
 }

@@ -11,11 +11,7 @@ use crate::token::{End, Token, TokenRequest};
 const LONG_MILLISECONDS: u64 = 3_600_000;
 
 /// Follows a list to its end, by what `next` finds in an answer. Returns every page's names.
-async fn pages(
-    bench: &Bench,
-    first: &str,
-    next: impl Fn(&super::Reply) -> Option<String>,
-) -> Vec<Vec<String>> {
+async fn pages(bench: &Bench, first: &str, next: impl Fn(&super::Reply) -> Option<String>) -> Vec<Vec<String>> {
     let mut pages = Vec::new();
     let mut query = Some(first.to_owned());
     while let Some(at) = query {
@@ -91,10 +87,7 @@ async fn a_lagging_list_misses_what_is_new_and_a_single_row_does_not() {
 /// Whether a list that lags by 10 s shows, at second 100, a token of these times.
 fn check_lag(created: i64, expires: Option<i64>, ended: Option<i64>, expected: bool) {
     let second = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
-    let settings = Settings {
-        list_lag_milliseconds: 10_000,
-        ..Settings::default()
-    };
+    let settings = Settings { list_lag_milliseconds: 10_000, ..Settings::default() };
     let request = TokenRequest {
         name: "ci".to_owned(),
         lifetime: expires.map(|time| TimeDelta::seconds(time - created)),
@@ -137,10 +130,7 @@ async fn a_token_limit_is_told_and_counts_live_tokens() {
     let (id, _) = bench.issue("first").await;
     let refused = bench.generate("second").await;
     assert_eq!(refused.status(), 403);
-    assert_eq!(
-        refused.json(),
-        json!({"message": "token limit of 1 reached"})
-    );
+    assert_eq!(refused.json(), json!({"message": "token limit of 1 reached"}));
     bench.revoke(&id).await;
     assert_eq!(bench.generate("second").await.status(), 201);
 }

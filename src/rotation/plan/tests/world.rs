@@ -272,7 +272,7 @@ impl World {
         };
         let ledger = &mut self.observed.ledger;
         match outcome {
-            Outcome::Verified => ledger.verified(&claim, current, revoke_after),
+            Outcome::Verified => ledger.verified(&claim, current, &[], revoke_after),
             Outcome::Failed => ledger.failed(&claim, Remains::Published(id, revoke_after), failure(), now),
         }
         self.observed.hand = Hand::Empty;

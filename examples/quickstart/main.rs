@@ -1,0 +1,106 @@
+//! `cargo run --example quickstart`: the whole life of a token, on a real control plane, without any account.
+//!
+//! | file | what |
+//! |---|---|
+//! | `main.rs` | arguments, the order of things, Ctrl-C |
+//! | `binaries.rs` | builds the operator and the reference service |
+//! | `service.rs` | the token service of the tour: the reference service, or Verdaccio |
+//! | `cluster.rs` | control plane, operator, kubectl, the YAML files |
+//! | `picture.rs` | what the service, the ledger and the Secret say at one moment, and whether they agree |
+//! | `tour.rs` | the steps, each a deed, a wait and a picture |
+//! | `npm.rs` | a real `npm` as the consumer |
+//!
+//! Everything runs on loopback and ends with this process; nothing is left but files under `target/`.
+
+mod binaries;
+mod cluster;
+mod npm;
+mod picture;
+mod service;
+mod tour;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cluster::Cluster;
+use crate::service::{Kind, Service};
+use crate::tour::Tour;
+
+/// What a shell gives for a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// Shows the life of a token: issue, rotation, revoke, repair, deletion.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// End after the tour: with code 1 if the service's list and the cluster disagreed at any step.
+    #[arg(long)]
+    once: bool,
+    /// The service that issues the tokens. Verdaccio is the npm registry server; it needs Node.js with npm.
+    #[arg(long, value_enum, default_value_t = Kind::Reference)]
+    service: Kind,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("start the runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(until_interrupted(&arguments));
+    // A build that was interrupted still holds a thread; its processes end with this one.
+    runtime.shutdown_background();
+    code
+}
+
+/// Runs the tour. Dropping it ends every process that it started.
+async fn until_interrupted(arguments: &Arguments) -> ExitCode {
+    let ended = tokio::select! {
+        ended = run(arguments) => Some(ended),
+        () = interrupted() => None,
+    };
+    match ended {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(error)) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+        None => ExitCode::from(INTERRUPTED),
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<()> {
+    let (operator, reference_service) = binaries::build().await.context("build the binaries")?;
+    let service = Service::start(arguments.service, &reference_service).await.context("start the token service")?;
+    let cluster = Cluster::start(&operator, &service).await?;
+    let mut tour = Tour::new(cluster, service)?;
+    if let Err(error) = tour.run().await {
+        eprintln!("\nThe end of the operator's log:\n{}", tour.operator_log());
+        return Err(error);
+    }
+    if arguments.once {
+        return Ok(());
+    }
+    tour.leave_something_to_try().await?;
+    interrupted().await;
+    println!("\nEnding the operator, the service and the control plane.");
+    Ok(())
+}
+
+/// Waits for Ctrl-C or SIGTERM. Where they cannot be listened for, they end the process by themselves.
+async fn interrupted() {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,102 @@
+//! What the service, the ledger and the Secret say at one moment, and whether they agree.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+use artifact_token_operator::api::ledger::Ledger;
+use kube::{Client, ResourceExt};
+
+use crate::cluster::Cluster;
+use crate::service::{Row, Service};
+
+const TOKEN_ID: &str = "artifact-token.dev/token-id";
+const ATTEMPT: &str = "artifact-token.dev/attempt";
+/// The state of a token that the service accepts.
+const LIVE: &str = "Live";
+/// How often a picture is taken again because the operator wrote the ledger meanwhile. It rests between steps.
+const TRIES: usize = 20;
+
+/// One moment. The ledger did not change while the rest was read.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// The object's ledger; empty when the object is gone.
+    pub ledger: Ledger,
+    /// The name of the Secret.
+    pub secret_name: String,
+    /// What the Secret is annotated with and holds, if it is there.
+    pub secret: Option<Held>,
+    /// What the service lists.
+    pub rows: Vec<Row>,
+}
+
+/// What stands in the Secret.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The token's id at the service.
+    pub id: String,
+    /// The attempt that generated it.
+    pub attempt: String,
+}
+
+/// Which ArtifactToken, and the Secret of it.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The ArtifactToken.
+    pub token: String,
+    /// The Secret.
+    pub secret: String,
+}
+
+impl Picture {
+    /// Takes a picture.
+    pub async fn take(cluster: &Cluster, client: &Client, service: &Service, subject: &Subject) -> Result<Self> {
+        for _ in 0..TRIES {
+            let before = cluster.token(client, &subject.token).await?;
+            let rows = service.tokens().await?;
+            let secret = cluster.secret(client, &subject.secret).await?;
+            let after = cluster.token(client, &subject.token).await?;
+            if before != after {
+                continue;
+            }
+            let ledger = after.and_then(|token| token.status).map(|status| status.ledger).unwrap_or_default();
+            let secret = secret.map(|secret| Held {
+                id: secret.annotations().get(TOKEN_ID).cloned().unwrap_or_default(),
+                attempt: secret.annotations().get(ATTEMPT).cloned().unwrap_or_default(),
+            });
+            return Ok(Self { ledger, secret_name: subject.secret.clone(), secret, rows });
+        }
+        bail!("the ledger never rested for a picture")
+    }
+
+    /// What is wrong with it: the service's live tokens are those of the ledger, and the Secret holds the current one.
+    pub fn disagreement(&self) -> Option<String> {
+        let live: BTreeSet<&str> =
+            self.rows.iter().filter(|row| row.state == LIVE).map(|row| row.id.as_str()).collect();
+        let current = self.ledger.current.as_ref();
+        let mut known: BTreeSet<&str> = self.ledger.superseded.iter().map(|old| old.id.as_str()).collect();
+        known.extend(current.map(|current| current.id.as_str()));
+        if live != known {
+            return Some(format!("live at the service: {live:?}; known to the cluster: {known:?}"));
+        }
+        let held = self.secret.as_ref().map(|held| (held.id.clone(), held.attempt.clone()));
+        let wanted = current.map(|current| (current.id.clone(), current.attempt.to_string()));
+        (held != wanted).then(|| format!("in the Secret: {held:?}; it should hold: {wanted:?}"))
+    }
+
+    /// Draws it.
+    pub fn show(&self) {
+        let width = |column: fn(&Row) -> &String| self.rows.iter().map(|row| column(row).len()).max().unwrap_or(0);
+        let (ids, names) = (width(|row| &row.id).max(2), width(|row| &row.name).max(4));
+        println!("\n  the service lists   {:ids$}   {:names$}   STATE", "ID", "NAME");
+        for row in &self.rows {
+            println!("                      {:ids$}   {:names$}   {}", row.id, row.name, row.state);
+        }
+        if self.rows.is_empty() {
+            println!("                      nothing");
+        }
+        match &self.secret {
+            Some(held) => println!("  the Secret holds    {:ids$}   attempt {}", held.id, held.attempt),
+            None => println!("  the Secret          is not there ({})", self.secret_name),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The token service of the tour, and what it says of itself. The operator is not asked here.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use k8s_openapi::api::core::v1::Secret;
+use serde_json::Value;
+use testbed::folder::RunFolder;
+use testbed::{Process, Verdaccio, http};
+
+/// Where the examples' YAML says that the reference service is.
+const REFERENCE_ADDRESS: &str = "127.0.0.1:8090";
+/// Where the examples' YAML says that Verdaccio is: its default.
+const VERDACCIO_URL: &str = "http://127.0.0.1:4873";
+/// Limit for the reference service to print its addresses.
+const READY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Which service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// The truthful service of this repository.
+    Reference,
+    /// The npm registry server.
+    Verdaccio,
+}
+
+impl Kind {
+    /// The folder of the YAML files.
+    pub fn folder(self) -> PathBuf {
+        let name = match self {
+            Self::Reference => "quickstart",
+            Self::Verdaccio => "verdaccio",
+        };
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
+    }
+
+    /// The ArtifactToken in those files.
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::Reference => "ci-pipeline",
+            Self::Verdaccio => "npm-publish",
+        }
+    }
+}
+
+/// A token as the service lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The service's identifier.
+    pub id: String,
+    /// The name; Verdaccio's tokens have none.
+    pub name: String,
+    /// `Live`, or what became of it.
+    pub state: String,
+}
+
+/// A running service.
+#[derive(Debug)]
+pub struct Service {
+    /// Which one it is.
+    pub kind: Kind,
+    /// What to put into the YAML files instead of what stands there, if anything.
+    pub address: Option<(String, String)>,
+    running: Running,
+}
+
+#[derive(Debug)]
+enum Running {
+    Reference { _process: Process, url: String, control: String, _folder: RunFolder },
+    Verdaccio { server: Box<Verdaccio>, username: String, password: String },
+}
+
+impl Service {
+    /// Starts the service with the credential that stands in its `credential.yaml`.
+    pub async fn start(kind: Kind, reference_service: &Path) -> Result<Self> {
+        match kind {
+            Kind::Reference => reference(reference_service).await,
+            Kind::Verdaccio => verdaccio().await,
+        }
+    }
+
+    /// A YAML file as it is applied: with the service's real address.
+    pub fn yaml(&self, path: &Path) -> Result<String> {
+        let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+        Ok(self.address.iter().fold(text, |text, (written, real)| text.replace(written, real)))
+    }
+
+    /// What the service lists. The reference service shows dead tokens, too.
+    pub async fn tokens(&self) -> Result<Vec<Row>> {
+        match &self.running {
+            Running::Reference { control, .. } => {
+                let books = get(&format!("{control}/control/books"), None).await?;
+                rows(&books["tokens"], |token| [&token["id"], &token["name"], &token["state"]].map(text))
+            }
+            Running::Verdaccio { server, username, password } => {
+                let url = format!("{}/-/npm/v1/tokens", server.base_url());
+                let list = get(&url, Some(http::basic(username, password))).await?;
+                rows(&list["objects"], |token| [text(&token["key"]), "-".into(), "Live".into()])
+            }
+        }
+    }
+
+    /// Whether the service accepts this token now.
+    pub async fn accepts(&self, token: &str) -> Result<bool> {
+        match &self.running {
+            Running::Reference { url, .. } => {
+                let request = http::client()?.get(format!("{url}/v1/whoami"));
+                match http::answer(request.header("authorization", format!("Bearer {token}"))).await?.0 {
+                    200 => Ok(true),
+                    401 => Ok(false),
+                    status => bail!("the service answers {status}"),
+                }
+            }
+            Running::Verdaccio { server, .. } => server.is_accepted(token).await,
+        }
+    }
+
+    /// Revokes a token behind the operator's back, where the service has a page for that.
+    pub async fn revoke_by_hand(&self, id: &str) -> Result<()> {
+        let Running::Reference { control, .. } = &self.running else { bail!("this service has no such page") };
+        let (status, body) =
+            http::answer(http::client()?.post(format!("{control}/control/tokens/{id}/revoke"))).await?;
+        ensure!(status == 204, "revoke by hand: {status} {body}");
+        Ok(())
+    }
+
+    /// How to see the service's own list from a shell.
+    pub fn list_command(&self) -> String {
+        match &self.running {
+            Running::Reference { control, .. } => format!("curl -s {control}/control/books"),
+            Running::Verdaccio { server, username, password } => {
+                format!("curl -s -u {username}:{password} {}/-/npm/v1/tokens", server.base_url())
+            }
+        }
+    }
+}
+
+/// Starts the reference service, at the address of the YAML files if that is free.
+async fn reference(binary: &Path) -> Result<Service> {
+    let free = TcpListener::bind(REFERENCE_ADDRESS).is_ok();
+    let listen = if free { REFERENCE_ADDRESS } else { "127.0.0.1:0" };
+    let folder = RunFolder::create("quickstart-service")?;
+    let mut command = Command::new(binary);
+    command.args(["--listen", listen]).arg("--data").arg(folder.file("data"));
+    command.env("REFERENCE_SERVICE_ADMIN_KEY", credential(Kind::Reference, "key")?);
+    let (log, stdout) = (folder.file("service.log"), folder.file("service.stdout"));
+    let mut process = Process::start_with_stdout("the reference service", &command, &log, &stdout)?;
+    let line = process.first_line(READY_DEADLINE).await?;
+    let addresses: Value = serde_json::from_str(&line).with_context(|| format!("read its addresses: {line}"))?;
+    let url = |name: &str| format!("http://{}", text(&addresses[name]));
+    let (written, real) = (format!("http://{REFERENCE_ADDRESS}"), url("address"));
+    let running = Running::Reference { _process: process, url: real.clone(), control: url("control"), _folder: folder };
+    let address = (written != real).then_some((written, real));
+    Ok(Service { kind: Kind::Reference, address, running })
+}
+
+/// Starts Verdaccio on a free port, with the user of `credential.yaml`.
+async fn verdaccio() -> Result<Service> {
+    let server = Box::new(Verdaccio::start().await?);
+    let (username, password) = (credential(Kind::Verdaccio, "username")?, credential(Kind::Verdaccio, "password")?);
+    server.register(&username, &password).await?;
+    let address = Some((VERDACCIO_URL.to_owned(), server.base_url().to_owned()));
+    Ok(Service { kind: Kind::Verdaccio, address, running: Running::Verdaccio { server, username, password } })
+}
+
+/// A value of `credential.yaml`.
+fn credential(kind: Kind, key: &str) -> Result<String> {
+    let path = kind.folder().join("credential.yaml");
+    let yaml = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let secret: Secret = serde_saphyr::from_str(&yaml).with_context(|| format!("understand {}", path.display()))?;
+    let value = secret.string_data.and_then(|mut data| data.remove(key));
+    value.with_context(|| format!("no {key} in {}", path.display()))
+}
+
+async fn get(url: &str, authorization: Option<String>) -> Result<Value> {
+    let mut request = http::client()?.get(url);
+    if let Some(authorization) = authorization {
+        request = request.header("authorization", authorization);
+    }
+    let (status, body) = http::answer(request).await?;
+    // What Verdaccio says for a user who has no tokens.
+    if status == 500 && body.contains("user not found") {
+        return Ok(serde_json::json!({"objects": []}));
+    }
+    ensure!(status == 200, "list the service's tokens: {status} {body}");
+    serde_json::from_str(&body).context("read the service's list")
+}
+
+fn rows(list: &Value, columns: impl Fn(&Value) -> [String; 3]) -> Result<Vec<Row>> {
+    let tokens = list.as_array().context("the service's answer has no list of tokens")?;
+    let row = |token| {
+        let [id, name, state] = columns(token);
+        Row { id, name, state }
+    };
+    Ok(tokens.iter().map(row).collect())
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

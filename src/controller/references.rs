@@ -1,0 +1,88 @@
+//! Watches of what service objects refer to: a changed credential is noticed without a right to list Secrets.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client, Resource};
+use tokio::task::AbortHandle;
+
+use crate::api::token_service::TokenService;
+use crate::controller::context::Context;
+use crate::controller::run::watch_metadata;
+use crate::controller::service_check;
+use crate::controller::services::Key;
+
+/// What is referred to: a ConfigMap or a Secret, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Reference {
+    ConfigMap(String),
+    Secret(String),
+}
+
+/// One watch by name for each Secret and ConfigMap that a service refers to.
+#[derive(Debug, Default)]
+pub struct ReferenceWatches(Mutex<HashMap<Key, Tasks>>);
+
+type Tasks = HashMap<Reference, AbortHandle>;
+
+impl ReferenceWatches {
+    /// Watches what `service` refers to now, and nothing else.
+    pub fn follow(&self, service: &TokenService, client: &Client, ctx: &Arc<Context>) {
+        let key = service_check::key(service);
+        let secrets = service.spec.credentials.values().map(|reference| Reference::Secret(reference.name.clone()));
+        let bundle =
+            service.spec.connection.ca_bundle_ref.iter().map(|reference| Reference::ConfigMap(reference.name.clone()));
+        let wanted: HashSet<Reference> = secrets.chain(bundle).collect();
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let followed = all.entry(key.clone()).or_default();
+        followed.retain(|reference, task| {
+            let keep = wanted.contains(reference);
+            if !keep {
+                task.abort();
+            }
+            keep
+        });
+        for reference in wanted {
+            let (ctx, key, client) = (ctx.clone(), key.clone(), client.clone());
+            followed.entry(reference.clone()).or_insert_with(|| {
+                let task = async move {
+                    match reference {
+                        Reference::ConfigMap(name) => {
+                            follow::<ConfigMap>(Api::namespaced(client, &key.0), &name, &key, &ctx).await;
+                        }
+                        Reference::Secret(name) => {
+                            follow::<Secret>(Api::namespaced(client, &key.0), &name, &key, &ctx).await;
+                        }
+                    }
+                };
+                tokio::spawn(task).abort_handle()
+            });
+        }
+    }
+
+    /// The service object is gone.
+    pub fn leave(&self, service: &TokenService) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, task) in all.remove(&service_check::key(service)).unwrap_or_default() {
+            task.abort();
+        }
+    }
+}
+
+async fn follow<K>(api: Api<K>, name: &str, key: &Key, ctx: &Context)
+where
+    K: Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + fmt::Debug + Send + 'static,
+{
+    let only = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let mut events = std::pin::pin!(watch_metadata(api, only).default_backoff());
+    while let Some(event) = events.next().await {
+        if matches!(event, Ok(Event::Apply(_) | Event::Delete(_) | Event::InitDone)) {
+            ctx.services.check_again(key.clone());
+        }
+    }
+}

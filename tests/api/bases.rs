@@ -1,0 +1,201 @@
+//! Valid objects: a small one of each kind, and full ones that together have a value for every field.
+
+use serde_json::{Value, json};
+
+use crate::world::Kind;
+
+/// The smallest object of a kind.
+pub fn small(kind: Kind) -> Value {
+    match kind {
+        Kind::ArtifactToken => object(
+            kind,
+            json!({
+                "serviceRef": {"name": "internal-registry"},
+                "rotation": {"policy": "Disabled"},
+                "secret": {"name": "registry-token", "data": [{"key": "token", "format": "Raw"}]},
+            }),
+        ),
+        Kind::TokenService => object(kind, json!({"preset": "Verdaccio", "baseURL": "https://npm.example"})),
+    }
+}
+
+/// Objects of a kind that together have a value for every field of the spec.
+pub fn full(kind: Kind) -> Vec<Value> {
+    match kind {
+        Kind::ArtifactToken => vec![artifact_token(), short_lived(), unscheduled()],
+        Kind::TokenService => vec![
+            token_service(
+                json!({"basic": {"username": "{{ credentials.user }}", "password": "{{ credentials.password }}"}}),
+                json!({"json": "{\"id\": {{ id }}}"}),
+                json!({"pageParameter": "page", "firstPage": 0, "next": "$.next"}),
+            ),
+            token_service(
+                json!({"bearer": "{{ credentials.user }}"}),
+                json!({"form": {"id": "{{ id }}"}}),
+                json!({"nextURL": "$.next"}),
+            ),
+            token_service(
+                json!({"header": {"name": "X-API-KEY", "value": "{{ credentials.user }}"}}),
+                json!({"json": "{}"}),
+                json!({"link": true}),
+            ),
+        ],
+    }
+}
+
+/// `object` with other values: a JSON pointer each, null to remove. A pointer that ends in `/-` adds to a list.
+pub fn with(object: &Value, edits: &Value) -> Value {
+    let mut edited = object.clone();
+    for (pointer, value) in edits.as_object().unwrap() {
+        let (parent, last) = pointer.rsplit_once('/').unwrap();
+        // As RFC 6901 has it: a slash within a key.
+        let last = last.replace("~1", "/");
+        match edited.pointer_mut(parent).unwrap_or_else(|| panic!("no {parent}")) {
+            Value::Object(fields) if value.is_null() => drop(fields.shift_remove(&last)),
+            Value::Object(fields) => drop(fields.insert(last, value.clone())),
+            Value::Array(items) if last == "-" => items.push(value.clone()),
+            Value::Array(items) if value.is_null() => drop(items.remove(last.parse().unwrap())),
+            Value::Array(items) => items[last.parse::<usize>().unwrap()] = value.clone(),
+            other => panic!("{parent} is {other}"),
+        }
+    }
+    edited
+}
+
+fn object(kind: Kind, spec: Value) -> Value {
+    json!({"apiVersion": "artifact-token.dev/v1alpha1", "kind": kind.name(), "metadata": {"name": "base"}, "spec": spec})
+}
+
+/// One entry of each format. All rules hold for each type of Secret.
+fn artifact_token() -> Value {
+    let spec = json!({
+        "serviceRef": {"kind": "TokenService", "name": "internal-registry"},
+        "displayName": "ci main",
+        "parameters": {"scopes": ["read"]},
+        "lifetime": "2160h",
+        "rotation": {
+            "policy": "Periodic", "interval": "720h", "rotateBefore": "336h", "overlap": "6h",
+            "rotateIssuedBefore": "2026-11-01T00:00:00Z",
+        },
+        "verification": {"probe": "Required", "interval": "12h"},
+        "deletion": {"policy": "Revoke"},
+        "suspend": false,
+        "secret": {
+            "name": "registry-token",
+            "type": "Opaque",
+            "labels": {"team": "ci"},
+            "annotations": {"team": "ci"},
+            "data": [
+                {"key": ".npmrc", "format": "Npmrc", "registry": "https://npm.example/", "scopes": ["@payments"],
+                 "auth": "Basic", "username": "payments"},
+                {"key": "token", "format": "Raw"},
+                {"key": ".dockerconfigjson", "format": "DockerConfigJson", "registry": "registry.example:5000",
+                 "username": "payments"},
+                {"key": "password", "format": "BasicAuth", "username": "payments"},
+                {"key": "seal.ini", "format": "Template", "template": "key = {{ token }}"},
+            ],
+        },
+    });
+    object(Kind::ArtifactToken, spec)
+}
+
+/// All lengths of time as small as the rules between them allow.
+fn short_lived() -> Value {
+    let edits = json!({
+        "/spec/lifetime": "3m",
+        "/spec/rotation/interval": "1m",
+        "/spec/rotation/rotateBefore": "1s",
+        "/spec/rotation/overlap": "1s",
+    });
+    with(&artifact_token(), &edits)
+}
+
+/// No rotation by age, and the other way to write an `.npmrc`.
+fn unscheduled() -> Value {
+    let edits = json!({
+        "/spec/rotation": {"policy": "Disabled"},
+        "/spec/secret/data/0": {"key": ".npmrc", "format": "Npmrc", "registry": "https://npm.example/", "auth": "Bearer"},
+    });
+    with(&artifact_token(), &edits)
+}
+
+fn token_service(authentication: Value, body: Value, pagination: Value) -> Value {
+    let request = |method: &str| {
+        let mut request = json!({
+            "method": method, "path": "/v1/tokens", "query": {"limit": "50"}, "headers": {"X-Client": "operator"},
+        });
+        request.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        request
+    };
+    let matched = json!({"statuses": [200], "body": {"path": "$.active", "equals": "true"}});
+    let spec = json!({
+        "preset": "Custom",
+        "baseURL": "https://tokens.corp.example",
+        "credentials": {"user": {"name": "reg-admin", "key": "user"}},
+        "variables": {"project": "payments"},
+        "operations": {
+            "authentication": authentication,
+            "naming": {"unsupported": false, "maximumLength": 64},
+            "lifetime": {"never": true, "minimum": "24h", "maximum": "8760h"},
+            "parameters": [{"name": "role", "values": ["Developer"], "default": "Developer", "required": true}],
+            "generate": {
+                "request": request("POST"), "success": [201], "notExecuted": [429], "timeout": "90s",
+                "response": {"value": "$.key", "id": "$.id", "expirationTime": "$.until"},
+            },
+            "verify": {"request": request("GET"), "accepted": matched, "refused": matched},
+            "list": {
+                "request": request("PUT"), "success": [200], "empty": matched, "items": "$.items[*]",
+                "pagination": pagination,
+                "item": {"id": "$.id", "name": "$.note", "createdTime": "$.created", "expirationTime": "$.until",
+                         "lastUsedTime": "$.used"},
+            },
+            "revoke": {"request": request("DELETE"), "success": [204], "gone": [404]},
+        },
+        "connection": {"timeout": "30s", "caBundleRef": {"name": "corp-ca", "key": "ca.crt"}, "insecureHTTP": false},
+        "limits": {"requestsPerMinute": 30, "maximumLiveTokens": 100},
+        "naming": {"prefix": "prod-eu1"},
+        "defaults": {"lifetime": "Never", "overlap": "6h", "parameters": {"role": "Developer"}},
+        "constraints": {"parameters": {"role": ["Developer"]}, "minimumInterval": "24h"},
+        "hint": "LastFour",
+        "suspend": false,
+    });
+    object(Kind::TokenService, spec)
+}
+
+/// A status with a value for every field, as the operator writes it.
+pub fn status(kind: Kind) -> Value {
+    let condition = json!({
+        "type": "Ready", "status": "True", "reason": "TokenValid", "message": "attempt 7 verified",
+        "observedGeneration": 1, "lastTransitionTime": TIME,
+    });
+    match kind {
+        Kind::TokenService => json!({
+            "observedGeneration": 1, "conditions": [condition], "capabilities": ["Generate"],
+            "credentialsRevision": "3f9a",
+        }),
+        Kind::ArtifactToken => json!({
+            "observedGeneration": 1,
+            "conditions": [condition],
+            "nextRotationTime": TIME,
+            "binding": {"name": "registry-token"},
+            "service": {"uid": "d90b9474-8543", "origin": "https://tokens.corp.example"},
+            "claim": {"attempt": 7, "nonce": "k3f9q2ax", "time": TIME, "wish": "9c56", "outcome": "Verified"},
+            "current": {
+                "attempt": 7, "id": "tok_01J9", "hint": "****x7Qd", "wish": "9c56", "claimedTime": TIME,
+                "issuedTime": TIME, "publishedTime": TIME, "verifiedTime": TIME, "probed": true, "rejectedTime": TIME,
+                "expirationTime": TIME, "secretResourceVersion": "4711",
+            },
+            "superseded": [{"attempt": 6, "id": "tok_01HX", "revokeAfterTime": TIME, "unpublished": false, "tries": 1,
+                            "nextTryTime": TIME}],
+            "lost": [{"attempt": 4, "nonce": "k3f9q2ax", "time": TIME}],
+            "possiblyLost": [{"attempt": 3, "claimedTime": TIME}],
+            "history": [{"attempt": 5, "id": "tok_01HB", "revokedTime": TIME, "proof": "Refused"}],
+            "failures": {"count": 1, "nextTryTime": TIME, "generation": 1, "reason": "ServiceNotReady",
+                         "message": "no answer"},
+            "handledRequests": {"rotate": "1", "reconcile": "1"},
+        }),
+    }
+}
+
+/// As the operator writes times.
+const TIME: &str = "2026-10-01T09:02:11.000Z";

@@ -1,0 +1,116 @@
+//! What a person sees with `kubectl`.
+
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::bases::{small, status, with};
+use crate::world::{Kind, World, world};
+
+/// What a terminal shows in one line.
+const COLUMNS: usize = 80;
+
+#[tokio::test]
+async fn explain_is_the_manual_of_a_rotation() {
+    let text = explain(&world().await, "artifacttoken.spec.rotation");
+    for sentence in [
+        "How old a token gets before it is replaced: at least 10s",
+        "Required with `Periodic`, refused with `Disabled`. Example: `720h`",
+        "Default: the service object's `defaults.overlap`, else 10m. Example: `6h`",
+        "Default: a third of its lifetime, if it expires. Example: `336h`",
+        "enum: Periodic, Disabled",
+    ] {
+        assert!(text.contains(sentence), "{sentence:?} is not in:\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn explain_names_what_an_artifact_token_is_and_what_its_deletion_does() {
+    let text = explain(&world().await, "artifacttoken");
+    assert!(text.contains("keeps a valid token of an artifact or API service in a Secret"), "{text}");
+    assert!(text.contains("Deleting the object revokes its tokens and deletes the Secret."), "{text}");
+}
+
+#[tokio::test]
+async fn the_table_of_tokens_fits_a_terminal() {
+    let world = world().await;
+    create_with_status(&world, "payments-npm-prod-01", "payments-npm-token-1", "TokenValid").await;
+    let table = kubectl(&world, &["get", "artifacttokens"]);
+    let lines: Vec<_> = table.lines().map(str::trim_end).collect();
+    let header: Vec<_> = lines[0].split_whitespace().collect();
+    assert_eq!(header, ["NAME", "READY", "STATUS", "SECRET", "AGE"]);
+    let row: Vec<_> = lines[1].split_whitespace().collect();
+    assert_eq!(row[..4], ["payments-npm-prod-01", "True", "TokenValid", "payments-npm-token-1"]);
+    for line in lines {
+        assert!(line.len() <= COLUMNS, "{} columns:\n{table}", line.len());
+    }
+}
+
+#[tokio::test]
+async fn the_wide_table_says_when_a_token_expires_and_when_the_next_comes() {
+    let world = world().await;
+    create_with_status(&world, "payments", "payments-token", "TokenValid").await;
+    let table = kubectl(&world, &["get", "atok", "-o", "wide"]);
+    for word in ["EXPIRES", "SERVICE", "ATTEMPT", "ISSUED", "NEXT-ROTATION", "HINT", "SUSPENDED", "MESSAGE"] {
+        assert!(table.lines().next().unwrap().contains(word), "{word} is missing:\n{table}");
+    }
+    for value in ["internal-registry", "2026-10-01T09:02:11", "****x7Qd", "attempt 7 verified"] {
+        assert!(table.contains(value), "{value} is missing:\n{table}");
+    }
+    assert!(!table.contains("<invalid>"), "a date column shows a future time:\n{table}");
+}
+
+#[tokio::test]
+async fn short_names_the_category_and_the_selectable_fields_find_objects() {
+    let world = world().await;
+    create_with_status(&world, "payments", "payments-token", "TokenValid").await;
+    create_with_status(&world, "search", "search-token", "TokenValid").await;
+    world.create(Kind::TokenService, &with(&small(Kind::TokenService), &json!({"/metadata/name": "internal"}))).await;
+    let names = |arguments: &[&str]| -> Vec<String> {
+        let text = kubectl(&world, &[&["get", "-o", "name"], arguments].concat());
+        text.lines().map(|line| line.replace(".artifact-token.dev", "")).collect()
+    };
+    let tokens = ["artifacttoken/payments", "artifacttoken/search"];
+    assert_eq!(names(&["atok"]), tokens);
+    assert_eq!(names(&["tsvc"]), ["tokenservice/internal"]);
+    let mut all = names(&["artifact-tokens"]);
+    all.sort();
+    assert_eq!(all, [tokens[0], tokens[1], "tokenservice/internal"]);
+    let by = |selector: &str| names(&["atok", "--field-selector", selector]);
+    assert_eq!(by("spec.secret.name=search-token"), tokens[1..]);
+    assert_eq!(by("spec.serviceRef.name=internal-registry,spec.serviceRef.kind=TokenService"), tokens);
+    assert!(by("spec.serviceRef.name=another").is_empty());
+}
+
+#[tokio::test]
+async fn everything_but_a_field_of_ours_is_left_to_all() {
+    // `kubectl get all` and `kubectl delete all` must not touch tokens.
+    let world = world().await;
+    create_with_status(&world, "payments", "payments-token", "TokenValid").await;
+    assert_eq!(kubectl(&world, &["get", "all", "-o", "name"]), "");
+}
+
+/// An object whose status stands there as the operator writes it.
+async fn create_with_status(world: &World, name: &str, secret: &str, reason: &str) {
+    let kind = Kind::ArtifactToken;
+    let edits = json!({"/metadata/name": name, "/spec/secret/name": secret});
+    world.create(kind, &with(&small(kind), &edits)).await;
+    let mut status = status(kind);
+    status["conditions"][0]["reason"] = Value::from(reason);
+    let patch = Patch::Merge(json!({"status": status}));
+    world.api(kind).patch_status(name, &PatchParams::default(), &patch).await.unwrap();
+}
+
+/// `kubectl explain` without its line breaks.
+fn explain(world: &World, field: &str) -> String {
+    let text = kubectl(world, &["explain", field]);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The output of `kubectl` in the world's namespace.
+fn kubectl(world: &World, arguments: &[&str]) -> String {
+    let mut command = world.control_plane.kubectl().unwrap();
+    let output = command.args(["--namespace", &world.namespace]).args(arguments).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "kubectl {arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}

@@ -1,0 +1,177 @@
+//! One control plane for all tests here, with the CRDs as the code generates them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use artifact_token_operator::api::artifact_token::ArtifactToken;
+use artifact_token_operator::api::token_service::TokenService;
+use artifact_token_operator::api::{GROUP, crds};
+use futures::stream::{self, StreamExt as _};
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use testbed::{ControlPlane, Options, cluster};
+use tokio::sync::OnceCell;
+
+/// Requests under way at a time: enough to keep the API server busy.
+const AT_A_TIME: usize = 8;
+
+static INSTALLED: OnceCell<()> = OnceCell::const_new();
+
+/// A kind of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    ArtifactToken,
+    TokenService,
+}
+
+pub const KINDS: [Kind; 2] = [Kind::ArtifactToken, Kind::TokenService];
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ArtifactToken => "ArtifactToken",
+            Self::TokenService => "TokenService",
+        }
+    }
+
+    /// The schema of its only version, as generated.
+    pub fn schema(self) -> Value {
+        let crd = crds().into_iter().find(|crd| crd.spec.names.kind == self.name()).unwrap();
+        serde_json::to_value(&crd).unwrap()["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take()
+    }
+
+    /// Whatever the API server takes, the operator must be able to read: one unreadable object ends the watch of all.
+    fn must_be_readable(self, object: &Value) {
+        let read = match self {
+            Self::ArtifactToken => serde_json::from_value::<ArtifactToken>(object.clone()).err(),
+            Self::TokenService => serde_json::from_value::<TokenService>(object.clone()).err(),
+        };
+        assert!(read.is_none(), "accepted, but the operator cannot read it: {}\n{object:#}", read.unwrap());
+    }
+}
+
+/// What the API server said.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    Accepted(Value),
+    Refused(String),
+}
+
+impl Verdict {
+    pub fn result(self) -> Result<Value, String> {
+        match self {
+            Self::Accepted(object) => Ok(object),
+            Self::Refused(message) => Err(format!("refused: {message}")),
+        }
+    }
+
+    pub fn accepted(self) -> Value {
+        self.result().unwrap()
+    }
+
+    /// The message, if it has all of `words`.
+    pub fn refused_with(&self, words: &[&str]) -> Result<String, String> {
+        match self {
+            Self::Accepted(_) => Err(format!("accepted, expected a refusal with {words:?}")),
+            Self::Refused(message) if words.iter().all(|words| message.contains(words)) => Ok(message.clone()),
+            Self::Refused(message) => Err(format!("refused without {words:?}: {message}")),
+        }
+    }
+}
+
+pub struct World {
+    pub control_plane: Arc<ControlPlane>,
+    pub client: Client,
+    /// A namespace of this test's own.
+    pub namespace: String,
+}
+
+/// The shared control plane with the CRDs installed, and a namespace of the caller's own.
+pub async fn world() -> World {
+    let control_plane = ControlPlane::shared(Options::default()).await.unwrap();
+    let client = control_plane.client().await.unwrap();
+    INSTALLED.get_or_init(|| async { cluster::apply_crds(&client, &crd_folder()).await.unwrap() }).await;
+    let namespace = cluster::namespace(&client, "api").await.unwrap();
+    World { control_plane, client, namespace }
+}
+
+/// The CRDs as the code generates them now, which `crds/` may not be.
+pub fn crd_folder() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("api-crds");
+    std::fs::create_dir_all(&folder).unwrap();
+    for crd in crds() {
+        let text = serde_saphyr::to_string(&crd).unwrap();
+        std::fs::write(folder.join(format!("{}.yaml", crd.spec.names.plural)), text).unwrap();
+    }
+    folder
+}
+
+impl World {
+    pub fn api(&self, kind: Kind) -> Api<DynamicObject> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, "v1alpha1", kind.name()));
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+    }
+
+    /// Creates `object` for good.
+    pub async fn create(&self, kind: Kind, object: &Value) -> Value {
+        let created = self.api(kind).create(&PostParams::default(), &dynamic(object)).await;
+        verdict(kind, created).accepted()
+    }
+
+    /// What the API server would say to the creation of `object`.
+    pub async fn try_create(&self, kind: Kind, object: &Value) -> Verdict {
+        let parameters = PostParams { dry_run: true, ..PostParams::default() };
+        verdict(kind, self.api(kind).create(&parameters, &dynamic(object)).await)
+    }
+
+    /// What it would say to a server-side apply of `object`.
+    pub async fn try_apply(&self, kind: Kind, object: &Value) -> Verdict {
+        let name = object["metadata"]["name"].as_str().unwrap();
+        let parameters = PatchParams { dry_run: true, ..PatchParams::apply("api-test") };
+        verdict(kind, self.api(kind).patch(name, &parameters, &Patch::Apply(object)).await)
+    }
+
+    /// What it would say to a merge patch of an existing object.
+    pub async fn try_patch(&self, kind: Kind, name: &str, patch: &Value) -> Verdict {
+        let parameters = PatchParams { dry_run: true, ..PatchParams::default() };
+        verdict(kind, self.api(kind).patch(name, &parameters, &Patch::Merge(patch)).await)
+    }
+
+    /// What it would say to a status on an existing object that has none yet.
+    pub async fn try_status(&self, kind: Kind, name: &str, status: &Value) -> Verdict {
+        let parameters = PatchParams { dry_run: true, ..PatchParams::default() };
+        let patch = json!({"status": status});
+        verdict(kind, self.api(kind).patch_status(name, &parameters, &Patch::Merge(&patch)).await)
+    }
+}
+
+/// Runs `probe` for all items, some at a time, and panics with every problem that came out, not only the first.
+pub async fn check_all<T, Probe, Answer>(items: impl IntoIterator<Item = T>, probe: Probe)
+where
+    Probe: FnMut(T) -> Answer,
+    Answer: Future<Output = Result<(), String>>,
+{
+    let answers: Vec<_> = stream::iter(items).map(probe).buffer_unordered(AT_A_TIME).collect().await;
+    let count = answers.len();
+    let problems: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
+    assert!(problems.is_empty(), "{} of {count} cases failed:\n{}", problems.len(), problems.join("\n"));
+    println!("{count} cases");
+}
+
+pub fn dynamic(object: &Value) -> DynamicObject {
+    serde_json::from_value(object.clone()).unwrap()
+}
+
+fn verdict(kind: Kind, answer: kube::Result<DynamicObject>) -> Verdict {
+    match answer {
+        Ok(object) => {
+            let object = serde_json::to_value(&object).unwrap();
+            kind.must_be_readable(&object);
+            Verdict::Accepted(object)
+        }
+        Err(kube::Error::Api(status)) if matches!(status.code, 400 | 422) => Verdict::Refused(status.message.clone()),
+        Err(error) => panic!("no verdict: {error}"),
+    }
+}

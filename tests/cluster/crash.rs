@@ -1,0 +1,77 @@
+//! The operator is killed. At the end one token lives, whatever was under way.
+
+use std::time::Duration;
+
+use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
+use artifact_token_operator::api::time::Time;
+use serde_json::json;
+
+use crate::ready;
+use crate::support::{World, attempt, token_yaml};
+
+/// How long each call of the service takes, so that most kills hit one.
+const LATENCY_MILLISECONDS: u64 = 120;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_operator_leaves_one_token_whenever_it_was_killed() {
+    let (world, mut operator, _) = ready("killed").await;
+    world.faults(json!([{"operation": "any", "kind": "Latency", "milliseconds": LATENCY_MILLISECONDS}])).await;
+    let kills: usize = 4;
+    // A number that differs from run to run; a failing test prints it.
+    let seed = u64::try_from(Time::from(chrono::Utc::now()).as_millis()).unwrap();
+    for kill in 0..kills {
+        let after = seed / 7u64.pow(u32::try_from(kill).unwrap()) % 700;
+        println!("kill {kill} after {after} ms");
+        world.annotate("ci", ROTATE_REQUESTED_AT, &kill.to_string()).await;
+        tokio::time::sleep(Duration::from_millis(after)).await;
+        operator.kill();
+        operator.restart().unwrap();
+        operator.ready().await.unwrap();
+    }
+    world.until("ci", "a replacement is current", |token| attempt(token) > 1).await;
+    world.service.clear_faults().await.unwrap();
+    world
+        .until("ci", "the last wish is fulfilled", |token| {
+            let handled = crate::support::acts::ledger(token).handled_requests.rotate;
+            handled == Some((kills - 1).to_string())
+        })
+        .await;
+    world.agrees("ci", "ci-secret").await;
+    // One token for each wish, and one more for each kill.
+    assert!(world.count().await <= 1 + 2 * kills, "{:#?}", world.made().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_is_killed_in_its_first_issue_leaves_one_token() {
+    let world = World::quick("issue").await;
+    world
+        .faults(json!([{"operation": "generate", "kind": "Latency", "milliseconds": 400, "when": "After", "count": 1}]))
+        .await;
+    let mut operator = world.operator().await;
+    world.apply(&token_yaml("ci")).await;
+    let look = || async { if world.count().await == 1 { Ok(()) } else { Err("no token yet".to_owned()) } };
+    testbed::poll("the service made a token", crate::support::DEADLINE, look).await.unwrap();
+    operator.kill();
+    operator.restart().unwrap();
+    world.until_ready("ci").await;
+    world.agrees("ci", "ci-secret").await;
+    assert_eq!(world.count().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_is_asked_to_stop_finishes_what_it_began() {
+    let (world, mut operator, first) = ready("stop").await;
+    world.faults(json!([{"operation": "generate", "kind": "Latency", "milliseconds": 800, "count": 1}])).await;
+    world.annotate("ci", ROTATE_REQUESTED_AT, "1").await;
+    world
+        .until("ci", "attempt 2 is claimed", |token| {
+            crate::support::acts::ledger(token).claim.is_some_and(|claim| claim.attempt == 2)
+        })
+        .await;
+    assert!(operator.stop(Duration::from_secs(30)).await.unwrap().success());
+    assert_eq!(attempt(&world.token("ci").await), 2, "the pass went on to its end");
+    assert!(world.accepts(&first).await, "its overlap is not over");
+    operator.restart().unwrap();
+    world.agrees("ci", "ci-secret").await;
+    assert_eq!(world.count().await, 2);
+}

@@ -1,0 +1,177 @@
+//! The Secret or the status is changed by hand.
+
+use artifact_token_operator::api::artifact_token::{RECONCILE_REQUESTED_AT, ROTATE_REQUESTED_AT};
+use artifact_token_operator::api::condition::ConditionType;
+use artifact_token_operator::api::reason::Reason;
+use data_encoding::BASE64;
+use kube::ResourceExt;
+use serde_json::json;
+
+use crate::ready;
+use crate::support::acts::ledger;
+use crate::support::{OVERLAP_MILLISECONDS, World, attempt, token_yaml};
+
+/// How long the token with this id lived on after its successor was verified, in milliseconds.
+async fn lived_on(world: &World, id: &str) -> u128 {
+    let ledger = ledger(&world.token("ci").await);
+    let dead = ledger.history.iter().find(|dead| dead.id == id).expect("it is in history");
+    dead.revoked_time.since(ledger.current.unwrap().verified_time).as_millis()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_secret_comes_back_with_one_new_token_and_the_old_one_dies_after_its_overlap() {
+    let (world, _operator, first) = ready("deleted").await;
+    let id = world.current_id("ci").await;
+    world.delete_secret("ci-secret").await;
+    world.until_attempt("ci", 2).await;
+    assert!(world.accepts(&first).await, "consumers that have read it may end");
+    world.agrees("ci", "ci-secret").await;
+    assert!(lived_on(&world, &id).await >= u128::from(OVERLAP_MILLISECONDS));
+    assert_eq!(world.count().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_value_is_replaced_and_the_token_before_it_dies_after_its_overlap() {
+    let (world, _operator, first) = ready("edited").await;
+    let id = world.current_id("ci").await;
+    world.patch_secret("ci-secret", json!({"data": {"token": BASE64.encode(b"by-hand")}})).await;
+    world.until_attempt("ci", 2).await;
+    assert_ne!(world.value("ci-secret", "token").await, "by-hand");
+    assert!(world.accepts(&first).await, "consumers that have read it may end");
+    world.agrees("ci", "ci-secret").await;
+    assert!(lived_on(&world, &id).await >= u128::from(OVERLAP_MILLISECONDS));
+    assert_eq!(world.count().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_was_edited_while_no_operator_ran_is_noticed_at_its_start() {
+    let (world, mut operator, first) = ready("offline").await;
+    operator.kill();
+    world.patch_secret("ci-secret", json!({"data": {"token": BASE64.encode(b"by-hand")}})).await;
+    operator.restart().unwrap();
+    world.until_attempt("ci", 2).await;
+    world.agrees("ci", "ci-secret").await;
+    assert!(!world.accepts(&first).await);
+    assert_eq!(world.count().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_added_key_is_removed_and_no_token_is_made_for_it() {
+    let (world, _operator, first) = ready("added").await;
+    world.patch_secret("ci-secret", json!({"data": {"extra": BASE64.encode(b"x")}})).await;
+    let alone = |secret: &k8s_openapi::api::core::v1::Secret| secret.data.as_ref().is_some_and(|data| data.len() == 1);
+    world.until_secret("ci-secret", "the added key is gone", alone).await;
+    world.agrees("ci", "ci-secret").await;
+    assert_eq!(world.value("ci-secret", "token").await, first);
+    assert_eq!(world.count().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wiped_marks_are_put_right_and_one_token_lives_at_the_end() {
+    let (world, _operator, _) = ready("marks").await;
+    let marks = ["attempt", "token-id", "superseded", "fence"];
+    let nulls: serde_json::Map<_, _> =
+        marks.iter().map(|mark| (format!("artifact-token.dev/{mark}"), serde_json::Value::Null)).collect();
+    world.patch_secret("ci-secret", json!({"metadata": {"annotations": nulls}})).await;
+    let marked =
+        |secret: &k8s_openapi::api::core::v1::Secret| secret.annotations().contains_key("artifact-token.dev/token-id");
+    world.until_secret("ci-secret", "the marks are back", marked).await;
+    world.agrees("ci", "ci-secret").await;
+    assert!(world.count().await <= 2, "{:#?}", world.made().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_look_that_was_asked_for_is_remembered_and_makes_no_token() {
+    let (world, _operator, first) = ready("look").await;
+    world.annotate("ci", RECONCILE_REQUESTED_AT, "1").await;
+    let handled = |token: &_| ledger(token).handled_requests.reconcile.as_deref() == Some("1");
+    world.until("ci", "the request is remembered", handled).await;
+    world.agrees("ci", "ci-secret").await;
+    assert_eq!(world.value("ci-secret", "token").await, first);
+    assert_eq!(world.count().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_id_of_another_token_is_never_revoked() {
+    let (world, _operator, _) = ready("forged").await;
+    world.apply(&token_yaml("other")).await;
+    world.until_ready("other").await;
+    let (victim, value) = (world.current_id("other").await, world.value("other-secret", "token").await);
+    let forged = json!({
+        "artifact-token.dev/token-id": victim, "artifact-token.dev/attempt": "4000", "artifact-token.dev/fence": "4000",
+        "artifact-token.dev/superseded": json!([victim]).to_string(),
+    });
+    world
+        .patch_secret("ci-secret", json!({"metadata": {"annotations": forged}, "data": {"token": BASE64.encode(b"x")}}))
+        .await;
+    world.until("ci", "a new token is current", |token| attempt(token) > 1).await;
+    world.until_live("two tokens live", |live| live.len() == 2).await;
+    assert!(world.accepts(&value).await, "the other object's token lives");
+    assert!(world.accepts(&world.value("ci-secret", "token").await).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wiped_status_costs_one_token_at_most_and_revokes_nothing_that_the_secret_holds() {
+    let (world, _operator, first) = ready("wiped").await;
+    world.annotate("ci", ROTATE_REQUESTED_AT, "1").await;
+    world.until_attempt("ci", 2).await;
+    world.agrees("ci", "ci-secret").await;
+    world.patch_status("ci", json!({"status": null})).await;
+    world.until("ci", "there is a ledger again", |token| attempt(token) >= 2).await;
+    // Whatever the Secret holds meanwhile is accepted.
+    assert!(world.accepts(&world.value("ci-secret", "token").await).await);
+    world.agrees("ci", "ci-secret").await;
+    assert!(!world.accepts(&first).await);
+    assert!(world.count().await <= 3, "{:#?}", world.made().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_predecessors_secret_is_adopted_and_its_token_dies() {
+    let (world, mut operator, first) = ready("adopted").await;
+    let old = world.token("ci").await.uid();
+    operator.kill();
+    // As a restore does: the object comes back with another uid, its Secret is there.
+    world.patch("ci", json!({"metadata": {"finalizers": null}})).await;
+    world.delete("ci").await;
+    world.until_gone("ci").await;
+    world.apply(&token_yaml("ci")).await;
+    assert_ne!(world.token("ci").await.uid(), old);
+    operator.restart().unwrap();
+    world.until_ready("ci").await;
+    world.agrees("ci", "ci-secret").await;
+    assert!(!world.accepts(&first).await, "the predecessor's token is dead");
+    assert_eq!(world.count().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_a_person_revoked_is_noticed_and_replaced() {
+    let world = World::quick("person").await;
+    let _operator = world.operator().await;
+    world.create("ci", |spec| spec["verification"] = json!({"interval": "2s"})).await;
+    world.until_ready("ci").await;
+    let id = world.current_id("ci").await;
+    world.revoke_by_person(&id).await;
+    let (type_, _) = world.until_event("ci", "TokenInvalidatedExternally").await;
+    assert_eq!(type_, "Warning");
+    world.until_attempt("ci", 2).await;
+    world.agrees("ci", "ci-secret").await;
+    assert_eq!(world.count().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_token_that_cannot_be_replaced_is_not_called_ready() {
+    let world = World::quick("unreplaced").await;
+    let _operator = world.operator().await;
+    world.create("ci", |spec| spec["verification"] = json!({"interval": "2s"})).await;
+    world.until_ready("ci").await;
+    world.patch("ci", json!({"spec": {"suspend": true}})).await;
+    world.revoke_by_person(&world.current_id("ci").await).await;
+    let not = |token: &_| {
+        crate::support::condition(token, ConditionType::Ready)
+            .is_some_and(|ready| ready.status == artifact_token_operator::api::condition::ConditionStatus::False)
+    };
+    let token = world.until("ci", "Ready is False", not).await;
+    let reason = crate::support::condition(&token, ConditionType::Ready).unwrap().reason;
+    assert!([Reason::TokenRejected, Reason::Suspended].contains(&reason), "{reason}");
+    assert_eq!(world.count().await, 1);
+}

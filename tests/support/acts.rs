@@ -1,0 +1,141 @@
+//! What people, and a service that misbehaves, do to a world; and more of what can be seen of it.
+
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
+use testbed::reference_service::{Row, State};
+use testbed::{cluster, http, poll};
+
+use artifact_token_operator::api::artifact_token::ArtifactToken;
+use artifact_token_operator::api::ledger::Ledger;
+
+use super::objects::{artifact_token, quick_generate, token_service};
+use super::{DEADLINE, World, attempt, credential_yaml};
+
+impl World {
+    /// A world whose service answers *generate* within 2 s or never, so that lost answers are settled soon.
+    pub async fn quick(prefix: &str) -> Self {
+        let world = Self::bare(prefix).await;
+        world.apply(&credential_yaml(&world.service.admin_key().to_owned())).await;
+        world.serve(|_| {}).await;
+        world
+    }
+
+    /// The service object `reference` of [`World::quick`]; `change` gets its spec.
+    pub async fn serve(&self, change: impl FnOnce(&mut Value)) {
+        let service = token_service("reference", &self.service.base_url(), |spec| {
+            spec["operations"] = json!({"generate": quick_generate()});
+            change(spec);
+        });
+        self.apply(&service).await;
+    }
+
+    /// Creates a token; `change` gets its spec.
+    pub async fn create(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        self.apply(&artifact_token(name, change)).await;
+    }
+
+    /// Applies what the API server refuses, and gives its words.
+    pub async fn refused(&self, yaml: &str) -> String {
+        let answer = cluster::apply(&self.client, yaml, &self.namespace).await;
+        format!("{:#}", answer.err().unwrap_or_else(|| panic!("it was accepted:\n{yaml}")))
+    }
+
+    /// Sets the standing quirks of the service; what is not named is as it was at the start.
+    pub async fn settings(&self, settings: Value) {
+        self.control("PUT", "settings", &settings).await;
+    }
+
+    /// Sets the faults of the service, each for the next calls.
+    pub async fn faults(&self, faults: Value) {
+        self.service.faults(faults).await.expect("set the faults");
+    }
+
+    /// Revokes a token as a person would, on the page of the service.
+    pub async fn revoke_by_person(&self, id: &str) {
+        self.control("POST", &format!("tokens/{id}/revoke"), &json!({})).await;
+    }
+
+    /// The service takes another admin key from now on.
+    pub async fn replace_admin_key(&self, key: &str) {
+        self.control("PUT", "admin-key", &json!({"key": key})).await;
+    }
+
+    async fn control(&self, method: &str, path: &str, body: &Value) {
+        let url = format!("{}/control/{path}", self.service.control_url());
+        let method = method.parse().expect("a method");
+        let request = http::client().expect("a client").request(method, url);
+        let (status, text) = http::answer(http::with_json(request, body)).await.expect("reach the service");
+        assert!((200..300).contains(&status), "{path}: {status} {text}");
+    }
+
+    /// Every token that the service ever made.
+    pub async fn made(&self) -> Vec<Row> {
+        self.service.books().await.expect("read the books").tokens
+    }
+
+    /// How many tokens the service ever made.
+    pub async fn count(&self) -> usize {
+        self.made().await.len()
+    }
+
+    pub async fn is_dead(&self, id: &str) -> bool {
+        self.made().await.iter().any(|row| row.id == id && row.state != State::Live)
+    }
+
+    /// The id of the current token.
+    pub async fn current_id(&self, name: &str) -> String {
+        ledger(&self.token(name).await).current.expect("a current token").id
+    }
+
+    pub async fn until_attempt(&self, name: &str, wanted: u32) -> ArtifactToken {
+        self.until(name, &format!("attempt {wanted} is current"), |token| attempt(token) == wanted).await
+    }
+
+    /// Waits for an event about `name`, and gives its type and note.
+    pub async fn until_event(&self, name: &str, reason: &str) -> (String, String) {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        let look = || async {
+            let list = events.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+            let about =
+                |event: &&Event| event.regarding.as_ref().and_then(|object| object.name.as_deref()) == Some(name);
+            let mine: Vec<&Event> = list.items.iter().filter(about).collect();
+            let found = mine.iter().find(|event| event.reason.as_deref() == Some(reason));
+            let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            let seen = || format!("{:?}", mine.iter().map(|event| text(&event.reason)).collect::<Vec<_>>());
+            found.map(|event| (text(&event.type_), text(&event.note))).ok_or_else(seen)
+        };
+        poll(&format!("the event {reason}"), DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// Waits until the Secret is there and satisfies `check`.
+    pub async fn until_secret(&self, name: &str, what: &str, check: impl Fn(&Secret) -> bool) -> Secret {
+        let secrets = self.secrets();
+        let look = || async {
+            match secrets.get_opt(name).await.map_err(|error| error.to_string())? {
+                Some(secret) if check(&secret) => Ok(secret),
+                // A failing test may show the values: they die with it.
+                other => Err(format!("{other:#?}")),
+            }
+        };
+        poll(what, DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    pub async fn patch_secret(&self, name: &str, patch: Value) {
+        self.secrets().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.expect("patch the Secret");
+    }
+
+    pub async fn delete_secret(&self, name: &str) {
+        self.secrets().delete(name, &DeleteParams::default()).await.expect("delete the Secret");
+    }
+
+    pub async fn patch_status(&self, name: &str, patch: Value) {
+        let patch = Patch::Merge(patch);
+        self.tokens().patch_status(name, &PatchParams::default(), &patch).await.expect("patch the status");
+    }
+}
+
+pub fn ledger(token: &ArtifactToken) -> Ledger {
+    token.status.as_ref().map(|status| status.ledger.clone()).unwrap_or_default()
+}

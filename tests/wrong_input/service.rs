@@ -1,0 +1,176 @@
+//! What a `TokenService` says, or the service behind it.
+
+use artifact_token_operator::api::condition::ConditionType;
+use artifact_token_operator::api::reason::Reason;
+use serde_json::{Value, json};
+
+use crate::support::objects::{quick_generate, reference_operations, token_service};
+use crate::support::{World, credential_yaml, token_yaml};
+use crate::{says, stalls, waits};
+
+/// A wrong service object: its name, what is changed, the reason, and words of the message.
+type Case = (&'static str, fn(&mut Value), Reason, &'static [&'static str]);
+
+async fn check(prefix: &str, cases: &[Case]) {
+    let world = World::start(prefix).await;
+    let _operator = world.operator().await;
+    for (name, change, _, _) in cases {
+        world.apply(&token_service(name, &world.service.base_url(), change)).await;
+        world.create(name, |spec| spec["serviceRef"]["name"] = json!(name)).await;
+    }
+    for (name, _, reason, words) in cases {
+        let ready = world.until_service(name, ConditionType::Ready, *reason).await;
+        says(&ready.message, words);
+        stalls(&world, name, *reason, words).await;
+    }
+    assert!(world.made().await.is_empty(), "a token was made");
+    world.apply(&token_yaml("right")).await;
+    world.until_ready("right").await;
+    assert_eq!(world.count().await, 1);
+}
+
+fn generate_json(spec: &mut Value, text: &str) {
+    let mut generate = quick_generate();
+    generate["request"]["json"] = json!(text);
+    spec["operations"] = json!({"generate": generate});
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_declaration_that_cannot_work_is_told_before_a_token_is_made() {
+    const PLACE: &str = "spec.operations.generate.request.json";
+    let cases: [Case; 5] = [
+        ("unclosed", |spec| generate_json(spec, r#"{"name": {{ name }"#), Reason::InvalidSpec, &[PLACE]),
+        ("unknown", |spec| generate_json(spec, r#"{"name": {{ nmae }}}"#), Reason::InvalidSpec, &[PLACE, "nmae"]),
+        ("filter", |spec| generate_json(spec, r#"{"name": {{ name | upper }}}"#), Reason::InvalidSpec, &[PLACE]),
+        (
+            "prefix",
+            |spec| drop(spec.as_object_mut().unwrap().remove("naming")),
+            Reason::InvalidSpec,
+            &["spec.naming.prefix", "choose one"],
+        ),
+        (
+            "short",
+            |spec| spec["operations"] = json!({"naming": {"maximumLength": 20}}),
+            Reason::NameTooShort,
+            &["spec.operations.naming.maximumLength", "20", "needed"],
+        ),
+    ];
+    check("declaration", &cases).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_proves_nothing_or_knows_no_such_place_is_told_before_a_token_is_made() {
+    let cases: [Case; 2] = [
+        (
+            "open",
+            |spec| {
+                let mut verify = reference_operations()["verify"].clone();
+                verify["request"]["path"] = json!("/v1/open");
+                spec["operations"] = json!({"verify": verify});
+            },
+            Reason::VerifyProvesNothing,
+            &["proves nothing", "operations.verify"],
+        ),
+        (
+            "place",
+            |spec| {
+                let mut list = reference_operations()["list"].clone();
+                list["request"]["path"] = json!("/v2/tokens");
+                spec["operations"] = json!({"list": list});
+            },
+            Reason::InvalidSpec,
+            &["list", "spec.operations.list.request"],
+        ),
+    ];
+    check("proves", &cases).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_without_what_its_path_names_is_told_before_a_token_is_made() {
+    let world = World::quick("rows").await;
+    let mut list = reference_operations()["list"].clone();
+    list["items"] = json!("$.rows[*]");
+    world.serve(|spec| spec["operations"]["list"] = list).await;
+    let _operator = world.operator().await;
+    world.apply(&token_yaml("ci")).await;
+    world.until_service("reference", ConditionType::Ready, Reason::ServiceNotReady).await;
+    waits(&world, "ci", Reason::ServiceNotReady, &["correct spec.operations.list.items"]).await;
+    assert!(world.made().await.is_empty());
+    world.serve(|_| {}).await;
+    world.until_ready("ci").await;
+    assert_eq!(world.count().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_credential_is_told_and_once_created_the_token_comes_by_itself() {
+    let world = World::bare("missing").await;
+    world.serve(|_| {}).await;
+    let _operator = world.operator().await;
+    world.apply(&token_yaml("ci")).await;
+    world.until_service("reference", ConditionType::Stalled, Reason::CredentialMissing).await;
+    stalls(&world, "ci", Reason::CredentialMissing, &["adminKey", "create its Secret"]).await;
+    assert!(world.made().await.is_empty());
+    world.apply(&credential_yaml(&world.service.admin_key().to_owned())).await;
+    world.until_ready("ci").await;
+    world.agrees("ci", "ci-secret").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_the_service_refuses_is_told_and_once_corrected_the_token_comes_without_a_restart() {
+    let world = World::quick("rejected").await;
+    world.apply(&credential_yaml("wrong")).await;
+    let _operator = world.operator().await;
+    world.apply(&token_yaml("ci")).await;
+    world.until_service("reference", ConditionType::Stalled, Reason::CredentialRejected).await;
+    stalls(&world, "ci", Reason::CredentialRejected, &["spec.credentials", "valid credential"]).await;
+    assert!(world.made().await.is_empty());
+    world.apply(&credential_yaml(&world.service.admin_key().to_owned())).await;
+    world.until_ready("ci").await;
+    world.agrees("ci", "ci-secret").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_down_is_waited_for() {
+    let mut world = World::quick("down").await;
+    world.service.process().kill();
+    let _operator = world.operator().await;
+    world.apply(&token_yaml("ci")).await;
+    world.until_service("reference", ConditionType::Reconciling, Reason::ServiceNotReady).await;
+    waits(&world, "ci", Reason::ServiceNotReady, &["verify", "asked again"]).await;
+    world.service.restart().await.unwrap();
+    assert!(world.made().await.is_empty());
+    world.until_ready("ci").await;
+    world.agrees("ci", "ci-secret").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_what_its_path_names_leaves_no_token_behind() {
+    for (prefix, path) in [("nothing", "$.key"), ("two", "$['id', 'token']")] {
+        let world = World::quick(prefix).await;
+        let mut generate = quick_generate();
+        generate["response"]["value"] = json!(path);
+        world.serve(|spec| spec["operations"]["generate"] = generate).await;
+        let _operator = world.operator().await;
+        world.apply(&token_yaml("ci")).await;
+        let ready = world.until_reason("ci", ConditionType::Ready, Reason::TokenGenerationFailed).await;
+        says(&ready.message, &["correct spec.operations.generate.response.value"]);
+        let (type_, note) = world.until_event("ci", "TokenGenerationFailed").await;
+        assert_eq!(type_, "Warning");
+        says(&note, &["spec.operations.generate.response.value", "may live unseen"]);
+        world.serve(|_| {}).await;
+        world.until_ready("ci").await;
+        world.agrees("ci", "ci-secret").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_object_that_does_not_exist_is_named_and_waited_for() {
+    let world = World::bare("nowhere").await;
+    let _operator = world.operator().await;
+    world.apply(&token_yaml("ci")).await;
+    waits(&world, "ci", Reason::ServiceNotFound, &["TokenService reference", "create it"]).await;
+    world.apply(&credential_yaml(&world.service.admin_key().to_owned())).await;
+    world.serve(|_| {}).await;
+    world.until_ready("ci").await;
+    world.agrees("ci", "ci-secret").await;
+}
