@@ -62,20 +62,26 @@ fn main() -> ExitCode {
 /// Runs the tour. Dropping it ends every process that it started.
 async fn until_interrupted(arguments: &Arguments) -> ExitCode {
     let ended = tokio::select! {
-        ended = run(arguments) => Some(ended),
-        () = interrupted() => None,
+        ended = run(arguments) => ended,
+        () = interrupted() => return ExitCode::from(INTERRUPTED),
     };
     match ended {
-        Some(Ok(())) => ExitCode::SUCCESS,
-        Some(Err(error)) => {
+        Ok(_) if arguments.once => ExitCode::SUCCESS,
+        Ok(tour) => {
+            interrupted().await;
+            println!("\nEnding the operator, the service and the control plane.");
+            drop(tour);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
             eprintln!("\nerror: {error:#}");
             ExitCode::FAILURE
         }
-        None => ExitCode::from(INTERRUPTED),
     }
 }
 
-async fn run(arguments: &Arguments) -> Result<()> {
+/// Gives the tour that is over, with everything still running.
+async fn run(arguments: &Arguments) -> Result<Tour> {
     let (operator, reference_service) = binaries::build().await.context("build the binaries")?;
     let service = Service::start(arguments.service, &reference_service).await.context("start the token service")?;
     let cluster = Cluster::start(&operator, &service).await?;
@@ -84,13 +90,10 @@ async fn run(arguments: &Arguments) -> Result<()> {
         eprintln!("\nThe end of the operator's log:\n{}", tour.operator_log());
         return Err(error);
     }
-    if arguments.once {
-        return Ok(());
+    if !arguments.once {
+        tour.leave_something_to_try().await?;
     }
-    tour.leave_something_to_try().await?;
-    interrupted().await;
-    println!("\nEnding the operator, the service and the control plane.");
-    Ok(())
+    Ok(tour)
 }
 
 /// Waits for Ctrl-C or SIGTERM. Where they cannot be listened for, they end the process by themselves.
