@@ -56,8 +56,6 @@ pub enum Reason {
     VerifyProvesNothing,
     /// A revoke did not succeed yet; it is retried.
     RevocationFailed,
-    /// A token that may live at the service cannot be revoked by the operator.
-    RevokeByHand,
     /// The token's expiry has passed.
     TokenExpired,
     /// The service refuses the current token.

@@ -28,6 +28,7 @@ pub async fn warning(ctx: &Context, object: &ArtifactToken, reason: Reason, acti
 
 async fn publish(ctx: &Context, object: &ArtifactToken, type_: &str, reason: Reason, action: &str, note: String) {
     let namespace = object.namespace().unwrap_or_default();
+    tracing::info!(object = %format!("{namespace}/{}", object.name_any()), %reason, "{note}");
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("events.k8s.io", "v1", "Event"));
     let api: Api<DynamicObject> = Api::namespaced_with(ctx.client.clone(), &namespace, &resource);
     let mut random = [0_u8; 8];

@@ -7,6 +7,7 @@ pub mod admin;
 pub mod clock;
 pub mod context;
 pub mod events;
+pub mod finalizer_time;
 pub mod memory;
 pub mod observe;
 pub mod pass;

@@ -13,6 +13,7 @@ use crate::api::ledger::{HandledRequests, Ledger};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::api::token_service::Capability;
+use crate::controller::finalizer_time;
 use crate::controller::memory::SeenSecret;
 use crate::controller::pass::Pass;
 use crate::controller::perform::PassError;
@@ -90,8 +91,7 @@ impl Pass<'_> {
         let ledger = self.ledger();
         let meta = self.object.meta();
         let leave = self.leave();
-        let created =
-            meta.creation_timestamp.as_ref().map_or(now, |created| Time::from_millis(created.0.as_millisecond()));
+        let created = finalizer_time::of(meta).unwrap_or(now);
         let mut observed = Observed {
             deleting: meta.deletion_timestamp.is_some(),
             finalizer: meta.finalizers.iter().flatten().any(|name| name == crate::api::FINALIZER),
@@ -117,15 +117,18 @@ impl Pass<'_> {
         observed
     }
 
-    /// A hand whose attempt is decided is void: the record landed although its answer was lost.
+    /// A hand whose attempt is decided is void: the record landed although its answer was lost. A value leaves it only when the
+    /// ledger knows its id.
     fn drop_decided_hand(&mut self, observed: &mut Observed) {
-        let Some(attempt) = observed.hand.attempt() else { return };
-        let open = observed.open_claim().is_some_and(|claim| claim.attempt == attempt)
-            || (!observed.finalizer && observed.ledger.claim.is_none())
-            || observed.ledger.lost.iter().any(|lost| lost.attempt == attempt)
-            || observed.ledger.possibly_lost.iter().any(|lost| lost.attempt == attempt);
-        let newer = observed.ledger.claim.as_ref().is_some_and(|claim| claim.attempt > attempt);
-        if !open && !newer {
+        let void = match &observed.hand {
+            Hand::Empty => false,
+            Hand::Value { id, sent, .. } => !sent && observed.ledger.knows(id),
+            Hand::Claim { attempt, .. } => {
+                let decided = observed.ledger.claim.as_ref().filter(|claim| claim.attempt == *attempt);
+                decided.is_some_and(|claim| claim.outcome.is_some())
+            }
+        };
+        if void {
             self.memory.held = None;
             observed.hand = Hand::Empty;
         }
@@ -188,13 +191,15 @@ impl Pass<'_> {
         self.known.raw = secret;
     }
 
-    /// The version is not the recorded one, and this process never saw the value: a hand may have changed it.
+    /// The version is not the recorded one, and this process never saw the value: a hand may have changed it. Or somebody asks for
+    /// a fresh look.
     fn is_doubtful(&self, secret: &Secret, ours: &Ours) -> bool {
         let ledger = self.ledger();
         let Some(current) = &ledger.current else { return false };
         let holds = ours.content == Content::Token && ours.id.as_ref() == Some(&current.id);
         let known = self.memory.digest.as_ref().is_some_and(|(id, _)| *id == current.id);
-        holds && !known && secret.resource_version().as_ref() != Some(&current.secret_resource_version)
+        let rewritten = !known && secret.resource_version().as_ref() != Some(&current.secret_resource_version);
+        holds && (rewritten || self.reconcile_requested())
     }
 
     /// Keeps the current token's value while a rotation may need it: for the way back, and to prove its revoke.

@@ -24,6 +24,7 @@ use crate::api::token_service::TokenService;
 use crate::controller::admin::{Metrics, Readiness};
 use crate::controller::clock::{Clock, ClockLayer};
 use crate::controller::context::{Context, Settings};
+use crate::controller::finalizer_time;
 use crate::controller::memory::Memories;
 use crate::controller::pass::Pass;
 use crate::controller::perform::PassError;
@@ -115,6 +116,7 @@ pub async fn run(
         () = shutdown.clone() => {}
     }
     readiness.set();
+    tracing::info!(namespace = namespace.as_deref().unwrap_or("all"), "ready: keeping tokens");
     let api = scoped::<ArtifactToken>(&clients.watches, namespace.as_deref());
     let stream =
         watcher(api, watcher::Config::default()).default_backoff().modify(strip).reflect(writer).touched_objects();
@@ -160,9 +162,9 @@ where
     namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace))
 }
 
-/// Managed fields are two thirds of an object in memory, and nothing here reads them.
+/// Managed fields are two thirds of an object in memory.
 fn strip<K: Resource>(object: &mut K) {
-    object.meta_mut().managed_fields = None;
+    finalizer_time::keep_only(object.meta_mut());
 }
 
 async fn token_pass(object: Arc<ArtifactToken>, ctx: Arc<Context>) -> Result<Action, PassError> {

@@ -13,10 +13,10 @@ use secrecy::SecretString;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::api::SERVICE_FINALIZER;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::token_service::{Capability, TokenService, TokenServiceStatus};
+use crate::api::{FIELD_MANAGER, SERVICE_FINALIZER};
 use crate::controller::context::Context;
 use crate::controller::perform::PassError;
 use crate::controller::services::{Key, ServiceEntry};
@@ -53,6 +53,11 @@ pub async fn check(service: Arc<TokenService>, ctx: &Context) -> Result<Action, 
     let mut entry = load(&service, ctx).await?;
     let doubted = ctx.services.take_doubt(&key);
     if entry.halt.is_none() && (doubted || !known_ready(&service, &entry)) {
+        if ctx.services.get(&key.0, &key.1).is_none() {
+            // Its tokens are told what they wait for while it is asked.
+            let halt = standing_halt(&service, &entry);
+            ctx.services.put(key.clone(), ServiceEntry { halt, ..entry.clone() });
+        }
         entry.halt = probe(&entry, ctx).await;
     }
     let halt = entry.halt.clone();
@@ -206,7 +211,14 @@ async fn tell(service: &TokenService, entry: &ServiceEntry, ctx: &Context) -> Re
     let mut written = service.clone();
     written.status = Some(status);
     let api: Api<TokenService> = Api::namespaced(ctx.client.clone(), &service.namespace().unwrap_or_default());
-    match api.replace_status(&service.name_any(), &PostParams::default(), &written).await {
+    match api
+        .replace_status(
+            &service.name_any(),
+            &PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() },
+            &written,
+        )
+        .await
+    {
         // Somebody changed it meanwhile: the event of that change brings the next check.
         Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Ok(()),
         answer => answer.map(|_| ()).map_err(|source| failed("the TokenService's status", source)),
@@ -251,9 +263,13 @@ async fn patch_finalizers(
 ) -> Result<TokenService, PassError> {
     let patch = json!({"metadata": {"resourceVersion": service.resource_version(), "finalizers": names}});
     let api: Api<TokenService> = Api::namespaced(ctx.client.clone(), &service.namespace().unwrap_or_default());
-    api.patch(&service.name_any(), &PatchParams::default(), &Patch::Merge(patch))
-        .await
-        .map_err(|source| failed("the TokenService", source))
+    api.patch(
+        &service.name_any(),
+        &PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() },
+        &Patch::Merge(patch),
+    )
+    .await
+    .map_err(|source| failed("the TokenService", source))
 }
 
 /// The values that `spec.credentials` names, as far as they exist, and the versions of their Secrets.
@@ -311,6 +327,6 @@ pub fn standing_halt(service: &TokenService, entry: &ServiceEntry) -> Option<Hal
     if known_ready(service, entry) {
         return None;
     }
-    let message = format!("the TokenService {} was not found ready yet", entry.name);
+    let message = format!("the TokenService {} is being checked", entry.name);
     Some(Halt::passing(Reason::ServiceNotReady, message))
 }

@@ -18,6 +18,7 @@ use crate::api::ledger::{
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
+use super::identity::FIRST_NONCE;
 use super::observed::Row;
 use super::plan::MAX_LIVE;
 
@@ -75,7 +76,11 @@ impl Ledger {
 
     /// Whether this id stands in it as alive.
     pub fn knows(&self, id: &str) -> bool {
-        self.current.as_ref().is_some_and(|current| current.id == id) || self.superseded.iter().any(|old| old.id == id)
+        self.is_current(id) || self.superseded.iter().any(|old| old.id == id)
+    }
+
+    fn is_current(&self, id: &str) -> bool {
+        self.current.as_ref().is_some_and(|current| current.id == id)
     }
 
     /// Tokens that may be alive, found ones included and lost ones not.
@@ -97,6 +102,12 @@ impl Ledger {
     /// consumers begin to move.
     pub fn verified(&mut self, claim: &Claim, current: Current, replaced: &[String], revoke_after: Time) {
         self.decide(claim, Outcome::Verified);
+        // What failed after its publish may have been in the Secret until this token came, even where an edit by hand hides
+        // that: its overlap counts from here, too.
+        let before = self.current.as_ref().map_or(0, |old| old.attempt);
+        for failed in self.superseded.iter_mut().filter(|old| old.attempt > before && !old.unpublished) {
+            failed.revoke_after_time = failed.revoke_after_time.max(revoke_after);
+        }
         if let Some(old) = self.current.take().filter(|old| old.id != current.id) {
             self.supersede(old.attempt, old.id, revoke_after, false);
         }
@@ -111,14 +122,22 @@ impl Ledger {
 
     /// The outcome of an attempt: failed. The next one waits for its back-off.
     pub fn failed(&mut self, claim: &Claim, remains: Remains, failure: Failure, now: Time) {
+        // Another process found or verified the token meanwhile: then giving it up is no failure.
+        let recorded = match &remains {
+            Remains::Unpublished(id) | Remains::Published(id, _) => self.knows(id),
+            Remains::Nothing | Remains::Unknown => false,
+        };
         self.decide(claim, Outcome::Failed);
         match remains {
             Remains::Nothing => {}
+            Remains::Unpublished(_) | Remains::Published(..) if recorded => {}
             Remains::Unpublished(id) => self.supersede(claim.attempt, id, now, true),
             Remains::Published(id, revoke_after) => self.supersede(claim.attempt, id, revoke_after, false),
             Remains::Unknown => self.possibly_lose(claim),
         }
-        self.failures = Some(self.next_failures(failure, now));
+        if !recorded {
+            self.failures = Some(self.next_failures(failure, now));
+        }
         self.prune(now);
     }
 
@@ -177,11 +196,16 @@ impl Ledger {
     }
 
     fn decide(&mut self, claim: &Claim, outcome: Outcome) {
-        self.lost.retain(|lost| lost.attempt != claim.attempt);
+        self.lost.retain(|lost| (lost.attempt, &lost.nonce) != (claim.attempt, &claim.nonce));
         match &mut self.claim {
-            Some(newest) if newest.attempt == claim.attempt => newest.outcome = Some(outcome),
+            Some(newest) if newest.attempt == claim.attempt && newest.outcome.is_none() => {
+                newest.outcome = Some(outcome)
+            }
             Some(_) => {}
-            None => self.claim = Some(Claim { outcome: Some(outcome), ..claim.clone() }),
+            // Only the finalizer's claim stands in no ledger. Any other was lost with its ledger, and the implied claim stays
+            // open, so that the service is listed for what else was lost.
+            None if claim.nonce == FIRST_NONCE => self.claim = Some(Claim { outcome: Some(outcome), ..claim.clone() }),
+            None => {}
         }
     }
 

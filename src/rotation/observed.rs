@@ -17,7 +17,7 @@ pub struct Observed {
     pub leave: Option<Leave>,
     /// The generation of the spec.
     pub generation: i64,
-    /// When the object was created.
+    /// When the finalizer was put on the object, or the object created: the time of the claim that this patch is (P1).
     pub created: Time,
     /// The request annotations as they are now.
     pub requests: HandledRequests,

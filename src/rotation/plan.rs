@@ -19,25 +19,26 @@
 //! | | claim in hand, the Secret holds a token that the ledger does not know | Sweep, Supersede if it is listed |
 //! | | claim in hand | Generate |
 //! | | value in hand, the Secret not read live | Read |
+//! | | value in hand, and the ledger knows its id: another process recorded it | GiveUp |
 //! | | value in hand: past its deadline, fenced off, the Secret changed under it, or refused | GiveUp; if a publish may still land, RaiseFence first |
 //! | | value in hand of a replacement, not accepted yet | Try |
 //! | | value in hand, not published | Update |
+//! | found | a listed token that nobody knows, above the fence, of no open claim | RaiseFence |
+//! | | a listed token, at or below the fence, that nobody knows | Supersede, with an overlap of its own |
 //! | decide | the Secret's attempt is undecided: not read live | Read |
-//! | | not from this process's hand, and nobody vouches for its id | Sweep; Decide(failed) if the list does not once settled |
+//! | | not from this process's hand, and nobody vouches for its id | Sweep; once settled, Decide(failed) if the list does not |
 //! | | not asked yet | Verify |
 //! | | accepted, or not to be probed | Decide(verified) |
 //! | | refused, inside its settle time | Wait |
 //! | | refused | Decide(failed) |
-//! | roll back | decided failed, the previous value in memory and its token alive | RollBack |
-//! | found | a listed token, at or below the fence, that nobody knows | Supersede, with an overlap of its own |
-//! | revoke | a superseded token past its overlap, its back-off over, another verified one in the Secret (or never published) | Read, Revoke |
+//! | roll back | decided failed, the previous value in memory and its token alive, an overlap left for those who hold what failed | RollBack |
+//! | revoke | a superseded token past its overlap, its back-off over, another verified one in the Secret (or it was never published, or there is no room for another) | Read, Revoke |
 //! | render | the Secret holds the current token in another form than wished | Read, Render |
 //! | verify | the current token's verification is due | Read, Verify; Reject if refused |
 //! | stray | a claim not in hand could still land | Wait(claimSettle) |
 //! | | it is settled, and above the fence | Read, Shell if the Secret is absent, RaiseFence; Halt if it is foreign |
 //! | | it is settled and fenced off | Abandon: into `lost` |
 //! | | a lost one is due to be looked for | Sweep |
-//! | | a listed token above the fence, of no open claim | RaiseFence |
 //! | halt | spec invalid, service missing or not ready, Secret foreign | Halt |
 //! | suspended | suspended | Wait |
 //! | claim | no new token is wanted, no room, or a back-off runs | Wait |
@@ -162,9 +163,9 @@ const ROWS: [fn(&View) -> Option<Step>; 13] = [
     deletion::deletion,
     hand::claim_in_hand,
     hand::value_in_hand,
+    cleanup::found,
     decide::undecided,
     decide::roll_back,
-    cleanup::found,
     cleanup::superseded,
     claim::render,
     claim::verification,

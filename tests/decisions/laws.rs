@@ -38,7 +38,7 @@ pub const LAWS: &[Law] = &[
     ("the finalizer goes only when nothing known lives and nothing could land, unless told to leave it", release),
     ("a claim is abandoned only when it is settled and fenced off", abandon),
     (
-        "a found token is unknown, at or below the fence of a live read or a predecessor's, and held only if it is replaced",
+        "a found token is unknown, at or below the fence of a live read or a predecessor's, and not the undecided one",
         supersede,
     ),
     ("a value whose publish may still land is given up only by deletion", give_up),
@@ -68,7 +68,9 @@ fn revoke_living(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let old = observed.ledger.superseded.iter().find(|old| (old.attempt, &old.id) == (*attempt, id));
     let due = old.is_some_and(|old| {
         let tried = old.next_try_time.is_none_or(|next| next <= NOW);
-        old.revoke_after_time <= NOW && tried && (old.unpublished || observed.holds_current())
+        old.revoke_after_time <= NOW
+            && tried
+            && (old.unpublished || observed.holds_current() || observed.ledger.alive() + 1 >= MAX_LIVE)
     });
     observed.deleting || (due && !held)
 }
@@ -211,9 +213,12 @@ fn supersede(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Supersede(rows) = step else { return true };
     let fenced = |row: &Row| observed.live() && row.attempt <= observed.fence();
     let replaced = matches!(observed.hand, Hand::Claim { .. });
-    let held = |row: &Row| observed.published(row.attempt, &row.id);
+    let open = |row: &Row| {
+        let claim = observed.ledger.claim.as_ref().filter(|claim| claim.attempt == row.attempt);
+        claim.is_some_and(|claim| claim.outcome.is_none()) && observed.published(row.attempt, &row.id)
+    };
     let fits =
-        |row: &Row| !observed.ledger.knows(&row.id) && (row.predecessor || fenced(row)) && (replaced || !held(row));
+        |row: &Row| !observed.ledger.knows(&row.id) && (row.predecessor || fenced(row)) && (replaced || !open(row));
     !rows.is_empty() && rows.iter().all(fits)
 }
 

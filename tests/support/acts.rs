@@ -17,7 +17,7 @@ impl World {
     /// A world whose service answers *generate* within 2 s or never, so that lost answers are settled soon.
     pub async fn quick(prefix: &str) -> Self {
         let world = Self::bare(prefix).await;
-        world.apply(&credential_yaml(&world.service.admin_key().to_owned())).await;
+        world.apply(&credential_yaml(world.service.admin_key())).await;
         world.serve(|_| {}).await;
         world
     }

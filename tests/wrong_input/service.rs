@@ -110,7 +110,7 @@ async fn a_missing_credential_is_told_and_once_created_the_token_comes_by_itself
     world.until_service("reference", ConditionType::Stalled, Reason::CredentialMissing).await;
     stalls(&world, "ci", Reason::CredentialMissing, &["adminKey", "create its Secret"]).await;
     assert!(world.made().await.is_empty());
-    world.apply(&credential_yaml(&world.service.admin_key().to_owned())).await;
+    world.apply(&credential_yaml(world.service.admin_key())).await;
     world.until_ready("ci").await;
     world.agrees("ci", "ci-secret").await;
 }
@@ -124,7 +124,7 @@ async fn a_credential_that_the_service_refuses_is_told_and_once_corrected_the_to
     world.until_service("reference", ConditionType::Stalled, Reason::CredentialRejected).await;
     stalls(&world, "ci", Reason::CredentialRejected, &["spec.credentials", "valid credential"]).await;
     assert!(world.made().await.is_empty());
-    world.apply(&credential_yaml(&world.service.admin_key().to_owned())).await;
+    world.apply(&credential_yaml(world.service.admin_key())).await;
     world.until_ready("ci").await;
     world.agrees("ci", "ci-secret").await;
 }
@@ -169,7 +169,7 @@ async fn a_service_object_that_does_not_exist_is_named_and_waited_for() {
     let _operator = world.operator().await;
     world.apply(&token_yaml("ci")).await;
     waits(&world, "ci", Reason::ServiceNotFound, &["TokenService reference", "create it"]).await;
-    world.apply(&credential_yaml(&world.service.admin_key().to_owned())).await;
+    world.apply(&credential_yaml(world.service.admin_key())).await;
     world.serve(|_| {}).await;
     world.until_ready("ci").await;
     world.agrees("ci", "ci-secret").await;

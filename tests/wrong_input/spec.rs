@@ -13,7 +13,7 @@ type Case = (&'static str, fn(&mut Value), Reason, &'static [&'static str]);
 /// Each case is an object of its own; a right one beside them shows that the service would have made tokens.
 async fn check(prefix: &str, change_service: fn(&mut Value), cases: &[Case]) {
     let world = World::bare(prefix).await;
-    world.apply(&crate::support::credential_yaml(&world.service.admin_key().to_owned())).await;
+    world.apply(&crate::support::credential_yaml(world.service.admin_key())).await;
     world.apply(&token_service("reference", &world.service.base_url(), change_service)).await;
     let _operator = world.operator().await;
     for (name, change, _, _) in cases {

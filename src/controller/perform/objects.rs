@@ -7,11 +7,12 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Resource, ResourceExt};
 use serde_json::json;
 
-use crate::api::FINALIZER;
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::ledger::{ArtifactTokenStatus, Claim, Ledger, ServiceIdentity};
 use crate::api::reason::Reason;
+use crate::api::{FIELD_MANAGER, FINALIZER};
 use crate::controller::events;
+use crate::controller::finalizer_time;
 use crate::controller::memory::{Held, Kind};
 use crate::controller::pass::{Flow, Pass};
 use crate::rotation::identity::{NONCE_BYTES, nonce};
@@ -24,6 +25,10 @@ use super::PassError;
 const ISSUE_CALLS: u32 = 3;
 /// A longer wait for the rate limit ends the pass instead of holding its worker.
 const LONGEST_WAIT: Duration = Duration::from_millis(200);
+
+fn post() -> PostParams {
+    PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
+}
 
 /// What became of a write of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +64,10 @@ impl Pass<'_> {
         status: ArtifactTokenStatus,
     ) -> Result<Written, PassError> {
         let mut object = ArtifactToken::clone(&self.object);
+        object.meta_mut().managed_fields = None;
         object.status = Some(status);
         let api = self.ctx.tokens(&object.namespace().unwrap_or_default());
-        match api.replace_status(&object.name_any(), &PostParams::default(), &object).await {
+        match api.replace_status(&object.name_any(), &post(), &object).await {
             Ok(written) => {
                 self.keep(written);
                 Ok(Written::Yes)
@@ -80,6 +86,9 @@ impl Pass<'_> {
         match read.map_err(|source| PassError::Read { what: "the ArtifactToken", source: Box::new(source) })? {
             Some(object) if object.uid() == self.object.uid() => {
                 self.keep(object);
+                // What was read before the other process's deed is no ground for the next one.
+                self.known.live = false;
+                (self.preflight, self.verdict, self.listing) = (false, None, None);
                 Ok(Written::No)
             }
             Some(_) | None => Ok(Written::Gone),
@@ -87,7 +96,7 @@ impl Pass<'_> {
     }
 
     fn keep(&mut self, mut object: ArtifactToken) {
-        object.meta_mut().managed_fields = None;
+        finalizer_time::keep_only(object.meta_mut());
         self.object = Arc::new(object);
         self.memory.object = Some(self.object.clone());
     }
@@ -115,7 +124,14 @@ impl Pass<'_> {
         let version = self.object.resource_version().unwrap_or_default();
         let patch = json!({"metadata": {"resourceVersion": version, "finalizers": names}});
         let api = self.ctx.tokens(&self.object.namespace().unwrap_or_default());
-        match api.patch(&self.object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await {
+        match api
+            .patch(
+                &self.object.name_any(),
+                &PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() },
+                &Patch::Merge(patch),
+            )
+            .await
+        {
             Ok(written) => {
                 self.keep(written);
                 Ok(Written::Yes)
@@ -178,6 +194,8 @@ impl Pass<'_> {
     }
 
     fn hold(&mut self, attempt: u32, claimed: crate::api::time::Time, sent: Instant, observed: &Observed) {
+        // What an earlier attempt's token was refused for is no reason to ask less often for this one.
+        self.memory.retries.succeeded(Kind::Verify);
         self.memory.held = Some(Held {
             attempt,
             claimed,
@@ -218,17 +236,18 @@ impl Pass<'_> {
     /// The finalizer goes; nothing of this object may live.
     pub(super) async fn release(&mut self, observed: &Observed) -> Result<Flow, PassError> {
         let names: Vec<String> = self.object.finalizers().iter().filter(|name| *name != FINALIZER).cloned().collect();
+        // What was revoked during the deletion stands in this ledger alone; the patch's answer does not have it.
+        let ledger = self.ledger();
         match self.patch_finalizers(names).await? {
             Written::No => return Ok(Flow::Continue),
             Written::Gone | Written::Yes => {}
         }
-        self.tell_release(observed).await;
+        self.tell_release(observed, &ledger).await;
         self.ctx.memories.forget(&self.uid());
         Ok(Flow::Gone)
     }
 
-    async fn tell_release(&self, observed: &Observed) {
-        let ledger = self.ledger();
+    async fn tell_release(&self, observed: &Observed, ledger: &Ledger) {
         let left: Vec<String> = ledger.current.iter().map(|current| current.id.clone()).collect();
         let left: Vec<String> = left.into_iter().chain(ledger.superseded.iter().map(|old| old.id.clone())).collect();
         if observed.leave.is_some() && !left.is_empty() {

@@ -29,7 +29,7 @@ impl Pass<'_> {
     pub(super) async fn give_up(&mut self, lapse: Lapse, observed: &Observed) -> Result<Flow, PassError> {
         let Some(held) = &self.memory.held else { return Ok(Flow::Continue) };
         let claim = self.claim_of(held.attempt, observed);
-        let remains = held.value.as_ref().map_or(Remains::Nothing, |value| Remains::Unpublished(value.id.clone()));
+        let remains = self.remains(held);
         let (reason, why) = match lapse {
             Lapse::Late => (Reason::TokenGenerationFailed, "it could not be published in time"),
             Lapse::Overtaken => (Reason::SecretUpdateFailed, "the Secret was changed by somebody else meanwhile"),
@@ -39,11 +39,24 @@ impl Pass<'_> {
         self.fail(&claim, remains, reason, &format!("attempt {} was given up: {why}", claim.attempt), observed).await
     }
 
+    /// What is left of an attempt that its process gives up. A value that was ever sent to the API server may have been read by
+    /// a consumer, even where the answer said otherwise or got lost.
+    fn remains(&self, held: &Held) -> Remains {
+        match &held.value {
+            None => Remains::Nothing,
+            Some(value) if value.sent || value.published.is_some() => {
+                let revoke_after = self.ctx.clock.now().latest.plus(self.wish.desired.overlap);
+                Remains::Published(value.id.clone(), revoke_after)
+            }
+            Some(value) => Remains::Unpublished(value.id.clone()),
+        }
+    }
+
     /// A value that no format can carry, or that is too large.
     pub(super) async fn unrenderable(&mut self, halt: Halt, observed: &Observed) -> Result<Flow, PassError> {
         let Some(held) = &self.memory.held else { return Ok(Flow::Continue) };
         let claim = self.claim_of(held.attempt, observed);
-        let remains = held.value.as_ref().map_or(Remains::Nothing, |value| Remains::Unpublished(value.id.clone()));
+        let remains = self.remains(held);
         let message = format!("attempt {} cannot stand in the Secret: {}", claim.attempt, halt.message);
         self.fail(&claim, remains, halt.reason, &message, observed).await
     }
@@ -171,7 +184,8 @@ impl Pass<'_> {
         let listed =
             observed.listing.iter().flatten().any(|row| Some(&row.id) == ours.id.as_ref() && row.nonce == claim.nonce);
         let now = self.ctx.clock.now().latest;
-        let revoke_after = now.plus(self.wish.desired.overlap);
+        // Twice: a roll-back within the first overlap leaves its consumers a whole one.
+        let revoke_after = now.plus(self.wish.desired.overlap).plus(self.wish.desired.overlap);
         let (remains, why) = match ours.id.clone() {
             Some(id) if in_hand || listed => {
                 (Remains::Published(id, revoke_after), "the service did not accept it after it was published")

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::api::FIELD_MANAGER;
 use crate::api::reason::Reason;
 use crate::api::token_service::Capability;
 use crate::controller::events;
@@ -89,7 +90,7 @@ impl Pass<'_> {
         let version = known.or(remembered).or(recorded).unwrap_or_default();
         let patch = json!({"metadata": {"resourceVersion": version, "labels": {MANAGED: "true"}}});
         let api = self.ctx.secrets_in(&self.object.namespace().unwrap_or_default());
-        let params = PatchParams { dry_run: true, ..PatchParams::default() };
+        let params = params(true);
         outcome(api.patch(&self.object.spec.secret.name, &params, &Patch::Merge(patch)).await)
     }
 
@@ -180,7 +181,7 @@ impl Pass<'_> {
         let version = raw.resource_version().unwrap_or_default();
         let patch = patch::marks_patch(&marks, &self.owner(), &version);
         let api = self.ctx.secrets_in(&self.object.namespace().unwrap_or_default());
-        let params = PatchParams::default();
+        let params = params(false);
         let put = outcome(api.patch(&self.object.spec.secret.name, &params, &Patch::Merge(patch)).await);
         self.took(put);
         Ok(Flow::Continue)
@@ -192,10 +193,18 @@ impl Pass<'_> {
         let Some(token) = self.value_in(&raw) else { return Ok(Flow::Continue) };
         let marks = self.bounded(layout::read_marks(&raw));
         let expiration = self.ledger().current.and_then(|current| current.expiration_time);
-        let put = match self.rendered(&token, &marks, expiration) {
+        let desired = self.rendered(&token, &marks, expiration);
+        let drift = desired.as_ref().map(|desired| patch::drift(desired, &raw)).unwrap_or_default();
+        let put = match desired {
             Ok(desired) => self.send(&desired, Some(&raw), false).await,
             Err(halt) => Put::Denied(halt),
         };
+        let applied = self.object.status.as_ref().and_then(|status| status.observed_generation);
+        if matches!(put, Put::Done(_)) && applied == self.object.metadata.generation {
+            let note =
+                format!("the Secret was changed by somebody else and is as the spec says again: {}", drift.join(", "));
+            events::normal(self.ctx, &self.object, Reason::SecretDriftCorrected, "Render", note).await;
+        }
         self.took(put);
         Ok(Flow::Continue)
     }
@@ -243,11 +252,12 @@ impl Pass<'_> {
         match current {
             None => {
                 let body = patch::create_body(desired, name, &namespace);
-                outcome(api.create(&PostParams { dry_run, ..PostParams::default() }, &body).await)
+                let field_manager = Some(FIELD_MANAGER.to_owned());
+                outcome(api.create(&PostParams { dry_run, field_manager }, &body).await)
             }
             Some(current) => {
                 let body = Patch::Merge(patch::merge_patch(desired, current));
-                outcome(api.patch(name, &PatchParams { dry_run, ..PatchParams::default() }, &body).await)
+                outcome(api.patch(name, &params(dry_run), &body).await)
             }
         }
     }
@@ -273,6 +283,10 @@ impl Pass<'_> {
             }
         }
     }
+}
+
+fn params(dry_run: bool) -> PatchParams {
+    PatchParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
 }
 
 fn outcome(answer: Result<Secret, kube::Error>) -> Put {

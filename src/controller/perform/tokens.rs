@@ -145,10 +145,13 @@ impl Pass<'_> {
         };
         let answer = service.verify(Some(&value)).await;
         self.ctx.metrics.service_call("verify", answer.as_ref().err());
+        let (now, settle) = (self.ctx.clock.now().earliest, self.wish.desired.timings.token_settle);
         if let Some(verdict) = self.verdict_of(answer)
             && let Some(value) = self.memory.held.as_mut().and_then(|held| held.value.as_mut())
         {
-            value.trial = Some(verdict);
+            // A refusal of a token that is still settling says nothing: the one that counts is asked for after that.
+            let counts = verdict == Verdict::Accepted || value.issued.plus(settle) <= now;
+            value.trial = counts.then_some(verdict);
         }
         Ok(Flow::Continue)
     }

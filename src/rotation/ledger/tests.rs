@@ -111,13 +111,14 @@ fn a_found_token_is_no_more_looked_for_and_known_once() {
 }
 
 #[test]
-fn a_token_that_was_found_before_it_was_given_up_keeps_the_longer_wait() {
+fn a_token_that_was_found_before_it_was_given_up_stays_as_it_was_found() {
     let mut ledger = rotating();
     ledger.found(&[row(2)], at(1800));
     ledger.failed(&claim(2, at(1000)), Remains::Unpublished("t2".into()), failure(1, 0), at(1010));
     assert_eq!(standing(&ledger), "t1 current, t2 superseded +1800");
     ledger.failed(&claim(2, at(1000)), Remains::Published("t2".into(), at(1900)), failure(1, 0), at(1020));
-    assert_eq!(standing(&ledger), "t1 current, t2 superseded +1900");
+    assert_eq!(standing(&ledger), "t1 current, t2 superseded +1800");
+    assert_eq!(ledger.failures, None, "whoever found it looks after it");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::api::time::Time;
 use crate::rotation::ledger::MAX_FOUND;
 use crate::rotation::observed::{Content, Observed, Row};
 
-use super::{Step, View, claim};
+use super::{Step, View, claim, decide};
 
 /// A token at or below the fence cannot be published any more. It gets a full overlap, for a consumer may hold it.
 pub(super) fn found(view: &View) -> Option<Step> {
@@ -16,18 +16,26 @@ pub(super) fn found(view: &View) -> Option<Step> {
         return None;
     }
     let fence = observed.fence();
+    // All that was found goes into the ledger in one write: a lost claim that is found is not looked for any more, and it may
+    // have been the only reason to look for the others.
+    let highest = unknown_rows(view).map(|row| row.attempt).max().filter(|highest| *highest > fence);
+    if let Some(highest) = highest.filter(|_| observed.stray_claim().is_none() && !observed.any_foreign()) {
+        return fence_off(view, highest);
+    }
     // More than the ledger holds wait for the next list, and do not keep those that it holds from being revoked.
     let room = MAX_FOUND.saturating_sub(observed.ledger.superseded.len());
     let found: Vec<Row> = unknown_rows(view).filter(|row| row.attempt <= fence).take(room).cloned().collect();
     (!found.is_empty()).then_some(Step::Supersede(found))
 }
 
-/// Listed tokens that neither the ledger, nor the Secret, nor this process's hand knows.
+/// Listed tokens that neither the ledger nor this process's hand knows, and that the Secret does not hold undecided. One
+/// that it holds since before the ledger was lost is taken in: it is replaced, and nothing else would lead to it.
 fn unknown_rows<'a>(view: &'a View) -> impl Iterator<Item = &'a Row> {
     let observed = view.observed;
+    let undecided = decide::undecided_attempt(view).and_then(|(ours, _)| ours.id.clone());
     view.rows().filter(move |row| {
         !observed.ledger.knows(&row.id)
-            && !observed.ours().any(|ours| ours.content == Content::Token && ours.id.as_ref() == Some(&row.id))
+            && undecided.as_ref() != Some(&row.id)
             && observed.hand.attempt() != Some(row.attempt)
     })
 }
@@ -37,7 +45,7 @@ pub(super) fn superseded(view: &View) -> Option<Step> {
     if !observed.service.is_some_and(|service| service.same_origin) {
         return None;
     }
-    let old = observed.ledger.superseded.iter().find(|old| due(view, old) && unneeded(observed, old))?;
+    let old = observed.ledger.superseded.iter().find(|old| due(view, old) && unneeded(view, old))?;
     let step = view.after_read(Step::Revoke { attempt: old.attempt, id: old.id.clone() });
     Some(view.paused(observed.pauses.secret).unwrap_or(step))
 }
@@ -46,10 +54,12 @@ fn due(view: &View, old: &Superseded) -> bool {
     old.revoke_after_time <= view.now && old.next_try_time.is_none_or(|next| next <= view.now)
 }
 
-/// No Secret holds it, and every Secret holds another, verified one. A token that was never published needs no other.
-fn unneeded(observed: &Observed, old: &Superseded) -> bool {
+/// No Secret holds it, and every Secret holds another, verified one. A token that was never published needs no other; and
+/// where there is no room for another, waiting for one would be for ever.
+fn unneeded(view: &View, old: &Superseded) -> bool {
+    let observed = view.observed;
     let held = observed.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(&old.id));
-    !held && (old.unpublished || observed.holds_current())
+    !held && (old.unpublished || observed.holds_current() || !claim::has_room(view))
 }
 
 pub(super) fn stray(view: &View) -> Option<Step> {

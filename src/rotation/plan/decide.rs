@@ -1,6 +1,6 @@
 //! The outcome of what the Secret holds, decided once (P6), and the way back (P10).
 
-use crate::api::ledger::{Claim, Outcome};
+use crate::api::ledger::{Claim, Outcome, Superseded};
 use crate::rotation::observed::{Content, Hand, Ours, Verdict};
 
 use super::{Step, View};
@@ -34,15 +34,10 @@ pub(super) fn undecided_attempt<'a>(view: &'a View) -> Option<(&'a Ours, Claim)>
     if ours.attempt == 0 || ours.predecessor.is_some() || !observed.all_ours(same) {
         return None;
     }
-    let open = observed.open_claim().filter(|claim| claim.attempt == ours.attempt);
-    let lost = observed.ledger.lost.iter().find(|lost| lost.attempt == ours.attempt).map(|lost| Claim {
-        attempt: lost.attempt,
-        nonce: lost.nonce.clone(),
-        time: lost.time,
-        wish: String::new(),
-        outcome: None,
-    });
-    open.or(lost).map(|claim| (ours, claim))
+    // With no claim in the ledger it may be a lost one, which knew of other claims: only the hand tells that it is not. It is
+    // abandoned once settled, and the service listed for what it knew.
+    let known = observed.ledger.claim.is_some() || observed.hand.attempt() == Some(ours.attempt);
+    observed.open_claim().filter(|claim| known && claim.attempt == ours.attempt).map(|claim| (ours, claim))
 }
 
 /// Anybody who may write Secrets may have written that id. This process's own hand vouches for it, or a listed token with
@@ -57,8 +52,10 @@ fn vouch(view: &View, ours: &Ours, claim: &Claim) -> Option<Step> {
     if observed.service.is_none() {
         return Some(view.wait());
     }
+    // Its own process may be about to decide, and a list may lag behind a fresh token.
+    let unlisted = if settled(view, claim) { Step::Decide(Outcome::Failed) } else { view.wait() };
     if !view.attributable() {
-        return Some(Step::Decide(Outcome::Failed));
+        return Some(unlisted);
     }
     if observed.listing.is_none() {
         return Some(view.paused(observed.pauses.sweep).unwrap_or(Step::Sweep));
@@ -66,9 +63,7 @@ fn vouch(view: &View, ours: &Ours, claim: &Claim) -> Option<Step> {
     let listed = view
         .rows()
         .any(|row| Some(&row.id) == ours.id.as_ref() && row.attempt == claim.attempt && row.nonce == claim.nonce);
-    // A list may lag behind a fresh token.
-    let unlisted = || if settled(view, claim) { Step::Decide(Outcome::Failed) } else { view.wait() };
-    (!listed).then(unlisted)
+    (!listed).then_some(unlisted)
 }
 
 /// A refusal counts once a fresh token must be known to the service.
@@ -88,7 +83,13 @@ pub(super) fn roll_back(view: &View) -> Option<Step> {
     let alive = current.rejected_time.is_none() && current.expiration_time.is_none_or(|end| end > view.now);
     let holds_failed = observed
         .all_ours(|ours| ours.attempt == claim.attempt && ours.predecessor.is_none() && ours.content != Content::Empty);
-    if !(alive && holds_failed && observed.holds_previous) {
+    if !(alive && holds_failed && observed.holds_previous) || observed.holds_current() {
+        return None;
+    }
+    // Consumers hold what failed until the roll-back reaches them: with less than an overlap left for that, forward.
+    let time_left = |failed: &Superseded| failed.revoke_after_time >= view.now.plus(view.desired.overlap);
+    let published = |old: &&Superseded| old.attempt > current.attempt && !old.unpublished;
+    if !observed.ledger.superseded.iter().filter(published).all(time_left) {
         return None;
     }
     let step = view.after_read(Step::RollBack { fence: claim.attempt });

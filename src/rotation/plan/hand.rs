@@ -54,11 +54,16 @@ fn replaced_token(view: &View) -> Option<Step> {
 pub(super) fn value_in_hand(view: &View) -> Option<Step> {
     let observed = view.observed;
     let Hand::Value { attempt, id, trial, .. } = &observed.hand else { return None };
-    if observed.published(*attempt, id) {
+    let recorded = observed.ledger.knows(id);
+    if observed.published(*attempt, id) && !recorded {
         return None;
     }
     if !observed.live() {
         return Some(view.paused(observed.pauses.secret).unwrap_or(Step::Read));
+    }
+    // Another process recorded what became of it: the ledger looks after it from now on.
+    if recorded {
+        return Some(give_up(view, Lapse::Overtaken));
     }
     if let Some(lapse) = lapse(view) {
         return Some(give_up(view, lapse));
@@ -75,9 +80,10 @@ pub(super) fn value_in_hand(view: &View) -> Option<Step> {
 
 fn lapse(view: &View) -> Option<Lapse> {
     let observed = view.observed;
-    let Hand::Value { attempt, deadline, issued, trial, base, .. } = &observed.hand else { return None };
-    // Only the finalizer's claim, attempt 1, may create; every other publish replaces a Secret or its shell (P5).
-    let creates = observed.any_absent() && *attempt > 1;
+    let Hand::Value { attempt, deadline, issued, trial, base, sent, .. } = &observed.hand else { return None };
+    // Only the finalizer's claim, attempt 1, may create, and once: what was created and is gone was deleted by a person,
+    // perhaps long ago. Every other publish replaces a Secret or its shell (P5).
+    let creates = observed.any_absent() && (*attempt > 1 || *sent);
     if creates || observed.any_foreign() || observed.fence() >= *attempt || observed.base() != *base {
         return Some(Lapse::Overtaken);
     }

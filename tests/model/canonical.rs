@@ -1,0 +1,189 @@
+//! One representative for states that differ only in names.
+//!
+//! Token numbers that nothing refers to are freed and the others moved down in their order; attempts above 1 are
+//! numbered anew in their order, for the decision only compares them and takes the highest plus one. 0 (a shell) and 1
+//! (the implied claim of the finalizer's patch) keep their meaning, and so does token 0. Processes are sorted.
+
+use super::setup::Setup;
+use super::tokens::{Set, Token};
+use super::world::{At, Fate, Process, SLOTS, Secret, State};
+
+/// Renames.
+pub fn canonical(state: &mut State, setup: &Setup) {
+    strip(state, setup);
+    let used = used(state);
+    let own = used.0 & ((1 << SLOTS) - 1);
+    forget(state, used);
+    if own >> 1 & ((own >> 1) + 1) != 0 {
+        renumber_tokens(state, own);
+    }
+    renumber_attempts(state);
+    if setup.processes > 1 && state.processes[0] > state.processes[1] {
+        state.processes.swap(0, 1);
+    }
+}
+
+/// The lowest slot that is free, after `canonical`.
+pub fn free_slot(state: &State) -> Token {
+    let used = used(state).0;
+    (1..SLOTS as u8).find(|slot| used & (1 << slot) == 0).map_or(Token::NONE, Token)
+}
+
+/// Drops what no transition looks at any more.
+fn strip(state: &mut State, setup: &Setup) {
+    let reportable = if setup.named { Set::EMPTY } else { state.alive.and(state.in_flight).and(asked_for(state)) };
+    state.object.book.possibly_lost = state.object.book.possibly_lost.both(reportable);
+    if state.object.deleting || !state.object.exists {
+        state.holders = Set::EMPTY;
+    }
+    if state.object.book.fate != Fate::Open {
+        state.object.book.age = Default::default();
+    }
+    for index in 0..state.processes.len() {
+        let process = &mut state.processes[index];
+        process.object.book.possibly_lost = Set::EMPTY;
+        if process.object.book.fate != Fate::Open {
+            process.object.book.age = Default::default();
+        }
+        // The implied claim's age, only looked at where there is no other.
+        process.object.old &= process.object.book.claim == Token::NONE;
+        // A list from before the loss does not put off the look for it.
+        if state.object.book.lost.is_empty() && process.object.book.lost.is_empty() {
+            process.swept = false;
+        }
+        // Only a live read is the base of a checked write.
+        process.secret_fresh &= process.live;
+        let held = process.held;
+        if held != Token::NONE && !(setup.remembers() && others(state).has(held)) {
+            state.processes[index].held = Token::NONE;
+        }
+    }
+}
+
+fn asked_for(state: &State) -> Set {
+    state.processes.iter().fold(Set::EMPTY, |set, process| set.with(process.hand.token))
+}
+
+fn others(state: &State) -> Set {
+    let mut set = state.object.book.refers().and(state.secret.refers()).and(state.armed.refers());
+    set = set.and(state.alive).and(state.in_flight).and(state.holders);
+    for process in &state.processes {
+        set = set.and(process.refers());
+    }
+    set
+}
+
+fn used(state: &State) -> Set {
+    others(state)
+}
+
+fn forget(state: &mut State, used: Set) {
+    state.ended = state.ended.both(used);
+    state.asked = state.asked.both(used);
+    state.claimed = state.claimed.both(used);
+    for slot in 0..=SLOTS {
+        if !used.has(Token(slot as u8)) {
+            state.attempts[slot] = 0;
+        }
+    }
+}
+
+fn renumber_tokens(state: &mut State, own: u8) {
+    let mut map = [0_u8; 16];
+    for (token, to) in map.iter_mut().enumerate() {
+        *to = token as u8;
+    }
+    let mut next = 1;
+    let mut attempts = state.attempts;
+    attempts[1..SLOTS].fill(0);
+    for slot in 1..SLOTS as u8 {
+        if own & (1 << slot) != 0 {
+            map[usize::from(slot)] = next;
+            attempts[usize::from(next)] = state.attempts[usize::from(slot)];
+            next += 1;
+        }
+    }
+    state.attempts = attempts;
+    each_token(state, &mut |token| token.0 = map[usize::from(token.0)]);
+    each_set(state, &mut |set| {
+        let mut moved = 0;
+        for token in set.iter() {
+            moved |= 1 << map[usize::from(token.0)];
+        }
+        set.0 = moved;
+    });
+}
+
+fn each_token(state: &mut State, f: &mut impl FnMut(&mut Token)) {
+    f(&mut state.object.book.claim);
+    f(&mut state.object.book.current);
+    secret_tokens(&mut state.secret, f);
+    secret_tokens(&mut state.armed, f);
+    for process in &mut state.processes {
+        f(&mut process.object.book.claim);
+        f(&mut process.object.book.current);
+        f(&mut process.target);
+        f(&mut process.held);
+        f(&mut process.hand.token);
+        secret_tokens(&mut process.secret, f);
+        secret_tokens(&mut process.hand.base, f);
+    }
+}
+
+fn secret_tokens(secret: &mut Secret, f: &mut impl FnMut(&mut Token)) {
+    f(&mut secret.id);
+    f(&mut secret.data);
+}
+
+fn each_set(state: &mut State, f: &mut impl FnMut(&mut Set)) {
+    for set in [&mut state.alive, &mut state.in_flight, &mut state.ended, &mut state.asked, &mut state.claimed] {
+        f(set);
+    }
+    f(&mut state.holders);
+    for process in &mut state.processes {
+        f(&mut process.listing);
+        let book = &mut process.object.book;
+        for set in [&mut book.superseded, &mut book.over, &mut book.unpublished, &mut book.lost] {
+            f(set);
+        }
+    }
+    let book = &mut state.object.book;
+    for set in [&mut book.superseded, &mut book.over, &mut book.unpublished, &mut book.lost, &mut book.possibly_lost] {
+        f(set);
+    }
+}
+
+fn renumber_attempts(state: &mut State) {
+    let mut seen = 0_u64;
+    each_attempt(state, &mut |attempt| seen |= 1 << *attempt);
+    let above = seen >> 2;
+    if above & (above + 1) == 0 {
+        return;
+    }
+    each_attempt(state, &mut |attempt| {
+        if *attempt > 1 {
+            let below = above & ((1 << (*attempt - 2)) - 1);
+            *attempt = 2 + below.count_ones() as u8;
+        }
+    });
+}
+
+fn each_attempt(state: &mut State, f: &mut impl FnMut(&mut u8)) {
+    for attempt in &mut state.attempts {
+        f(attempt);
+    }
+    for secret in [&mut state.secret, &mut state.armed] {
+        f(&mut secret.attempt);
+        f(&mut secret.fence);
+    }
+    for Process { at, secret, hand, .. } in &mut state.processes {
+        if *at != At::Idle {
+            f(&mut secret.attempt);
+            f(&mut secret.fence);
+        }
+        if hand.token != Token::NONE {
+            f(&mut hand.base.attempt);
+            f(&mut hand.base.fence);
+        }
+    }
+}

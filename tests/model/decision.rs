@@ -1,0 +1,109 @@
+//! The real decision, remembered by what it looked at.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use artifact_token_operator::api::ledger::Outcome;
+use artifact_token_operator::rotation::desired::Desired;
+use artifact_token_operator::rotation::plan::{Lapse, Step, next_step};
+
+use super::bridge;
+use super::fingerprint::{Identity, fingerprint};
+use super::mutations;
+use super::setup::Setup;
+use super::tokens::{Set, Token};
+use super::world::{Process, State};
+
+/// A [`Step`] in the model's terms.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Do {
+    Read,
+    Sweep,
+    Preflight,
+    Shell(u8),
+    Finalize(bool),
+    Claim(u8),
+    Generate,
+    Try,
+    Update,
+    GiveUp(Lapse),
+    Verify,
+    Decide(Outcome),
+    RollBack(u8),
+    Supersede(Set),
+    Revoke(Token),
+    RaiseFence(u8),
+    Abandon,
+    Render,
+    Reject,
+    DeleteSecret,
+    Release,
+    /// Wait or Halt.
+    Rest,
+}
+
+/// The decision as one run asks for it.
+pub struct Decision {
+    desired: Desired,
+    known: HashMap<u128, Do, Identity>,
+}
+
+impl Decision {
+    pub fn new() -> Self {
+        Self { desired: bridge::desired(), known: HashMap::default() }
+    }
+
+    pub fn next(&mut self, setup: &Setup, state: &State, index: usize) -> Do {
+        let process = &state.processes[index];
+        let key = fingerprint(|hasher| {
+            process.hash(hasher);
+            state.attempts.hash(hasher);
+        });
+        if let Some(step) = self.known.get(&key) {
+            return *step;
+        }
+        let step = self.ask(setup, process, state);
+        self.known.insert(key, step);
+        step
+    }
+
+    fn ask(&self, setup: &Setup, process: &Process, state: &State) -> Do {
+        let mut observed = bridge::observed(process, &state.attempts, setup.named);
+        mutations::before(setup, &mut observed);
+        let step = next_step(&self.desired, &observed, bridge::NOW);
+        short(mutations::after(setup, &observed, step))
+    }
+}
+
+fn number(wide: u32) -> u8 {
+    u8::try_from(wide).unwrap_or(u8::MAX)
+}
+
+fn short(step: Step) -> Do {
+    match step {
+        Step::Read => Do::Read,
+        Step::Sweep => Do::Sweep,
+        Step::Preflight => Do::Preflight,
+        Step::Shell { fence } => Do::Shell(number(fence)),
+        Step::Finalize { claims } => Do::Finalize(claims),
+        Step::Claim { attempt } => Do::Claim(number(attempt)),
+        Step::Generate => Do::Generate,
+        Step::Try => Do::Try,
+        Step::Update => Do::Update,
+        Step::GiveUp(lapse) => Do::GiveUp(lapse),
+        Step::Verify => Do::Verify,
+        Step::Decide(outcome) => Do::Decide(outcome),
+        Step::RollBack { fence } => Do::RollBack(number(fence)),
+        Step::Supersede(rows) => {
+            Do::Supersede(rows.iter().fold(Set::EMPTY, |set, row| set.with(bridge::token(&row.id))))
+        }
+        Step::Revoke { id, .. } => Do::Revoke(bridge::token(&id)),
+        Step::RaiseFence { fence } => Do::RaiseFence(number(fence)),
+        Step::Abandon => Do::Abandon,
+        Step::Render => Do::Render,
+        Step::Reject => Do::Reject,
+        Step::DeleteSecret => Do::DeleteSecret,
+        Step::Release => Do::Release,
+        Step::Halt(_) | Step::Wait(_) => Do::Rest,
+    }
+}

@@ -1,0 +1,247 @@
+//! What happens around the processes: the service, consumers, people, time.
+//!
+//! Time never moves as a whole. A single recorded time ends, wherever the protocol's assumptions let it: an overlap when
+//! no consumer holds the token any more, a claim's settle time after the deadlines of the hands that hold it. While the
+//! object is deleted a claim settles only once its request landed or was dropped (stated limit: what lands after that is
+//! found by the sweep). Everything else may end at any time, so that every process may sleep anywhere.
+
+use super::mutations::Mutation;
+use super::setup::{Fault, Label, Move, Setup};
+use super::tokens::{Set, Token};
+use super::world::{Age, At, Book, Fate, InHand, Object, Process, SLOTS, Said, Secret, State};
+
+struct Out<'a> {
+    state: &'a State,
+    moves: &'a mut Vec<Move>,
+}
+
+impl Out<'_> {
+    fn push(&mut self, what: &'static str, number: u8, change: impl FnOnce(&mut State)) {
+        let mut state = *self.state;
+        change(&mut state);
+        self.moves.push(Move { label: Label { who: None, what, number }, state, wrong: None });
+    }
+
+    fn fault(&mut self, fault: Fault, what: &'static str, number: u8, change: impl FnOnce(&mut State)) {
+        if self.state.may(fault) {
+            self.push(what, number, |state| {
+                state.spend(fault);
+                change(state);
+            });
+        }
+    }
+}
+
+pub fn moves(setup: &Setup, state: &State, moves: &mut Vec<Move>) {
+    let mut out = Out { state, moves };
+    service(&mut out);
+    late_write(&mut out);
+    people(setup, &mut out);
+    times(setup, &mut out);
+    for index in 0..setup.processes {
+        process(index, &mut out);
+    }
+}
+
+fn service(out: &mut Out) {
+    let state = out.state;
+    for token in state.in_flight.iter() {
+        out.push("request lands", token.0, |state| {
+            state.in_flight = state.in_flight.without(token);
+            state.alive = state.alive.with(token);
+        });
+        // Where it makes a difference: a claim that is waited for, or looked for.
+        let matters = state.object.deleting || !state.object.exists || state.object.book.lost.has(token);
+        if matters && state.processes.iter().all(|process| process.at != At::Asked || process.hand.token != token) {
+            out.push("request is dropped", token.0, |state| state.in_flight = state.in_flight.without(token));
+        }
+    }
+    for token in state.alive.iter() {
+        out.fault(Fault::Forget, "service forgets token", token.0, |state| state.alive = state.alive.without(token));
+    }
+}
+
+fn late_write(out: &mut Out) {
+    if out.state.armed.exists && !(out.state.creates && out.state.secret.exists) {
+        out.push("late write lands", out.state.armed.id.0, |state| {
+            let armed = state.armed;
+            state.creates = false;
+            state.write_secret(armed);
+        });
+    }
+}
+
+fn people(setup: &Setup, out: &mut Out) {
+    let Object { exists, deleting, finalizer, requested, book, .. } = out.state.object;
+    let edit = |state: &mut State, secret: Secret| state.write_secret(secret);
+    let secret = out.state.secret;
+    if exists && !deleting {
+        if !requested && book.current != Token::NONE {
+            out.fault(Fault::Rotate, "rotation requested", 0, |state| request(state, true));
+        }
+        if requested {
+            out.fault(Fault::Cancel, "request cancelled", 0, |state| request(state, false));
+        }
+        out.fault(Fault::DeleteObject, "object deleted", 0, |state| {
+            state.object_changed();
+            state.object.deleting = true;
+            if !finalizer {
+                state.object = Object::GONE;
+            }
+        });
+    }
+    // The status alone knows of a claim whose request is under way: what lands after the sweep that follows the loss is
+    // found by a later one, if there is any. That double fault is left out.
+    let dies = setup.deletes() || setup.faults[Fault::Crash as usize] > 0;
+    let claimed = |process: &Process| process.hand.token != Token::NONE && (dies || !process.hand.value);
+    let waited_for = !out.state.in_flight.is_empty() || out.state.processes.iter().any(claimed);
+    if exists && book != Book::BLANK && !waited_for {
+        out.fault(Fault::LoseStatus, "status lost", 0, |state| {
+            state.object_changed();
+            state.object.book = Book::BLANK;
+        });
+    }
+    if secret.exists {
+        out.fault(Fault::DeleteSecret, "Secret deleted by hand", 0, |state| edit(state, Secret::ABSENT));
+        out.fault(Fault::EditData, "data edited by hand", 0, |state| {
+            edit(state, Secret { data: Token::JUNK, ..secret })
+        });
+        let wiped = Secret { attempt: 0, id: Token::NONE, fence: 0, ..secret };
+        out.fault(Fault::EditMarks, "annotations wiped by hand", 0, |state| edit(state, wiped));
+        let forged = Secret { id: Token::STRANGER, data: Token::STRANGER, ..secret };
+        out.fault(Fault::Forge, "stranger's token put in by hand", 0, |state| {
+            edit(state, forged);
+            state.attempts[SLOTS] = secret.attempt;
+            state.alive = state.alive.with(Token::STRANGER);
+        });
+        out.fault(Fault::Touch, "label edited by hand", 0, |state| edit(state, Secret { touched: true, ..secret }));
+    }
+}
+
+fn request(state: &mut State, requested: bool) {
+    state.object_changed();
+    state.object.requested = requested;
+}
+
+fn times(setup: &Setup, out: &mut Out) {
+    let state = out.state;
+    for token in overlaps(state).iter() {
+        // No consumer lags by more than an overlap behind the Secret, and no write is under way for so long.
+        let held = state.secret.data == token;
+        if !held || !state.armed.exists {
+            out.push("overlap ends", token.0, |state| {
+                if !held {
+                    state.holders = state.holders.without(token);
+                }
+                each_book(state, |book| book.over = book.over.and(book.superseded.both(Set::of(token))));
+            });
+        }
+    }
+    // Within a day every lost token was listed at some time.
+    let known = state.processes.iter().fold(state.object.book.known(), |set, process| set.with(process.hand.token));
+    let found = state.in_flight.is_empty() && state.alive.without(Token::STRANGER).but(known).is_empty();
+    for token in state.object.book.lost.iter() {
+        if found && in_hand(state, token).next().is_none() {
+            out.push("a day passes since the claim", token.0, |state| {
+                each_book(state, |book| {
+                    book.lost = book.lost.without(token);
+                })
+            });
+        }
+    }
+    ageing(setup, out);
+}
+
+fn overlaps(state: &State) -> Set {
+    let open = |book: &Book| book.superseded.but(book.over);
+    let snapshots = state.processes.iter().map(|process| open(&process.object.book));
+    snapshots.fold(open(&state.object.book), Set::and)
+}
+
+fn each_book(state: &mut State, change: impl Fn(&mut Book)) {
+    change(&mut state.object.book);
+    for process in &mut state.processes {
+        change(&mut process.object.book);
+    }
+}
+
+fn in_hand(state: &State, token: Token) -> impl Iterator<Item = &Process> {
+    state.processes.iter().filter(move |process| process.hand.token == token)
+}
+
+/// The newest claim grows older, wherever it is remembered; and so does the object.
+fn ageing(setup: &Setup, out: &mut Out) {
+    let state = out.state;
+    let lands = |token: Token| setup.deletes() && state.in_flight.has(token);
+    let mut claims = Set::EMPTY;
+    let remembered = state.processes.iter().map(|process| process.object.book);
+    for book in remembered.chain([state.object.book]) {
+        if book.claim != Token::NONE && book.fate == Fate::Open && book.age != Age::Settled {
+            claims = claims.with(book.claim);
+        }
+    }
+    for token in claims.iter() {
+        let late = in_hand(state, token).all(|process| process.hand.late);
+        if !late || lands(token) {
+            continue;
+        }
+        let mut age = |age: Age| {
+            out.push("claim ages", age as u8, |state| {
+                each_book(state, |book| {
+                    if book.claim == token && book.fate == Fate::Open {
+                        book.age = book.age.max(age);
+                    }
+                })
+            })
+        };
+        age(Age::Settled);
+        // In between, only a refusal is judged by it.
+        if state.processes.iter().any(|process| process.verdict == Said::Refused) {
+            age(Age::Late);
+        }
+    }
+    let late = in_hand(state, Token::FIRST).all(|process| process.hand.late) && !lands(Token::FIRST);
+    let Object { exists, old, finalizer, .. } = state.object;
+    let implied = finalizer && late;
+    if exists && !old && (implied || (setup.broken(Mutation::OldFinalizer) && !finalizer)) {
+        out.push("object ages", 0, |state| {
+            state.object.old = true;
+            state
+                .processes
+                .iter_mut()
+                .filter(|process| process.object.exists)
+                .for_each(|process| process.object.old = true);
+        });
+    }
+}
+
+fn process(index: usize, out: &mut Out) {
+    let process = out.state.processes[index];
+    let own = |what: &'static str, fault: Option<Fault>, change: &dyn Fn(&mut Process), out: &mut Out| {
+        let mut state = *out.state;
+        if let Some(fault) = fault {
+            state.spend(fault);
+        }
+        change(&mut state.processes[index]);
+        out.moves.push(Move { label: Label { who: Some(index), what, number: 0 }, state, wrong: None });
+    };
+    // What was only read is read again: a crash matters where memory or a deed not recorded is lost.
+    let loses = process.hand != InHand::EMPTY || process.at == At::Revoked || process.held != Token::NONE;
+    if loses && out.state.may(Fault::Crash) {
+        own("crashes", Some(Fault::Crash), &|process| *process = Process::IDLE, out);
+    }
+    if process.hand.token != Token::NONE && !process.hand.late && out.state.may(Fault::Oversleep) {
+        own("deadline passes", Some(Fault::Oversleep), &|process| process.hand.late = true, out);
+    }
+    // Only looked at beside a refusal: it passes no earlier than it matters.
+    let refused = process.hand.trial == Said::Refused || process.verdict == Said::Refused;
+    if process.hand.value && !process.hand.settled && refused {
+        own("token settle time passes", None, &|process| process.hand.settled = true, out);
+    }
+    if process.swept && !out.state.object.book.lost.is_empty() {
+        own("next look for lost tokens", None, &|process| process.swept = false, out);
+    }
+    if process.at == At::Idle && !process.due && out.state.may(Fault::Due) && out.state.object.exists {
+        own("verification falls due", Some(Fault::Due), &|process| process.due = true, out);
+    }
+}

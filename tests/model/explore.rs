@@ -1,0 +1,218 @@
+//! Breadth first, to a fixpoint.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::time::{Duration, Instant};
+
+use super::decision::Decision;
+use super::fingerprint::{Identity, fingerprint};
+use super::setup::{Label, Move, Setup};
+use super::tokens::Set;
+use super::world::State;
+use super::{canonical, environment, invariants, process};
+
+/// More states than this are too many for a run.
+pub const MOST_STATES: usize = 6_000_000;
+
+/// What a run found.
+pub struct Found {
+    pub states: usize,
+    pub transitions: usize,
+    pub depth: usize,
+    pub seconds: Duration,
+    /// No bound on states was hit.
+    pub complete: bool,
+    pub violation: Option<Violation>,
+    /// Clean states.
+    pub clean: usize,
+}
+
+/// A violated invariant and the way there.
+pub struct Violation {
+    pub what: &'static str,
+    pub trace: Vec<String>,
+}
+
+struct Explorer<'a> {
+    setup: &'a Setup,
+    decision: Decision,
+    seen: HashMap<u128, u32, Identity>,
+    /// Of each state: from which state it was reached, and by which of its moves.
+    parents: Vec<(u32, u16)>,
+    edges: Vec<(u32, u32)>,
+    clean: Vec<bool>,
+    bound: Vec<bool>,
+    moves: Vec<Move>,
+}
+
+/// Explores a run: safety in every state, and whether a clean state can be reached from each.
+pub fn explore(setup: &Setup) -> Found {
+    let begun = Instant::now();
+    let mut explorer = Explorer {
+        setup,
+        decision: Decision::new(),
+        seen: HashMap::default(),
+        parents: Vec::new(),
+        edges: Vec::new(),
+        clean: Vec::new(),
+        bound: Vec::new(),
+        moves: Vec::new(),
+    };
+    let mut frontier = vec![(setup.initial(), 0)];
+    explorer.enter(&frontier[0].0, (0, 0));
+    let (mut violation, mut depth, mut transitions) = (None, 0, 0);
+    while !frontier.is_empty() && violation.is_none() && explorer.parents.len() < MOST_STATES {
+        depth += 1;
+        let mut next = Vec::new();
+        for (state, number) in &frontier {
+            violation = explorer.expand(state, *number, &mut next, &mut transitions);
+            if violation.is_some() {
+                break;
+            }
+        }
+        frontier = next;
+    }
+    let complete = frontier.is_empty();
+    let stuck = if complete && violation.is_none() { explorer.stuck() } else { Vec::new() };
+    if let (Some(first), None) = (stuck.first(), &violation) {
+        violation = Some(explorer.violation("L: no clean state can be reached", *first, None));
+    }
+    Found {
+        states: explorer.parents.len(),
+        transitions,
+        depth,
+        seconds: begun.elapsed(),
+        complete,
+        violation,
+        clean: explorer.clean.iter().filter(|clean| **clean).count(),
+    }
+}
+
+impl Explorer<'_> {
+    fn enter(&mut self, state: &State, parent: (u32, u16)) -> (u32, bool) {
+        let next = self.parents.len() as u32;
+        let number = *self.seen.entry(fingerprint(|hasher| state.hash(hasher))).or_insert(next);
+        if number == next {
+            self.parents.push(parent);
+            self.clean.push(invariants::clean(state, self.setup.named));
+            self.bound.push(false);
+        }
+        (number, number == next)
+    }
+
+    fn expand(
+        &mut self,
+        state: &State,
+        number: u32,
+        next: &mut Vec<(State, u32)>,
+        transitions: &mut usize,
+    ) -> Option<Violation> {
+        let mut moves = std::mem::take(&mut self.moves);
+        successors(self.setup, &mut self.decision, state, &mut moves);
+        *transitions += moves.len();
+        let mut found = None;
+        for (index, step) in moves.iter().enumerate() {
+            if step.label.what == AT_BOUND {
+                self.bound[number as usize] = true;
+            }
+            let wrong = step.wrong.or_else(|| invariants::broken(&step.state, self.setup.named));
+            if let Some(wrong) = wrong {
+                found = Some(self.violation(wrong, number, Some(index)));
+                break;
+            }
+            let (entered, new) = self.enter(&step.state, (number, index as u16));
+            self.edges.push((entered, number));
+            if new {
+                next.push((step.state, entered));
+            }
+        }
+        moves.clear();
+        self.moves = moves;
+        found
+    }
+
+    /// States that no clean one is reachable from. A state that can come to the bound of token slots counts as clean.
+    fn stuck(&mut self) -> Vec<u32> {
+        let count = self.parents.len();
+        self.edges.sort_unstable();
+        let mut start = vec![0_u32; count + 1];
+        for (to, _) in &self.edges {
+            start[*to as usize + 1] += 1;
+        }
+        for index in 0..count {
+            start[index + 1] += start[index];
+        }
+        let mut good: Vec<bool> = self.clean.iter().zip(&self.bound).map(|(clean, bound)| *clean || *bound).collect();
+        let mut open: Vec<u32> = (0..count as u32).filter(|number| good[*number as usize]).collect();
+        while let Some(number) = open.pop() {
+            let range = start[number as usize] as usize..start[number as usize + 1] as usize;
+            for (_, from) in &self.edges[range] {
+                if !good[*from as usize] {
+                    good[*from as usize] = true;
+                    open.push(*from);
+                }
+            }
+        }
+        (0..count as u32).filter(|number| !good[*number as usize]).collect()
+    }
+
+    /// Walks again from the start to a state, for the labels.
+    fn violation(&mut self, what: &'static str, mut number: u32, last: Option<usize>) -> Violation {
+        let mut path: Vec<usize> = last.into_iter().collect();
+        while number != 0 {
+            let (parent, index) = self.parents[number as usize];
+            path.push(index.into());
+            number = parent;
+        }
+        path.reverse();
+        let mut state = self.setup.initial();
+        let mut trace = Vec::new();
+        for index in path {
+            let mut moves = Vec::new();
+            successors(self.setup, &mut self.decision, &state, &mut moves);
+            let step = &moves[index];
+            state = step.state;
+            trace.push(format!("{:45} {}", line(&step.label), brief(&state)));
+        }
+        Violation { what, trace }
+    }
+}
+
+/// The label of a claim that no slot is left for.
+pub const AT_BOUND: &str = "is at the bound of the model";
+
+/// What stands where, for a trace. Token numbers are those of the state; they may change from one line to the next.
+fn brief(state: &State) -> String {
+    let book = &state.object.book;
+    let set = |set: Set| set.iter().map(|token| token.0.to_string()).collect::<String>();
+    format!(
+        "Secret {} (fence {}), consumers {{{}}}, alive {{{}}}, current {}, superseded {{{}}} over {{{}}}, lost {{{}}}, claim {} {:?} {:?}",
+        state.secret.data.0,
+        state.secret.fence,
+        set(state.holders),
+        set(state.alive),
+        book.current.0,
+        set(book.superseded),
+        set(book.over),
+        set(book.lost),
+        book.claim.0,
+        book.fate,
+        book.age,
+    )
+}
+
+fn line(label: &Label) -> String {
+    let who = label.who.map_or("-".to_owned(), |who| format!("p{who}"));
+    format!("{who} {} {}", label.what, label.number)
+}
+
+/// All transitions out of a state, each in its canonical form.
+fn successors(setup: &Setup, decision: &mut Decision, state: &State, moves: &mut Vec<Move>) {
+    environment::moves(setup, state, moves);
+    for index in 0..setup.processes {
+        process::moves(setup, decision, state, index, moves);
+    }
+    for step in moves.iter_mut() {
+        canonical::canonical(&mut step.state, setup);
+    }
+}

@@ -1,0 +1,54 @@
+//! What holds in every state, and what a clean one is.
+
+use super::tokens::{Set, Token};
+use super::world::{At, Fate, State};
+
+/// The invariant that this state breaks.
+pub fn broken(state: &State, named: bool) -> Option<&'static str> {
+    let living = state.object.exists && !state.object.deleting;
+    let secret = &state.secret;
+    if living && secret.exists && state.ended.has(secret.data) {
+        return Some("S1: the Secret holds a token for which a revoke was sent");
+    }
+    if living && !state.ended.both(state.holders).is_empty() {
+        return Some("S2: a consumer holds a token for which a revoke was sent");
+    }
+    if secret.exists && secret.id.own() && secret.data == secret.id && secret.attempt != state.attempt(secret.id) {
+        return Some("S5: attempt and id of the Secret disagree");
+    }
+    if !named && settled(state) && !unreported(state).is_empty() {
+        return Some("P18: a lost token is not reported");
+    }
+    None
+}
+
+/// Nothing is under way, and the Secret holds what the ledger says.
+fn settled(state: &State) -> bool {
+    let Some(current) = Some(state.object.book.current).filter(|current| current.own()) else { return false };
+    let book = &state.object.book;
+    let idle = state.processes.iter().all(|process| process.hand.token == Token::NONE && process.at != At::Asked);
+    let claimed = book.claim != Token::NONE && book.fate != Fate::Open;
+    idle && claimed
+        && state.in_flight.is_empty()
+        && book.superseded.is_empty()
+        && !book.rejected
+        && state.secret.exists
+        && (state.secret.id, state.secret.data) == (current, current)
+}
+
+fn unreported(state: &State) -> Set {
+    let book = &state.object.book;
+    state.alive.without(book.current).without(Token::STRANGER).but(book.possibly_lost)
+}
+
+/// Exactly one living token, verified, current, in the Secret; or the object is gone and so are its tokens.
+pub fn clean(state: &State, named: bool) -> bool {
+    if !state.object.exists {
+        return !named || state.alive.without(Token::STRANGER).is_empty() && state.in_flight.is_empty();
+    }
+    settled(state)
+        && !state.object.deleting
+        && !state.object.requested
+        && state.alive.has(state.object.book.current)
+        && unreported(state).is_empty()
+}

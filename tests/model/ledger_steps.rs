@@ -1,0 +1,236 @@
+//! Steps that write the object: its finalizer and its ledger.
+
+use artifact_token_operator::api::ledger::{Outcome, Proof};
+use artifact_token_operator::rotation::ledger::Remains;
+use artifact_token_operator::rotation::observed::Observed;
+
+use super::bridge;
+use super::canonical::free_slot;
+use super::mutations::Mutation;
+use super::process::Turn;
+use super::setup::Fault;
+use super::tokens::{Set, Token};
+use super::world::{Age, Book, Fate, InHand, Object, State};
+
+/// Which proof does not matter here.
+pub const PROOF: Proof = Proof::Refused;
+
+/// The most tokens that may live (S6).
+const MOST: usize = 5;
+
+pub fn finalize(turn: &mut Turn, claims: bool) {
+    if !turn.me().object_fresh {
+        return turn.conflict(0);
+    }
+    let write = |state: &mut State, index: usize| {
+        state.object_changed();
+        state.object.finalizer = true;
+        let object = state.object;
+        let process = &mut state.processes[index];
+        process.object = object;
+        process.object_fresh = true;
+    };
+    turn.push("puts the finalizer", 0, |state, index| {
+        write(state, index);
+        if claims {
+            state.claimed = state.claimed.with(Token::FIRST);
+            take(state, index, Token::FIRST);
+        }
+    });
+    turn.fault(Fault::LoseAnswer, "puts the finalizer, answer lost", 0, |state, index| {
+        write(state, index);
+        state.processes[index].end_pass();
+    });
+}
+
+/// Takes a slot for the claim. With none left the state is at the bound.
+pub fn claim(turn: &mut Turn, attempt: u8) {
+    let slot = free_slot(turn.state);
+    if !slot.own() || usize::from(slot.0) >= turn.setup.slots {
+        return turn.push("is at the bound of the model", 0, |state, index| state.processes[index].end_pass());
+    }
+    let sure = turn.me().preflight && turn.me().live;
+    // S6: tokens that are found at the service come on top; the operator does not add to five.
+    let crowded = turn.state.alive.both(turn.state.object.book.known()).count() >= MOST;
+    let wrong = if !sure {
+        Some("P15: claimed without a dry-run")
+    } else {
+        crowded.then_some("S6: claimed a sixth living token")
+    };
+    let open = seen(turn).open_claim();
+    let named = turn.setup.named;
+    let mut claim = turn.claim_of(slot);
+    claim.attempt = attempt.into();
+    let mut state = *turn.state;
+    state.attempts[usize::from(slot.0)] = attempt;
+    state.object.requested = state.object.requested && !turn.me().object_fresh;
+    if turn.broken(Mutation::ClaimInMemory) {
+        let mut turn = Turn { state: &state, ..reborrow(turn) };
+        return turn.push("claims in memory alone", slot.0, |state, index| {
+            take(state, index, slot);
+            let process = &mut state.processes[index];
+            process.object.book = Book { claim: slot, age: Age::Young, fate: Fate::Open, ..process.object.book };
+        });
+    }
+    let mut turn = Turn { state: &state, ..reborrow(turn) };
+    turn.record_checked(
+        "claims",
+        slot.0,
+        wrong,
+        |ledger| ledger.claimed(claim, open, named),
+        |state, index| {
+            state.claimed = state.claimed.with(slot);
+            take(state, index, slot);
+        },
+    );
+}
+
+/// In hand, with the Secret that the publishing is computed against.
+fn take(state: &mut State, index: usize, token: Token) {
+    let process = &mut state.processes[index];
+    process.hand = InHand { token, base: process.secret, ..InHand::EMPTY };
+}
+
+fn reborrow<'a>(turn: &'a mut Turn) -> Turn<'a> {
+    Turn { setup: turn.setup, state: turn.state, index: turn.index, moves: turn.moves }
+}
+
+fn seen(turn: &Turn) -> Observed {
+    bridge::observed(turn.me(), &turn.state.attempts, turn.setup.named)
+}
+
+/// What remains of an attempt in hand: nothing, a token that nobody else saw, or one that consumers may hold.
+pub fn give_up(turn: &mut Turn) {
+    let hand = turn.me().hand;
+    let claim = turn.claim_of(hand.token);
+    let id = bridge::id(hand.token);
+    let published = hand.sent && !turn.broken(Mutation::SentIsUnpublished);
+    let remains = match (hand.value, published) {
+        (false, _) => Remains::Nothing,
+        (true, false) => Remains::Unpublished(id),
+        (true, true) => Remains::Published(id, bridge::after_overlap()),
+    };
+    turn.record(
+        "gives up",
+        hand.token.0,
+        |ledger| ledger.failed(&claim, remains, bridge::failure(), bridge::NOW),
+        |state, index| {
+            let process = &mut state.processes[index];
+            process.hand = InHand::EMPTY;
+            if process.object.book.current == hand.token {
+                process.held = hand.token;
+            }
+        },
+    );
+}
+
+/// The undecided claim of the Secret's attempt: the newest, or the implied one.
+fn undecided(turn: &Turn) -> Token {
+    let book = &turn.me().object.book;
+    if book.claim == Token::NONE { Token::FIRST } else { book.claim }
+}
+
+pub fn decide(turn: &mut Turn, outcome: Outcome) {
+    let me = *turn.me();
+    let token = me.secret.id;
+    let decided = undecided(turn);
+    let claim = turn.claim_of(decided);
+    let own = me.hand.value && me.hand.token == token;
+    let vouched = own || (me.listing.has(token) && token == decided) || turn.broken(Mutation::VouchForAnyId);
+    let mut attempts = turn.state.attempts;
+    if token.real() {
+        attempts[usize::from(token.0)] = me.secret.attempt;
+    }
+    let failed =
+        if vouched { Remains::Published(bridge::id(token), bridge::after_overlap()) } else { Remains::Unknown };
+    let overlap = if turn.broken(Mutation::NoOverlap) { bridge::NOW } else { bridge::after_overlap() };
+    // What the Secret held before, as this process saw it; another one reads all that the Secret says it replaced.
+    let before = if own { Set::of(me.hand.base.id) } else { me.object.book.superseded };
+    let replaced: Vec<String> = before.iter().map(bridge::id).collect();
+    let drops = turn.broken(Mutation::DropSuperseded);
+    turn.record(
+        if outcome == Outcome::Verified { "decides: verified" } else { "decides: failed" },
+        token.0,
+        |ledger| match outcome {
+            Outcome::Verified => {
+                ledger.verified(&claim, bridge::current(token, &attempts, false), &replaced, overlap);
+                if drops {
+                    ledger.superseded.clear();
+                }
+            }
+            Outcome::Failed => ledger.failed(&claim, failed, bridge::failure(), bridge::NOW),
+        },
+        |state, index| {
+            let process = &mut state.processes[index];
+            process.hand = InHand::EMPTY;
+            process.verdict = Default::default();
+            if own && outcome == Outcome::Verified {
+                process.held = token;
+            }
+        },
+    );
+}
+
+pub fn supersede(turn: &mut Turn, rows: Set) {
+    let attempts = turn.state.attempts;
+    let rows: Vec<_> = rows.iter().map(|token| bridge::row(token, &attempts)).collect();
+    let after = if turn.broken(Mutation::FoundAtOnce) { bridge::NOW } else { bridge::after_overlap() };
+    turn.record("supersedes what it found", 0, |ledger| ledger.found(&rows, after), |_, _| {});
+}
+
+pub fn abandon(turn: &mut Turn) {
+    let named = turn.setup.named;
+    let Some(open) = seen(turn).open_claim() else { return };
+    let named = named && !turn.broken(Mutation::ForgetLost);
+    turn.record("abandons", 0, |ledger| ledger.abandoned(&open, named, bridge::failure(), bridge::NOW), |_, _| {});
+}
+
+pub fn reject(turn: &mut Turn) {
+    turn.record(
+        "rejects the current token",
+        0,
+        |ledger| ledger.rejected(bridge::NOW),
+        |state, index| {
+            state.processes[index].verdict = Default::default();
+        },
+    );
+}
+
+/// After a revoke: a conflict ends the pass.
+pub fn record_revoked(turn: &mut Turn) {
+    let token = turn.me().target;
+    if !turn.me().object_fresh && !turn.broken(Mutation::NoStatusCas) {
+        return turn.push("cannot record a revoke", token.0, |state, index| state.processes[index].end_pass());
+    }
+    let attempt = bridge::attempt(token, &turn.state.attempts);
+    turn.record(
+        "records a revoke",
+        token.0,
+        |ledger| ledger.revoked(attempt, &bridge::id(token), PROOF, bridge::NOW),
+        |state, index| {
+            state.processes[index].at = super::world::At::Pass;
+            state.processes[index].target = Token::NONE;
+        },
+    );
+}
+
+/// S12: nothing of this uid lives, and nothing lands.
+pub fn release(turn: &mut Turn) {
+    if !turn.me().object_fresh {
+        return turn.conflict(0);
+    }
+    let alive = turn.state.alive.without(Token::STRANGER);
+    // Without names, what is lost is reported when the finalizer goes, an open claim's token as well (P18).
+    let book = &turn.state.object.book;
+    let open = if book.claim == Token::NONE { Token::FIRST } else { book.claim };
+    let open = if book.fate == Fate::Open { Set::of(open) } else { Set::EMPTY };
+    let reported = if turn.setup.named { Set::EMPTY } else { book.possibly_lost.and(open) };
+    let lives = !alive.but(reported).is_empty() || (turn.setup.named && !turn.state.in_flight.is_empty());
+    let wrong = lives.then_some("S12: the finalizer went, a token lives or lands");
+    turn.push_checked("releases the object", 0, wrong, |state, index| {
+        state.object_changed();
+        state.object = Object::GONE;
+        state.processes[index].end_pass();
+        state.processes[index].hand = InHand::EMPTY;
+    });
+}

@@ -1,0 +1,235 @@
+//! What a process does: one step of its pass at a time, each with the outcomes that its calls may have.
+//!
+//! A process may sleep between any two transitions, since any other transition may come first. A deadline is checked in
+//! the same transition as what depends on it is sent; a sleep between the two is a write that lands late (`armed`), and
+//! that is modelled for checked replaces. Not for a create: that is protocol.md's stated limit of the first publish.
+
+use artifact_token_operator::api::ledger::{Claim, Ledger};
+
+use super::bridge;
+use super::decision::{Decision, Do};
+use super::mutations::Mutation;
+use super::setup::{Fault, Label, Move, Setup};
+use super::tokens::{Set, Token};
+use super::world::{At, Book, Fate, InHand, Object, Process, Said, Secret, State};
+use super::{ledger_steps, secret_steps, service_steps};
+
+/// One process's possible transitions out of one state.
+pub struct Turn<'a> {
+    pub setup: &'a Setup,
+    pub state: &'a State,
+    pub index: usize,
+    pub moves: &'a mut Vec<Move>,
+}
+
+pub fn moves(setup: &Setup, decision: &mut Decision, state: &State, index: usize, moves: &mut Vec<Move>) {
+    let mut turn = Turn { setup, state, index, moves };
+    match turn.me().at {
+        At::Idle if state.object.exists => start(&mut turn, decision),
+        At::Idle => {}
+        At::Asked => service_steps::answer(&mut turn),
+        At::Listed => turn.push("reads the Secret after the list", 0, |state, index| {
+            read(state, index);
+            state.processes[index].at = At::Pass;
+        }),
+        At::Revoked => ledger_steps::record_revoked(&mut turn),
+        At::Pass => {
+            let step = decision.next(setup, state, index);
+            perform(&mut turn, step);
+        }
+    }
+}
+
+/// The object from the cache, the Secret as the watch remembers it. A pass that would rest at once is none.
+fn start(turn: &mut Turn, decision: &mut Decision) {
+    let mut state = *turn.state;
+    let (object, secret) = (state.object, state.secret);
+    let process = &mut state.processes[turn.index];
+    process.at = At::Pass;
+    process.object = object;
+    process.object_fresh = true;
+    process.secret = secret;
+    if decision.next(turn.setup, &state, turn.index) != Do::Rest {
+        turn.push("starts a pass", 0, |now, _| *now = state);
+    }
+}
+
+fn perform(turn: &mut Turn, step: Do) {
+    match step {
+        Do::Read => turn.push("reads the Secret", 0, read),
+        Do::Preflight => turn.push("dry-runs the Secret", 0, |state, index| {
+            read(state, index);
+            state.processes[index].preflight = true;
+        }),
+        Do::Rest => turn.push("rests", 0, |state, index| state.processes[index].end_pass()),
+        Do::Sweep => service_steps::sweep(turn),
+        Do::Generate => service_steps::generate(turn),
+        Do::Try => service_steps::try_value(turn),
+        Do::Verify => service_steps::verify(turn),
+        Do::Revoke(token) => service_steps::revoke(turn, token),
+        Do::Shell(fence) => secret_steps::shell(turn, fence),
+        Do::Update => secret_steps::update(turn),
+        Do::RollBack(fence) => secret_steps::roll_back(turn, fence),
+        Do::RaiseFence(fence) => secret_steps::raise_fence(turn, fence),
+        Do::Render => secret_steps::render(turn),
+        Do::DeleteSecret => secret_steps::delete(turn),
+        Do::Finalize(claims) => ledger_steps::finalize(turn, claims),
+        Do::Claim(attempt) => ledger_steps::claim(turn, attempt),
+        Do::GiveUp(_) => ledger_steps::give_up(turn),
+        Do::Decide(outcome) => ledger_steps::decide(turn, outcome),
+        Do::Supersede(rows) => ledger_steps::supersede(turn, rows),
+        Do::Abandon => ledger_steps::abandon(turn),
+        Do::Reject => ledger_steps::reject(turn),
+        Do::Release => ledger_steps::release(turn),
+    }
+}
+
+/// A live read: of the Secret, and of the value in it.
+pub fn read(state: &mut State, index: usize) {
+    let secret = state.secret;
+    let process = &mut state.processes[index];
+    process.secret = secret;
+    process.secret_fresh = true;
+    process.live = true;
+    process.verdict = Said::Nothing;
+    if secret.data.own() && secret.data == process.object.book.current {
+        process.held = secret.data;
+    }
+}
+
+impl Turn<'_> {
+    pub fn me(&self) -> &Process {
+        &self.state.processes[self.index]
+    }
+
+    pub fn broken(&self, mutation: Mutation) -> bool {
+        self.setup.broken(mutation)
+    }
+
+    pub fn push(&mut self, what: &'static str, number: u8, change: impl FnOnce(&mut State, usize)) {
+        self.push_checked(what, number, None, change);
+    }
+
+    pub fn push_checked(
+        &mut self,
+        what: &'static str,
+        number: u8,
+        wrong: Option<&'static str>,
+        change: impl FnOnce(&mut State, usize),
+    ) {
+        let mut state = *self.state;
+        change(&mut state, self.index);
+        self.moves.push(Move { label: Label { who: Some(self.index), what, number }, state, wrong });
+    }
+
+    /// The same, if this fault is left.
+    pub fn fault(&mut self, fault: Fault, what: &'static str, number: u8, change: impl FnOnce(&mut State, usize)) {
+        if self.state.may(fault) {
+            self.push(what, number, |state, index| {
+                state.spend(fault);
+                change(state, index);
+            });
+        }
+    }
+
+    /// A resourceVersion-checked write of the status: one transition of the real ledger, then `then`. Its answer may be
+    /// lost. On a conflict the object is read again.
+    pub fn record(
+        &mut self,
+        what: &'static str,
+        number: u8,
+        change: impl FnOnce(&mut Ledger),
+        then: impl Fn(&mut State, usize),
+    ) {
+        self.record_checked(what, number, None, change, then);
+    }
+
+    /// The same, where the step itself may be wrong.
+    pub fn record_checked(
+        &mut self,
+        what: &'static str,
+        number: u8,
+        wrong: Option<&'static str>,
+        change: impl FnOnce(&mut Ledger),
+        then: impl Fn(&mut State, usize),
+    ) {
+        let fresh = self.me().object_fresh || (self.broken(Mutation::NoStatusCas) && self.state.object.exists);
+        if !fresh {
+            return self.conflict(number);
+        }
+        // Without the check a stale ledger overwrites the newer one.
+        let base = if self.broken(Mutation::NoStatusCas) { self.me().object } else { self.state.object };
+        let again = self.broken(Mutation::DecideAgain);
+        let book = bridge::transition(&base, &self.state.attempts, |ledger| {
+            if again {
+                ledger.claim.iter_mut().for_each(|claim| claim.outcome = None);
+            }
+            change(ledger);
+        });
+        let wrong = wrong.or_else(|| decided_twice(&self.state.object, &book));
+        let write = |state: &mut State, index: usize| {
+            state.object_changed();
+            state.object.book = book;
+            let object = state.object;
+            let process = &mut state.processes[index];
+            process.object = object;
+            process.object_fresh = true;
+        };
+        self.push_checked(what, number, wrong, |state, index| {
+            write(state, index);
+            then(state, index);
+        });
+        self.fault(Fault::LoseAnswer, "its status write's answer is lost", number, |state, index| {
+            write(state, index);
+            state.processes[index].end_pass();
+        });
+    }
+
+    /// The write is refused: the object is read again, or it is gone.
+    pub fn conflict(&mut self, number: u8) {
+        let trusts = self.broken(Mutation::TrustOldRead);
+        self.push("has a conflict on the object", number, |state, index| {
+            let object = state.object;
+            let process = &mut state.processes[index];
+            if object.exists {
+                process.object = object;
+                process.object_fresh = true;
+                // What is read live, or listed, must be so after the ledger that is judged by it.
+                if !trusts {
+                    process.live = false;
+                    process.preflight = false;
+                    process.verdict = Said::Nothing;
+                    process.listed = false;
+                    process.listing = Set::EMPTY;
+                }
+            } else {
+                process.end_pass();
+                process.hand = InHand::EMPTY;
+            }
+        });
+    }
+
+    /// The claim of what is in hand, as the ledger's transitions want it.
+    pub fn claim_of(&self, token: Token) -> Claim {
+        Claim {
+            attempt: bridge::attempt(token, &self.state.attempts),
+            nonce: bridge::nonce(token),
+            time: bridge::NOW,
+            wish: String::new(),
+            outcome: None,
+        }
+    }
+
+    /// What is written once the Secret is as it was read.
+    pub fn secret(&self) -> &Secret {
+        &self.me().secret
+    }
+}
+
+/// P6: an outcome is decided once. An abandoned claim is not decided while it is a lost one.
+fn decided_twice(object: &Object, after: &Book) -> Option<&'static str> {
+    let before = object.book;
+    let decided = before.fate != Fate::Open && !before.lost.has(before.claim);
+    let again = before.claim == after.claim && decided && before.fate != after.fate;
+    again.then_some("P6: an outcome was decided twice")
+}

@@ -1,0 +1,85 @@
+//! The runs: which features meet.
+//!
+//! All features at once are too many states. Sixteen of them are the points of the affine plane of order four; its twenty
+//! lines have four points each and any two points lie on exactly one line, so that with a run for each line every pair of
+//! features meets in some run. Those runs have one process, which may sleep, die and lose answers; two processes without
+//! mutual exclusion, and services whose tokens have no names, have runs of their own with fewer features.
+
+use super::setup::{ANY, Fault, Setup};
+
+use Fault::{
+    Cancel, Crash, Decline, DeleteObject, DeleteSecret, Due, EditData, EditMarks, Forge, Forget, KeepAlive, LoseAnswer,
+    LoseStatus, Oversleep, Refuse, Rotate, Touch,
+};
+
+/// The points of the plane, four to a row.
+const FEATURES: [Fault; 16] = [
+    Crash,
+    Cancel,
+    Refuse,
+    Forget, //
+    DeleteSecret,
+    EditData,
+    EditMarks,
+    Forge, //
+    LoseStatus,
+    DeleteObject,
+    LoseAnswer,
+    Touch, //
+    KeepAlive,
+    Due,
+    Decline,
+    Oversleep,
+];
+
+/// Products in the field of four elements.
+const PRODUCT: [[usize; 4]; 4] = [[0, 0, 0, 0], [0, 1, 2, 3], [0, 2, 3, 1], [0, 3, 1, 2]];
+
+/// The lines: four upright ones, and one for each slope and start. Sums in the field are exclusive ors.
+fn lines() -> Vec<Vec<Fault>> {
+    let at = |x: usize, y: usize| FEATURES[4 * y + x];
+    let upright = (0..4).map(|x| (0..4).map(|y| at(x, y)).collect());
+    let slope = |slope: usize, start: usize| (0..4).map(|x| at(x, PRODUCT[slope][x] ^ start)).collect();
+    let others = (0..4).flat_map(|m| (0..4).map(move |start| (m, start))).map(|(m, start)| slope(m, start));
+    upright.chain(others).collect()
+}
+
+/// Every pair of features, one process.
+pub fn pairs() -> Vec<Setup> {
+    let setup = |features: Vec<Fault>| {
+        let mut faults: Vec<(Fault, u8)> = features.iter().map(|fault| (*fault, 1)).collect();
+        faults.push((Rotate, 1));
+        // What was edited or forgotten is noticed by the next verification.
+        if features.iter().any(|fault| matches!(fault, Forget | EditData | EditMarks | Forge)) {
+            faults.push((Due, ANY));
+        }
+        Setup::new("one process", 1, 3, &faults)
+    };
+    lines().into_iter().map(setup).collect()
+}
+
+/// Two processes, and what needs a shape of its own.
+pub fn others() -> Vec<Setup> {
+    let two = |slots, faults: &[(Fault, u8)]| Setup::new("two processes", 2, slots, faults);
+    vec![
+        two(3, &[(Rotate, 1), (Oversleep, 1)]),
+        two(2, &[(Rotate, 1), (Crash, 1), (Oversleep, 1)]),
+        two(2, &[(Rotate, 1), (LoseAnswer, 1)]),
+        two(2, &[(Rotate, 1), (Refuse, 1), (Oversleep, 1)]),
+        two(2, &[(Rotate, 1), (DeleteSecret, 1)]),
+        two(2, &[(Rotate, 1), (Cancel, 1), (Crash, 1)]),
+        two(2, &[(DeleteSecret, 1), (Oversleep, 1)]),
+        two(2, &[(DeleteObject, 1), (Oversleep, 1), (Rotate, 1)]),
+        two(2, &[(DeleteObject, 1), (Crash, 1)]),
+        two(2, &[(DeleteObject, 1), (LoseAnswer, 1)]),
+        two(2, &[(LoseStatus, 1), (Rotate, 1)]),
+        two(2, &[(LoseStatus, 1), (Oversleep, 1)]),
+        two(2, &[(EditMarks, 1), (Oversleep, 1), (Due, ANY)]),
+        Setup::new("nameless", 2, 2, &[(Rotate, 1), (Oversleep, 1)]).nameless(),
+        Setup::new("nameless", 1, 3, &[(Rotate, 1), (Crash, 1), (LoseAnswer, 1)]).nameless(),
+        Setup::new("nameless", 1, 3, &[(DeleteObject, 1), (Crash, 1), (DeleteSecret, 1)]).nameless(),
+        Setup::new("no room", 1, 6, &[(Rotate, ANY), (DeleteSecret, ANY)]),
+        Setup::new("lost status", 1, 3, &[(Rotate, 1), (LoseAnswer, 1), (Crash, 1), (LoseStatus, 1)]),
+        Setup::new("no room", 1, 5, &[(Crash, 4)]),
+    ]
+}

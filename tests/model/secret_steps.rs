@@ -1,0 +1,117 @@
+//! Steps that write the Secret.
+
+use super::mutations::Mutation;
+use super::process::{Turn, read};
+use super::setup::Fault;
+use super::tokens::Token;
+use super::world::{Said, Secret, State};
+
+/// A checked write of the Secret. `then` says what a process does with the answer, and also what it remembers once the
+/// write was sent at all.
+fn write(
+    turn: &mut Turn,
+    what: &'static str,
+    wrong: Option<&'static str>,
+    secret: Secret,
+    sent: impl Fn(&mut State, usize),
+) {
+    let me = turn.me();
+    let allowed = if turn.broken(Mutation::NoSecretCas) {
+        true
+    } else if me.secret.exists {
+        me.live && me.secret_fresh
+    } else {
+        !turn.state.secret.exists
+    };
+    if !allowed {
+        return turn.push("has a conflict on the Secret", 0, |state, index| {
+            let process = &mut state.processes[index];
+            process.live = false;
+            process.preflight = false;
+        });
+    }
+    // The very first publish is a create that cannot be fenced: it does not land late here.
+    let replaces = me.secret.exists;
+    let late = replaces || (secret.id.own() && secret.id != Token::FIRST);
+    let land = |state: &mut State| {
+        // A write that changes nothing keeps the resourceVersion and stops nobody.
+        if state.secret != secret {
+            state.write_secret(secret);
+        }
+    };
+    turn.push_checked(what, secret.id.0, wrong, |state, index| {
+        sent(state, index);
+        land(state);
+        let process = &mut state.processes[index];
+        process.secret = secret;
+        process.secret_fresh = true;
+        process.live = true;
+        process.preflight = false;
+        process.verdict = Said::Nothing;
+    });
+    let unsure = |state: &mut State, index: usize| {
+        sent(state, index);
+        state.processes[index].live = false;
+        state.processes[index].preflight = false;
+    };
+    turn.fault(Fault::LoseAnswer, "writes the Secret, answer lost", secret.id.0, |state, index| {
+        unsure(state, index);
+        land(state);
+    });
+    turn.fault(Fault::LoseAnswer, "writes the Secret, in vain and unknown", secret.id.0, unsure);
+    if late {
+        turn.fault(Fault::LoseAnswer, "writes the Secret, under way", secret.id.0, |state, index| {
+            unsure(state, index);
+            state.armed = secret;
+            state.creates = !replaces;
+        });
+    }
+}
+
+pub fn shell(turn: &mut Turn, fence: u8) {
+    if turn.state.secret.exists {
+        return turn.push("finds a Secret in the shell's place", 0, read);
+    }
+    let shell = Secret { exists: true, fence, ..Secret::ABSENT };
+    write(turn, "creates a shell", None, shell, |_, _| {});
+}
+
+pub fn update(turn: &mut Turn) {
+    let secret = turn.state.published(turn.me().hand.token);
+    let fence = secret.fence.max(turn.secret().fence);
+    let untried = turn.secret().data.real() && turn.me().hand.trial != Said::Accepted;
+    let wrong = untried.then_some("P6: a replacement was published untried");
+    write(turn, "updates the Secret", wrong, Secret { fence, ..secret }, |state, index| {
+        state.processes[index].hand.sent = true;
+    });
+}
+
+pub fn roll_back(turn: &mut Turn, fence: u8) {
+    let secret = turn.state.published(turn.me().object.book.current);
+    let fence = fence.max(secret.fence).max(turn.secret().fence);
+    write(turn, "rolls back", None, Secret { fence, ..secret }, |_, _| {});
+}
+
+pub fn raise_fence(turn: &mut Turn, fence: u8) {
+    let secret = *turn.secret();
+    let fence = fence.max(secret.fence);
+    write(turn, "raises the fence", None, Secret { fence, ..secret }, |_, _| {});
+}
+
+/// The same token, as the spec wants it.
+pub fn render(turn: &mut Turn) {
+    let secret = *turn.secret();
+    write(turn, "renders the Secret", None, Secret { touched: false, ..secret }, |_, _| {});
+}
+
+/// Deleted with uid and resourceVersion as preconditions.
+pub fn delete(turn: &mut Turn) {
+    let fresh = turn.me().live && turn.me().secret_fresh;
+    if !fresh {
+        return turn.push("has a conflict on the Secret", 0, |state, index| state.processes[index].live = false);
+    }
+    turn.push("deletes the Secret", Token::NONE.0, |state, index| {
+        state.write_secret(Secret::ABSENT);
+        read(state, index);
+    });
+}

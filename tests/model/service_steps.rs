@@ -1,0 +1,155 @@
+//! Steps that call the service.
+
+use super::bridge;
+use super::mutations::Mutation;
+use super::process::Turn;
+use super::setup::Fault;
+use super::tokens::{Set, Token};
+use super::world::{At, InHand, Said, State};
+use artifact_token_operator::rotation::ledger::Remains;
+
+pub fn sweep(turn: &mut Turn) {
+    let named = turn.setup.named;
+    turn.push("lists the service", 0, |state, index| {
+        let rows = if named { state.alive.without(Token::STRANGER) } else { Set::EMPTY };
+        let process = &mut state.processes[index];
+        process.listed = true;
+        process.listing = rows;
+        process.swept = true;
+        process.live = false;
+        process.preflight = false;
+        process.at = At::Listed;
+    });
+}
+
+/// Sent once; whether the answer comes is another matter.
+pub fn generate(turn: &mut Turn) {
+    let token = turn.me().hand.token;
+    let again = turn.state.asked.has(token);
+    let durable = turn.state.claimed.has(token);
+    let finalizer = turn.state.object.finalizer || !turn.state.object.exists;
+    let wrong = if again {
+        Some("S4: one claim, two generates")
+    } else if !durable {
+        Some("S4: generate without a durable claim")
+    } else if !finalizer {
+        Some("S4: generate without a finalizer")
+    } else {
+        None
+    };
+    turn.push_checked("sends generate", token.0, wrong, |state, index| {
+        state.in_flight = state.in_flight.with(token);
+        state.asked = state.asked.with(token);
+        state.processes[index].at = At::Asked;
+    });
+    if turn.me().object_fresh && turn.state.may(Fault::Decline) {
+        let claim = turn.claim_of(token);
+        turn.record(
+            "is refused a token",
+            token.0,
+            |ledger| {
+                ledger.failed(&claim, Remains::Nothing, bridge::failure(), bridge::NOW);
+            },
+            |state, index| {
+                state.spend(Fault::Decline);
+                state.processes[index].hand = InHand::EMPTY;
+            },
+        );
+    }
+}
+
+/// The answer to *generate*: the value, or nothing that says anything.
+pub fn answer(turn: &mut Turn) {
+    let me = turn.me();
+    let token = me.hand.token;
+    if !turn.state.in_flight.has(token) {
+        turn.push("has the value", token.0, |state, index| {
+            let process = &mut state.processes[index];
+            process.hand.value = true;
+            process.at = At::Pass;
+        });
+    }
+    let again = turn.broken(Mutation::GenerateAgain);
+    turn.fault(Fault::LoseAnswer, "never hears of the token", token.0, |state, index| {
+        let process = &mut state.processes[index];
+        if !again {
+            process.hand = InHand::EMPTY;
+        }
+        process.at = At::Pass;
+    });
+}
+
+/// What the service says of a token.
+fn says(turn: &mut Turn, what: &'static str, token: Token, heard: impl Fn(&mut State, usize, Said)) {
+    let works = turn.state.alive.has(token);
+    let said = if works { Said::Accepted } else { Said::Refused };
+    turn.push(what, token.0, |state, index| heard(state, index, said));
+    if works {
+        turn.fault(Fault::Refuse, "is told that a living token is refused", token.0, |state, index| {
+            heard(state, index, Said::Refused);
+        });
+    }
+}
+
+pub fn try_value(turn: &mut Turn) {
+    let token = turn.me().hand.token;
+    says(turn, "tries the value", token, |state, index, said| state.processes[index].hand.trial = said);
+}
+
+pub fn verify(turn: &mut Turn) {
+    let token = turn.secret().data;
+    says(turn, "verifies the Secret", token, |state, index, said| {
+        let process = &mut state.processes[index];
+        process.verdict = said;
+        process.due = false;
+    });
+}
+
+/// S3: a token of this uid, after a live read.
+pub fn revoke(turn: &mut Turn, token: Token) {
+    let me = turn.me();
+    let wrong = if !token.own() {
+        Some("S3: a stranger's token was revoked")
+    } else if !me.live && !me.object.deleting {
+        Some("S3: revoked without a live read")
+    } else {
+        None
+    };
+    let deleting = me.object.deleting;
+    turn.push_checked("revokes", token.0, wrong, |state, index| {
+        state.alive = state.alive.without(token);
+        state.ended = state.ended.with(token);
+        let attempts = state.attempts;
+        let process = &mut state.processes[index];
+        if deleting {
+            process.object.book = bridge::transition(&process.object, &attempts, |ledger| {
+                let attempt = bridge::attempt(token, &attempts);
+                ledger.revoked(attempt, &bridge::id(token), super::ledger_steps::PROOF, bridge::NOW);
+            });
+            process.listing = process.listing.without(token);
+        } else {
+            process.at = At::Revoked;
+            process.target = token;
+        }
+    });
+    turn.fault(Fault::LoseAnswer, "revokes, answer lost", token.0, |state, index| {
+        state.alive = state.alive.without(token);
+        state.ended = state.ended.with(token);
+        state.processes[index].end_pass();
+    });
+    if turn.state.may(Fault::KeepAlive) {
+        let (attempts, id) = (turn.state.attempts, bridge::id(token));
+        turn.record(
+            "revokes in vain",
+            token.0,
+            |ledger| {
+                ledger.revoke_failed(bridge::attempt(token, &attempts), &id, std::time::Duration::ZERO, bridge::NOW);
+            },
+            |state, index| {
+                state.spend(Fault::KeepAlive);
+                state.ended = state.ended.with(token);
+                state.processes[index].end_pass();
+            },
+        );
+    }
+}

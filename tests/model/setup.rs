@@ -1,0 +1,180 @@
+//! What a run is allowed to do.
+
+use super::mutations::Mutation;
+use super::tokens::Set;
+use super::world::{FAULTS, Object, PROCESSES, Process, Secret, State};
+
+/// What may go wrong, a counted number of times in a run, or without a limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// A process dies; its memory is lost.
+    Crash,
+    /// A person asks for a rotation.
+    Rotate,
+    /// ... and takes it back.
+    Cancel,
+    /// The service refuses a token that it accepts another time.
+    Refuse,
+    /// The service forgets a token that nobody revoked.
+    Forget,
+    /// A person deletes the Secret.
+    DeleteSecret,
+    /// A person writes something else into the Secret's data.
+    EditData,
+    /// A person wipes the Secret's annotations, but for the owner.
+    EditMarks,
+    /// A person writes a stranger's token and id into the Secret.
+    Forge,
+    /// The status is lost.
+    LoseStatus,
+    /// The object is deleted.
+    DeleteObject,
+    /// An answer is lost, or a write of the Secret arrives late.
+    LoseAnswer,
+    /// A person edits a label of the Secret.
+    Touch,
+    /// A revoke does not succeed.
+    KeepAlive,
+    /// The verification of the current token falls due.
+    Due,
+    /// The service refuses to make a token.
+    Decline,
+    /// A process sleeps past the deadline of what it has in hand.
+    Oversleep,
+}
+
+/// All of them.
+const FAULTS_NAMED: [Fault; FAULTS] = [
+    Fault::Crash,
+    Fault::Rotate,
+    Fault::Cancel,
+    Fault::Refuse,
+    Fault::Forget,
+    Fault::DeleteSecret,
+    Fault::EditData,
+    Fault::EditMarks,
+    Fault::Forge,
+    Fault::LoseStatus,
+    Fault::DeleteObject,
+    Fault::LoseAnswer,
+    Fault::Touch,
+    Fault::KeepAlive,
+    Fault::Due,
+    Fault::Decline,
+    Fault::Oversleep,
+];
+
+/// No limit.
+pub const ANY: u8 = u8::MAX;
+
+/// A run.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub name: &'static str,
+    pub processes: usize,
+    /// Token slots; a claim that needs more is not taken.
+    pub slots: usize,
+    /// Tokens have names at the service.
+    pub named: bool,
+    pub faults: [u8; FAULTS],
+    pub mutation: Option<Mutation>,
+}
+
+impl Setup {
+    pub fn new(name: &'static str, processes: usize, slots: usize, faults: &[(Fault, u8)]) -> Self {
+        let mut counts = [0; FAULTS];
+        for (fault, count) in faults {
+            counts[*fault as usize] = *count;
+        }
+        Self { name, processes, slots, named: true, faults: counts, mutation: None }
+    }
+
+    pub fn nameless(self) -> Self {
+        Self { named: false, ..self }
+    }
+
+    pub fn with(self, mutation: Mutation) -> Self {
+        Self { mutation: Some(mutation), ..self }
+    }
+
+    /// Whether a value in memory can matter: only beside refusals and edits.
+    pub fn remembers(&self) -> bool {
+        let matters = [Fault::Refuse, Fault::Forget, Fault::EditData, Fault::EditMarks, Fault::Forge];
+        matters.into_iter().any(|fault| self.faults[fault as usize] > 0)
+    }
+
+    /// Whether the object may be deleted.
+    pub fn deletes(&self) -> bool {
+        self.faults[Fault::DeleteObject as usize] > 0
+    }
+
+    /// Its name, and what may go wrong in it.
+    pub fn title(&self) -> String {
+        let features = FAULTS_NAMED.iter().filter(|fault| self.faults[**fault as usize] > 0).map(|fault| {
+            match self.faults[*fault as usize] {
+                1 => format!("{fault:?}"),
+                ANY => format!("{fault:?} at any time"),
+                count => format!("{fault:?} {count} times"),
+            }
+        });
+        let features = features.collect::<Vec<_>>().join(", ");
+        match self.mutation {
+            Some(mutation) => format!("mutation {mutation:?}"),
+            None => format!("{}: {} slots, {features}", self.name, self.slots),
+        }
+    }
+
+    pub fn broken(&self, mutation: Mutation) -> bool {
+        self.mutation == Some(mutation)
+    }
+
+    /// An object that was just created.
+    pub fn initial(&self) -> State {
+        State {
+            object: Object { exists: true, ..Object::GONE },
+            secret: Secret::ABSENT,
+            alive: Set::EMPTY,
+            in_flight: Set::EMPTY,
+            ended: Set::EMPTY,
+            asked: Set::EMPTY,
+            claimed: Set::EMPTY,
+            armed: Secret::ABSENT,
+            creates: false,
+            holders: Set::EMPTY,
+            attempts: [0; 7],
+            processes: [Process::IDLE; PROCESSES],
+            budget: self.faults,
+        }
+    }
+}
+
+impl State {
+    pub fn may(&self, fault: Fault) -> bool {
+        self.budget[fault as usize] > 0
+    }
+
+    /// Takes one from the budget.
+    pub fn spend(&mut self, fault: Fault) {
+        let left = &mut self.budget[fault as usize];
+        if *left != ANY {
+            *left -= 1;
+        }
+    }
+}
+
+/// What happened, for a trace.
+#[derive(Clone, Copy, Debug)]
+pub struct Label {
+    /// The process, or `None` for the world.
+    pub who: Option<usize>,
+    pub what: &'static str,
+    pub number: u8,
+}
+
+/// A transition.
+pub struct Move {
+    pub label: Label,
+    pub state: State,
+    /// The invariant that the transition itself breaks.
+    pub wrong: Option<&'static str>,
+}
