@@ -44,7 +44,7 @@ pub fn format(prefix: &str, name: &Name, display: &str, maximum: usize) -> Strin
     if display.is_empty() { own } else { format!("{own} {display}") }
 }
 
-/// Reads a name that [`format`] wrote with this prefix; `None` for any other.
+/// Reads a name that [`format()`] wrote with this prefix; `None` for any other.
 pub fn parse(prefix: &str, text: &str) -> Option<Name> {
     let own = text.split(' ').next()?;
     let rest = own.strip_prefix(prefix)?.strip_prefix('.')?;

@@ -1,6 +1,6 @@
 //! The decision: one pure function says the next step.
 //!
-//! [`next_step`] is total and synchronous, without I/O, clock, randomness or `Result`. The rows of [`ROWS`] are tried in
+//! [`next_step`] is total and synchronous, without I/O, clock, randomness or `Result`. The rows below are tried in
 //! order and the first that matches wins; `tests/decisions.txt` shows the table rendered over all inputs. The controller
 //! performs the step (one external act and its record), observes again, and asks again.
 //!
