@@ -14,9 +14,14 @@ pub enum LogFormat {
     Json,
 }
 
+/// No level of the Kubernetes client's own request log is ever written.
+const CLIENT_OFF: &str = "kube_client::client=off";
+
 /// Starts writing logs to standard error; `info` unless `RUST_LOG` says otherwise.
 pub fn start(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // The client writes an answer that it cannot read into its log, and that answer may be a Secret.
+    let filter = CLIENT_OFF.parse().map_or_else(|_| EnvFilter::new("off"), |off| filter.add_directive(off));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

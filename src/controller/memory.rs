@@ -76,6 +76,8 @@ pub struct SeenSecret {
     pub version: String,
     /// What the decision needs of it.
     pub ours: Ours,
+    /// Only the service can tell whether it still holds the current token.
+    pub doubtful: bool,
     /// When it was read.
     pub at: Instant,
 }

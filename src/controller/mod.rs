@@ -8,6 +8,7 @@ pub mod clock;
 pub mod context;
 pub mod events;
 pub mod finalizer_time;
+pub mod known_secret;
 pub mod memory;
 pub mod observe;
 pub mod pass;

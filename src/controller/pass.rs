@@ -11,15 +11,16 @@ use crate::api::artifact_token::ArtifactToken;
 use crate::api::ledger::{ArtifactTokenStatus, Binding, Ledger};
 use crate::api::time::Time;
 use crate::controller::context::Context;
+use crate::controller::known_secret::KnownSecret;
 use crate::controller::memory::Memory;
-use crate::controller::observe::KnownSecret;
 use crate::controller::perform::PassError;
+use crate::controller::perform::objects::Written;
 use crate::controller::secret_index::older;
 use crate::controller::services::ServiceEntry;
 use crate::controller::wish::Wish;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Observed, Row, Verdict};
-use crate::rotation::plan::{Step, next_step};
+use crate::rotation::plan::{Step, next_step, next_wake};
 use crate::rotation::report::{Phase, Situation, conditions};
 use crate::rotation::schedule;
 
@@ -29,6 +30,9 @@ const MOST_STEPS: usize = 24;
 
 /// A halted object is looked at again at least this often.
 const HALTED_LOOK: Duration = Duration::from_secs(300);
+
+/// After a lost race for the status, what changed is looked at so soon.
+const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 
 /// A first issue that takes longer than this is shown as `Issuing`; a shorter one spares the write.
 pub const ISSUING_AFTER: Duration = Duration::from_secs(5);
@@ -104,8 +108,10 @@ impl<'a> Pass<'a> {
             match step {
                 Step::Wait(until) => return self.rest(&observed, Phase::Resting, until).await,
                 Step::Halt(halt) => {
-                    let look = Some(now.plus(HALTED_LOOK));
-                    return self.rest(&observed, Phase::Halted(&halt), look).await;
+                    // Revokes and verification go on while nothing new may be made.
+                    let wake = next_wake(&self.wish.desired, &observed, now);
+                    let look = now.plus(HALTED_LOOK).min(wake.unwrap_or(now.plus(HALTED_LOOK)));
+                    return self.rest(&observed, Phase::Halted(&halt), Some(look)).await;
                 }
                 step => {
                     if self.perform(step, &observed).await? == Flow::Gone {
@@ -131,8 +137,9 @@ impl<'a> Pass<'a> {
     /// Ends the pass: tells people what changed, and says when to look again.
     async fn rest(mut self, observed: &Observed, phase: Phase<'_>, until: Option<Time>) -> Result<Action, PassError> {
         let mut ledger = observed.ledger.clone();
-        // Every pass begins with the look that was asked for.
-        if observed.requests.reconcile.is_some() && ledger != Ledger::default() {
+        // Every pass begins with the look that was asked for; where the service has to be asked, too, it ends with its answer.
+        let answered = !observed.doubtful || !self.wish.desired.probe;
+        if observed.requests.reconcile.is_some() && answered && ledger != Ledger::default() {
             ledger.handled_requests.reconcile.clone_from(&observed.requests.reconcile);
         }
         let told = self.told(observed, phase, ledger);
@@ -142,7 +149,9 @@ impl<'a> Pass<'a> {
         let brief = young && phase == Phase::Resting && observed.ledger == Ledger::default() && until.is_some();
         let released = observed.deleting && !observed.finalizer;
         if told != old && !brief && !released {
-            self.write_status(told).await?;
+            if self.write_status(told).await? != Written::Yes {
+                return Ok(Action::requeue(AFTER_CONFLICT));
+            }
             if let Phase::Halted(halt) = phase {
                 self.announce_halt(halt, &old).await;
             }

@@ -229,8 +229,8 @@ async fn watch_secrets(
         ctx.secrets.apply(&event);
         match &event {
             Event::Apply(secret) | Event::Delete(secret) | Event::InitApply(secret) => {
-                if let Some(owner) = owner(secret) {
-                    // The receiver lives as long as the controller; when it stops, nobody needs the trigger.
+                // The receiver lives as long as the controller; when it stops, nobody needs the trigger.
+                for owner in owner(secret).map_or_else(|| keepers(&ctx, secret), |owner| vec![owner]) {
                     let _ = touched.unbounded_send(owner);
                 }
             }
@@ -253,6 +253,14 @@ where
     K: Resource + Clone + serde::de::DeserializeOwned + fmt::Debug + Send + 'static,
 {
     watcher::metadata_watcher(api, config)
+}
+
+/// The objects that keep a Secret of this name: whoever took its owner annotation off wakes them, too.
+fn keepers(ctx: &Context, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<ArtifactToken>> {
+    let keeps = |token: &&Arc<ArtifactToken>| {
+        token.namespace() == secret.namespace() && token.spec.secret.name == secret.name_any()
+    };
+    ctx.objects.state().iter().filter(keeps).map(|token| ObjectRef::from_obj(&**token)).collect()
 }
 
 fn owner(secret: &PartialObjectMeta<Secret>) -> Option<ObjectRef<ArtifactToken>> {

@@ -44,7 +44,16 @@ pub async fn check(service: Arc<TokenService>, ctx: &Context) -> Result<Action, 
     if !ctx.services.take_stale(&key) && unchanged(&service, ctx.services.get(&key.0, &key.1).as_deref()) {
         return Ok(Action::await_change());
     }
-    let mut service = (*service).clone();
+    let checked = check_now(&service, key.clone(), ctx).await;
+    if checked.is_err() {
+        // What was taken note of is not done yet.
+        ctx.services.set_stale(key);
+    }
+    checked
+}
+
+async fn check_now(service: &TokenService, key: Key, ctx: &Context) -> Result<Action, PassError> {
+    let mut service = service.clone();
     if !service.finalizers().iter().any(|name| name == SERVICE_FINALIZER) {
         let mut names = service.finalizers().to_vec();
         names.push(SERVICE_FINALIZER.to_owned());
@@ -314,7 +323,7 @@ fn revision(versions: &[String], bundle: Option<&[u8]>) -> String {
 }
 
 fn failed(what: &'static str, source: kube::Error) -> PassError {
-    PassError::Read { what, source: Box::new(source) }
+    PassError::read(what, &source)
 }
 
 /// namespace and name.

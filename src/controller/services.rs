@@ -112,9 +112,14 @@ impl Services {
         locked(&self.stale).remove(key)
     }
 
+    /// Takes note that it is still to be checked.
+    pub fn set_stale(&self, key: Key) {
+        locked(&self.stale).insert(key);
+    }
+
     /// A Secret or ConfigMap of this service changed.
     pub fn check_again(&self, key: Key) {
-        locked(&self.stale).insert(key.clone());
+        self.set_stale(key.clone());
         let _ = self.recheck.unbounded_send(key);
     }
 }

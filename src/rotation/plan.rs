@@ -181,6 +181,11 @@ pub fn next_step(desired: &Desired, observed: &Observed, now: Time) -> Step {
     ROWS.iter().find_map(|row| row(&view)).unwrap_or_else(|| view.wait())
 }
 
+/// When some row may match that does not match now: what a halted object is looked at again for.
+pub fn next_wake(desired: &Desired, observed: &Observed, now: Time) -> Option<Time> {
+    View { desired, observed, now }.next_wake()
+}
+
 impl View<'_> {
     /// Wait, if this pause is not over.
     fn paused(&self, until: Option<Time>) -> Option<Step> {

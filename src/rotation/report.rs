@@ -144,10 +144,17 @@ fn revocation_pending(situation: &Situation) -> Option<Told> {
 }
 
 fn rotation_failed(situation: &Situation) -> Option<Told> {
-    let failures = situation.ledger.failures.as_ref().filter(|_| usable(situation).is_some() && situation.wanted)?;
+    if usable(situation).is_none() || !situation.wanted {
+        return None;
+    }
+    let told = |reason, message| Some((ConditionType::RotationFailed, ConditionStatus::True, reason, message));
+    let Some(failures) = &situation.ledger.failures else {
+        let trouble = situation.trouble.filter(|_| situation.phase == Phase::Resting)?;
+        return told(trouble.reason, format!("{}; the token before it is kept", trouble.message));
+    };
     let message =
         format!("{}; the token before it is kept, the next attempt is at {}", failures.message, failures.next_try_time);
-    Some((ConditionType::RotationFailed, ConditionStatus::True, failures.reason, message))
+    told(failures.reason, message)
 }
 
 /// The token that consumers can rely on now.

@@ -246,7 +246,9 @@ fn halt(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Halt(_) = step else { return true };
     let service = observed.service.is_none_or(|service| !service.same_origin);
     let wanted = desired.halt.is_some() || observed.any_foreign() || observed.halt.is_some();
-    if observed.deleting { service } else { wanted }
+    let full = observed.ledger.alive() + 1 >= MAX_LIVE;
+    let elsewhere = observed.service.is_some_and(|service| !service.same_origin);
+    if observed.deleting { service } else { wanted || full || elsewhere }
 }
 
 fn no_loop(_: &Desired, observed: &Observed, step: &Step) -> bool {

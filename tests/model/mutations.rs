@@ -197,7 +197,7 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
         }
         (Mutation::ClaimWithoutShell, Step::GiveUp(Lapse::Overtaken)) if creates(observed) => Step::Update,
         (Mutation::ClaimWithoutPreflight, Step::Preflight) if observed.finalizer => claim,
-        (Mutation::NoLimit, Step::Wait(_)) if crowded(observed) => {
+        (Mutation::NoLimit, Step::Halt(_)) if crowded(observed) => {
             if observed.preflight {
                 claim
             } else {

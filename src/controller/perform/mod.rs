@@ -1,6 +1,6 @@
 //! Performs one step: one external act and its record.
 
-mod objects;
+pub(in crate::controller) mod objects;
 mod outcomes;
 mod revoke;
 mod secrets;
@@ -23,13 +23,38 @@ use crate::rotation::report::Trouble;
 #[derive(Debug, Error)]
 pub enum PassError {
     /// The API server did not answer a read.
-    #[error("read {what} failed: {source}")]
+    #[error("read {what} failed: {why}")]
     Read {
         /// What was read.
         what: &'static str,
-        /// What the client said; it holds no body of a Secret.
-        source: Box<kube::Error>,
+        /// What the client said, without any body.
+        why: String,
     },
+    /// The API server did not take a record, and nobody else wrote the object meanwhile.
+    #[error("record in {what} failed: {why}")]
+    Record {
+        /// What was written.
+        what: &'static str,
+        /// What the client said, without any body.
+        why: String,
+    },
+}
+
+impl PassError {
+    /// A read failed.
+    pub fn read(what: &'static str, error: &kube::Error) -> Self {
+        Self::Read { what, why: told(error) }
+    }
+}
+
+/// What may be told of an error of the client: an answer that could not be read may hold a Secret's data, and its text is never
+/// passed on.
+pub(super) fn told(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("{} {}: {}", status.code, status.reason, status.message),
+        kube::Error::SerdeError(_) => "the API server's answer is unreadable".to_owned(),
+        _ => "the API server gave no answer".to_owned(),
+    }
 }
 
 impl Pass<'_> {

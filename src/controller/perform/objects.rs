@@ -15,11 +15,12 @@ use crate::controller::events;
 use crate::controller::finalizer_time;
 use crate::controller::memory::{Held, Kind};
 use crate::controller::pass::{Flow, Pass};
+use crate::controller::wish::Wish;
 use crate::rotation::identity::{NONCE_BYTES, nonce};
 use crate::rotation::observed::{Leave, Observed};
 use crate::rotation::report::Phase;
 
-use super::PassError;
+use super::{PassError, told};
 
 /// Requests that an issue sends: generate, try, verify. They pass the rate limit together, before the claim.
 const ISSUE_CALLS: u32 = 3;
@@ -72,19 +73,22 @@ impl Pass<'_> {
                 self.keep(written);
                 Ok(Written::Yes)
             }
-            Err(error) => {
-                tracing::debug!(object = %self.label(), %error, "status not written");
-                self.read_object().await
-            }
+            Err(error) => self.reread(&error, "the status").await,
         }
     }
 
-    /// After a conflict or a lost answer: what is there now?
-    async fn read_object(&mut self) -> Result<Written, PassError> {
+    /// After a conflict or a lost answer: what is there now? Where nothing changed, the API server does not take the record, and
+    /// deciding again at once would be a loop.
+    async fn reread(&mut self, error: &kube::Error, what: &'static str) -> Result<Written, PassError> {
+        let why = told(error);
+        tracing::debug!(object = %self.label(), what, why, "not written");
         let api = self.ctx.tokens(&self.object.namespace().unwrap_or_default());
         let read = api.get_opt(&self.object.name_any()).await;
-        match read.map_err(|source| PassError::Read { what: "the ArtifactToken", source: Box::new(source) })? {
+        match read.map_err(|error| PassError::read("the ArtifactToken", &error))? {
             Some(object) if object.uid() == self.object.uid() => {
+                if object.resource_version() == self.object.resource_version() {
+                    return Err(PassError::Record { what, why });
+                }
                 self.keep(object);
                 // What was read before the other process's deed is no ground for the next one.
                 self.known.live = false;
@@ -97,6 +101,12 @@ impl Pass<'_> {
 
     fn keep(&mut self, mut object: ArtifactToken) {
         finalizer_time::keep_only(object.meta_mut());
+        if object.meta().generation != self.object.meta().generation {
+            // The spec changed in the middle of the pass.
+            self.wish = Wish::of(&object, self.service.as_deref(), &self.ctx.settings);
+            (self.preflight, self.known.live) = (false, false);
+            self.memory.secret = None;
+        }
         self.object = Arc::new(object);
         self.memory.object = Some(self.object.clone());
     }
@@ -136,10 +146,7 @@ impl Pass<'_> {
                 self.keep(written);
                 Ok(Written::Yes)
             }
-            Err(error) => {
-                tracing::debug!(object = %self.label(), %error, "finalizers not written");
-                self.read_object().await
-            }
+            Err(error) => self.reread(&error, "the finalizers").await,
         }
     }
 

@@ -98,6 +98,7 @@ impl Pass<'_> {
         let first = observed.ledger.history.is_empty() && observed.ledger.current.is_none();
         let (service, id, attempt) = (self.identity(), current.id.clone(), current.attempt);
         let replaced = self.replaced_by(attempt);
+        let strangers: Vec<String> = replaced.iter().filter(|id| !self.ledger().knows(id)).cloned().collect();
         let revoke_after = now.plus(self.wish.desired.overlap);
         let requests = observed.requests.clone();
         let fulfilled = self.memory.held.as_ref().and_then(|held| held.request.clone());
@@ -124,6 +125,14 @@ impl Pass<'_> {
                 self.known.live = false;
                 self.memory.trouble = None;
                 self.ctx.metrics.rotated();
+                if !strangers.is_empty() && !self.attributable(observed) {
+                    let note = format!(
+                        "the Secret held tokens that the ledger does not know, and tokens have no names at this service: look \
+                         for them there and revoke them by hand: {}",
+                        strangers.join(", ")
+                    );
+                    events::warning(self.ctx, &self.object, Reason::OrphanedTokenFound, "Rotate", note).await;
+                }
                 if first {
                     let note = format!("attempt {attempt}: {note}");
                     events::normal(self.ctx, &self.object, Reason::TokenIssued, "Rotate", note).await;

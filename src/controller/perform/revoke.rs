@@ -10,7 +10,7 @@ use crate::controller::events;
 use crate::controller::pass::{Flow, Pass};
 use crate::rotation::observed::Observed;
 use crate::rotation::report::Phase;
-use crate::service::engine::{Revoked, Service, Verdict};
+use crate::service::engine::{Listing, Revoked, Service, Verdict};
 use crate::service::errors::ServiceError;
 
 use super::PassError;
@@ -108,15 +108,17 @@ impl Pass<'_> {
             .map_err(|after| Alive { what: "the service's rate limit is used up".to_owned(), after })?;
         let answer = service.revoke(id).await;
         self.ctx.metrics.service_call("revoke", answer.as_ref().err());
-        // A definite no to an id may mean "already gone" (seen: 500 for a user without tokens). The list settles it.
+        let value = self.memory.values.get(id).cloned().or_else(|| self.stored_value(id));
+        let value = value.filter(|_| self.wish.desired.probe);
         let answered = match answer {
             Ok(answered) => answered,
-            Err(error) => return self.settle_by_list(service, id, alive(&error)).await,
+            // Another account's list would not show the token either.
+            Err(error @ ServiceError::Refused { credential: true, .. }) => return Err(alive(&error)),
+            Err(error) => return self.settle_by_list(service, id, value.as_ref(), alive(&error)).await,
         };
-        let value = self.memory.values.get(id).cloned().or_else(|| self.stored_value(id));
         match value {
-            Some(value) if self.wish.desired.probe => self.prove_refused(service, id, &value, answered).await,
-            Some(_) | None => self.prove_unlisted(service, id).await,
+            Some(value) => self.prove_refused(service, id, &value, answered).await,
+            None => self.prove_unlisted(service, id).await,
         }
     }
 
@@ -166,14 +168,40 @@ impl Pass<'_> {
         let answer = service.list().await;
         self.ctx.metrics.service_call("list", answer.as_ref().err());
         match answer {
-            Ok(listing) if listing.rows.iter().all(|row| row.id != id) => Ok(Proof::Unlisted),
-            Ok(_) => Err(Alive { what: "the service still lists it".to_owned(), after: Duration::ZERO }),
+            Ok(listing) => self.read_list(&listing, id),
             Err(error) => Err(alive(&error)),
         }
     }
 
-    async fn settle_by_list(&mut self, service: &Service, id: &str, otherwise: Alive) -> Result<Proof, Alive> {
+    /// A list without the id proves something where it shows the living token: the list of another account shows neither.
+    fn read_list(&self, listing: &Listing, id: &str) -> Result<Proof, Alive> {
+        let listed = |id: &str| listing.rows.iter().any(|row| row.id == id);
+        let living = self.ledger().current.filter(|current| current.id != id && current.rejected_time.is_none());
+        let what = if listed(id) {
+            "the service still lists it"
+        } else if living.is_some_and(|living| !listed(&living.id)) {
+            "the service's list does not show the current token either, so it proves nothing: is it another account's?"
+        } else {
+            return Ok(Proof::Unlisted);
+        };
+        Err(Alive { what: what.to_owned(), after: Duration::ZERO })
+    }
+
+    /// An answer other than success or gone may mean "already gone" (seen: 500 for a user without tokens). The old value, where it
+    /// is at hand, and the list settle it.
+    async fn settle_by_list(
+        &mut self,
+        service: &Service,
+        id: &str,
+        value: Option<&SecretString>,
+        otherwise: Alive,
+    ) -> Result<Proof, Alive> {
         if !self.can_list() || otherwise.after > Duration::ZERO {
+            return Err(otherwise);
+        }
+        if let Some(value) = value
+            && !matches!(service.verify(Some(value)).await, Ok(Verdict::Refused))
+        {
             return Err(otherwise);
         }
         self.prove_unlisted(service, id).await.map_err(|_| otherwise)

@@ -44,7 +44,7 @@ impl Pass<'_> {
     pub(in crate::controller) async fn read(&mut self) -> Result<(), PassError> {
         let api = self.ctx.secrets_in(&self.object.namespace().unwrap_or_default());
         let read = api.get_opt(&self.object.spec.secret.name).await;
-        let secret = read.map_err(|source| PassError::Read { what: "the Secret", source: Box::new(source) })?;
+        let secret = read.map_err(|source| PassError::read("the Secret", &source))?;
         self.verdict = None;
         self.saw(secret);
         Ok(())
@@ -177,7 +177,10 @@ impl Pass<'_> {
     /// P5: a write that really changes the Secret, so that an older publish cannot land.
     pub(super) async fn raise_fence(&mut self, fence: u32) -> Result<Flow, PassError> {
         let Some(raw) = &self.known.raw else { return Ok(Flow::Continue) };
-        let marks = Marks { fence, ..self.bounded(layout::read_marks(raw)) };
+        let adopted = matches!(&self.known.state, SecretState::Ours(ours) if ours.predecessor.is_some());
+        // A predecessor's numbers and ids mean nothing here; its token is in the ledger already.
+        let marks = if adopted { Marks::default() } else { self.bounded(layout::read_marks(raw)) };
+        let marks = Marks { fence, ..marks };
         let version = raw.resource_version().unwrap_or_default();
         let patch = patch::marks_patch(&marks, &self.owner(), &version);
         let api = self.ctx.secrets_in(&self.object.namespace().unwrap_or_default());
@@ -200,12 +203,18 @@ impl Pass<'_> {
             Err(halt) => Put::Denied(halt),
         };
         let applied = self.object.status.as_ref().and_then(|status| status.observed_generation);
-        if matches!(put, Put::Done(_)) && applied == self.object.metadata.generation {
+        let done = matches!(put, Put::Done(_));
+        self.took(put);
+        let rendered = matches!(&self.known.state, SecretState::Ours(ours) if ours.rendered);
+        if done && !rendered {
+            // A webhook or another controller: writing at once again would be a loop.
+            let what = format!("another controller changes the Secret back: {}", drift.join(", "));
+            self.paused(Kind::Secret, Duration::from_secs(30), Reason::SecretUpdateFailed, &what);
+        } else if done && applied == self.object.metadata.generation {
             let note =
                 format!("the Secret was changed by somebody else and is as the spec says again: {}", drift.join(", "));
             events::normal(self.ctx, &self.object, Reason::SecretDriftCorrected, "Render", note).await;
         }
-        self.took(put);
         Ok(Flow::Continue)
     }
 

@@ -8,7 +8,7 @@ use crate::api::ledger::Claim;
 use crate::api::reason::Reason;
 use crate::api::token_service::Capability;
 use crate::controller::events;
-use crate::controller::memory::{HeldValue, Kind};
+use crate::controller::memory::{Held, HeldValue, Kind};
 use crate::controller::pass::{Flow, ISSUING_AFTER, Pass};
 use crate::rotation::identity::{self, Name};
 use crate::rotation::ledger::Remains;
@@ -23,6 +23,9 @@ use super::objects::Written;
 /// A longer wait for the rate limit ends the pass instead of holding its worker.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
+/// The longest id that the status takes.
+const LONGEST_ID: usize = 512;
+
 impl Pass<'_> {
     pub(super) fn client(&self) -> Option<Service> {
         self.service.as_ref().and_then(|service| service.service.clone())
@@ -30,30 +33,36 @@ impl Pass<'_> {
 
     /// P3. One claim, at most one *generate*.
     pub(super) async fn generate(&mut self, observed: &Observed) -> Result<Flow, PassError> {
-        let (Some(service), Some(held)) = (self.client(), self.memory.held.as_ref()) else {
+        let Some(service) = self.client() else {
             self.paused(Kind::Generate, Duration::ZERO, Reason::ServiceNotReady, "the service cannot be called now");
             return Ok(Flow::Continue);
         };
+        // The claim leaves the hand before the request is sent and comes back with its answer: whatever ends this pass in between
+        // leaves a stray claim, never a second generate.
+        let Some(held) = self.memory.held.take() else { return Ok(Flow::Continue) };
         let claim = self.claim_of(held.attempt, observed);
         let wanted = self.request(&service, &claim);
-        let call = service.generate(&wanted);
-        tokio::pin!(call);
-        let answer = match tokio::time::timeout(ISSUING_AFTER, &mut call).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                self.show_issuing(observed).await?;
-                call.await
+        let answer = {
+            let call = service.generate(&wanted);
+            tokio::pin!(call);
+            match tokio::time::timeout(ISSUING_AFTER, &mut call).await {
+                Ok(answer) => answer,
+                Err(_) => tokio::join!(call, self.show_issuing(observed)).0,
             }
         };
         self.ctx.metrics.service_call("generate", answer.as_ref().err());
         match answer {
-            Ok(generated) => self.take(generated, observed).await,
+            Ok(generated) => self.take(held, generated, observed).await,
             Err(ServiceError::Retry { after, what }) => {
+                self.memory.held = Some(held);
                 self.paused(Kind::Generate, after, Reason::Throttled, &what);
                 Ok(Flow::Continue)
             }
             Err(ServiceError::Unknown { what }) => self.lose(&claim, &what).await,
-            Err(error @ ServiceError::Refused { .. }) => self.refused(&claim, &error, observed).await,
+            Err(error @ ServiceError::Refused { .. }) => {
+                self.memory.held = Some(held);
+                self.refused(&claim, &error, observed).await
+            }
         }
     }
 
@@ -72,24 +81,23 @@ impl Pass<'_> {
         }
     }
 
-    /// A slow first answer is shown while it is waited for; the claim stays what it is.
-    async fn show_issuing(&mut self, observed: &Observed) -> Result<(), PassError> {
+    /// A slow first answer is shown while it is waited for; the claim stays what it is, also where the write fails.
+    async fn show_issuing(&mut self, observed: &Observed) {
         if observed.ledger.current.is_none() {
             let told = self.told(observed, Phase::Working, self.ledger());
-            self.write_status(told).await?;
+            if let Err(error) = self.write_status(told).await {
+                tracing::debug!(%error, "a slow first answer is not shown");
+            }
         }
-        Ok(())
     }
 
-    async fn take(&mut self, generated: Generated, observed: &Observed) -> Result<Flow, PassError> {
+    async fn take(&mut self, mut held: Held, generated: Generated, observed: &Observed) -> Result<Flow, PassError> {
         self.went_well(Kind::Generate);
         let issued = self.ctx.clock.now().latest;
-        let Some(held) = self.memory.held.as_mut() else { return Ok(Flow::Continue) };
-        let Some(id) = generated.id else {
-            // The declaration is checked for an id where there is a revoke; without one nothing could be revoked.
-            let attempt = held.attempt;
-            let claim = self.claim_of(attempt, observed);
-            return self.lose(&claim, "the service's answer has no id for the token").await;
+        // The declaration is checked for an id; one that no ledger can hold could never be revoked by it.
+        let Some(id) = generated.id.filter(|id| recordable(id)) else {
+            let claim = self.claim_of(held.attempt, observed);
+            return self.lose(&claim, "the service's answer has no id of at most 512 characters for the token").await;
         };
         held.value = Some(HeldValue {
             id,
@@ -100,6 +108,7 @@ impl Pass<'_> {
             published: None,
             sent: false,
         });
+        self.memory.held = Some(held);
         Ok(Flow::Continue)
     }
 
@@ -176,6 +185,7 @@ impl Pass<'_> {
         if self.verdict == Some(Verdict::Accepted) {
             self.memory.accepted = Some(self.ctx.clock.now().latest);
             self.known.doubtful = false;
+            self.vouch_for(&value);
         }
         Ok(Flow::Continue)
     }
@@ -221,7 +231,13 @@ impl Pass<'_> {
                     let Name { attempt, nonce, uid16 } = name;
                     let (id, expiration) = (row.id, row.expiration);
                     let ours = uid16 == own || of_predecessor;
-                    ours.then_some(Row { id, attempt, nonce, expiration, predecessor: of_predecessor })
+                    (ours && recordable(&id)).then_some(Row {
+                        id,
+                        attempt,
+                        nonce,
+                        expiration,
+                        predecessor: of_predecessor,
+                    })
                 });
                 self.listing = Some(rows.collect());
                 self.memory.swept = Some(self.ctx.clock.now().latest);
@@ -246,4 +262,9 @@ impl Pass<'_> {
     pub(super) fn can_list(&self) -> bool {
         self.client().is_some_and(|service| service.declaration().can(Capability::List))
     }
+}
+
+/// Whether the ledger can hold this id: the bound of its schema, and nothing that a log or a table would stumble over.
+fn recordable(id: &str) -> bool {
+    !id.is_empty() && id.chars().count() <= LONGEST_ID && !id.chars().any(char::is_control)
 }

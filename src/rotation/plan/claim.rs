@@ -1,6 +1,8 @@
 //! Keeping what is there, and taking the next attempt (P1, P2, P11, P15).
 
+use crate::api::reason::Reason;
 use crate::api::time::Time;
+use crate::rotation::desired::Halt;
 use crate::rotation::observed::{SecretState, Verdict};
 use crate::rotation::schedule::{trigger, verification_due};
 
@@ -10,16 +12,18 @@ use super::{MAX_LIVE, Step, View};
 pub(super) fn render(view: &View) -> Option<Step> {
     let observed = view.observed;
     let drifted = observed.all_ours(|ours| ours.predecessor.is_none()) && observed.ours().any(|ours| !ours.rendered);
-    if !drifted || !observed.holds_current() || view.desired.halt.is_some() {
+    // While its write is refused, what is below goes on: the token still works.
+    let paused = view.paused(observed.pauses.secret).is_some();
+    if !drifted || paused || !observed.holds_current() || view.desired.halt.is_some() {
         return None;
     }
-    Some(view.paused(observed.pauses.secret).unwrap_or_else(|| view.after_read(Step::Render)))
+    Some(view.after_read(Step::Render))
 }
 
 pub(super) fn verification(view: &View) -> Option<Step> {
     let observed = view.observed;
     let current = observed.ledger.current.as_ref().filter(|current| current.rejected_time.is_none())?;
-    if !observed.holds_current() || observed.service.is_none() {
+    if !observed.holds_current() || !observed.service.is_some_and(|service| service.same_origin) {
         return None;
     }
     if observed.verdict == Some(Verdict::Refused) {
@@ -54,7 +58,10 @@ pub(super) fn suspended(view: &View) -> Option<Step> {
 pub(super) fn claim(view: &View) -> Option<Step> {
     let observed = view.observed;
     trigger(view.desired, observed, view.now)?;
-    if !has_room(view) || backing_off(view).is_some() {
+    if let Some(halt) = forbidden(view) {
+        return Some(Step::Halt(halt));
+    }
+    if backing_off(view).is_some() {
         return Some(view.wait());
     }
     if let Some(step) = view.paused(observed.pauses.generate.max(observed.pauses.secret)) {
@@ -77,6 +84,21 @@ pub(super) fn claim(view: &View) -> Option<Step> {
     }
     // A forged number at the end of the range is no reason to fall over: the claim is then below the fence, and fails.
     Some(Step::Claim { attempt: observed.highest_attempt().saturating_add(1) })
+}
+
+/// What stands in the ledger against another token (P11, P19).
+fn forbidden(view: &View) -> Option<Halt> {
+    let ledger = &view.observed.ledger;
+    let elsewhere = view.observed.service.is_some_and(|service| !service.same_origin);
+    if elsewhere && (ledger.alive() > 0 || !ledger.lost.is_empty()) {
+        let message = "the service object points to another place than the one that issued this object's tokens, whose ids mean \
+                       nothing there: create a service object and an ArtifactToken of other names for the new place, and this \
+                       one's service object as it was, so that its tokens can be revoked";
+        return Some(Halt::stalled(Reason::RevocationFailed, message));
+    }
+    let message = "this object has as many live tokens as it may: no other is generated until an old one is revoked; the \
+                   condition RevocationPending says what is in the way";
+    (!has_room(view)).then(|| Halt::stalled(Reason::TokenLimitReached, message))
 }
 
 /// A rotation does not wait for an old token that will not die, up to the limit; the last place is for a leak.

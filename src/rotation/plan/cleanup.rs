@@ -7,7 +7,7 @@ use crate::api::time::Time;
 use crate::rotation::ledger::MAX_FOUND;
 use crate::rotation::observed::{Content, Observed, Row};
 
-use super::{Step, View, claim, decide};
+use super::{Step, View, claim, decide, hand};
 
 /// A token at or below the fence cannot be published any more. It gets a full overlap, for a consumer may hold it.
 pub(super) fn found(view: &View) -> Option<Step> {
@@ -88,6 +88,10 @@ fn fence_off(view: &View, attempt: u32) -> Option<Step> {
     }
     if observed.any_foreign() {
         return claim::halted(view);
+    }
+    // A predecessor's Secret becomes ours by this write: its token goes into the ledger before (P22).
+    if let Some(step) = hand::replaced_token(view).filter(|_| observed.ours().any(|ours| ours.predecessor.is_some())) {
+        return Some(step);
     }
     let fence = observed.highest_attempt();
     let step = if observed.any_absent() { Step::Shell { fence } } else { Step::RaiseFence { fence } };

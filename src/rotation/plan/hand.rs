@@ -30,7 +30,7 @@ pub(super) fn claim_in_hand(view: &View) -> Option<Step> {
 
 /// A token that the Secret holds and the ledger does not know, a predecessor's (P22) or our own after the ledger was lost
 /// (P16), goes into the ledger before the Secret is written over: afterwards nothing would lead to it.
-fn replaced_token(view: &View) -> Option<Step> {
+pub(super) fn replaced_token(view: &View) -> Option<Step> {
     let observed = view.observed;
     let unknown = |id: &String| !observed.ledger.knows(id);
     let replaced = observed.ours().find(|ours| ours.id.as_ref().is_some_and(unknown))?;

@@ -9,8 +9,12 @@ use super::{Step, View, claim, cleanup};
 impl View<'_> {
     /// Nothing to do before the next of all the rows' times.
     pub(super) fn wait(&self) -> Step {
-        let now = self.now;
-        Step::Wait(self.wakes().into_iter().flatten().filter(|wake| *wake > now).min())
+        Step::Wait(self.next_wake())
+    }
+
+    /// The next of all the rows' times.
+    pub(super) fn next_wake(&self) -> Option<Time> {
+        self.wakes().into_iter().flatten().filter(|wake| *wake > self.now).min()
     }
 
     fn wakes(&self) -> Vec<Option<Time>> {

@@ -253,9 +253,11 @@ fn check_together(
             "does not send the lifetime that operations.lifetime promises: put {{ lifetimeSeconds }}, {{ lifetimeDays }} or {{ expirationTime }} into it",
         );
     }
-    if operations.revoke.is_some() && generate.is_some_and(|generate| generate.id.is_none()) {
-        compiler
-            .problem("spec.operations.generate.response.id", "is missing: revoke needs the id of a generated token");
+    if generate.is_some_and(|generate| generate.id.is_none()) {
+        compiler.problem(
+            "spec.operations.generate.response.id",
+            "is missing: the operator keeps its books, and revokes, by the id of a generated token",
+        );
     }
     if spec.limits.maximum_live_tokens.is_some() && operations.list.is_none() {
         compiler.problem(

@@ -201,7 +201,7 @@ fn every_wrong_field_is_named_with_what_to_do() {
         CUSTOM,
         "/operations/generate/response/id",
         Value::Null,
-        "spec.operations.generate.response.id: is missing: revoke needs the id of a generated token",
+        "spec.operations.generate.response.id: is missing: the operator keeps its books, and revokes, by the id of a generated token",
     );
     check(
         CUSTOM,
