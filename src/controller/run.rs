@@ -27,7 +27,7 @@ use crate::controller::context::{Context, Settings};
 use crate::controller::finalizer_time;
 use crate::controller::memory::Memories;
 use crate::controller::pass::Pass;
-use crate::controller::perform::PassError;
+use crate::controller::perform::{PassError, told};
 use crate::controller::references::ReferenceWatches;
 use crate::controller::secret_index::SecretIndex;
 use crate::controller::service_check;
@@ -40,6 +40,10 @@ const WORKERS: u16 = 32;
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// A pass that could not go on is begun again after this time.
 const AGAIN: Duration = Duration::from_secs(2);
+/// Tries of the first list; then the operator ends, and whoever runs it sees why.
+const START_TRIES: u32 = 30;
+/// The pause between two of them.
+const START_PAUSE: Duration = Duration::from_secs(1);
 /// After a panic, an object is left alone for so long.
 const AFTER_PANIC: Duration = Duration::from_secs(60);
 
@@ -54,7 +58,7 @@ pub enum StartError {
     Client(Box<kube::Error>),
     /// The first list failed.
     #[error("list TokenServices: {0}: are the CRDs installed, and may this account list them?")]
-    List(Box<kube::Error>),
+    List(String),
     /// A service object could not be loaded.
     #[error("load a TokenService: {0}")]
     Load(PassError),
@@ -144,7 +148,19 @@ fn users(objects: &Store<ArtifactToken>, key: &Key) -> Vec<ObjectRef<ArtifactTok
 /// Without asking any service: the first passes of the tokens need to know them.
 async fn load_services(ctx: &Context, namespace: Option<&str>) -> Result<(), StartError> {
     let api = scoped::<TokenService>(&ctx.client, namespace);
-    let list = api.list(&ListParams::default()).await.map_err(|error| StartError::List(Box::new(error)))?;
+    let mut tries = 0;
+    let list = loop {
+        match api.list(&ListParams::default()).await {
+            Ok(list) => break list,
+            // Right after its CRD was installed the API server is not ready for a kind.
+            Err(error) if tries < START_TRIES => {
+                tries += 1;
+                tracing::warn!(error = %told(&error), "TokenServices cannot be listed yet; tried again in a second");
+                tokio::time::sleep(START_PAUSE).await;
+            }
+            Err(error) => return Err(StartError::List(told(&error))),
+        }
+    };
     for service in list {
         let mut entry = service_check::load(&service, ctx).await.map_err(StartError::Load)?;
         if entry.halt.is_none() {

@@ -49,7 +49,7 @@ impl PassError {
 
 /// What may be told of an error of the client: an answer that could not be read may hold a Secret's data, and its text is never
 /// passed on.
-pub(super) fn told(error: &kube::Error) -> String {
+pub(in crate::controller) fn told(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} {}: {}", status.code, status.reason, status.message),
         kube::Error::SerdeError(_) => "the API server's answer is unreadable".to_owned(),
