@@ -71,6 +71,12 @@
 //!   same record, back-off and proof as any other.
 //! * A settled claim is always fenced off before it is abandoned, whether or not a newer token is wanted: one more write in a rare
 //!   case, one rule less.
+//! * A process that ends between the first publish and its decision costs the settle time and one more token: its empty ledger
+//!   cannot be told from a lost one, which may have known of other tokens.
+//! * A token that failed after its publish gets twice the overlap, so that a roll-back leaves its consumers a whole one.
+//! * The claim that the finalizer's patch is has no record of its own; its time is that of the patch, as the API server's managed
+//!   fields have it ([`controller::finalizer_time`]).
+//! * Templates have no loops, lists or `set`: fuel does not bound the memory that these can take.
 //! * The dry-run of a rotation changes nothing: its answer is the live Secret, the value to roll back to included.
 
 pub mod api;

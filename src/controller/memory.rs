@@ -118,7 +118,7 @@ pub struct HeldValue {
     pub trial: Option<Verdict>,
     /// When the Secret was written with it.
     pub published: Option<Time>,
-    /// A publish was sent whose answer is unknown.
+    /// A publish was sent, and was not refused for certain.
     pub sent: bool,
 }
 

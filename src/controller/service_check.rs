@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::controller::Action;
 use kube::{Api, Resource, ResourceExt};
 use secrecy::SecretString;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::api::artifact_token::ArtifactToken;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::token_service::{Capability, TokenService, TokenServiceStatus};
@@ -183,27 +184,29 @@ fn not_ready(error: &ServiceError, operation: &str) -> Halt {
     }
 }
 
-/// The service object goes when no object with tokens needs it any more.
+/// The service object goes when no object with tokens needs it any more: by a live read, after no new token of it is let begin.
 async fn end(service: &TokenService, key: Key, ctx: &Context) -> Result<Action, PassError> {
-    let needed = ctx
-        .objects
-        .state()
-        .iter()
-        .filter(|token| token.namespace().as_ref() == Some(&key.0) && token.spec.service_ref.name == key.1)
-        .filter(|token| token.finalizers().iter().any(|name| name == crate::api::FINALIZER))
-        .count();
-    if needed == 0 {
-        let names = service.finalizers().iter().filter(|name| *name != SERVICE_FINALIZER).cloned().collect();
-        patch_finalizers(service, names, ctx).await?;
-        ctx.services.remove(&key);
-        return Ok(Action::await_change());
-    }
     let mut entry = load(service, ctx).await?;
-    let message = format!("deletion waits: {needed} ArtifactTokens have tokens of this service; delete them first");
+    let message =
+        "the TokenService is being deleted; it goes when no ArtifactToken has tokens of it: delete these first";
     entry.halt = Some(Halt::stalled(Reason::Deleting, message));
-    tell(service, &entry, ctx).await?;
-    ctx.services.put(key, entry);
-    Ok(Action::requeue(Duration::from_secs(2)))
+    ctx.services.put(key.clone(), entry.clone());
+    let read = ctx.tokens(&key.0).list(&ListParams::default()).await;
+    let tokens = read.map_err(|source| failed("the ArtifactTokens of a service", source))?;
+    let needs = |token: &&ArtifactToken| {
+        token.spec.service_ref.name == key.1 && token.finalizers().iter().any(|name| name == crate::api::FINALIZER)
+    };
+    let needed = tokens.iter().filter(needs).count();
+    if needed > 0 {
+        let message = format!("deletion waits: {needed} ArtifactTokens have tokens of this service; delete them first");
+        entry.halt = Some(Halt::stalled(Reason::Deleting, message));
+        tell(service, &entry, ctx).await?;
+        return Ok(Action::requeue(Duration::from_secs(2)));
+    }
+    let names = service.finalizers().iter().filter(|name| *name != SERVICE_FINALIZER).cloned().collect();
+    patch_finalizers(service, names, ctx).await?;
+    ctx.services.remove(&key);
+    Ok(Action::await_change())
 }
 
 async fn tell(service: &TokenService, entry: &ServiceEntry, ctx: &Context) -> Result<(), PassError> {

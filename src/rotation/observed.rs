@@ -136,7 +136,7 @@ pub enum Hand {
         trial: Option<Verdict>,
         /// The Secrets as the publishing was computed against; `None` for an absent one.
         base: Vec<Option<u64>>,
-        /// A publish was sent whose answer is unknown.
+        /// A publish was sent, and was not refused for certain: it has landed, or may still land.
         sent: bool,
     },
 }

@@ -197,6 +197,11 @@ impl View<'_> {
         if self.observed.live() { step } else { Step::Read }
     }
 
+    /// The service can be called, and is where the ledger's ids and values mean something.
+    fn same_place(&self) -> bool {
+        self.observed.service.is_some_and(|service| service.same_origin)
+    }
+
     /// The service can list tokens and tell ours by their names, and it is the one that made them.
     fn attributable(&self) -> bool {
         self.observed.service.is_some_and(|service| service.attributable && service.same_origin)

@@ -31,6 +31,24 @@ async fn a_deleted_secret_comes_back_with_one_new_token_and_the_old_one_dies_aft
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_first_secret_deleted_before_its_token_is_decided_is_never_created_with_that_token_again() {
+    let world = World::quick("undecided").await;
+    let _operator = world.operator().await;
+    world.until_service("reference", ConditionType::Ready, Reason::CredentialsAccepted).await;
+    world.faults(json!([{"operation": "verify", "kind": "Status", "status": 503}])).await;
+    world.apply(&token_yaml("ci")).await;
+    world.until_secret("ci-secret", "the first token is published", |_| true).await;
+    let first = world.made().await[0].id.clone();
+    world.delete_secret("ci-secret").await;
+    let back = world.until_secret("ci-secret", "a Secret is there again", |_| true).await;
+    assert_ne!(back.annotations().get("artifact-token.dev/token-id"), Some(&first), "consumers may have moved on");
+    world.service.clear_faults().await.unwrap();
+    world.until_ready("ci").await;
+    world.agrees("ci", "ci-secret").await;
+    assert!(world.is_dead(&first).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_edited_value_is_replaced_and_the_token_before_it_dies_after_its_overlap() {
     let (world, _operator, first) = ready("edited").await;
     let id = world.current_id("ci").await;

@@ -44,7 +44,7 @@ impl Pass<'_> {
     fn remains(&self, held: &Held) -> Remains {
         match &held.value {
             None => Remains::Nothing,
-            Some(value) if value.sent || value.published.is_some() => {
+            Some(value) if value.sent => {
                 let revoke_after = self.ctx.clock.now().latest.plus(self.wish.desired.overlap);
                 Remains::Published(value.id.clone(), revoke_after)
             }

@@ -40,7 +40,7 @@ enum Put {
 }
 
 impl Pass<'_> {
-    /// A live read. A failure pauses the step that needs it.
+    /// A live read. A failure ends the pass, and the next one begins with a read.
     pub(in crate::controller) async fn read(&mut self) -> Result<(), PassError> {
         let api = self.ctx.secrets_in(&self.object.namespace().unwrap_or_default());
         let read = api.get_opt(&self.object.spec.secret.name).await;
@@ -142,18 +142,28 @@ impl Pass<'_> {
             Ok(desired) => desired,
             Err(halt) => return self.unrenderable(halt, observed).await,
         };
+        // Noted before it is sent, and taken back only where it was refused for certain.
+        let before = self.mark_sent(true);
         let put = self.send(&desired, self.known.raw.as_ref(), false).await;
-        let (done, unknown) = (matches!(put, Put::Done(_)), matches!(put, Put::Unknown(_)));
+        if matches!(put, Put::Conflict | Put::Denied(_)) {
+            self.mark_sent(before);
+        }
+        let done = matches!(put, Put::Done(_));
         if done {
             self.memory.digest = Some((id, Sha256::digest(token.expose_secret().as_bytes()).into()));
         }
         let now = self.ctx.clock.now().latest;
         if let Some(value) = self.memory.held.as_mut().and_then(|held| held.value.as_mut()) {
-            value.sent |= unknown;
             value.published = done.then_some(now).or(value.published);
         }
         self.took(put);
         Ok(Flow::Continue)
+    }
+
+    /// Notes whether a publish of the value in hand may have reached the API server; says what was noted before.
+    fn mark_sent(&mut self, sent: bool) -> bool {
+        let value = self.memory.held.as_mut().and_then(|held| held.value.as_mut());
+        value.is_some_and(|value| std::mem::replace(&mut value.sent, sent))
     }
 
     /// P10: the current token comes back, in a write that fences the failed one off.

@@ -138,9 +138,13 @@ impl Pass<'_> {
         let now = self.ctx.clock.now().latest;
         let written =
             self.record(observed, Phase::Resting, move |ledger| ledger.failed(&claim, Remains::Nothing, failure, now));
-        if written.await? == Written::Yes {
-            self.memory.held = None;
-            events::warning(self.ctx, &self.object, reason, "Generate", message).await;
+        match written.await? {
+            Written::Gone => return Ok(Flow::Gone),
+            Written::No => {}
+            Written::Yes => {
+                self.memory.held = None;
+                events::warning(self.ctx, &self.object, reason, "Generate", message).await;
+            }
         }
         Ok(Flow::Continue)
     }

@@ -23,7 +23,7 @@ pub(super) fn render(view: &View) -> Option<Step> {
 pub(super) fn verification(view: &View) -> Option<Step> {
     let observed = view.observed;
     let current = observed.ledger.current.as_ref().filter(|current| current.rejected_time.is_none())?;
-    if !observed.holds_current() || !observed.service.is_some_and(|service| service.same_origin) {
+    if !observed.holds_current() || !view.same_place() {
         return None;
     }
     if observed.verdict == Some(Verdict::Refused) {

@@ -42,7 +42,7 @@ fn unknown_rows<'a>(view: &'a View) -> impl Iterator<Item = &'a Row> {
 
 pub(super) fn superseded(view: &View) -> Option<Step> {
     let observed = view.observed;
-    if !observed.service.is_some_and(|service| service.same_origin) {
+    if !view.same_place() {
         return None;
     }
     let old = observed.ledger.superseded.iter().find(|old| due(view, old) && unneeded(view, old))?;

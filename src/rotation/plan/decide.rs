@@ -18,7 +18,7 @@ pub(super) fn undecided(view: &View) -> Option<Step> {
         return Some(Step::Decide(Outcome::Verified));
     }
     match observed.verdict {
-        None if !observed.service.is_some_and(|service| service.same_origin) => Some(view.wait()),
+        None if !view.same_place() => Some(view.wait()),
         None => Some(view.paused(observed.pauses.verify).unwrap_or(Step::Verify)),
         Some(Verdict::Accepted) => Some(Step::Decide(Outcome::Verified)),
         Some(Verdict::Refused) if settled(view, &claim) => Some(Step::Decide(Outcome::Failed)),

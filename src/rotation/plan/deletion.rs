@@ -28,7 +28,7 @@ fn end_tokens(view: &View) -> Step {
     if !observed.live() {
         return view.paused(observed.pauses.secret).unwrap_or(Step::Read);
     }
-    if observed.ledger.alive() > 0 && !revocable(observed) {
+    if observed.ledger.alive() > 0 && !view.same_place() {
         return Step::Halt(cannot_revoke());
     }
     if let Some((attempt, id)) = next_known(view) {
@@ -77,10 +77,6 @@ fn next_known(view: &View) -> Option<(u32, String)> {
         .map(|old| (old.attempt, old.id.clone()));
     let current = ledger.current.iter().map(|current| (current.attempt, current.id.clone()));
     superseded.chain(current).next()
-}
-
-fn revocable(observed: &Observed) -> bool {
-    observed.service.is_some_and(|service| service.same_origin)
 }
 
 fn cannot_revoke() -> Halt {

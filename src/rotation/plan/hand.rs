@@ -19,7 +19,7 @@ pub(super) fn claim_in_hand(view: &View) -> Option<Step> {
     if !observed.finalizer {
         return Some(Step::Finalize { claims: false });
     }
-    if observed.service.is_none() {
+    if !view.same_place() {
         return Some(view.wait());
     }
     if let Some(step) = replaced_token(view) {
@@ -70,7 +70,7 @@ pub(super) fn value_in_hand(view: &View) -> Option<Step> {
     }
     let replaces = observed.ours().any(|ours| ours.content != Content::Empty);
     if view.desired.probe && replaces && *trial != Some(Verdict::Accepted) {
-        if observed.service.is_none() {
+        if !view.same_place() {
             return Some(view.wait());
         }
         return Some(view.paused(observed.pauses.verify).unwrap_or(Step::Try));
