@@ -1,13 +1,20 @@
 //! Where a request, and with it a credential, goes, and where it never goes (S10).
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use artifact_token_operator::api::parameters::Lifetime;
+use artifact_token_operator::service::engine::{Service, Verdict};
+use artifact_token_operator::service::limits::RateLimit;
+use data_encoding::BASE64;
 use secrecy::SecretString;
+use serde_json::Value;
+use testbed::ControlPlane;
+use testbed::control_plane::Options;
 
 use super::faults::at;
 use super::peer::{Peer, answer};
-use super::{VALUE, told, wanted};
+use super::{VALUE, declaration, told, wanted};
 
 #[tokio::test]
 async fn a_redirect_is_not_followed_by_any_operation() {
@@ -41,4 +48,28 @@ async fn the_proxies_of_the_environment_are_ignored() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
     assert_eq!(proxy.requests(), Vec::<String>::new());
+}
+
+/// kube-apiserver is a service with a certificate of its own authority, and with tokens that it accepts or refuses.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_of_ones_own_is_trusted_where_it_is_named_and_nowhere_else() {
+    let plane = ControlPlane::shared(Options::default()).await.unwrap();
+    let text = std::fs::read_to_string(plane.kubeconfig_path().unwrap()).unwrap();
+    let kubeconfig: Value = serde_saphyr::from_str(&text).unwrap();
+    let field = |pointer: &str| kubeconfig.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
+    let authority = BASE64.decode(field("/clusters/0/cluster/certificate-authority-data").as_bytes()).unwrap();
+    let token = SecretString::from(field("/users/0/user/token"));
+    let spec = format!(
+        "preset: Custom\nbaseURL: {}\noperations:\n  verify:\n    request: {{method: GET, path: /api, headers: \
+         {{Authorization: \"Bearer {{{{ token }}}}\"}}}}\n    accepted: {{statuses: [200]}}\n",
+        plane.url()
+    );
+    let client = |bundle: Option<Vec<u8>>| {
+        Service::new(declaration(&spec), BTreeMap::new(), bundle, RateLimit::new(6000)).unwrap()
+    };
+    let trusting = client(Some(authority));
+    assert_eq!(trusting.verify(Some(&token)).await.unwrap(), Verdict::Accepted);
+    assert_eq!(trusting.verify(Some(&SecretString::from(VALUE))).await.unwrap(), Verdict::Refused);
+    let refusing = told(client(None).verify(Some(&token)).await);
+    assert!(refusing.starts_with("Retry"), "the token was not sent: {refusing}");
 }
