@@ -39,7 +39,7 @@
 //!
 //! # Invariants, and where they are kept
 //!
-//! * **S1** The Secret never holds a token for which a revoke was sent (deletion excepted). A revoke needs a live read that shows
+//! * **S1** The Secret never holds a token for which a revoke was sent (deletion and a leak excepted). A revoke needs a live read that shows
 //!   another, verified token in the Secret (`plan::cleanup`), and an older publish cannot land behind it: every publish is a checked
 //!   replace above the fence (`plan::hand`).
 //! * **S2** A consumer that lags by less than the overlap never holds a dead token. Each superseded token has an overlap of its own,
@@ -53,6 +53,9 @@
 //!   counts the places that unwrap one.
 //! * **S10** A credential goes only to the origin of `baseURL` ([`service::engine`]).
 //! * **S12** The finalizer goes only when no attempt of the object lives or can land (`plan::deletion`).
+//!
+//! A cloned cluster has the same uids. A listed token with this object's mark that its ledger never claimed halts the object until a
+//! person says whose tokens these are (`plan::twin`).
 //!
 //! `tests/model.rs` explores them in a pretended world of two processes with crashes, lost answers and sleepers;
 //! `tests/decisions.rs` checks laws over every combination of inputs; `tests/cluster` lives whole lives on a real control plane.

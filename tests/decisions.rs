@@ -56,6 +56,8 @@ fn phrase(step: &Step) -> String {
         Step::Claim { attempt } => format!("Claim({attempt})"),
         Step::Finalize { claims: true } => "Finalize(claims 1)".to_owned(),
         Step::Finalize { claims: false } => "Finalize".to_owned(),
+        Step::Dispute(row) => format!("Dispute({})", named(row)),
+        Step::RecordLeak { claimed_before, .. } => format!("RecordLeak(before {})", from_now(*claimed_before)),
         Step::Supersede(rows) => format!("Supersede({})", rows.iter().map(named).collect::<Vec<_>>().join(", ")),
         Step::Read
         | Step::Sweep
@@ -67,6 +69,7 @@ fn phrase(step: &Step) -> String {
         | Step::Verify
         | Step::Decide(_)
         | Step::Abandon
+        | Step::Confirm
         | Step::Render
         | Step::Reject
         | Step::DeleteSecret

@@ -14,6 +14,8 @@ use super::time::Time;
 pub const ROTATE_REQUESTED_AT: &str = "artifact-token.dev/rotate-requested-at";
 /// Ask for a fresh look at the Secret and the service: a change to a non-empty value fires once.
 pub const RECONCILE_REQUESTED_AT: &str = "artifact-token.dev/reconcile-requested-at";
+/// Confirm that this object is the only one of its identity, after `IdentityConflict`: a change to a non-empty value fires once.
+pub const CONFIRM_IDENTITY: &str = "artifact-token.dev/confirm-identity";
 /// Let a deletion go on although the service cannot be asked to revoke: `"true"`.
 pub const SKIP_REVOCATION: &str = "artifact-token.dev/skip-revocation";
 
@@ -139,6 +141,11 @@ pub struct Rotation {
     /// in the future acts when it comes. Default: none. Example: `2026-11-01T00:00:00Z`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate_issued_before: Option<Time>,
+    /// "It leaked": tokens claimed before this time (RFC 3339) are revoked at once, without overlap, and then replaced; consumers
+    /// hold a dead token until they have the replacement. `suspend` does not hold it up. A time in the future counts as now. Fires
+    /// once; another time fires again. Default: none. Example: `2026-11-01T00:00:00Z`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoke_issued_before: Option<Time>,
 }
 
 /// Whether tokens are replaced by age.

@@ -87,6 +87,48 @@ pub struct Ledger {
     /// Values of the request annotations that were acted on.
     #[serde(default, skip_serializing_if = "HandledRequests::is_empty")]
     pub handled_requests: HandledRequests,
+    /// The newest answer to a leak.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leak: Option<Leak>,
+    /// A token that carries this object's identity and that this object never claimed. While it stands here, nothing is generated
+    /// or revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
+}
+
+/// An answer to a leak: what `revokeIssuedBefore` asked for, and what was done.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Leak {
+    /// The time that was asked for, as the spec had it; the same time does not fire again.
+    pub issued_before: Time,
+    /// Tokens claimed before are leaked: the time above, or when it was noticed if that was earlier.
+    pub claimed_before: Time,
+    /// When the revoke of the current token was answered, or given up for the moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_time: Option<Time>,
+    /// When the Secret held a replacement that was verified; absent while there is none. Between the two times consumers held a dead
+    /// token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_time: Option<Time>,
+}
+
+impl Leak {
+    /// Whether a token that was claimed at this time leaked.
+    pub fn covers(&self, claimed: Time) -> bool {
+        claimed < self.claimed_before
+    }
+}
+
+/// A token of a twin: another cluster that works with copies of the same objects.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Conflict {
+    /// The attempt in its name.
+    pub attempt: u32,
+    /// Its id at the service.
+    #[schemars(length(max = 512))]
+    pub id: String,
 }
 
 /// Where ids mean something.
@@ -139,6 +181,10 @@ pub struct Current {
     /// Its id at the service.
     #[schemars(length(max = 512))]
     pub id: String,
+    /// The nonce of its claim; absent where only the Secret is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 16))]
+    pub nonce: String,
     /// Its last four characters, if the service object allows that to be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
@@ -178,6 +224,13 @@ pub struct Superseded {
     /// Its id at the service.
     #[schemars(length(max = 512))]
     pub id: String,
+    /// The nonce of its claim; absent where that is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 16))]
+    pub nonce: String,
+    /// When its attempt was claimed; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_time: Option<Time>,
     /// It is revoked not before this time: the end of its overlap.
     pub revoke_after_time: Time,
     /// It was never sent to the API server, so no consumer can hold it.
@@ -234,6 +287,10 @@ pub struct Revoked {
     /// Its id at the service.
     #[schemars(length(max = 512))]
     pub id: String,
+    /// The nonce of its claim; absent where that is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 16))]
+    pub nonce: String,
     /// When it was revoked and seen dead.
     pub revoked_time: Time,
     /// How it was seen dead.
@@ -269,11 +326,15 @@ pub struct HandledRequests {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub reconcile: Option<String>,
+    /// Of `artifact-token.dev/confirm-identity`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub confirm: Option<String>,
 }
 
 impl HandledRequests {
     fn is_empty(&self) -> bool {
-        self.rotate.is_none() && self.reconcile.is_none()
+        self.rotate.is_none() && self.reconcile.is_none() && self.confirm.is_none()
     }
 }
 

@@ -44,6 +44,8 @@ pub enum Reason {
     QuotaExceeded,
     /// The namespace is being deleted.
     NamespaceTerminating,
+    /// The service lists a token under this object's identity that this cluster never claimed.
+    IdentityConflict,
     /// Names at the service are too short to carry the operator's own part.
     NameTooShort,
     /// The Secret belongs to somebody else, has another type, or is immutable.
@@ -68,6 +70,8 @@ pub enum Reason {
     TokenIssued,
     /// Event: a rotation is complete.
     RotationCompleted,
+    /// Event: leaked tokens were revoked, and the Secret holds a replacement.
+    EmergencyRotationCompleted,
     /// Event: a token was revoked on deletion.
     TokenRevoked,
     /// Event: a revoke failed and is retried.

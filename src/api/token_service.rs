@@ -13,6 +13,7 @@ use self::operations::Operations;
 use super::condition::Condition;
 use super::duration::GoDuration;
 use super::parameters::{Lifetime, Parameters, parameters_schema};
+use super::time::Time;
 
 /// How one service issues, checks, lists and revokes tokens, and with which credential.
 ///
@@ -93,6 +94,11 @@ pub struct TokenServiceSpec {
     /// characters or `None`. Default `LastFour`. Mutable.
     #[serde(default)]
     pub hint: HintPolicy,
+    /// "It leaked": tokens of this service that were claimed before this time (RFC 3339) are revoked at once and then replaced, the
+    /// oldest first, within `limits.requestsPerMinute`; see `spec.rotation.revokeIssuedBefore` of an ArtifactToken. With
+    /// `suspend: true` they are revoked and not replaced. Default: none. Mutable. Example: `2026-11-01T00:00:00Z`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoke_issued_before: Option<Time>,
     /// Whether no new token is generated at this service; revokes and deletion go on. Default `false`. Mutable.
     #[serde(default)]
     pub suspend: bool,

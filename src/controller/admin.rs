@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -13,6 +14,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
@@ -31,12 +33,24 @@ struct Pass {
 }
 
 /// The operator's counters. Labels are words of a fixed list, never names or ids.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Metrics {
     calls: Family<Call, Counter>,
     passes: Family<Pass, Counter>,
     rotations: Counter,
     panics: Counter,
+    leaks: Histogram,
+}
+
+/// Bounds of the histogram of [`Metrics::leak_answered`], in seconds.
+const DEAD_SECONDS: [f64; 8] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0];
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let leaks = Histogram::new(DEAD_SECONDS);
+        let (calls, passes, rotations, panics) = Default::default();
+        Self { calls, passes, rotations, panics, leaks }
+    }
 }
 
 impl Metrics {
@@ -66,12 +80,19 @@ impl Metrics {
         self.panics.inc();
     }
 
+    /// A leaked token was replaced; consumers held a dead one for so long.
+    pub fn leak_answered(&self, dead: Duration) {
+        self.leaks.observe(dead.as_secs_f64());
+    }
+
     fn registry(&self) -> Registry {
         let mut registry = Registry::with_prefix("artifacttoken");
         registry.register("service_requests", "Calls of token services by operation and outcome", self.calls.clone());
         registry.register("reconcile", "Passes by controller and result", self.passes.clone());
         registry.register("rotations", "Tokens that were verified and recorded", self.rotations.clone());
         registry.register("panics", "Passes that panicked", self.panics.clone());
+        let help = "How long a Secret held a dead token after a leak";
+        registry.register("leak_dead_seconds", help, self.leaks.clone());
         let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The operator's version", version);
         registry

@@ -7,6 +7,7 @@ use kube::runtime::reflector::Store;
 use kube::{Api, Client};
 
 use crate::api::artifact_token::ArtifactToken;
+use crate::api::time::Time;
 use crate::controller::admin::Metrics;
 use crate::controller::clock::Clock;
 use crate::controller::memory::Memories;
@@ -63,6 +64,20 @@ impl Context {
     /// The Secrets of a namespace.
     pub fn secrets_in(&self, namespace: &str) -> Api<k8s_openapi::api::core::v1::Secret> {
         Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// How many objects of the same service hold a token that was claimed before `claimed`, which leaked.
+    pub fn older_leaks(&self, object: &ArtifactToken, claimed: Time) -> u32 {
+        let current =
+            |token: &ArtifactToken| token.status.as_ref()?.ledger.current.as_ref().map(|current| current.claimed_time);
+        let age = |token: &ArtifactToken| current(token).map(|time| (time, token.metadata.uid.clone()));
+        let own = (claimed, object.metadata.uid.clone());
+        let older = |other: &&Arc<ArtifactToken>| {
+            other.spec.service_ref == object.spec.service_ref
+                && other.metadata.namespace == object.metadata.namespace
+                && age(other).is_some_and(|age| age < own)
+        };
+        u32::try_from(self.objects.state().iter().filter(older).count()).unwrap_or(u32::MAX)
     }
 
     /// Another object of this namespace that keeps the same Secret and is older, if there is one.

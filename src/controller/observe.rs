@@ -2,7 +2,9 @@
 
 use kube::{Resource, ResourceExt};
 
-use crate::api::artifact_token::{DeletionPolicy, RECONCILE_REQUESTED_AT, ROTATE_REQUESTED_AT, SKIP_REVOCATION};
+use crate::api::artifact_token::{
+    CONFIRM_IDENTITY, DeletionPolicy, RECONCILE_REQUESTED_AT, ROTATE_REQUESTED_AT, SKIP_REVOCATION,
+};
 use crate::api::ledger::{HandledRequests, Ledger};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
@@ -11,7 +13,7 @@ use crate::controller::finalizer_time;
 use crate::controller::pass::Pass;
 use crate::controller::services::ServiceEntry;
 use crate::rotation::desired::Halt;
-use crate::rotation::observed::{Hand, Leave, Observed, Seen, ServiceSeen};
+use crate::rotation::observed::{Hand, Leave, Observed, Pauses, Seen, ServiceSeen};
 
 /// The longest request annotation that is remembered; the status has the same bound.
 const LONGEST_REQUEST: usize = 256;
@@ -41,7 +43,7 @@ impl Pass<'_> {
             verdict: self.verdict,
             accepted: self.memory.accepted,
             doubtful: self.known.doubtful,
-            pauses: self.memory.retries.pauses(),
+            pauses: Pauses { leak: self.leak_turn(now), ..self.memory.retries.pauses() },
             ledger,
         };
         self.drop_decided_hand(&mut observed);
@@ -79,7 +81,11 @@ impl Pass<'_> {
             let text = self.object.annotations().get(key).filter(|text| !text.is_empty())?;
             Some(text.chars().take(LONGEST_REQUEST).collect())
         };
-        HandledRequests { rotate: value(ROTATE_REQUESTED_AT), reconcile: value(RECONCILE_REQUESTED_AT) }
+        HandledRequests {
+            rotate: value(ROTATE_REQUESTED_AT),
+            reconcile: value(RECONCILE_REQUESTED_AT),
+            confirm: value(CONFIRM_IDENTITY),
+        }
     }
 
     /// What stands against a new token outside of this pass: the service, and an older object with the same Secret.

@@ -142,7 +142,10 @@ pub async fn run(
 fn users(objects: &Store<ArtifactToken>, key: &Key) -> Vec<ObjectRef<ArtifactToken>> {
     let uses =
         |token: &Arc<ArtifactToken>| token.namespace().as_ref() == Some(&key.0) && token.spec.service_ref.name == key.1;
-    objects.state().iter().filter(|token| uses(token)).map(|token| ObjectRef::from_obj(&**token)).collect()
+    let mut users: Vec<_> = objects.state().into_iter().filter(uses).collect();
+    // The oldest tokens first: a leak at the service is answered in this order.
+    users.sort_by_key(|token| token.status.as_ref()?.ledger.current.as_ref().map(|current| current.claimed_time));
+    users.iter().map(|token| ObjectRef::from_obj(&**token)).collect()
 }
 
 /// Without asking any service: the first passes of the tokens need to know them.

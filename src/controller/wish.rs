@@ -53,6 +53,7 @@ impl Wish {
         let timeout = service.and_then(|service| service.declaration.as_ref());
         let timeout = timeout.map_or(GENERATE_TIMEOUT, |declaration| declaration.generate_timeout());
         let verification = spec.verification.interval.map_or(VERIFICATION_INTERVAL, |interval| interval.0);
+        let of_service = service.and_then(|service| service.spec.revoke_issued_before);
         let desired = Desired {
             halt,
             suspended: spec.suspend,
@@ -61,6 +62,7 @@ impl Wish {
             rotate_before: spec.rotation.rotate_before.map(|before| before.0),
             overlap,
             rotate_issued_before: spec.rotation.rotate_issued_before,
+            revoke_issued_before: spec.rotation.revoke_issued_before.max(of_service),
             probe: spec.verification.probe == Probe::Required,
             verification_interval: verification.max(LEAST_VERIFICATION_INTERVAL),
             wish: digest(lifetime, &parameters),

@@ -22,6 +22,8 @@ pub struct Desired {
     pub overlap: Duration,
     /// A token claimed before is replaced.
     pub rotate_issued_before: Option<Time>,
+    /// A token claimed before leaked: it is revoked, and then replaced. A time in the future counts as now.
+    pub revoke_issued_before: Option<Time>,
     /// Whether a token must be accepted by the service.
     pub probe: bool,
     /// How often the current token is verified again.

@@ -12,8 +12,8 @@
 use std::time::Duration;
 
 use crate::api::ledger::{
-    Claim, Current, Failures, Ledger, Lost, MAX_HISTORY, MAX_LOST, MAX_POSSIBLY_LOST, MAX_SUPERSEDED, Outcome,
-    PossiblyLost, Proof, Revoked, Superseded,
+    Claim, Conflict, Current, Failures, Leak, Ledger, Lost, MAX_HISTORY, MAX_LOST, MAX_POSSIBLY_LOST, MAX_SUPERSEDED,
+    Outcome, PossiblyLost, Proof, Revoked, Superseded,
 };
 use crate::api::reason::Reason;
 use crate::api::time::Time;
@@ -79,6 +79,22 @@ impl Ledger {
         self.is_current(id) || self.superseded.iter().any(|old| old.id == id)
     }
 
+    /// Whether this token was revoked and seen dead not long ago.
+    pub fn ended(&self, id: &str) -> bool {
+        self.history.iter().any(|dead| dead.id == id)
+    }
+
+    /// The nonces of this attempt, as far as they stand in it; an empty one is not known.
+    pub fn nonces_of(&self, attempt: u32) -> impl Iterator<Item = &str> {
+        let claim = self.claim.iter().map(|claim| (claim.attempt, &claim.nonce));
+        let current = self.current.iter().map(|current| (current.attempt, &current.nonce));
+        let superseded = self.superseded.iter().map(|old| (old.attempt, &old.nonce));
+        let lost = self.lost.iter().map(|lost| (lost.attempt, &lost.nonce));
+        let dead = self.history.iter().map(|dead| (dead.attempt, &dead.nonce));
+        let all = claim.chain(current).chain(superseded).chain(lost).chain(dead);
+        all.filter(move |(of, _)| *of == attempt).map(|(_, nonce)| nonce.as_str())
+    }
+
     fn is_current(&self, id: &str) -> bool {
         self.current.as_ref().is_some_and(|current| current.id == id)
     }
@@ -109,13 +125,16 @@ impl Ledger {
             failed.revoke_after_time = failed.revoke_after_time.max(revoke_after);
         }
         if let Some(old) = self.current.take().filter(|old| old.id != current.id) {
-            self.supersede(old.attempt, old.id, revoke_after, false);
+            self.supersede(superseded(old, revoke_after));
         }
         for old in self.superseded.iter_mut().filter(|old| replaced.contains(&old.id)) {
             old.revoke_after_time = old.revoke_after_time.max(revoke_after);
         }
         self.superseded.retain(|old| old.id != current.id);
         self.failures = None;
+        if let Some(leak) = self.leak.as_mut().filter(|leak| !leak.covers(current.claimed_time)) {
+            leak.replaced_time.get_or_insert(current.published_time);
+        }
         self.prune(current.verified_time);
         self.current = Some(current);
     }
@@ -131,11 +150,13 @@ impl Ledger {
         match remains {
             Remains::Nothing => {}
             Remains::Unpublished(_) | Remains::Published(..) if recorded => {}
-            Remains::Unpublished(id) => self.supersede(claim.attempt, id, now, true),
-            Remains::Published(id, revoke_after) => self.supersede(claim.attempt, id, revoke_after, false),
+            Remains::Unpublished(id) => self.supersede(Superseded { unpublished: true, ..of_claim(claim, id, now) }),
+            Remains::Published(id, revoke_after) => self.supersede(of_claim(claim, id, revoke_after)),
             Remains::Unknown => self.possibly_lose(claim),
         }
-        if !recorded {
+        // Nor is it one that a leak ended it: its replacement does not wait for a back-off.
+        let leaked = self.leak.as_ref().is_some_and(|leak| leak.covers(claim.time));
+        if !recorded && !leaked {
             self.failures = Some(self.next_failures(failure, now));
         }
         self.prune(now);
@@ -157,7 +178,10 @@ impl Ledger {
                 if self.superseded.len() >= MAX_FOUND {
                     continue;
                 }
-                self.supersede(row.attempt, row.id.clone(), revoke_after, false);
+                let claimed_time = self.claimed_time(row).or(row.created);
+                let (id, nonce, attempt) = (row.id.clone(), row.nonce.clone(), row.attempt);
+                let found = Superseded { id, nonce, attempt, claimed_time, ..Superseded::at(revoke_after) };
+                self.supersede(found);
             }
             self.lost.retain(|lost| (lost.attempt, &lost.nonce) != (row.attempt, &row.nonce));
         }
@@ -165,22 +189,22 @@ impl Ledger {
 
     /// A token was revoked and seen dead.
     pub fn revoked(&mut self, attempt: u32, id: &str, proof: Proof, now: Time) {
+        let known = self.superseded.iter().find(|old| old.id == id).map(|old| old.nonce.clone());
         self.superseded.retain(|old| old.id != id);
-        if self.current.as_ref().is_some_and(|current| current.id == id) {
-            self.current = None;
-        }
-        self.history.insert(0, Revoked { attempt, id: id.to_owned(), revoked_time: now, proof });
+        let current = self.take_current(id, now);
+        let nonce = known.or(current.map(|current| current.nonce)).unwrap_or_default();
+        self.history.insert(0, Revoked { attempt, id: id.to_owned(), nonce, revoked_time: now, proof });
         self.history.truncate(MAX_HISTORY);
         self.prune(now);
     }
 
     /// A revoke did not succeed, or could not be proved: the next try waits for its own back-off.
     pub fn revoke_failed(&mut self, attempt: u32, id: &str, first_retry: Duration, now: Time) {
-        if self.current.as_ref().is_some_and(|current| current.id == id) {
-            self.current = None;
+        if let Some(current) = self.take_current(id, now) {
+            self.supersede(superseded(current, now));
         }
         if !self.superseded.iter().any(|old| old.id == id) {
-            self.supersede(attempt, id.to_owned(), now, false);
+            self.supersede(Superseded { attempt, id: id.to_owned(), ..Superseded::at(now) });
         }
         for old in self.superseded.iter_mut().filter(|old| old.id == id) {
             old.tries = old.tries.saturating_add(1);
@@ -193,6 +217,46 @@ impl Ledger {
         if let Some(current) = &mut self.current {
             current.rejected_time.get_or_insert(now);
         }
+    }
+
+    /// Tokens claimed before this time leaked. A leak that is answered later covers the tokens of an earlier one, too.
+    pub fn leaked(&mut self, issued_before: Time, claimed_before: Time, now: Time) {
+        let covered = self.leak.as_ref().map_or(claimed_before, |leak| leak.claimed_before.max(claimed_before));
+        let current = self.current.iter().map(|current| current.claimed_time);
+        let claim = self.claim.iter().filter(|claim| claim.outcome.is_none()).map(|claim| claim.time);
+        let in_use = current.chain(claim).any(|claimed| claimed < covered);
+        let replaced_time = (!in_use).then_some(now);
+        self.leak = Some(Leak { issued_before, claimed_before: covered, revoked_time: None, replaced_time });
+        self.failures = None;
+    }
+
+    /// The service lists a token of this identity that was never claimed here. What was confirmed before counts no more.
+    pub fn disputed(&mut self, row: &Row, confirm: Option<String>) {
+        self.conflict = Some(Conflict { attempt: row.attempt, id: row.id.clone() });
+        self.handled_requests.confirm = confirm;
+    }
+
+    /// A person said that all tokens of this identity are this object's, and all that are listed stand here.
+    pub fn confirmed(&mut self, confirm: Option<String>) {
+        self.conflict = None;
+        self.handled_requests.confirm = confirm;
+    }
+
+    /// The current token, if it is this one: it is current no more.
+    fn take_current(&mut self, id: &str, now: Time) -> Option<Current> {
+        let current = self.current.take_if(|current| current.id == id)?;
+        if let Some(leak) = self.leak.as_mut().filter(|leak| leak.covers(current.claimed_time)) {
+            leak.revoked_time.get_or_insert(now);
+        }
+        Some(current)
+    }
+
+    /// When a listed token was claimed, if its claim is still known.
+    fn claimed_time(&self, row: &Row) -> Option<Time> {
+        let lost = self.lost.iter().map(|lost| (lost.attempt, &lost.nonce, lost.time));
+        let claim = self.claim.iter().map(|claim| (claim.attempt, &claim.nonce, claim.time));
+        let mut all = lost.chain(claim);
+        all.find(|(attempt, nonce, _)| (*attempt, *nonce) == (row.attempt, &row.nonce)).map(|(.., time)| time)
     }
 
     fn decide(&mut self, claim: &Claim, outcome: Outcome) {
@@ -209,15 +273,15 @@ impl Ledger {
         }
     }
 
-    fn supersede(&mut self, attempt: u32, id: String, revoke_after_time: Time, unpublished: bool) {
+    fn supersede(&mut self, token: Superseded) {
         // Found by a list before its own process gave it up: one entry, and the longer wait counts.
-        if let Some(old) = self.superseded.iter_mut().find(|old| old.id == id) {
-            old.revoke_after_time = old.revoke_after_time.max(revoke_after_time);
-            old.unpublished &= unpublished;
-            return;
+        match self.superseded.iter_mut().find(|old| old.id == token.id) {
+            Some(old) => {
+                old.revoke_after_time = old.revoke_after_time.max(token.revoke_after_time);
+                old.unpublished &= token.unpublished;
+            }
+            None => self.superseded.push(token),
         }
-        let (tries, next_try_time) = (0, None);
-        self.superseded.push(Superseded { attempt, id, revoke_after_time, unpublished, tries, next_try_time });
     }
 
     fn lose(&mut self, claim: &Claim, attributable: bool) {
@@ -246,6 +310,33 @@ impl Ledger {
     fn prune(&mut self, now: Time) {
         self.lost.retain(|lost| now.since(lost.time) < LOST_FOR);
     }
+}
+
+impl Superseded {
+    fn at(revoke_after_time: Time) -> Self {
+        Self {
+            attempt: 0,
+            id: String::new(),
+            nonce: String::new(),
+            claimed_time: None,
+            revoke_after_time,
+            unpublished: false,
+            tries: 0,
+            next_try_time: None,
+        }
+    }
+}
+
+/// What was current.
+fn superseded(current: Current, revoke_after: Time) -> Superseded {
+    let Current { attempt, id, nonce, claimed_time, .. } = current;
+    Superseded { attempt, id, nonce, claimed_time: Some(claimed_time), ..Superseded::at(revoke_after) }
+}
+
+/// The token of a claim that failed.
+fn of_claim(claim: &Claim, id: String, revoke_after: Time) -> Superseded {
+    let nonce = claim.nonce.clone();
+    Superseded { attempt: claim.attempt, id, nonce, claimed_time: Some(claim.time), ..Superseded::at(revoke_after) }
 }
 
 #[cfg(test)]

@@ -160,6 +160,8 @@ pub struct Row {
     pub attempt: u32,
     /// The nonce in its name.
     pub nonce: String,
+    /// When the service says that it was made.
+    pub created: Option<Time>,
     /// When it expires.
     pub expiration: Option<Time>,
     /// It carries the uid of a predecessor, not of this object.
@@ -195,6 +197,8 @@ pub struct Pauses {
     pub sweep: Option<Time>,
     /// Writes of the Secret, the dry-run among them.
     pub secret: Option<Time>,
+    /// The answer to a leak at the service: the turns of older tokens come before.
+    pub leak: Option<Time>,
 }
 
 impl Observed {

@@ -8,12 +8,18 @@
 //! |---|---|---|
 //! | deletion | deleting, without our finalizer | Wait: nothing of ours is left to do |
 //! | | deleting, tokens shall be left alive | DeleteSecret (not with `Orphan`), Release |
+//! | | deleting, a twin's token is listed or in the ledger, and nobody confirmed this object | Dispute, Halt |
 //! | | deleting, something in hand | GiveUp: into the ledger, so that the next line revokes it |
 //! | | deleting, the Secret not read yet | Read: its value proves the revoke |
 //! | | deleting, a known token lives and its own back-off is over | Revoke |
 //! | | deleting, a claim could still land | Wait(claimSettle) |
 //! | | deleting, a claim was unresolved and not listed since | Sweep; Revoke each row of this uid |
 //! | | deleting, nothing may live | DeleteSecret, Release |
+//! | twin | a listed token of this uid that was never claimed here | Dispute: into the ledger |
+//! | | the ledger has one, and nobody confirmed this object since | Halt |
+//! | | confirmed | Sweep; Confirm once all rows are known (*found* takes them in) |
+//! | leak | asked for, and not answered yet, with a token claimed before or a time to come | RecordLeak |
+//! | | a leaked token, its turn come and its back-off over | Read, Revoke |
 //! | hand | claim in hand: overtaken, the Secret foreign, or past its deadline | GiveUp |
 //! | | claim in hand, the finalizer taken off by hand | Finalize |
 //! | | claim in hand, the Secret holds a token that the ledger does not know | Sweep, Supersede if it is listed |
@@ -56,6 +62,8 @@ mod cleanup;
 mod decide;
 mod deletion;
 mod hand;
+pub(super) mod leak;
+mod twin;
 mod wait;
 
 use crate::api::ledger::Outcome;
@@ -110,6 +118,17 @@ pub enum Step {
     },
     /// Take found tokens into the ledger.
     Supersede(Vec<Row>),
+    /// Record that this token is a twin's.
+    Dispute(Row),
+    /// Record that all tokens of this identity are this object's.
+    Confirm,
+    /// Record that tokens claimed before this time leaked.
+    RecordLeak {
+        /// The time that was asked for.
+        issued_before: Time,
+        /// The same, or now if that is earlier.
+        claimed_before: Time,
+    },
     /// Revoke this token and prove it dead.
     Revoke {
         /// Its attempt.
@@ -149,6 +168,8 @@ pub enum Lapse {
     Refused,
     /// The object is being deleted.
     Deleting,
+    /// It was claimed before a leak.
+    Leaked,
 }
 
 /// What a row looks at.
@@ -159,8 +180,10 @@ struct View<'a> {
 }
 
 /// The rows in their order: the table of contents of the protocol.
-const ROWS: [fn(&View) -> Option<Step>; 13] = [
+const ROWS: [fn(&View) -> Option<Step>; 15] = [
     deletion::deletion,
+    twin::twin,
+    leak::leak,
     hand::claim_in_hand,
     hand::value_in_hand,
     cleanup::found,

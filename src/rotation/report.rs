@@ -6,6 +6,7 @@ use crate::api::reason::Reason;
 use crate::api::time::Time;
 
 use super::desired::Halt;
+use super::plan::leak;
 
 /// What a pass came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +91,9 @@ fn ready(situation: &Situation) -> Told {
         return no(failures.reason, format!("{}; the next attempt is at {}", failures.message, failures.next_try_time));
     }
     match &situation.ledger.current {
+        None if leak::open(situation.ledger.leak.as_ref()) => {
+            no(Reason::TokenRejected, "the token leaked and was revoked; a new one is on its way".to_owned())
+        }
         None => no(Reason::Issuing, "the first token is on its way".to_owned()),
         Some(current) if current.rejected_time.is_some() => no(
             Reason::TokenRejected,
@@ -178,6 +182,7 @@ mod tests {
         Current {
             attempt: 7,
             id: "t7".into(),
+            nonce: String::new(),
             hint: None,
             wish: String::new(),
             claimed_time: Time::from_millis(0),
@@ -219,8 +224,16 @@ mod tests {
         );
         let (tries, next_try_time) = (0, None);
         let revoke_after_time = Time::from_millis(9000);
-        let old =
-            Superseded { attempt: 6, id: "t6".into(), revoke_after_time, unpublished: false, tries, next_try_time };
+        let old = Superseded {
+            attempt: 6,
+            id: "t6".into(),
+            nonce: String::new(),
+            claimed_time: None,
+            revoke_after_time,
+            unpublished: false,
+            tries,
+            next_try_time,
+        };
         ledger.superseded.push(old);
         assert_eq!(
             told(&ledger, Phase::Resting, |_| {}),

@@ -75,7 +75,7 @@ fn artifact_token() -> Value {
         "lifetime": "2160h",
         "rotation": {
             "policy": "Periodic", "interval": "720h", "rotateBefore": "336h", "overlap": "6h",
-            "rotateIssuedBefore": "2026-11-01T00:00:00Z",
+            "rotateIssuedBefore": "2026-11-01T00:00:00Z", "revokeIssuedBefore": "2026-11-01T00:00:00Z",
         },
         "verification": {"probe": "Required", "interval": "12h"},
         "deletion": {"policy": "Revoke"},
@@ -157,6 +157,7 @@ fn token_service(authentication: Value, body: Value, pagination: Value) -> Value
         "defaults": {"lifetime": "Never", "overlap": "6h", "parameters": {"role": "Developer"}},
         "constraints": {"parameters": {"role": ["Developer"]}, "minimumInterval": "24h"},
         "hint": "LastFour",
+        "revokeIssuedBefore": "2026-11-01T00:00:00Z",
         "suspend": false,
     });
     object(Kind::TokenService, spec)
@@ -181,18 +182,20 @@ pub fn status(kind: Kind) -> Value {
             "service": {"uid": "d90b9474-8543", "origin": "https://tokens.corp.example"},
             "claim": {"attempt": 7, "nonce": "k3f9q2ax", "time": TIME, "wish": "9c56", "outcome": "Verified"},
             "current": {
-                "attempt": 7, "id": "tok_01J9", "hint": "****x7Qd", "wish": "9c56", "claimedTime": TIME,
+                "attempt": 7, "id": "tok_01J9", "nonce": "k3f9q2ax", "hint": "****x7Qd", "wish": "9c56", "claimedTime": TIME,
                 "issuedTime": TIME, "publishedTime": TIME, "verifiedTime": TIME, "probed": true, "rejectedTime": TIME,
                 "expirationTime": TIME, "secretResourceVersion": "4711",
             },
-            "superseded": [{"attempt": 6, "id": "tok_01HX", "revokeAfterTime": TIME, "unpublished": false, "tries": 1,
+            "superseded": [{"attempt": 6, "id": "tok_01HX", "nonce": "k3f9q2ax", "claimedTime": TIME, "revokeAfterTime": TIME, "unpublished": false, "tries": 1,
                             "nextTryTime": TIME}],
             "lost": [{"attempt": 4, "nonce": "k3f9q2ax", "time": TIME}],
             "possiblyLost": [{"attempt": 3, "claimedTime": TIME}],
-            "history": [{"attempt": 5, "id": "tok_01HB", "revokedTime": TIME, "proof": "Refused"}],
+            "history": [{"attempt": 5, "id": "tok_01HB", "nonce": "k3f9q2ax", "revokedTime": TIME, "proof": "Refused"}],
             "failures": {"count": 1, "nextTryTime": TIME, "generation": 1, "reason": "ServiceNotReady",
                          "message": "no answer"},
-            "handledRequests": {"rotate": "1", "reconcile": "1"},
+            "handledRequests": {"rotate": "1", "reconcile": "1", "confirm": "1"},
+            "leak": {"issuedBefore": TIME, "claimedBefore": TIME, "revokedTime": TIME, "replacedTime": TIME},
+            "conflict": {"attempt": 9, "id": "tok_01KA"},
         }),
     }
 }

@@ -122,7 +122,8 @@ const LISTING: &[Value] = &[
     ("none", |_| {}),
     ("empty", |world| world.observed.listing = Some(vec![])),
     ("below fence", |world| list(world, row(1, "below", "n1"))),
-    ("above fence", |world| list(world, row(9, "above", "n9"))),
+    ("never claimed", |world| list(world, row(9, "twin", "n9"))),
+    ("of another nonce", |world| list(world, row(3, "twin", "x3"))),
     ("new", |world| list(world, row(under_way(world), "new", nonce(world)))),
     ("new, unknown id", |world| list(world, row(under_way(world), "twin", nonce(world)))),
     ("theirs", |world| list(world, Row { predecessor: true, ..row(7, "theirs", "n7") })),
@@ -143,6 +144,12 @@ const WISH: &[Value] = &[
         rotation_due(world);
         world.observed.halt = Some(Halt::passing(Reason::NamespaceTerminating, "ending"));
     }),
+    ("suspended, leaked", |world| {
+        world.desired.suspended = true;
+        world.desired.revoke_issued_before = Some(NOW);
+    }),
+    ("leak to come", |world| world.desired.revoke_issued_before = Some(in_seconds(60))),
+    ("confirmed", |world| world.observed.requests.confirm = Some("yes".to_owned())),
     ("no probe", |world| world.desired.probe = false),
     ("verification due", |world| world.observed.accepted = Some(ago(13 * 3600))),
     ("doubtful", |world| world.observed.doubtful = true),
@@ -183,7 +190,7 @@ const PAUSES: &[Value] = &[
     ("none", |world| world.observed.pauses = Pauses::default()),
     ("all", |world| {
         let all = Some(in_seconds(5));
-        world.observed.pauses = Pauses { generate: all, verify: all, sweep: all, secret: all };
+        world.observed.pauses = Pauses { generate: all, verify: all, sweep: all, secret: all, leak: all };
     }),
 ];
 
@@ -197,6 +204,7 @@ pub fn steady() -> World {
         rotate_before: None,
         overlap: seconds(600),
         rotate_issued_before: None,
+        revoke_issued_before: None,
         probe: true,
         verification_interval: seconds(12 * 3600),
         wish: "wish".to_owned(),
@@ -262,7 +270,7 @@ fn hold(world: &mut World, ours: Ours) {
 }
 
 fn row(attempt: u32, id: &str, nonce: &str) -> Row {
-    Row { id: id.to_owned(), attempt, nonce: nonce.to_owned(), expiration: None, predecessor: false }
+    Row { id: id.to_owned(), attempt, nonce: nonce.to_owned(), created: None, expiration: None, predecessor: false }
 }
 
 fn list(world: &mut World, row: Row) {

@@ -48,6 +48,13 @@ pub const LAWS: &[Law] = &[
     ("no step asks for what is known in this pass", no_loop),
     ("no step that calls the service is taken without one, and no other place's list is asked for", needs_service),
     ("a pause is kept", pauses),
+    ("a leak is written down once, for the time that the spec says, and never for a time to come", record_leak),
+    ("while a token is in dispute nothing is made, written or revoked", disputed),
+    ("a token that was never claimed here is neither revoked nor taken in before a person confirms it", twins),
+    (
+        "only an unknown token is disputed, against a ledger that was not lost; only what was listed is confirmed",
+        dispute,
+    ),
 ];
 
 fn generate(_: &Desired, observed: &Observed, step: &Step) -> bool {
@@ -72,7 +79,66 @@ fn revoke_living(_: &Desired, observed: &Observed, step: &Step) -> bool {
             && tried
             && (old.unpublished || observed.holds_current() || observed.ledger.alive() + 1 >= MAX_LIVE)
     });
-    observed.deleting || (due && !held)
+    observed.deleting || (due && !held) || leaked(observed, id)
+}
+
+/// P14: no overlap, and no successor is waited for.
+fn leaked(observed: &Observed, id: &str) -> bool {
+    let ledger = &observed.ledger;
+    let current = ledger.current.iter().map(|current| (&current.id, current.claimed_time, None));
+    let superseded = ledger.superseded.iter();
+    let superseded = superseded.filter_map(|old| Some((&old.id, old.claimed_time?, old.next_try_time)));
+    let leak = ledger.leak.as_ref();
+    current.chain(superseded).any(|(of, claimed, next)| {
+        of == id && next.is_none_or(|next| next <= NOW) && leak.is_some_and(|leak| claimed < leak.claimed_before)
+    })
+}
+
+/// A leaked token was in use, and has no replacement yet.
+fn answering(observed: &Observed) -> bool {
+    observed.ledger.leak.as_ref().is_some_and(|leak| leak.replaced_time.is_none())
+}
+
+fn record_leak(desired: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::RecordLeak { issued_before, claimed_before } = step else { return true };
+    let fresh = observed.ledger.leak.as_ref().is_none_or(|leak| leak.issued_before != *issued_before);
+    fresh && desired.revoke_issued_before == Some(*issued_before) && *claimed_before <= NOW && !observed.deleting
+}
+
+/// A person confirmed that all tokens of this identity are this object's.
+fn confirmed(observed: &Observed) -> bool {
+    let confirm = &observed.requests.confirm;
+    observed.ledger.conflict.is_some() && confirm.is_some() && *confirm != observed.ledger.handled_requests.confirm
+}
+
+fn disputed(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let open = observed.ledger.conflict.is_some() && !confirmed(observed) && observed.leave.is_none();
+    let allowed = matches!(step, Step::Halt(_) | Step::Wait(_) | Step::GiveUp(Lapse::Deleting));
+    !open || allowed
+}
+
+fn twins(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let touched: Vec<&String> = match step {
+        Step::Revoke { id, .. } => vec![id],
+        Step::Supersede(rows) => rows.iter().map(|row| &row.id).collect(),
+        _ => vec![],
+    };
+    // A ledger that is behind its Secret cannot tell.
+    let known = observed.ledger.highest_attempt() >= 3;
+    let of_twin = |row: &&Row| row.id == "twin" && !(row.attempt == 4 || row.attempt == 1) && known;
+    let twins: Vec<&String> = own_rows(observed).filter(of_twin).map(|row| &row.id).collect();
+    confirmed(observed) || !touched.iter().any(|id| twins.contains(id))
+}
+
+fn dispute(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    match step {
+        Step::Dispute(row) => {
+            let claimed = observed.ledger.nonces_of(row.attempt).any(|nonce| nonce == row.nonce);
+            observed.live() && observed.ledger.claim.is_some() && !observed.ledger.knows(&row.id) && !claimed
+        }
+        Step::Confirm => confirmed(observed) && observed.listing.is_some(),
+        _ => true,
+    }
 }
 
 fn revoke_deleting(_: &Desired, observed: &Observed, step: &Step) -> bool {
@@ -132,8 +198,9 @@ fn claim(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let (Step::Claim { .. } | Step::Finalize { claims: true }) = step else { return true };
     let finalizer = observed.finalizer == matches!(step, Step::Claim { .. });
     let backing_off = observed.ledger.failures.as_ref().is_some_and(|failures| failures.next_try_time > NOW);
-    let stopped = desired.suspended || desired.halt.is_some() || observed.halt.is_some() || observed.any_foreign();
-    let room = observed.ledger.alive() + 1 < MAX_LIVE;
+    let suspended = desired.suspended && !answering(observed);
+    let stopped = suspended || desired.halt.is_some() || observed.halt.is_some() || observed.any_foreign();
+    let room = observed.ledger.alive() + usize::from(!answering(observed)) < MAX_LIVE;
     let wanted = trigger(desired, observed, NOW).is_some();
     finalizer && observed.preflight && observed.live() && room && wanted && !backing_off && !stopped
 }
@@ -184,6 +251,7 @@ fn deletion(_: &Desired, observed: &Observed, step: &Step) -> bool {
             | Step::Read
             | Step::Revoke { .. }
             | Step::Sweep
+            | Step::Dispute(_)
             | Step::Halt(_)
     );
     let reserved = matches!(step, Step::Release | Step::DeleteSecret | Step::GiveUp(Lapse::Deleting));
@@ -248,6 +316,9 @@ fn halt(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let wanted = desired.halt.is_some() || observed.any_foreign() || observed.halt.is_some();
     let full = observed.ledger.alive() + 1 >= MAX_LIVE;
     let elsewhere = observed.service.is_some_and(|service| !service.same_origin);
+    if observed.ledger.conflict.is_some() && !confirmed(observed) {
+        return true;
+    }
     if observed.deleting { service } else { wanted || full || elsewhere }
 }
 
@@ -260,6 +331,7 @@ fn no_loop(_: &Desired, observed: &Observed, step: &Step) -> bool {
         Step::Finalize { .. } => !observed.finalizer,
         Step::Render => observed.ours().any(|ours| !ours.rendered),
         Step::DeleteSecret => observed.ours().next().is_some(),
+        Step::Dispute(_) => observed.ledger.conflict.is_none(),
         _ => true,
     }
 }

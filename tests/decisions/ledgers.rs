@@ -1,10 +1,10 @@
 //! The ledgers that the decision is asked with.
 
-use artifact_token_operator::api::ledger::{Current, Ledger, Lost, Outcome, Superseded};
+use artifact_token_operator::api::ledger::{Conflict, Current, Leak, Ledger, Lost, Outcome, Superseded};
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::plan::MAX_LIVE;
 
-use super::inputs::{Value, ago, claimed, in_seconds};
+use super::inputs::{NOW, Value, ago, claimed, in_seconds};
 
 const DAY: u64 = 24 * 3600;
 
@@ -47,6 +47,21 @@ pub const LEDGER: &[Value] = &[
         world.observed.ledger.claim = Some(claimed(4, 150, Some(Outcome::Failed)));
         world.observed.ledger.lost = vec![Lost { attempt: 4, nonce: "n4".to_owned(), time: ago(150) }];
     }),
+    ("leak noticed", |world| {
+        world.observed.ledger.superseded = vec![old(2, "old", in_seconds(300))];
+        world.observed.ledger.leak = Some(leak(None));
+    }),
+    ("leaked, revoked", |world| {
+        world.observed.ledger.leak = Some(Leak { revoked_time: Some(ago(3)), ..leak(None) });
+        world.observed.ledger.current = None;
+    }),
+    ("leak answered", |world| {
+        world.observed.ledger.leak = Some(Leak { claimed_before: ago(3 * DAY), ..leak(Some(ago(DAY))) })
+    }),
+    ("in dispute", |world| {
+        world.observed.ledger.superseded = vec![old(2, "old", ago(1))];
+        world.observed.ledger.conflict = Some(Conflict { attempt: 9, id: "twin".to_owned() });
+    }),
     ("no room", |world| {
         let in_overlap = |place: usize| old(2, &format!("old-{place}"), in_seconds(300));
         world.observed.ledger.superseded = (2..MAX_LIVE).map(in_overlap).collect();
@@ -58,6 +73,7 @@ pub fn verified() -> Ledger {
     let current = Current {
         attempt: 3,
         id: "current".to_owned(),
+        nonce: "n3".to_owned(),
         hint: None,
         wish: "wish".to_owned(),
         claimed_time: ago(DAY + 4),
@@ -72,6 +88,22 @@ pub fn verified() -> Ledger {
     Ledger { claim: Some(claimed(3, DAY, Some(Outcome::Verified))), current: Some(current), ..Ledger::default() }
 }
 
+/// Everything up to now leaked.
+fn leak(replaced_time: Option<Time>) -> Leak {
+    Leak { issued_before: NOW, claimed_before: NOW, revoked_time: None, replaced_time }
+}
+
 fn old(attempt: u32, id: &str, revoke_after_time: Time) -> Superseded {
-    Superseded { attempt, id: id.to_owned(), revoke_after_time, unpublished: false, tries: 0, next_try_time: None }
+    let (nonce, claimed_time) = (format!("n{attempt}"), Some(ago(2 * DAY)));
+    let (tries, next_try_time) = (0, None);
+    Superseded {
+        attempt,
+        id: id.to_owned(),
+        nonce,
+        claimed_time,
+        revoke_after_time,
+        unpublished: false,
+        tries,
+        next_try_time,
+    }
 }

@@ -8,7 +8,7 @@ use super::inputs::{AXES, Axis, NOW, SCALARS, World, steady};
 use super::laws::LAWS;
 
 /// The usual run takes one in so many of the inner combinations, another one in each world; it is coprime to their number.
-const STRIDE: usize = 13;
+const STRIDE: usize = 25;
 /// The cores of a small machine.
 const THREADS: usize = 2;
 

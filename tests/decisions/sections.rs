@@ -38,6 +38,35 @@ pub const SECTIONS: &[Section] = &[
         varied: &[("Secret", ALL), ("read", ALL), ("pauses", ALL)],
     },
     Section {
+        title: "twin: listed tokens of this identity that were never claimed here",
+        held: &[],
+        varied: &[
+            ("object", &["living", "deleting", "deleting, skip"]),
+            ("listing", &["none", "never claimed", "of another nonce", "below fence"]),
+            ("ledger", &["verified", "empty", "in dispute"]),
+        ],
+    },
+    Section {
+        title: "twin: a person confirmed",
+        held: &[("ledger", "in dispute"), ("wish", "confirmed")],
+        varied: &[("object", &["living", "deleting"]), ("listing", ALL), ("service", ALL), ("read", ALL)],
+    },
+    Section {
+        title: "leak: noticed, revoked, replaced",
+        held: &[],
+        varied: &[
+            ("wish", &["as it is", "suspended, leaked", "leak to come"]),
+            ("ledger", &["verified", "past, back-off", "leak noticed", "leaked, revoked", "leak answered", "no room"]),
+            ("read", ALL),
+            ("pauses", ALL),
+        ],
+    },
+    Section {
+        title: "leak: what is in hand",
+        held: &[("ledger", "open claim"), ("wish", "suspended, leaked")],
+        varied: &[("hand", &["nothing", "claim", "value", "value, sent"]), ("object", &["living", "deleting"])],
+    },
+    Section {
         title: "hand: a claim",
         held: &[],
         varied: &[
@@ -121,7 +150,7 @@ pub const SECTIONS: &[Section] = &[
         title: "found: listed tokens that nobody knows",
         held: &[],
         varied: &[
-            ("listing", &["empty", "below fence", "above fence", "new", "theirs"]),
+            ("listing", &["empty", "below fence", "never claimed", "of another nonce", "new", "theirs"]),
             ("Secret", ALL),
             ("read", ALL),
         ],

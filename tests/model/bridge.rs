@@ -41,6 +41,7 @@ pub fn desired() -> Desired {
         rotate_before: None,
         overlap: HOUR,
         rotate_issued_before: None,
+        revoke_issued_before: None,
         probe: true,
         verification_interval: HOUR,
         wish: String::new(),
@@ -51,7 +52,7 @@ pub fn desired() -> Desired {
 /// What this process saw.
 pub fn observed(process: &Process, attempts: &Attempts, named: bool) -> Observed {
     let object = &process.object;
-    let requests = HandledRequests { rotate: object.requested.then(|| "r".to_owned()), reconcile: None };
+    let requests = HandledRequests { rotate: object.requested.then(|| "r".to_owned()), reconcile: None, confirm: None };
     Observed {
         deleting: object.deleting,
         finalizer: object.finalizer,
@@ -133,7 +134,14 @@ fn verdict(said: Said) -> Option<Verdict> {
 
 /// A token's row in the service's list.
 pub fn row(token: Token, attempts: &Attempts) -> Row {
-    Row { id: id(token), attempt: attempt(token, attempts), nonce: nonce(token), expiration: None, predecessor: false }
+    Row {
+        id: id(token),
+        attempt: attempt(token, attempts),
+        nonce: nonce(token),
+        created: None,
+        expiration: None,
+        predecessor: false,
+    }
 }
 
 pub fn attempt(token: Token, attempts: &Attempts) -> u32 {
@@ -189,6 +197,7 @@ pub fn current(token: Token, attempts: &Attempts, rejected: bool) -> Current {
     Current {
         attempt: attempt(token, attempts),
         id: id(token),
+        nonce: nonce(token),
         hint: None,
         wish: String::new(),
         claimed_time: past,
@@ -206,6 +215,8 @@ fn superseded(book: &Book, token: Token, attempts: &Attempts) -> Superseded {
     Superseded {
         attempt: attempt(token, attempts),
         id: id(token),
+        nonce: nonce(token),
+        claimed_time: None,
         revoke_after_time: if book.over.has(token) { NOW } else { after_overlap() },
         unpublished: book.unpublished.has(token),
         tries: 0,

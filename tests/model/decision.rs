@@ -30,6 +30,7 @@ pub enum Do {
     Verify,
     Decide(Outcome),
     RollBack(u8),
+    Dispute,
     Supersede(Set),
     Revoke(Token),
     RaiseFence(u8),
@@ -94,6 +95,8 @@ fn short(step: Step) -> Do {
         Step::Verify => Do::Verify,
         Step::Decide(outcome) => Do::Decide(outcome),
         Step::RollBack { fence } => Do::RollBack(number(fence)),
+        Step::Dispute(_) => Do::Dispute,
+        Step::Confirm | Step::RecordLeak { .. } => Do::Rest,
         Step::Supersede(rows) => {
             Do::Supersede(rows.iter().fold(Set::EMPTY, |set, row| set.with(bridge::token(&row.id))))
         }

@@ -164,7 +164,14 @@ fn vouch(observed: &mut Observed) {
     let Some(claim) = observed.open_claim() else { return };
     let id = observed.ours().find_map(|ours| ours.id.clone());
     if let (Some(id), Some(rows)) = (id, &mut observed.listing) {
-        rows.push(Row { id, attempt: claim.attempt, nonce: claim.nonce, expiration: None, predecessor: false });
+        rows.push(Row {
+            id,
+            attempt: claim.attempt,
+            nonce: claim.nonce,
+            created: None,
+            expiration: None,
+            predecessor: false,
+        });
     }
 }
 

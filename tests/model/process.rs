@@ -77,6 +77,9 @@ fn perform(turn: &mut Turn, step: Do) {
         Do::Claim(attempt) => ledger_steps::claim(turn, attempt),
         Do::GiveUp(_) => ledger_steps::give_up(turn),
         Do::Decide(outcome) => ledger_steps::decide(turn, outcome),
+        Do::Dispute => {
+            turn.push_checked("disputes its own token", 0, Some("P21: an own token was taken for a twin's"), |_, _| {})
+        }
         Do::Supersede(rows) => ledger_steps::supersede(turn, rows),
         Do::Abandon => ledger_steps::abandon(turn),
         Do::Reject => ledger_steps::reject(turn),
@@ -199,6 +202,7 @@ impl Turn<'_> {
                     process.live = false;
                     process.preflight = false;
                     process.verdict = Said::Nothing;
+                    process.swept &= !process.listed;
                     process.listed = false;
                     process.listing = Set::EMPTY;
                 }

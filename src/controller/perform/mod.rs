@@ -1,5 +1,6 @@
 //! Performs one step: one external act and its record.
 
+mod alarms;
 pub(in crate::controller) mod objects;
 mod outcomes;
 mod revoke;
@@ -77,6 +78,11 @@ impl Pass<'_> {
             Step::RollBack { fence } => self.roll_back(fence).await,
             Step::Supersede(rows) => self.supersede(&rows, observed).await,
             Step::Revoke { attempt, id } => self.revoke(attempt, &id, observed).await,
+            Step::Dispute(row) => self.dispute(row, observed).await,
+            Step::Confirm => self.confirm(observed).await,
+            Step::RecordLeak { issued_before, claimed_before } => {
+                self.record_leak(issued_before, claimed_before, observed).await
+            }
             Step::RaiseFence { fence } => self.raise_fence(fence).await,
             Step::Abandon => self.abandon(observed).await,
             Step::Render => self.render().await,

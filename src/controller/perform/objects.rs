@@ -92,7 +92,11 @@ impl Pass<'_> {
                 self.keep(object);
                 // What was read before the other process's deed is no ground for the next one.
                 self.known.live = false;
-                (self.preflight, self.verdict, self.listing) = (false, None, None);
+                if self.listing.take().is_some() {
+                    // What was listed is not recorded: a claim must not be taken without it.
+                    self.memory.swept = None;
+                }
+                (self.preflight, self.verdict) = (false, None);
                 Ok(Written::No)
             }
             Some(_) | None => Ok(Written::Gone),

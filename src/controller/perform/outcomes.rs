@@ -35,6 +35,9 @@ impl Pass<'_> {
             Lapse::Overtaken => (Reason::SecretUpdateFailed, "the Secret was changed by somebody else meanwhile"),
             Lapse::Refused => (Reason::VerificationFailed, "the service did not accept it"),
             Lapse::Deleting => (Reason::Deleting, "the object is being deleted"),
+            Lapse::Leaked => {
+                (Reason::TokenGenerationFailed, "it was claimed before the leak of spec.rotation.revokeIssuedBefore")
+            }
         };
         self.fail(&claim, remains, reason, &format!("attempt {} was given up: {why}", claim.attempt), observed).await
     }
@@ -133,6 +136,7 @@ impl Pass<'_> {
                     );
                     events::warning(self.ctx, &self.object, Reason::OrphanedTokenFound, "Rotate", note).await;
                 }
+                self.announce_replacement(observed).await;
                 if first {
                     let note = format!("attempt {attempt}: {note}");
                     events::normal(self.ctx, &self.object, Reason::TokenIssued, "Rotate", note).await;
@@ -157,6 +161,7 @@ impl Pass<'_> {
         let current = Current {
             attempt,
             id,
+            nonce: claim.nonce.clone(),
             hint: self.hint(value.expose_secret()),
             wish: if claim.nonce == FIRST_NONCE && wish.is_empty() { self.wish.desired.wish.clone() } else { wish },
             claimed_time: claimed,

@@ -233,12 +233,13 @@ impl Pass<'_> {
                     let name = identity::parse(&prefix, row.name.as_deref()?)?;
                     let of_predecessor = Some(&name.uid16) == predecessor.as_ref();
                     let Name { attempt, nonce, uid16 } = name;
-                    let (id, expiration) = (row.id, row.expiration);
+                    let (id, created, expiration) = (row.id, row.created, row.expiration);
                     let ours = uid16 == own || of_predecessor;
                     (ours && recordable(&id)).then_some(Row {
                         id,
                         attempt,
                         nonce,
+                        created,
                         expiration,
                         predecessor: of_predecessor,
                     })

@@ -19,6 +19,7 @@ fn current(attempt: u32, time: Time) -> Current {
     Current {
         attempt,
         id: format!("t{attempt}"),
+        nonce: format!("n{attempt}"),
         hint: None,
         wish: "wish".to_owned(),
         claimed_time: time,
@@ -44,7 +45,7 @@ fn failure(generation: i64, at_least: u64) -> Failure {
 
 fn row(attempt: u32) -> Row {
     let (id, nonce) = (format!("t{attempt}"), format!("n{attempt}"));
-    Row { id, attempt, nonce, expiration: None, predecessor: false }
+    Row { id, attempt, nonce, created: None, expiration: None, predecessor: false }
 }
 
 /// Attempt 1 verified, attempt 2 claimed.

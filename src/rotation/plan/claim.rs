@@ -6,7 +6,7 @@ use crate::rotation::desired::Halt;
 use crate::rotation::observed::{SecretState, Verdict};
 use crate::rotation::schedule::{trigger, verification_due};
 
-use super::{MAX_LIVE, Step, View};
+use super::{MAX_LIVE, Step, View, leak};
 
 /// The same token, written as the spec wants it now: after an edit by hand, or a change of the spec.
 pub(super) fn render(view: &View) -> Option<Step> {
@@ -46,13 +46,18 @@ pub(super) fn halted(view: &View) -> Option<Step> {
         SecretState::Foreign(halt) => Some(halt),
         SecretState::Absent | SecretState::Ours(_) => None,
     });
-    let wanted = !view.desired.suspended && trigger(view.desired, view.observed, view.now).is_some();
+    let wanted = !held_back(view) && trigger(view.desired, view.observed, view.now).is_some();
     let forbids = view.observed.halt.as_ref().filter(|_| wanted);
     [view.desired.halt.as_ref(), foreign, forbids].into_iter().flatten().next().cloned().map(Step::Halt)
 }
 
 pub(super) fn suspended(view: &View) -> Option<Step> {
-    view.desired.suspended.then(|| view.wait())
+    held_back(view).then(|| view.wait())
+}
+
+/// `suspend` stands against a new token, but not against the replacement of a leaked one.
+fn held_back(view: &View) -> bool {
+    view.desired.suspended && !leak::open(view.observed.ledger.leak.as_ref())
 }
 
 pub(super) fn claim(view: &View) -> Option<Step> {
@@ -61,7 +66,7 @@ pub(super) fn claim(view: &View) -> Option<Step> {
     if let Some(halt) = forbidden(view) {
         return Some(Step::Halt(halt));
     }
-    if backing_off(view).is_some() {
+    if backing_off(view).is_some() || leak::turn(view).is_some() {
         return Some(view.wait());
     }
     if let Some(step) = view.paused(observed.pauses.generate.max(observed.pauses.secret)) {
@@ -103,7 +108,9 @@ fn forbidden(view: &View) -> Option<Halt> {
 
 /// A rotation does not wait for an old token that will not die, up to the limit; the last place is for a leak.
 pub(in crate::rotation) fn has_room(view: &View) -> bool {
-    view.observed.ledger.alive() + 1 < MAX_LIVE
+    let ledger = &view.observed.ledger;
+    let kept = usize::from(!leak::open(ledger.leak.as_ref()));
+    ledger.alive() + kept < MAX_LIVE
 }
 
 /// When the issue step may be tried again, if that is later than now. A changed spec cancels the back-off.

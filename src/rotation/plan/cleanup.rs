@@ -30,7 +30,7 @@ pub(super) fn found(view: &View) -> Option<Step> {
 
 /// Listed tokens that neither the ledger nor this process's hand knows, and that the Secret does not hold undecided. One
 /// that it holds since before the ledger was lost is taken in: it is replaced, and nothing else would lead to it.
-fn unknown_rows<'a>(view: &'a View) -> impl Iterator<Item = &'a Row> {
+pub(super) fn unknown_rows<'a>(view: &'a View) -> impl Iterator<Item = &'a Row> {
     let observed = view.observed;
     let undecided = decide::undecided_attempt(view).and_then(|(ours, _)| ours.id.clone());
     view.rows().filter(move |row| {

@@ -4,7 +4,7 @@ use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Hand, Leave, Observed};
 
-use super::{Lapse, Step, View};
+use super::{Lapse, Step, View, twin};
 
 pub(super) fn deletion(view: &View) -> Option<Step> {
     let observed = view.observed;
@@ -18,7 +18,7 @@ pub(super) fn deletion(view: &View) -> Option<Step> {
         (Some(Leave::Orphan), _) => Some(Step::Release),
         (Some(Leave::Skip), _) => Some(let_go(view)),
         (None, Hand::Claim { .. } | Hand::Value { .. }) => Some(Step::GiveUp(Lapse::Deleting)),
-        (None, Hand::Empty) => Some(end_tokens(view)),
+        (None, Hand::Empty) => Some(twin::doubt(view).unwrap_or_else(|| end_tokens(view))),
     }
 }
 

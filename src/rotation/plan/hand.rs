@@ -3,13 +3,16 @@
 use crate::rotation::ledger::MAX_FOUND;
 use crate::rotation::observed::{Content, Hand, Row, Verdict};
 
-use super::{Lapse, Step, View};
+use super::{Lapse, Step, View, leak};
 
 pub(super) fn claim_in_hand(view: &View) -> Option<Step> {
     let observed = view.observed;
     let Hand::Claim { attempt, deadline } = observed.hand else { return None };
-    let claimed = observed.open_claim().is_some_and(|claim| claim.attempt == attempt);
-    if !claimed || observed.any_foreign() || observed.fence() >= attempt {
+    let claim = observed.open_claim().filter(|claim| claim.attempt == attempt);
+    if claim.as_ref().is_some_and(|claim| leak::covers(view, claim.time)) {
+        return Some(Step::GiveUp(Lapse::Leaked));
+    }
+    if claim.is_none() || observed.any_foreign() || observed.fence() >= attempt {
         return Some(Step::GiveUp(Lapse::Overtaken));
     }
     if deadline <= view.now {
@@ -32,7 +35,7 @@ pub(super) fn claim_in_hand(view: &View) -> Option<Step> {
 /// (P16), goes into the ledger before the Secret is written over: afterwards nothing would lead to it.
 pub(super) fn replaced_token(view: &View) -> Option<Step> {
     let observed = view.observed;
-    let unknown = |id: &String| !observed.ledger.knows(id);
+    let unknown = |id: &String| !observed.ledger.knows(id) && !observed.ledger.ended(id);
     let replaced = observed.ours().find(|ours| ours.id.as_ref().is_some_and(unknown))?;
     if !view.attributable() {
         return None;
@@ -86,6 +89,9 @@ fn lapse(view: &View) -> Option<Lapse> {
     let creates = observed.any_absent() && (*attempt > 1 || *sent);
     if creates || observed.any_foreign() || observed.fence() >= *attempt || observed.base() != *base {
         return Some(Lapse::Overtaken);
+    }
+    if observed.open_claim().is_some_and(|claim| claim.attempt == *attempt && leak::covers(view, claim.time)) {
+        return Some(Lapse::Leaked);
     }
     if *deadline <= view.now {
         return Some(Lapse::Late);

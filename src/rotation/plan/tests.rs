@@ -139,12 +139,69 @@ fn a_lost_ledger_goes_forward_and_the_token_that_the_secret_held_dies_after_an_o
 }
 
 #[test]
+fn a_leaked_token_is_revoked_at_once_and_then_replaced_whatever_else_is_asked_for() {
+    let mut world = World::at_rest();
+    ask(&mut world);
+    world.walk_to("Verified");
+    assert_eq!(world.state(), (vec!["t1", "t2"], Some("t2")));
+    world.pass_until(world.now.plus(seconds(10)));
+    world.desired.revoke_issued_before = Some(world.now);
+    world.desired.suspended = true;
+    let steps = "RecordLeak, Read, Revoke t2, Revoke t1, Preflight, Claim 3, Generate, Try, Update, Verify, Verified";
+    check(&mut world, HOUR, steps, &["t3"], Some("t3"));
+    let leak = world.observed.ledger.leak.clone().unwrap();
+    assert!(leak.revoked_time.is_some() && leak.replaced_time.is_some(), "{leak:?}");
+}
+
+#[test]
+fn a_leak_to_come_is_one_of_now_and_fires_once() {
+    let mut world = World::at_rest();
+    world.pass_until(world.now.plus(seconds(10)));
+    world.desired.revoke_issued_before = Some(world.now.plus(seconds(DAY / 2)));
+    let steps = "RecordLeak, Read, Revoke t1, Preflight, Claim 2, Generate, Try, Update, Verify, Verified";
+    check(&mut world, DAY - HOUR, steps, &["t2"], Some("t2"));
+}
+
+#[test]
+fn a_leak_spares_what_was_claimed_after_it_and_takes_what_was_in_hand() {
+    let mut world = World::at_rest();
+    world.desired.revoke_issued_before = Some(world.now.minus(seconds(DAY)));
+    check(&mut world, HOUR, "", &["t1"], Some("t1"));
+    ask(&mut world);
+    world.walk_to("Generate");
+    world.desired.revoke_issued_before = Some(world.now.plus(seconds(1)));
+    world.now = world.now.plus(seconds(2));
+    let steps = "RecordLeak, Revoke t1, GiveUp(Leaked), Revoke t2, Claim 3, Generate, Try, Update, \
+        Verify, Verified";
+    check(&mut world, HOUR, steps, &["t3"], Some("t3"));
+}
+
+#[test]
+fn a_token_of_a_twin_stops_everything_until_a_person_confirms() {
+    let mut world = World::at_rest();
+    ask(&mut world);
+    world.walk(HOUR);
+    let twin = Row { id: "twin".to_owned(), attempt: 2, nonce: "other".to_owned(), ..world.tokens[0].clone() };
+    world.tokens.push(twin);
+    world.observed.requests.rotate = Some("again".to_owned());
+    world.observed.requests.confirm = Some("long ago".to_owned());
+    world.observed.listing = Some(world.tokens.clone());
+    world.observed.secrets[0].live = true;
+    check(&mut world, 2 * HOUR, "Dispute twin", &["t2", "twin"], Some("t2"));
+    world.observed.requests.confirm = Some("now".to_owned());
+    world.pass_until(world.now.plus(seconds(10)));
+    let steps = "Sweep, Supersede twin, Confirm, Preflight, Claim 3, Generate, Try, Update, Verify, Verified, \
+        Wait 600, Read, Revoke twin, Revoke t2";
+    check(&mut world, 2 * HOUR, steps, &["t3"], Some("t3"));
+}
+
+#[test]
 fn numbers_at_the_end_of_their_range_and_a_flood_of_tokens_are_survived() {
     let mut world = World::at_rest();
     world.hold(u32::MAX, Some("forged"), u32::MAX);
     let row = |number: u32| {
         let (id, nonce) = (format!("f{number}"), "x".to_owned());
-        Row { id, attempt: u32::MAX, nonce, expiration: None, predecessor: false }
+        Row { id, attempt: u32::MAX, nonce, created: None, expiration: None, predecessor: false }
     };
     world.tokens.extend((0..200).map(row));
     world.observed.listing = Some(world.tokens.clone());

@@ -27,6 +27,7 @@ impl View<'_> {
             observed.pauses.verify,
             observed.pauses.sweep,
             observed.pauses.secret,
+            observed.pauses.leak,
             cleanup::next_look(self),
             claim::backing_off(self),
         ];

@@ -29,6 +29,7 @@ fn desired() -> Desired {
         rotate_before: None,
         overlap: seconds(600),
         rotate_issued_before: None,
+        revoke_issued_before: None,
         probe: true,
         verification_interval: seconds(12 * HOUR),
         wish: "wish".to_owned(),
@@ -40,6 +41,7 @@ fn current(expiration_time: Option<Time>) -> Current {
     Current {
         attempt: 3,
         id: "current".to_owned(),
+        nonce: String::new(),
         hint: None,
         wish: "wish".to_owned(),
         claimed_time: at(0).minus(seconds(1)),

@@ -40,6 +40,7 @@ impl World {
             rotate_before: None,
             overlap: seconds(600),
             rotate_issued_before: None,
+            revoke_issued_before: None,
             probe: true,
             verification_interval: Duration::ZERO,
             wish: "wish".to_owned(),
@@ -188,6 +189,11 @@ impl World {
                 let current = self.observed.ledger.current.clone().unwrap();
                 self.hold(current.attempt, Some(&current.id), fence);
             }
+            Step::Dispute(row) => self.observed.ledger.disputed(&row, self.observed.requests.confirm.clone()),
+            Step::Confirm => self.observed.ledger.confirmed(self.observed.requests.confirm.clone()),
+            Step::RecordLeak { issued_before, claimed_before } => {
+                self.observed.ledger.leaked(issued_before, claimed_before, now);
+            }
             Step::Supersede(rows) => self.observed.ledger.found(&rows, now.plus(self.desired.overlap)),
             Step::Revoke { attempt, id } => {
                 self.tokens.retain(|row| row.id != id);
@@ -221,7 +227,8 @@ impl World {
         let claim = self.observed.open_claim().unwrap();
         let Hand::Claim { attempt, deadline } = self.observed.hand else { panic!("no claim in hand") };
         let id = format!("t{attempt}");
-        let row = Row { id: id.clone(), attempt, nonce: claim.nonce, expiration: None, predecessor: false };
+        let row =
+            Row { id: id.clone(), attempt, nonce: claim.nonce, created: None, expiration: None, predecessor: false };
         self.tokens.push(row);
         let (issued, trial, base, sent) = (self.now, None, self.observed.base(), false);
         self.observed.hand = Hand::Value { attempt, id, deadline, issued, trial, base, sent };
@@ -259,6 +266,7 @@ impl World {
         let current = Current {
             attempt,
             id: id.clone(),
+            nonce: claim.nonce.clone(),
             hint: None,
             wish: "wish".to_owned(),
             claimed_time: claim.time,
@@ -296,6 +304,8 @@ fn phrase(step: &Step) -> String {
         Step::Decide(Outcome::Verified) => "Verified".to_owned(),
         Step::Decide(Outcome::Failed) => "Failed".to_owned(),
         Step::GiveUp(Lapse::Deleting) => "GiveUp".to_owned(),
+        Step::Dispute(row) => format!("Dispute {}", row.id),
+        Step::RecordLeak { .. } => "RecordLeak".to_owned(),
         Step::Supersede(rows) => format!("Supersede {}", rows[0].id),
         other => format!("{other:?}"),
     }
