@@ -5,10 +5,12 @@
 //! |---|---|
 //! | `rotation` | rotations that are wished for, and changes that are no wish for one |
 //! | `drift` | the Secret or the status is changed by hand |
+//! | `leak` | a token leaked |
 //! | `lost` | the service's answer to *generate* is lost |
 //! | `refused` | a fresh token is refused, a revoke fails, the list lags |
 //! | `deletion` | the object, its service or its credential goes |
 //! | `crash` | the operator is killed |
+//! | `twins` | the same objects in another cluster, or back from a backup |
 //! | `formats` | what stands in the Secret |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
@@ -23,12 +25,16 @@ mod deletion;
 mod drift;
 #[path = "cluster/formats.rs"]
 mod formats;
+#[path = "cluster/leak.rs"]
+mod leak;
 #[path = "cluster/lost.rs"]
 mod lost;
 #[path = "cluster/refused.rs"]
 mod refused;
 #[path = "cluster/rotation.rs"]
 mod rotation;
+#[path = "cluster/twins.rs"]
+mod twins;
 
 use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
 use support::{World, attempt, token_yaml};

@@ -9,11 +9,10 @@
 //!
 //! At most one event a cycle besides.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::explicit_write)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use artifact_token_operator::api::artifact_token::{ArtifactToken, ROTATE_REQUESTED_AT};
@@ -21,6 +20,7 @@ use artifact_token_operator::api::condition::ConditionType;
 use artifact_token_operator::api::reason::Reason;
 use futures::future::join_all;
 use kube::api::{ListParams, PostParams};
+use support::figures::figure;
 use support::{World, attempt, credential_yaml, is_ready, service_yaml, token_yaml};
 use testbed::audit::Mark;
 use testbed::control_plane::Options;
@@ -93,8 +93,7 @@ impl<'a> Meter<'a> {
             calls.list as f64 / N as f64,
             calls.revoke as f64 / N as f64,
         );
-        // Not by `println!`, which the test harness keeps to itself when a test passes.
-        writeln!(std::io::stdout(), "{line}").unwrap();
+        figure(&line);
         assert!(credential_reads <= MOST_CREDENTIAL_READS, "{credential_reads} reads of the credential in {step}");
         assert!(events <= N, "{events} events for {N} tokens in {step}");
         counts

@@ -4,6 +4,8 @@
 //! difference belongs into the review of the change that made it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "decisions/alarms.rs"]
+mod alarms;
 #[path = "decisions/inputs.rs"]
 mod inputs;
 #[path = "decisions/laws.rs"]
@@ -57,7 +59,7 @@ fn phrase(step: &Step) -> String {
         Step::Finalize { claims: true } => "Finalize(claims 1)".to_owned(),
         Step::Finalize { claims: false } => "Finalize".to_owned(),
         Step::Dispute(row) => format!("Dispute({})", named(row)),
-        Step::RecordLeak { claimed_before, .. } => format!("RecordLeak(before {})", from_now(*claimed_before)),
+        Step::RecordLeak { issued_before } => format!("RecordLeak(before {})", from_now(*issued_before)),
         Step::Supersede(rows) => format!("Supersede({})", rows.iter().map(named).collect::<Vec<_>>().join(", ")),
         Step::Read
         | Step::Sweep

@@ -46,6 +46,8 @@ pub enum Reason {
     NamespaceTerminating,
     /// The service lists a token under this object's identity that this cluster never claimed.
     IdentityConflict,
+    /// Most tokens of the service are refused since the operator's credential changed.
+    OriginDoubtful,
     /// Names at the service are too short to carry the operator's own part.
     NameTooShort,
     /// The Secret belongs to somebody else, has another type, or is immutable.

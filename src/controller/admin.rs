@@ -18,6 +18,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::controller::census::Census;
 use crate::service::errors::ServiceError;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -32,7 +33,7 @@ struct Pass {
     result: &'static str,
 }
 
-/// The operator's counters. Labels are words of a fixed list, never names or ids.
+/// What the operator did, counted, and what is so now. Labels are words of a fixed list, never names or ids.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     calls: Family<Call, Counter>,
@@ -40,6 +41,8 @@ pub struct Metrics {
     rotations: Counter,
     panics: Counter,
     leaks: Histogram,
+    /// The objects as they are now.
+    pub census: Census,
 }
 
 /// Bounds of the histogram of [`Metrics::leak_answered`], in seconds.
@@ -48,8 +51,8 @@ const DEAD_SECONDS: [f64; 8] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0];
 impl Default for Metrics {
     fn default() -> Self {
         let leaks = Histogram::new(DEAD_SECONDS);
-        let (calls, passes, rotations, panics) = Default::default();
-        Self { calls, passes, rotations, panics, leaks }
+        let (calls, passes, rotations, panics, census) = Default::default();
+        Self { calls, passes, rotations, panics, leaks, census }
     }
 }
 
@@ -95,6 +98,7 @@ impl Metrics {
         registry.register("leak_dead_seconds", help, self.leaks.clone());
         let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The operator's version", version);
+        registry.register_collector(Box::new(self.census.clone()));
         registry
     }
 }
@@ -142,5 +146,34 @@ async fn text(State(registry): State<Arc<Registry>>) -> Response {
             ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], page).into_response()
         }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_stands_in_the_readme_as_it_is_scraped() {
+        let metrics = Metrics::default();
+        metrics.service_call("generate", None);
+        metrics.passed("artifacttoken", "ok");
+        let mut page = String::new();
+        encode(&mut page, &metrics.registry()).unwrap();
+        let readme = include_str!("../../README.md");
+        let mut names = Vec::new();
+        for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+            let (name, type_) = line.split_once(' ').unwrap();
+            let suffix = match type_ {
+                "counter" => "_total",
+                "info" => "_info",
+                _ => "",
+            };
+            names.push(format!("`{name}{suffix}`"));
+        }
+        assert_eq!(names.len(), 9, "{page}");
+        let missing: Vec<_> = names.iter().filter(|name| !readme.contains(*name)).collect();
+        assert!(missing.is_empty(), "README.md must explain, in backticks: {missing:?}");
     }
 }

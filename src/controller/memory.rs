@@ -63,6 +63,8 @@ pub struct Memory {
     pub accepted: Option<Time>,
     /// When a complete list was last seen.
     pub swept: Option<Time>,
+    /// The sweep of the service saw a token of this object that its ledger does not know.
+    pub suspected: bool,
     /// Steps that failed in passing.
     pub retries: Retries,
     /// The last of them, for people, until a step of its kind succeeds.

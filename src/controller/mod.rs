@@ -4,6 +4,7 @@
 //! may be lost with it, is in `memory`; what must survive the process is in the object's status.
 
 pub mod admin;
+pub mod census;
 pub mod clock;
 pub mod context;
 pub mod events;

@@ -37,6 +37,7 @@ impl Pass<'_> {
             hand: self.memory.held.as_ref().map_or(Hand::Empty, |held| held.hand(now)),
             listing: self.listing.clone(),
             swept: self.memory.swept,
+            suspected: self.memory.suspected,
             service: self.service.as_deref().and_then(|service| service_seen(service, &ledger)),
             halt: self.halt.clone().or_else(|| self.standing_halt()),
             preflight: self.preflight,
@@ -118,5 +119,6 @@ fn service_seen(service: &ServiceEntry, ledger: &Ledger) -> Option<ServiceSeen> 
     service.service.as_ref()?;
     let same_origin = ledger.service.as_ref().is_none_or(|known| known.origin == service.origin);
     let attributable = declaration.can(Capability::Names) && declaration.can(Capability::List);
-    Some(ServiceSeen { attributable, same_origin })
+    let trusted = service.halt.as_ref().is_none_or(|halt| halt.reason != Reason::OriginDoubtful);
+    Some(ServiceSeen { attributable, same_origin, trusted })
 }

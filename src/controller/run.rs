@@ -108,6 +108,7 @@ pub async fn run(
         objects: objects.clone(),
         metrics,
     });
+    ctx.metrics.census.include(objects.clone(), ctx.clock.clone());
     load_services(&ctx, namespace.as_deref()).await?;
     let (synced, first_list) = futures::channel::oneshot::channel();
     let watch = watch_secrets(scoped(&clients.watches, namespace.as_deref()), ctx.clone(), touched, synced);

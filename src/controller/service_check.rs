@@ -61,9 +61,11 @@ async fn check_now(service: &TokenService, key: Key, ctx: &Context) -> Result<Ac
         service = patch_finalizers(&service, names, ctx).await?;
     }
     let mut entry = load(&service, ctx).await?;
-    let doubted = ctx.services.take_doubt(&key);
-    if entry.halt.is_none() && (doubted || !known_ready(&service, &entry)) {
-        if ctx.services.get(&key.0, &key.1).is_none() {
+    let (doubted, known) = (ctx.services.take_doubt(&key), ctx.services.get(&key.0, &key.1));
+    // What this process found wrong is newer than a cached status that still says Ready.
+    let halted = known.as_ref().is_some_and(|known| known.halt.is_some());
+    if entry.halt.is_none() && (doubted || halted || !known_ready(&service, &entry)) {
+        if known.is_none() {
             // Its tokens are told what they wait for while it is asked.
             let halt = standing_halt(&service, &entry);
             ctx.services.put(key.clone(), ServiceEntry { halt, ..entry.clone() });

@@ -219,8 +219,9 @@ impl Ledger {
         }
     }
 
-    /// Tokens claimed before this time leaked. A leak that is answered later covers the tokens of an earlier one, too.
-    pub fn leaked(&mut self, issued_before: Time, claimed_before: Time, now: Time) {
+    /// Tokens claimed before this time leaked, or before now if that is earlier. A leak that is answered later covers the tokens of an earlier one, too.
+    pub fn leaked(&mut self, issued_before: Time, now: Time) {
+        let claimed_before = issued_before.min(now);
         let covered = self.leak.as_ref().map_or(claimed_before, |leak| leak.claimed_before.max(claimed_before));
         let current = self.current.iter().map(|current| current.claimed_time);
         let claim = self.claim.iter().filter(|claim| claim.outcome.is_none()).map(|claim| claim.time);

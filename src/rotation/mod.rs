@@ -12,3 +12,4 @@ pub mod observed;
 pub mod plan;
 pub mod report;
 pub mod schedule;
+pub mod sweep;

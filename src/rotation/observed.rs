@@ -33,6 +33,8 @@ pub struct Observed {
     pub listing: Option<Vec<Row>>,
     /// When this process last saw a complete list for this object.
     pub swept: Option<Time>,
+    /// The sweep of the service saw a token of this object that its ledger does not know.
+    pub suspected: bool,
     /// What the service can do now; `None` if it cannot be called at all.
     pub service: Option<ServiceSeen>,
     /// Row 15: what was seen that forbids a new token.
@@ -175,6 +177,9 @@ pub struct ServiceSeen {
     pub attributable: bool,
     /// The ledger's ids mean something there: it has the same origin as when they were generated.
     pub same_origin: bool,
+    /// A refusal of a token may be acted on. Not while most of its tokens are refused since the operator's own credential changed:
+    /// then it is another place, or another account (P20).
+    pub trusted: bool,
 }
 
 /// What the service says of a token.

@@ -35,16 +35,16 @@
 //! | | not from this process's hand, and nobody vouches for its id | Sweep; once settled, Decide(failed) if the list does not |
 //! | | not asked yet | Verify |
 //! | | accepted, or not to be probed | Decide(verified) |
-//! | | refused, inside its settle time | Wait |
+//! | | refused, inside its settle time, or by a service whose refusals are in doubt | Wait |
 //! | | refused | Decide(failed) |
 //! | roll back | decided failed, the previous value in memory and its token alive, an overlap left for those who hold what failed | RollBack |
 //! | revoke | a superseded token past its overlap, its back-off over, another verified one in the Secret (or it was never published, or there is no room for another) | Read, Revoke |
 //! | render | the Secret holds the current token in another form than wished | Read, Render |
-//! | verify | the current token's verification is due | Read, Verify; Reject if refused |
+//! | verify | the current token's verification is due | Read, Verify; Reject if refused, by a service whose refusals are not in doubt |
 //! | stray | a claim not in hand could still land | Wait(claimSettle) |
 //! | | it is settled, and above the fence | Read, Shell if the Secret is absent, RaiseFence; Halt if it is foreign |
 //! | | it is settled and fenced off | Abandon: into `lost` |
-//! | | a lost one is due to be looked for | Sweep |
+//! | | a lost one is due to be looked for, or the sweep of the service saw an unknown token | Sweep |
 //! | halt | spec invalid, service missing or not ready, Secret foreign | Halt |
 //! | suspended | suspended | Wait |
 //! | claim | no new token is wanted, no room, or a back-off runs | Wait |
@@ -122,12 +122,10 @@ pub enum Step {
     Dispute(Row),
     /// Record that all tokens of this identity are this object's.
     Confirm,
-    /// Record that tokens claimed before this time leaked.
+    /// Record that tokens claimed before this time, or before now if that is earlier, leaked.
     RecordLeak {
         /// The time that was asked for.
         issued_before: Time,
-        /// The same, or now if that is earlier.
-        claimed_before: Time,
     },
     /// Revoke this token and prove it dead.
     Revoke {
@@ -223,6 +221,11 @@ impl View<'_> {
     /// The service can be called, and is where the ledger's ids and values mean something.
     fn same_place(&self) -> bool {
         self.observed.service.is_some_and(|service| service.same_origin)
+    }
+
+    /// What the service refuses may be acted on.
+    fn trusted(&self) -> bool {
+        self.observed.service.is_some_and(|service| service.trusted)
     }
 
     /// The service can list tokens and tell ours by their names, and it is the one that made them.

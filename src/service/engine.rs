@@ -151,6 +151,10 @@ impl Service {
     /// See `ServiceError`; `Unknown` means that a token may live that nobody knows.
     pub async fn generate(&self, wanted: &GenerateRequest) -> Result<Generated, ServiceError> {
         let deed = Deed::Generate;
+        // Whoever passed the queue before the service asked to wait is held back here.
+        if let Some(after) = self.inner.rate_limit.paused() {
+            return Err(deed.held_back(after));
+        }
         let operation = self.declaration().generate.as_ref().ok_or_else(|| deed.not_declared())?;
         let call = self.fill(deed, &operation.request, self.authentication(), self.generate_values(wanted))?;
         let answer = self.send(deed, &call, &self.url(deed, &call)?, operation.timeout).await?;

@@ -85,6 +85,11 @@ impl RateLimit {
         self.pause_from(Instant::now(), pause);
     }
 
+    /// How long nothing is to be sent yet, because the service asked for that.
+    pub fn paused(&self) -> Option<Duration> {
+        self.state().not_before.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+    }
+
     fn pause_from(&self, now: Instant, pause: Duration) {
         let mut state = self.state();
         state.not_before = state.not_before.max(now + pause);
@@ -178,6 +183,8 @@ mod tests {
         let (limit, now) = (RateLimit::new(6000), Instant::now());
         limit.pause_from(now, Duration::from_secs(30));
         limit.pause_from(now, Duration::from_secs(3));
+        assert!(limit.clone().paused().is_some_and(|left| left > Duration::from_secs(3)));
+        assert_eq!(RateLimit::new(6000).paused(), None);
         assert_eq!(limit.clone().reserve(1, now, Duration::from_secs(1)), Err(Duration::from_secs(30)));
         assert_eq!(limit.reserve(1, now, Duration::from_secs(60)), Ok(now + Duration::from_secs(30)));
     }

@@ -152,13 +152,22 @@ const WISH: &[Value] = &[
     ("confirmed", |world| world.observed.requests.confirm = Some("yes".to_owned())),
     ("no probe", |world| world.desired.probe = false),
     ("verification due", |world| world.observed.accepted = Some(ago(13 * 3600))),
+    ("suspected", |world| world.observed.suspected = true),
     ("doubtful", |world| world.observed.doubtful = true),
 ];
 
 const SERVICE: &[Value] = &[
     ("named", |_| {}),
-    ("nameless", |world| world.observed.service = Some(ServiceSeen { attributable: false, same_origin: true })),
-    ("elsewhere", |world| world.observed.service = Some(ServiceSeen { attributable: true, same_origin: false })),
+    ("nameless", |world| {
+        world.observed.service = Some(ServiceSeen { attributable: false, same_origin: true, trusted: true })
+    }),
+    ("elsewhere", |world| {
+        world.observed.service = Some(ServiceSeen { attributable: true, same_origin: false, trusted: true })
+    }),
+    ("in doubt", |world| {
+        world.observed.service = Some(ServiceSeen { attributable: true, same_origin: true, trusted: false });
+        world.observed.halt = Some(Halt::stalled(Reason::OriginDoubtful, "in doubt"));
+    }),
     ("missing", |world| {
         world.observed.service = None;
         world.observed.halt = Some(Halt::passing(Reason::ServiceNotFound, "missing"));
@@ -224,7 +233,8 @@ pub fn steady() -> World {
         holds_previous: false,
         listing: None,
         swept: None,
-        service: Some(ServiceSeen { attributable: true, same_origin: true }),
+        suspected: false,
+        service: Some(ServiceSeen { attributable: true, same_origin: true, trusted: true }),
         halt: None,
         preflight: false,
         verdict: None,

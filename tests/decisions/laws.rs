@@ -6,6 +6,7 @@ use artifact_token_operator::rotation::observed::{Content, Hand, Observed, Row, 
 use artifact_token_operator::rotation::plan::{Lapse, MAX_LIVE, Step};
 use artifact_token_operator::rotation::schedule::trigger;
 
+use super::alarms::{answering, confirmed, dispute, disputed, in_doubt, leaked, record_leak, twins};
 use super::inputs::{NOW, ago};
 
 /// A law: its sentence, and whether a step obeys it.
@@ -48,7 +49,8 @@ pub const LAWS: &[Law] = &[
     ("no step asks for what is known in this pass", no_loop),
     ("no step that calls the service is taken without one, and no other place's list is asked for", needs_service),
     ("a pause is kept", pauses),
-    ("a leak is written down once, for the time that the spec says, and never for a time to come", record_leak),
+    ("no token is rejected on the word of a service whose refusals are in doubt", in_doubt),
+    ("a leak is written down once, for the time that the spec says", record_leak),
     ("while a token is in dispute nothing is made, written or revoked", disputed),
     ("a token that was never claimed here is neither revoked nor taken in before a person confirms it", twins),
     (
@@ -80,65 +82,6 @@ fn revoke_living(_: &Desired, observed: &Observed, step: &Step) -> bool {
             && (old.unpublished || observed.holds_current() || observed.ledger.alive() + 1 >= MAX_LIVE)
     });
     observed.deleting || (due && !held) || leaked(observed, id)
-}
-
-/// P14: no overlap, and no successor is waited for.
-fn leaked(observed: &Observed, id: &str) -> bool {
-    let ledger = &observed.ledger;
-    let current = ledger.current.iter().map(|current| (&current.id, current.claimed_time, None));
-    let superseded = ledger.superseded.iter();
-    let superseded = superseded.filter_map(|old| Some((&old.id, old.claimed_time?, old.next_try_time)));
-    let leak = ledger.leak.as_ref();
-    current.chain(superseded).any(|(of, claimed, next)| {
-        of == id && next.is_none_or(|next| next <= NOW) && leak.is_some_and(|leak| claimed < leak.claimed_before)
-    })
-}
-
-/// A leaked token was in use, and has no replacement yet.
-fn answering(observed: &Observed) -> bool {
-    observed.ledger.leak.as_ref().is_some_and(|leak| leak.replaced_time.is_none())
-}
-
-fn record_leak(desired: &Desired, observed: &Observed, step: &Step) -> bool {
-    let Step::RecordLeak { issued_before, claimed_before } = step else { return true };
-    let fresh = observed.ledger.leak.as_ref().is_none_or(|leak| leak.issued_before != *issued_before);
-    fresh && desired.revoke_issued_before == Some(*issued_before) && *claimed_before <= NOW && !observed.deleting
-}
-
-/// A person confirmed that all tokens of this identity are this object's.
-fn confirmed(observed: &Observed) -> bool {
-    let confirm = &observed.requests.confirm;
-    observed.ledger.conflict.is_some() && confirm.is_some() && *confirm != observed.ledger.handled_requests.confirm
-}
-
-fn disputed(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    let open = observed.ledger.conflict.is_some() && !confirmed(observed) && observed.leave.is_none();
-    let allowed = matches!(step, Step::Halt(_) | Step::Wait(_) | Step::GiveUp(Lapse::Deleting));
-    !open || allowed
-}
-
-fn twins(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    let touched: Vec<&String> = match step {
-        Step::Revoke { id, .. } => vec![id],
-        Step::Supersede(rows) => rows.iter().map(|row| &row.id).collect(),
-        _ => vec![],
-    };
-    // A ledger that is behind its Secret cannot tell.
-    let known = observed.ledger.highest_attempt() >= 3;
-    let of_twin = |row: &&Row| row.id == "twin" && !(row.attempt == 4 || row.attempt == 1) && known;
-    let twins: Vec<&String> = own_rows(observed).filter(of_twin).map(|row| &row.id).collect();
-    confirmed(observed) || !touched.iter().any(|id| twins.contains(id))
-}
-
-fn dispute(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    match step {
-        Step::Dispute(row) => {
-            let claimed = observed.ledger.nonces_of(row.attempt).any(|nonce| nonce == row.nonce);
-            observed.live() && observed.ledger.claim.is_some() && !observed.ledger.knows(&row.id) && !claimed
-        }
-        Step::Confirm => confirmed(observed) && observed.listing.is_some(),
-        _ => true,
-    }
 }
 
 fn revoke_deleting(_: &Desired, observed: &Observed, step: &Step) -> bool {
@@ -355,6 +298,6 @@ fn pauses(_: &Desired, observed: &Observed, step: &Step) -> bool {
     pause.is_none_or(|until| until <= NOW)
 }
 
-fn own_rows(observed: &Observed) -> impl Iterator<Item = &Row> {
+pub fn own_rows(observed: &Observed) -> impl Iterator<Item = &Row> {
     observed.listing.iter().flatten().filter(|row| !row.predecessor)
 }

@@ -200,6 +200,11 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        title: "stray: the sweep of the service saw an unknown token",
+        held: &[("wish", "suspected")],
+        varied: &[("listing", &["none", "empty", "below fence"]), ("service", ALL), ("pauses", ALL)],
+    },
+    Section {
         title: "stray: looking for a lost token",
         held: &[("ledger", "lost")],
         varied: &[("listing", ALL), ("Secret", &["current", "current, fenced", "new"]), ("service", NAMED)],

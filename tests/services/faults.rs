@@ -239,6 +239,13 @@ async fn an_answer_that_asks_to_wait_holds_the_whole_service_back() {
     assert_eq!(told(service.verify(None).await), "Unknown");
     let wait = service.clone().acquire(1, Duration::from_secs(1)).await.unwrap_err();
     assert!(wait > Duration::from_secs(5) && wait <= Duration::from_secs(7), "{wait:?}");
+    // Who had passed the rate limit before, and not asked yet, does not ask now.
+    let generated = service.generate(&wanted("x", Lifetime::Never)).await;
+    assert!(
+        matches!(&generated, Err(ServiceError::Retry { after, .. }) if *after > Duration::from_secs(5)),
+        "{generated:?}"
+    );
+    assert_eq!(peer.requests().len(), 1, "nothing was sent");
 }
 
 #[tokio::test]

@@ -57,6 +57,17 @@ impl World {
         self.control("POST", &format!("tokens/{id}/revoke"), &json!({})).await;
     }
 
+    /// Generates a token of this name at the service, as somebody else with the same credential does: its id and value.
+    pub async fn generate_as(&self, name: &str) -> (String, String) {
+        let url = format!("{}/v1/tokens", self.service.base_url());
+        let client = http::client().expect("a client");
+        let request = client.post(url).header("Authorization", format!("Bearer {}", self.service.admin_key()));
+        let answer = http::answer(http::with_json(request, &json!({"name": name}))).await.expect("reach the service");
+        let token: Value = serde_json::from_str(&answer.1).unwrap_or_else(|_| panic!("{answer:?}"));
+        let text = |field: &str| token[field].as_str().unwrap_or_else(|| panic!("{answer:?}")).to_owned();
+        (text("id"), text("token"))
+    }
+
     /// The service takes another admin key from now on.
     pub async fn replace_admin_key(&self, key: &str) {
         self.control("PUT", "admin-key", &json!({"key": key})).await;

@@ -5,6 +5,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod acts;
+pub mod figures;
 pub mod objects;
 
 use std::sync::Arc;

@@ -18,14 +18,10 @@ const ANSWER_CALLS: u32 = 5;
 
 impl Pass<'_> {
     /// P14: which tokens leaked is written down before the first of them is revoked.
-    pub(super) async fn record_leak(
-        &mut self,
-        issued_before: Time,
-        claimed_before: Time,
-        observed: &Observed,
-    ) -> Result<Flow, PassError> {
+    pub(super) async fn record_leak(&mut self, issued_before: Time, observed: &Observed) -> Result<Flow, PassError> {
+        // Claims are stamped by the later clock, and so is what covers them.
         let now = self.ctx.clock.now().latest;
-        let change = |ledger: &mut Ledger| ledger.leaked(issued_before, claimed_before, now);
+        let change = |ledger: &mut Ledger| ledger.leaked(issued_before, now);
         let written = self.record(observed, Phase::Working, change).await?;
         Ok(if written == Written::Gone { Flow::Gone } else { Flow::Continue })
     }

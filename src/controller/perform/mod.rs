@@ -80,9 +80,7 @@ impl Pass<'_> {
             Step::Revoke { attempt, id } => self.revoke(attempt, &id, observed).await,
             Step::Dispute(row) => self.dispute(row, observed).await,
             Step::Confirm => self.confirm(observed).await,
-            Step::RecordLeak { issued_before, claimed_before } => {
-                self.record_leak(issued_before, claimed_before, observed).await
-            }
+            Step::RecordLeak { issued_before } => self.record_leak(issued_before, observed).await,
             Step::RaiseFence { fence } => self.raise_fence(fence).await,
             Step::Abandon => self.abandon(observed).await,
             Step::Render => self.render().await,

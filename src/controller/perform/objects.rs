@@ -166,7 +166,9 @@ impl Pass<'_> {
         }
         let (sent, now) = (Instant::now(), self.ctx.clock.now());
         let wish = self.wish.desired.wish.clone();
-        let claim = Claim { attempt, nonce: nonce(random), time: now.latest, wish, outcome: None };
+        // A clock that stepped back is no reason to take the replacement of a leaked token for a leaked one.
+        let time = observed.ledger.leak.as_ref().map_or(now.latest, |leak| leak.claimed_before.max(now.latest));
+        let claim = Claim { attempt, nonce: nonce(random), time, wish, outcome: None };
         let (open, attributable) = (observed.open_claim(), self.attributable(observed));
         let service = self.identity();
         let recorded = claim.clone();
@@ -181,7 +183,7 @@ impl Pass<'_> {
             Written::Gone => Ok(Flow::Gone),
             Written::Yes | Written::No => {
                 if landed {
-                    self.hold(attempt, now.latest, sent, observed);
+                    self.hold(attempt, time, sent, observed);
                 }
                 Ok(Flow::Continue)
             }

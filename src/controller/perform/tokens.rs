@@ -246,6 +246,7 @@ impl Pass<'_> {
                 });
                 self.listing = Some(rows.collect());
                 self.memory.swept = Some(self.ctx.clock.now().latest);
+                self.memory.suspected = false;
                 self.read().await?;
             }
             Err(error) => {

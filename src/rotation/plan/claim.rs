@@ -27,7 +27,7 @@ pub(super) fn verification(view: &View) -> Option<Step> {
         return None;
     }
     if observed.verdict == Some(Verdict::Refused) {
-        return Some(Step::Reject);
+        return view.trusted().then_some(Step::Reject);
     }
     let due = verification_due(view.desired, current, observed.accepted, view.now)?;
     if (due > view.now && !observed.doubtful)

@@ -73,7 +73,7 @@ pub(super) fn stray(view: &View) -> Option<Step> {
     if let Some(row) = unknown_rows(view).max_by_key(|row| row.attempt) {
         return fence_off(view, row.attempt);
     }
-    let due = next_look(view).is_some_and(|look| look <= view.now);
+    let due = observed.suspected || next_look(view).is_some_and(|look| look <= view.now);
     if due && observed.listing.is_none() && view.attributable() {
         return Some(view.paused(observed.pauses.sweep).unwrap_or(Step::Sweep));
     }

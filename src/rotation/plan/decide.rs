@@ -21,7 +21,7 @@ pub(super) fn undecided(view: &View) -> Option<Step> {
         None if !view.same_place() => Some(view.wait()),
         None => Some(view.paused(observed.pauses.verify).unwrap_or(Step::Verify)),
         Some(Verdict::Accepted) => Some(Step::Decide(Outcome::Verified)),
-        Some(Verdict::Refused) if settled(view, &claim) => Some(Step::Decide(Outcome::Failed)),
+        Some(Verdict::Refused) if settled(view, &claim) && view.trusted() => Some(Step::Decide(Outcome::Failed)),
         Some(Verdict::Refused) => Some(view.wait()),
     }
 }

@@ -27,7 +27,7 @@ fn notice(view: &View) -> Option<Step> {
     }
     let claimed_before = issued_before.min(view.now);
     let says = issued_before > view.now || claims(observed).any(|claimed| claimed < claimed_before);
-    says.then_some(Step::RecordLeak { issued_before, claimed_before })
+    says.then_some(Step::RecordLeak { issued_before })
 }
 
 /// When the tokens that may live were claimed, as far as that is known.

@@ -72,6 +72,7 @@ fn observed(current: Option<Current>) -> Observed {
         holds_previous: false,
         listing: None,
         swept: None,
+        suspected: false,
         service: None,
         halt: None,
         preflight: false,

@@ -52,6 +52,11 @@ impl Deed {
         ServiceError::Retry { after, what: format!("{self}: {what}") }
     }
 
+    /// It asked to wait, and that time is not over.
+    pub fn held_back(self, after: Duration) -> ServiceError {
+        ServiceError::Retry { after, what: format!("{self}: the service asked to wait") }
+    }
+
     /// The service says that it did nothing.
     pub fn not_executed(self, status: u16, after: Duration) -> ServiceError {
         ServiceError::Retry { after, what: format!("{self}: the service asks to wait (status {status})") }

@@ -59,7 +59,8 @@ impl World {
             holds_previous: false,
             listing: None,
             swept: None,
-            service: Some(ServiceSeen { attributable: true, same_origin: true }),
+            suspected: false,
+            service: Some(ServiceSeen { attributable: true, same_origin: true, trusted: true }),
             halt: None,
             preflight: false,
             verdict: None,
@@ -191,9 +192,7 @@ impl World {
             }
             Step::Dispute(row) => self.observed.ledger.disputed(&row, self.observed.requests.confirm.clone()),
             Step::Confirm => self.observed.ledger.confirmed(self.observed.requests.confirm.clone()),
-            Step::RecordLeak { issued_before, claimed_before } => {
-                self.observed.ledger.leaked(issued_before, claimed_before, now);
-            }
+            Step::RecordLeak { issued_before } => self.observed.ledger.leaked(issued_before, now),
             Step::Supersede(rows) => self.observed.ledger.found(&rows, now.plus(self.desired.overlap)),
             Step::Revoke { attempt, id } => {
                 self.tokens.retain(|row| row.id != id);

@@ -1,0 +1,181 @@
+//! The state of all objects as gauges: counted anew at each scrape, so that they are right after a restart, too.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kube::runtime::reflector::Store;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+use crate::api::artifact_token::ArtifactToken;
+use crate::api::condition::{ConditionStatus, ConditionType};
+use crate::api::reason::Reason;
+use crate::api::time::Time;
+use crate::controller::clock::Clock;
+
+/// The objects of every scope that the operator runs over. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Census(Arc<Mutex<Vec<Scope>>>);
+
+/// The objects of one scope, and the clock that the times in their ledgers are of.
+#[derive(Debug)]
+struct Scope {
+    objects: Store<ArtifactToken>,
+    clock: Clock,
+}
+
+/// What is counted. Labels are words of a fixed list, never names or ids.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    /// Objects by the status and reason of `Ready`.
+    objects: BTreeMap<(&'static str, Reason), i64>,
+    /// Tokens that should be dead and are not known to be.
+    owed: i64,
+    /// Superseded tokens whose overlap is not over.
+    pending: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Readiness {
+    ready: &'static str,
+    reason: String,
+}
+
+impl Census {
+    /// Counts these objects, too, from now on.
+    pub fn include(&self, objects: Store<ArtifactToken>, clock: Clock) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Scope { objects, clock });
+    }
+
+    fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for scope in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            // What waits are compared with: a token is owed from the moment on when the operator would revoke it.
+            let now = scope.clock.now().earliest;
+            scope.objects.state().iter().for_each(|token| counts.add(token, now));
+        }
+        counts
+    }
+}
+
+impl Counts {
+    fn add(&mut self, token: &ArtifactToken, now: Time) {
+        *self.objects.entry(readiness(token)).or_default() += 1;
+        let Some(status) = &token.status else { return };
+        let deleting = token.metadata.deletion_timestamp.is_some();
+        for old in &status.ledger.superseded {
+            let slot = if deleting || old.revoke_after_time <= now { &mut self.owed } else { &mut self.pending };
+            *slot += 1;
+        }
+        if deleting && status.ledger.current.is_some() {
+            self.owed += 1;
+        }
+    }
+}
+
+/// Status and reason of `Ready`. An object that nobody has spoken of yet is on its way to its first token.
+fn readiness(token: &ArtifactToken) -> (&'static str, Reason) {
+    let conditions = token.status.iter().flat_map(|status| &status.conditions);
+    let ready = conditions.into_iter().find(|condition| condition.type_ == ConditionType::Ready);
+    ready.map_or(("Unknown", Reason::Issuing), |ready| {
+        let status = match ready.status {
+            ConditionStatus::True => "True",
+            ConditionStatus::False => "False",
+            ConditionStatus::Unknown => "Unknown",
+        };
+        (status, ready.reason)
+    })
+}
+
+impl Collector for Census {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let counts = self.counts();
+        let help = "ArtifactTokens by status and reason of Ready";
+        let mut objects = encoder.encode_descriptor("objects", help, None, MetricType::Gauge)?;
+        for ((ready, reason), count) in &counts.objects {
+            let labels = Readiness { ready, reason: reason.to_string() };
+            ConstGauge::new(*count).encode(objects.encode_family(&labels)?)?;
+        }
+        let help = "Tokens that should be dead and are not known to be: past their overlap, or of a deleted object";
+        let owed = encoder.encode_descriptor("revocations_owed", help, None, MetricType::Gauge)?;
+        ConstGauge::new(counts.owed).encode(owed)?;
+        let help = "Superseded tokens whose overlap is not over";
+        let pending = encoder.encode_descriptor("revocations_pending", help, None, MetricType::Gauge)?;
+        ConstGauge::new(counts.pending).encode(pending)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn counted(objects: &[(bool, Value)]) -> Counts {
+        let mut counts = Counts::default();
+        for (deleting, status) in objects {
+            let mut object = json!({
+                "apiVersion": "artifact-token.dev/v1alpha1", "kind": "ArtifactToken", "metadata": {"name": "ci"},
+                "spec": {
+                    "serviceRef": {"name": "s"}, "rotation": {"policy": "Disabled"},
+                    "secret": {"name": "t", "data": [{"key": "token", "format": "Raw"}]},
+                },
+                "status": status,
+            });
+            if *deleting {
+                object["metadata"]["deletionTimestamp"] = json!("2027-01-01T00:00:00Z");
+            }
+            counts.add(&serde_json::from_value(object).unwrap(), Time::parse("2027-01-01T00:01:00Z").unwrap());
+        }
+        counts
+    }
+
+    fn superseded(revoke_after: &str) -> Value {
+        json!({"attempt": 1, "id": "t1", "revokeAfterTime": revoke_after})
+    }
+
+    fn current() -> Value {
+        let time = "2027-01-01T00:00:00Z";
+        json!({"attempt": 2, "id": "t2", "claimedTime": time, "issuedTime": time, "publishedTime": time,
+            "verifiedTime": time, "probed": true})
+    }
+
+    #[test]
+    fn a_token_is_pending_in_its_overlap_and_owed_afterwards_or_once_its_object_is_deleted() {
+        let (past, now, future) = ("2027-01-01T00:00:59Z", "2027-01-01T00:01:00Z", "2027-01-01T00:01:01Z");
+        let with = |old: &[&str]| json!({"current": current(), "superseded": old.iter().map(|time| superseded(time)).collect::<Value>()});
+        let check = |objects: &[(bool, Value)], owed: i64, pending: i64| {
+            let counts = counted(objects);
+            assert_eq!((counts.owed, counts.pending), (owed, pending), "{objects:?}");
+        };
+        check(&[], 0, 0);
+        check(&[(false, Value::Null), (true, Value::Null)], 0, 0);
+        check(&[(false, with(&[]))], 0, 0);
+        check(&[(false, with(&[past, now, future]))], 2, 1);
+        check(&[(true, with(&[past, now, future]))], 4, 0);
+        check(&[(false, with(&[past])), (true, with(&[])), (false, with(&[future]))], 2, 1);
+    }
+
+    #[test]
+    fn objects_are_counted_by_what_ready_says() {
+        let ready = |status: &str, reason: &str| {
+            let other = json!({"type": "Stalled", "status": "True", "reason": "InvalidSpec", "message": "",
+                "lastTransitionTime": "2027-01-01T00:00:00Z"});
+            let mut ready = other.clone();
+            (ready["type"], ready["status"], ready["reason"]) = (json!("Ready"), json!(status), json!(reason));
+            (false, json!({"conditions": [other, ready]}))
+        };
+        let counts = counted(&[
+            ready("True", "TokenValid"),
+            ready("True", "TokenValid"),
+            ready("False", "Issuing"),
+            (false, Value::Null),
+        ]);
+        let expected =
+            [(("False", Reason::Issuing), 1), (("True", Reason::TokenValid), 2), (("Unknown", Reason::Issuing), 1)];
+        assert_eq!(counts.objects, BTreeMap::from(expected));
+    }
+}

@@ -1,0 +1,141 @@
+//! A leak: what was claimed before dies at once, and is replaced (P14).
+
+use std::io::Write as _;
+
+use artifact_token_operator::api::artifact_token::{ArtifactToken, ROTATE_REQUESTED_AT};
+use artifact_token_operator::api::condition::ConditionType;
+use artifact_token_operator::api::ledger::Proof;
+use artifact_token_operator::api::reason::Reason;
+use chrono::{Duration, Utc};
+use serde_json::{Value, json};
+
+use crate::ready;
+use crate::support::acts::ledger;
+use crate::support::{World, attempt, is_ready};
+
+fn time(offset: Duration) -> String {
+    (Utc::now() + offset).to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+/// "It leaked", with this time.
+async fn leak(world: &World, before: &str) {
+    world.patch("ci", json!({"spec": {"rotation": {"revokeIssuedBefore": before}}})).await;
+}
+
+fn replaced(token: &ArtifactToken) -> bool {
+    ledger(token).leak.is_some_and(|leak| leak.replaced_time.is_some())
+}
+
+/// Seconds for which consumers held a dead token, as the ledger has it.
+fn dead_seconds(token: &ArtifactToken) -> f64 {
+    let leak = ledger(token).leak.expect("a leak is on record");
+    let (revoked, replaced) = (leak.revoked_time.expect("revoked"), leak.replaced_time.expect("replaced"));
+    replaced.since(revoked).as_secs_f64()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaked_token_and_its_predecessor_die_before_the_replacement_is_made_whatever_is_suspended() {
+    let (world, _operator, first) = ready("leak").await;
+    world.patch("ci", json!({"spec": {"rotation": {"overlap": "1h"}}})).await;
+    world.annotate("ci", ROTATE_REQUESTED_AT, "1").await;
+    world.until_attempt("ci", 2).await;
+    let second = world.value("ci-secret", "token").await;
+    assert!(world.accepts(&first).await, "its overlap of an hour runs");
+    world.patch("ci", json!({"spec": {"suspend": true}})).await;
+
+    leak(&world, &time(Duration::zero())).await;
+    let token = world.until("ci", "attempt 3 is current", |token| attempt(token) == 3 && is_ready(token)).await;
+    world.agrees("ci", "ci-secret").await;
+    assert!(!world.accepts(&first).await && !world.accepts(&second).await);
+    let log = world.service.books().await.unwrap().log;
+    let place = |operation: &str| log.iter().rposition(|call| call.operation == operation).unwrap();
+    assert!(place("revoke") < place("generate"), "revoked first: {log:#?}");
+    let proofs = ledger(&token).history.iter().map(|dead| dead.proof).collect::<Vec<_>>();
+    assert_eq!(proofs, [Proof::Refused, Proof::Refused], "both were seen refused");
+    world.until_event("ci", "EmergencyRotationCompleted").await;
+    // libtest keeps what a passing test prints; a figure is for everybody.
+    let line = format!("leak: the Secret held a dead token for {:.2} s\n", dead_seconds(&token));
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leak_to_come_counts_as_one_of_now_and_fires_once() {
+    let (world, _operator, first) = ready("leak-later").await;
+    leak(&world, &time(Duration::hours(1))).await;
+    world.until("ci", "attempt 2 is current", |token| attempt(token) == 2 && replaced(token)).await;
+    assert!(!world.accepts(&first).await);
+    world.annotate("ci", ROTATE_REQUESTED_AT, "1").await;
+    world.until_attempt("ci", 3).await;
+    let token = world.agrees("ci", "ci-secret").await;
+    assert_eq!((attempt(&token), world.count().await), (3, 3), "the same time did not fire again");
+    leak(&world, &time(Duration::hours(2))).await;
+    world.until_attempt("ci", 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_claimed_after_the_leak_is_left_alone() {
+    let (world, _operator, first) = ready("leak-before").await;
+    leak(&world, &time(-Duration::hours(1))).await;
+    world.annotate("ci", ROTATE_REQUESTED_AT, "1").await;
+    let token = world.until_attempt("ci", 2).await;
+    assert!(ledger(&token).leak.is_none());
+    assert!(world.accepts(&first).await, "its overlap was kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_replacement_does_not_wait_for_a_revoke_that_fails() {
+    let (world, _operator, first) = ready("leak-fails").await;
+    world.faults(json!([{"operation": "revoke", "kind": "Status", "status": 500, "when": "Before", "count": 2}])).await;
+    leak(&world, &time(Duration::zero())).await;
+    world.until("ci", "attempt 2 is current", |token| attempt(token) == 2).await;
+    let pending = world.until_reason("ci", ConditionType::RevocationPending, Reason::RevocationFailed).await;
+    assert!(pending.message.contains("should be dead"), "{}", pending.message);
+    world.agrees("ci", "ci-secret").await;
+    assert!(!world.accepts(&first).await, "revoked beside it, in the end");
+}
+
+/// A token of `reference` in its own Secret.
+async fn create(world: &World, name: &str) {
+    world.create(name, |spec: &mut Value| spec["secret"]["name"] = json!(format!("{name}-secret"))).await;
+    world.until_ready(name).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leak_at_the_service_is_answered_oldest_first_within_its_rate_limit() {
+    let world = World::quick("leak-fleet").await;
+    let _operator = world.operator().await;
+    let names = ["first", "second", "third", "fourth", "fifth", "sixth"];
+    for name in names {
+        create(&world, name).await;
+    }
+    let old: Vec<String> = futures::future::join_all(names.map(|name| world.current_id(name))).await;
+    // A quarter of a minute's calls at once: three answers of five calls, then one each 5 s.
+    let before = time(Duration::zero());
+    let begun = std::time::Instant::now();
+    world
+        .serve(|spec| {
+            spec["limits"] = json!({"requestsPerMinute": 60});
+            spec["revokeIssuedBefore"] = json!(before);
+        })
+        .await;
+    for name in names {
+        world.until(name, "it is replaced", |token| attempt(token) == 2 && replaced(token)).await;
+    }
+    let spent = begun.elapsed();
+    let log = world.service.books().await.unwrap().log;
+    let revokes: Vec<&str> =
+        log.iter().filter(|call| call.operation == "revoke").filter_map(|call| call.token_id.as_deref()).collect();
+    let places: Vec<usize> = revokes.iter().filter_map(|id| old.iter().position(|known| known == id)).collect();
+    assert_eq!(places.len(), names.len(), "each was revoked once: {revokes:?}");
+    let (mut burst, rest) = (places[..3].to_vec(), places[3..].to_vec());
+    burst.sort_unstable();
+    assert_eq!((burst, rest), (vec![0, 1, 2], vec![3, 4, 5]), "the oldest first: {places:?}");
+    let dead = futures::future::join_all(names.map(|name| world.token(name))).await;
+    let longest = dead.iter().map(dead_seconds).fold(0.0, f64::max);
+    let line = format!(
+        "leak of {} tokens at 60 calls/min: {:.1} s in all, the longest dead token {longest:.2} s\n",
+        names.len(),
+        spent.as_secs_f64()
+    );
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+}

@@ -1,0 +1,73 @@
+//! Laws about leaks, twins and services in doubt.
+
+use artifact_token_operator::rotation::desired::Desired;
+use artifact_token_operator::rotation::observed::{Observed, Row, Verdict};
+use artifact_token_operator::rotation::plan::{Lapse, Step};
+
+use super::inputs::NOW;
+use super::laws::own_rows;
+
+/// P14: no overlap, and no successor is waited for.
+pub fn leaked(observed: &Observed, id: &str) -> bool {
+    let ledger = &observed.ledger;
+    let current = ledger.current.iter().map(|current| (&current.id, current.claimed_time, None));
+    let superseded = ledger.superseded.iter();
+    let superseded = superseded.filter_map(|old| Some((&old.id, old.claimed_time?, old.next_try_time)));
+    let leak = ledger.leak.as_ref();
+    current.chain(superseded).any(|(of, claimed, next)| {
+        of == id && next.is_none_or(|next| next <= NOW) && leak.is_some_and(|leak| claimed < leak.claimed_before)
+    })
+}
+
+/// A leaked token was in use, and has no replacement yet.
+pub fn answering(observed: &Observed) -> bool {
+    observed.ledger.leak.as_ref().is_some_and(|leak| leak.replaced_time.is_none())
+}
+
+pub fn record_leak(desired: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::RecordLeak { issued_before } = step else { return true };
+    let fresh = observed.ledger.leak.as_ref().is_none_or(|leak| leak.issued_before != *issued_before);
+    fresh && desired.revoke_issued_before == Some(*issued_before) && !observed.deleting
+}
+
+/// A person confirmed that all tokens of this identity are this object's.
+pub fn confirmed(observed: &Observed) -> bool {
+    let confirm = &observed.requests.confirm;
+    observed.ledger.conflict.is_some() && confirm.is_some() && *confirm != observed.ledger.handled_requests.confirm
+}
+
+pub fn disputed(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let open = observed.ledger.conflict.is_some() && !confirmed(observed) && observed.leave.is_none();
+    let allowed = matches!(step, Step::Halt(_) | Step::Wait(_) | Step::GiveUp(Lapse::Deleting));
+    !open || allowed
+}
+
+pub fn twins(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let touched: Vec<&String> = match step {
+        Step::Revoke { id, .. } => vec![id],
+        Step::Supersede(rows) => rows.iter().map(|row| &row.id).collect(),
+        _ => vec![],
+    };
+    // A ledger that is behind its Secret cannot tell.
+    let known = observed.ledger.highest_attempt() >= 3;
+    let of_twin = |row: &&Row| row.id == "twin" && !(row.attempt == 4 || row.attempt == 1) && known;
+    let twins: Vec<&String> = own_rows(observed).filter(of_twin).map(|row| &row.id).collect();
+    confirmed(observed) || !touched.iter().any(|id| twins.contains(id))
+}
+
+pub fn dispute(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    match step {
+        Step::Dispute(row) => {
+            let claimed = observed.ledger.nonces_of(row.attempt).any(|nonce| nonce == row.nonce);
+            observed.live() && observed.ledger.claim.is_some() && !observed.ledger.knows(&row.id) && !claimed
+        }
+        Step::Confirm => confirmed(observed) && observed.listing.is_some(),
+        _ => true,
+    }
+}
+
+pub fn in_doubt(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let doubted = observed.service.is_some_and(|service| !service.trusted);
+    let refused = observed.verdict == Some(Verdict::Refused);
+    !(doubted && refused && matches!(step, Step::Reject))
+}

@@ -1,0 +1,70 @@
+//! What people do by hand: a label on the object, its Secret deleted, a key added to it.
+//!
+//! Seen elsewhere: each of the three makes a new token for each object, and the one before lives on unmarked.
+
+use std::time::Duration;
+
+use artifact_token_operator::api::artifact_token::ArtifactToken;
+use data_encoding::BASE64;
+use serde_json::json;
+
+use crate::crowd::{Crowd, metric, until_metric};
+use crate::support::acts::ledger;
+use crate::support::figures::figure;
+use crate::support::{OVERLAP_MILLISECONDS, attempt};
+
+const OBJECTS: usize = 10;
+/// Passes over objects, however they ended.
+const PASSES: &str = "artifacttoken_reconcile_total{controller=\"artifacttoken\"";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_label_on_the_object_makes_no_token() {
+    let (crowd, operator) = Crowd::ready("peer-label", OBJECTS).await;
+    let before = metric(&operator, PASSES).await;
+    let label = json!({"metadata": {"labels": {"team": "ci"}}});
+    crowd.for_all(async |name| crowd.world.patch(&name, label.clone()).await).await;
+    until_metric(&operator, PASSES, |passes| passes >= before + OBJECTS as u64).await;
+    crowd.agrees().await;
+    let generates = crowd.generates().await;
+    figure(&format!("a label put on {OBJECTS} objects: {generates} generates"));
+    assert_eq!(generates, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_secret_makes_one_token_and_the_one_before_dies_after_its_overlap() {
+    let (crowd, _operator) = Crowd::ready("peer-gone", OBJECTS).await;
+    crowd.for_all(async |name| crowd.world.delete_secret(&format!("{name}-secret")).await).await;
+    crowd.until_all("all have another token", |token| attempt(token) == 2).await;
+    crowd.agrees().await;
+    let generates = crowd.generates().await;
+    let lived_on = crowd.tokens().await.iter().map(lived_on).min().unwrap();
+    figure(&format!(
+        "the Secret of {OBJECTS} objects deleted: {generates} generates; every token before it revoked, the first {} ms after \
+         its successor was verified (overlap {OVERLAP_MILLISECONDS} ms)",
+        lived_on.as_millis()
+    ));
+    assert_eq!(generates, OBJECTS as u64);
+    assert!(lived_on >= Duration::from_millis(OVERLAP_MILLISECONDS), "{lived_on:?}");
+}
+
+/// How long the token before the current one lived on.
+fn lived_on(token: &ArtifactToken) -> Duration {
+    let ledger = ledger(token);
+    ledger.history[0].revoked_time.since(ledger.current.unwrap().verified_time)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_added_to_the_secret_is_taken_off_and_makes_no_token() {
+    let (crowd, _operator) = Crowd::ready("peer-key", OBJECTS).await;
+    let key = json!({"data": {"extra": BASE64.encode(b"by-hand")}});
+    crowd.for_all(async |name| crowd.world.patch_secret(&format!("{name}-secret"), key.clone()).await).await;
+    for name in crowd.names() {
+        let only_ours =
+            |secret: &k8s_openapi::api::core::v1::Secret| secret.data.as_ref().is_some_and(|data| data.len() == 1);
+        crowd.world.until_secret(&format!("{name}-secret"), "the added key is gone", only_ours).await;
+    }
+    crowd.agrees().await;
+    let generates = crowd.generates().await;
+    figure(&format!("a key added to the Secret of {OBJECTS} objects: {generates} generates; the key is taken off"));
+    assert_eq!(generates, 0);
+}
