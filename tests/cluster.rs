@@ -11,6 +11,7 @@
 //! | `deletion` | the object, its service or its credential goes |
 //! | `crash` | the operator is killed |
 //! | `twins` | the same objects in another cluster, or back from a backup |
+//! | `hostile` | names at the service that imitate the operator's |
 //! | `formats` | what stands in the Secret |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
@@ -25,6 +26,8 @@ mod deletion;
 mod drift;
 #[path = "cluster/formats.rs"]
 mod formats;
+#[path = "cluster/hostile.rs"]
+mod hostile;
 #[path = "cluster/leak.rs"]
 mod leak;
 #[path = "cluster/lost.rs"]

@@ -6,12 +6,15 @@
 //! | `faults` | what each answer means: one table for each operation |
 //! | `lists` | pages: where a list ends, and where it breaks off |
 //! | `origin` | where a request, and with it a credential, goes, and where it never goes |
+//! | `hostile` | answers that are made to harm: huge, endless, slow, deep, packed, broken |
 //! | `peer` | a raw HTTP peer that answers with the bytes it is told |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "services/faults.rs"]
 mod faults;
+#[path = "services/hostile.rs"]
+mod hostile;
 #[path = "services/lists.rs"]
 mod lists;
 #[path = "services/lives.rs"]

@@ -42,9 +42,9 @@ impl Time {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// Reads RFC 3339 with any offset.
+    /// Reads RFC 3339 with any offset; what lies outside the years 0 to 9999 in UTC is clamped to these.
     pub fn parse(text: &str) -> Option<Self> {
-        DateTime::parse_from_rfc3339(text).ok().map(|time| Self(time.timestamp_millis()))
+        DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc().into())
     }
 
     /// The calendar form.
@@ -63,9 +63,12 @@ const MAX_LENGTH: usize = 35;
 /// 9999-12-31T23:59:59.999Z, the last time that RFC 3339 can write with four digits of year.
 const LATEST_MILLIS: i64 = 253_402_300_799_999;
 
+/// 0000-01-01T00:00:00Z, the first one.
+const EARLIEST_MILLIS: i64 = -62_167_219_200_000;
+
 impl From<DateTime<Utc>> for Time {
     fn from(time: DateTime<Utc>) -> Self {
-        Self(time.timestamp_millis().min(LATEST_MILLIS))
+        Self(time.timestamp_millis().clamp(EARLIEST_MILLIS, LATEST_MILLIS))
     }
 }
 
@@ -120,6 +123,17 @@ mod tests {
             let time = Time::from_millis(millis);
             let text = serde_json::to_string(&time).unwrap();
             assert_eq!(serde_json::from_str::<Time>(&text).unwrap(), time, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_an_offset_moves_out_of_four_digits_of_year_can_still_be_written_and_read() {
+        for (text, expected) in
+            [("9999-12-31T23:59:59-23:59", Time(LATEST_MILLIS)), ("0000-01-01T00:00:00+23:59", Time(EARLIEST_MILLIS))]
+        {
+            let time = Time::parse(text).unwrap();
+            assert_eq!(time, expected, "{text}");
+            assert_eq!(Time::parse(&format!("{time:?}")), Some(time), "{text}");
         }
     }
 

@@ -144,6 +144,11 @@ pub struct Connection {
     /// Whether `baseURL` may be plain `http://`, where everybody on the way reads the credentials. Default `false`.
     #[serde(default, rename = "insecureHTTP")]
     pub insecure_http: bool,
+    /// Whether the service may be at a link-local address (169.254.0.0/16, fe80::/10) or at the metadata address of a
+    /// cloud, which answers whoever asks from the right place with credentials. Judged after name resolution. Default
+    /// `false`: the service object is Stalled, and nothing is sent there.
+    #[serde(default)]
+    pub allow_link_local: bool,
 }
 
 impl Connection {
@@ -154,7 +159,7 @@ impl Connection {
 
 impl Default for Connection {
     fn default() -> Self {
-        Self { timeout: Self::default_timeout(), ca_bundle_ref: None, insecure_http: false }
+        Self { timeout: Self::default_timeout(), ca_bundle_ref: None, insecure_http: false, allow_link_local: false }
     }
 }
 

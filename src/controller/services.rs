@@ -95,7 +95,7 @@ impl Services {
         limit.clone()
     }
 
-    /// The operator's credential was refused in passing: check it again, now.
+    /// The operator's credential was refused in passing, or nothing could be sent: check it again, now.
     pub fn doubt(&self, namespace: &str, name: &str) {
         let key = (namespace.to_owned(), name.to_owned());
         locked(&self.doubted).insert(key.clone());

@@ -28,6 +28,7 @@ const DAY_SECONDS: u64 = 86_400;
 pub struct Declaration {
     pub(super) base_url: Url,
     pub(super) timeout: Duration,
+    pub(super) allow_link_local: bool,
     pub(super) variables: BTreeMap<String, String>,
     pub(super) authentication: Option<AuthenticationTemplate>,
     pub(super) generate: Option<GenerateOperation>,

@@ -24,6 +24,7 @@ use crate::service::errors::{ConnectError, ServiceError};
 use crate::service::http::{self, Answer, Exchange, SendError};
 use crate::service::limits::{RateLimit, retry_after};
 use crate::service::request::{AuthenticationTemplate, Call, RequestTemplate};
+use crate::service::resolver::Resolver;
 
 /// The longest value of a token that can be published.
 const MAX_VALUE: usize = 16 * 1024;
@@ -127,7 +128,8 @@ impl Service {
             return Err(ConnectError::MissingCredential { name: name.to_owned() });
         }
         let https_only = declaration.base_url.scheme() == "https";
-        let client = http::client(declaration.timeout, https_only, ca_bundle.as_deref())?;
+        let resolver = Resolver::system(declaration.allow_link_local);
+        let client = http::client(declaration.timeout, https_only, ca_bundle.as_deref(), resolver)?;
         Ok(Self { inner: Arc::new(Inner { declaration, credentials, client, rate_limit }) })
     }
 
@@ -185,7 +187,7 @@ impl Service {
     /// Asks whether `token` is valid; `None` asks without any token, which a service must refuse.
     ///
     /// # Errors
-    /// `Retry` if nothing was sent, `Unknown` for every answer that is neither accepted nor refused.
+    /// `Retry` or `Refused` if nothing was sent, `Unknown` for every answer that is neither accepted nor refused.
     pub async fn verify(&self, token: Option<&SecretString>) -> Result<Verdict, ServiceError> {
         let deed = Deed::Verify;
         let operation = &self.declaration().verify;
@@ -289,6 +291,7 @@ impl Service {
         let answer = match http::send(&self.inner.client, exchange).await {
             Ok(answer) => answer,
             Err(SendError::NotSent(what)) => return Err(deed.not_connected(&what, RECONNECT)),
+            Err(SendError::Forbidden(what)) => return Err(deed.forbidden(&what)),
             Err(SendError::Lost(what)) => return Err(deed.lost(&what)),
         };
         if answer.status == 429 || (answer.status == 503 && answer.header("retry-after").is_some()) {

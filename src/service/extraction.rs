@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::api::time::Time;
 
 /// Numbers from here on are milliseconds since 1970, below seconds: as seconds they would be the year 5138.
-const FIRST_MILLISECONDS: i64 = 100_000_000_000;
+const FIRST_MILLISECONDS: u64 = 100_000_000_000;
 
 /// Why an answer does not have what the declaration says. The text never has a part of the body.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -72,7 +72,7 @@ impl JsonPath {
         match scalar(value) {
             Some(text) if text.is_empty() => Err(ExtractionError::Nothing(self.text.clone())),
             Some(text) => Ok(text),
-            None => Err(ExtractionError::Type(self.text.clone(), "a string or a number")),
+            None => Err(ExtractionError::Type(self.text.clone(), "a string or a number that can be read exactly")),
         }
     }
 
@@ -137,10 +137,14 @@ fn all<'a>(query: &JpQuery, body: &'a Value) -> Vec<&'a Value> {
     js_path_process(query, body).unwrap_or_default().into_iter().map(|found| found.val).collect()
 }
 
+/// Fractions from here on leave whole numbers out (2^53), so that two ids could be read as one.
+const FIRST_INEXACT: f64 = 9_007_199_254_740_992.0;
+
 /// A string as it is, a number or a truth value as JSON writes it.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
+        Value::Number(number) if number.is_f64() && number.as_f64().is_none_or(|it| it.abs() >= FIRST_INEXACT) => None,
         Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
@@ -153,7 +157,8 @@ fn read_time(value: &Value) -> Option<Time> {
         Value::String(text) => read_text(text),
         Value::Number(number) => {
             let number = number.as_i64().or_else(|| number.as_f64().map(|float| float as i64))?;
-            let millis = if number.abs() < FIRST_MILLISECONDS { number.saturating_mul(1000) } else { number };
+            // The least number has no counterpart above zero, so `abs` would panic on it.
+            let millis = if number.unsigned_abs() < FIRST_MILLISECONDS { number.saturating_mul(1000) } else { number };
             Some(Time::from_millis(0).plus(std::time::Duration::from_millis(u64::try_from(millis).unwrap_or(0))))
         }
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
@@ -195,7 +200,26 @@ mod tests {
         check("$.no", Err("nothing at $.no"));
         check("$.empty", Err("nothing at $.empty"));
         check("$.rows[*].id", Err("more than one value at $.rows[*].id"));
-        check("$.rows", Err("the value at $.rows is not a string or a number"));
+        check("$.rows", Err("the value at $.rows is not a string or a number that can be read exactly"));
+    }
+
+    #[test]
+    fn two_numbers_are_never_read_as_one() {
+        for number in
+            ["18446744073709551616", "18446744073709551617", "-9223372036854775809", "1e300", "9007199254740993.0"]
+        {
+            let body: Value = serde_json::from_str(number).unwrap();
+            let read = JsonPath::parse("$").unwrap().scalar(&body).map_err(|error| error.to_string());
+            assert_eq!(
+                read,
+                Err("the value at $ is not a string or a number that can be read exactly".to_owned()),
+                "{number}"
+            );
+        }
+        for number in ["18446744073709551615", "-9223372036854775808", "0.5", "-1", "1.0"] {
+            let body: Value = serde_json::from_str(number).unwrap();
+            assert_eq!(JsonPath::parse("$").unwrap().scalar(&body).as_deref(), Ok(number));
+        }
     }
 
     #[test]
@@ -230,6 +254,8 @@ mod tests {
         check(json!("9999-12-31T23:59:59Z"), Some("9999-12-31T23:59:59Z"));
         check(json!(9.9e300), Some("9999-12-31T23:59:59Z"));
         check(json!("0001-01-01T00:00:00Z"), None);
+        check(json!(-9.9e300), None);
+        check(json!(i64::MIN), None);
         check(json!(null), None);
         for wrong in [json!("soon"), json!(true), json!(["2026-11-01"])] {
             assert!(JsonPath::parse("$.t").unwrap().time(&json!({"t": wrong})).is_err(), "{wrong}");

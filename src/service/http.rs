@@ -15,6 +15,7 @@ use crate::api::time::Time;
 use crate::api::token_service::request::Method;
 use crate::service::errors::ConnectError;
 use crate::service::limits::http_date;
+use crate::service::resolver::{ForbiddenAddress, Resolver};
 
 /// The most bytes of an answer that are read: a page of a thousand tokens fits, and no answer fills the memory.
 const MAX_BODY: usize = 1024 * 1024;
@@ -33,6 +34,8 @@ const USER_AGENT: &str = concat!("artifact-token-operator/", env!("CARGO_PKG_VER
 pub(super) enum SendError {
     /// The request never left: no connection.
     NotSent(String),
+    /// The request never left, and will not before somebody changes where it goes.
+    Forbidden(String),
     /// It may have reached the service.
     Lost(String),
 }
@@ -75,8 +78,14 @@ impl Answer {
     }
 }
 
-/// A client that trusts the system's certificate authorities and those of `ca_bundle`.
-pub(super) fn client(timeout: Duration, https_only: bool, ca_bundle: Option<&[u8]>) -> Result<Client, ConnectError> {
+/// A client that trusts the system's certificate authorities and those of `ca_bundle`, and asks only where `resolver`
+/// lets it. Addresses in the URL itself do not come to the resolver: a declaration is checked for those.
+pub(super) fn client(
+    timeout: Duration,
+    https_only: bool,
+    ca_bundle: Option<&[u8]>,
+    resolver: Resolver,
+) -> Result<Client, ConnectError> {
     // An error only says that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let more = match ca_bundle {
@@ -92,6 +101,7 @@ pub(super) fn client(timeout: Duration, https_only: bool, ca_bundle: Option<&[u8
         .retry(reqwest::retry::never())
         .referer(false)
         .no_proxy()
+        .dns_resolver(resolver)
         .https_only(https_only)
         .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
         .timeout(timeout)
@@ -143,7 +153,9 @@ fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, SendError> {
 
 /// Everything that is not clearly before sending counts as sent.
 fn send_error(error: &reqwest::Error, timeout: Duration) -> SendError {
-    if error.is_connect() && error.is_timeout() {
+    if let Some(forbidden) = ForbiddenAddress::behind(error) {
+        SendError::Forbidden(forbidden.to_string())
+    } else if error.is_connect() && error.is_timeout() {
         SendError::NotSent("no connection to the service in time".to_owned())
     } else if error.is_connect() || error.is_builder() {
         SendError::NotSent("no connection to the service (name, network or certificate)".to_owned())

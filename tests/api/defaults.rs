@@ -29,7 +29,7 @@ async fn a_fresh_object_has_exactly_the_promised_defaults_and_is_not_taken_for_d
         json!({
             "preset": "Verdaccio",
             "baseURL": "https://npm.example",
-            "connection": {"timeout": "30s", "insecureHTTP": false},
+            "connection": {"timeout": "30s", "insecureHTTP": false, "allowLinkLocal": false},
             "limits": {"requestsPerMinute": 60},
             "constraints": {"minimumInterval": "1h"},
             "hint": "LastFour",

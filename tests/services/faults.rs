@@ -17,7 +17,8 @@ pub fn at(url: &str) -> Service {
     service(declaration(&spec(url)), &[("key", CREDENTIAL)])
 }
 
-fn spec(url: &str) -> String {
+/// A `TokenService`'s spec with every operation.
+pub fn spec(url: &str) -> String {
     format!(
         r#"
 preset: Custom

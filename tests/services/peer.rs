@@ -15,6 +15,10 @@ pub enum Reply {
     Hang(Vec<u8>),
     /// Writes these bytes and then `x` until the other side gives up.
     Flood(Vec<u8>),
+    /// Writes the first bytes and then the second ones again and again until the other side gives up.
+    Repeat(Vec<u8>, Vec<u8>),
+    /// Writes these bytes, and then the second ones one at a time, ten in a second.
+    Trickle(Vec<u8>, Vec<u8>),
 }
 
 /// The peer on 127.0.0.1. It ends with the test's runtime.
@@ -80,13 +84,24 @@ async fn serve(
             let _ = stream.write_all(&bytes).await;
             tokio::time::sleep(Duration::from_secs(60)).await;
         }
-        Reply::Flood(bytes) => {
+        Reply::Flood(bytes) => repeat(&mut stream, &bytes, &[b'x'; 16 * 1024], written).await,
+        Reply::Repeat(bytes, again) => repeat(&mut stream, &bytes, &again, written).await,
+        Reply::Trickle(bytes, slow) => {
             let _ = stream.write_all(&bytes).await;
-            let chunk = [b'x'; 16 * 1024];
-            while stream.write_all(&chunk).await.is_ok() {
-                *written.lock().unwrap() += chunk.len();
+            for byte in slow {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                if stream.write_all(&[byte]).await.is_err() {
+                    break;
+                }
             }
         }
+    }
+}
+
+async fn repeat(stream: &mut TcpStream, begin: &[u8], again: &[u8], written: &Mutex<usize>) {
+    let _ = stream.write_all(begin).await;
+    while stream.write_all(again).await.is_ok() {
+        *written.lock().unwrap() += again.len();
     }
 }
 

@@ -86,6 +86,42 @@ async fn a_service_that_proves_nothing_or_knows_no_such_place_is_told_before_a_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_at_a_link_local_or_metadata_address_is_told_before_anything_is_sent() {
+    let link_local: &[&str] = &["spec.baseURL", "a link-local address", "set spec.connection.allowLinkLocal: true"];
+    let cases: [Case; 4] = [
+        ("metadata", |spec| spec["baseURL"] = json!("http://169.254.169.254/latest"), Reason::InvalidSpec, link_local),
+        ("decimal", |spec| spec["baseURL"] = json!("http://2852039166"), Reason::InvalidSpec, link_local),
+        ("mapped", |spec| spec["baseURL"] = json!("http://[::ffff:a9fe:a9fe]:80/"), Reason::InvalidSpec, link_local),
+        (
+            "nowhere",
+            |spec| {
+                spec["baseURL"] = json!("http://0.0.0.0:8090");
+                spec["connection"]["allowLinkLocal"] = json!(true);
+            },
+            Reason::InvalidSpec,
+            &["spec.baseURL", "not the address of any host", "use the service's own address"],
+        ),
+    ];
+    check("address", &cases).await;
+}
+
+/// A link-local IPv6 address without its link leads nowhere on any machine, so nobody is asked by this test.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_local_address_that_the_service_object_allows_is_asked() {
+    let world = World::bare("allowed").await;
+    world.apply(&credential_yaml("key")).await;
+    let _operator = world.operator().await;
+    let there = |allow: bool| {
+        token_service("there", "http://[fe80::1]:8090", |spec| spec["connection"]["allowLinkLocal"] = json!(allow))
+    };
+    world.apply(&there(false)).await;
+    world.until_service("there", ConditionType::Stalled, Reason::InvalidSpec).await;
+    world.apply(&there(true)).await;
+    let asked = world.until_service("there", ConditionType::Ready, Reason::ServiceNotReady).await;
+    says(&asked.message, &["verify", "no connection to the service"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_without_what_its_path_names_is_told_before_a_token_is_made() {
     let world = World::quick("rows").await;
     let mut list = reference_operations()["list"].clone();

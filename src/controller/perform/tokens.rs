@@ -129,7 +129,8 @@ impl Pass<'_> {
     async fn refused(&mut self, claim: &Claim, error: &ServiceError, observed: &Observed) -> Result<Flow, PassError> {
         let credential = matches!(error, ServiceError::Refused { credential: true, .. });
         let reason = if credential { Reason::CredentialRejected } else { Reason::TokenGenerationFailed };
-        if credential {
+        // What was never sent is the service object's fault, too: its place or its declaration.
+        if credential || matches!(error, ServiceError::Refused { status: None, .. }) {
             self.ctx.services.doubt(&self.object.namespace().unwrap_or_default(), &self.object.spec.service_ref.name);
         }
         let failure = self.failure(reason, error.to_string(), observed);

@@ -9,6 +9,7 @@ use crate::api::reason::Reason;
 use crate::api::token_service::TokenServiceSpec;
 use crate::api::token_service::operations::{Generate, List, Operations, Pagination, Revoke, TokenNames, Verify};
 use crate::api::token_service::request::Match;
+use crate::service::address;
 use crate::service::errors::InvalidDeclaration;
 use crate::service::extraction::RowsPath;
 use crate::service::presets;
@@ -53,6 +54,7 @@ pub(super) fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, Invali
         origin: base_url[..Position::BeforePath].to_owned(),
         base_url,
         timeout: spec.connection.timeout.0,
+        allow_link_local: spec.connection.allow_link_local,
         variables: spec.variables.clone(),
         authentication,
         generate,
@@ -88,6 +90,10 @@ fn base_url(compiler: &mut Compiler<'_>, spec: &TokenServiceSpec) -> Option<Url>
             path,
             "credentials would travel in clear: use https://, or set connection.insecureHTTP: true for a service inside your own network",
         );
+    }
+    if let Some(why) = address::of(&url).and_then(|it| address::forbidden(it, spec.connection.allow_link_local)) {
+        let host = url.host_str().unwrap_or_default();
+        compiler.problem(path, format!("{host} is {why}, so nothing is sent there: {}", why.advice()));
     }
     let prefix = url.path().trim_end_matches('/').to_owned();
     url.set_path(&prefix);

@@ -47,6 +47,11 @@ impl Deed {
         }
     }
 
+    /// The service is where nothing is sent. The words are about the service object, whatever was to be asked.
+    pub fn forbidden(self, what: &str) -> ServiceError {
+        ServiceError::Refused { status: None, message: format!("{self}: spec.baseURL: {what}"), credential: false }
+    }
+
     /// No connection.
     pub fn not_connected(self, what: &str, after: Duration) -> ServiceError {
         ServiceError::Retry { after, what: format!("{self}: {what}") }

@@ -1,6 +1,6 @@
 //! Reads a list to its end. A list that cannot be read to its end is no list: what is missing in it proves nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -17,6 +17,16 @@ use crate::service::template::percent_encode;
 /// The most pages of a list, so that a service that never ends it does not hold the operator for ever.
 const MAX_PAGES: usize = 1000;
 
+/// The most bytes of rows that are kept: some 300,000 rows of a usual length. A thousand pages could have a thousand times
+/// the bound of one answer.
+const MAX_KEPT: usize = 64 * 1024 * 1024;
+
+/// The most characters of a name that are kept. What tells whose token it is stands in the first 57.
+const MAX_NAME: usize = 256;
+
+/// The longest URL of a next page, which a service may write as it likes.
+const MAX_URL: usize = 8 * 1024;
+
 /// How long one page may wait for its place in the rate limit.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
@@ -24,8 +34,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 #[derive(Default)]
 struct Progress {
     rows: Vec<Row>,
-    ids: BTreeSet<String>,
+    /// Where each id stands in `rows`.
+    ids: BTreeMap<String, usize>,
     urls: BTreeSet<Url>,
+    /// What the rows and their ids take, in bytes.
+    kept: usize,
 }
 
 pub(super) async fn list(service: &Service) -> Result<Listing, ServiceError> {
@@ -81,8 +94,11 @@ impl Progress {
         let before = self.ids.len();
         for row in &rows {
             let row = read_row(page.operation, row)?;
-            if self.ids.insert(row.id.clone()) {
-                self.rows.push(row);
+            match self.ids.get(&row.id) {
+                None => self.keep(row)?,
+                // One id under two names says nothing about whose it is, so it is taken for a stranger's.
+                Some(at) if self.rows[*at].name != row.name => self.rows[*at].name = None,
+                Some(_) => {}
             }
         }
         let counted = matches!(page.operation.pagination, Paging::Parameter { next: None, .. });
@@ -91,10 +107,26 @@ impl Progress {
         }
         let next = if rows.is_empty() { None } else { next_page(page)? };
         self.urls.insert(page.url.clone());
+        if next.as_ref().is_some_and(|next| next.as_str().len() > MAX_URL) {
+            return Err(ServiceError::unknown("list: the URL of the next page is longer than 8 KiB"));
+        }
         if next.as_ref().is_some_and(|next| self.urls.contains(next)) {
             return Err(unending());
         }
         Ok(next)
+    }
+
+    fn keep(&mut self, row: Row) -> Result<(), ServiceError> {
+        let name = row.name.as_ref().map_or(0, String::len);
+        self.kept += size_of::<Row>() + 2 * (size_of::<String>() + row.id.len()) + name;
+        if self.kept > MAX_KEPT {
+            return Err(ServiceError::unknown(
+                "list: more than 64 MiB of ids and names; let spec.operations.list.request ask for fewer rows",
+            ));
+        }
+        self.ids.insert(row.id.clone(), self.rows.len());
+        self.rows.push(row);
+        Ok(())
     }
 }
 
@@ -106,7 +138,7 @@ fn read_row(operation: &ListOperation, row: &Value) -> Result<Row, ServiceError>
     let id = operation.id.scalar(row).map_err(|error| Deed::List.misdeclared("item.id", &error))?;
     let name = match operation.name.as_ref().map(|path| path.scalar(row)) {
         None | Some(Err(ExtractionError::Nothing(_))) => None,
-        Some(Ok(name)) => Some(name),
+        Some(Ok(name)) => Some(name.chars().take(MAX_NAME).collect()),
         Some(Err(error)) => return Err(Deed::List.misdeclared("item.name", &error)),
     };
     // Times of rows are shown and never decide about a token: one that cannot be read is one that is not told.

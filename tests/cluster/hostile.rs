@@ -1,0 +1,154 @@
+//! Names at the service that imitate the operator's: by a tenant's display name, and by strangers at the same account.
+
+use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
+use artifact_token_operator::rotation::identity::uid16;
+use kube::ResourceExt;
+use serde_json::json;
+use testbed::http;
+use testbed::reference_service::State;
+
+use crate::support::acts::ledger;
+use crate::support::objects::artifact_token;
+use crate::support::{World, attempt, token_yaml};
+
+/// Makes a token at the service as somebody else with the same account would, and gives its id.
+async fn strangers(world: &World, name: &str) -> String {
+    let url = format!("{}/v1/tokens", world.service.base_url());
+    let bearer = format!("Bearer {}", world.service.admin_key());
+    let request = http::client().unwrap().post(url).header("Authorization", bearer);
+    let (status, text) = http::answer(http::with_json(request, &json!({"name": name}))).await.unwrap();
+    assert_eq!(status, 201, "{name:?}: {text}");
+    let made: serde_json::Value = serde_json::from_str(&text).unwrap();
+    made["id"].as_str().unwrap().to_owned()
+}
+
+async fn is_live(world: &World, id: &str) -> bool {
+    world.made().await.iter().any(|row| row.id == id && row.state == State::Live)
+}
+
+/// A rotation whose first answer is lost: the list is read for tokens with this object's name, and what is found is revoked.
+async fn rotate_with_a_loss(world: &World, name: &str, request: &str) {
+    let before = attempt(&world.token(name).await);
+    world.faults(json!([{"operation": "generate", "kind": "LoseAnswer", "count": 1}])).await;
+    world.annotate(name, ROTATE_REQUESTED_AT, request).await;
+    let rested = |token: &artifact_token_operator::api::artifact_token::ArtifactToken| {
+        let ledger = ledger(token);
+        let found = ledger.lost.iter().all(|lost| lost.attempt <= before);
+        attempt(token) > before + 1 && ledger.superseded.is_empty() && found
+    };
+    world.until(name, "the lost token was found, and all old ones are dead", rested).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_display_name_that_forges_the_part_of_another_object_gets_nothing_of_it() {
+    let world = World::quick("forger").await;
+    let _operator = world.operator().await;
+    world.apply(&token_yaml("victim")).await;
+    world.until_ready("victim").await;
+    let of_victim = uid16(&world.token("victim").await.uid().unwrap());
+    // As the victim's next attempts would be named, as a whole name, and after a blank.
+    for (name, display) in [
+        ("forger-a", format!("test.{of_victim}.2.0")),
+        ("forger-b", format!(" test.{of_victim}.1.0 ")),
+        ("forger-c", format!(".{of_victim}.3.aaaaaaaa")),
+    ] {
+        world.create(name, |spec| spec["displayName"] = json!(display)).await;
+        world.until_ready(name).await;
+    }
+    let held = world.value("victim-secret", "token").await;
+    let victims = world.current_id("victim").await;
+    for forger in ["forger-a", "forger-b", "forger-c"] {
+        rotate_with_a_loss(&world, forger, "1").await;
+    }
+    assert!(is_live(&world, &victims).await && world.accepts(&held).await, "the forgers' sweeps left it alone");
+    let forged: Vec<_> = [world.current_id("forger-a").await, world.current_id("forger-b").await].into();
+
+    // The other way: the victim loses its ledger, looks for all that has its name, and takes nothing of the forgers'.
+    world.patch_status("victim", json!({"status": {"claim": null, "current": null, "superseded": null}})).await;
+    world.until("victim", "the ledger is there again", |token| attempt(token) > 0).await;
+    rotate_with_a_loss(&world, "victim", "1").await;
+    for id in &forged {
+        assert!(is_live(&world, id).await, "a forger's own token was taken for the victim's");
+    }
+    world.delete("victim").await;
+    world.until_gone("victim").await;
+    for forger in ["forger-a", "forger-b", "forger-c"] {
+        assert!(world.accepts(&world.value(&format!("{forger}-secret"), "token").await).await, "{forger}");
+    }
+    assert_eq!(world.service.live().await.unwrap().len(), 3, "one of each forger, none of the victim");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_display_name_with_a_line_break_or_other_signs_is_refused() {
+    let world = World::bare("signs").await;
+    for display in [
+        "a\ntest.aaaaaaaaaaaaaaaa.1.0",
+        "a\n",
+        "\n",
+        "a\0b",
+        "a\tb",
+        "a/b",
+        "a\u{a0}b",
+        "\u{202e}x",
+        "\u{ff0e}",
+        "a\"b",
+    ] {
+        let refused = world.refused(&artifact_token("ci", |spec| spec["displayName"] = json!(display))).await;
+        assert!(refused.contains("spec.displayName"), "{display:?}: {refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_strangers_with_almost_our_name_are_never_touched() {
+    let world = World::quick("strangers").await;
+    let _operator = world.operator().await;
+    world.apply(&token_yaml("ci")).await;
+    world.until_ready("ci").await;
+    let own = uid16(&world.token("ci").await.uid().unwrap());
+    let names = [
+        format!("test.{}.1.0", own.to_uppercase()),
+        format!("test.{own}.01.0"),
+        format!("test.{own}.0.0"),
+        format!("test.{own}.+1.0"),
+        format!("test.{own}.1.0.more"),
+        format!("test.{own}.1.short"),
+        format!("test.{own}.1"),
+        format!("test.{own}..0"),
+        format!("test.{own}.4294967296.0"),
+        format!("test.{own}.99999999999999999999.0"),
+        format!("test.{own}\u{a0}.1.0"),
+        format!("test.{own}.1.0\u{a0}x"),
+        format!("test.{own}.1.0\nx"),
+        format!("test.{own}.1.0\tx"),
+        format!("test.{own}.1.0\u{0}"),
+        format!("\u{feff}test.{own}.1.0"),
+        format!(" test.{own}.1.0"),
+        format!("\ntest.{own}.1.0"),
+        format!("xtest.{own}.1.0"),
+        format!("test-2.{own}.1.0"),
+        format!("Test.{own}.1.0"),
+        format!("test.{}.1.0", &own[..15]),
+        format!("test.{own}a.1.0"),
+        format!("test\u{ff0e}{own}\u{ff0e}1\u{ff0e}0"),
+        format!("test.{own}.\u{661}.0"),
+        format!("t\u{435}st.{own}.1.0"),
+        format!("display test.{own}.1.0"),
+        "test.".to_owned(),
+        "\u{1f600}".repeat(200),
+        ".".repeat(200),
+    ];
+    let mut ids = Vec::new();
+    for name in &names {
+        ids.push(strangers(&world, name).await);
+    }
+    rotate_with_a_loss(&world, "ci", "1").await;
+    world.patch_status("ci", json!({"status": {"claim": null, "current": null, "superseded": null}})).await;
+    world.until("ci", "the ledger is there again", |token| attempt(token) > 0).await;
+    rotate_with_a_loss(&world, "ci", "2").await;
+    world.delete("ci").await;
+    world.until_gone("ci").await;
+    for (id, name) in ids.iter().zip(&names) {
+        assert!(is_live(&world, id).await, "a stranger's token was revoked: {name:?}");
+    }
+    assert_eq!(world.service.live().await.unwrap().len(), names.len(), "and none of ours is left");
+}
