@@ -141,9 +141,9 @@ impl Ledger {
 
     /// The outcome of an attempt: failed. The next one waits for its back-off.
     pub fn failed(&mut self, claim: &Claim, remains: Remains, failure: Failure, now: Time) {
-        // Another process found or verified the token meanwhile: then giving it up is no failure.
+        // Another process found or verified the token meanwhile, or ended it: then giving it up is no failure.
         let recorded = match &remains {
-            Remains::Unpublished(id) | Remains::Published(id, _) => self.knows(id),
+            Remains::Unpublished(id) | Remains::Published(id, _) => self.knows(id) || self.ended(id),
             Remains::Nothing | Remains::Unknown => false,
         };
         self.decide(claim, Outcome::Failed);

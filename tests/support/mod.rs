@@ -5,8 +5,10 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod acts;
+pub mod canary;
 pub mod figures;
 pub mod objects;
+pub mod probe;
 
 use std::sync::Arc;
 use std::time::Duration;

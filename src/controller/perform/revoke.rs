@@ -37,15 +37,16 @@ impl Pass<'_> {
         let Some(service) = self.client() else { return Ok(Flow::Continue) };
         let proof = self.end(&service, id).await;
         let now = self.ctx.clock.now().latest;
+        // This pass's list was made before: its row would be found again, and superseded anew.
+        if let (Ok(_), Some(rows)) = (&proof, &mut self.listing) {
+            rows.retain(|row| row.id != id);
+        }
         match proof {
             Ok(proof) if observed.deleting => {
                 let mut object = crate::api::artifact_token::ArtifactToken::clone(&self.object);
                 object.status.get_or_insert_default().ledger.revoked(attempt, id, proof, now);
                 self.object = std::sync::Arc::new(object);
                 self.memory.object = Some(self.object.clone());
-                if let Some(rows) = &mut self.listing {
-                    rows.retain(|row| row.id != id);
-                }
                 self.memory.values.remove(id);
                 Ok(Flow::Continue)
             }

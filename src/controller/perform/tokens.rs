@@ -23,6 +23,9 @@ use super::objects::Written;
 /// A longer wait for the rate limit ends the pass instead of holding its worker.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
+/// The status by which services say that a name is taken.
+const NAME_TAKEN: u16 = 409;
+
 /// The longest id that the status takes.
 const LONGEST_ID: usize = 512;
 
@@ -59,6 +62,10 @@ impl Pass<'_> {
                 Ok(Flow::Continue)
             }
             Err(ServiceError::Unknown { what }) => self.lose(&claim, &what).await,
+            // Nobody guesses a nonce: what has this name is this claim's own token, of a request that arrived twice.
+            Err(ServiceError::Refused { status: Some(NAME_TAKEN), message, .. }) if wanted.name.is_some() => {
+                self.lose(&claim, &message).await
+            }
             Err(error @ ServiceError::Refused { .. }) => {
                 self.memory.held = Some(held);
                 self.refused(&claim, &error, observed).await

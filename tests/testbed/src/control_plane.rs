@@ -5,7 +5,7 @@
 mod credentials;
 mod launch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -146,6 +146,21 @@ impl ControlPlane {
     /// The kubeconfig of a user of [`Options::users`].
     pub fn kubeconfig_for(&self, user: &str) -> Result<PathBuf> {
         self.credentials.kubeconfig(user)
+    }
+
+    /// Writes to `file` a kubeconfig of a user for a server at another address that shows this one's certificate.
+    pub fn write_kubeconfig_at(&self, user: &str, url: &str, file: &Path) -> Result<()> {
+        self.credentials.write_kubeconfig(user, url, file)
+    }
+
+    /// The file with the API server's certificate.
+    pub fn certificate_path(&self) -> PathBuf {
+        self.credentials.certificate()
+    }
+
+    /// The file with the private key of that certificate.
+    pub fn certificate_key_path(&self) -> PathBuf {
+        self.credentials.certificate().with_extension("key")
     }
 
     /// A client of [`ADMIN`] that never retries by itself. Belongs to the runtime in which it is made, so every test

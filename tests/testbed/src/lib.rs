@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`control_plane`] | starts a control plane; kubeconfigs and clients for its users |
 //! | [`audit`] | every request the API server answered, counted exactly |
+//! | [`fault_proxy`] | stands between an operator and both the API server and a service, and breaks calls |
 //! | [`cluster`] | namespaces, YAML and CRDs into a cluster |
 //! | [`operator`] | the operator as a process that can be killed, paused and started again |
 //! | [`reference_service`] | the truthful token service and its control API |
@@ -26,6 +27,7 @@
 pub mod audit;
 pub mod cluster;
 pub mod control_plane;
+pub mod fault_proxy;
 pub mod folder;
 pub mod go_toolchain;
 pub mod http;
@@ -39,6 +41,7 @@ pub mod reference_service;
 pub mod verdaccio;
 
 pub use control_plane::{ControlPlane, Options};
+pub use fault_proxy::FaultProxy;
 pub use operator::Operator;
 pub use poll::poll;
 pub use process::{Process, Signal};

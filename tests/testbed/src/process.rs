@@ -119,13 +119,7 @@ impl Process {
 
     /// Sends a signal to the process alone, not to what it started.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        // The shell's own `kill`, because a small image has no other.
-        let status = Command::new("sh")
-            .args(["-c", "kill -s \"$1\" \"$2\"", "sh", signal.name(), &self.pid().to_string()])
-            .stderr(Stdio::null())
-            .status()
-            .context("start a shell for kill")?;
-        if !status.success() {
+        if !send(self.pid(), signal.name()) {
             bail!("send {signal:?} to {}: no such process", self.name);
         }
         Ok(())
@@ -232,6 +226,13 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Sends the signal of this name, such as `KILL`, to a process. Whether there is such a process.
+pub(crate) fn send(pid: u32, signal: &str) -> bool {
+    // The shell's own `kill`, because a small image has no other.
+    let kill = ["-c", "kill -s \"$1\" \"$2\"", "sh", signal, &pid.to_string()];
+    Command::new("sh").args(kill).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 fn open(log: &Path) -> Result<File> {

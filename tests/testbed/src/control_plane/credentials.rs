@@ -92,23 +92,26 @@ impl Credentials {
         http::builder().tls_certs_only(certificates).build().context("build an HTTP client")
     }
 
-    /// Writes a kubeconfig for every user, with everything inside, so that it can be copied elsewhere.
+    /// Writes a kubeconfig for every user.
     pub(super) fn write_kubeconfigs(&self, url: &str) -> Result<()> {
+        self.users.iter().try_for_each(|user| self.write_kubeconfig(&user.name, url, &user.kubeconfig))
+    }
+
+    /// Writes a kubeconfig with everything inside, so that it can be copied elsewhere.
+    pub(super) fn write_kubeconfig(&self, user: &str, url: &str, file: &Path) -> Result<()> {
+        let user = self.user(user)?;
         let pem = fs::read(self.certificate()).context("read the server's certificate")?;
         let certificate = data_encoding::BASE64.encode(&pem);
-        for user in &self.users {
-            // JSON is YAML, and every reader of kubeconfigs takes it.
-            let kubeconfig = json!({
-                "apiVersion": "v1",
-                "kind": "Config",
-                "clusters": [{"name": "testbed", "cluster": {"server": url, "certificate-authority-data": certificate}}],
-                "users": [{"name": user.name, "user": {"token": user.token}}],
-                "contexts": [{"name": "testbed", "context": {"cluster": "testbed", "user": user.name}}],
-                "current-context": "testbed",
-            });
-            fs::write(&user.kubeconfig, kubeconfig.to_string()).context("write a kubeconfig")?;
-        }
-        Ok(())
+        // JSON is YAML, and every reader of kubeconfigs takes it.
+        let kubeconfig = json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "testbed", "cluster": {"server": url, "certificate-authority-data": certificate}}],
+            "users": [{"name": user.name, "user": {"token": user.token}}],
+            "contexts": [{"name": "testbed", "context": {"cluster": "testbed", "user": user.name}}],
+            "current-context": "testbed",
+        });
+        fs::write(file, kubeconfig.to_string()).context("write a kubeconfig")
     }
 }
 

@@ -1,0 +1,172 @@
+//! The steps of a life. Each begins with a wish, and is settled when the service, the Secret and the ledger agree.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use artifact_token_operator::api::artifact_token::{ArtifactToken, ROTATE_REQUESTED_AT};
+use serde_json::json;
+use testbed::fault_proxy::{Fault, Kind, Planned, Request, Side};
+use testbed::poll;
+
+use crate::life::Life;
+use crate::support::acts::ledger;
+use crate::support::{attempt, is_ready, token_yaml};
+
+pub const TOKEN: &str = "ci";
+pub const SECRET: &str = "ci-secret";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// The first token.
+    Issue,
+    /// A replacement.
+    Rotate,
+    /// A replacement whose first attempts the service refuses before they are published.
+    RefusedBefore,
+    /// A replacement whose first attempts the service accepts, and refuses once they are published: rolled back.
+    RefusedAfter,
+    /// A token leaked: it is revoked first, and replaced then.
+    Leak,
+    /// The end.
+    Delete,
+}
+
+/// A life.
+pub const SCRIPT: [Step; 6] =
+    [Step::Issue, Step::Rotate, Step::RefusedBefore, Step::RefusedAfter, Step::Leak, Step::Delete];
+
+/// Limit for a step to be settled: lives are many, and machines may be slow.
+const SETTLED_WITHIN: Duration = Duration::from_secs(120);
+/// Pause between two looks at whether a step is settled, more than that of a poll.
+const PAUSE: Duration = Duration::from_millis(75);
+
+impl Life {
+    /// Lives one step.
+    pub async fn perform(&self, step: Step) {
+        match step {
+            Step::Issue => {
+                self.begin().await;
+                self.world.apply(&token_yaml(TOKEN)).await;
+                self.settled(None).await;
+            }
+            Step::Rotate => {
+                self.wish("rotate").await;
+                self.settled(Some("rotate")).await;
+            }
+            Step::RefusedBefore => {
+                let known = self.world.value(SECRET, "token").await;
+                let note = self.witness.note_refused();
+                let rule = self.refuse(move |request| fresh(request, &known).inspect(|value| note(value)).is_some());
+                self.refused("refused-before", rule).await;
+            }
+            Step::RefusedAfter => {
+                let known = self.world.value(SECRET, "token").await;
+                let (note, writes) = (self.witness.note_refused(), Arc::new(Mutex::new(Vec::new())));
+                let rule =
+                    self.refuse(move |request| published(request, &known, &writes).inspect(|v| note(v)).is_some());
+                self.refused("refused-after", rule).await;
+            }
+            Step::Leak => {
+                self.excuse();
+                self.leaked().await;
+                self.count_again();
+            }
+            Step::Delete => {
+                self.excuse();
+                self.world.delete(TOKEN).await;
+                self.world.until_gone(TOKEN).await;
+            }
+        }
+        self.awake().await;
+    }
+
+    /// The service's answer to *verify* is 401 for what `wanted` says yes to.
+    fn refuse(&self, wanted: impl FnMut(&Request) -> bool + Send + 'static) -> Planned {
+        self.proxy.always(Fault::Answer { status: 401, body: "{}".to_owned() }, wanted)
+    }
+
+    /// Wishes, ends the refusals once an attempt has failed of them, and waits until the wish is fulfilled. An operator that
+    /// does not go through the proxy may fulfil it before.
+    async fn refused(&self, wish: &str, rule: Planned) {
+        self.wish(wish).await;
+        let fulfilled = |token: &ArtifactToken| ledger(token).handled_requests.rotate.as_deref() == Some(wish);
+        let failed = |token: &ArtifactToken| ledger(token).failures.is_some() || fulfilled(token);
+        self.world.until(TOKEN, "an attempt failed", failed).await;
+        rule.withdraw();
+        self.settled(Some(wish)).await;
+    }
+
+    /// Everything up to now leaked.
+    async fn leaked(&self) {
+        let before = ledger(&self.world.token(TOKEN).await);
+        let leaked = before.current.expect("a token").attempt;
+        let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        self.world.patch(TOKEN, json!({"spec": {"rotation": {"revokeIssuedBefore": now}}})).await;
+        self.world.until(TOKEN, "the leaked token is replaced", |token| attempt(token) > leaked).await;
+        self.settled(before.handled_requests.rotate.as_deref()).await;
+    }
+
+    async fn wish(&self, wish: &str) {
+        self.world.annotate(TOKEN, ROTATE_REQUESTED_AT, wish).await;
+    }
+
+    /// The wish is fulfilled; one token lives at the service, the ledger and the Secret have it, and nothing is left to do.
+    async fn settled(&self, wish: Option<&str>) {
+        let tokens = self.world.tokens();
+        let look = || async {
+            // Many lives look at the same time.
+            tokio::time::sleep(PAUSE).await;
+            let token = tokens.get(TOKEN).await.map_err(|error| error.to_string())?;
+            let ledger = ledger(&token);
+            let decided = ledger.claim.as_ref().is_none_or(|claim| claim.outcome.is_some());
+            let fulfilled = ledger.handled_requests.rotate.as_deref() == wish;
+            // Of two operators, each may revoke what the other has seen dead already; one alone knows it.
+            let dead: BTreeSet<&str> = ledger.history.iter().map(|dead| dead.id.as_str()).collect();
+            let once = self.second.initialized() || dead.len() == ledger.history.len();
+            assert!(once, "a token died twice: {:#?}", ledger.history);
+            let current = ledger.current.as_ref().filter(|_| decided && fulfilled && is_ready(&token));
+            let Some(current) = current.filter(|_| ledger.superseded.is_empty()) else {
+                return Err(format!("{:#?}", token.status));
+            };
+            self.agree(&current.id).await
+        };
+        poll(&format!("{wish:?} is settled"), SETTLED_WITHIN, look).await.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    async fn agree(&self, id: &str) -> Result<(), String> {
+        let live = self.world.service.live().await.map_err(|error| error.to_string())?;
+        if live.len() != 1 || live[0].id != id {
+            return Err(format!("the ledger has {id}, and these live: {live:#?}"));
+        }
+        let value = self.world.value(SECRET, "token").await;
+        if self.witness.values().get(&value).map(String::as_str) != Some(id) {
+            return Err(format!("the ledger has {id}, and the Secret another token"));
+        }
+        Ok(())
+    }
+
+    /// Waits until no operator of this life stands still any more.
+    async fn awake(&self) {
+        let look = || std::future::ready(if self.is_asleep() { Err("one is asleep".to_owned()) } else { Ok(()) });
+        poll("all are awake", Duration::from_secs(60), look).await.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+}
+
+/// The value that is verified, if it is another than the one before this step.
+fn fresh(request: &Request, known: &str) -> Option<String> {
+    let verifies = request.call.side == Side::Service && request.call.route() == "/v1/whoami";
+    request.bearer.clone().filter(|value| verifies && value != known && value.starts_with("ref_"))
+}
+
+/// The same, if it was in a write of the Secret before.
+fn published(request: &Request, known: &str, writes: &Mutex<Vec<String>>) -> Option<String> {
+    let mut writes = writes.lock().unwrap();
+    let call = &request.call;
+    if call.kind == Kind::Write && call.resource() == "secrets" && !call.path.contains("dryRun") {
+        writes.push(String::from_utf8_lossy(&request.body).into_owned());
+    }
+    let value = fresh(request, known)?;
+    let encoded = data_encoding::BASE64.encode(value.as_bytes());
+    writes.iter().any(|body| body.contains(&encoded)).then_some(value)
+}

@@ -1,0 +1,196 @@
+//! What happened, from those who cannot err: every version of the Secret by the API server's own order, every value that the
+//! service gave away, and for every revoke what the Secret held when it was sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Api, ListParams, WatchEvent, WatchParams};
+use kube::{Resource as _, ResourceExt as _};
+use serde_json::Value;
+use testbed::fault_proxy::{Fault, Look, Side};
+use testbed::{FaultProxy, poll};
+use tokio::task::AbortHandle;
+
+use crate::script::SECRET;
+
+/// Limit for the watch to show what is written already.
+const CAUGHT_UP: Duration = Duration::from_secs(60);
+
+/// The Secret, from this version of the store on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Version {
+    pub version: u64,
+    pub id: Option<String>,
+    pub attempt: u32,
+    /// What stands under its key; empty if nothing does.
+    pub value: String,
+}
+
+/// A revoke that was sent.
+#[derive(Clone, Debug)]
+pub struct Revoke {
+    pub id: String,
+    /// The store's version when it was sent.
+    pub version: u64,
+    /// What the Secret held then.
+    pub held: Option<String>,
+    /// The object is being deleted.
+    pub excused: bool,
+}
+
+#[derive(Default)]
+struct Seen {
+    versions: Mutex<Vec<Version>>,
+    /// Ids by value.
+    values: Mutex<BTreeMap<String, String>>,
+    revokes: Mutex<Vec<Revoke>>,
+    /// Values that a rule of the script refused.
+    refused: Mutex<BTreeSet<String>>,
+    excused: AtomicBool,
+}
+
+pub struct Witness {
+    seen: Arc<Seen>,
+    secrets: Api<Secret>,
+    task: AbortHandle,
+}
+
+impl Witness {
+    /// Sees what goes through `proxy` from now on, and the Secrets of a namespace from its beginning.
+    pub async fn start(proxy: &FaultProxy, secrets: Api<Secret>) -> Self {
+        let seen = Arc::new(Seen::default());
+        let tapped = seen.clone();
+        proxy.tap(move |request, status, body| {
+            if request.call.side == Side::Service && request.call.method == "POST" && status == 201 {
+                tapped.generated(body);
+            }
+        });
+        let (looking, looked) = (seen.clone(), secrets.clone());
+        let look = Look::new(move |request| {
+            let (seen, secrets) = (looking.clone(), looked.clone());
+            let id = request.call.route().rsplit('/').next().unwrap_or_default().to_owned();
+            async move { seen.revoked(id, &secrets).await }
+        });
+        proxy
+            .always(Fault::Look(look), |request| request.call.side == Side::Service && request.call.method == "DELETE");
+        let from = secrets.list(&ListParams::default()).await.expect("list Secrets").metadata.resource_version;
+        let task = tokio::spawn(follow(seen.clone(), secrets.clone(), from.expect("a version"))).abort_handle();
+        Self { seen, secrets, task }
+    }
+
+    /// From now on revokes may hit what the Secret holds.
+    pub fn excuse(&self) {
+        self.seen.excused.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on no revoke may hit what the Secret holds.
+    pub fn count_again(&self) {
+        self.seen.excused.store(false, Ordering::SeqCst);
+    }
+
+    /// The script refused this value in the service's name.
+    pub fn note_refused(&self) -> impl Fn(&str) + Send + Sync + 'static {
+        let seen = self.seen.clone();
+        move |value| {
+            seen.refused.lock().unwrap().insert(value.to_owned());
+        }
+    }
+
+    pub fn refused(&self) -> usize {
+        self.seen.refused.lock().unwrap().len()
+    }
+
+    pub fn values(&self) -> BTreeMap<String, String> {
+        self.seen.values.lock().unwrap().clone()
+    }
+
+    pub fn revokes(&self) -> Vec<Revoke> {
+        self.seen.revokes.lock().unwrap().clone()
+    }
+
+    pub fn versions(&self) -> Vec<Version> {
+        self.seen.versions.lock().unwrap().clone()
+    }
+
+    /// Waits until everything that is written now is seen.
+    pub async fn caught_up(&self) {
+        let end = Secret { metadata: kube::core::ObjectMeta::default(), ..Secret::default() };
+        let mut end = end;
+        end.metadata.name = Some("end-of-history".to_owned());
+        let end = self.secrets.create(&kube::api::PostParams::default(), &end).await.expect("write the end");
+        let version = number(&end);
+        let look = || {
+            let seen = self.seen.versions.lock().unwrap().last().map_or(0, |last| last.version);
+            std::future::ready(if seen >= version { Ok(()) } else { Err(format!("{seen} of {version}")) })
+        };
+        poll("the history of the Secret", CAUGHT_UP, look).await.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Seen {
+    fn generated(&self, body: &[u8]) {
+        let answer: Value = serde_json::from_slice(body).expect("JSON from the service");
+        let text = |key: &str| answer[key].as_str().expect("text from the service").to_owned();
+        self.values.lock().unwrap().insert(text("token"), text("id"));
+    }
+
+    async fn revoked(&self, id: String, secrets: &Api<Secret>) {
+        let excused = self.excused.load(Ordering::SeqCst);
+        let list = secrets.list(&ListParams::default()).await.expect("list Secrets");
+        let version = list.metadata.resource_version.and_then(|version| version.parse().ok()).expect("a version");
+        let held = list.items.iter().find(|secret| secret.name_any() == SECRET).and_then(|secret| seen(secret).id);
+        self.revokes.lock().unwrap().push(Revoke { id, version, held, excused });
+    }
+}
+
+/// Writes down each version; the end of a watch is no end of the history.
+async fn follow(all: Arc<Seen>, secrets: Api<Secret>, mut from: String) {
+    loop {
+        let Ok(events) = secrets.watch(&WatchParams::default(), &from).await else { continue };
+        let mut events = std::pin::pin!(events);
+        while let Some(Ok(event)) = events.next().await {
+            let version = match &event {
+                WatchEvent::Added(secret) | WatchEvent::Modified(secret) => seen(secret),
+                WatchEvent::Deleted(secret) => Version { version: number(secret), ..Version::default() },
+                WatchEvent::Bookmark(_) | WatchEvent::Error(_) => continue,
+            };
+            from = version.version.to_string();
+            let (WatchEvent::Added(secret) | WatchEvent::Modified(secret) | WatchEvent::Deleted(secret)) = event else {
+                continue;
+            };
+            let mut versions = all.versions.lock().unwrap();
+            if secret.name_any() == SECRET {
+                versions.push(version);
+            } else {
+                // Another Secret's change: ours is as it was.
+                let last = versions.last().cloned().unwrap_or_default();
+                versions.push(Version { version: version.version, ..last });
+            }
+        }
+    }
+}
+
+fn seen(secret: &Secret) -> Version {
+    let annotation = |key: &str| secret.annotations().get(&format!("artifact-token.dev/{key}")).cloned();
+    let value = secret.data.as_ref().and_then(|data| data.get("token"));
+    Version {
+        version: number(secret),
+        id: annotation("token-id").filter(|id| !id.is_empty()),
+        attempt: annotation("attempt").and_then(|attempt| attempt.parse().ok()).unwrap_or_default(),
+        value: value.map(|value| String::from_utf8_lossy(&value.0).into_owned()).unwrap_or_default(),
+    }
+}
+
+fn number(secret: &Secret) -> u64 {
+    secret.meta().resource_version.as_ref().and_then(|version| version.parse().ok()).expect("a version")
+}

@@ -1,0 +1,37 @@
+//! The process at the other end of a connection on loopback, as Linux tells it.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+/// The number of the process whose socket connects `peer` to `own`. `None` once it has ended, and on other systems.
+pub(super) fn of(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
+    let inode = inode(&fs::read_to_string("/proc/net/tcp").ok()?, peer, own)?;
+    let socket = format!("socket:[{inode}]");
+    let numbers = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let mut numbers: Vec<u32> = numbers.collect();
+    // Whoever calls was most likely started lately, and is our own process least of all.
+    numbers.sort_by_key(|number| (*number == std::process::id(), std::cmp::Reverse(*number)));
+    numbers.into_iter().find(|number| holds(&Path::new("/proc").join(number.to_string()).join("fd"), &socket))
+}
+
+/// The socket's inode, from a table whose lines begin `sl local_address rem_address` and have it in the tenth column.
+fn inode(table: &str, local: SocketAddr, remote: SocketAddr) -> Option<String> {
+    let (local, remote) = (address(local)?, address(remote)?);
+    table.lines().skip(1).find_map(|line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let found = columns.get(1) == Some(&local.as_str()) && columns.get(2) == Some(&remote.as_str());
+        found.then(|| columns.get(9).map(|inode| (*inode).to_owned()))?
+    })
+}
+
+/// An address as the table has it: the bytes in the order of the machine.
+fn address(address: SocketAddr) -> Option<String> {
+    let IpAddr::V4(ip) = address.ip() else { return None };
+    Some(format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), address.port()))
+}
+
+fn holds(descriptors: &Path, socket: &str) -> bool {
+    let Ok(entries) = fs::read_dir(descriptors) else { return false };
+    entries.flatten().any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == Path::new(socket)))
+}
