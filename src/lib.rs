@@ -52,6 +52,8 @@
 //! * **S9** Values stand in Secret data, in memory and in the request, and nowhere else: `secrecy` wraps them, and `tests/tidy.rs`
 //!   counts the places that unwrap one.
 //! * **S10** A credential goes only to the origin of `baseURL` ([`service::engine`]).
+//! * **S11** An object acts in its own namespace, with a service of it or one that allows it ([`controller::services::Key::of`],
+//!   [`controller::allowed`]).
 //! * **S12** The finalizer goes only when no attempt of the object lives or can land (`plan::deletion`).
 //!
 //! A cloned cluster has the same uids. A listed token with this object's mark that its ledger never claimed halts the object until a

@@ -44,7 +44,17 @@ struct Arguments {
     /// How long a superseded token lives where neither its object nor its service says so.
     #[arg(long, value_parser = duration, default_value = "10m")]
     default_overlap: Duration,
+    /// The namespace in which this operator runs: ClusterTokenServices name Secrets and ConfigMaps of it and of no other.
+    /// Default: that of the pod's own account.
+    #[arg(long, env = "POD_NAMESPACE")]
+    operator_namespace: Option<String>,
+    /// Keep ClusterTokenServices, too, although --namespaces is given; needs a ClusterRole.
+    #[arg(long)]
+    cluster_services: bool,
 }
+
+/// Where a pod finds the namespace of its account.
+const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 fn duration(text: &str) -> Result<Duration, String> {
     GoDuration::parse(text).map(|duration| duration.0).ok_or_else(|| "not a duration such as 60s or 10m".to_owned())
@@ -63,6 +73,8 @@ async fn main() -> anyhow::Result<()> {
         margin: arguments.settle_margin,
         first_retry: arguments.first_retry,
         default_overlap: arguments.default_overlap,
+        operator_namespace: operator_namespace(&arguments),
+        cluster_services: arguments.cluster_services || arguments.namespaces.is_empty(),
     };
     let (metrics, readiness) = (Metrics::default(), Readiness::default());
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
@@ -74,20 +86,24 @@ async fn main() -> anyhow::Result<()> {
         }
         tracing::info!("stopping: calls in flight are finished first");
     };
-    let shutdown = shutdown.boxed().shared();
     let scopes: Vec<Option<String>> = match arguments.namespaces.as_slice() {
         [] => vec![None],
         names => names.iter().cloned().map(Some).collect(),
     };
-    let runs = scopes.into_iter().map(|namespace| {
-        run::run(config.clone(), namespace, settings, metrics.clone(), readiness.clone(), shutdown.clone())
-    });
+    let run = run::run(config, scopes, settings, metrics.clone(), readiness.clone(), shutdown.boxed().shared());
     tokio::select! {
-        ended = futures::future::try_join_all(runs) => ended.map(|_| ()).context("run the operator"),
+        ended = run => ended.context("run the operator"),
         served = admin::serve(arguments.admin_address, &metrics, readiness.clone()) => {
             served.with_context(|| format!("serve {}: choose another --admin-address", arguments.admin_address))
         }
     }
+}
+
+/// The pod's account belongs to the cluster of the pod: for another one, of a kubeconfig, its namespace means nothing.
+fn operator_namespace(arguments: &Arguments) -> Option<String> {
+    let own = || std::fs::read_to_string(OWN_NAMESPACE).ok().filter(|_| arguments.kubeconfig.is_none());
+    let named = arguments.operator_namespace.clone().or_else(own)?;
+    Some(named.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 async fn kube_config(path: Option<&std::path::Path>) -> anyhow::Result<Config> {

@@ -9,6 +9,7 @@
 //! | `lost` | the service's answer to *generate* is lost |
 //! | `refused` | a fresh token is refused, a revoke fails, the list lags |
 //! | `deletion` | the object, its service or its credential goes |
+//! | `cluster_service` | many namespaces share a service |
 //! | `crash` | the operator is killed |
 //! | `twins` | the same objects in another cluster, or back from a backup |
 //! | `hostile` | names at the service that imitate the operator's |
@@ -18,6 +19,8 @@
 
 mod support;
 
+#[path = "cluster/cluster_service.rs"]
+mod cluster_service;
 #[path = "cluster/crash.rs"]
 mod crash;
 #[path = "cluster/deletion.rs"]

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use artifact_token_operator::api::artifact_token::ArtifactToken;
+use artifact_token_operator::api::cluster_token_service::ClusterTokenService;
 use artifact_token_operator::api::crds;
 use artifact_token_operator::api::token_service::TokenService;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
@@ -177,6 +178,7 @@ fn check_objects(place: &str, yaml: &str) {
         let read = match kind {
             "ArtifactToken" => read_back::<ArtifactToken>(document),
             "TokenService" => read_back::<TokenService>(document),
+            "ClusterTokenService" => read_back::<ClusterTokenService>(document),
             "Secret" => read_back::<Secret>(document),
             "ConfigMap" => read_back::<ConfigMap>(document),
             "Namespace" => read_back::<Namespace>(document),

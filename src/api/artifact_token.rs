@@ -96,7 +96,8 @@ pub struct ArtifactTokenSpec {
 /// Which service object issues the token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceReference {
-    /// The kind of the service object. Default: TokenService, in this namespace.
+    /// The kind of the service object: a `TokenService` of this namespace, or a `ClusterTokenService` that allows this
+    /// namespace. Default: TokenService.
     #[serde(default)]
     pub kind: ServiceKind,
     /// Its name. Example: `internal-registry`
@@ -105,11 +106,13 @@ pub struct ServiceReference {
 }
 
 /// The kinds of service object.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ServiceKind {
     /// A service object of the same namespace.
     #[default]
     TokenService,
+    /// A service object of the whole cluster.
+    ClusterTokenService,
 }
 
 /// When and how the token is replaced.

@@ -1,4 +1,4 @@
-//! Conditions of both kinds, in the shape of `metav1.Condition`.
+//! Conditions of every kind, in the shape of `metav1.Condition`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

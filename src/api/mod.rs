@@ -3,6 +3,7 @@
 //! Nothing here decides anything. `crate::rotation::desired` turns these wire types into checked ones.
 
 pub mod artifact_token;
+pub mod cluster_token_service;
 pub mod condition;
 pub mod duration;
 pub mod ledger;
@@ -30,5 +31,10 @@ pub const SERVICE_FINALIZER: &str = "artifact-token.dev/tokens";
 
 /// The custom resource definitions as they are installed, in the order of `crds/`: what the Rust types say, mended.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    [artifact_token::ArtifactToken::crd(), token_service::TokenService::crd()].into_iter().map(schema::mend).collect()
+    let kinds = [
+        artifact_token::ArtifactToken::crd(),
+        cluster_token_service::ClusterTokenService::crd(),
+        token_service::TokenService::crd(),
+    ];
+    kinds.into_iter().map(schema::mend).collect()
 }

@@ -48,6 +48,8 @@ pub enum Reason {
     IdentityConflict,
     /// Most tokens of the service are refused since the operator's credential changed.
     OriginDoubtful,
+    /// The service object does not allow this namespace.
+    NamespaceNotAllowed,
     /// Names at the service are too short to carry the operator's own part.
     NameTooShort,
     /// The Secret belongs to somebody else, has another type, or is immutable.

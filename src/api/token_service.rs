@@ -1,4 +1,4 @@
-//! The `TokenService` kind: one service, as data.
+//! The `TokenService` kind: one service, as data. Its spec and status are those of a `ClusterTokenService`, too.
 
 pub mod operations;
 pub mod request;
@@ -43,7 +43,7 @@ use super::time::Time;
     .field_path(".baseURL"))]
 #[x_kube(validation = Rule::new(
     "!has(oldSelf.naming) || !has(oldSelf.naming.prefix) || (has(self.naming) && has(self.naming.prefix) && self.naming.prefix == oldSelf.naming.prefix)")
-    .message("naming.prefix is immutable, since living tokens are found by it: create a new TokenService for another prefix")
+    .message("naming.prefix is immutable, since living tokens are found by it: create a new service object for another prefix")
     .field_path(".naming"))]
 pub struct TokenServiceSpec {
     /// Which declaration that comes with the operator to start from; `Custom` starts from nothing. Mutable.
@@ -56,10 +56,10 @@ pub struct TokenServiceSpec {
     #[x_kube(validation = Rule::new(r"self.matches(r'^https?://[A-Za-z0-9._:\[\]-]+(/[^?#\s]*)?$')")
         .message("write baseURL like https://tokens.corp.example/api: http(s), host, perhaps a port and a path, without user, query and fragment"))]
     #[x_kube(validation = Rule::new("self.split('/')[0] == oldSelf.split('/')[0] && self.split('/')[2] == oldSelf.split('/')[2]")
-        .message("the scheme, host and port of baseURL are immutable, since token ids mean something only there: create a new TokenService for another place"))]
+        .message("the scheme, host and port of baseURL are immutable, since token ids mean something only there: create a new service object for another place"))]
     pub base_url: String,
     /// The operator's own credentials: a name that templates use (`credentials.NAME`), and the key of a Secret in this
-    /// namespace. A change is noticed without a restart. Default: none.
+    /// namespace; of a ClusterTokenService, in the operator's own. A change is noticed without a restart. Default: none.
     /// Example: `{adminKey: {name: reg-admin, key: token}}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "references_schema")]
@@ -115,7 +115,8 @@ pub enum Preset {
     Custom,
 }
 
-/// One key of a Secret or a ConfigMap in the namespace of the service object.
+/// One key of a Secret or a ConfigMap in the namespace of the service object; of a ClusterTokenService, in the
+/// operator's own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyReference {
@@ -137,8 +138,8 @@ pub struct Connection {
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('10m')")
         .message("connection.timeout must be from 1s to 10m"))]
     pub timeout: GoDuration,
-    /// A ConfigMap key in this namespace with more certificate authorities to trust, in PEM. Default: the system's
-    /// only. Example: `{name: corp-ca, key: ca.crt}`.
+    /// A ConfigMap key in this namespace (of a ClusterTokenService: in the operator's own) with more certificate
+    /// authorities to trust, in PEM. Default: the system's only. Example: `{name: corp-ca, key: ca.crt}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_ref: Option<KeyReference>,
     /// Whether `baseURL` may be plain `http://`, where everybody on the way reads the credentials. Default `false`.

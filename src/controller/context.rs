@@ -1,22 +1,26 @@
 //! What all passes share.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::runtime::reflector::Store;
-use kube::{Api, Client};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Api, Client, ResourceExt};
 
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::time::Time;
 use crate::controller::admin::Metrics;
+use crate::controller::allowed;
 use crate::controller::clock::Clock;
 use crate::controller::memory::Memories;
 use crate::controller::secret_index::SecretIndex;
-use crate::controller::services::Services;
-use crate::rotation::desired::Timings;
+use crate::controller::services::{Key, ServiceEntry, Services};
+use crate::rotation::desired::{Halt, Timings};
 
 /// The operator's own settings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// How long a fresh token may be unknown to its service.
     pub token_settle: Duration,
@@ -26,6 +30,10 @@ pub struct Settings {
     pub first_retry: Duration,
     /// The overlap where neither token nor service says one.
     pub default_overlap: Duration,
+    /// The namespace in which this operator runs: the only one whose Secrets a `ClusterTokenService` may name.
+    pub operator_namespace: Option<String>,
+    /// Whether `ClusterTokenService`s are kept, too.
+    pub cluster_services: bool,
 }
 
 impl Settings {
@@ -35,32 +43,66 @@ impl Settings {
     }
 }
 
-/// What all passes share.
-pub struct Context {
+/// What the whole process shares.
+pub struct Shared {
     /// Requests to the API server; no retries of its own, and a time-out.
     pub client: Client,
+    /// Watches of the API server; without a time-out.
+    pub watches: Client,
     /// The API server's clock.
     pub clock: Clock,
     /// Settings.
     pub settings: Settings,
+    /// The namespaces that are kept; `None` for all.
+    pub scopes: Vec<Option<String>>,
     /// The services as they were checked last.
     pub services: Services,
+    /// All namespaces, for their labels; empty until they are listed, and where no `ClusterTokenService` is kept.
+    pub namespaces: Store<PartialObjectMeta<Namespace>>,
+    /// Counters.
+    pub metrics: Metrics,
+}
+
+impl Shared {
+    /// The objects of a namespace.
+    pub fn tokens(&self, namespace: &str) -> Api<ArtifactToken> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Where the Secrets and ConfigMaps lie that a service object refers to.
+    pub fn place_of_secrets<'a>(&'a self, key: &'a Key) -> Option<&'a str> {
+        key.namespace.as_deref().or(self.settings.operator_namespace.as_deref())
+    }
+
+    /// Why the namespace of `object` may have no new token of `service`, if so.
+    pub fn forbidden(&self, service: &ServiceEntry, object: &ArtifactToken) -> Option<Halt> {
+        let name = object.namespace().unwrap_or_default();
+        let namespace = self.namespaces.get(&ObjectRef::new(&name));
+        allowed::forbidden(service, &name, namespace.as_ref().map(|namespace| namespace.labels()))
+    }
+}
+
+/// What all passes over the tokens of one scope share: a namespace, or all.
+pub struct Context {
+    /// What the whole process shares.
+    pub shared: Arc<Shared>,
     /// Names and versions of our Secrets.
     pub secrets: SecretIndex,
     /// What this process knows of each object.
     pub memories: Memories,
     /// All objects, for the rule that two may not share a Secret.
     pub objects: Store<ArtifactToken>,
-    /// Counters.
-    pub metrics: Metrics,
+}
+
+impl Deref for Context {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
 }
 
 impl Context {
-    /// The objects of a namespace.
-    pub fn tokens(&self, namespace: &str) -> Api<ArtifactToken> {
-        Api::namespaced(self.client.clone(), namespace)
-    }
-
     /// The Secrets of a namespace.
     pub fn secrets_in(&self, namespace: &str) -> Api<k8s_openapi::api::core::v1::Secret> {
         Api::namespaced(self.client.clone(), namespace)
@@ -72,12 +114,9 @@ impl Context {
             |token: &ArtifactToken| token.status.as_ref()?.ledger.current.as_ref().map(|current| current.claimed_time);
         let age = |token: &ArtifactToken| current(token).map(|time| (time, token.metadata.uid.clone()));
         let own = (claimed, object.metadata.uid.clone());
-        let older = |other: &&Arc<ArtifactToken>| {
-            other.spec.service_ref == object.spec.service_ref
-                && other.metadata.namespace == object.metadata.namespace
-                && age(other).is_some_and(|age| age < own)
-        };
-        u32::try_from(self.objects.state().iter().filter(older).count()).unwrap_or(u32::MAX)
+        let older =
+            |other: &&Arc<ArtifactToken>| Key::of(other) == Key::of(object) && age(other).is_some_and(|age| age < own);
+        u32::try_from(self.objects.state().iter().filter(older).count()).unwrap_or(u32::MAX - 1)
     }
 
     /// Another object of this namespace that keeps the same Secret and is older, if there is one.

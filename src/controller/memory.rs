@@ -65,6 +65,8 @@ pub struct Memory {
     pub swept: Option<Time>,
     /// The sweep of the service saw a token of this object that its ledger does not know.
     pub suspected: bool,
+    /// When the turn of this object comes in the answer to a leak at the service, by the time that was asked for.
+    pub leak_turn: Option<(Time, Time)>,
     /// Steps that failed in passing.
     pub retries: Retries,
     /// The last of them, for people, until a step of its kind succeeds.

@@ -4,6 +4,7 @@
 //! may be lost with it, is in `memory`; what must survive the process is in the object's status.
 
 pub mod admin;
+pub mod allowed;
 pub mod census;
 pub mod clock;
 pub mod context;
@@ -18,5 +19,8 @@ pub mod references;
 pub mod run;
 pub mod secret_index;
 pub mod service_check;
+pub mod service_load;
+pub mod service_object;
+pub mod service_watch;
 pub mod services;
 pub mod wish;

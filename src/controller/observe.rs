@@ -2,8 +2,9 @@
 
 use kube::{Resource, ResourceExt};
 
+use crate::api::FINALIZER;
 use crate::api::artifact_token::{
-    CONFIRM_IDENTITY, DeletionPolicy, RECONCILE_REQUESTED_AT, ROTATE_REQUESTED_AT, SKIP_REVOCATION,
+    CONFIRM_IDENTITY, DeletionPolicy, RECONCILE_REQUESTED_AT, ROTATE_REQUESTED_AT, SKIP_REVOCATION, ServiceKind,
 };
 use crate::api::ledger::{HandledRequests, Ledger};
 use crate::api::reason::Reason;
@@ -11,7 +12,7 @@ use crate::api::time::Time;
 use crate::api::token_service::Capability;
 use crate::controller::finalizer_time;
 use crate::controller::pass::Pass;
-use crate::controller::services::ServiceEntry;
+use crate::controller::services::{Key, ServiceEntry};
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Hand, Leave, Observed, Pauses, Seen, ServiceSeen};
 
@@ -27,7 +28,7 @@ impl Pass<'_> {
         let created = finalizer_time::of(meta).unwrap_or(now);
         let mut observed = Observed {
             deleting: meta.deletion_timestamp.is_some(),
-            finalizer: meta.finalizers.iter().flatten().any(|name| name == crate::api::FINALIZER),
+            finalizer: meta.finalizers.iter().flatten().any(|name| name == FINALIZER),
             leave,
             generation: meta.generation.unwrap_or_default(),
             created,
@@ -99,18 +100,28 @@ impl Pass<'_> {
             );
             return Some(Halt::stalled(Reason::SecretConflict, message));
         }
-        let name = &self.object.spec.service_ref.name;
-        match self.service.as_deref() {
-            None => {
-                let message = format!("there is no TokenService {name} in this namespace: create it");
-                Some(Halt::passing(Reason::ServiceNotFound, message))
-            }
-            Some(service) => service.halt.clone().or_else(|| {
-                let message =
-                    format!("the TokenService {name} has suspend: true; no token is generated until it is false");
-                service.spec.suspend.then(|| Halt::passing(Reason::Suspended, message))
-            }),
+        if let Some(forbidden) = &self.forbidden {
+            return Some(forbidden.clone());
         }
+        let Some(service) = self.service.as_deref() else { return Some(self.no_service()) };
+        service.halt.clone().or_else(|| {
+            let message = format!("the {} has suspend: true; no token is generated until it is false", service.key);
+            service.spec.suspend.then(|| Halt::passing(Reason::Suspended, message))
+        })
+    }
+
+    fn no_service(&self) -> Halt {
+        let key = Key::of(&self.object);
+        let message = match key.kind() {
+            ServiceKind::TokenService => format!("there is no {key} in this namespace: create it"),
+            ServiceKind::ClusterTokenService if self.ctx.settings.cluster_services => {
+                format!("there is no {key}: create it, or ask those who may")
+            }
+            ServiceKind::ClusterTokenService => {
+                format!("this operator does not look at the {key}: start it with --cluster-services")
+            }
+        };
+        Halt::passing(Reason::ServiceNotFound, message)
     }
 }
 

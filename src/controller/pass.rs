@@ -7,6 +7,7 @@ use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
 use tracing::{debug, info};
 
+use crate::api::FINALIZER;
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::ledger::{ArtifactTokenStatus, Binding, Ledger};
 use crate::api::time::Time;
@@ -16,7 +17,7 @@ use crate::controller::memory::Memory;
 use crate::controller::perform::PassError;
 use crate::controller::perform::objects::Written;
 use crate::controller::secret_index::older;
-use crate::controller::services::ServiceEntry;
+use crate::controller::services::{Key, ServiceEntry};
 use crate::controller::wish::Wish;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Observed, Row, Verdict};
@@ -49,6 +50,8 @@ pub struct Pass<'a> {
     pub wish: Wish,
     /// The service as it was checked last.
     pub service: Option<Arc<ServiceEntry>>,
+    /// Why the object's namespace may have no new token of the service, if so.
+    pub forbidden: Option<Halt>,
     /// The Secret as known.
     pub known: KnownSecret,
     /// The service's list, once this pass asked for it.
@@ -85,12 +88,16 @@ impl<'a> Pass<'a> {
             Some(own) if !older(&version(own), &version(&cached)) => own.clone(),
             Some(_) | None => cached,
         };
-        let namespace = object.namespace().unwrap_or_default();
-        let service = ctx.services.get(&namespace, &object.spec.service_ref.name);
+        let service = ctx.services.get(&Key::of(&object));
+        let forbidden = service.as_deref().and_then(|service| ctx.forbidden(service, &object));
+        // Who may not use a service is told nothing else of it, and its credential is not used for an object without our
+        // finalizer, which has no token there.
+        let begun = object.finalizers().iter().any(|name| name == FINALIZER);
+        let service = service.filter(|_| begun || forbidden.is_none());
         let wish = Wish::of(&object, service.as_deref(), &ctx.settings);
         let known = KnownSecret::default();
         let (listing, preflight, verdict, halt) = (None, false, None, None);
-        let mut pass = Self { ctx, memory, object, wish, service, known, listing, preflight, verdict, halt };
+        let mut pass = Self { ctx, memory, object, wish, service, forbidden, known, listing, preflight, verdict, halt };
         pass.look().await?;
         Ok(pass)
     }

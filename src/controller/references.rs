@@ -8,13 +8,12 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
-use kube::{Api, Client, Resource};
+use kube::{Api, Resource};
 use tokio::task::AbortHandle;
 
-use crate::api::token_service::TokenService;
-use crate::controller::context::Context;
+use crate::controller::context::Shared;
 use crate::controller::run::watch_metadata;
-use crate::controller::service_check;
+use crate::controller::service_object::ServiceObject;
 use crate::controller::services::Key;
 
 /// What is referred to: a ConfigMap or a Secret, by name.
@@ -32,11 +31,12 @@ type Tasks = HashMap<Reference, AbortHandle>;
 
 impl ReferenceWatches {
     /// Watches what `service` refers to now, and nothing else.
-    pub fn follow(&self, service: &TokenService, client: &Client, ctx: &Arc<Context>) {
-        let key = service_check::key(service);
-        let secrets = service.spec.credentials.values().map(|reference| Reference::Secret(reference.name.clone()));
-        let bundle =
-            service.spec.connection.ca_bundle_ref.iter().map(|reference| Reference::ConfigMap(reference.name.clone()));
+    pub fn follow(&self, service: &ServiceObject, ctx: &Arc<Shared>) {
+        let key = &service.key;
+        let Some(namespace) = ctx.place_of_secrets(key) else { return };
+        let (secrets, bundle) = service.references();
+        let secrets = secrets.into_iter().map(|name| Reference::Secret(name.to_owned()));
+        let bundle = bundle.map(|name| Reference::ConfigMap(name.to_owned()));
         let wanted: HashSet<Reference> = secrets.chain(bundle).collect();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let followed = all.entry(key.clone()).or_default();
@@ -48,15 +48,16 @@ impl ReferenceWatches {
             keep
         });
         for reference in wanted {
-            let (ctx, key, client) = (ctx.clone(), key.clone(), client.clone());
+            let (ctx, key, namespace) = (ctx.clone(), key.clone(), namespace.to_owned());
             followed.entry(reference.clone()).or_insert_with(|| {
                 let task = async move {
+                    let client = ctx.watches.clone();
                     match reference {
                         Reference::ConfigMap(name) => {
-                            follow::<ConfigMap>(Api::namespaced(client, &key.0), &name, &key, &ctx).await;
+                            follow::<ConfigMap>(Api::namespaced(client, &namespace), &name, &key, &ctx).await;
                         }
                         Reference::Secret(name) => {
-                            follow::<Secret>(Api::namespaced(client, &key.0), &name, &key, &ctx).await;
+                            follow::<Secret>(Api::namespaced(client, &namespace), &name, &key, &ctx).await;
                         }
                     }
                 };
@@ -66,15 +67,15 @@ impl ReferenceWatches {
     }
 
     /// The service object is gone.
-    pub fn leave(&self, service: &TokenService) {
+    pub fn leave(&self, key: &Key) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (_, task) in all.remove(&service_check::key(service)).unwrap_or_default() {
+        for (_, task) in all.remove(key).unwrap_or_default() {
             task.abort();
         }
     }
 }
 
-async fn follow<K>(api: Api<K>, name: &str, key: &Key, ctx: &Context)
+async fn follow<K>(api: Api<K>, name: &str, key: &Key, ctx: &Shared)
 where
     K: Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + fmt::Debug + Send + 'static,
 {

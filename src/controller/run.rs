@@ -3,13 +3,13 @@
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::channel::mpsc;
-use futures::future::{BoxFuture, FutureExt, Shared};
+use futures::future::{self, BoxFuture, FutureExt, join_all, ready};
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::ListParams;
 use kube::client::ClientBuilder;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config as Workers};
@@ -18,37 +18,34 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Controller, WatchStreamExt, reflector};
 use kube::{Api, Client, Config, Resource, ResourceExt};
 use thiserror::Error;
+use tokio::task::JoinSet;
 
 use crate::api::artifact_token::ArtifactToken;
+use crate::api::cluster_token_service::ClusterTokenService;
 use crate::api::token_service::TokenService;
 use crate::controller::admin::{Metrics, Readiness};
 use crate::controller::clock::{Clock, ClockLayer};
-use crate::controller::context::{Context, Settings};
+use crate::controller::context::{Context, Settings, Shared};
 use crate::controller::finalizer_time;
 use crate::controller::memory::Memories;
 use crate::controller::pass::Pass;
-use crate::controller::perform::{PassError, told};
-use crate::controller::references::ReferenceWatches;
+use crate::controller::perform::PassError;
 use crate::controller::secret_index::SecretIndex;
-use crate::controller::service_check;
-use crate::controller::services::{Key, Services};
+use crate::controller::service_watch;
+use crate::controller::services::{Change, Key, Services};
 use crate::secret::layout::{MANAGED, OWNER};
 
 /// Passes at a time. The client speaks HTTP/1.1, so this bounds its connections, too.
-const WORKERS: u16 = 32;
+pub(super) const WORKERS: u16 = 32;
 /// The longest wait for the API server's answer to a request. Watches have none.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// A pass that could not go on is begun again after this time.
 const AGAIN: Duration = Duration::from_secs(2);
-/// Tries of the first list; then the operator ends, and whoever runs it sees why.
-const START_TRIES: u32 = 30;
-/// The pause between two of them.
-const START_PAUSE: Duration = Duration::from_secs(1);
 /// After a panic, an object is left alone for so long.
 const AFTER_PANIC: Duration = Duration::from_secs(60);
 
 /// When it resolves, the operator stops: passes end, none begins.
-pub type Shutdown = Shared<BoxFuture<'static, ()>>;
+pub type Shutdown = future::Shared<BoxFuture<'static, ()>>;
 
 /// Why the operator cannot start.
 #[derive(Debug, Error)]
@@ -57,10 +54,15 @@ pub enum StartError {
     #[error("make the Kubernetes client: {0}")]
     Client(Box<kube::Error>),
     /// The first list failed.
-    #[error("list TokenServices: {0}: are the CRDs installed, and may this account list them?")]
-    List(String),
+    #[error("list {kind}: {why}: are the CRDs installed, and may this account list them?")]
+    List {
+        /// What was listed.
+        kind: String,
+        /// What the API server said.
+        why: String,
+    },
     /// A service object could not be loaded.
-    #[error("load a TokenService: {0}")]
+    #[error("load a service object: {0}")]
     Load(PassError),
 }
 
@@ -81,101 +83,98 @@ fn clients(mut config: Config) -> Result<Clients, kube::Error> {
     Ok(Clients { requests, watches, clock })
 }
 
-/// Runs the operator over one namespace, or over all with `None`, until `shutdown`.
+/// Runs the operator over the namespaces of `scopes`, or over all with `None`, until `shutdown`.
 ///
 /// # Errors
 /// When it cannot start.
 pub async fn run(
     config: Config,
-    namespace: Option<String>,
+    scopes: Vec<Option<String>>,
     settings: Settings,
     metrics: Metrics,
     readiness: Readiness,
     shutdown: Shutdown,
 ) -> Result<(), StartError> {
     let clients = clients(config).map_err(|error| StartError::Client(Box::new(error)))?;
-    let (recheck, rechecks) = mpsc::unbounded();
-    let (changed, changes) = mpsc::unbounded();
+    let (namespaces, labels) = reflector::store();
+    let shared = Arc::new(Shared {
+        client: clients.requests,
+        watches: clients.watches,
+        clock: clients.clock,
+        settings,
+        scopes,
+        services: Services::default(),
+        namespaces,
+        metrics,
+    });
+    service_watch::load_all(&shared).await?;
+    let mut shared_services = JoinSet::new();
+    if shared.settings.cluster_services {
+        shared_services.spawn(service_watch::watch_namespaces(shared.clone(), labels));
+        let api = Api::<ClusterTokenService>::all(shared.watches.clone());
+        let rechecks = shared.services.rechecks().filter(|key| ready(key.namespace.is_none()));
+        shared_services.spawn(service_watch::run(shared.clone(), api, rechecks, shutdown.clone()));
+    }
+    let unlisted = AtomicUsize::new(shared.scopes.len());
+    let listed = || {
+        if unlisted.fetch_sub(1, Ordering::AcqRel) == 1 {
+            readiness.set();
+        }
+    };
+    join_all(shared.scopes.iter().map(|scope| keep(&shared, scope.as_deref(), listed, shutdown.clone()))).await;
+    Ok(())
+}
+
+/// Keeps the tokens of one scope, until `shutdown`; says when the first list of its Secrets is complete.
+async fn keep(shared: &Arc<Shared>, scope: Option<&str>, listed: impl Fn(), shutdown: Shutdown) {
     let (touched, touches) = mpsc::unbounded();
     let (objects, writer) = reflector::store::<ArtifactToken>();
     let ctx = Arc::new(Context {
-        client: clients.requests,
-        clock: clients.clock,
-        settings,
-        services: Services::new(recheck, changed),
+        shared: shared.clone(),
         secrets: SecretIndex::default(),
         memories: Memories::default(),
         objects: objects.clone(),
-        metrics,
     });
     ctx.metrics.census.include(objects.clone(), ctx.clock.clone());
-    load_services(&ctx, namespace.as_deref()).await?;
+    let changes = ctx.services.changes();
     let (synced, first_list) = futures::channel::oneshot::channel();
-    let watch = watch_secrets(scoped(&clients.watches, namespace.as_deref()), ctx.clone(), touched, synced);
-    let secrets = tokio::spawn(watch);
-    let services =
-        tokio::spawn(run_services(ctx.clone(), clients.watches.clone(), namespace.clone(), rechecks, shutdown.clone()));
+    // They end with this set.
+    let mut watches = JoinSet::new();
+    watches.spawn(watch_secrets(scoped(&ctx.watches, scope), ctx.clone(), touched, synced));
+    let namespace = scope.map(str::to_owned);
+    let own = move |key: &Key| ready(key.namespace.is_some() && (namespace.is_none() || key.namespace == namespace));
+    let (api, rechecks) = (scoped::<TokenService>(&ctx.watches, scope), ctx.services.rechecks().filter(own));
+    watches.spawn(service_watch::run(shared.clone(), api, rechecks, shutdown.clone()));
     // A shut-down before the first list is complete ends the wait, too.
     tokio::select! {
         _ = first_list => {}
         () = shutdown.clone() => {}
     }
-    readiness.set();
-    tracing::info!(namespace = namespace.as_deref().unwrap_or("all"), "ready: keeping tokens");
-    let api = scoped::<ArtifactToken>(&clients.watches, namespace.as_deref());
+    listed();
+    tracing::info!(namespace = scope.unwrap_or("all"), "ready: keeping tokens");
+    let api = scoped::<ArtifactToken>(&ctx.watches, scope);
     let stream =
         watcher(api, watcher::Config::default()).default_backoff().modify(strip).reflect(writer).touched_objects();
-    let of_service = move |key: Key| futures::stream::iter(users(&objects, &key));
+    let concerned = move |change: Change| futures::stream::iter(concerned(&objects, &change));
     Controller::for_stream(stream, ctx.objects.clone())
         .with_config(Workers::default().concurrency(WORKERS))
         .reconcile_on(touches)
-        .reconcile_on(changes.flat_map(of_service))
+        .reconcile_on(changes.flat_map(concerned))
         .graceful_shutdown_on(shutdown)
         .run(token_pass, |_, error, _| after_error(error), ctx.clone())
         .for_each(|_| async {})
         .await;
-    secrets.abort();
-    services.abort();
-    Ok(())
 }
 
-/// The objects whose tokens a service issues.
-fn users(objects: &Store<ArtifactToken>, key: &Key) -> Vec<ObjectRef<ArtifactToken>> {
-    let uses =
-        |token: &Arc<ArtifactToken>| token.namespace().as_ref() == Some(&key.0) && token.spec.service_ref.name == key.1;
-    let mut users: Vec<_> = objects.state().into_iter().filter(uses).collect();
+/// The objects that a change may mean something to.
+fn concerned(objects: &Store<ArtifactToken>, change: &Change) -> Vec<ObjectRef<ArtifactToken>> {
+    let mut concerned: Vec<_> = objects.state().into_iter().filter(|token| change.concerns(token)).collect();
     // The oldest tokens first: a leak at the service is answered in this order.
-    users.sort_by_key(|token| token.status.as_ref()?.ledger.current.as_ref().map(|current| current.claimed_time));
-    users.iter().map(|token| ObjectRef::from_obj(&**token)).collect()
+    concerned.sort_by_key(|token| token.status.as_ref()?.ledger.current.as_ref().map(|current| current.claimed_time));
+    concerned.iter().map(|token| ObjectRef::from_obj(&**token)).collect()
 }
 
-/// Without asking any service: the first passes of the tokens need to know them.
-async fn load_services(ctx: &Context, namespace: Option<&str>) -> Result<(), StartError> {
-    let api = scoped::<TokenService>(&ctx.client, namespace);
-    let mut tries = 0;
-    let list = loop {
-        match api.list(&ListParams::default()).await {
-            Ok(list) => break list,
-            // Right after its CRD was installed the API server is not ready for a kind.
-            Err(error) if tries < START_TRIES => {
-                tries += 1;
-                tracing::warn!(error = %told(&error), "TokenServices cannot be listed yet; tried again in a second");
-                tokio::time::sleep(START_PAUSE).await;
-            }
-            Err(error) => return Err(StartError::List(told(&error))),
-        }
-    };
-    for service in list {
-        let mut entry = service_check::load(&service, ctx).await.map_err(StartError::Load)?;
-        if entry.halt.is_none() {
-            entry.halt = service_check::standing_halt(&service, &entry);
-        }
-        ctx.services.put(service_check::key(&service), entry);
-    }
-    Ok(())
-}
-
-fn scoped<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+pub(super) fn scoped<K>(client: &Client, namespace: Option<&str>) -> Api<K>
 where
     K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
 {
@@ -183,7 +182,7 @@ where
 }
 
 /// Managed fields are two thirds of an object in memory.
-fn strip<K: Resource>(object: &mut K) {
+pub(super) fn strip<K: Resource>(object: &mut K) {
     finalizer_time::keep_only(object.meta_mut());
 }
 
@@ -198,17 +197,12 @@ async fn token_pass(object: Arc<ArtifactToken>, ctx: Arc<Context>) -> Result<Act
     guarded(pass, "artifacttoken", &object.name_any(), &ctx).await
 }
 
-async fn service_pass(service: Arc<TokenService>, ctx: Arc<Context>) -> Result<Action, PassError> {
-    let check = service_check::check(service.clone(), &ctx);
-    guarded(check, "tokenservice", &service.name_any(), &ctx).await
-}
-
 /// A panic in one pass must not end the others.
-async fn guarded(
+pub(super) async fn guarded(
     pass: impl Future<Output = Result<Action, PassError>>,
     controller: &'static str,
     name: &str,
-    ctx: &Context,
+    ctx: &Shared,
 ) -> Result<Action, PassError> {
     match AssertUnwindSafe(pass).catch_unwind().await {
         Ok(result) => {
@@ -223,7 +217,7 @@ async fn guarded(
     }
 }
 
-fn after_error(error: &impl fmt::Display) -> Action {
+pub(super) fn after_error(error: &impl fmt::Display) -> Action {
     tracing::warn!(%error, "a pass could not go on; it is begun again in 2 s");
     Action::requeue(AGAIN)
 }
@@ -288,36 +282,4 @@ fn owner(secret: &PartialObjectMeta<Secret>) -> Option<ObjectRef<ArtifactToken>>
     let (kind, name) = (parts.next()?, parts.next()?);
     let namespace = secret.namespace()?;
     (kind == "ArtifactToken").then(|| ObjectRef::new(name).within(&namespace))
-}
-
-async fn run_services(
-    ctx: Arc<Context>,
-    client: Client,
-    namespace: Option<String>,
-    rechecks: mpsc::UnboundedReceiver<Key>,
-    shutdown: Shutdown,
-) {
-    let (store, writer) = reflector::store::<TokenService>();
-    let watches = Arc::new(ReferenceWatches::default());
-    let (followed, watching) = (ctx.clone(), client.clone());
-    let stream = watcher(scoped::<TokenService>(&client, namespace.as_deref()), watcher::Config::default())
-        .default_backoff()
-        .modify(strip)
-        .reflect(writer)
-        .inspect(move |event| match event {
-            Ok(Event::Apply(service) | Event::InitApply(service)) => watches.follow(service, &watching, &followed),
-            Ok(Event::Delete(service)) => {
-                watches.leave(service);
-                followed.services.remove(&service_check::key(service));
-            }
-            Ok(Event::Init | Event::InitDone) | Err(_) => {}
-        })
-        .touched_objects();
-    Controller::for_stream(stream, store)
-        .with_config(Workers::default().concurrency(WORKERS))
-        .reconcile_on(rechecks.map(|(namespace, name)| ObjectRef::new(&name).within(&namespace)))
-        .graceful_shutdown_on(shutdown)
-        .run(service_pass, |_, error, _| after_error(error), ctx)
-        .for_each(|_| async {})
-        .await;
 }

@@ -1,30 +1,90 @@
 //! The services as they were checked last, for the passes of the tokens.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::channel::mpsc::UnboundedSender;
+use futures::channel::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
+use kube::ResourceExt;
+
+use crate::api::artifact_token::{ArtifactToken, ServiceKind};
+use crate::api::cluster_token_service::AllowedNamespaces;
 use crate::api::token_service::TokenServiceSpec;
 use crate::rotation::desired::Halt;
 use crate::service::declaration::Declaration;
 use crate::service::engine::Service;
 use crate::service::limits::RateLimit;
 
-/// namespace and name of a service object.
-pub type Key = (String, String);
+/// Which service object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The namespace of a `TokenService`; a `ClusterTokenService` has none.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+impl Key {
+    /// The service object that `token` refers to.
+    ///
+    /// **Invariant:** a `TokenService` is only ever looked up in the token's own namespace (S11).
+    pub fn of(token: &ArtifactToken) -> Self {
+        let reference = &token.spec.service_ref;
+        let namespace = match reference.kind {
+            ServiceKind::TokenService => Some(token.namespace().unwrap_or_default()),
+            ServiceKind::ClusterTokenService => None,
+        };
+        Self { namespace, name: reference.name.clone() }
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> ServiceKind {
+        if self.namespace.is_some() { ServiceKind::TokenService } else { ServiceKind::ClusterTokenService }
+    }
+}
+
+/// As people call it: kind and name.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.kind(), self.name)
+    }
+}
+
+/// What tokens are looked at again for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A service object was checked, and something is new.
+    Service(Key),
+    /// The labels of this namespace may have changed: it may have become allowed.
+    Namespace(String),
+}
+
+impl Change {
+    /// Whether it may mean something to `token`.
+    pub fn concerns(&self, token: &ArtifactToken) -> bool {
+        match self {
+            Self::Service(key) => Key::of(token) == *key,
+            Self::Namespace(name) => {
+                token.namespace().as_ref() == Some(name) && Key::of(token).kind() == ServiceKind::ClusterTokenService
+            }
+        }
+    }
+}
 
 /// One service object.
 #[derive(Clone, Debug)]
 pub struct ServiceEntry {
-    /// Its name.
-    pub name: String,
+    /// Which one.
+    pub key: Key,
     /// Its uid.
     pub uid: String,
     /// Its generation.
     pub generation: i64,
     /// Its spec.
     pub spec: TokenServiceSpec,
+    /// The namespaces that may use it; `None` for a `TokenService`, which only its own can reach.
+    pub allowed: Option<AllowedNamespaces>,
     /// Scheme, host and port of its `baseURL`.
     pub origin: String,
     /// The checked declaration, if it holds.
@@ -37,33 +97,38 @@ pub struct ServiceEntry {
     pub revision: String,
 }
 
-/// All of them.
-#[derive(Debug)]
+/// All of them, one registry for the whole process: a service that many namespaces share has one rate limit.
+#[derive(Debug, Default)]
 pub struct Services {
     entries: Mutex<HashMap<Key, Arc<ServiceEntry>>>,
     limits: Mutex<HashMap<Key, (i32, RateLimit)>>,
     doubted: Mutex<HashSet<Key>>,
     stale: Mutex<HashSet<Key>>,
-    /// Services to be checked again.
-    recheck: UnboundedSender<Key>,
-    /// Services whose tokens are to be looked at again.
-    changed: UnboundedSender<Key>,
+    /// Who checks services, and is told which to check again.
+    checkers: Mutex<Vec<UnboundedSender<Key>>>,
+    /// Who keeps tokens, and is told of changes.
+    keepers: Mutex<Vec<UnboundedSender<Change>>>,
 }
 
 impl Services {
-    /// An empty registry; `recheck` and `changed` are read by the two controllers.
-    pub fn new(recheck: UnboundedSender<Key>, changed: UnboundedSender<Key>) -> Self {
-        let (entries, limits, doubted, stale) = Default::default();
-        Self { entries, limits, doubted, stale, recheck, changed }
+    /// Services to be checked again, from now on; each checker takes those of its own kind and namespace.
+    pub fn rechecks(&self) -> UnboundedReceiver<Key> {
+        subscribe(&self.checkers)
+    }
+
+    /// What changes for tokens from now on.
+    pub fn changes(&self) -> UnboundedReceiver<Change> {
+        subscribe(&self.keepers)
     }
 
     /// A service as it was checked last.
-    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<ServiceEntry>> {
-        locked(&self.entries).get(&(namespace.to_owned(), name.to_owned())).cloned()
+    pub fn get(&self, key: &Key) -> Option<Arc<ServiceEntry>> {
+        locked(&self.entries).get(key).cloned()
     }
 
     /// A service was checked. Its tokens are looked at again if that changes anything for them.
-    pub fn put(&self, key: Key, entry: ServiceEntry) {
+    pub fn put(&self, entry: ServiceEntry) {
+        let key = entry.key.clone();
         let differs = |old: &Arc<ServiceEntry>| {
             (old.generation, &old.uid, &old.halt, &old.revision)
                 != (entry.generation, &entry.uid, &entry.halt, &entry.revision)
@@ -71,8 +136,7 @@ impl Services {
         let changed = locked(&self.entries).get(&key).is_none_or(differs);
         locked(&self.entries).insert(key.clone(), Arc::new(entry));
         if changed {
-            // The receiver lives as long as the controller; when it stops, nobody needs the trigger.
-            let _ = self.changed.unbounded_send(key);
+            self.tell(Change::Service(key));
         }
     }
 
@@ -80,8 +144,13 @@ impl Services {
     pub fn remove(&self, key: &Key) {
         locked(&self.limits).remove(key);
         if locked(&self.entries).remove(key).is_some() {
-            let _ = self.changed.unbounded_send(key.clone());
+            self.tell(Change::Service(key.clone()));
         }
+    }
+
+    /// The tokens that `change` concerns are looked at again.
+    pub fn tell(&self, change: Change) {
+        broadcast(&self.keepers, &change);
     }
 
     /// The rate limit of a service; it outlives changes of everything but the limit itself.
@@ -96,8 +165,7 @@ impl Services {
     }
 
     /// The operator's credential was refused in passing, or nothing could be sent: check it again, now.
-    pub fn doubt(&self, namespace: &str, name: &str) {
-        let key = (namespace.to_owned(), name.to_owned());
+    pub fn doubt(&self, key: Key) {
         locked(&self.doubted).insert(key.clone());
         self.check_again(key);
     }
@@ -120,7 +188,20 @@ impl Services {
     /// A Secret or ConfigMap of this service changed.
     pub fn check_again(&self, key: Key) {
         self.set_stale(key.clone());
-        let _ = self.recheck.unbounded_send(key);
+        broadcast(&self.checkers, &key);
+    }
+}
+
+fn subscribe<T>(receivers: &Mutex<Vec<UnboundedSender<T>>>) -> UnboundedReceiver<T> {
+    let (sender, receiver) = mpsc::unbounded();
+    locked(receivers).push(sender);
+    receiver
+}
+
+fn broadcast<T: Clone>(receivers: &Mutex<Vec<UnboundedSender<T>>>, message: &T) {
+    for receiver in locked(receivers).iter() {
+        // It lives as long as its controller; when that stops, nobody needs the trigger.
+        let _ = receiver.unbounded_send(message.clone());
     }
 }
 

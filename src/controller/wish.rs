@@ -107,7 +107,7 @@ fn halt(
     if interval.is_some_and(|interval| interval < least.0) {
         let message = format!(
             "spec.rotation.interval must be at least {least}, which {} asks for in constraints.minimumInterval",
-            service.name
+            service.key
         );
         return Some(Halt::stalled(Reason::InvalidSpec, message));
     }

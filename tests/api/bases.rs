@@ -15,7 +15,9 @@ pub fn small(kind: Kind) -> Value {
                 "secret": {"name": "registry-token", "data": [{"key": "token", "format": "Raw"}]},
             }),
         ),
-        Kind::TokenService => object(kind, json!({"preset": "Verdaccio", "baseURL": "https://npm.example"})),
+        Kind::TokenService | Kind::ClusterTokenService => {
+            object(kind, json!({"preset": "Verdaccio", "baseURL": "https://npm.example"}))
+        }
     }
 }
 
@@ -40,7 +42,24 @@ pub fn full(kind: Kind) -> Vec<Value> {
                 json!({"link": true}),
             ),
         ],
+        Kind::ClusterTokenService => {
+            let allowed = [by_labels(), json!({"from": "Names", "names": ["ci", "payments"]}), json!({"from": "All"})];
+            let shared = |(mut service, allowed): (Value, Value)| {
+                service["kind"] = json!(kind.name());
+                service["spec"]["allowedNamespaces"] = allowed;
+                service
+            };
+            full(Kind::TokenService).into_iter().zip(allowed).map(shared).collect()
+        }
     }
+}
+
+fn by_labels() -> Value {
+    let expressions = json!([
+        {"key": "team", "operator": "In", "values": ["ci", "qa"]},
+        {"key": "closed", "operator": "DoesNotExist"},
+    ]);
+    json!({"from": "Selector", "selector": {"matchLabels": {"team": "ci"}, "matchExpressions": expressions}})
 }
 
 /// `object` with other values: a JSON pointer each, null to remove. A pointer that ends in `/-` adds to a list.
@@ -171,7 +190,7 @@ pub fn status(kind: Kind) -> Value {
         "observedGeneration": 1, "lastTransitionTime": TIME,
     });
     match kind {
-        Kind::TokenService => json!({
+        Kind::TokenService | Kind::ClusterTokenService => json!({
             "observedGeneration": 1, "conditions": [condition], "capabilities": ["Generate"],
             "credentialsRevision": "3f9a",
         }),

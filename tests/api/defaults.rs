@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::bases::{full, small, with};
 use crate::schema::{fields, places};
-use crate::world::{KINDS, Kind, Verdict, World, check_all, world};
+use crate::world::{KINDS, Kind, SERVICES, Verdict, World, check_all, world};
 
 #[tokio::test]
 async fn a_fresh_object_has_exactly_the_promised_defaults_and_is_not_taken_for_done() {
@@ -23,10 +23,9 @@ async fn a_fresh_object_has_exactly_the_promised_defaults_and_is_not_taken_for_d
         })
     );
     assert_eq!(token["status"], json!({"observedGeneration": -1}));
-    let service = world.try_create(Kind::TokenService, &small(Kind::TokenService)).await.accepted();
-    assert_eq!(
-        service["spec"],
-        json!({
+    for kind in SERVICES {
+        let service = world.try_create(kind, &small(kind)).await.accepted();
+        let mut spec = json!({
             "preset": "Verdaccio",
             "baseURL": "https://npm.example",
             "connection": {"timeout": "30s", "insecureHTTP": false, "allowLinkLocal": false},
@@ -34,9 +33,13 @@ async fn a_fresh_object_has_exactly_the_promised_defaults_and_is_not_taken_for_d
             "constraints": {"minimumInterval": "1h"},
             "hint": "LastFour",
             "suspend": false,
-        })
-    );
-    assert_eq!(service["status"], json!({"observedGeneration": -1}));
+        });
+        if kind == Kind::ClusterTokenService {
+            spec["allowedNamespaces"] = json!({"from": "None"});
+        }
+        assert_eq!(service["spec"], spec);
+        assert_eq!(service["status"], json!({"observedGeneration": -1}));
+    }
 }
 
 #[tokio::test]
@@ -129,15 +132,14 @@ async fn misspelt(world: &World, kind: Kind, path: &str) -> Result<(), String> {
     let patch = patch.fold(json!({"noSuchField": "x"}), |inner, name| json!({name: inner}));
     let strict =
         PatchParams { dry_run: true, field_validation: Some(ValidationDirective::Strict), ..Default::default() };
-    let base = full(kind)[0]["metadata"]["name"].as_str().unwrap().to_owned();
     if full(kind)[0].pointer(path).is_none() {
         return Ok(());
     }
-    match world.api(kind).patch(&base, &strict, &Patch::Merge(&patch)).await {
+    match world.api(kind).patch(&world.name(kind, "base"), &strict, &Patch::Merge(&patch)).await {
         Err(kube::Error::Api(status)) if status.message.contains("unknown field") => {}
         other => return Err(format!("{path}: {other:?}")),
     }
-    let dropped = world.try_patch(kind, &base, &patch).await.accepted();
+    let dropped = world.try_patch(kind, "base", &patch).await.accepted();
     let kept = dropped.pointer(path).is_some_and(|object| !object["noSuchField"].is_null());
     if kept { Err(format!("{path} keeps an unknown field")) } else { Ok(()) }
 }

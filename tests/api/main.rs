@@ -1,4 +1,4 @@
-//! The two kinds as a real API server takes them: every rule and every bound, both ways; defaults; `kubectl`.
+//! The kinds as a real API server takes them: every rule and every bound, both ways; defaults; `kubectl`.
 //!
 //! Rules are a table in `rules.rs`. Bounds are probed from the generated schema itself (`bounds.rs`), so a new bound is
 //! tested as soon as it is written, and a rule without a row fails.

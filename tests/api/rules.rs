@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::bases::{full, with};
 use crate::schema::fields;
-use crate::world::{KINDS, Kind, check_all, world};
+use crate::world::{KINDS, Kind, SERVICES, check_all, world};
 
 /// One rule: edits of a full base object that break it, and edits that just keep it.
 struct Case {
@@ -18,7 +18,7 @@ struct Case {
 #[tokio::test]
 async fn every_rule_refuses_what_breaks_it_and_accepts_what_just_keeps_it() {
     let world = world().await;
-    let cases: Vec<_> = artifact_token_cases().into_iter().chain(token_service_cases()).collect();
+    let cases = all_cases();
     check_all(&cases, |case| {
         let world = &world;
         async move {
@@ -37,7 +37,7 @@ async fn every_rule_refuses_what_breaks_it_and_accepts_what_just_keeps_it() {
 
 #[test]
 fn every_rule_of_the_schemas_has_a_case() {
-    let cases: Vec<_> = artifact_token_cases().into_iter().chain(token_service_cases()).collect();
+    let cases = all_cases();
     let mut rows: Vec<_> = cases.iter().map(|case| (case.kind, case.words)).collect();
     rows.extend(crate::updates::cases().iter().map(|case| (case.kind, case.words)));
     for kind in KINDS {
@@ -66,6 +66,41 @@ fn messages(kind: Kind) -> Vec<String> {
     messages.sort();
     messages.dedup();
     messages
+}
+
+fn all_cases() -> Vec<Case> {
+    // Both kinds of service have the rules of a service.
+    let of = |kind| token_service_cases().into_iter().map(move |case| Case { kind, ..case });
+    let services = SERVICES.into_iter().flat_map(of);
+    artifact_token_cases().into_iter().chain(services).chain(allowed_namespaces_cases()).collect()
+}
+
+fn allowed_namespaces_cases() -> Vec<Case> {
+    let case = |words, refused, accepted| Case { kind: Kind::ClusterTokenService, words, refused, accepted };
+    let allowed = "/spec/allowedNamespaces";
+    let chosen = |allowed: Value| json!({"/spec/allowedNamespaces": allowed});
+    let (selector, names) = ("set allowedNamespaces.selector when", "set allowedNamespaces.names when");
+    let expressions = format!("{allowed}/selector/matchExpressions");
+    let values = |index: usize, values: Value| json!({format!("{expressions}/{index}/values"): values});
+    vec![
+        case(selector, chosen(json!({"from": "Selector"})), json!({})),
+        case(selector, json!({format!("{allowed}/from"): "All"}), chosen(json!({"from": "All"}))),
+        case(selector, json!({format!("{allowed}/from"): null}), chosen(json!({}))),
+        case(names, chosen(json!({"from": "Names"})), chosen(json!({"from": "Names", "names": ["ci"]}))),
+        case(names, json!({format!("{allowed}/names"): ["ci"]}), chosen(json!({"from": "None"}))),
+        case(
+            "an empty selector matches every namespace",
+            chosen(json!({"from": "Selector", "selector": {"matchLabels": {}, "matchExpressions": []}})),
+            chosen(json!({"from": "Selector", "selector": {"matchLabels": {"team": "ci"}}})),
+        ),
+        case(
+            "an empty selector matches every namespace",
+            chosen(json!({"from": "Selector", "selector": {}})),
+            json!({format!("{allowed}/selector/matchLabels"): null}),
+        ),
+        case("set values with the operators In and NotIn", values(0, Value::Null), values(0, json!(["x"]))),
+        case("set values with the operators In and NotIn", values(1, json!(["x"])), json!({})),
+    ]
 }
 
 fn artifact_token_cases() -> Vec<Case> {

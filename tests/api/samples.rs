@@ -32,6 +32,16 @@ const SAMPLES: &[Sample] = &[
         make: letters,
         wrong: &["-a", "a.", "a b", "a/b"],
     },
+    Sample {
+        pattern: "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        make: letters,
+        wrong: &["Upper", "a_b", "-a", "a-", "a.b", "a/b"],
+    },
+    Sample {
+        pattern: r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
+        make: letters,
+        wrong: &["-a", "a-", "a b", "a/", "/a", "A/b", "a/b/c"],
+    },
     Sample { pattern: "^[-._a-zA-Z0-9]+$", make: letters, wrong: &["a/b", "a b", "ä"] },
     Sample { pattern: "^[!-9;-~]+$", make: letters, wrong: &["a:b", "a b", "ä", "a\nb"] },
     Sample {

@@ -133,8 +133,19 @@ fn every_list_says_how_it_merges() {
             "/status/superseded atomic",
         ]
     );
+    let (allowed, service): (Vec<_>, Vec<_>) =
+        declared(Kind::ClusterTokenService).into_iter().partition(|list| list.starts_with("/spec/allowedNamespaces/"));
     assert_eq!(
-        declared(Kind::TokenService),
+        allowed,
+        [
+            "/spec/allowedNamespaces/names set",
+            "/spec/allowedNamespaces/selector/matchExpressions atomic",
+            "/spec/allowedNamespaces/selector/matchExpressions/[]/values atomic",
+        ]
+    );
+    assert_eq!(service, declared(Kind::TokenService));
+    assert_eq!(
+        service,
         [
             "/spec/constraints/parameters/{} atomic",
             "/spec/operations/generate/notExecuted set",

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::bases::full;
-use crate::world::{Kind, check_all, world};
+use crate::world::{KINDS, Kind, SERVICES, check_all, world};
 
 /// A merge patch of an existing full object.
 pub struct Case {
@@ -17,7 +17,7 @@ pub struct Case {
 #[tokio::test]
 async fn what_is_immutable_cannot_be_changed_and_all_else_can() {
     let world = world().await;
-    for kind in [Kind::ArtifactToken, Kind::TokenService] {
+    for kind in KINDS {
         world.create(kind, &full(kind)[0]).await;
     }
     check_all(cases(), |case| {
@@ -49,15 +49,16 @@ async fn what_was_left_out_at_first_is_immutable_too_where_it_has_a_default() {
 pub fn cases() -> Vec<Case> {
     let case = |kind, words, refused, accepted| Case { kind, words, refused, accepted };
     let atok = |words, refused, accepted| case(Kind::ArtifactToken, words, refused, accepted);
-    let tsvc = |words, refused, accepted| case(Kind::TokenService, words, refused, accepted);
-    let origin = "the scheme, host and port of baseURL are immutable";
-    let other_origin = |url: &str| json!({"baseURL": url, "connection": {"insecureHTTP": true}});
-    let prefix = "naming.prefix is immutable";
-    vec![
+    let mut cases = vec![
         atok(
             "spec.serviceRef is immutable",
             json!({"serviceRef": {"name": "another"}}),
             json!({"displayName": "another", "lifetime": "Never", "parameters": {"scopes": ["write"]}}),
+        ),
+        atok(
+            "spec.serviceRef is immutable",
+            json!({"serviceRef": {"kind": "ClusterTokenService"}}),
+            json!({"serviceRef": {"kind": "TokenService"}}),
         ),
         atok(
             "spec.secret.name is immutable",
@@ -69,15 +70,26 @@ pub fn cases() -> Vec<Case> {
             json!({"secret": {"type": "kubernetes.io/dockerconfigjson"}}),
             json!({"rotation": {"interval": "100h"}, "verification": null, "deletion": {"policy": "Orphan"}}),
         ),
-        tsvc(
+    ];
+    cases.extend(SERVICES.into_iter().flat_map(service_cases));
+    cases
+}
+
+fn service_cases(kind: Kind) -> Vec<Case> {
+    let case = |words, refused, accepted| Case { kind, words, refused, accepted };
+    let origin = "the scheme, host and port of baseURL are immutable";
+    let other_origin = |url: &str| json!({"baseURL": url, "connection": {"insecureHTTP": true}});
+    let prefix = "naming.prefix is immutable";
+    vec![
+        case(
             origin,
             other_origin("https://tokens2.corp.example"),
             json!({"baseURL": "https://tokens.corp.example/api"}),
         ),
-        tsvc(origin, other_origin("https://tokens.corp.example:8443"), json!({"suspend": true, "hint": "None"})),
-        tsvc(origin, other_origin("http://tokens.corp.example"), json!({"connection": {"insecureHTTP": true}})),
-        tsvc(prefix, json!({"naming": {"prefix": "prod-eu2"}}), json!({"preset": "Verdaccio", "operations": null})),
-        tsvc(prefix, json!({"naming": null}), json!({"limits": null, "defaults": null})),
-        tsvc(prefix, json!({"naming": {"prefix": null}}), json!({"credentials": null, "variables": null})),
+        case(origin, other_origin("https://tokens.corp.example:8443"), json!({"suspend": true, "hint": "None"})),
+        case(origin, other_origin("http://tokens.corp.example"), json!({"connection": {"insecureHTTP": true}})),
+        case(prefix, json!({"naming": {"prefix": "prod-eu2"}}), json!({"preset": "Verdaccio", "operations": null})),
+        case(prefix, json!({"naming": null}), json!({"limits": null, "defaults": null})),
+        case(prefix, json!({"naming": {"prefix": null}}), json!({"credentials": null, "variables": null})),
     ]
 }

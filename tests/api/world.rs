@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use artifact_token_operator::api::artifact_token::ArtifactToken;
+use artifact_token_operator::api::cluster_token_service::ClusterTokenService;
 use artifact_token_operator::api::token_service::TokenService;
 use artifact_token_operator::api::{GROUP, crds};
 use futures::stream::{self, StreamExt as _};
@@ -24,15 +25,19 @@ static INSTALLED: OnceCell<()> = OnceCell::const_new();
 pub enum Kind {
     ArtifactToken,
     TokenService,
+    ClusterTokenService,
 }
 
-pub const KINDS: [Kind; 2] = [Kind::ArtifactToken, Kind::TokenService];
+pub const KINDS: [Kind; 3] = [Kind::ArtifactToken, Kind::TokenService, Kind::ClusterTokenService];
+/// The kinds with the fields and rules of a service.
+pub const SERVICES: [Kind; 2] = [Kind::TokenService, Kind::ClusterTokenService];
 
 impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::ArtifactToken => "ArtifactToken",
             Self::TokenService => "TokenService",
+            Self::ClusterTokenService => "ClusterTokenService",
         }
     }
 
@@ -47,6 +52,7 @@ impl Kind {
         let read = match self {
             Self::ArtifactToken => serde_json::from_value::<ArtifactToken>(object.clone()).err(),
             Self::TokenService => serde_json::from_value::<TokenService>(object.clone()).err(),
+            Self::ClusterTokenService => serde_json::from_value::<ClusterTokenService>(object.clone()).err(),
         };
         assert!(read.is_none(), "accepted, but the operator cannot read it: {}\n{object:#}", read.unwrap());
     }
@@ -111,12 +117,25 @@ pub fn crd_folder() -> PathBuf {
 impl World {
     pub fn api(&self, kind: Kind) -> Api<DynamicObject> {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, "v1alpha1", kind.name()));
-        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+        match kind {
+            Kind::ArtifactToken | Kind::TokenService => {
+                Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+            }
+            Kind::ClusterTokenService => Api::all_with(self.client.clone(), &resource),
+        }
+    }
+
+    /// The name under which [`World::create`] creates the object `name`: another in each test where the kind has no
+    /// namespace.
+    pub fn name(&self, kind: Kind, name: &str) -> String {
+        if kind == Kind::ClusterTokenService { format!("{name}-{}", self.namespace) } else { name.to_owned() }
     }
 
     /// Creates `object` for good.
     pub async fn create(&self, kind: Kind, object: &Value) -> Value {
-        let created = self.api(kind).create(&PostParams::default(), &dynamic(object)).await;
+        let mut object = object.clone();
+        object["metadata"]["name"] = self.name(kind, object["metadata"]["name"].as_str().unwrap()).into();
+        let created = self.api(kind).create(&PostParams::default(), &dynamic(&object)).await;
         verdict(kind, created).accepted()
     }
 
@@ -136,14 +155,15 @@ impl World {
     /// What it would say to a merge patch of an existing object.
     pub async fn try_patch(&self, kind: Kind, name: &str, patch: &Value) -> Verdict {
         let parameters = PatchParams { dry_run: true, ..PatchParams::default() };
-        verdict(kind, self.api(kind).patch(name, &parameters, &Patch::Merge(patch)).await)
+        verdict(kind, self.api(kind).patch(&self.name(kind, name), &parameters, &Patch::Merge(patch)).await)
     }
 
     /// What it would say to a status on an existing object that has none yet.
     pub async fn try_status(&self, kind: Kind, name: &str, status: &Value) -> Verdict {
         let parameters = PatchParams { dry_run: true, ..PatchParams::default() };
         let patch = json!({"status": status});
-        verdict(kind, self.api(kind).patch_status(name, &parameters, &Patch::Merge(&patch)).await)
+        let name = self.name(kind, name);
+        verdict(kind, self.api(kind).patch_status(&name, &parameters, &Patch::Merge(&patch)).await)
     }
 }
 

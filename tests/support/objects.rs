@@ -19,6 +19,15 @@ pub fn artifact_token(name: &str, change: impl FnOnce(&mut Value)) -> String {
 
 /// The reference service at `url`; `change` gets its spec.
 pub fn token_service(name: &str, url: &str, change: impl FnOnce(&mut Value)) -> String {
+    service("TokenService", name, url, change)
+}
+
+/// The same for the whole cluster, for nobody yet.
+pub fn cluster_token_service(name: &str, url: &str, change: impl FnOnce(&mut Value)) -> String {
+    service("ClusterTokenService", name, url, change)
+}
+
+fn service(kind: &str, name: &str, url: &str, change: impl FnOnce(&mut Value)) -> String {
     let mut spec = json!({
         "preset": "Reference",
         "baseURL": url,
@@ -29,7 +38,7 @@ pub fn token_service(name: &str, url: &str, change: impl FnOnce(&mut Value)) -> 
         "constraints": {"minimumInterval": "10s"},
     });
     change(&mut spec);
-    object("TokenService", name, &spec)
+    object(kind, name, &spec)
 }
 
 fn object(kind: &str, name: &str, spec: &Value) -> String {

@@ -65,16 +65,21 @@ impl Pass<'_> {
         events::warning(self.ctx, &self.object, Reason::EmergencyRotationCompleted, "Rotate", note).await;
     }
 
-    /// A leak at the service is answered oldest first: each older token that is still to be answered takes its share of the rate
-    /// limit before this one's turn comes.
-    pub(in crate::controller) fn leak_turn(&self, now: Time) -> Option<Time> {
+    /// A leak at the service is answered oldest first: each older token takes its share of the rate limit before this one's turn
+    /// comes. The turn is fixed at the first look, so that one that cannot be answered holds up nobody.
+    pub(in crate::controller) fn leak_turn(&mut self, now: Time) -> Option<Time> {
         let service = self.service.as_deref()?;
         let issued_before = service.spec.revoke_issued_before?;
         let claimed = self.ledger().current.map(|current| current.claimed_time).filter(|time| *time < issued_before)?;
+        if let Some((_, turn)) = self.memory.leak_turn.filter(|(of, _)| *of == issued_before) {
+            return Some(turn);
+        }
         let older = self.ctx.older_leaks(&self.object, claimed);
         let rate = service.spec.limits.requests_per_minute.unsigned_abs().max(1);
         // The limit lets a quarter of a minute's calls through at once.
-        let ahead = older.saturating_sub(rate / 4 / ANSWER_CALLS);
-        (ahead > 0).then(|| now.plus(Duration::from_secs(60) * ANSWER_CALLS / rate * ahead))
+        let ahead = (older + 1).saturating_sub(rate / 4 / ANSWER_CALLS);
+        let turn = now.plus(Duration::from_secs(60) * ANSWER_CALLS / rate * ahead);
+        self.memory.leak_turn = Some((issued_before, turn));
+        Some(turn)
     }
 }

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use kube::ResourceExt;
-
 use crate::api::ledger::Claim;
 use crate::api::reason::Reason;
 use crate::api::token_service::Capability;
 use crate::controller::events;
 use crate::controller::memory::{Held, HeldValue, Kind};
 use crate::controller::pass::{Flow, ISSUING_AFTER, Pass};
+use crate::controller::services::Key;
 use crate::rotation::identity::{self, Name};
 use crate::rotation::ledger::Remains;
 use crate::rotation::observed::{Observed, Row, SecretState, Verdict};
@@ -40,6 +39,11 @@ impl Pass<'_> {
             self.paused(Kind::Generate, Duration::ZERO, Reason::ServiceNotReady, "the service cannot be called now");
             return Ok(Flow::Continue);
         };
+        // A claim that waits for its turn is no way around a permission that was taken away meanwhile.
+        if let Some(halt) = self.forbidden.clone() {
+            self.paused(Kind::Generate, Duration::ZERO, halt.reason, &halt.message);
+            return Ok(Flow::Continue);
+        }
         // The claim leaves the hand before the request is sent and comes back with its answer: whatever ends this pass in between
         // leaves a stray claim, never a second generate.
         let Some(held) = self.memory.held.take() else { return Ok(Flow::Continue) };
@@ -138,7 +142,7 @@ impl Pass<'_> {
         let reason = if credential { Reason::CredentialRejected } else { Reason::TokenGenerationFailed };
         // What was never sent is the service object's fault, too: its place or its declaration.
         if credential || matches!(error, ServiceError::Refused { status: None, .. }) {
-            self.ctx.services.doubt(&self.object.namespace().unwrap_or_default(), &self.object.spec.service_ref.name);
+            self.ctx.services.doubt(Key::of(&self.object));
         }
         let failure = self.failure(reason, error.to_string(), observed);
         let message = failure.message.clone();

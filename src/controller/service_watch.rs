@@ -1,0 +1,156 @@
+//! Wiring of the service objects: they are loaded before the first pass over a token, watched, and checked.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::ListParams;
+use kube::core::PartialObjectMeta;
+use kube::runtime::controller::{Action, Config as Workers};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::{Controller, WatchStreamExt, reflector};
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use crate::api::cluster_token_service::ClusterTokenService;
+use crate::api::token_service::TokenService;
+use crate::controller::context::Shared;
+use crate::controller::perform::{PassError, told};
+use crate::controller::references::ReferenceWatches;
+use crate::controller::run::{Shutdown, StartError, WORKERS, after_error, guarded, scoped, strip, watch_metadata};
+use crate::controller::service_check;
+use crate::controller::service_load::load;
+use crate::controller::service_object::ServiceObject;
+use crate::controller::services::{Change, Key};
+
+/// Tries of the first list; then the operator ends, and whoever runs it sees why.
+const START_TRIES: u32 = 30;
+/// The pause between two of them.
+const START_PAUSE: Duration = Duration::from_secs(1);
+
+/// A kind of service object.
+pub(super) trait Kind:
+    Resource<DynamicType = ()> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static
+{
+    /// The object without its kind.
+    fn object(&self) -> ServiceObject;
+}
+
+impl Kind for TokenService {
+    fn object(&self) -> ServiceObject {
+        self.into()
+    }
+}
+
+impl Kind for ClusterTokenService {
+    fn object(&self) -> ServiceObject {
+        self.into()
+    }
+}
+
+/// All service objects, without asking any service: the first passes of the tokens need to know them.
+pub(super) async fn load_all(ctx: &Shared) -> Result<(), StartError> {
+    for scope in &ctx.scopes {
+        load_kind::<TokenService>(scoped(&ctx.client, scope.as_deref()), ctx).await?;
+    }
+    if ctx.settings.cluster_services {
+        load_kind::<ClusterTokenService>(Api::all(ctx.client.clone()), ctx).await?;
+    }
+    Ok(())
+}
+
+async fn load_kind<K: Kind>(api: Api<K>, ctx: &Shared) -> Result<(), StartError> {
+    let kind = K::plural(&()).into_owned();
+    let mut tries = 0;
+    let list = loop {
+        match api.list(&ListParams::default()).await {
+            Ok(list) => break list,
+            // Right after its CRD was installed the API server is not ready for a kind.
+            Err(error) if tries < START_TRIES => {
+                tries += 1;
+                tracing::warn!(kind, error = %told(&error), "not listed yet; tried again in a second");
+                tokio::time::sleep(START_PAUSE).await;
+            }
+            Err(error) => return Err(StartError::List { kind, why: told(&error) }),
+        }
+    };
+    for service in list {
+        let service = service.object();
+        let mut entry = load(&service, ctx).await.map_err(StartError::Load)?;
+        if entry.halt.is_none() {
+            entry.halt = service_check::standing_halt(&service, &entry);
+        }
+        ctx.services.put(entry);
+    }
+    Ok(())
+}
+
+/// Watches the service objects of `api` and checks them, until `shutdown`. `rechecks` are those of this kind and scope.
+pub(super) async fn run<K>(
+    ctx: Arc<Shared>,
+    api: Api<K>,
+    rechecks: impl futures::Stream<Item = Key> + Send + 'static,
+    shutdown: Shutdown,
+) where
+    K: Kind,
+{
+    let (store, writer) = reflector::store::<K>();
+    let watches = Arc::new(ReferenceWatches::default());
+    let followed = ctx.clone();
+    let stream = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .modify(strip)
+        .reflect(writer)
+        .inspect(move |event| match event {
+            Ok(Event::Apply(service) | Event::InitApply(service)) => watches.follow(&service.object(), &followed),
+            Ok(Event::Delete(service)) => {
+                let key = service.object().key;
+                watches.leave(&key);
+                followed.services.remove(&key);
+            }
+            Ok(Event::Init | Event::InitDone) | Err(_) => {}
+        })
+        .touched_objects();
+    let named = |key: Key| {
+        let named = ObjectRef::new(&key.name);
+        key.namespace.iter().fold(named, |named, namespace| named.within(namespace))
+    };
+    Controller::for_stream(stream, store)
+        .with_config(Workers::default().concurrency(WORKERS))
+        .reconcile_on(rechecks.map(named))
+        .graceful_shutdown_on(shutdown)
+        .run(pass, |_, error, _| after_error(error), ctx)
+        .for_each(|_| async {})
+        .await;
+}
+
+async fn pass<K: Kind>(service: Arc<K>, ctx: Arc<Shared>) -> Result<Action, PassError> {
+    let check = service_check::check(service.object(), &ctx);
+    guarded(check, "tokenservice", &service.name_any(), &ctx).await
+}
+
+/// Keeps the labels of all namespaces, and wakes the tokens in one whose labels may have changed.
+pub(super) async fn watch_namespaces(ctx: Arc<Shared>, writer: Writer<PartialObjectMeta<Namespace>>) {
+    let api: Api<Namespace> = Api::all(ctx.watches.clone());
+    let only_labels = |namespace: &mut PartialObjectMeta<Namespace>| {
+        namespace.metadata.managed_fields = None;
+        namespace.metadata.annotations = None;
+    };
+    let events = watch_metadata(api, watcher::Config::default()).default_backoff().modify(only_labels).reflect(writer);
+    let mut events = std::pin::pin!(events);
+    while let Some(event) = events.next().await {
+        let tell =
+            |namespace: &PartialObjectMeta<Namespace>| ctx.services.tell(Change::Namespace(namespace.name_any()));
+        match event {
+            Ok(Event::Apply(namespace) | Event::Delete(namespace)) => tell(&namespace),
+            // The labels of a list are known when it is complete.
+            Ok(Event::InitDone) => ctx.namespaces.state().iter().for_each(|namespace| tell(namespace)),
+            Ok(Event::Init | Event::InitApply(_)) => {}
+            Err(error) => tracing::warn!(%error, "the watch of namespaces broke; it is begun again"),
+        }
+    }
+}
