@@ -63,7 +63,9 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
     let (doubted, known) = (ctx.services.take_doubt(&service.key), ctx.services.get(&service.key));
     // What this process found wrong is newer than a cached status that still says Ready.
     let halted = known.as_ref().is_some_and(|known| known.halt.is_some());
-    if entry.halt.is_none() && (doubted || halted || !known_ready(&service, &entry)) {
+    // And what it found right is newer than a cached status that does not say so yet.
+    let found = known.as_ref().is_some_and(|known| same(known, &entry)) || known_ready(&service, &entry);
+    if entry.halt.is_none() && (doubted || halted || !found) {
         if known.is_none() {
             // Its tokens are told what they wait for while it is asked.
             let halt = standing_halt(&service, &entry);
@@ -79,6 +81,11 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
         Some(halt) if halt.stalled => Action::requeue(STALLED_LOOK),
         Some(_) => Action::requeue(NOT_READY_LOOK),
     })
+}
+
+/// The same object with the same Secrets.
+fn same(known: &ServiceEntry, entry: &ServiceEntry) -> bool {
+    (&known.uid, known.generation, &known.revision) == (&entry.uid, entry.generation, &entry.revision)
 }
 
 /// It was found ready as it is: an event of our own status write is no reason to read its Secrets again.
