@@ -17,6 +17,7 @@ use crate::controller::clock::Clock;
 use crate::controller::memory::Memories;
 use crate::controller::secret_index::SecretIndex;
 use crate::controller::services::{Key, ServiceEntry, Services};
+use crate::controller::watches::Listed;
 use crate::rotation::desired::{Halt, Timings};
 
 /// The operator's own settings.
@@ -92,6 +93,8 @@ pub struct Context {
     pub memories: Memories,
     /// All objects, for the rule that two may not share a Secret.
     pub objects: Store<ArtifactToken>,
+    /// When they were last listed.
+    pub listed: Listed,
 }
 
 impl Deref for Context {

@@ -52,16 +52,20 @@ impl Pass<'_> {
         let unchanged_spec = applied == self.object.meta().generation && !self.reconcile_requested();
         let seen = self.memory.secret.clone();
         match (self.ctx.secrets.get(&namespace, &self.object.spec.secret.name), seen) {
-            (Indexed::Present(version), Some(seen)) if !older(&seen.version, &version) && unchanged_spec => {
+            // A version that looks newer than a later list's is of a store that was put back.
+            (Indexed::Present { version, listed }, Some(seen))
+                if (seen.version == version || (listed <= seen.at && !older(&seen.version, &version)))
+                    && unchanged_spec =>
+            {
                 self.known.state = SecretState::Ours(seen.ours);
                 self.known.doubtful = seen.doubtful;
                 Ok(())
             }
-            (Indexed::Present(version), _) if version == recorded && unchanged_spec => {
+            (Indexed::Present { version, .. }, _) if version == recorded && unchanged_spec && !self.memory.restored => {
                 self.known.state = SecretState::Ours(recorded_secret(&self.ledger()));
                 Ok(())
             }
-            (Indexed::Present(_), _) => self.read().await,
+            (Indexed::Present { .. }, _) => self.read().await,
             (Indexed::Absent { since, listed }, Some(seen)) => {
                 let gone = listed > seen.at || since.is_some_and(|since| !older(&since, &seen.version));
                 if !gone && unchanged_spec {
@@ -96,14 +100,14 @@ impl Pass<'_> {
     }
 
     /// The version is not the recorded one, and this process never saw the value: a hand may have changed it. Or somebody asks for
-    /// a fresh look.
+    /// a fresh look. Or the store was put back, perhaps to a token that was revoked since.
     fn is_doubtful(&self, secret: &Secret, ours: &Ours) -> bool {
         let ledger = self.ledger();
         let Some(current) = &ledger.current else { return false };
         let holds = ours.content == Content::Token && ours.id.as_ref() == Some(&current.id);
         let known = self.memory.digest.as_ref().is_some_and(|(id, _)| *id == current.id);
         let rewritten = !known && secret.resource_version().as_ref() != Some(&current.secret_resource_version);
-        holds && (rewritten || self.reconcile_requested())
+        holds && (rewritten || self.reconcile_requested() || self.memory.restored)
     }
 
     /// The service accepted what the Secret holds: from now on an edit by hand is told by the digest.
@@ -111,6 +115,7 @@ impl Pass<'_> {
         if let Some(current) = self.ledger().current.filter(|current| self.known.state_holds(&current.id)) {
             self.memory.digest = Some((current.id, digest_of(value)));
         }
+        self.memory.restored = false;
         if let Some(seen) = &mut self.memory.secret {
             seen.doubtful = false;
         }

@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use kube::ResourceExt;
+use kube::runtime::watcher::Event;
 use secrecy::SecretString;
 
 use crate::api::artifact_token::ArtifactToken;
+use crate::api::ledger::{Lost, MAX_LOST};
 use crate::api::time::Time;
+use crate::controller::secret_index::older;
 use crate::rotation::ledger::backoff;
 use crate::rotation::observed::{Hand, Ours, Pauses, Verdict};
 use crate::rotation::report::Trouble;
@@ -35,6 +39,14 @@ impl Memories {
         Some(all.memories.entry(uid.to_owned()).or_default().clone())
     }
 
+    /// Takes one event of the watch of objects. A list that begins now does not have what was released before, unless the store was
+    /// put back and it is there again.
+    pub fn apply(&self, event: &Event<ArtifactToken>) {
+        if matches!(event, Event::Init) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).released.clear();
+        }
+    }
+
     /// Forgets an object that is gone.
     pub fn forget(&self, uid: &str) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,7 +62,17 @@ impl Memories {
 #[derive(Debug, Default)]
 pub struct Memory {
     /// The object as this process wrote it last; the cache may lag behind it.
-    pub object: Option<Arc<ArtifactToken>>,
+    pub object: Option<SeenObject>,
+    /// The version that the cache had at the beginning of the last pass.
+    pub cached: String,
+    /// The same, if it is of a store that is no more: what this process read is newer, until the cache has another one.
+    pub stale: Option<String>,
+    /// The store was put back to an earlier state, and the current token was not seen accepted since.
+    pub restored: bool,
+    /// The last claims of this process, for a store that forgets them.
+    pub claims: VecDeque<Lost>,
+    /// Those that it forgot, until the ledger has them again.
+    pub forgotten: Vec<Lost>,
     /// The attempt in hand.
     pub held: Option<Held>,
     /// Values by token id: the previous one during a rotation, superseded ones until they are proved dead.
@@ -71,6 +93,65 @@ pub struct Memory {
     pub retries: Retries,
     /// The last of them, for people, until a step of its kind succeeds.
     pub trouble: Option<(Kind, Trouble)>,
+}
+
+/// The object as this process wrote or read it last.
+#[derive(Clone, Debug)]
+pub struct SeenObject {
+    /// The object.
+    pub object: Arc<ArtifactToken>,
+    /// When the answer came: a list that was begun later has it, or something newer.
+    pub at: Instant,
+}
+
+impl Memory {
+    /// The newer of what the cache has, by a list that was begun at `listed` and the events since, and what this process wrote.
+    pub fn newest(&mut self, cached: Arc<ArtifactToken>, listed: Instant) -> Arc<ArtifactToken> {
+        self.cached = version(&cached);
+        self.stale.take_if(|stale| *stale != self.cached);
+        let Some(own) = &self.object else { return cached };
+        let newer = !older(&version(&own.object), &self.cached);
+        if own.at >= listed && (newer || self.stale.is_some()) {
+            return own.object.clone();
+        }
+        // A later list has everything that was written before it, in a version that is not older.
+        let went_back = own.at < listed && older(&version(&cached), &version(&own.object));
+        self.object = None;
+        if went_back {
+            self.went_back(&cached);
+        }
+        cached
+    }
+
+    /// Takes note of the object as the API server has it now, whatever version it had before.
+    pub fn keep(&mut self, object: Arc<ArtifactToken>, before: &ArtifactToken) {
+        let went_back = older(&version(&object), &version(before));
+        if went_back {
+            self.went_back(&object);
+            self.stale = Some(self.cached.clone()).filter(|cached| older(&version(&object), cached));
+        }
+        self.object = Some(SeenObject { object, at: Instant::now() });
+    }
+
+    /// The store was put back: what was seen since is not so, and what was claimed since may live at the service.
+    fn went_back(&mut self, object: &ArtifactToken) {
+        let known = object.status.as_ref().map_or(0, |status| status.ledger.highest_attempt());
+        self.forgotten = self.claims.iter().filter(|claim| claim.attempt > known).cloned().collect();
+        (self.secret, self.accepted, self.swept) = (None, None, None);
+        self.restored = true;
+    }
+
+    /// Takes note of a claim of this process.
+    pub fn claimed(&mut self, claim: Lost) {
+        self.claims.push_back(claim);
+        if self.claims.len() > MAX_LOST {
+            self.claims.pop_front();
+        }
+    }
+}
+
+fn version(object: &ArtifactToken) -> String {
+    object.resource_version().unwrap_or_default()
 }
 
 /// The Secret as it was seen last.
@@ -198,5 +279,63 @@ impl Retries {
             Kind::Sweep => &mut self.pauses.sweep,
             Kind::Secret => &mut self.pauses.secret,
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn object(version: &str, attempt: Option<u32>) -> Arc<ArtifactToken> {
+        let claim = attempt.map(|attempt| {
+            serde_json::json!({"claim": {"attempt": attempt, "nonce": "x", "time": "2026-01-01T00:00:00Z", "outcome": "Verified"}})
+        });
+        let object = serde_json::json!({
+            "apiVersion": "artifact-token.dev/v1alpha1", "kind": "ArtifactToken",
+            "metadata": {"name": "ci", "resourceVersion": version},
+            "spec": {
+                "serviceRef": {"name": "reference"}, "rotation": {"policy": "Disabled"},
+                "secret": {"name": "ci", "data": [{"key": "token", "format": "Raw"}]},
+            },
+            "status": claim,
+        });
+        Arc::new(serde_json::from_value(object).unwrap())
+    }
+
+    fn claimed(memory: &mut Memory, attempt: u32) {
+        memory.claimed(Lost { attempt, nonce: attempt.to_string(), time: Time::from_millis(0) });
+    }
+
+    #[test]
+    fn a_cache_that_lags_does_not_count_and_one_that_is_ahead_does() {
+        let (mut memory, listed) = (Memory::default(), Instant::now());
+        memory.keep(object("9", None), &object("8", None));
+        assert_eq!(version(&memory.newest(object("8", None), listed)), "9");
+        assert_eq!(version(&memory.newest(object("10", None), listed)), "10");
+        assert!(!memory.restored && memory.forgotten.is_empty());
+    }
+
+    #[test]
+    fn a_later_list_with_an_older_version_is_of_a_store_that_was_put_back() {
+        let mut memory = Memory::default();
+        (1..=3).for_each(|attempt| claimed(&mut memory, attempt));
+        memory.keep(object("9", Some(3)), &object("8", Some(3)));
+        assert_eq!(version(&memory.newest(object("5", Some(1)), Instant::now())), "5");
+        assert!(memory.restored && memory.object.is_none());
+        let forgotten: Vec<_> = memory.forgotten.iter().map(|lost| lost.attempt).collect();
+        assert_eq!(forgotten, [2, 3], "the store knows the first");
+    }
+
+    #[test]
+    fn a_live_read_that_went_back_counts_more_than_a_cache_that_stands_still() {
+        let (mut memory, listed) = (Memory::default(), Instant::now());
+        assert_eq!(version(&memory.newest(object("9", None), listed)), "9");
+        memory.keep(object("5", None), &object("9", None));
+        memory.keep(object("6", None), &object("5", None));
+        assert!(memory.restored);
+        assert_eq!(version(&memory.newest(object("9", None), listed)), "6");
+        assert_eq!(version(&memory.newest(object("5", None), listed)), "6", "it lags, but is of the same store");
+        assert_eq!(version(&memory.newest(object("7", None), listed)), "7");
     }
 }

@@ -23,4 +23,5 @@ pub mod service_load;
 pub mod service_object;
 pub mod service_watch;
 pub mod services;
+pub mod watches;
 pub mod wish;

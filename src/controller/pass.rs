@@ -16,7 +16,6 @@ use crate::controller::known_secret::KnownSecret;
 use crate::controller::memory::Memory;
 use crate::controller::perform::PassError;
 use crate::controller::perform::objects::Written;
-use crate::controller::secret_index::older;
 use crate::controller::services::{Key, ServiceEntry};
 use crate::controller::wish::Wish;
 use crate::rotation::desired::Halt;
@@ -83,11 +82,7 @@ impl<'a> Pass<'a> {
         memory: &'a mut Memory,
         cached: Arc<ArtifactToken>,
     ) -> Result<Self, PassError> {
-        let version = |object: &ArtifactToken| object.resource_version().unwrap_or_default();
-        let object = match &memory.object {
-            Some(own) if !older(&version(own), &version(&cached)) => own.clone(),
-            Some(_) | None => cached,
-        };
+        let object = memory.newest(cached, ctx.listed.since());
         let service = ctx.services.get(&Key::of(&object));
         let forbidden = service.as_deref().and_then(|service| ctx.forbidden(service, &object));
         // Who may not use a service is told nothing else of it, and its credential is not used for an object without our
@@ -98,8 +93,19 @@ impl<'a> Pass<'a> {
         let known = KnownSecret::default();
         let (listing, preflight, verdict, halt) = (None, false, None, None);
         let mut pass = Self { ctx, memory, object, wish, service, forbidden, known, listing, preflight, verdict, halt };
+        pass.remind().await?;
         pass.look().await?;
+        pass.take_slot();
         Ok(pass)
+    }
+
+    /// The current token was last verified in the slot before this process's first look, or before it forgot when. Asked for anew in
+    /// each pass, that slot would move along, and the next one never come.
+    fn take_slot(&mut self) {
+        let Some(current) = self.ledger().current.filter(|_| self.memory.accepted.is_none()) else { return };
+        let (desired, now) = (&self.wish.desired, self.ctx.clock.now().earliest);
+        let due = schedule::verification_due(desired, &current, None, now);
+        self.memory.accepted = due.map(|due| due.minus(desired.verification_interval));
     }
 
     /// Runs the pass to its end, and says when to look again.

@@ -12,9 +12,9 @@ use kube::{Api, Resource};
 use tokio::task::AbortHandle;
 
 use crate::controller::context::Shared;
-use crate::controller::run::watch_metadata;
 use crate::controller::service_object::ServiceObject;
 use crate::controller::services::Key;
+use crate::controller::watches::watched_metadata;
 
 /// What is referred to: a ConfigMap or a Secret, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -80,7 +80,7 @@ where
     K: Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + fmt::Debug + Send + 'static,
 {
     let only = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    let mut events = std::pin::pin!(watch_metadata(api, only).default_backoff());
+    let mut events = std::pin::pin!(watched_metadata(api, only).default_backoff());
     while let Some(event) = events.next().await {
         if matches!(event, Ok(Event::Apply(_) | Event::Delete(_) | Event::InitDone)) {
             ctx.services.check_again(key.clone());

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures::StreamExt;
 use futures::channel::mpsc;
 use futures::future::{self, BoxFuture, FutureExt, join_all, ready};
-use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::Secret;
 use kube::client::ClientBuilder;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config as Workers};
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Controller, WatchStreamExt, reflector};
 use kube::{Api, Client, Config, Resource, ResourceExt};
 use thiserror::Error;
@@ -33,6 +33,7 @@ use crate::controller::perform::PassError;
 use crate::controller::secret_index::SecretIndex;
 use crate::controller::service_watch;
 use crate::controller::services::{Change, Key, Services};
+use crate::controller::watches::{Listed, touched, watched, watched_metadata};
 use crate::secret::layout::{MANAGED, OWNER};
 
 /// Passes at a time. The client speaks HTTP/1.1, so this bounds its connections, too.
@@ -127,20 +128,21 @@ pub async fn run(
 
 /// Keeps the tokens of one scope, until `shutdown`; says when the first list of its Secrets is complete.
 async fn keep(shared: &Arc<Shared>, scope: Option<&str>, listed: impl Fn(), shutdown: Shutdown) {
-    let (touched, touches) = mpsc::unbounded();
+    let (touch, touches) = mpsc::unbounded();
     let (objects, writer) = reflector::store::<ArtifactToken>();
     let ctx = Arc::new(Context {
         shared: shared.clone(),
         secrets: SecretIndex::default(),
         memories: Memories::default(),
         objects: objects.clone(),
+        listed: Listed::default(),
     });
     ctx.metrics.census.include(objects.clone(), ctx.clock.clone());
     let changes = ctx.services.changes();
     let (synced, first_list) = futures::channel::oneshot::channel();
     // They end with this set.
     let mut watches = JoinSet::new();
-    watches.spawn(watch_secrets(scoped(&ctx.watches, scope), ctx.clone(), touched, synced));
+    watches.spawn(watch_secrets(scoped(&ctx.watches, scope), ctx.clone(), touch, synced));
     let namespace = scope.map(str::to_owned);
     let own = move |key: &Key| ready(key.namespace.is_some() && (namespace.is_none() || key.namespace == namespace));
     let (api, rechecks) = (scoped::<TokenService>(&ctx.watches, scope), ctx.services.rechecks().filter(own));
@@ -152,9 +154,16 @@ async fn keep(shared: &Arc<Shared>, scope: Option<&str>, listed: impl Fn(), shut
     }
     listed();
     tracing::info!(namespace = scope.unwrap_or("all"), "ready: keeping tokens");
-    let api = scoped::<ArtifactToken>(&ctx.watches, scope);
-    let stream =
-        watcher(api, watcher::Config::default()).default_backoff().modify(strip).reflect(writer).touched_objects();
+    let seen = ctx.clone();
+    let events = watched(scoped::<ArtifactToken>(&ctx.watches, scope)).default_backoff().modify(strip).reflect(writer);
+    let events = events.inspect(move |event| {
+        // After the reflector: a list counts once its objects are in the store.
+        if let Ok(event) = event {
+            seen.listed.apply(event);
+            seen.memories.apply(event);
+        }
+    });
+    let stream = touched(events, ctx.objects.clone());
     let concerned = move |change: Change| futures::stream::iter(concerned(&objects, &change));
     Controller::for_stream(stream, ctx.objects.clone())
         .with_config(Workers::default().concurrency(WORKERS))
@@ -222,16 +231,17 @@ pub(super) fn after_error(error: &impl fmt::Display) -> Action {
     Action::requeue(AGAIN)
 }
 
-/// Feeds the index, and wakes the owner of every Secret that changes.
+/// Feeds the index, and wakes the owner of every Secret that changes; after a complete list everybody, for a list does not tell what
+/// is gone.
 async fn watch_secrets(
     api: Api<Secret>,
     ctx: Arc<Context>,
-    touched: mpsc::UnboundedSender<ObjectRef<ArtifactToken>>,
+    touch: mpsc::UnboundedSender<ObjectRef<ArtifactToken>>,
     synced: futures::channel::oneshot::Sender<()>,
 ) {
     let mut synced = Some(synced);
     let selector = watcher::Config::default().labels(&format!("{MANAGED}=true"));
-    let mut events = std::pin::pin!(watch_metadata(api, selector).default_backoff());
+    let mut events = std::pin::pin!(watched_metadata(api, selector).default_backoff());
     while let Some(event) = events.next().await {
         let event = match event {
             Ok(event) => event,
@@ -242,31 +252,23 @@ async fn watch_secrets(
         };
         ctx.secrets.apply(&event);
         match &event {
-            Event::Apply(secret) | Event::Delete(secret) | Event::InitApply(secret) => {
+            Event::Apply(secret) | Event::Delete(secret) => {
                 // The receiver lives as long as the controller; when it stops, nobody needs the trigger.
                 for owner in owner(secret).map_or_else(|| keepers(&ctx, secret), |owner| vec![owner]) {
-                    let _ = touched.unbounded_send(owner);
+                    let _ = touch.unbounded_send(owner);
                 }
             }
             Event::InitDone => {
+                for object in ctx.objects.state() {
+                    let _ = touch.unbounded_send(ObjectRef::from_obj(&*object));
+                }
                 if let Some(synced) = synced.take() {
                     let _ = synced.send(());
                 }
             }
-            Event::Init => {}
+            Event::Init | Event::InitApply(_) => {}
         }
     }
-}
-
-#[allow(deprecated)] // The metadata-only form of `watcher` needs an `Api` of partial objects, which a scope cannot make.
-pub(super) fn watch_metadata<K>(
-    api: Api<K>,
-    config: watcher::Config,
-) -> impl Stream<Item = Result<Event<PartialObjectMeta<K>>, watcher::Error>> + Send
-where
-    K: Resource + Clone + serde::de::DeserializeOwned + fmt::Debug + Send + 'static,
-{
-    watcher::metadata_watcher(api, config)
 }
 
 /// The objects that keep a Secret of this name: whoever took its owner annotation off wakes them, too.

@@ -16,8 +16,13 @@ type Key = (String, String);
 /// What the index says of one Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Indexed {
-    /// It is there in this version.
-    Present(String),
+    /// It is there.
+    Present {
+        /// In this version.
+        version: String,
+        /// When the newest complete list was begun.
+        listed: Instant,
+    },
     /// It is not there; `since` is the version of its deletion, if that was seen.
     Absent {
         /// The resourceVersion of the deletion.
@@ -93,7 +98,7 @@ impl SecretIndex {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (namespace.to_owned(), name.to_owned());
         match state.versions.get(&key) {
-            Some(version) => Indexed::Present(version.clone()),
+            Some(version) => Indexed::Present { version: version.clone(), listed: state.listed },
             None => Indexed::Absent { since: state.deleted.get(&key).cloned(), listed: state.listed },
         }
     }
@@ -137,14 +142,14 @@ mod tests {
     fn a_deletion_is_known_with_its_version_and_a_new_list_replaces_all() {
         let index = SecretIndex::default();
         index.apply(&Event::Apply(secret("a", "5")));
-        assert_eq!(index.get("ns", "a"), Indexed::Present("5".into()));
+        assert!(matches!(index.get("ns", "a"), Indexed::Present { version, .. } if version == "5"));
         index.apply(&Event::Delete(secret("a", "7")));
         assert!(matches!(index.get("ns", "a"), Indexed::Absent { since: Some(since), .. } if since == "7"));
         index.apply(&Event::Init);
         index.apply(&Event::InitApply(secret("b", "9")));
         assert!(matches!(index.get("ns", "b"), Indexed::Absent { .. }), "a list counts when it is complete");
         index.apply(&Event::InitDone);
-        assert_eq!(index.get("ns", "b"), Indexed::Present("9".into()));
+        assert!(matches!(index.get("ns", "b"), Indexed::Present { version, .. } if version == "9"));
     }
 
     #[test]

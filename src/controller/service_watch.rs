@@ -11,7 +11,7 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config as Workers};
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Controller, WatchStreamExt, reflector};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -21,11 +21,12 @@ use crate::api::token_service::TokenService;
 use crate::controller::context::Shared;
 use crate::controller::perform::{PassError, told};
 use crate::controller::references::ReferenceWatches;
-use crate::controller::run::{Shutdown, StartError, WORKERS, after_error, guarded, scoped, strip, watch_metadata};
+use crate::controller::run::{Shutdown, StartError, WORKERS, after_error, guarded, scoped, strip};
 use crate::controller::service_check;
 use crate::controller::service_load::load;
 use crate::controller::service_object::ServiceObject;
 use crate::controller::services::{Change, Key};
+use crate::controller::watches::{touched, watched, watched_metadata};
 
 /// Tries of the first list; then the operator ends, and whoever runs it sees why.
 const START_TRIES: u32 = 30;
@@ -101,20 +102,16 @@ pub(super) async fn run<K>(
     let (store, writer) = reflector::store::<K>();
     let watches = Arc::new(ReferenceWatches::default());
     let followed = ctx.clone();
-    let stream = watcher(api, watcher::Config::default())
-        .default_backoff()
-        .modify(strip)
-        .reflect(writer)
-        .inspect(move |event| match event {
-            Ok(Event::Apply(service) | Event::InitApply(service)) => watches.follow(&service.object(), &followed),
-            Ok(Event::Delete(service)) => {
-                let key = service.object().key;
-                watches.leave(&key);
-                followed.services.remove(&key);
-            }
-            Ok(Event::Init | Event::InitDone) | Err(_) => {}
-        })
-        .touched_objects();
+    let events = watched(api).default_backoff().modify(strip).reflect(writer).inspect(move |event| match event {
+        Ok(Event::Apply(service) | Event::InitApply(service)) => watches.follow(&service.object(), &followed),
+        Ok(Event::Delete(service)) => {
+            let key = service.object().key;
+            watches.leave(&key);
+            followed.services.remove(&key);
+        }
+        Ok(Event::Init | Event::InitDone) | Err(_) => {}
+    });
+    let stream = touched(events, store.clone());
     let named = |key: Key| {
         let named = ObjectRef::new(&key.name);
         key.namespace.iter().fold(named, |named, namespace| named.within(namespace))
@@ -140,7 +137,8 @@ pub(super) async fn watch_namespaces(ctx: Arc<Shared>, writer: Writer<PartialObj
         namespace.metadata.managed_fields = None;
         namespace.metadata.annotations = None;
     };
-    let events = watch_metadata(api, watcher::Config::default()).default_backoff().modify(only_labels).reflect(writer);
+    let events =
+        watched_metadata(api, watcher::Config::default()).default_backoff().modify(only_labels).reflect(writer);
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
         let tell =

@@ -8,15 +8,16 @@ use kube::{Resource, ResourceExt};
 use serde_json::json;
 
 use crate::api::artifact_token::ArtifactToken;
-use crate::api::ledger::{ArtifactTokenStatus, Claim, Ledger, ServiceIdentity};
+use crate::api::ledger::{ArtifactTokenStatus, Claim, Ledger, Lost, MAX_LOST, ServiceIdentity};
 use crate::api::reason::Reason;
+use crate::api::time::Time;
 use crate::api::{FIELD_MANAGER, FINALIZER};
 use crate::controller::events;
 use crate::controller::finalizer_time;
 use crate::controller::memory::{Held, Kind};
 use crate::controller::pass::{Flow, Pass};
 use crate::controller::wish::Wish;
-use crate::rotation::identity::{NONCE_BYTES, nonce};
+use crate::rotation::identity::{FIRST_NONCE, NONCE_BYTES, nonce};
 use crate::rotation::observed::{Leave, Observed};
 use crate::rotation::report::Phase;
 
@@ -111,8 +112,33 @@ impl Pass<'_> {
             (self.preflight, self.known.live) = (false, false);
             self.memory.secret = None;
         }
-        self.object = Arc::new(object);
-        self.memory.object = Some(self.object.clone());
+        let object = Arc::new(object);
+        self.memory.keep(object.clone(), &self.object);
+        self.object = object;
+    }
+
+    /// Tells a store that was put back which attempts it forgot: their tokens are looked for by name. The finalizer comes first, as
+    /// before everything (P1).
+    pub(in crate::controller) async fn remind(&mut self) -> Result<(), PassError> {
+        let mut names = self.object.finalizers().to_vec();
+        let held = names.iter().any(|name| name == FINALIZER);
+        // Nothing can be put on an object that is going.
+        let going = self.object.meta().deletion_timestamp.is_some() && !held;
+        if self.memory.forgotten.is_empty() || going {
+            return Ok(());
+        }
+        if !held {
+            names.push(FINALIZER.to_owned());
+            self.patch_finalizers(names).await?;
+        }
+        let mut status = self.object.status.clone().unwrap_or_default();
+        let lost = &mut status.ledger.lost;
+        lost.extend(self.memory.forgotten.iter().cloned());
+        lost.drain(..lost.len().saturating_sub(MAX_LOST));
+        if self.write_status(status).await? == Written::Yes {
+            self.memory.forgotten.clear();
+        }
+        Ok(())
     }
 
     /// P1. For the process that does it the patch is the claim of attempt 1, too.
@@ -129,7 +155,7 @@ impl Pass<'_> {
             Written::Yes => {}
         }
         if claims {
-            self.hold(1, now.latest, sent, observed);
+            self.hold((1, FIRST_NONCE.to_owned()), now.latest, sent, observed);
         }
         Ok(Flow::Continue)
     }
@@ -183,7 +209,7 @@ impl Pass<'_> {
             Written::Gone => Ok(Flow::Gone),
             Written::Yes | Written::No => {
                 if landed {
-                    self.hold(attempt, time, sent, observed);
+                    self.hold((attempt, claim.nonce), time, sent, observed);
                 }
                 Ok(Flow::Continue)
             }
@@ -206,9 +232,10 @@ impl Pass<'_> {
         }
     }
 
-    fn hold(&mut self, attempt: u32, claimed: crate::api::time::Time, sent: Instant, observed: &Observed) {
+    fn hold(&mut self, (attempt, nonce): (u32, String), claimed: Time, sent: Instant, observed: &Observed) {
         // What an earlier attempt's token was refused for is no reason to ask less often for this one.
         self.memory.retries.succeeded(Kind::Verify);
+        self.memory.claimed(Lost { attempt, nonce, time: claimed });
         self.memory.held = Some(Held {
             attempt,
             claimed,

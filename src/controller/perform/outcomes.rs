@@ -123,6 +123,7 @@ impl Pass<'_> {
                 self.memory.held = None;
                 self.memory.values.remove(&id);
                 self.memory.accepted = Some(now);
+                self.memory.restored = false;
                 self.verdict = None;
                 // What was read before this fact is no ground to revoke the predecessor.
                 self.known.live = false;

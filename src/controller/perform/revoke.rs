@@ -45,8 +45,9 @@ impl Pass<'_> {
             Ok(proof) if observed.deleting => {
                 let mut object = crate::api::artifact_token::ArtifactToken::clone(&self.object);
                 object.status.get_or_insert_default().ledger.revoked(attempt, id, proof, now);
-                self.object = std::sync::Arc::new(object);
-                self.memory.object = Some(self.object.clone());
+                let object = std::sync::Arc::new(object);
+                self.memory.keep(object.clone(), &self.object);
+                self.object = object;
                 self.memory.values.remove(id);
                 Ok(Flow::Continue)
             }

@@ -1,9 +1,13 @@
 //! A real control plane: etcd, kube-apiserver and, when asked, kube-controller-manager.
 //!
 //! Ready some seconds after the binaries exist; see [`crate::parts`] for those. About 300 MB while idle.
+//! `outage` ends and restarts its parts, and puts its store back to an earlier state.
 
 mod credentials;
 mod launch;
+mod outage;
+
+pub use outage::Snapshot;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,6 +27,7 @@ use crate::process::Process;
 use crate::random::random_hex;
 use crate::{http, poll};
 use credentials::Credentials;
+use launch::Server;
 
 /// The user with all rights (`system:masters`).
 pub const ADMIN: &str = "admin";
@@ -50,12 +55,14 @@ pub struct Options {
     /// Users beside [`ADMIN`]: name and groups. They have the rights that RBAC gives them. A name such as
     /// `system:serviceaccount:NAMESPACE:NAME` has those of that service account.
     pub users: Vec<(String, Vec<String>)>,
+    /// More arguments of kube-apiserver.
+    pub arguments: Vec<String>,
 }
 
 impl Default for Options {
     /// With audit, without controller manager and without more users.
     fn default() -> Self {
-        Self { controller_manager: false, audit: true, users: Vec::new() }
+        Self { controller_manager: false, audit: true, users: Vec::new(), arguments: Vec::new() }
     }
 }
 
@@ -64,6 +71,13 @@ impl Options {
     #[must_use]
     pub fn user(mut self, name: &str, groups: &[&str]) -> Self {
         self.users.push((name.to_owned(), groups.iter().map(|group| (*group).to_owned()).collect()));
+        self
+    }
+
+    /// Adds an argument of kube-apiserver.
+    #[must_use]
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
         self
     }
 
@@ -80,10 +94,9 @@ impl Options {
 pub struct ControlPlane {
     // Dropped in this order: those who depend on others first, the folder last.
     controller_manager: Option<Process>,
-    api_server: Process,
-    etcd: Process,
+    api_server: Server,
+    etcd: Server,
     credentials: Credentials,
-    url: String,
     audit: bool,
     /// The farthest known place in the audit log, so that a mark need not read it from the beginning.
     audited: Mutex<Mark>,
@@ -103,15 +116,15 @@ impl ControlPlane {
         let folder = RunFolder::create("control-plane")?;
         let credentials = Credentials::create(&folder, &options.users)?;
         let etcd = launch::etcd(&parts, &folder).await.context("start etcd")?;
-        let server = launch::ApiServer { credentials: &credentials, etcd: &etcd.url, audit: options.audit };
+        let (audit, arguments) = (options.audit, options.arguments.as_slice());
+        let server = launch::ApiServer { credentials: &credentials, etcd: &etcd.url, audit, arguments };
         let server = server.start(&parts, &folder).await.context("start kube-apiserver")?;
         credentials.write_kubeconfigs(&server.url)?;
         let mut this = Self {
             controller_manager: None,
-            api_server: server.process,
-            etcd: etcd.process,
+            api_server: server,
+            etcd,
             credentials,
-            url: server.url,
             audit: options.audit,
             audited: Mutex::new(Mark::START),
             folder,
@@ -193,17 +206,17 @@ impl ControlPlane {
 
     /// The server's address, `https://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
-        &self.url
+        &self.api_server.url
     }
 
     /// The API server's process: pausing it is an outage, and its log helps.
     pub fn api_server(&self) -> &Process {
-        &self.api_server
+        &self.api_server.process
     }
 
     /// The store's process.
     pub fn etcd(&self) -> &Process {
-        &self.etcd
+        &self.etcd.process
     }
 
     /// The controller manager's process, when it was asked for.
@@ -241,7 +254,7 @@ impl ControlPlane {
         }
         let log = self.folder.file(launch::AUDIT_LOG);
         let probe = format!("{PROBE}{}", random_hex(8)?);
-        let request = self.credentials.client()?.get(format!("{}{probe}", self.url));
+        let request = self.credentials.client()?.get(format!("{}{probe}", self.url()));
         http::answer(request.header("authorization", self.credentials.bearer(ADMIN)?)).await?;
         let look = || {
             let seen = match audit::read(&log, from) {

@@ -1,3 +1,5 @@
+#![allow(clippy::panic)]
+
 use super::*;
 
 /// The problems of the declaration with this host; with `connection.allowLinkLocal` if `allow`.

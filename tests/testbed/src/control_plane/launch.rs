@@ -1,7 +1,7 @@
 //! The processes of a control plane: their arguments, and when they are ready.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ use crate::{audit, http};
 
 /// The audit log's name in the run's folder.
 pub(super) const AUDIT_LOG: &str = "audit.log";
+/// The name of etcd's folder in the run's folder.
+pub(super) const ETCD_DATA: &str = "etcd";
 /// Limit for a part to become ready: seconds on an idle machine, more beside a build.
 const READY_DEADLINE: Duration = Duration::from_secs(120);
 /// How often a part is started again because somebody else took its port first.
@@ -30,33 +32,59 @@ const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller,ser
     resourcequota-controller,deployment-controller,replicaset-controller,statefulset-controller,\
     daemonset-controller,job-controller,cronjob-controller,validatingadmissionpolicy-status-controller";
 
-/// A server that is ready.
-pub(super) struct Started {
+/// A server, and how it was started.
+#[derive(Debug)]
+pub(super) struct Server {
     pub(super) process: Process,
     pub(super) url: String,
+    name: &'static str,
+    command: Command,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts it again on the same port, with the same files and the same log. Does not wait until it is ready.
+    pub(super) fn start_again(&mut self) -> Result<()> {
+        self.process.kill();
+        self.process = Process::start(self.name, &self.command, &self.log)?;
+        Ok(())
+    }
+
+    /// Waits until etcd is healthy.
+    pub(super) async fn healthy(&mut self) -> Result<()> {
+        let health = format!("{}/health", self.url);
+        self.process.wait_until("its health", READY_DEADLINE, || http::look(&health)).await
+    }
+
+    /// Waits until `/readyz` of the API server says so.
+    pub(super) async fn ready(&mut self, credentials: &Credentials) -> Result<()> {
+        let url = self.url.clone();
+        self.process.wait_until("/readyz", READY_DEADLINE, || look(credentials, &url)).await
+    }
 }
 
 /// Starts etcd and waits until it is healthy.
-pub(super) async fn etcd(parts: &Parts, folder: &RunFolder) -> Result<Started> {
+pub(super) async fn etcd(parts: &Parts, folder: &RunFolder) -> Result<Server> {
     let binary = parts.path(Part::Etcd)?;
     let mut attempt = 1;
     loop {
         let (clients, peers) = (loopback("http", http::free_port()?), loopback("http", http::free_port()?));
         let mut command = Command::new(binary);
-        command.arg("--data-dir").arg(folder.file("etcd"));
+        command.arg("--data-dir").arg(folder.file(ETCD_DATA));
         command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients]);
         command.args(["--listen-peer-urls", &peers, "--initial-advertise-peer-urls", &peers]);
         command.args(["--initial-cluster", &format!("default={peers}")]);
         // The data lives as long as the process, and syncing it would cost most of the time of a write.
         command.args(["--unsafe-no-fsync", "--log-level", "warn"]);
-        let mut process = Process::start("etcd", &command, &folder.file(&format!("etcd-{attempt}.log")))?;
-        let health = format!("{clients}/health");
-        match process.wait_until("its health", READY_DEADLINE, || http::look(&health)).await {
-            Ok(()) => return Ok(Started { process, url: clients }),
-            Err(error) => again(&mut attempt, &process, error)?,
+        let log = folder.file(&format!("etcd-{attempt}.log"));
+        let process = Process::start("etcd", &command, &log)?;
+        let mut server = Server { process, url: clients, name: "etcd", command, log };
+        match server.healthy().await {
+            Ok(()) => return Ok(server),
+            Err(error) => again(&mut attempt, &server.process, error)?,
         }
         // A member that never served may have written half of its data.
-        let _ = fs::remove_dir_all(folder.file("etcd"));
+        let _ = fs::remove_dir_all(folder.file(ETCD_DATA));
     }
 }
 
@@ -65,22 +93,24 @@ pub(super) struct ApiServer<'a> {
     pub(super) credentials: &'a Credentials,
     pub(super) etcd: &'a str,
     pub(super) audit: bool,
+    pub(super) arguments: &'a [String],
 }
 
 impl ApiServer<'_> {
     /// Starts the server and waits until `/readyz` says so.
-    pub(super) async fn start(&self, parts: &Parts, folder: &RunFolder) -> Result<Started> {
+    pub(super) async fn start(&self, parts: &Parts, folder: &RunFolder) -> Result<Server> {
         let binary = parts.path(Part::ApiServer)?;
         let mut attempt = 1;
         loop {
             let port = http::free_port()?;
             let command = self.command(binary, folder, port)?;
             let log = folder.file(&format!("kube-apiserver-{attempt}.log"));
-            let mut process = Process::start("kube-apiserver", &command, &log)?;
+            let process = Process::start("kube-apiserver", &command, &log)?;
             let url = loopback("https", port);
-            match process.wait_until("/readyz", READY_DEADLINE, || self.look(&url)).await {
-                Ok(()) => return Ok(Started { process, url }),
-                Err(error) => again(&mut attempt, &process, error)?,
+            let mut server = Server { process, url, name: "kube-apiserver", command, log };
+            match server.ready(self.credentials).await {
+                Ok(()) => return Ok(server),
+                Err(error) => again(&mut attempt, &server.process, error)?,
             }
         }
     }
@@ -105,19 +135,21 @@ impl ApiServer<'_> {
             // Blocking: an answered request is in the log, not in a buffer.
             command.args(["--audit-log-mode=blocking", "--audit-log-maxsize", AUDIT_LOG_LIMIT]);
         }
+        command.args(self.arguments);
         Ok(command)
     }
+}
 
-    async fn look(&self, url: &str) -> Result<(), String> {
-        let ready = async {
-            let request = self.credentials.client()?.get(format!("{url}/readyz"));
-            http::answer(request.header("authorization", self.credentials.bearer(ADMIN)?)).await
-        };
-        match ready.await {
-            Ok((200, _)) => Ok(()),
-            Ok((status, body)) => Err(format!("{status} {body}")),
-            Err(error) => Err(format!("{error:#}")),
-        }
+/// Whether the API server at `url` is ready.
+async fn look(credentials: &Credentials, url: &str) -> Result<(), String> {
+    let ready = async {
+        let request = credentials.client()?.get(format!("{url}/readyz"));
+        http::answer(request.header("authorization", credentials.bearer(ADMIN)?)).await
+    };
+    match ready.await {
+        Ok((200, _)) => Ok(()),
+        Ok((status, body)) => Err(format!("{status} {body}")),
+        Err(error) => Err(format!("{error:#}")),
     }
 }
 

@@ -1,0 +1,28 @@
+//! Faults of the API server and of its store, below the real operator: nothing is lost, and nothing that somebody needs is
+//! killed.
+//!
+//! | module | what happens |
+//! |---|---|
+//! | `restarts` | the API server ends and comes back, stands still, or comes back late |
+//! | `compaction` | the store forgets the versions that a cut watch would go on from |
+//! | `proxied` | watches are refused, events dropped and doubled, requests turned away, by a proxy in between |
+//! | `restored` | the store is put back to an earlier state: resourceVersions go back, and what happened since did not |
+//!
+//! Each test has a control plane of its own; two run side by side.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod support;
+
+#[path = "watches/compaction.rs"]
+mod compaction;
+#[path = "watches/consumers.rs"]
+mod consumers;
+#[path = "watches/place.rs"]
+mod place;
+#[path = "watches/proxied.rs"]
+mod proxied;
+#[path = "watches/restarts.rs"]
+mod restarts;
+#[path = "watches/restored.rs"]
+mod restored;

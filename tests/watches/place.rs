@@ -1,0 +1,209 @@
+//! A world on a control plane of its own, and what a test sees of it.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use artifact_token_operator::api::artifact_token::{ArtifactToken, ROTATE_REQUESTED_AT};
+use artifact_token_operator::api::condition::ConditionType;
+use artifact_token_operator::rotation::identity::uid16;
+use kube::ResourceExt as _;
+use testbed::audit::Mark;
+use testbed::control_plane::Options;
+use testbed::reference_service::{Calls, Row, State};
+use testbed::{ControlPlane, Operator, ReferenceService, cluster, operator, poll};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::support::acts::ledger;
+use crate::support::{World, condition, credential_yaml, is_ready};
+
+/// The operator's own user, so that its requests are told from the test's.
+const OPERATOR: &str = "operator";
+/// Outages and settle times come on top of what a loaded machine needs.
+pub const DEADLINE: Duration = Duration::from_secs(120);
+/// A control plane takes 300 MB and, while it starts, a core.
+static PLANES: Semaphore = Semaphore::const_new(2);
+/// An API server that ends gives its watches so long.
+const WATCHES_END: &str = "--shutdown-watch-termination-grace-period=1s";
+/// The annotation by which a person says that an object's tokens are its own, when a twin was suspected.
+const CONFIRM_IDENTITY: &str = "artifact-token.dev/confirm-identity";
+/// The reason of a suspected twin.
+const IDENTITY_CONFLICT: &str = "IdentityConflict";
+/// How long a world at rest is watched for requests that nothing asked for.
+const REST: Duration = Duration::from_secs(4);
+/// Requests of the operator in that time, whatever the number of objects: a service object is looked at again.
+const MOST_AT_REST: usize = 6;
+
+/// A world on a control plane of its own.
+pub struct Place {
+    pub world: World,
+    /// Tokens that nobody can know of any more: they are left to the sweep of their service.
+    pub forgotten: Vec<String>,
+    _turn: SemaphorePermit<'static>,
+}
+
+impl Place {
+    /// A namespace with a quick service.
+    pub async fn start(prefix: &str) -> Self {
+        let turn = PLANES.acquire().await.unwrap();
+        // Without it an end in good order waits for the watches, a minute.
+        let options = Options::default().user(OPERATOR, &["system:masters"]).argument(WATCHES_END);
+        let plane = Arc::new(ControlPlane::start(options).await.expect("start a control plane"));
+        let client = plane.client().await.unwrap();
+        let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
+        cluster::apply_crds(&client, &crds).await.expect("install the CRDs");
+        let service = ReferenceService::start(env!("CARGO_BIN_EXE_reference-service")).await.unwrap();
+        let namespace = cluster::namespace(&client, prefix).await.unwrap();
+        let world = World { plane, client, service, namespace };
+        world.apply(&credential_yaml(world.service.admin_key())).await;
+        world.serve(|_| {}).await;
+        Self { world, forgotten: Vec::new(), _turn: turn }
+    }
+
+    /// The operator as its own user. `margin` lies between each two deadlines of the protocol.
+    pub fn options(&self, margin: &str) -> operator::Options {
+        let kubeconfig = self.world.plane.kubeconfig_for(OPERATOR).unwrap();
+        let mut options = self.world.operator_options_as(kubeconfig);
+        options.arguments.retain(|argument| !argument.starts_with("--settle-margin"));
+        options
+            .argument(format!("--settle-margin={margin}"))
+            .variable("RUST_LOG", "info,artifact_token_operator=debug,kube_runtime=debug")
+    }
+
+    pub async fn operator(&self, margin: &str) -> Operator {
+        Operator::start(self.options(margin)).await.expect("start the operator")
+    }
+
+    /// The control plane, to do something to it.
+    pub fn plane(&mut self) -> &mut ControlPlane {
+        Arc::get_mut(&mut self.world.plane).expect("nobody else has this control plane")
+    }
+
+    pub async fn ready(&self, names: &[&str]) {
+        for name in names {
+            self.world.until_ready(name).await;
+        }
+    }
+
+    pub async fn rotate(&self, names: &[&str], wish: &str) {
+        for name in names {
+            self.world.annotate(name, ROTATE_REQUESTED_AT, wish).await;
+        }
+    }
+
+    /// Waits until this wish is fulfilled.
+    pub async fn fulfilled(&self, names: &[&str], wish: &str) {
+        let fulfilled = |token: &ArtifactToken| ledger(token).handled_requests.rotate.as_deref() == Some(wish);
+        for name in names {
+            self.until(name, &format!("the wish {wish} of {name} is fulfilled"), &fulfilled).await;
+        }
+    }
+
+    /// Like [`World::until`], with this module's deadline, and also while the API server does not answer.
+    pub async fn until(&self, name: &str, what: &str, check: impl Fn(&ArtifactToken) -> bool) -> ArtifactToken {
+        let tokens = self.world.tokens();
+        let look = || async {
+            let token = tokens.get(name).await.map_err(|error| error.to_string())?;
+            if check(&token) { Ok(token) } else { Err(format!("{:#?}", token.status)) }
+        };
+        poll(what, DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// Waits until the service's counters satisfy `check`: the moment for a fault.
+    pub async fn until_calls(&self, what: &str, check: impl Fn(&Calls) -> bool) {
+        let look = || async {
+            let calls = self.world.service.books().await.map_err(|error| error.to_string())?.calls;
+            if check(&calls) { Ok(()) } else { Err(format!("{calls:?}")) }
+        };
+        poll(what, DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    /// The object is at rest: the service has one live token of it, verified, and the Secret holds that. Or a twin is
+    /// suspected; then a person confirms, and after that it must be so. Gives whether a person was needed.
+    pub async fn rests(&self, name: &str) -> bool {
+        let suspected = self.settled(name).await;
+        if suspected {
+            self.world.annotate(name, CONFIRM_IDENTITY, "1").await;
+            assert!(!self.settled(name).await, "{name} is suspected although a person confirmed it");
+        }
+        suspected
+    }
+
+    /// Waits until the object is at rest, or a twin is suspected, which is given.
+    async fn settled(&self, name: &str) -> bool {
+        let look = || async {
+            let token = self.world.tokens().get(name).await.map_err(|error| error.to_string())?;
+            // A confirmed suspicion is looked at once more before the status says so.
+            let confirmed = token.annotations().contains_key(CONFIRM_IDENTITY);
+            if is_suspected(&token) && !confirmed { Ok(true) } else { self.agrees(&token).await.map(|()| false) }
+        };
+        poll(&format!("{name} is at rest"), DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    async fn agrees(&self, token: &ArtifactToken) -> Result<(), String> {
+        let ledger = ledger(token);
+        let mut live = self.live_of(token).await;
+        live.retain(|row| ledger.knows(&row.id) || !self.forgotten.contains(&row.id));
+        let world = || format!("live at the service: {live:#?}\nstatus: {:#?}", token.status);
+        let [row] = live.as_slice() else { return Err(world()) };
+        let secret = self.world.secrets().get_opt(&token.spec.secret.name).await.map_err(|error| error.to_string())?;
+        let secret = secret.ok_or_else(|| format!("no Secret; {}", world()))?;
+        let held = secret.annotations().get("artifact-token.dev/token-id");
+        let current = ledger.current.as_ref().map(|current| &current.id);
+        if !is_ready(token) || current != Some(&row.id) || !ledger.superseded.is_empty() || held != Some(&row.id) {
+            return Err(format!("the Secret holds {held:?}; {}", world()));
+        }
+        let value = secret.data.as_ref().and_then(|data| data.get("token")).map(|value| value.0.clone());
+        let value = String::from_utf8(value.unwrap_or_default()).map_err(|error| error.to_string())?;
+        if self.world.accepts(&value).await { Ok(()) } else { Err(format!("the Secret's token is dead; {}", world())) }
+    }
+
+    /// The live tokens that carry this object's identity.
+    pub async fn live_of(&self, token: &ArtifactToken) -> Vec<Row> {
+        let part = format!(".{}.", uid16(&token.uid().unwrap()));
+        let made = self.world.made().await;
+        made.into_iter().filter(|row| row.state == State::Live && row.name.contains(&part)).collect()
+    }
+
+    /// Requests that the operator sent since `mark`, by verb and resource; those that began a watch among them.
+    pub async fn requests_since(&self, mark: Mark) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for entry in self.world.plane.audit_since(mark).await.unwrap() {
+            if entry.user == OPERATOR {
+                *counts.entry(format!("{} {} {}", entry.verb, entry.resource, entry.code)).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    /// Looks at the world at rest for a while: nothing is asked for again and again. Each of `verified` objects may be verified
+    /// once meanwhile, which takes a read.
+    pub async fn is_quiet(&self, verified: usize) {
+        let mark = self.world.plane.mark().await.unwrap();
+        self.world.service.reset_calls().await.unwrap();
+        tokio::time::sleep(REST).await;
+        let requests = self.requests_since(mark).await;
+        let calls = self.world.service.books().await.unwrap().calls;
+        assert!(
+            requests.values().sum::<usize>() <= MOST_AT_REST + verified,
+            "at rest the operator still asks: {requests:#?}"
+        );
+        assert_eq!((calls.generate, calls.revoke), (0, 0), "at rest the operator still calls the service: {calls:?}");
+    }
+}
+
+pub fn is_suspected(token: &ArtifactToken) -> bool {
+    condition(token, ConditionType::Ready).is_some_and(|ready| ready.reason.to_string() == IDENTITY_CONFLICT)
+}
+
+/// A line that is seen when the test passes, too: the harness keeps only what goes through `print!`.
+pub fn figure(line: &str) {
+    std::io::stderr().write_all(format!("figure: {line}\n").as_bytes()).unwrap();
+}
+
+/// Seconds since `began`, for a figure.
+pub fn seconds(began: Instant) -> String {
+    format!("{:.1} s", began.elapsed().as_secs_f64())
+}

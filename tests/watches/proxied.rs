@@ -1,0 +1,133 @@
+//! What comes between the operator and its API server: watches are refused, events get lost or come twice, requests are turned away.
+
+use std::time::{Duration, Instant};
+
+use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
+use serde_json::{Value, json};
+use testbed::fault_proxy::{EventFault, Fault, Kind, Side};
+use testbed::{FaultProxy, Operator};
+
+use crate::consumers::Consumers;
+use crate::place::{DEADLINE, Place, figure, seconds};
+use crate::support::{attempt, token_yaml};
+
+/// What the operator watches everything of.
+const WATCHED: [&str; 3] = ["artifacttokens", "secrets", "tokenservices"];
+/// Events that come twice: more than a rotation makes.
+const DOUBLED: u32 = 40;
+/// How long requests are turned away.
+const TURNED_AWAY: Duration = Duration::from_secs(6);
+/// Requests turned away in that time: the object's passes, every 2 s, and the event of what was not written.
+const MOST_TURNED_AWAY: usize = 20;
+
+/// A place whose operator asks through a proxy.
+async fn start(prefix: &str) -> (Place, FaultProxy) {
+    let place = Place::start(prefix).await;
+    let proxy = FaultProxy::start(&place.world.plane, None).await.unwrap();
+    (place, proxy)
+}
+
+async fn operator(place: &Place, proxy: &FaultProxy) -> Operator {
+    let mut options = place.options("8s");
+    options.kubeconfig = proxy.kubeconfig();
+    Operator::start(options).await.expect("start the operator")
+}
+
+fn is_about(event: &Value, name: &str) -> bool {
+    event["object"]["metadata"]["name"] == name
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_is_refused_as_gone_begins_anew_with_a_list() {
+    let (place, proxy) = start("gone").await;
+    let gone = WATCHED.map(|resource| {
+        let wanted = move |call: &testbed::fault_proxy::Request| {
+            call.call.kind == Kind::Watch
+                && call.call.resource() == resource
+                && !call.call.path.contains("fieldSelector")
+        };
+        proxy.once(1, Fault::status(410, "Expired"), wanted)
+    });
+    let _operator = operator(&place, &proxy).await;
+    place.world.apply(&token_yaml("ci")).await;
+    for planned in &gone {
+        planned.until_struck(DEADLINE).await.unwrap();
+    }
+    let began = Instant::now();
+    place.ready(&["ci"]).await;
+    place.rotate(&["ci"], "1").await;
+    place.fulfilled(&["ci"], "1").await;
+    place.world.delete_secret("ci-secret").await;
+    place.until("ci", "the deleted Secret is replaced", |token| attempt(token) > 2).await;
+    assert!(!place.rests("ci").await);
+    assert_eq!(place.world.count().await, 3);
+    figure(&format!(
+        "{} watches refused with 410: all of them saw what came later, at rest after {}",
+        gone.len(),
+        seconds(began)
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_are_doubled_or_dropped_cost_no_token_and_lose_none() {
+    let (place, proxy) = start("events").await;
+    let _operator = operator(&place, &proxy).await;
+    place.world.apply(&token_yaml("ci")).await;
+    place.ready(&["ci"]).await;
+    let consumers = Consumers::start(&place.world, &["ci"]);
+    for nth in 1..=DOUBLED {
+        proxy.on_event(nth, EventFault::Double, |event| is_about(event, "ci") || is_about(event, "ci-secret"));
+    }
+    place.rotate(&["ci"], "1").await;
+    place.fulfilled(&["ci"], "1").await;
+    assert!(!place.rests("ci").await);
+    // The wish itself is not seen, nor what the operator's own publish was: until something else is.
+    let wish =
+        |event: &Value| is_about(event, "ci") && event["object"]["metadata"]["annotations"][ROTATE_REQUESTED_AT] == "2";
+    let (unseen, published) = (
+        proxy.on_event(1, EventFault::Drop, wish),
+        proxy.on_event(1, EventFault::Drop, |event| is_about(event, "ci-secret")),
+    );
+    place.rotate(&["ci"], "2").await;
+    unseen.until_struck(DEADLINE).await.unwrap();
+    place.world.patch("ci", json!({"metadata": {"labels": {"seen": "now"}}})).await;
+    place.fulfilled(&["ci"], "2").await;
+    published.until_struck(DEADLINE).await.unwrap();
+    assert!(!place.rests("ci").await);
+    assert_eq!(place.world.count().await, 3);
+    let tally = consumers.end().await;
+    figure(&format!(
+        "events doubled and dropped in 2 rotations: 2 generates; consumers: {} uses accepted, 0 rejected",
+        tally.accepted
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_server_that_turns_requests_away_is_not_pressed() {
+    let (place, proxy) = start("busy").await;
+    let _operator = operator(&place, &proxy).await;
+    place.world.apply(&token_yaml("ci")).await;
+    place.ready(&["ci"]).await;
+    let consumers = Consumers::start(&place.world, &["ci"]);
+    for (code, reason) in [(429, "TooManyRequests"), (503, "ServiceUnavailable")] {
+        let (began, made) = (Instant::now(), place.world.count().await);
+        let busy = proxy.always(Fault::status(code, reason), |request| {
+            request.call.side == Side::Api && request.call.kind != Kind::Watch
+        });
+        place.rotate(&["ci"], reason).await;
+        busy.until_struck(DEADLINE).await.unwrap();
+        tokio::time::sleep(TURNED_AWAY).await;
+        busy.withdraw();
+        place.fulfilled(&["ci"], reason).await;
+        assert!(!place.rests("ci").await);
+        let (struck, made) = (busy.struck().len(), place.world.count().await - made);
+        assert!(struck <= MOST_TURNED_AWAY, "{struck} requests in {TURNED_AWAY:?}: {:#?}", busy.struck());
+        assert_eq!(made, 1);
+        figure(&format!(
+            "API server answers {code} for {TURNED_AWAY:?}: {struck} requests, {made} generate, at rest after {}",
+            seconds(began)
+        ));
+    }
+    let tally = consumers.end().await;
+    figure(&format!("consumers of a busy API server: {} uses accepted, 0 rejected", tally.accepted));
+}

@@ -1,0 +1,152 @@
+//! The store is put back to a snapshot in the middle of several lives: the cluster forgets what happened since, but the service
+//! does not, and resourceVersions count from the snapshot on, so that what the operator remembers looks newer than what is there.
+//!
+//! | object | at the snapshot | at the restore |
+//! |---|---|---|
+//! | `issued` | suspended, without a token | Ready |
+//! | `published` | Ready | rotated, the old token in its overlap |
+//! | `middle` | its second attempt claimed and not answered | rotated, the first token dead |
+//! | `overlapped` | rotated, the old token in its overlap | the old token dead |
+//! | `replaced` | Ready | rotated, so the token that the restored Secret holds is dead |
+//! | `deleted` | Ready | gone, so the token that the restored Secret holds is dead |
+//! | `left` | Ready | Ready |
+//! | `later` | absent | Ready |
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use testbed::Operator;
+use testbed::audit::Mark;
+
+use crate::consumers::Consumers;
+use crate::place::{Place, figure, seconds};
+use crate::support::acts::ledger;
+use crate::support::attempt;
+
+/// An overlap that outlasts the test's acts up to the restore, and ends before its patience does.
+const LONG_OVERLAP: &str = "25s";
+/// An overlap that outlasts the acts up to the snapshot, and ends before the restore.
+const SHORT_OVERLAP: &str = "8s";
+/// Requests of the operator for each object, from the restore until all rest.
+const MOST_REQUESTS: usize = 40;
+/// What `later` had is nobody's after the restore.
+const OF_NOBODY: usize = 1;
+/// What `issued`, `published` and `replaced` made since the snapshot is known to nobody but the process that made it.
+const OF_ITS_MAKER: usize = 3;
+/// All objects of the snapshot.
+const RESTORED: [&str; 7] = ["issued", "published", "middle", "overlapped", "replaced", "deleted", "left"];
+/// Those whose restored Secret holds a living token.
+const USED: [&str; 3] = ["published", "overlapped", "left"];
+
+fn with_overlap(overlap: &'static str) -> impl Fn(&mut Value) {
+    move |spec| {
+        spec["rotation"]["overlap"] = json!(overlap);
+        spec["verification"] = json!({"interval": "8s"});
+    }
+}
+
+/// The lives up to the snapshot, and on from there.
+async fn live(place: &mut Place) -> testbed::control_plane::Snapshot {
+    let world = &place.world;
+    world.create("published", with_overlap(LONG_OVERLAP)).await;
+    world.create("overlapped", with_overlap(SHORT_OVERLAP)).await;
+    for name in ["middle", "replaced", "deleted", "left"] {
+        world.create(name, with_overlap("1500ms")).await;
+    }
+    world.create("issued", |spec| spec["suspend"] = json!(true)).await;
+    place.ready(&["published", "overlapped", "middle", "replaced", "deleted", "left"]).await;
+    place.rotate(&["overlapped"], "1").await;
+    place.fulfilled(&["overlapped"], "1").await;
+    // Claimed and not answered yet.
+    let slow = json!([{"operation": "generate", "kind": "Latency", "milliseconds": 1500, "count": 1}]);
+    place.world.faults(slow).await;
+    place.world.service.reset_calls().await.unwrap();
+    place.rotate(&["middle"], "1").await;
+    place.until_calls("generate is under way", |calls| calls.generate > 0).await;
+    assert!(!ledger(&place.world.token("overlapped").await).superseded.is_empty(), "its overlap was too short");
+    let snapshot = place.plane().snapshot().await.unwrap();
+    place.world.patch("issued", json!({"spec": {"suspend": false}})).await;
+    place.rotate(&["published", "replaced"], "1").await;
+    place.world.delete("deleted").await;
+    place.world.create("later", |_| {}).await;
+    place.ready(&["issued", "later"]).await;
+    place.fulfilled(&["published", "middle", "replaced"], "1").await;
+    for name in ["middle", "replaced", "overlapped"] {
+        assert!(!place.rests(name).await);
+    }
+    place.world.until_gone("deleted").await;
+    assert!(!ledger(&place.world.token("published").await).superseded.is_empty(), "its overlap was too short");
+    snapshot
+}
+
+async fn check(prefix: &str, restarted: bool) {
+    let mut place = Place::start(prefix).await;
+    let mut operator = place.operator("1s").await;
+    let snapshot = live(&mut place).await;
+    let mark = place.world.plane.mark().await.unwrap();
+    if restarted {
+        operator.kill();
+        // Only the process that ended knew of those that the snapshot does not have.
+        place.forgotten = place.world.service.live().await.unwrap().into_iter().map(|row| row.id).collect();
+    }
+    let consumers = Consumers::start(&place.world, &USED);
+    place.plane().restore(&snapshot).await.unwrap();
+    let began = Instant::now();
+    if restarted {
+        operator.restart().unwrap();
+        operator.ready().await.unwrap();
+    }
+    let suspected = come_to_rest(&place).await;
+    let tally = consumers.end().await;
+    report(&place, prefix, mark, began, suspected).await;
+    figure(&format!("consumers of {prefix}: {} uses accepted, 0 rejected, {} stale", tally.accepted, tally.stale));
+    still_obeys(&place, &operator).await;
+}
+
+/// Waits until every restored object rests; gives how many of them needed a person.
+async fn come_to_rest(place: &Place) -> usize {
+    place.until("issued", "it is as it was", |token| token.spec.suspend && attempt(token) == 0).await;
+    place.world.patch("issued", json!({"spec": {"suspend": false}})).await;
+    let mut suspected = 0;
+    for name in RESTORED {
+        suspected += usize::from(place.rests(name).await);
+    }
+    suspected
+}
+
+async fn report(place: &Place, prefix: &str, mark: Mark, began: Instant, suspected: usize) {
+    let (after, requests) = (seconds(began), place.requests_since(mark).await);
+    let sum: usize = requests.values().sum();
+    assert!(sum <= MOST_REQUESTS * RESTORED.len(), "{sum} requests until all rest: {requests:#?}");
+    let (made, live) = (place.world.count().await, place.world.service.live().await.unwrap());
+    let left = live.len() - RESTORED.len();
+    figure(&format!(
+        "store put back, operator {prefix}: {} objects at rest after {after}, {suspected} of them confirmed by a person; {sum} \
+         requests, {made} tokens made, {left} left to the sweep of the service",
+        RESTORED.len(),
+    ));
+    let most = if place.forgotten.is_empty() { OF_NOBODY } else { OF_NOBODY + OF_ITS_MAKER };
+    assert!(left <= most, "{live:#?}");
+    place.is_quiet(RESTORED.len()).await;
+}
+
+/// The operator is not blind: what is wished for after the restore is done.
+async fn still_obeys(place: &Place, operator: &Operator) {
+    place.rotate(&RESTORED, "after").await;
+    place.fulfilled(&RESTORED, "after").await;
+    for name in RESTORED {
+        place.rests(name).await;
+        let lost = ledger(&place.world.token(name).await).lost;
+        assert!(lost.is_empty(), "{name} still looks for {lost:?}\n{}", operator.log());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_runs_while_the_store_goes_back_follows_it() {
+    check("running", false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_starts_after_the_store_went_back_follows_it() {
+    check("restarted", true).await;
+}
