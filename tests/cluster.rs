@@ -11,6 +11,8 @@
 //! | `deletion` | the object, its service or its credential goes |
 //! | `cluster_service` | many namespaces share a service |
 //! | `crash` | the operator is killed |
+//! | `review` | the operator's own credential changes |
+//! | `sweep` | tokens under our name that nobody needs |
 //! | `twins` | the same objects in another cluster, or back from a backup |
 //! | `hostile` | names at the service that imitate the operator's |
 //! | `formats` | what stands in the Secret |
@@ -37,8 +39,12 @@ mod leak;
 mod lost;
 #[path = "cluster/refused.rs"]
 mod refused;
+#[path = "cluster/review.rs"]
+mod review;
 #[path = "cluster/rotation.rs"]
 mod rotation;
+#[path = "cluster/sweep.rs"]
+mod sweep;
 #[path = "cluster/twins.rs"]
 mod twins;
 

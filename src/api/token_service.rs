@@ -2,6 +2,7 @@
 
 pub mod operations;
 pub mod request;
+pub mod sweep;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use self::operations::Operations;
+use self::sweep::{LastSweep, Sweep};
 use super::condition::Condition;
 use super::duration::GoDuration;
 use super::parameters::{Lifetime, Parameters, parameters_schema};
@@ -94,6 +96,10 @@ pub struct TokenServiceSpec {
     /// characters or `None`. Default `LastFour`. Mutable.
     #[serde(default)]
     pub hint: HintPolicy,
+    /// Tokens at the service with the name of this operator, and no object: how often they are looked for, and what becomes of
+    /// them. Needs `list`, and tokens with names. Mutable.
+    #[serde(default)]
+    pub sweep: Sweep,
     /// "It leaked": tokens of this service that were claimed before this time (RFC 3339) are revoked at once and then replaced, the
     /// oldest first, within `limits.requestsPerMinute`; see `spec.rotation.revokeIssuedBefore` of an ArtifactToken. With
     /// `suspend: true` they are revoked and not replaced. Default: none. Mutable. Example: `2026-11-01T00:00:00Z`.
@@ -277,6 +283,9 @@ pub struct TokenServiceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub credentials_revision: Option<String>,
+    /// What lives at the service under this operator's name, as of the last sweep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sweep: Option<LastSweep>,
 }
 
 /// One thing that a service can do.

@@ -111,6 +111,14 @@ impl Context {
         Api::namespaced(self.client.clone(), namespace)
     }
 
+    /// How many objects hold a token of this service.
+    pub fn holders(&self, key: &Key) -> usize {
+        let holds = |token: &&Arc<ArtifactToken>| {
+            Key::of(token) == *key && token.status.as_ref().is_some_and(|status| status.ledger.current.is_some())
+        };
+        self.objects.state().iter().filter(holds).count()
+    }
+
     /// How many objects of the same service hold a token that was claimed before `claimed`, which leaked.
     pub fn older_leaks(&self, object: &ArtifactToken, claimed: Time) -> u32 {
         let current =

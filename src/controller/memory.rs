@@ -85,8 +85,6 @@ pub struct Memory {
     pub accepted: Option<Time>,
     /// When a complete list was last seen.
     pub swept: Option<Time>,
-    /// The sweep of the service saw a token of this object that its ledger does not know.
-    pub suspected: bool,
     /// When the turn of this object comes in the answer to a leak at the service, by the time that was asked for.
     pub leak_turn: Option<(Time, Time)>,
     /// Steps that failed in passing.

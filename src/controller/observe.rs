@@ -26,6 +26,8 @@ impl Pass<'_> {
         let meta = self.object.meta();
         let leave = self.leave();
         let created = finalizer_time::of(meta).unwrap_or(now);
+        let key = Key::of(&self.object);
+        let trusted = self.ctx.services.trusts(&key);
         let mut observed = Observed {
             deleting: meta.deletion_timestamp.is_some(),
             finalizer: meta.finalizers.iter().flatten().any(|name| name == FINALIZER),
@@ -38,13 +40,13 @@ impl Pass<'_> {
             hand: self.memory.held.as_ref().map_or(Hand::Empty, |held| held.hand(now)),
             listing: self.listing.clone(),
             swept: self.memory.swept,
-            suspected: self.memory.suspected,
-            service: self.service.as_deref().and_then(|service| service_seen(service, &ledger)),
+            suspected: self.ctx.services.suspects(&self.uid()),
+            service: self.service.as_deref().and_then(|service| service_seen(service, &ledger, trusted)),
             halt: self.halt.clone().or_else(|| self.standing_halt()),
             preflight: self.preflight,
             verdict: self.verdict,
             accepted: self.memory.accepted,
-            doubtful: self.known.doubtful,
+            doubtful: self.known.doubtful || self.ctx.services.awaits(&key, &self.uid()),
             pauses: Pauses { leak: self.leak_turn(now), ..self.memory.retries.pauses() },
             ledger,
         };
@@ -125,11 +127,10 @@ impl Pass<'_> {
     }
 }
 
-fn service_seen(service: &ServiceEntry, ledger: &Ledger) -> Option<ServiceSeen> {
+fn service_seen(service: &ServiceEntry, ledger: &Ledger, trusted: bool) -> Option<ServiceSeen> {
     let declaration = service.declaration.as_ref()?;
     service.service.as_ref()?;
     let same_origin = ledger.service.as_ref().is_none_or(|known| known.origin == service.origin);
     let attributable = declaration.can(Capability::Names) && declaration.can(Capability::List);
-    let trusted = service.halt.as_ref().is_none_or(|halt| halt.reason != Reason::OriginDoubtful);
     Some(ServiceSeen { attributable, same_origin, trusted })
 }

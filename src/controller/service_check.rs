@@ -14,8 +14,10 @@ use crate::api::reason::Reason;
 use crate::api::token_service::{Capability, TokenServiceStatus};
 use crate::controller::context::Shared;
 use crate::controller::perform::PassError;
+use crate::controller::review::Judgement;
 use crate::controller::service_load::load;
 use crate::controller::service_object::ServiceObject;
+use crate::controller::service_sweep::sweep;
 use crate::controller::services::{Key, ServiceEntry};
 use crate::rotation::desired::Halt;
 use crate::service::declaration::Declaration;
@@ -43,7 +45,7 @@ pub async fn check(service: ServiceObject, ctx: &Shared) -> Result<Action, PassE
         return end(service, ctx).await;
     }
     if !ctx.services.take_stale(&key) && unchanged(&service, ctx.services.get(&key).as_deref()) {
-        return Ok(Action::await_change());
+        return ready(&service, ctx).await;
     }
     let checked = check_now(service, ctx).await;
     if checked.is_err() {
@@ -73,14 +75,47 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
         }
         entry.halt = probe(&entry, ctx).await;
     }
+    if entry.halt.is_none() {
+        entry.halt = review(&service, &entry, ctx);
+    }
     let halt = entry.halt.clone();
     tell(&service, &entry, ctx).await?;
     ctx.services.put(entry);
-    Ok(match halt {
-        None => Action::await_change(),
-        Some(halt) if halt.stalled => Action::requeue(STALLED_LOOK),
-        Some(_) => Action::requeue(NOT_READY_LOOK),
-    })
+    match halt {
+        // The event of the status write brings the next look, which sweeps if it is time.
+        None => ready(&service, ctx).await,
+        Some(halt) if halt.stalled => Ok(Action::requeue(STALLED_LOOK)),
+        Some(_) => Ok(Action::requeue(NOT_READY_LOOK)),
+    }
+}
+
+/// P20: another credential than that with which its tokens were made may be another account's. Whether it is, they say.
+fn review(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Option<Halt> {
+    let status = service.status.as_ref()?;
+    if status.credentials_revision.as_ref().is_some_and(|known| *known != entry.revision) {
+        ctx.services.review(&entry.key, &entry.revision);
+    }
+    if ctx.services.judgement(&entry.key) != Some(Some(Judgement::Doubtful)) {
+        return None;
+    }
+    let told = status.conditions.iter().find(|condition| condition.reason == Reason::OriginDoubtful);
+    let replace = service.spec.revoke_issued_before;
+    if told.is_some_and(|told| replace.is_some_and(|replace| replace > told.last_transition_time)) {
+        ctx.services.trust(&entry.key);
+        return None;
+    }
+    let message = "since the credential changed the service refuses most tokens of it: is it another account's, or another place? \
+                   No token is made anew for that. Put the right credential into the Secret of spec.credentials; or, if all tokens \
+                   are to be replaced, set spec.revokeIssuedBefore to now";
+    Some(Halt::stalled(Reason::OriginDoubtful, message))
+}
+
+/// All is well: it is swept now and then.
+async fn ready(service: &ServiceObject, ctx: &Shared) -> Result<Action, PassError> {
+    match ctx.services.get(&service.key) {
+        Some(entry) => sweep(service, &entry, ctx).await,
+        None => Ok(Action::await_change()),
+    }
 }
 
 /// The same object with the same Secrets.
@@ -219,7 +254,13 @@ async fn tell(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Re
         observed_generation: Some(entry.generation),
         conditions: conditions(entry, &old.conditions, ctx),
         capabilities: entry.declaration.as_ref().map(Declaration::capabilities).unwrap_or_default(),
-        credentials_revision: entry.halt.is_none().then(|| entry.revision.clone()),
+        credentials_revision: if entry.halt.is_none() && ctx.services.trusts(&entry.key) {
+            Some(entry.revision.clone())
+        } else {
+            // With which its tokens were seen to work.
+            old.credentials_revision.clone()
+        },
+        last_sweep: old.last_sweep.clone(),
     };
     if status == old {
         return Ok(());

@@ -11,6 +11,7 @@ use kube::ResourceExt;
 use crate::api::artifact_token::{ArtifactToken, ServiceKind};
 use crate::api::cluster_token_service::AllowedNamespaces;
 use crate::api::token_service::TokenServiceSpec;
+use crate::controller::review::{Judgement, Review};
 use crate::rotation::desired::Halt;
 use crate::service::declaration::Declaration;
 use crate::service::engine::Service;
@@ -58,6 +59,8 @@ pub enum Change {
     Service(Key),
     /// The labels of this namespace may have changed: it may have become allowed.
     Namespace(String),
+    /// A token of the object with this uid was found that its ledger does not know.
+    Object(String),
 }
 
 impl Change {
@@ -65,6 +68,7 @@ impl Change {
     pub fn concerns(&self, token: &ArtifactToken) -> bool {
         match self {
             Self::Service(key) => Key::of(token) == *key,
+            Self::Object(uid) => token.metadata.uid.as_ref() == Some(uid),
             Self::Namespace(name) => {
                 token.namespace().as_ref() == Some(name) && Key::of(token).kind() == ServiceKind::ClusterTokenService
             }
@@ -104,6 +108,10 @@ pub struct Services {
     limits: Mutex<HashMap<Key, (i32, RateLimit)>>,
     doubted: Mutex<HashSet<Key>>,
     stale: Mutex<HashSet<Key>>,
+    /// Services whose credential changed, while it is not known whether their tokens still work.
+    reviews: Mutex<HashMap<Key, Review>>,
+    /// Uids of objects that are to look for tokens which their ledgers do not know.
+    suspects: Mutex<HashSet<String>>,
     /// Who checks services, and is told which to check again.
     checkers: Mutex<Vec<UnboundedSender<Key>>>,
     /// Who keeps tokens, and is told of changes.
@@ -173,6 +181,60 @@ impl Services {
     /// Whether the credential was doubted since this was asked last.
     pub fn take_doubt(&self, key: &Key) -> bool {
         locked(&self.doubted).remove(key)
+    }
+
+    /// The credential of a service changed: each of its tokens is to be verified, and no refusal counts before most have been.
+    pub fn review(&self, key: &Key, revision: &str) {
+        let mut reviews = locked(&self.reviews);
+        if reviews.get(key).is_none_or(|review| review.revision != revision) {
+            reviews.insert(key.clone(), Review::begin(revision.to_owned()));
+        }
+    }
+
+    /// What the review of a service came to: `None` without one, `Some(None)` while it goes on.
+    pub fn judgement(&self, key: &Key) -> Option<Option<Judgement>> {
+        locked(&self.reviews).get(key).map(|review| review.judgement)
+    }
+
+    /// Whether the refusals of a service count.
+    pub fn trusts(&self, key: &Key) -> bool {
+        matches!(self.judgement(key), None | Some(Some(Judgement::Trusted)))
+    }
+
+    /// Refusals count from now on: a person said so.
+    pub fn trust(&self, key: &Key) {
+        if let Some(review) = locked(&self.reviews).get_mut(key) {
+            review.judgement = Some(Judgement::Trusted);
+        }
+    }
+
+    /// Whether the token of this object is to be verified for it.
+    pub fn awaits(&self, key: &Key, uid: &str) -> bool {
+        locked(&self.reviews).get(key).is_some_and(|review| review.awaits(uid))
+    }
+
+    /// The service accepted or refused the token of this object, one of so many.
+    pub fn answered(&self, key: &Key, uid: &str, accepted: bool, objects: usize) {
+        let judged = locked(&self.reviews).get_mut(key).and_then(|review| review.answer(uid, accepted, objects));
+        if judged.is_some() {
+            self.check_again(key.clone());
+            self.tell(Change::Service(key.clone()));
+        }
+    }
+
+    /// The object with this uid is to look for itself.
+    pub fn suspect(&self, uid: &str) {
+        locked(&self.suspects).insert(uid.to_owned());
+    }
+
+    /// Whether it is to.
+    pub fn suspects(&self, uid: &str) -> bool {
+        locked(&self.suspects).contains(uid)
+    }
+
+    /// It did.
+    pub fn cleared(&self, uid: &str) {
+        locked(&self.suspects).remove(uid);
     }
 
     /// Whether a Secret or ConfigMap of this service changed since this was asked last.

@@ -177,6 +177,7 @@ fn token_service(authentication: Value, body: Value, pagination: Value) -> Value
         "defaults": {"lifetime": "Never", "overlap": "6h", "parameters": {"role": "Developer"}},
         "constraints": {"parameters": {"role": ["Developer"]}, "minimumInterval": "24h"},
         "hint": "LastFour",
+        "sweep": {"interval": "1h", "policy": "Revoke"},
         "revokeIssuedBefore": "2026-11-01T00:00:00Z",
         "suspend": false,
     });
@@ -193,6 +194,8 @@ pub fn status(kind: Kind) -> Value {
         Kind::TokenService | Kind::ClusterTokenService => json!({
             "observedGeneration": 1, "conditions": [condition], "capabilities": ["Generate"],
             "credentialsRevision": "3f9a",
+            "lastSweep": {"time": TIME, "managed": 11, "pendingRevocation": 1, "suspected": 0, "orphaned": 1,
+                          "orphans": [{"id": "tok_01JA", "name": "prod.aaaaaaaaaaaaaaaa.1.0"}]},
         }),
         Kind::ArtifactToken => json!({
             "observedGeneration": 1,

@@ -32,6 +32,7 @@ async fn a_fresh_object_has_exactly_the_promised_defaults_and_is_not_taken_for_d
             "limits": {"requestsPerMinute": 60},
             "constraints": {"minimumInterval": "1h"},
             "hint": "LastFour",
+            "sweep": {"interval": "1h", "policy": "Report"},
             "suspend": false,
         });
         if kind == Kind::ClusterTokenService {

@@ -77,8 +77,11 @@ fn perform(turn: &mut Turn, step: Do) {
         Do::Claim(attempt) => ledger_steps::claim(turn, attempt),
         Do::GiveUp(_) => ledger_steps::give_up(turn),
         Do::Decide(outcome) => ledger_steps::decide(turn, outcome),
+        // The record is checked against the version that it was decided on: a ledger that is behind disputes nothing.
+        Do::Dispute if !turn.me().object_fresh => turn.conflict(0),
         Do::Dispute => {
-            turn.push_checked("disputes its own token", 0, Some("P21: an own token was taken for a twin's"), |_, _| {})
+            let wrong = Some("P21: an own token was taken for a twin's");
+            turn.push_checked("disputes its own token", 0, wrong, |_, _| {});
         }
         Do::Supersede(rows) => ledger_steps::supersede(turn, rows),
         Do::Abandon => ledger_steps::abandon(turn),

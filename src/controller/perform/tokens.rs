@@ -198,6 +198,10 @@ impl Pass<'_> {
         let answer = service.verify(Some(&value)).await;
         self.ctx.metrics.service_call("verify", answer.as_ref().err());
         self.verdict = self.verdict_of(answer);
+        if let Some(verdict) = self.verdict.filter(|_| self.memory.held.is_none()) {
+            let key = Key::of(&self.object);
+            self.ctx.services.answered(&key, &self.uid(), verdict == Verdict::Accepted, self.ctx.holders(&key));
+        }
         if self.verdict == Some(Verdict::Accepted) {
             self.memory.accepted = Some(self.ctx.clock.now().latest);
             self.known.doubtful = false;
@@ -258,7 +262,7 @@ impl Pass<'_> {
                 });
                 self.listing = Some(rows.collect());
                 self.memory.swept = Some(self.ctx.clock.now().latest);
-                self.memory.suspected = false;
+                self.ctx.services.cleared(&self.uid());
                 self.read().await?;
             }
             Err(error) => {

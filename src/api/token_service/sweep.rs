@@ -1,0 +1,78 @@
+//! The sweep of a service: what is asked for, and what was found.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::api::duration::GoDuration;
+use crate::api::time::Time;
+
+/// Tokens without an owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Sweep {
+    /// How often they are looked for; less than `10s` counts as that. Default `1h`. Example: `30m`.
+    #[serde(default = "Sweep::default_interval")]
+    pub interval: GoDuration,
+    /// `Report`: they are counted in `status.lastSweep`. `Revoke`: they are revoked; only where the operator may list the
+    /// ArtifactTokens of all namespaces, and no other cluster uses the same `naming.prefix`. Tokens of living objects that these
+    /// do not need are revoked by the objects, whatever this says. Default `Report`.
+    #[serde(default)]
+    pub policy: SweepPolicy,
+}
+
+impl Sweep {
+    fn default_interval() -> GoDuration {
+        GoDuration::from_secs(3600)
+    }
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Self { interval: Self::default_interval(), policy: SweepPolicy::Report }
+    }
+}
+
+/// What becomes of tokens without an owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SweepPolicy {
+    /// They are told.
+    #[default]
+    Report,
+    /// They are revoked.
+    Revoke,
+}
+
+/// The most entries of `status.lastSweep.orphans`.
+pub const MAX_ORPHANS: usize = 10;
+
+/// What the last sweep found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LastSweep {
+    /// When it was.
+    pub time: Time,
+    /// Tokens in use.
+    pub managed: u32,
+    /// Superseded tokens that their objects are about to revoke.
+    pub pending_revocation: u32,
+    /// Living objects with tokens that their ledgers did not know: they look for themselves.
+    pub suspected: u32,
+    /// Tokens with the operator's name whose object is no more, and that still lived in the end.
+    pub orphaned: u32,
+    /// The first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MAX_ORPHANS))]
+    pub orphans: Vec<Orphan>,
+}
+
+/// A token without an owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Orphan {
+    /// Its id at the service.
+    #[schemars(length(max = 512))]
+    pub id: String,
+    /// Its name there.
+    #[schemars(length(max = 256))]
+    pub name: String,
+}
