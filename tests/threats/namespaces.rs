@@ -68,12 +68,14 @@ fn no_field_of_any_kind_names_a_namespace_or_of_a_token_a_url() {
         let mut names = Vec::new();
         fields(&spec, &mut names);
         assert!(names.len() > 15, "{names:?}");
-        let namespaced = names.iter().find(|name| name.to_lowercase().contains("namespace"));
+        // That one says who may come, and leads nowhere.
+        let leads = |name: &&String| *name != "allowedNamespaces" && name.to_lowercase().contains("namespace");
+        let namespaced = names.iter().find(leads);
         assert_eq!(namespaced, None, "{kind}");
         let url = names.iter().find(|name| {
             ["url", "uri", "endpoint", "server", "address"].iter().any(|word| name.to_lowercase().contains(word))
         });
-        assert_eq!(url.is_some(), kind == "TokenService", "{kind}: {url:?}");
+        assert_eq!(url.is_some(), kind.ends_with("TokenService"), "{kind}: {url:?}");
     }
 }
 
