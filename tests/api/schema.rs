@@ -160,6 +160,7 @@ fn every_list_says_how_it_merges() {
             "/spec/operations/verify/refused/statuses set",
             "/status/capabilities set",
             "/status/conditions map by type",
+            "/status/lastSweep/orphans atomic",
         ]
     );
 }
