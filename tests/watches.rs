@@ -3,6 +3,7 @@
 //!
 //! | module | what happens |
 //! |---|---|
+//! | `cloned` | the store is copied to another control plane, and both go on |
 //! | `restarts` | the API server ends and comes back, stands still, or comes back late |
 //! | `compaction` | the store forgets the versions that a cut watch would go on from |
 //! | `proxied` | watches are refused, events dropped and doubled, requests turned away, by a proxy in between |
@@ -14,6 +15,8 @@
 
 mod support;
 
+#[path = "watches/cloned.rs"]
+mod cloned;
 #[path = "watches/compaction.rs"]
 mod compaction;
 #[path = "watches/consumers.rs"]

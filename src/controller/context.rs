@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
+use kube::api::ListParams;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client, ResourceExt};
@@ -15,6 +16,7 @@ use crate::controller::admin::Metrics;
 use crate::controller::allowed;
 use crate::controller::clock::Clock;
 use crate::controller::memory::Memories;
+use crate::controller::perform::PassError;
 use crate::controller::secret_index::SecretIndex;
 use crate::controller::services::{Key, ServiceEntry, Services};
 use crate::controller::watches::Listed;
@@ -68,6 +70,26 @@ impl Shared {
     /// The objects of a namespace.
     pub fn tokens(&self, namespace: &str) -> Api<ArtifactToken> {
         Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// All objects, by a live read, and whether these are all: an operator of some namespaces may not be allowed to see the others.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub async fn all_tokens(&self) -> Result<(Vec<ArtifactToken>, bool), PassError> {
+        let read = |error: &kube::Error| PassError::read("the ArtifactTokens", error);
+        let everywhere: Api<ArtifactToken> = Api::all(self.client.clone());
+        match everywhere.list(&ListParams::default()).await {
+            Ok(list) => return Ok((list.items, true)),
+            Err(kube::Error::Api(status)) if status.is_forbidden() => {}
+            Err(error) => return Err(read(&error)),
+        }
+        let mut tokens = Vec::new();
+        for namespace in self.scopes.iter().flatten() {
+            let list = self.tokens(namespace).list(&ListParams::default()).await;
+            tokens.extend(list.map_err(|error| read(&error))?.items);
+        }
+        Ok((tokens, false))
     }
 
     /// Where the Secrets and ConfigMaps lie that a service object refers to.
@@ -127,7 +149,7 @@ impl Context {
         let own = (claimed, object.metadata.uid.clone());
         let older =
             |other: &&Arc<ArtifactToken>| Key::of(other) == Key::of(object) && age(other).is_some_and(|age| age < own);
-        u32::try_from(self.objects.state().iter().filter(older).count()).unwrap_or(u32::MAX - 1)
+        u32::try_from(self.objects.state().iter().filter(older).count()).unwrap_or(u32::MAX)
     }
 
     /// Another object of this namespace that keeps the same Secret and is older, if there is one.

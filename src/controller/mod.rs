@@ -16,7 +16,6 @@ pub mod observe;
 pub mod pass;
 pub mod perform;
 pub mod references;
-pub mod review;
 pub mod run;
 pub mod secret_index;
 pub mod service_check;

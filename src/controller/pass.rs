@@ -99,13 +99,12 @@ impl<'a> Pass<'a> {
         Ok(pass)
     }
 
-    /// The current token was last verified in the slot before this process's first look, or before it forgot when. Asked for anew in
-    /// each pass, that slot would move along, and the next one never come.
+    /// A process that has just begun, or forgot, takes the last slot for the time when the token was seen accepted.
     fn take_slot(&mut self) {
-        let Some(current) = self.ledger().current.filter(|_| self.memory.accepted.is_none()) else { return };
-        let (desired, now) = (&self.wish.desired, self.ctx.clock.now().earliest);
-        let due = schedule::verification_due(desired, &current, None, now);
-        self.memory.accepted = due.map(|due| due.minus(desired.verification_interval));
+        if let Some(current) = self.ledger().current {
+            let slot = || schedule::last_slot(&self.wish.desired, &current, self.ctx.clock.now().earliest);
+            self.memory.accepted.get_or_insert_with(slot);
+        }
     }
 
     /// Runs the pass to its end, and says when to look again.

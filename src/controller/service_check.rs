@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use kube::ResourceExt;
 use kube::api::ListParams;
 use kube::runtime::controller::Action;
-use kube::{Api, ResourceExt};
 use secrecy::SecretString;
 
 use crate::api::FINALIZER;
@@ -14,12 +14,12 @@ use crate::api::reason::Reason;
 use crate::api::token_service::{Capability, TokenServiceStatus};
 use crate::controller::context::Shared;
 use crate::controller::perform::PassError;
-use crate::controller::review::Judgement;
 use crate::controller::service_load::load;
 use crate::controller::service_object::ServiceObject;
 use crate::controller::service_sweep::sweep;
 use crate::controller::services::{Key, ServiceEntry};
 use crate::rotation::desired::Halt;
+use crate::rotation::review::Judgement;
 use crate::service::declaration::Declaration;
 use crate::service::engine::Verdict;
 use crate::service::errors::ServiceError;
@@ -30,8 +30,13 @@ const NOT_READY_LOOK: Duration = Duration::from_secs(15);
 const STALLED_LOOK: Duration = Duration::from_secs(300);
 /// While its deletion waits for tokens, it is looked at again after this time.
 const DELETION_LOOK: Duration = Duration::from_secs(2);
+/// While its tokens are under review, it is looked at again after this time: a review ends by time, too.
+const REVIEW_LOOK: Duration = Duration::from_secs(60);
 /// Objects that a message names at most.
 const MOST_NAMED: usize = 5;
+/// Why a shared service is not let go by an operator that does not see everybody who may need it.
+const UNSEEN: &str = "deletion waits: this operator may not list the ArtifactTokens of all namespaces, so it cannot know whether \
+     tokens of this service live: allow its account that (verb list, without a namespace)";
 /// A token that no service has issued.
 const WRONG_TOKEN: &str = "artifact-token-operator.this-token-was-never-issued";
 
@@ -93,8 +98,9 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
 fn review(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Option<Halt> {
     let status = service.status.as_ref()?;
     if status.credentials_revision.as_ref().is_some_and(|known| *known != entry.revision) {
-        ctx.services.review(&entry.key, &entry.revision);
+        ctx.services.review(&entry.key, &entry.revision, ctx.clock.now().earliest);
     }
+    ctx.services.settle(&entry.key, ctx.clock.now().earliest);
     if ctx.services.judgement(&entry.key) != Some(Some(Judgement::Doubtful)) {
         return None;
     }
@@ -112,10 +118,10 @@ fn review(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Option
 
 /// All is well: it is swept now and then.
 async fn ready(service: &ServiceObject, ctx: &Shared) -> Result<Action, PassError> {
-    match ctx.services.get(&service.key) {
-        Some(entry) => sweep(service, &entry, ctx).await,
-        None => Ok(Action::await_change()),
-    }
+    let Some(entry) = ctx.services.get(&service.key) else { return Ok(Action::await_change()) };
+    let swept = sweep(service, &entry, ctx).await?;
+    let open = ctx.services.judgement(&service.key) == Some(None);
+    Ok(if open { Action::requeue(REVIEW_LOOK) } else { swept })
 }
 
 /// The same object with the same Secrets.
@@ -193,9 +199,10 @@ async fn end(mut service: ServiceObject, ctx: &Shared) -> Result<Action, PassErr
         format!("the {} is being deleted; it goes when no ArtifactToken has tokens of it: delete these", entry.key);
     entry.halt = Some(Halt::stalled(Reason::Deleting, message));
     ctx.services.put(entry.clone());
-    let users = users(&entry.key, ctx).await?;
-    if !users.is_empty() {
-        entry.halt = Some(Halt::stalled(Reason::Deleting, waits(&users, stuck.as_ref())));
+    let (users, all) = users(&entry.key, ctx).await?;
+    if !users.is_empty() || !all {
+        let message = if users.is_empty() { UNSEEN.to_owned() } else { waits(&users, stuck.as_ref()) };
+        entry.halt = Some(Halt::stalled(Reason::Deleting, message));
         tell(&service, &entry, ctx).await?;
         return Ok(Action::requeue(DELETION_LOOK));
     }
@@ -219,33 +226,19 @@ fn waits(users: &[String], stuck: Option<&Halt>) -> String {
     )
 }
 
-/// The objects that have tokens of this service, by a live read.
-async fn users(key: &Key, ctx: &Shared) -> Result<Vec<String>, PassError> {
+/// The objects that have tokens of this service, by a live read, and whether these are all.
+async fn users(key: &Key, ctx: &Shared) -> Result<(Vec<String>, bool), PassError> {
+    let (tokens, all) = match &key.namespace {
+        Some(namespace) => {
+            let read = ctx.tokens(namespace).list(&ListParams::default()).await;
+            (read.map_err(|source| failed("the ArtifactTokens of a service", source))?.items, true)
+        }
+        None => ctx.all_tokens().await?,
+    };
     let needs =
         |token: &&ArtifactToken| Key::of(token) == *key && token.finalizers().iter().any(|name| name == FINALIZER);
-    let mut users = Vec::new();
-    for api in places(key, ctx).await? {
-        let read = api.list(&ListParams::default()).await;
-        let tokens = read.map_err(|source| failed("the ArtifactTokens of a service", source))?;
-        let name = |token: &ArtifactToken| format!("{}/{}", token.namespace().unwrap_or_default(), token.name_any());
-        users.extend(tokens.iter().filter(needs).map(name));
-    }
-    Ok(users)
-}
-
-/// Where such objects can be. An operator of some namespaces may not be allowed to look beyond them; where it is, it sees
-/// those of other operators, too.
-async fn places(key: &Key, ctx: &Shared) -> Result<Vec<Api<ArtifactToken>>, PassError> {
-    if let Some(namespace) = &key.namespace {
-        return Ok(vec![ctx.tokens(namespace)]);
-    }
-    let all: Api<ArtifactToken> = Api::all(ctx.client.clone());
-    match all.list(&ListParams::default().limit(1)).await {
-        Err(kube::Error::Api(status)) if status.is_forbidden() => {
-            Ok(ctx.scopes.iter().flatten().map(|namespace| ctx.tokens(namespace)).collect())
-        }
-        read => read.map(|_| vec![all]).map_err(|source| failed("the ArtifactTokens of a service", source)),
-    }
+    let name = |token: &ArtifactToken| format!("{}/{}", token.namespace().unwrap_or_default(), token.name_any());
+    Ok((tokens.iter().filter(needs).map(name).collect(), all))
 }
 
 async fn tell(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Result<(), PassError> {

@@ -41,6 +41,12 @@ pub async fn load(service: &ServiceObject, ctx: &Shared) -> Result<ServiceEntry,
         Ok(declaration) => declaration,
         Err(problem) => {
             entry.halt = Some(Halt::stalled(problem.reason(), problem.to_string()));
+            // Living tokens are still verified and revoked as the last good declaration says: its place cannot have changed.
+            if let Some(old) = ctx.services.get(&entry.key).filter(|old| old.uid == entry.uid) {
+                entry.origin.clone_from(&old.origin);
+                (entry.declaration, entry.service) = (old.declaration.clone(), old.service.clone());
+                entry.revision.clone_from(&old.revision);
+            }
             return Ok(entry);
         }
     };

@@ -7,9 +7,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use kube::api::ListParams;
+use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use kube::{Api, ResourceExt};
 
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::ledger::Ledger;
@@ -47,17 +46,20 @@ pub async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) 
         return Ok(Action::requeue(due.since(now)));
     }
     let Some(rows) = list(&client, ctx).await else { return Ok(Action::requeue(AGAIN)) };
-    let (owners, all) = owners(entry, ctx).await?;
+    let (objects, all) = ctx.all_tokens().await?;
+    let ledger = |token: ArtifactToken| (token.uid().unwrap_or_default(), token.status.unwrap_or_default().ledger);
+    let owners: HashMap<String, Ledger> = objects.into_iter().map(ledger).collect();
     let prefix = client.declaration().prefix().unwrap_or_default();
-    let mut found = sort(prefix, rows, &owners);
+    let mut found = sort(prefix, rows, &owners, all);
     for uid in &found.suspects {
         ctx.services.suspect(uid);
         ctx.services.tell(Change::Object(uid.clone()));
     }
-    // A twin's objects are no owners here, and its tokens must not die for that.
-    let disputed = owners.values().any(|ledger| ledger.conflict.is_some());
-    if service.spec.sweep.policy == SweepPolicy::Revoke && all && !disputed {
-        end(&client, &mut found, ctx).await;
+    if service.spec.sweep.policy == SweepPolicy::Revoke {
+        let last = service.status.as_ref().and_then(|status| status.last_sweep.as_ref());
+        let recorded: Vec<String> =
+            last.iter().flat_map(|last| &last.orphans).map(|orphan| orphan.id.clone()).collect();
+        end(&client, &mut found, &recorded, ctx).await;
     }
     report(service, &found, ctx).await?;
     Ok(Action::requeue(interval))
@@ -77,30 +79,10 @@ async fn list(client: &Service, ctx: &Shared) -> Option<Vec<Listed>> {
     answer.ok().map(|listing| listing.rows.into_iter().filter_map(named).collect())
 }
 
-/// All objects that may have tokens anywhere, and whether these are all: an operator of some namespaces may not be allowed to see
-/// the others, whose tokens then look as if they had no owner.
-async fn owners(entry: &ServiceEntry, ctx: &Shared) -> Result<(HashMap<String, Ledger>, bool), PassError> {
-    let everywhere: Api<ArtifactToken> = Api::all(ctx.client.clone());
-    let read = |error: &kube::Error| PassError::read("the ArtifactTokens", error);
-    let (lists, all) = match everywhere.list(&ListParams::default()).await {
-        Ok(list) => (vec![list], true),
-        Err(kube::Error::Api(status)) if status.is_forbidden() => {
-            let mut lists = Vec::new();
-            let own = entry.key.namespace.iter();
-            for namespace in ctx.scopes.iter().flatten().chain(own) {
-                lists.push(ctx.tokens(namespace).list(&ListParams::default()).await.map_err(|error| read(&error))?);
-            }
-            (lists, false)
-        }
-        Err(error) => return Err(read(&error)),
-    };
-    let ledger = |token: ArtifactToken| (token.uid().unwrap_or_default(), token.status.unwrap_or_default().ledger);
-    Ok((lists.into_iter().flatten().map(ledger).collect(), all))
-}
-
-/// Revokes what has no owner, and believes it when a list shows it no more.
-async fn end(client: &Service, found: &mut Found, ctx: &Shared) {
-    for orphan in &found.ownerless {
+/// Revokes what was told to have no owner, and believes it when a list shows it no more.
+async fn end(client: &Service, found: &mut Found, recorded: &[String], ctx: &Shared) {
+    let revocable = found.revocable(recorded);
+    for orphan in &revocable {
         if client.acquire(REVOKE_CALLS, LONGEST_WAIT).await.is_err() {
             break;
         }
@@ -108,8 +90,11 @@ async fn end(client: &Service, found: &mut Found, ctx: &Shared) {
         ctx.metrics.service_call("revoke", answer.as_ref().err());
         tracing::info!(id = orphan.id, name = orphan.name, ok = answer.is_ok(), "a token without an owner is revoked");
     }
-    if let Some(rows) = list(client, ctx).await {
-        found.ownerless.retain(|orphan| rows.iter().any(|row| row.id == orphan.id));
+    if revocable.is_empty() {
+        return;
+    }
+    if let (Some(rows), Some(ownerless)) = (list(client, ctx).await, &mut found.ownerless) {
+        ownerless.retain(|orphan| rows.iter().any(|row| row.id == orphan.id));
     }
 }
 
@@ -122,10 +107,10 @@ async fn report(service: &ServiceObject, found: &Found, ctx: &Shared) -> Result<
         managed: found.managed,
         pending_revocation: found.pending,
         suspected: count(found.suspects.len()),
-        orphaned: count(found.ownerless.len()),
-        orphans: found.ownerless.iter().take(MAX_ORPHANS).map(orphan).collect(),
+        orphaned: found.ownerless.as_ref().map(|ownerless| count(ownerless.len())),
+        orphans: found.ownerless.iter().flatten().take(MAX_ORPHANS).map(orphan).collect(),
     };
-    if last_sweep.orphaned > 0 {
+    if !last_sweep.orphans.is_empty() {
         let ids: Vec<&str> = last_sweep.orphans.iter().map(|orphan| orphan.id.as_str()).collect();
         tracing::warn!(service = %service.key, orphaned = last_sweep.orphaned, ?ids, "tokens of no object live at the service");
     }

@@ -10,9 +10,10 @@ use kube::ResourceExt;
 
 use crate::api::artifact_token::{ArtifactToken, ServiceKind};
 use crate::api::cluster_token_service::AllowedNamespaces;
+use crate::api::time::Time;
 use crate::api::token_service::TokenServiceSpec;
-use crate::controller::review::{Judgement, Review};
 use crate::rotation::desired::Halt;
+use crate::rotation::review::{Judgement, Review};
 use crate::service::declaration::Declaration;
 use crate::service::engine::Service;
 use crate::service::limits::RateLimit;
@@ -184,16 +185,23 @@ impl Services {
     }
 
     /// The credential of a service changed: each of its tokens is to be verified, and no refusal counts before most have been.
-    pub fn review(&self, key: &Key, revision: &str) {
+    pub fn review(&self, key: &Key, revision: &str, now: Time) {
         let mut reviews = locked(&self.reviews);
         if reviews.get(key).is_none_or(|review| review.revision != revision) {
-            reviews.insert(key.clone(), Review::begin(revision.to_owned()));
+            reviews.insert(key.clone(), Review::begin(revision.to_owned(), now));
         }
     }
 
     /// What the review of a service came to: `None` without one, `Some(None)` while it goes on.
     pub fn judgement(&self, key: &Key) -> Option<Option<Judgement>> {
         locked(&self.reviews).get(key).map(|review| review.judgement)
+    }
+
+    /// Who did not answer for long is not waited for any more.
+    pub fn settle(&self, key: &Key, now: Time) {
+        if locked(&self.reviews).get_mut(key).and_then(|review| review.settle(now)).is_some() {
+            self.tell(Change::Service(key.clone()));
+        }
     }
 
     /// Whether the refusals of a service count.
@@ -214,8 +222,8 @@ impl Services {
     }
 
     /// The service accepted or refused the token of this object, one of so many.
-    pub fn answered(&self, key: &Key, uid: &str, accepted: bool, objects: usize) {
-        let judged = locked(&self.reviews).get_mut(key).and_then(|review| review.answer(uid, accepted, objects));
+    pub fn answered(&self, key: &Key, uid: &str, accepted: bool, objects: usize, now: Time) {
+        let judged = locked(&self.reviews).get_mut(key).and_then(|review| review.answer(uid, accepted, objects, now));
         if judged.is_some() {
             self.check_again(key.clone());
             self.tell(Change::Service(key.clone()));

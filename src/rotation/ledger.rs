@@ -125,7 +125,7 @@ impl Ledger {
             failed.revoke_after_time = failed.revoke_after_time.max(revoke_after);
         }
         if let Some(old) = self.current.take().filter(|old| old.id != current.id) {
-            self.supersede(superseded(old, revoke_after));
+            self.supersede(of_current(old, revoke_after));
         }
         for old in self.superseded.iter_mut().filter(|old| replaced.contains(&old.id)) {
             old.revoke_after_time = old.revoke_after_time.max(revoke_after);
@@ -179,9 +179,8 @@ impl Ledger {
                     continue;
                 }
                 let claimed_time = self.claimed_time(row).or(row.created);
-                let (id, nonce, attempt) = (row.id.clone(), row.nonce.clone(), row.attempt);
-                let found = Superseded { id, nonce, attempt, claimed_time, ..Superseded::at(revoke_after) };
-                self.supersede(found);
+                let (id, nonce) = (row.id.clone(), row.nonce.clone());
+                self.supersede(superseded(row.attempt, id, nonce, claimed_time, revoke_after));
             }
             self.lost.retain(|lost| (lost.attempt, &lost.nonce) != (row.attempt, &row.nonce));
         }
@@ -201,10 +200,10 @@ impl Ledger {
     /// A revoke did not succeed, or could not be proved: the next try waits for its own back-off.
     pub fn revoke_failed(&mut self, attempt: u32, id: &str, first_retry: Duration, now: Time) {
         if let Some(current) = self.take_current(id, now) {
-            self.supersede(superseded(current, now));
+            self.supersede(of_current(current, now));
         }
         if !self.superseded.iter().any(|old| old.id == id) {
-            self.supersede(Superseded { attempt, id: id.to_owned(), ..Superseded::at(now) });
+            self.supersede(superseded(attempt, id.to_owned(), String::new(), None, now));
         }
         for old in self.superseded.iter_mut().filter(|old| old.id == id) {
             old.tries = old.tries.saturating_add(1);
@@ -219,7 +218,8 @@ impl Ledger {
         }
     }
 
-    /// Tokens claimed before this time leaked, or before now if that is earlier. A leak that is answered later covers the tokens of an earlier one, too.
+    /// Tokens claimed before this time leaked, or before now if that is earlier. A leak that is answered later covers the tokens of
+    /// an earlier one, too.
     pub fn leaked(&mut self, issued_before: Time, now: Time) {
         let claimed_before = issued_before.min(now);
         let covered = self.leak.as_ref().map_or(claimed_before, |leak| leak.claimed_before.max(claimed_before));
@@ -313,31 +313,21 @@ impl Ledger {
     }
 }
 
-impl Superseded {
-    fn at(revoke_after_time: Time) -> Self {
-        Self {
-            attempt: 0,
-            id: String::new(),
-            nonce: String::new(),
-            claimed_time: None,
-            revoke_after_time,
-            unpublished: false,
-            tries: 0,
-            next_try_time: None,
-        }
-    }
+/// A token that was not tried to be revoked yet.
+fn superseded(attempt: u32, id: String, nonce: String, claimed_time: Option<Time>, revoke_after: Time) -> Superseded {
+    let (unpublished, tries, next_try_time, revoke_after_time) = (false, 0, None, revoke_after);
+    Superseded { attempt, id, nonce, claimed_time, revoke_after_time, unpublished, tries, next_try_time }
 }
 
 /// What was current.
-fn superseded(current: Current, revoke_after: Time) -> Superseded {
+fn of_current(current: Current, revoke_after: Time) -> Superseded {
     let Current { attempt, id, nonce, claimed_time, .. } = current;
-    Superseded { attempt, id, nonce, claimed_time: Some(claimed_time), ..Superseded::at(revoke_after) }
+    superseded(attempt, id, nonce, Some(claimed_time), revoke_after)
 }
 
 /// The token of a claim that failed.
 fn of_claim(claim: &Claim, id: String, revoke_after: Time) -> Superseded {
-    let nonce = claim.nonce.clone();
-    Superseded { attempt: claim.attempt, id, nonce, claimed_time: Some(claim.time), ..Superseded::at(revoke_after) }
+    superseded(claim.attempt, id, claim.nonce.clone(), Some(claim.time), revoke_after)
 }
 
 #[cfg(test)]

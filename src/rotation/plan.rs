@@ -16,13 +16,14 @@
 //! | | deleting, a claim was unresolved and not listed since | Sweep; Revoke each row of this uid |
 //! | | deleting, nothing may live | DeleteSecret, Release |
 //! | twin | a listed token of this uid that was never claimed here | Dispute: into the ledger |
-//! | | the ledger has one, and nobody confirmed this object since | Halt |
+//! | | the ledger has one, and nobody confirmed this object since | *verify* what the Secret holds; Halt |
 //! | | confirmed | Sweep; Confirm once all rows are known (*found* takes them in) |
 //! | leak | asked for, and not answered yet, with a token claimed before or a time to come | RecordLeak |
 //! | | a leaked token, its turn come and its back-off over | Read, Revoke |
 //! | hand | claim in hand: overtaken, the Secret foreign, or past its deadline | GiveUp |
 //! | | claim in hand, the finalizer taken off by hand | Finalize |
 //! | | claim in hand, the Secret holds a token that the ledger does not know | Sweep, Supersede if it is listed |
+//! | | claim in hand, and something forbids a token since | Wait, until its deadline |
 //! | | claim in hand | Generate |
 //! | | value in hand, the Secret not read live | Read |
 //! | | value in hand, and the ledger knows its id: another process recorded it | GiveUp |

@@ -59,17 +59,21 @@ pub fn next_rotation(desired: &Desired, current: &Current) -> Option<Time> {
         .min()
 }
 
-/// When the current token is verified again: at multiples of the interval after it was verified first, so that a restart
-/// needs no record of the last time.
-pub fn verification_due(desired: &Desired, current: &Current, accepted: Option<Time>, now: Time) -> Option<Time> {
+/// When the current token is verified again: an interval after it was last seen accepted.
+pub fn verification_due(desired: &Desired, current: &Current, accepted: Option<Time>) -> Option<Time> {
     if !desired.probe || desired.verification_interval.is_zero() {
         return None;
     }
-    let since = accepted.unwrap_or_else(|| last_slot(desired, current, now)).max(current.verified_time);
-    Some(since.plus(desired.verification_interval))
+    Some(
+        accepted
+            .map_or(current.verified_time, |seen| seen.max(current.verified_time))
+            .plus(desired.verification_interval),
+    )
 }
 
-fn last_slot(desired: &Desired, current: &Current, now: Time) -> Time {
+/// What a process that has just begun takes for the time when the token was last seen accepted: multiples of the interval after it
+/// was verified first, so that a restart needs no record and is no reason to ask all services at once.
+pub fn last_slot(desired: &Desired, current: &Current, now: Time) -> Time {
     let interval = desired.verification_interval.as_millis().max(1);
     let passed = now.since(current.verified_time).as_millis() / interval * interval;
     let passed = u64::try_from(passed).unwrap_or(u64::MAX);
@@ -92,6 +96,14 @@ fn expiry_due(desired: &Desired, current: &Current) -> Option<Time> {
 
 fn issued_before_due(desired: &Desired, current: &Current) -> Option<Time> {
     desired.rotate_issued_before.filter(|before| current.claimed_time < *before)
+}
+
+/// When the turn of an object comes in the answer to a leak at its service: each of the `older` tokens takes `calls` of the
+/// `per_minute` that the rate limit allows before it, a quarter of a minute's calls at once.
+pub fn leak_turn(older: u32, calls: u32, per_minute: u32, now: Time) -> Time {
+    let per_minute = per_minute.max(1);
+    let ahead = older.saturating_add(1).saturating_sub(per_minute / 4 / calls);
+    now.plus((std::time::Duration::from_secs(60) * calls / per_minute).saturating_mul(ahead))
 }
 
 #[cfg(test)]

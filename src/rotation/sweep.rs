@@ -25,21 +25,38 @@ pub struct Found {
     pub managed: u32,
     /// Tokens that their object is about to revoke.
     pub pending: u32,
-    /// Tokens of objects that are no more.
-    pub ownerless: Vec<Listed>,
+    /// Tokens of objects that are no more; `None` where not all objects could be seen, so that nobody knows.
+    pub ownerless: Option<Vec<Listed>>,
     /// Uids of objects whose ledgers do not know a listed token: they look for themselves.
     pub suspects: BTreeSet<String>,
+    /// A twin is at work. Its new objects are none of ours, and its tokens must not die for that.
+    pub disputed: bool,
 }
 
-/// Sorts the rows of a list that carry this prefix. `owners` are all objects that may have tokens of the service, by uid.
-pub fn sort(prefix: &str, rows: impl IntoIterator<Item = Listed>, owners: &HashMap<String, Ledger>) -> Found {
+impl Found {
+    /// What may be revoked: what had no owner at the sweep before either, and stands written down since.
+    pub fn revocable(&self, recorded: &[String]) -> Vec<Listed> {
+        let without_owner = self.ownerless.iter().flatten().filter(|_| !self.disputed);
+        without_owner.filter(|orphan| recorded.contains(&orphan.id)).cloned().collect()
+    }
+}
+
+/// Sorts the rows of a list that carry this prefix. `owners` are the objects that may have tokens of the service, by uid; `all` says
+/// whether these are all that there are.
+pub fn sort(
+    prefix: &str,
+    rows: impl IntoIterator<Item = Listed>,
+    owners: &HashMap<String, Ledger>,
+    all: bool,
+) -> Found {
     let by_name: HashMap<String, (&String, &Ledger)> =
         owners.iter().map(|(uid, ledger)| (identity::uid16(uid), (uid, ledger))).collect();
-    let mut found = Found::default();
+    let disputed = owners.values().any(|ledger| ledger.conflict.is_some());
+    let (mut found, mut ownerless) = (Found { disputed, ..Found::default() }, Vec::new());
     for row in rows {
         let Some(name) = identity::parse(prefix, &row.name) else { continue };
         match by_name.get(&name.uid16) {
-            None => found.ownerless.push(row),
+            None => ownerless.push(row),
             Some((_, ledger)) if ledger.current.as_ref().is_some_and(|current| current.id == row.id) => {
                 found.managed += 1;
             }
@@ -51,6 +68,7 @@ pub fn sort(prefix: &str, rows: impl IntoIterator<Item = Listed>, owners: &HashM
             }
         }
     }
+    found.ownerless = all.then_some(ownerless);
     found
 }
 
@@ -66,7 +84,7 @@ fn awaited(ledger: &Ledger, name: &identity::Name) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::api::ledger::{Claim, Superseded};
+    use crate::api::ledger::{Claim, Conflict, Superseded};
     use crate::api::time::Time;
 
     fn listed(id: &str, uid: &str, attempt: u32, nonce: &str) -> Listed {
@@ -109,9 +127,23 @@ mod tests {
         ];
         let mut rows = rows.to_vec();
         rows[6].name = rows[6].name.replace("prod", "test");
-        let found = sort("prod", rows, &owners);
+        let found = sort("prod", rows.clone(), &owners, true);
         assert_eq!((found.managed, found.pending), (0, 1));
-        assert_eq!(found.ownerless, [listed("gone", "c", 7, "dddddddd")]);
+        assert_eq!(found.ownerless, Some(vec![listed("gone", "c", 7, "dddddddd")]));
         assert_eq!(found.suspects, BTreeSet::from(["a".to_owned()]));
+        assert_eq!(sort("prod", rows, &owners, false).ownerless, None, "whose it is, an unseen object may say");
+    }
+
+    #[test]
+    fn only_what_was_written_down_is_revoked_and_nothing_beside_a_twin() {
+        let rows = [listed("new", "c", 7, "dddddddd"), listed("old", "c", 6, "cccccccc")];
+        let recorded = ["old".to_owned(), "somebody's".to_owned()];
+        let mut owners = HashMap::from([("a".to_owned(), Ledger::default())]);
+        let revocable =
+            |owners: &HashMap<_, _>, all: bool| sort("prod", rows.clone(), owners, all).revocable(&recorded);
+        assert_eq!(revocable(&owners, true), [listed("old", "c", 6, "cccccccc")]);
+        assert!(revocable(&owners, false).is_empty());
+        owners.get_mut("a").unwrap().conflict = Some(Conflict { attempt: 9, id: "twin".into() });
+        assert!(revocable(&owners, true).is_empty());
     }
 }

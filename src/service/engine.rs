@@ -29,6 +29,9 @@ use crate::service::resolver::Resolver;
 /// The longest value of a token that can be published.
 const MAX_VALUE: usize = 16 * 1024;
 
+/// The answer of a service that has a token of this name.
+const NAME_TAKEN: u16 = 409;
+
 /// When to try again after a connection could not be made.
 const RECONNECT: Duration = Duration::from_secs(5);
 
@@ -162,6 +165,9 @@ impl Service {
         let answer = self.send(deed, &call, &self.url(deed, &call)?, operation.timeout).await?;
         if operation.not_executed.contains(answer.status) {
             return Err(deed.not_executed(answer.status, pause_of(&answer)));
+        }
+        if answer.status == NAME_TAKEN && wanted.name.is_some() {
+            return Err(deed.taken(answer.status));
         }
         if !operation.success.contains(answer.status) {
             return Err(deed.failure(answer.status));

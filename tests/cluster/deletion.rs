@@ -121,3 +121,13 @@ async fn tokens_are_revoked_with_the_last_good_credential_when_its_secret_is_gon
     world.until_gone("ci").await;
     assert!(!world.accepts(&value).await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_revoked_as_the_last_good_declaration_says_when_it_was_broken_since() {
+    let (world, _operator, value) = ready("broken").await;
+    world.serve(|spec| spec["operations"]["generate"]["request"]["json"] = json!(r#"{"name": {{ nmae }}}"#)).await;
+    world.until_service("reference", ConditionType::Stalled, Reason::InvalidSpec).await;
+    world.delete("ci").await;
+    world.until_gone("ci").await;
+    assert!(!world.accepts(&value).await);
+}

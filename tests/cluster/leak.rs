@@ -1,7 +1,5 @@
 //! A leak: what was claimed before dies at once, and is replaced (P14).
 
-use std::io::Write as _;
-
 use artifact_token_operator::api::artifact_token::{ArtifactToken, ROTATE_REQUESTED_AT};
 use artifact_token_operator::api::condition::ConditionType;
 use artifact_token_operator::api::ledger::Proof;
@@ -11,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::ready;
 use crate::support::acts::ledger;
+use crate::support::figures::figure;
 use crate::support::{World, attempt, is_ready};
 
 fn time(offset: Duration) -> String {
@@ -53,9 +52,7 @@ async fn a_leaked_token_and_its_predecessor_die_before_the_replacement_is_made_w
     let proofs = ledger(&token).history.iter().map(|dead| dead.proof).collect::<Vec<_>>();
     assert_eq!(proofs, [Proof::Refused, Proof::Refused], "both were seen refused");
     world.until_event("ci", "EmergencyRotationCompleted").await;
-    // libtest keeps what a passing test prints; a figure is for everybody.
-    let line = format!("leak: the Secret held a dead token for {:.2} s\n", dead_seconds(&token));
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    figure(&format!("leak: the Secret held a dead token for {:.2} s", dead_seconds(&token)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,10 +129,9 @@ async fn a_leak_at_the_service_is_answered_oldest_first_within_its_rate_limit() 
     assert_eq!((burst, rest), (vec![0, 1, 2], vec![3, 4, 5]), "the oldest first: {places:?}");
     let dead = futures::future::join_all(names.map(|name| world.token(name))).await;
     let longest = dead.iter().map(dead_seconds).fold(0.0, f64::max);
-    let line = format!(
-        "leak of {} tokens at 60 calls/min: {:.1} s in all, the longest dead token {longest:.2} s\n",
+    figure(&format!(
+        "leak of {} tokens at 60 calls/min: {:.1} s in all, the longest dead token {longest:.2} s",
         names.len(),
         spent.as_secs_f64()
-    );
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    ));
 }

@@ -53,6 +53,21 @@ async fn a_token_of_a_clone_is_neither_taken_in_nor_revoked_until_a_person_confi
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_dies_while_in_dispute_is_not_called_ready() {
+    let (world, _operator, _) = ready("clone-dead").await;
+    world.patch("ci", json!({"spec": {"verification": {"interval": "1s"}}})).await;
+    generated_by_a_twin(&world, 2, "aaaaaaaa").await;
+    world.faults(json!([{"operation": "generate", "kind": "LoseAnswer", "count": 1}])).await;
+    world.annotate("ci", ROTATE_REQUESTED_AT, "1").await;
+    world.until_event("ci", "IdentityConflict").await;
+    let made = world.count().await;
+    world.revoke_by_person(&world.current_id("ci").await).await;
+    let ready = world.until_reason("ci", ConditionType::Ready, Reason::IdentityConflict).await;
+    assert_eq!(ready.status, ConditionStatus::False);
+    assert_eq!(world.count().await, made, "and no other is made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_object_in_dispute_is_deleted_only_when_a_person_says_whose_tokens_these_are() {
     let (world, _operator, _) = ready("clone-gone").await;
     let (_, value) = generated_by_a_twin(&world, 2, "aaaaaaaa").await;

@@ -1,8 +1,6 @@
 //! Faults that the sweep found, each alone.
 
-use std::time::Duration;
-
-use artifact_token_operator::api::artifact_token::{ArtifactToken, ROTATE_REQUESTED_AT};
+use artifact_token_operator::api::artifact_token::{ArtifactToken, RECONCILE_REQUESTED_AT, ROTATE_REQUESTED_AT};
 use serde_json::json;
 use testbed::fault_proxy::{Fault, Kind, Side};
 
@@ -32,8 +30,10 @@ pub async fn revoked_in_the_pass_that_listed() {
         ledger.superseded.is_empty() && ledger.history.iter().any(|dead| dead.id == first)
     };
     life.world.until(TOKEN, "the replaced token is dead", look).await;
-    // What the same pass does after that is done a moment later.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // What the same pass did after that is done once a later one has answered.
+    life.world.annotate(TOKEN, RECONCILE_REQUESTED_AT, "1").await;
+    let answered = |token: &ArtifactToken| ledger(token).handled_requests.reconcile.is_some();
+    life.world.until(TOKEN, "a later pass ended", answered).await;
     let revokes = life.witness.revokes();
     let of_first = revokes.iter().filter(|revoke| revoke.id == first).count();
     assert_eq!(of_first, 1, "{revokes:#?}\n{}", life.first.log_tail().await);

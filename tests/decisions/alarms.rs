@@ -38,7 +38,8 @@ pub fn confirmed(observed: &Observed) -> bool {
 
 pub fn disputed(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let open = observed.ledger.conflict.is_some() && !confirmed(observed) && observed.leave.is_none();
-    let allowed = matches!(step, Step::Halt(_) | Step::Wait(_) | Step::GiveUp(Lapse::Deleting));
+    let looks = matches!(step, Step::Read | Step::Verify | Step::Reject);
+    let allowed = looks || matches!(step, Step::Halt(_) | Step::Wait(_) | Step::GiveUp(Lapse::Deleting));
     !open || allowed
 }
 

@@ -238,7 +238,7 @@ pub fn steady() -> World {
         halt: None,
         preflight: false,
         verdict: None,
-        accepted: None,
+        accepted: Some(ago(1)),
         doubtful: false,
         pauses: Pauses::default(),
     };

@@ -15,7 +15,7 @@ pub type Law = (&'static str, fn(&Desired, &Observed, &Step) -> bool);
 /// All laws.
 pub const LAWS: &[Law] = &[
     (
-        "generate needs a claim in hand that is open, in time and above the fence, the finalizer, and no foreign Secret",
+        "generate needs a claim in hand that is open, in time and above the fence, the finalizer, no foreign Secret, and nothing that forbids it",
         generate,
     ),
     ("a revoke needs a live read, and the service at which the id means something", revoke_reads),
@@ -63,7 +63,8 @@ fn generate(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Generate = step else { return true };
     let Hand::Claim { attempt, deadline } = observed.hand else { return false };
     let open = observed.open_claim().is_some_and(|claim| claim.attempt == attempt);
-    open && deadline > NOW && observed.finalizer && !observed.any_foreign() && observed.fence() < attempt
+    let forbidden = observed.halt.is_some();
+    open && !forbidden && deadline > NOW && observed.finalizer && !observed.any_foreign() && observed.fence() < attempt
 }
 
 fn revoke_reads(_: &Desired, observed: &Observed, step: &Step) -> bool {

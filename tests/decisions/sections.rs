@@ -74,6 +74,7 @@ pub const SECTIONS: &[Section] = &[
             ("ledger", &["open claim", "first claim", "verified"]),
             ("pauses", ALL),
             ("service", &["named", "missing"]),
+            ("wish", &["as it is", "forbidden"]),
         ],
     },
     Section {

@@ -72,7 +72,7 @@ pub fn observed(process: &Process, attempts: &Attempts, named: bool) -> Observed
         doubtful: false,
         preflight: process.preflight,
         verdict: verdict(process.verdict),
-        accepted: process.due.then(|| NOW.minus(5 * HOUR)),
+        accepted: Some(if process.due { NOW.minus(5 * HOUR) } else { NOW }),
         pauses: Pauses::default(),
     }
 }

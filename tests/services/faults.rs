@@ -59,7 +59,8 @@ async fn an_answer_to_generate_is_a_token_or_a_no_or_nothing_happened_or_unknown
         ("Refused credential", answer(403, "", VALUE)),
         ("Refused", answer(400, "", VALUE)),
         ("Refused", answer(404, "", VALUE)),
-        ("Refused", answer(409, "", VALUE)),
+        // The name is taken: by the first arrival of this very request.
+        ("Unknown", answer(409, "", VALUE)),
         ("Refused", answer(422, "", VALUE)),
         ("Retry 7", answer(429, "retry-after: 7\r\n", VALUE)),
         (

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use testbed::Signal;
 
-use crate::place::{Place, figure, seconds};
+use crate::place::{Place, seconds};
+use crate::support::figures::figure;
 use crate::support::{attempt, token_yaml};
 
 #[tokio::test(flavor = "multi_thread")]

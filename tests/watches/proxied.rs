@@ -8,7 +8,8 @@ use testbed::fault_proxy::{EventFault, Fault, Kind, Side};
 use testbed::{FaultProxy, Operator};
 
 use crate::consumers::Consumers;
-use crate::place::{DEADLINE, Place, figure, seconds};
+use crate::place::{DEADLINE, Place, seconds};
+use crate::support::figures::figure;
 use crate::support::{attempt, token_yaml};
 
 /// What the operator watches everything of.

@@ -6,7 +6,8 @@ use serde_json::json;
 use testbed::Signal;
 
 use crate::consumers::Consumers;
-use crate::place::{Place, figure, seconds};
+use crate::place::{Place, seconds};
+use crate::support::figures::figure;
 use crate::support::token_yaml;
 
 const ROTATED: [&str; 3] = ["rotated-0", "rotated-1", "rotated-2"];

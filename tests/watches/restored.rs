@@ -14,14 +14,16 @@
 
 use std::time::Instant;
 
+use artifact_token_operator::api::artifact_token::CONFIRM_IDENTITY;
 use serde_json::{Value, json};
-use testbed::Operator;
 use testbed::audit::Mark;
+use testbed::{Operator, poll};
 
 use crate::consumers::Consumers;
-use crate::place::{Place, figure, seconds};
+use crate::place::{DEADLINE, Place, is_suspected, seconds};
 use crate::support::acts::ledger;
 use crate::support::attempt;
+use crate::support::figures::figure;
 
 /// An overlap that outlasts the test's acts up to the restore, and ends before its patience does.
 const LONG_OVERLAP: &str = "25s";
@@ -29,7 +31,7 @@ const LONG_OVERLAP: &str = "25s";
 const SHORT_OVERLAP: &str = "8s";
 /// Requests of the operator for each object, from the restore until all rest.
 const MOST_REQUESTS: usize = 40;
-/// What `later` had is nobody's after the restore.
+/// What `later` had is nobody's after the restore, and left to the sweep of the service.
 const OF_NOBODY: usize = 1;
 /// What `issued`, `published` and `replaced` made since the snapshot is known to nobody but the process that made it.
 const OF_ITS_MAKER: usize = 3;
@@ -100,7 +102,30 @@ async fn check(prefix: &str, restarted: bool) {
     let tally = consumers.end().await;
     report(&place, prefix, mark, began, suspected).await;
     figure(&format!("consumers of {prefix}: {} uses accepted, 0 rejected, {} stale", tally.accepted, tally.stale));
+    swept(&place).await;
     still_obeys(&place, &operator).await;
+}
+
+/// The sweep of the service leads to what nobody knows of any more: objects look for what is theirs, where a person says that it
+/// is, and what is nobody's is revoked.
+async fn swept(place: &Place) {
+    place.world.serve(|spec| spec["sweep"] = json!({"interval": "10s", "policy": "Revoke"})).await;
+    let look = || async {
+        for name in RESTORED {
+            let token = place.world.tokens().get(name).await.map_err(|error| error.to_string())?;
+            if is_suspected(&token) {
+                place.world.annotate(name, CONFIRM_IDENTITY, "2").await;
+            }
+        }
+        let live = place.world.service.live().await.map_err(|error| error.to_string())?;
+        if live.len() == RESTORED.len() { Ok(()) } else { Err(format!("{live:#?}")) }
+    };
+    poll("one token lives for each object, and none else", DEADLINE, look)
+        .await
+        .unwrap_or_else(|error| panic!("{error:#}"));
+    for name in RESTORED {
+        assert!(!place.rests(name).await, "{name} needs another person");
+    }
 }
 
 /// Waits until every restored object rests; gives how many of them needed a person.

@@ -14,7 +14,7 @@ pub struct Sweep {
     /// How often they are looked for; less than `10s` counts as that. Default `1h`. Example: `30m`.
     #[serde(default = "Sweep::default_interval")]
     pub interval: GoDuration,
-    /// `Report`: they are counted in `status.lastSweep`. `Revoke`: they are revoked; only where the operator may list the
+    /// `Report`: they are counted in `status.lastSweep`. `Revoke`: those that the sweep before told, too, are revoked; only where the operator may list the
     /// ArtifactTokens of all namespaces, and no other cluster uses the same `naming.prefix`. Tokens of living objects that these
     /// do not need are revoked by the objects, whatever this says. Default `Report`.
     #[serde(default)]
@@ -44,7 +44,7 @@ pub enum SweepPolicy {
 }
 
 /// The most entries of `status.lastSweep.orphans`.
-pub const MAX_ORPHANS: usize = 10;
+pub const MAX_ORPHANS: usize = 64;
 
 /// What the last sweep found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,9 +58,11 @@ pub struct LastSweep {
     pub pending_revocation: u32,
     /// Living objects with tokens that their ledgers did not know: they look for themselves.
     pub suspected: u32,
-    /// Tokens with the operator's name whose object is no more, and that still lived in the end.
-    pub orphaned: u32,
-    /// The first of them.
+    /// Tokens with the operator's name whose object is no more, and that still lived in the end. Absent where the operator may not
+    /// list the ArtifactTokens of all namespaces, and so cannot know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orphaned: Option<u32>,
+    /// The first of them. Only what stands here is revoked by the next sweep.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_ORPHANS))]
     pub orphans: Vec<Orphan>,

@@ -9,6 +9,7 @@ use crate::controller::events;
 use crate::controller::pass::{Flow, Pass};
 use crate::rotation::observed::{Observed, Row};
 use crate::rotation::report::Phase;
+use crate::rotation::schedule::leak_turn;
 
 use super::PassError;
 use super::objects::Written;
@@ -74,11 +75,8 @@ impl Pass<'_> {
         if let Some((_, turn)) = self.memory.leak_turn.filter(|(of, _)| *of == issued_before) {
             return Some(turn);
         }
-        let older = self.ctx.older_leaks(&self.object, claimed);
-        let rate = service.spec.limits.requests_per_minute.unsigned_abs().max(1);
-        // The limit lets a quarter of a minute's calls through at once.
-        let ahead = (older + 1).saturating_sub(rate / 4 / ANSWER_CALLS);
-        let turn = now.plus(Duration::from_secs(60) * ANSWER_CALLS / rate * ahead);
+        let rate = service.spec.limits.requests_per_minute.unsigned_abs();
+        let turn = leak_turn(self.ctx.older_leaks(&self.object, claimed), ANSWER_CALLS, rate, now);
         self.memory.leak_turn = Some((issued_before, turn));
         Some(turn)
     }

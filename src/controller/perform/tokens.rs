@@ -22,9 +22,6 @@ use super::objects::Written;
 /// A longer wait for the rate limit ends the pass instead of holding its worker.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// The status by which services say that a name is taken.
-const NAME_TAKEN: u16 = 409;
-
 /// The longest id that the status takes.
 const LONGEST_ID: usize = 512;
 
@@ -39,11 +36,6 @@ impl Pass<'_> {
             self.paused(Kind::Generate, Duration::ZERO, Reason::ServiceNotReady, "the service cannot be called now");
             return Ok(Flow::Continue);
         };
-        // A claim that waits for its turn is no way around a permission that was taken away meanwhile.
-        if let Some(halt) = self.forbidden.clone() {
-            self.paused(Kind::Generate, Duration::ZERO, halt.reason, &halt.message);
-            return Ok(Flow::Continue);
-        }
         // The claim leaves the hand before the request is sent and comes back with its answer: whatever ends this pass in between
         // leaves a stray claim, never a second generate.
         let Some(held) = self.memory.held.take() else { return Ok(Flow::Continue) };
@@ -66,10 +58,6 @@ impl Pass<'_> {
                 Ok(Flow::Continue)
             }
             Err(ServiceError::Unknown { what }) => self.lose(&claim, &what).await,
-            // Nobody guesses a nonce: what has this name is this claim's own token, of a request that arrived twice.
-            Err(ServiceError::Refused { status: Some(NAME_TAKEN), message, .. }) if wanted.name.is_some() => {
-                self.lose(&claim, &message).await
-            }
             Err(error @ ServiceError::Refused { .. }) => {
                 self.memory.held = Some(held);
                 self.refused(&claim, &error, observed).await
@@ -198,9 +186,11 @@ impl Pass<'_> {
         let answer = service.verify(Some(&value)).await;
         self.ctx.metrics.service_call("verify", answer.as_ref().err());
         self.verdict = self.verdict_of(answer);
-        if let Some(verdict) = self.verdict.filter(|_| self.memory.held.is_none()) {
-            let key = Key::of(&self.object);
-            self.ctx.services.answered(&key, &self.uid(), verdict == Verdict::Accepted, self.ctx.holders(&key));
+        let of_current = self.ledger().current.is_some_and(|current| self.known.state_holds(&current.id));
+        if let Some(verdict) = self.verdict.filter(|_| of_current) {
+            let (key, now) = (Key::of(&self.object), self.ctx.clock.now().earliest);
+            let objects = self.ctx.holders(&key);
+            self.ctx.services.answered(&key, &self.uid(), verdict == Verdict::Accepted, objects, now);
         }
         if self.verdict == Some(Verdict::Accepted) {
             self.memory.accepted = Some(self.ctx.clock.now().latest);

@@ -29,7 +29,7 @@ pub(super) fn verification(view: &View) -> Option<Step> {
     if observed.verdict == Some(Verdict::Refused) {
         return view.trusted().then_some(Step::Reject);
     }
-    let due = verification_due(view.desired, current, observed.accepted, view.now)?;
+    let due = verification_due(view.desired, current, observed.accepted)?;
     if (due > view.now && !observed.doubtful)
         || observed.verdict.is_some()
         || view.paused(observed.pauses.verify).is_some()

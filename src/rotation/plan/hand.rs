@@ -22,7 +22,8 @@ pub(super) fn claim_in_hand(view: &View) -> Option<Step> {
     if !observed.finalizer {
         return Some(Step::Finalize { claims: false });
     }
-    if !view.same_place() {
+    // What was forbidden since the claim, a permission taken away among it: it waits, and at its deadline it is given up.
+    if !view.same_place() || observed.halt.is_some() {
         return Some(view.wait());
     }
     if let Some(step) = replaced_token(view) {

@@ -188,6 +188,12 @@ fn a_token_of_a_twin_stops_everything_until_a_person_confirms() {
     world.observed.listing = Some(world.tokens.clone());
     world.observed.secrets[0].live = true;
     check(&mut world, 2 * HOUR, "Dispute twin", &["t2", "twin"], Some("t2"));
+    world.desired.verification_interval = seconds(HOUR);
+    world.observed.accepted = Some(world.now);
+    world.pass_until(world.now.plus(seconds(HOUR)));
+    world.walk_to("Verify");
+    assert!(world.observed.verdict.is_some(), "what the Secret holds is verified all the same");
+    world.desired.verification_interval = seconds(0);
     world.observed.requests.confirm = Some("now".to_owned());
     world.pass_until(world.now.plus(seconds(10)));
     let steps = "Sweep, Supersede twin, Confirm, Preflight, Claim 3, Generate, Try, Update, Verify, Verified, \

@@ -10,11 +10,14 @@ use crate::rotation::desired::Halt;
 use crate::rotation::identity::FIRST_NONCE;
 use crate::rotation::observed::Row;
 
-use super::{Step, View, cleanup};
+use super::{Step, View, claim, cleanup};
 
 pub(super) fn twin(view: &View) -> Option<Step> {
-    if let Some(step) = doubt(view) {
-        return Some(step);
+    match doubt(view) {
+        // What the Secret holds is verified all the same: Ready must not speak of a dead token (S13).
+        Some(Step::Halt(halt)) => return Some(claim::verification(view).unwrap_or(Step::Halt(halt))),
+        Some(step) => return Some(step),
+        None => {}
     }
     let observed = view.observed;
     observed.ledger.conflict.as_ref()?;

@@ -38,7 +38,7 @@ impl View<'_> {
         }
         if let Some(current) = &observed.ledger.current {
             wakes.push(next_rotation(self.desired, current));
-            wakes.push(verification_due(self.desired, current, observed.accepted, self.now));
+            wakes.push(verification_due(self.desired, current, observed.accepted));
             wakes.push(current.expiration_time);
         }
         wakes

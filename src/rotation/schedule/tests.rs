@@ -186,7 +186,8 @@ fn the_next_rotation_is_the_earliest_of_all_causes_with_a_time() {
 fn a_verification_is_due_at_fixed_slots_that_a_restart_keeps() {
     let slot = 12 * HOUR;
     let check = |accepted: Option<u64>, now: u64, due: u64| {
-        let due_time = verification_due(&desired(), &current(None), accepted.map(at), at(now));
+        let seen = accepted.map_or_else(|| last_slot(&desired(), &current(None), at(now)), at);
+        let due_time = verification_due(&desired(), &current(None), Some(seen));
         assert_eq!(due_time, Some(at(due)), "{accepted:?} at {now}");
     };
     check(None, 2, 2 + slot);
@@ -202,10 +203,20 @@ fn a_verification_is_due_at_fixed_slots_that_a_restart_keeps() {
 }
 
 #[test]
+fn the_turn_of_a_leaked_token_comes_when_the_rate_limit_has_room_for_it_and_not_before_older_ones() {
+    let turn = |older: u32, per_minute: u32| leak_turn(older, 5, per_minute, at(0)).since(at(0)).as_secs();
+    let turns: Vec<u64> = (0..6).map(|older| turn(older, 60)).collect();
+    assert_eq!(turns, [0, 0, 0, 5, 10, 15], "three answers of five calls at once, then one each 5 s");
+    assert_eq!(turn(2, 6000), 0);
+    assert_eq!((turn(0, 1), turn(1, 1)), (300, 600));
+    assert!(turn(u32::MAX, 0) > 300, "whatever the numbers");
+}
+
+#[test]
 fn nothing_is_verified_without_probe_or_interval() {
     let check = |probe: bool, interval: u64| {
         let desired = Desired { probe, verification_interval: seconds(interval), ..desired() };
-        assert_eq!(verification_due(&desired, &current(None), None, at(DAY)), None);
+        assert_eq!(verification_due(&desired, &current(None), None), None);
     };
     check(false, HOUR);
     check(true, 0);

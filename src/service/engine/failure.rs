@@ -72,6 +72,11 @@ impl Deed {
         ServiceError::unknown(format!("{self}: {what}; whether it happened is not known"))
     }
 
+    /// There is a token of this name. Nobody guesses its nonce: it is this request's own, which arrived twice.
+    pub fn taken(self, status: u16) -> ServiceError {
+        ServiceError::unknown(format!("{self}: the service has a token of this name already (status {status})"))
+    }
+
     /// An answer that cannot be read.
     pub fn unreadable(self, status: u16, what: &str) -> ServiceError {
         ServiceError::unknown(format!("{self}: status {status}, but {what}"))
