@@ -139,7 +139,11 @@ fn observed(input: &mut Unstructured, status: ArtifactTokenStatus) -> Result<Obs
         leave: maybe(input, |input| Ok(*input.choose(&[Leave::Orphan, Leave::Skip])?))?,
         generation: input.arbitrary()?,
         created: time(input)?,
-        requests: HandledRequests { rotate: maybe(input, id)?, reconcile: maybe(input, id)?, confirm: maybe(input, id)? },
+        requests: HandledRequests {
+            rotate: maybe(input, id)?,
+            reconcile: maybe(input, id)?,
+            confirm: maybe(input, id)?,
+        },
         ledger: status.ledger,
         secrets,
         hand: hand(input)?,
