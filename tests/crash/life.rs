@@ -66,11 +66,9 @@ impl Life {
         self.world.apply(&service).await;
     }
 
-    /// Starts the other operator, which talks to the API server without the proxy.
+    /// Starts the other operator.
     pub async fn start_second(&self) {
-        let start = || async {
-            Keeper::start(options(&self.world.namespace, self.world.plane.kubeconfig_path().expect("a kubeconfig")))
-        };
+        let start = || async { Keeper::start(options(&self.world.namespace, self.proxy.kubeconfig())) };
         self.second.get_or_init(start).await;
     }
 

@@ -86,12 +86,10 @@ impl Life {
         self.proxy.always(Fault::Answer { status: 401, body: "{}".to_owned() }, wanted)
     }
 
-    /// Wishes, ends the refusals once an attempt has failed of them, and waits until the wish is fulfilled. An operator that
-    /// does not go through the proxy may fulfil it before.
+    /// Wishes, ends the refusals once an attempt has failed of them, and waits until the wish is fulfilled.
     async fn refused(&self, wish: &str, rule: Planned) {
         self.wish(wish).await;
-        let fulfilled = |token: &ArtifactToken| ledger(token).handled_requests.rotate.as_deref() == Some(wish);
-        let failed = |token: &ArtifactToken| ledger(token).failures.is_some() || fulfilled(token);
+        let failed = |token: &ArtifactToken| ledger(token).failures.is_some();
         self.world.until(TOKEN, "an attempt failed", failed).await;
         rule.withdraw();
         self.settled(Some(wish)).await;
