@@ -1,5 +1,6 @@
 //! Wiring of the service objects: they are loaded before the first pass over a token, watched, and checked.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use kube::runtime::{Controller, WatchStreamExt, reflector};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
+use crate::api::artifact_token::ServiceKind;
 use crate::api::cluster_token_service::ClusterTokenService;
 use crate::api::token_service::TokenService;
 use crate::controller::context::Shared;
@@ -37,17 +39,23 @@ const START_PAUSE: Duration = Duration::from_secs(1);
 pub(super) trait Kind:
     Resource<DynamicType = ()> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static
 {
+    const KIND: ServiceKind;
+
     /// The object without its kind.
     fn object(&self) -> ServiceObject;
 }
 
 impl Kind for TokenService {
+    const KIND: ServiceKind = ServiceKind::TokenService;
+
     fn object(&self) -> ServiceObject {
         self.into()
     }
 }
 
 impl Kind for ClusterTokenService {
+    const KIND: ServiceKind = ServiceKind::ClusterTokenService;
+
     fn object(&self) -> ServiceObject {
         self.into()
     }
@@ -100,16 +108,11 @@ pub(super) async fn run<K>(
     K: Kind,
 {
     let (store, writer) = reflector::store::<K>();
-    let watches = Arc::new(ReferenceWatches::default());
-    let followed = ctx.clone();
-    let events = watched(api).default_backoff().modify(strip).reflect(writer).inspect(move |event| match event {
-        Ok(Event::Apply(service) | Event::InitApply(service)) => watches.follow(&service.object(), &followed),
-        Ok(Event::Delete(service)) => {
-            let key = service.object().key;
-            watches.leave(&key);
-            followed.services.remove(&key);
+    let mut known = Known::new(ctx.clone(), api.namespace());
+    let events = watched(api).default_backoff().modify(strip).reflect(writer).inspect(move |event| {
+        if let Ok(event) = event {
+            known.apply(event);
         }
-        Ok(Event::Init | Event::InitDone) | Err(_) => {}
     });
     let stream = touched(events, store.clone());
     let named = |key: Key| {
@@ -123,6 +126,47 @@ pub(super) async fn run<K>(
         .run(pass, |_, error, _| after_error(error), ctx)
         .for_each(|_| async {})
         .await;
+}
+
+/// What the watch of one kind and scope knows of.
+struct Known {
+    ctx: Arc<Shared>,
+    namespace: Option<String>,
+    references: ReferenceWatches,
+    /// In the list that is under way.
+    listed: HashSet<Key>,
+}
+
+impl Known {
+    fn new(ctx: Arc<Shared>, namespace: Option<&str>) -> Self {
+        let namespace = namespace.map(str::to_owned);
+        Self { ctx, namespace, references: ReferenceWatches::default(), listed: HashSet::new() }
+    }
+
+    fn apply<K: Kind>(&mut self, event: &Event<K>) {
+        match event {
+            Event::Init => self.listed.clear(),
+            Event::InitApply(service) => {
+                let service = service.object();
+                self.references.follow(&service, &self.ctx);
+                self.listed.insert(service.key);
+            }
+            // What went while there was no watch had no event of its own.
+            Event::InitDone => {
+                let ours =
+                    |key: &Key| key.kind() == K::KIND && (self.namespace.is_none() || key.namespace == self.namespace);
+                let gone = self.ctx.services.keys().into_iter().filter(|key| ours(key) && !self.listed.contains(key));
+                gone.for_each(|key| self.leave(&key));
+            }
+            Event::Apply(service) => self.references.follow(&service.object(), &self.ctx),
+            Event::Delete(service) => self.leave(&service.object().key),
+        }
+    }
+
+    fn leave(&self, key: &Key) {
+        self.references.leave(key);
+        self.ctx.services.remove(key);
+    }
 }
 
 async fn pass<K: Kind>(service: Arc<K>, ctx: Arc<Shared>) -> Result<Action, PassError> {

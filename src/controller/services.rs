@@ -135,6 +135,11 @@ impl Services {
         locked(&self.entries).get(key).cloned()
     }
 
+    /// Those that are known.
+    pub fn keys(&self) -> Vec<Key> {
+        locked(&self.entries).keys().cloned().collect()
+    }
+
     /// A service was checked. Its tokens are looked at again if that changes anything for them.
     pub fn put(&self, entry: ServiceEntry) {
         let key = entry.key.clone();

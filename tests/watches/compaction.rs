@@ -2,10 +2,15 @@
 
 use std::time::Instant;
 
+use artifact_token_operator::api::condition::ConditionType;
+use artifact_token_operator::api::reason::Reason;
+use kube::api::DeleteParams;
+use serde_json::json;
 use testbed::Signal;
 
 use crate::place::{Place, seconds};
 use crate::support::figures::figure;
+use crate::support::objects::{artifact_token, token_service};
 use crate::support::{attempt, token_yaml};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -16,6 +21,9 @@ async fn what_changed_while_a_watch_was_cut_and_compacted_away_is_acted_on() {
         place.world.apply(&token_yaml(name)).await;
     }
     place.ready(&["rotated", "emptied", "deleted", "left"]).await;
+    let url = place.world.service.base_url();
+    place.world.apply(&token_service("unused", &url, |_| {})).await;
+    place.world.until_service("unused", ConditionType::Ready, Reason::CredentialsAccepted).await;
     // While it stands still its watches are cut; what happens after that is in no buffer of its connections.
     operator.process().signal(Signal::Pause).unwrap();
     place.plane().end_api_server(false).await.unwrap();
@@ -23,6 +31,7 @@ async fn what_changed_while_a_watch_was_cut_and_compacted_away_is_acted_on() {
     place.rotate(&["rotated"], "1").await;
     place.world.delete_secret("emptied-secret").await;
     place.world.delete("deleted").await;
+    place.world.services().delete("unused", &DeleteParams::default()).await.unwrap();
     place.world.apply(&token_yaml("new")).await;
     // The API server remembers some versions itself, until it ends.
     place.plane().compact().await.unwrap();
@@ -44,6 +53,10 @@ async fn what_changed_while_a_watch_was_cut_and_compacted_away_is_acted_on() {
         place.requests_since(mark).await.iter().filter(|(what, _)| what.starts_with("list")).map(|(_, n)| n).sum();
     assert!(listed > 0, "no watch began anew");
     place.is_quiet(0).await;
+    // The service that went meanwhile serves nobody any more.
+    place.world.apply(&artifact_token("late", |spec| spec["serviceRef"]["name"] = json!("unused"))).await;
+    place.world.until_reason("late", ConditionType::Ready, Reason::ServiceNotFound).await;
+    assert_eq!(place.world.count().await, made);
     let gone = operator.log().matches("Expired").count();
     figure(&format!(
         "compaction below cut watches: {gone} times 410 in the log, {listed} lists, all acted on after {after}"
