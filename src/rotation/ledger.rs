@@ -118,12 +118,7 @@ impl Ledger {
     /// consumers begin to move.
     pub fn verified(&mut self, claim: &Claim, current: Current, replaced: &[String], revoke_after: Time) {
         self.decide(claim, Outcome::Verified);
-        // What failed after its publish may have been in the Secret until this token came, even where an edit by hand hides
-        // that: its overlap counts from here, too.
-        let before = self.current.as_ref().map_or(0, |old| old.attempt);
-        for failed in self.superseded.iter_mut().filter(|old| old.attempt > before && !old.unpublished) {
-            failed.revoke_after_time = failed.revoke_after_time.max(revoke_after);
-        }
+        self.prolong_failed(revoke_after);
         if let Some(old) = self.current.take().filter(|old| old.id != current.id) {
             self.supersede(of_current(old, revoke_after));
         }
@@ -151,7 +146,10 @@ impl Ledger {
             Remains::Nothing => {}
             Remains::Unpublished(_) | Remains::Published(..) if recorded => {}
             Remains::Unpublished(id) => self.supersede(Superseded { unpublished: true, ..of_claim(claim, id, now) }),
-            Remains::Published(id, revoke_after) => self.supersede(of_claim(claim, id, revoke_after)),
+            Remains::Published(id, revoke_after) => {
+                self.prolong_failed(revoke_after);
+                self.supersede(of_claim(claim, id, revoke_after));
+            }
             Remains::Unknown => self.possibly_lose(claim),
         }
         // Nor is it one that a leak ended it: its replacement does not wait for a back-off.
@@ -162,10 +160,13 @@ impl Ledger {
         self.prune(now);
     }
 
-    /// A settled claim of unknown outcome, fenced off (P5). It counts as a failure: the back-off bounds how many tokens a
+    /// A settled claim of unknown outcome, fenced off (P5); its token may have been found before. It counts as a failure: the back-off bounds how many tokens a
     /// service that loses its answers can be made to generate.
     pub fn abandoned(&mut self, claim: &Claim, attributable: bool, failure: Failure, now: Time) {
-        self.lose(claim, attributable);
+        let found = self.superseded.iter().any(|old| (old.attempt, &old.nonce) == (claim.attempt, &claim.nonce));
+        if !found {
+            self.lose(claim, attributable);
+        }
         self.claim = Some(Claim { outcome: Some(Outcome::Failed), ..claim.clone() });
         self.failures = Some(self.next_failures(failure, now));
         self.prune(now);
@@ -271,6 +272,15 @@ impl Ledger {
             // open, so that the service is listed for what else was lost.
             None if claim.nonce == FIRST_NONCE => self.claim = Some(Claim { outcome: Some(outcome), ..claim.clone() }),
             None => {}
+        }
+    }
+
+    /// What failed after its publish may have been in the Secret until another token came, even where an edit by hand hides that:
+    /// its overlap counts from there, too.
+    fn prolong_failed(&mut self, revoke_after: Time) {
+        let verified = self.current.as_ref().map_or(0, |current| current.attempt);
+        for failed in self.superseded.iter_mut().filter(|old| old.attempt > verified && !old.unpublished) {
+            failed.revoke_after_time = failed.revoke_after_time.max(revoke_after);
         }
     }
 

@@ -151,6 +151,11 @@ impl Hand {
             Self::Claim { attempt, .. } | Self::Value { attempt, .. } => Some(*attempt),
         }
     }
+
+    /// Whether the value in hand is this token's.
+    pub fn holds(&self, id: &str) -> bool {
+        matches!(self, Self::Value { id: own, .. } if own == id)
+    }
 }
 
 /// A token that the service lists under our name.
@@ -225,6 +230,16 @@ impl Observed {
     /// The open claim if it is not in this process's hand.
     pub fn stray_claim(&self) -> Option<Claim> {
         self.open_claim().filter(|claim| self.hand.attempt() != Some(claim.attempt))
+    }
+
+    /// Whether this token is what this process has in hand: its value, or what *generate* made of the claim without an answer.
+    pub fn in_hand(&self, row: &Row) -> bool {
+        let claimed = |claim: &Claim| (claim.attempt, &claim.nonce) == (row.attempt, &row.nonce);
+        match self.hand {
+            Hand::Empty => false,
+            Hand::Claim { attempt, .. } => attempt == row.attempt && self.open_claim().as_ref().is_some_and(claimed),
+            Hand::Value { .. } => self.hand.holds(&row.id),
+        }
     }
 
     /// When a stray claim counts as settled.

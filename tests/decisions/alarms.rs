@@ -50,8 +50,8 @@ pub fn twins(_: &Desired, observed: &Observed, step: &Step) -> bool {
         _ => vec![],
     };
     // A ledger that is behind its Secret cannot tell.
-    let known = observed.ledger.highest_attempt() >= 3;
-    let of_twin = |row: &&Row| row.id == "twin" && !(row.attempt == 4 || row.attempt == 1) && known;
+    let known = |row: &Row| observed.ledger.highest_attempt() >= 3 || row.attempt > observed.fence();
+    let of_twin = |row: &&Row| row.id == "twin" && !(row.attempt == 4 || row.attempt == 1) && known(row);
     let twins: Vec<&String> = own_rows(observed).filter(of_twin).map(|row| &row.id).collect();
     confirmed(observed) || !touched.iter().any(|id| twins.contains(id))
 }
@@ -59,8 +59,12 @@ pub fn twins(_: &Desired, observed: &Observed, step: &Step) -> bool {
 pub fn dispute(_: &Desired, observed: &Observed, step: &Step) -> bool {
     match step {
         Step::Dispute(row) => {
-            let claimed = observed.ledger.nonces_of(row.attempt).any(|nonce| nonce == row.nonce);
-            observed.live() && observed.ledger.claim.is_some() && !observed.ledger.knows(&row.id) && !claimed
+            let ledger = &observed.ledger;
+            let claimed = ledger.nonces_of(row.attempt).any(|nonce| nonce == row.nonce);
+            let known = claimed || ledger.knows(&row.id) || observed.hand.holds(&row.id);
+            let held = observed.published(row.attempt, &row.id);
+            let reached = ledger.claim.is_some() && row.attempt <= ledger.highest_attempt();
+            observed.live() && !known && !held && (reached || row.attempt > observed.fence())
         }
         Step::Confirm => confirmed(observed) && observed.listing.is_some(),
         _ => true,

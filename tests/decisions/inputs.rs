@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use artifact_token_operator::api::ledger::{Claim, Failures, HandledRequests, Outcome};
+use artifact_token_operator::api::ledger::{Claim, Failures, HandledRequests, Lost, Outcome};
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Halt, Timings};
@@ -121,7 +121,13 @@ const HAND: &[Value] = &[
 const LISTING: &[Value] = &[
     ("none", |_| {}),
     ("empty", |world| world.observed.listing = Some(vec![])),
-    ("below fence", |world| list(world, row(1, "below", "n1"))),
+    // Of a claim that was lost, or before a ledger that was.
+    ("below fence", |world| {
+        if world.observed.ledger.highest_attempt() >= 3 {
+            world.observed.ledger.lost.push(Lost { attempt: 2, nonce: "b2".to_owned(), time: ago(3600) });
+        }
+        list(world, row(2, "below", "b2"));
+    }),
     ("never claimed", |world| list(world, row(9, "twin", "n9"))),
     ("of another nonce", |world| list(world, row(3, "twin", "x3"))),
     ("new", |world| list(world, row(under_way(world), "new", nonce(world)))),

@@ -1,6 +1,6 @@
 //! The full cross product: the decision is total, and these laws hold in every combination.
 
-use artifact_token_operator::api::ledger::Outcome;
+use artifact_token_operator::api::ledger::{Outcome, Superseded};
 use artifact_token_operator::rotation::desired::Desired;
 use artifact_token_operator::rotation::observed::{Content, Hand, Observed, Row, Verdict};
 use artifact_token_operator::rotation::plan::{Lapse, MAX_LIVE, Step};
@@ -54,7 +54,7 @@ pub const LAWS: &[Law] = &[
     ("while a token is in dispute nothing is made, written or revoked", disputed),
     ("a token that was never claimed here is neither revoked nor taken in before a person confirms it", twins),
     (
-        "only an unknown token is disputed, against a ledger that was not lost; only what was listed is confirmed",
+        "only an unknown token is disputed, of an attempt that the ledger has come to or the Secret is not at; only what was listed is confirmed",
         dispute,
     ),
 ];
@@ -75,12 +75,19 @@ fn revoke_reads(_: &Desired, observed: &Observed, step: &Step) -> bool {
 fn revoke_living(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Revoke { attempt, id } = step else { return true };
     let held = observed.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(id));
-    let old = observed.ledger.superseded.iter().find(|old| (old.attempt, &old.id) == (*attempt, id));
+    let ledger = &observed.ledger;
+    let old = ledger.superseded.iter().find(|old| (old.attempt, &old.id) == (*attempt, id));
+    // What was published last may have been in the Secret until a moment ago.
+    let newer = |old: &Superseded, other: &Superseded| !other.unpublished && other.attempt > old.attempt;
+    let last = |old: &Superseded| {
+        let verified = ledger.current.as_ref().map_or(0, |current| current.attempt);
+        old.attempt > verified && !ledger.superseded.iter().any(|other| newer(old, other))
+    };
     let due = old.is_some_and(|old| {
         let tried = old.next_try_time.is_none_or(|next| next <= NOW);
         old.revoke_after_time <= NOW
             && tried
-            && (old.unpublished || observed.holds_current() || observed.ledger.alive() + 1 >= MAX_LIVE)
+            && (old.unpublished || observed.holds_current() || (observed.ledger.alive() + 1 >= MAX_LIVE && !last(old)))
     });
     observed.deleting || (due && !held) || leaked(observed, id)
 }

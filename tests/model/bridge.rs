@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use artifact_token_operator::api::ledger::{Claim, Current, HandledRequests, Ledger, Lost, Outcome, Superseded};
+use artifact_token_operator::api::ledger::{
+    self as api, Claim, Conflict, Current, HandledRequests, Ledger, Lost, Outcome, Superseded,
+};
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Timings};
@@ -13,15 +15,13 @@ use artifact_token_operator::rotation::observed::{
 };
 
 use super::tokens::{Set, Token};
-use super::world::{Age, Book, Fate, InHand, Object, Process, SLOTS, Said, Secret};
+use super::world::{Age, Alarm, Book, Facts, Fate, InHand, Leak, Object, Process, SLOTS, Said, Secret};
 
 /// The only time there is.
 pub const NOW: Time = Time::from_millis(1_790_000_000_000);
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// Attempts by slot.
-pub type Attempts = [u8; SLOTS + 1];
+const MOMENT: Duration = Duration::from_millis(1);
 
 pub fn timings() -> Timings {
     Timings::derive(30 * SECOND, 60 * SECOND, 30 * SECOND, SECOND)
@@ -32,7 +32,54 @@ pub fn after_overlap() -> Time {
     NOW.plus(HOUR)
 }
 
-pub fn desired() -> Desired {
+/// Older than any settle time.
+fn settled() -> Time {
+    NOW.minus(2 * timings().claim_settle)
+}
+
+/// The least time of a claim that did not leak. There is one time, and an order about it: a claim that leaked is older, all
+/// others are not.
+fn leak_time(object: &Object, facts: &Facts) -> Time {
+    let (newest, claimed) = newest(object);
+    if facts.leaked.has(newest) { claimed.plus(MOMENT) } else { NOW.minus(20 * HOUR) }
+}
+
+/// What a person wants to be told leaked.
+pub fn issued_before(object: &Object, facts: &Facts) -> Option<Time> {
+    match object.alarm {
+        Alarm::None => None,
+        Alarm::Past => Some(leak_time(object, facts)),
+        Alarm::Ahead => Some(NOW.plus(HOUR)),
+    }
+}
+
+/// After every claim.
+pub fn noticed() -> Time {
+    NOW.plus(2 * MOMENT)
+}
+
+fn newest(object: &Object) -> (Token, Time) {
+    let book = &object.book;
+    match (book.claim, book.age) {
+        (Token::NONE, _) => (Token::FIRST, if object.old { settled() } else { NOW }),
+        (claim, Age::Young) => (claim, NOW),
+        (claim, Age::Late) => (claim, NOW.minus(timings().publish_deadline)),
+        (claim, Age::Settled) => (claim, settled()),
+    }
+}
+
+/// When this token's attempt was claimed.
+pub fn claimed(token: Token, object: &Object, facts: &Facts) -> Time {
+    let (newest, time) = newest(object);
+    let leak = leak_time(object, facts);
+    match token {
+        token if token == newest => time,
+        token if facts.leaked.has(token) => NOW.minus(10 * HOUR).min(leak.minus(MOMENT)),
+        _ => NOW.minus(10 * HOUR).max(leak),
+    }
+}
+
+pub fn desired(object: &Object, facts: &Facts) -> Desired {
     Desired {
         halt: None,
         suspended: false,
@@ -41,7 +88,7 @@ pub fn desired() -> Desired {
         rotate_before: None,
         overlap: HOUR,
         rotate_issued_before: None,
-        revoke_issued_before: None,
+        revoke_issued_before: issued_before(object, facts),
         probe: true,
         verification_interval: HOUR,
         wish: String::new(),
@@ -50,23 +97,25 @@ pub fn desired() -> Desired {
 }
 
 /// What this process saw.
-pub fn observed(process: &Process, attempts: &Attempts, named: bool) -> Observed {
+pub fn observed(process: &Process, facts: &Facts, named: bool) -> Observed {
     let object = &process.object;
-    let requests = HandledRequests { rotate: object.requested.then(|| "r".to_owned()), reconcile: None, confirm: None };
+    let asked = |asks: bool| asks.then(|| "r".to_owned());
+    let requests =
+        HandledRequests { rotate: asked(object.requested), confirm: asked(object.confirmed), reconcile: None };
     Observed {
         deleting: object.deleting,
         finalizer: object.finalizer,
         leave: None,
         generation: 1,
-        created: if object.old { NOW.minus(2 * timings().claim_settle) } else { NOW },
+        created: if object.old { settled() } else { NOW },
         requests,
-        ledger: ledger(&object.book, attempts),
+        ledger: ledger(object, facts),
         secrets: vec![Seen { live: process.live, state: secret_state(&process.secret, process) }],
-        hand: hand(&process.hand, attempts),
+        hand: hand(&process.hand, facts),
         holds_previous: process.held != Token::NONE && process.held == object.book.current,
-        listing: process.listed.then(|| process.listing.iter().map(|token| row(token, attempts)).collect()),
+        listing: process.listed.then(|| process.listing.iter().map(|token| row(token, object, facts)).collect()),
         swept: process.swept.then_some(NOW),
-        suspected: false,
+        suspected: process.suspects,
         service: Some(ServiceSeen { attributable: named, same_origin: true, trusted: true }),
         halt: None,
         doubtful: false,
@@ -105,11 +154,11 @@ fn essence(secret: &Secret) -> u64 {
     u64::from_le_bytes([secret.attempt, secret.id.0, secret.data.0, secret.fence, 1, 0, 0, 0])
 }
 
-fn hand(hand: &InHand, attempts: &Attempts) -> Hand {
+fn hand(hand: &InHand, facts: &Facts) -> Hand {
     if !hand.token.own() {
         return Hand::Empty;
     }
-    let attempt = attempt(hand.token, attempts);
+    let attempt = attempt(hand.token, facts);
     let deadline = if hand.late { NOW.minus(SECOND) } else { NOW.plus(SECOND) };
     if !hand.value {
         return Hand::Claim { attempt, deadline };
@@ -134,19 +183,19 @@ fn verdict(said: Said) -> Option<Verdict> {
 }
 
 /// A token's row in the service's list.
-pub fn row(token: Token, attempts: &Attempts) -> Row {
+pub fn row(token: Token, object: &Object, facts: &Facts) -> Row {
     Row {
         id: id(token),
-        attempt: attempt(token, attempts),
+        attempt: attempt(token, facts),
         nonce: nonce(token),
-        created: None,
+        created: Some(claimed(token, object, facts)),
         expiration: None,
         predecessor: false,
     }
 }
 
-pub fn attempt(token: Token, attempts: &Attempts) -> u32 {
-    if token == Token::FIRST { 1 } else { attempts[usize::from(token.0)].into() }
+pub fn attempt(token: Token, facts: &Facts) -> u32 {
+    facts.attempt(token).into()
 }
 
 pub fn id(token: Token) -> String {
@@ -163,45 +212,63 @@ pub fn nonce(token: Token) -> String {
 }
 
 /// The real ledger.
-pub fn ledger(book: &Book, attempts: &Attempts) -> Ledger {
-    let settled = NOW.minus(2 * timings().claim_settle);
+pub fn ledger(object: &Object, facts: &Facts) -> Ledger {
+    let book = &object.book;
     let outcome = match book.fate {
         Fate::Open => None,
         Fate::Verified => Some(Outcome::Verified),
         Fate::Failed => Some(Outcome::Failed),
     };
-    let time = match book.age {
-        Age::Young => NOW,
-        Age::Late => NOW.minus(timings().publish_deadline),
-        Age::Settled => settled,
-    };
     let claim = |token: Token| Claim {
-        attempt: attempt(token, attempts),
+        attempt: attempt(token, facts),
         nonce: nonce(token),
-        time,
+        time: claimed(token, object, facts),
         wish: String::new(),
         outcome,
     };
-    let lost = |token: Token| Lost { attempt: attempt(token, attempts), nonce: nonce(token), time: settled };
+    let lost = |token: Token| {
+        let time = settled().min(claimed(token, object, facts).max(NOW.minus(21 * HOUR)));
+        Lost { attempt: attempt(token, facts), nonce: nonce(token), time }
+    };
     Ledger {
         claim: book.claim.own().then(|| claim(book.claim)),
-        current: book.current.real().then(|| current(book.current, attempts, book.rejected)),
-        superseded: book.superseded.iter().map(|token| superseded(book, token, attempts)).collect(),
+        current: book.current.real().then(|| current(book.current, object, facts)),
+        superseded: book.superseded.iter().map(|token| superseded(token, object, facts)).collect(),
         lost: book.lost.iter().map(lost).collect(),
+        leak: leak(object, facts),
+        conflict: book
+            .conflict
+            .own()
+            .then(|| Conflict { attempt: attempt(book.conflict, facts), id: id(book.conflict) }),
         ..Ledger::default()
     }
 }
 
+fn leak(object: &Object, facts: &Facts) -> Option<api::Leak> {
+    let open = api::Leak {
+        issued_before: issued_before(object, facts)?,
+        claimed_before: leak_time(object, facts),
+        revoked_time: None,
+        replaced_time: None,
+    };
+    match object.book.leak {
+        Leak::None => None,
+        Leak::Open => Some(open),
+        Leak::Replaced => Some(api::Leak { replaced_time: Some(NOW), ..open }),
+    }
+}
+
 /// A current token, verified long ago.
-pub fn current(token: Token, attempts: &Attempts, rejected: bool) -> Current {
+pub fn current(token: Token, object: &Object, facts: &Facts) -> Current {
     let past = NOW.minus(10 * HOUR);
+    let rejected = object.book.rejected && object.book.current == token;
     Current {
-        attempt: attempt(token, attempts),
+        attempt: attempt(token, facts),
         id: id(token),
         nonce: nonce(token),
         hint: None,
         wish: String::new(),
-        claimed_time: past,
+        claimed_time: claimed(token, object, facts),
         issued_time: past,
         published_time: past,
         verified_time: past,
@@ -212,12 +279,13 @@ pub fn current(token: Token, attempts: &Attempts, rejected: bool) -> Current {
     }
 }
 
-fn superseded(book: &Book, token: Token, attempts: &Attempts) -> Superseded {
+fn superseded(token: Token, object: &Object, facts: &Facts) -> Superseded {
+    let book = &object.book;
     Superseded {
-        attempt: attempt(token, attempts),
+        attempt: attempt(token, facts),
         id: id(token),
         nonce: nonce(token),
-        claimed_time: None,
+        claimed_time: Some(claimed(token, object, facts)),
         revoke_after_time: if book.over.has(token) { NOW } else { after_overlap() },
         unpublished: book.unpublished.has(token),
         tries: 0,
@@ -256,16 +324,22 @@ pub fn book(ledger: &Ledger, before: &Book) -> Book {
             book.unpublished = book.unpublished.with(token);
         }
     }
+    book.leak = match &ledger.leak {
+        None => Leak::None,
+        Some(leak) if leak.replaced_time.is_none() => Leak::Open,
+        Some(_) => Leak::Replaced,
+    };
+    book.conflict = ledger.conflict.as_ref().map_or(Token::NONE, |conflict| token(&conflict.id));
     book.lost = ledger.lost.iter().fold(Set::EMPTY, |set, lost| set.with(of_nonce(&lost.nonce)));
     book
 }
 
 /// The object's book after a transition of the real ledger.
-pub fn transition(object: &Object, attempts: &Attempts, change: impl FnOnce(&mut Ledger)) -> Book {
-    let mut real = ledger(&object.book, attempts);
+pub fn transition(object: &Object, facts: &Facts, change: impl FnOnce(&mut Ledger)) -> Book {
+    let mut real = ledger(object, facts);
     change(&mut real);
     let reported = real.possibly_lost.iter().filter_map(|lost| {
-        let slot = (0..SLOTS as u8).map(Token).find(|slot| attempt(*slot, attempts) == lost.attempt)?;
+        let slot = (0..SLOTS as u8).map(Token).find(|slot| attempt(*slot, facts) == lost.attempt)?;
         Some(slot)
     });
     let reported = reported.fold(Set::EMPTY, Set::with);

@@ -81,9 +81,11 @@ fn forget(state: &mut State, used: Set) {
     state.ended = state.ended.both(used);
     state.asked = state.asked.both(used);
     state.claimed = state.claimed.both(used);
+    state.facts.leaked = state.facts.leaked.both(used);
+    state.facts.twins = state.facts.twins.both(used);
     for slot in 0..=SLOTS {
         if !used.has(Token(slot as u8)) {
-            state.attempts[slot] = 0;
+            state.facts.attempts[slot] = 0;
         }
     }
 }
@@ -94,16 +96,16 @@ fn renumber_tokens(state: &mut State, own: u8) {
         *to = token as u8;
     }
     let mut next = 1;
-    let mut attempts = state.attempts;
+    let mut attempts = state.facts.attempts;
     attempts[1..SLOTS].fill(0);
     for slot in 1..SLOTS as u8 {
         if own & (1 << slot) != 0 {
             map[usize::from(slot)] = next;
-            attempts[usize::from(next)] = state.attempts[usize::from(slot)];
+            attempts[usize::from(next)] = state.facts.attempts[usize::from(slot)];
             next += 1;
         }
     }
-    state.attempts = attempts;
+    state.facts.attempts = attempts;
     each_token(state, &mut |token| token.0 = map[usize::from(token.0)]);
     each_set(state, &mut |set| {
         let mut moved = 0;
@@ -117,11 +119,13 @@ fn renumber_tokens(state: &mut State, own: u8) {
 fn each_token(state: &mut State, f: &mut impl FnMut(&mut Token)) {
     f(&mut state.object.book.claim);
     f(&mut state.object.book.current);
+    f(&mut state.object.book.conflict);
     secret_tokens(&mut state.secret, f);
     secret_tokens(&mut state.armed, f);
     for process in &mut state.processes {
         f(&mut process.object.book.claim);
         f(&mut process.object.book.current);
+        f(&mut process.object.book.conflict);
         f(&mut process.target);
         f(&mut process.held);
         f(&mut process.hand.token);
@@ -139,7 +143,9 @@ fn each_set(state: &mut State, f: &mut impl FnMut(&mut Set)) {
     for set in [&mut state.alive, &mut state.in_flight, &mut state.ended, &mut state.asked, &mut state.claimed] {
         f(set);
     }
-    f(&mut state.holders);
+    for set in [&mut state.holders, &mut state.facts.leaked, &mut state.facts.twins] {
+        f(set);
+    }
     for process in &mut state.processes {
         f(&mut process.listing);
         let book = &mut process.object.book;
@@ -169,7 +175,7 @@ fn renumber_attempts(state: &mut State) {
 }
 
 fn each_attempt(state: &mut State, f: &mut impl FnMut(&mut u8)) {
-    for attempt in &mut state.attempts {
+    for attempt in &mut state.facts.attempts {
         f(attempt);
     }
     for secret in [&mut state.secret, &mut state.armed] {

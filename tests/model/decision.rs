@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use artifact_token_operator::api::ledger::Outcome;
-use artifact_token_operator::rotation::desired::Desired;
 use artifact_token_operator::rotation::plan::{Lapse, Step, next_step};
 
 use super::bridge;
@@ -30,7 +29,9 @@ pub enum Do {
     Verify,
     Decide(Outcome),
     RollBack(u8),
-    Dispute,
+    Dispute(Token),
+    Confirm,
+    RecordLeak,
     Supersede(Set),
     Revoke(Token),
     RaiseFence(u8),
@@ -44,36 +45,32 @@ pub enum Do {
 }
 
 /// The decision as one run asks for it.
+#[derive(Default)]
 pub struct Decision {
-    desired: Desired,
     known: HashMap<u128, Do, Identity>,
 }
 
 impl Decision {
-    pub fn new() -> Self {
-        Self { desired: bridge::desired(), known: HashMap::default() }
-    }
-
     pub fn next(&mut self, setup: &Setup, state: &State, index: usize) -> Do {
         let process = &state.processes[index];
         let key = fingerprint(|hasher| {
             process.hash(hasher);
-            state.attempts.hash(hasher);
+            state.facts.hash(hasher);
         });
         if let Some(step) = self.known.get(&key) {
             return *step;
         }
-        let step = self.ask(setup, process, state);
+        let step = ask(setup, process, state);
         self.known.insert(key, step);
         step
     }
+}
 
-    fn ask(&self, setup: &Setup, process: &Process, state: &State) -> Do {
-        let mut observed = bridge::observed(process, &state.attempts, setup.named);
-        mutations::before(setup, &mut observed);
-        let step = next_step(&self.desired, &observed, bridge::NOW);
-        short(mutations::after(setup, &observed, step))
-    }
+fn ask(setup: &Setup, process: &Process, state: &State) -> Do {
+    let mut observed = bridge::observed(process, &state.facts, setup.named);
+    mutations::before(setup, &mut observed);
+    let step = next_step(&bridge::desired(&process.object, &state.facts), &observed, bridge::NOW);
+    short(mutations::after(setup, &observed, step))
 }
 
 fn number(wide: u32) -> u8 {
@@ -95,8 +92,9 @@ fn short(step: Step) -> Do {
         Step::Verify => Do::Verify,
         Step::Decide(outcome) => Do::Decide(outcome),
         Step::RollBack { fence } => Do::RollBack(number(fence)),
-        Step::Dispute(_) => Do::Dispute,
-        Step::Confirm | Step::RecordLeak { .. } => Do::Rest,
+        Step::Dispute(row) => Do::Dispute(bridge::token(&row.id)),
+        Step::Confirm => Do::Confirm,
+        Step::RecordLeak { .. } => Do::RecordLeak,
         Step::Supersede(rows) => {
             Do::Supersede(rows.iter().fold(Set::EMPTY, |set, row| set.with(bridge::token(&row.id))))
         }

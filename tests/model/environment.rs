@@ -5,10 +5,11 @@
 //! object is deleted a claim settles only once its request landed or was dropped (stated limit: what lands after that is
 //! found by the sweep). Everything else may end at any time, so that every process may sleep anywhere.
 
+use super::canonical::free_slot;
 use super::mutations::Mutation;
 use super::setup::{Fault, Label, Move, Setup};
 use super::tokens::{Set, Token};
-use super::world::{Age, At, Book, Fate, InHand, Object, Process, SLOTS, Said, Secret, State};
+use super::world::{Age, Alarm, At, Book, Fate, InHand, Object, Process, SLOTS, Said, Secret, State};
 
 struct Out<'a> {
     state: &'a State,
@@ -37,9 +38,10 @@ pub fn moves(setup: &Setup, state: &State, moves: &mut Vec<Move>) {
     service(&mut out);
     late_write(&mut out);
     people(setup, &mut out);
+    alarms(setup, &mut out);
     times(setup, &mut out);
     for index in 0..setup.processes {
-        process(index, &mut out);
+        process(setup, index, &mut out);
     }
 }
 
@@ -111,10 +113,49 @@ fn people(setup: &Setup, out: &mut Out) {
         let forged = Secret { id: Token::STRANGER, data: Token::STRANGER, ..secret };
         out.fault(Fault::Forge, "stranger's token put in by hand", 0, |state| {
             edit(state, forged);
-            state.attempts[SLOTS] = secret.attempt;
+            state.facts.attempts[SLOTS] = secret.attempt;
             state.alive = state.alive.with(Token::STRANGER);
         });
         out.fault(Fault::Touch, "label edited by hand", 0, |state| edit(state, Secret { touched: true, ..secret }));
+    }
+}
+
+/// What leaked, and who else works with this object's identity.
+fn alarms(setup: &Setup, out: &mut Out) {
+    let state = out.state;
+    let Object { exists, deleting, finalizer, alarm, confirmed, book, .. } = state.object;
+    let alarm_set = |state: &mut State, alarm: Alarm| {
+        state.object_changed();
+        state.object.alarm = alarm;
+    };
+    if exists && !deleting && alarm == Alarm::None {
+        out.fault(Fault::Leak, "tokens leaked", 0, |state| {
+            alarm_set(state, Alarm::Past);
+            state.facts.leaked = state.claimed;
+        });
+        out.fault(Fault::LeakAhead, "tokens leaked, also those to come", 0, |state| alarm_set(state, Alarm::Ahead));
+    }
+    if exists && book.conflict != Token::NONE && !confirmed {
+        out.fault(Fault::Confirm, "a person confirms", 0, |state| {
+            state.object_changed();
+            state.object.confirmed = true;
+            state.facts.twins = Set::EMPTY;
+        });
+    }
+    let slot = free_slot(state);
+    if exists && finalizer && usize::from(slot.0) < setup.slots {
+        let attempts = state.claimed.iter().map(|token| state.attempt(token));
+        let highest = attempts.chain([state.secret.fence, 1]).max().unwrap_or(1);
+        let mut twin = |attempt: u8| {
+            out.fault(Fault::Twin, "a twin generates", attempt, |state| {
+                state.alive = state.alive.with(slot);
+                state.facts.twins = state.facts.twins.with(slot);
+                state.facts.attempts[usize::from(slot.0)] = attempt;
+            });
+        };
+        // Attempt 1 is the finalizer's, of both.
+        twin(highest.max(2));
+        twin(highest + 1);
     }
 }
 
@@ -139,9 +180,11 @@ fn times(setup: &Setup, out: &mut Out) {
     }
     // Within a day every lost token was listed at some time.
     let known = state.processes.iter().fold(state.object.book.known(), |set, process| set.with(process.hand.token));
-    let found = state.in_flight.is_empty() && state.alive.without(Token::STRANGER).but(known).is_empty();
+    let found = state.in_flight.is_empty() && state.own_alive().but(known).is_empty();
     for token in state.object.book.lost.iter() {
-        if found && in_hand(state, token).next().is_none() {
+        // What forgets it is a write, and a pass that has it in its list would not be of its time any more.
+        let listed = state.processes.iter().any(|process| process.listing.has(token));
+        if found && !listed && in_hand(state, token).next().is_none() {
             out.push("a day passes since the claim", token.0, |state| {
                 each_book(state, |book| {
                     book.lost = book.lost.without(token);
@@ -215,7 +258,7 @@ fn ageing(setup: &Setup, out: &mut Out) {
     }
 }
 
-fn process(index: usize, out: &mut Out) {
+fn process(setup: &Setup, index: usize, out: &mut Out) {
     let process = out.state.processes[index];
     let own = |what: &'static str, fault: Option<Fault>, change: &dyn Fn(&mut Process), out: &mut Out| {
         let mut state = *out.state;
@@ -241,7 +284,17 @@ fn process(index: usize, out: &mut Out) {
     if process.swept && !out.state.object.book.lost.is_empty() {
         own("next look for lost tokens", None, &|process| process.swept = false, out);
     }
+    let unlisted = !unknown(out.state).is_empty() && setup.faults[Fault::Twin as usize] > 0;
+    if process.at == At::Idle && !process.suspects && unlisted {
+        own("the sweep of the service tells of a token", None, &|process| process.suspects = true, out);
+    }
     if process.at == At::Idle && !process.due && out.state.may(Fault::Due) && out.state.object.exists {
         own("verification falls due", Some(Fault::Due), &|process| process.due = true, out);
     }
+}
+
+/// What lives under this object's identity, and stands neither in its ledger nor in a process's hand.
+fn unknown(state: &State) -> Set {
+    let hands = state.processes.iter().fold(Set::EMPTY, |set, process| set.with(process.hand.token));
+    state.alive.without(Token::STRANGER).but(state.object.book.known()).but(hands)
 }

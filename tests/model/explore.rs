@@ -50,7 +50,7 @@ pub fn explore(setup: &Setup) -> Found {
     let begun = Instant::now();
     let mut explorer = Explorer {
         setup,
-        decision: Decision::new(),
+        decision: Decision::default(),
         seen: HashMap::default(),
         parents: Vec::new(),
         edges: Vec::new(),

@@ -1,16 +1,18 @@
 //! What holds in every state, and what a clean one is.
 
 use super::tokens::{Set, Token};
-use super::world::{At, Fate, State};
+use super::world::{Alarm, At, Fate, Leak, State};
 
 /// The invariant that this state breaks.
 pub fn broken(state: &State, named: bool) -> Option<&'static str> {
     let living = state.object.exists && !state.object.deleting;
     let secret = &state.secret;
-    if living && secret.exists && state.ended.has(secret.data) {
+    // On a leak a consumer's token is revoked before its replacement is there (P14).
+    let ended = state.ended.but(state.facts.leaked);
+    if living && secret.exists && ended.has(secret.data) {
         return Some("S1: the Secret holds a token for which a revoke was sent");
     }
-    if living && !state.ended.both(state.holders).is_empty() {
+    if living && !ended.both(state.holders).is_empty() {
         return Some("S2: a consumer holds a token for which a revoke was sent");
     }
     if secret.exists && secret.id.own() && secret.data == secret.id && secret.attempt != state.attempt(secret.id) {
@@ -38,17 +40,26 @@ fn settled(state: &State) -> bool {
 
 fn unreported(state: &State) -> Set {
     let book = &state.object.book;
-    state.alive.without(book.current).without(Token::STRANGER).but(book.possibly_lost)
+    state.own_alive().without(book.current).but(book.possibly_lost)
 }
 
 /// Exactly one living token, verified, current, in the Secret; or the object is gone and so are its tokens.
 pub fn clean(state: &State, named: bool) -> bool {
     if !state.object.exists {
-        return !named || state.alive.without(Token::STRANGER).is_empty() && state.in_flight.is_empty();
+        return !named || state.own_alive().is_empty() && state.in_flight.is_empty();
     }
     settled(state)
         && !state.object.deleting
         && !state.object.requested
         && state.alive.has(state.object.book.current)
+        && state.object.book.conflict == Token::NONE
+        && answered(state)
         && unreported(state).is_empty()
+}
+
+/// P14: what leaked is dead, and replaced.
+fn answered(state: &State) -> bool {
+    let leak = state.object.book.leak;
+    let noticed = state.object.alarm != Alarm::Ahead || leak != Leak::None;
+    noticed && leak != Leak::Open && state.own_alive().both(state.facts.leaked).is_empty()
 }

@@ -1,6 +1,6 @@
 //! Steps that write the object: its finalizer and its ledger.
 
-use artifact_token_operator::api::ledger::{Outcome, Proof};
+use artifact_token_operator::api::ledger::{Current, Ledger, Outcome, Proof};
 use artifact_token_operator::rotation::ledger::Remains;
 use artifact_token_operator::rotation::observed::Observed;
 
@@ -10,7 +10,7 @@ use super::mutations::Mutation;
 use super::process::Turn;
 use super::setup::Fault;
 use super::tokens::{Set, Token};
-use super::world::{Age, Book, Fate, InHand, Object, State};
+use super::world::{Age, Alarm, Book, Fate, InHand, Object, State};
 
 /// Which proof does not matter here.
 pub const PROOF: Proof = Proof::Refused;
@@ -61,8 +61,9 @@ pub fn claim(turn: &mut Turn, attempt: u8) {
     let named = turn.setup.named;
     let mut claim = turn.claim_of(slot);
     claim.attempt = attempt.into();
+    claim.time = bridge::NOW;
     let mut state = *turn.state;
-    state.attempts[usize::from(slot.0)] = attempt;
+    state.facts.attempts[usize::from(slot.0)] = attempt;
     state.object.requested = state.object.requested && !turn.me().object_fresh;
     if turn.broken(Mutation::ClaimInMemory) {
         let mut turn = Turn { state: &state, ..reborrow(turn) };
@@ -96,7 +97,7 @@ fn reborrow<'a>(turn: &'a mut Turn) -> Turn<'a> {
 }
 
 fn seen(turn: &Turn) -> Observed {
-    bridge::observed(turn.me(), &turn.state.attempts, turn.setup.named)
+    bridge::observed(turn.me(), &turn.state.facts, turn.setup.named)
 }
 
 /// What remains of an attempt in hand: nothing, a token that nobody else saw, or one that consumers may hold.
@@ -137,9 +138,9 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
     let claim = turn.claim_of(decided);
     let own = me.hand.value && me.hand.token == token;
     let vouched = own || (me.listing.has(token) && token == decided) || turn.broken(Mutation::VouchForAnyId);
-    let mut attempts = turn.state.attempts;
+    let mut facts = turn.state.facts;
     if token.real() {
-        attempts[usize::from(token.0)] = me.secret.attempt;
+        facts.attempts[usize::from(token.0)] = me.secret.attempt;
     }
     let failed =
         if vouched { Remains::Published(bridge::id(token), bridge::after_overlap()) } else { Remains::Unknown };
@@ -148,12 +149,13 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
     let before = if own { Set::of(me.hand.base.id) } else { me.object.book.superseded };
     let replaced: Vec<String> = before.iter().map(bridge::id).collect();
     let drops = turn.broken(Mutation::DropSuperseded);
+    let current = Current { rejected_time: None, ..bridge::current(token, &me.object, &facts) };
     turn.record(
         if outcome == Outcome::Verified { "decides: verified" } else { "decides: failed" },
         token.0,
         |ledger| match outcome {
             Outcome::Verified => {
-                ledger.verified(&claim, bridge::current(token, &attempts, false), &replaced, overlap);
+                ledger.verified(&claim, current, &replaced, overlap);
                 if drops {
                     ledger.superseded.clear();
                 }
@@ -172,8 +174,8 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
 }
 
 pub fn supersede(turn: &mut Turn, rows: Set) {
-    let attempts = turn.state.attempts;
-    let rows: Vec<_> = rows.iter().map(|token| bridge::row(token, &attempts)).collect();
+    let (facts, object) = (turn.state.facts, turn.me().object);
+    let rows: Vec<_> = rows.iter().map(|token| bridge::row(token, &object, &facts)).collect();
     let after = if turn.broken(Mutation::FoundAtOnce) { bridge::NOW } else { bridge::after_overlap() };
     turn.record("supersedes what it found", 0, |ledger| ledger.found(&rows, after), |_, _| {});
 }
@@ -196,20 +198,73 @@ pub fn reject(turn: &mut Turn) {
     );
 }
 
+/// P21: a token of this identity that was never claimed here.
+pub fn dispute(turn: &mut Turn, token: Token) {
+    // Without the status, what the Secret is not at may be a twin's as well.
+    let above = turn.state.attempt(token) > turn.me().secret.fence;
+    let unknown = above && turn.state.spent(turn.setup, Fault::LoseStatus);
+    let own = !turn.state.facts.twins.has(token);
+    let wrong = (own && !unknown).then_some("P21: an own token was taken for a twin's");
+    let row = bridge::row(token, &turn.me().object, &turn.state.facts);
+    alarm(
+        turn,
+        "disputes a token",
+        wrong,
+        |state| state.object.confirmed = false,
+        |ledger| ledger.disputed(&row, None),
+    );
+}
+
+/// P21: a person said so, and everything that is listed stands in the ledger.
+pub fn confirm(turn: &mut Turn) {
+    alarm(turn, "confirms its identity", None, |state| state.object.confirmed = false, |ledger| ledger.confirmed(None));
+}
+
+/// P14: which tokens leaked, before the first of them is revoked. A time to come is capped.
+pub fn record_leak(turn: &mut Turn) {
+    let me = turn.me().object;
+    let Some(issued_before) = bridge::issued_before(&me, &turn.state.facts) else { return };
+    let capped = |state: &mut State| {
+        if me.alarm == Alarm::Ahead {
+            state.facts.leaked = state.claimed;
+        }
+    };
+    alarm(turn, "notices a leak", None, capped, |ledger| ledger.leaked(issued_before, bridge::noticed()));
+}
+
+/// A record that means something beyond the ledger, from the moment that it is written.
+fn alarm(
+    turn: &mut Turn,
+    what: &'static str,
+    wrong: Option<&'static str>,
+    means: impl FnOnce(&mut State),
+    change: impl FnOnce(&mut Ledger),
+) {
+    if !turn.me().object_fresh {
+        return turn.conflict(0);
+    }
+    let mut state = *turn.state;
+    means(&mut state);
+    Turn { state: &state, ..reborrow(turn) }.record_checked(what, 0, wrong, change, |_, _| {});
+}
+
 /// After a revoke: a conflict ends the pass.
 pub fn record_revoked(turn: &mut Turn) {
     let token = turn.me().target;
     if !turn.me().object_fresh && !turn.broken(Mutation::NoStatusCas) {
         return turn.push("cannot record a revoke", token.0, |state, index| state.processes[index].end_pass());
     }
-    let attempt = bridge::attempt(token, &turn.state.attempts);
+    let attempt = bridge::attempt(token, &turn.state.facts);
     turn.record(
         "records a revoke",
         token.0,
         |ledger| ledger.revoked(attempt, &bridge::id(token), PROOF, bridge::NOW),
         |state, index| {
-            state.processes[index].at = super::world::At::Pass;
-            state.processes[index].target = Token::NONE;
+            let process = &mut state.processes[index];
+            process.at = super::world::At::Pass;
+            process.target = Token::NONE;
+            // What this pass saw dead is not found in its list.
+            process.listing = process.listing.without(token);
         },
     );
 }
@@ -219,7 +274,7 @@ pub fn release(turn: &mut Turn) {
     if !turn.me().object_fresh {
         return turn.conflict(0);
     }
-    let alive = turn.state.alive.without(Token::STRANGER);
+    let alive = turn.state.own_alive();
     // Without names, what is lost is reported when the finalizer goes, an open claim's token as well (P18).
     let book = &turn.state.object.book;
     let open = if book.claim == Token::NONE { Token::FIRST } else { book.claim };

@@ -77,6 +77,18 @@ pub enum Mutation {
     OldFinalizer,
     /// An attempt number is used twice.
     ReuseAttempt,
+    /// An attempt that leaked is published all the same.
+    PublishLeaked,
+    /// A leak whose time is to come covers what comes after it was noticed.
+    UncappedLeak,
+    /// A leaked token waits for its overlap.
+    LeakWaits,
+    /// What was never claimed here is taken for a token of this object.
+    BelieveTwins,
+    /// Nonces are not kept beside attempts that were lost.
+    ForgetNonces,
+    /// Only attempts that were never reached here are taken for another cluster's.
+    CountAttempts,
     /// Without room for another token, superseded ones wait for one.
     WaitWithoutRoom,
 }
@@ -90,7 +102,7 @@ pub fn all() -> Vec<Setup> {
         run(Mutation::NoSecretCas, 2, 3, &[(Rotate, 2), (Oversleep, 1)]),
         run(Mutation::NoStatusCas, 2, 3, &[(Rotate, 1)]),
         run(Mutation::NoOverlap, 1, 2, &[(Rotate, 1)]),
-        run(Mutation::FoundAtOnce, 1, 3, &[(Rotate, 1), (LoseAnswer, 1), (Crash, 1), (Fault::LoseStatus, 1)]),
+        run(Mutation::FoundAtOnce, 1, 3, &[(Rotate, 1), (DeleteSecret, 1), (Crash, 2)]),
         run(Mutation::ClaimInMemory, 1, 2, &[(Rotate, 1)]),
         run(Mutation::GenerateAgain, 1, 2, &[(LoseAnswer, 1)]),
         run(Mutation::DropSuperseded, 1, 2, &[(Rotate, 1)]),
@@ -118,6 +130,12 @@ pub fn all() -> Vec<Setup> {
         run(Mutation::TrustOldRead, 2, 2, &[(Rotate, 1), (Refuse, 1)]),
         run(Mutation::OldFinalizer, 1, 2, &[(Crash, 1), (DeleteObject, 1)]),
         run(Mutation::ReuseAttempt, 1, 3, &[(Crash, 1)]),
+        run(Mutation::PublishLeaked, 1, 4, &[(Fault::Leak, 1), (Rotate, 1), (Refuse, 1)]),
+        run(Mutation::UncappedLeak, 1, 3, &[(Fault::LeakAhead, 1)]),
+        run(Mutation::LeakWaits, 1, 3, &[(Fault::Leak, 1)]),
+        run(Mutation::BelieveTwins, 1, 3, &[(Fault::Twin, 1)]),
+        run(Mutation::ForgetNonces, 1, 4, &[(LoseAnswer, 1), (Rotate, 2)]),
+        run(Mutation::CountAttempts, 1, 3, &[(Fault::Twin, 1), (Rotate, 1)]),
         run(Mutation::WaitWithoutRoom, 1, 6, &[(Rotate, 4), (DeleteSecret, 1)]),
     ]
 }
@@ -147,6 +165,12 @@ pub fn before(setup: &Setup, observed: &mut Observed) {
             }
         }
         Mutation::VouchForAnyId => vouch(observed),
+        Mutation::UncappedLeak => {
+            observed.ledger.leak.iter_mut().for_each(|leak| leak.claimed_before = leak.issued_before)
+        }
+        Mutation::ForgetNonces => {
+            observed.ledger.lost.iter_mut().for_each(|lost| lost.nonce.clear());
+        }
         _ => {}
     }
 }
@@ -211,6 +235,13 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
                 Step::Preflight
             }
         }
+        (Mutation::PublishLeaked, Step::GiveUp(Lapse::Leaked)) if in_hand(observed) => Step::Update,
+        (Mutation::PublishLeaked, Step::GiveUp(Lapse::Leaked)) => Step::Generate,
+        (Mutation::LeakWaits, Step::Revoke { .. }) if leaked(observed) => Step::Wait(None),
+        (Mutation::CountAttempts, Step::Dispute(row)) if row.attempt <= observed.ledger.highest_attempt() => {
+            Step::Supersede(vec![row])
+        }
+        (Mutation::BelieveTwins, Step::Dispute(row)) => Step::Supersede(vec![row]),
         (Mutation::ReuseAttempt, Step::Claim { attempt }) => Step::Claim { attempt: attempt - 1 },
         (Mutation::WaitWithoutRoom, Step::Revoke { .. }) if !observed.deleting && !observed.holds_current() => {
             Step::Wait(None)
@@ -221,6 +252,10 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
 
 fn in_hand(observed: &Observed) -> bool {
     matches!(observed.hand, Hand::Value { .. })
+}
+
+fn leaked(observed: &Observed) -> bool {
+    observed.ledger.leak.as_ref().is_some_and(|leak| leak.replaced_time.is_none())
 }
 
 fn stray(observed: &Observed) -> bool {

@@ -78,11 +78,10 @@ fn perform(turn: &mut Turn, step: Do) {
         Do::GiveUp(_) => ledger_steps::give_up(turn),
         Do::Decide(outcome) => ledger_steps::decide(turn, outcome),
         // The record is checked against the version that it was decided on: a ledger that is behind disputes nothing.
-        Do::Dispute if !turn.me().object_fresh => turn.conflict(0),
-        Do::Dispute => {
-            let wrong = Some("P21: an own token was taken for a twin's");
-            turn.push_checked("disputes its own token", 0, wrong, |_, _| {});
-        }
+        Do::Dispute(_) if !turn.me().object_fresh => turn.conflict(0),
+        Do::Dispute(token) => ledger_steps::dispute(turn, token),
+        Do::Confirm => ledger_steps::confirm(turn),
+        Do::RecordLeak => ledger_steps::record_leak(turn),
         Do::Supersede(rows) => ledger_steps::supersede(turn, rows),
         Do::Abandon => ledger_steps::abandon(turn),
         Do::Reject => ledger_steps::reject(turn),
@@ -166,7 +165,7 @@ impl Turn<'_> {
         // Without the check a stale ledger overwrites the newer one.
         let base = if self.broken(Mutation::NoStatusCas) { self.me().object } else { self.state.object };
         let again = self.broken(Mutation::DecideAgain);
-        let book = bridge::transition(&base, &self.state.attempts, |ledger| {
+        let book = bridge::transition(&base, &self.state.facts, |ledger| {
             if again {
                 ledger.claim.iter_mut().for_each(|claim| claim.outcome = None);
             }
@@ -219,9 +218,9 @@ impl Turn<'_> {
     /// The claim of what is in hand, as the ledger's transitions want it.
     pub fn claim_of(&self, token: Token) -> Claim {
         Claim {
-            attempt: bridge::attempt(token, &self.state.attempts),
+            attempt: bridge::attempt(token, &self.state.facts),
             nonce: bridge::nonce(token),
-            time: bridge::NOW,
+            time: bridge::claimed(token, &self.me().object, &self.state.facts),
             wish: String::new(),
             outcome: None,
         }

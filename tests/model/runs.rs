@@ -8,8 +8,8 @@
 use super::setup::{ANY, Fault, Setup};
 
 use Fault::{
-    Cancel, Crash, Decline, DeleteObject, DeleteSecret, Due, EditData, EditMarks, Forge, Forget, KeepAlive, LoseAnswer,
-    LoseStatus, Oversleep, Refuse, Rotate, Touch,
+    Cancel, Crash, Decline, DeleteObject, DeleteSecret, Due, EditData, EditMarks, Forge, Forget, KeepAlive, Leak,
+    LeakAhead, LoseAnswer, LoseStatus, Oversleep, Refuse, Rotate, Touch, Twin,
 };
 
 /// The points of the plane, four to a row.
@@ -81,5 +81,17 @@ pub fn others() -> Vec<Setup> {
         Setup::new("no room", 1, 6, &[(Rotate, ANY), (DeleteSecret, ANY)]),
         Setup::new("lost status", 1, 3, &[(Rotate, 1), (LoseAnswer, 1), (Crash, 1), (LoseStatus, 1)]),
         Setup::new("no room", 1, 5, &[(Crash, 4)]),
+        Setup::new("no room", 1, 6, &[(Rotate, ANY), (DeleteSecret, 1), (Refuse, 2)]),
+        Setup::new("leak", 1, 4, &[(Leak, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),
+        Setup::new("leak", 1, 4, &[(Leak, 1), (Rotate, 1), (Refuse, 1), (KeepAlive, 1)]),
+        Setup::new("leak", 1, 3, &[(Leak, 1), (DeleteSecret, 1), (LoseStatus, 1)]),
+        Setup::new("leak", 1, 3, &[(Leak, 1), (DeleteObject, 1), (Crash, 1), (Oversleep, 1)]),
+        Setup::new("leak", 1, 4, &[(LeakAhead, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),
+        Setup::new("leak, two processes", 2, 3, &[(Leak, 1), (Oversleep, 1)]),
+        Setup::new("leak, two processes", 2, 3, &[(LeakAhead, 1), (Rotate, 1)]),
+        Setup::new("twin", 1, 4, &[(Twin, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),
+        Setup::new("twin", 1, 4, &[(Twin, 1), (Rotate, 1), (Refuse, 1), (DeleteSecret, 1)]),
+        Setup::new("twin", 1, 3, &[(Twin, 1), (DeleteObject, 1), (Crash, 1)]),
+        Setup::new("twin, two processes", 2, 3, &[(Twin, 1), (Oversleep, 1)]),
     ]
 }

@@ -4,7 +4,7 @@ use super::mutations::Mutation;
 use super::process::{Turn, read};
 use super::setup::Fault;
 use super::tokens::Token;
-use super::world::{Said, Secret, State};
+use super::world::{Leak, Said, Secret, State};
 
 /// A checked write of the Secret. `then` says what a process does with the answer, and also what it remembers once the
 /// write was sent at all.
@@ -80,16 +80,25 @@ pub fn update(turn: &mut Turn) {
     let secret = turn.state.published(turn.me().hand.token);
     let fence = secret.fence.max(turn.secret().fence);
     let untried = turn.secret().data.real() && turn.me().hand.trial != Said::Accepted;
-    let wrong = untried.then_some("P6: a replacement was published untried");
+    let untried = untried.then_some("P6: a replacement was published untried");
+    let wrong = leaked(turn, turn.me().hand.token).or(untried);
     write(turn, "updates the Secret", wrong, Secret { fence, ..secret }, |state, index| {
         state.processes[index].hand.sent = true;
     });
 }
 
 pub fn roll_back(turn: &mut Turn, fence: u8) {
-    let secret = turn.state.published(turn.me().object.book.current);
+    let current = turn.me().object.book.current;
+    let secret = turn.state.published(current);
     let fence = fence.max(secret.fence).max(turn.secret().fence);
-    write(turn, "rolls back", None, Secret { fence, ..secret }, |_, _| {});
+    let wrong = leaked(turn, current);
+    write(turn, "rolls back", wrong, Secret { fence, ..secret }, |_, _| {});
+}
+
+/// P14: who knows that a token leaked does not publish it.
+fn leaked(turn: &Turn, token: Token) -> Option<&'static str> {
+    let known = turn.me().object.book.leak != Leak::None;
+    (known && turn.state.facts.leaked.has(token)).then_some("P14: a leaked token was published")
 }
 
 pub fn raise_fence(turn: &mut Turn, fence: u8) {

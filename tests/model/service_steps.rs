@@ -16,6 +16,7 @@ pub fn sweep(turn: &mut Turn) {
         process.listed = true;
         process.listing = rows;
         process.swept = true;
+        process.suspects = false;
         process.live = false;
         process.preflight = false;
         process.at = At::Listed;
@@ -110,6 +111,8 @@ pub fn revoke(turn: &mut Turn, token: Token) {
     let me = turn.me();
     let wrong = if !token.own() {
         Some("S3: a stranger's token was revoked")
+    } else if turn.state.facts.twins.has(token) {
+        Some("P21: a twin's token was revoked")
     } else if !me.live && !me.object.deleting {
         Some("S3: revoked without a live read")
     } else {
@@ -119,11 +122,11 @@ pub fn revoke(turn: &mut Turn, token: Token) {
     turn.push_checked("revokes", token.0, wrong, |state, index| {
         state.alive = state.alive.without(token);
         state.ended = state.ended.with(token);
-        let attempts = state.attempts;
+        let facts = state.facts;
         let process = &mut state.processes[index];
         if deleting {
-            process.object.book = bridge::transition(&process.object, &attempts, |ledger| {
-                let attempt = bridge::attempt(token, &attempts);
+            process.object.book = bridge::transition(&process.object, &facts, |ledger| {
+                let attempt = bridge::attempt(token, &facts);
                 ledger.revoked(attempt, &bridge::id(token), super::ledger_steps::PROOF, bridge::NOW);
             });
             process.listing = process.listing.without(token);
@@ -138,12 +141,12 @@ pub fn revoke(turn: &mut Turn, token: Token) {
         state.processes[index].end_pass();
     });
     if turn.state.may(Fault::KeepAlive) {
-        let (attempts, id) = (turn.state.attempts, bridge::id(token));
+        let (facts, id) = (turn.state.facts, bridge::id(token));
         turn.record(
             "revokes in vain",
             token.0,
             |ledger| {
-                ledger.revoke_failed(bridge::attempt(token, &attempts), &id, std::time::Duration::ZERO, bridge::NOW);
+                ledger.revoke_failed(bridge::attempt(token, &facts), &id, std::time::Duration::ZERO, bridge::NOW);
             },
             |state, index| {
                 state.spend(Fault::KeepAlive);

@@ -2,7 +2,7 @@
 
 use super::mutations::Mutation;
 use super::tokens::Set;
-use super::world::{FAULTS, Object, PROCESSES, Process, Secret, State};
+use super::world::{FAULTS, Facts, Object, PROCESSES, Process, Secret, State};
 
 /// What may go wrong, a counted number of times in a run, or without a limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +41,14 @@ pub enum Fault {
     Decline,
     /// A process sleeps past the deadline of what it has in hand.
     Oversleep,
+    /// A person says that the tokens made so far leaked.
+    Leak,
+    /// A person says that the tokens made up to a time to come leaked.
+    LeakAhead,
+    /// Another cluster makes a token under this object's identity.
+    Twin,
+    /// A person says that all tokens of this identity are this object's.
+    Confirm,
 }
 
 /// All of them.
@@ -62,6 +70,10 @@ const FAULTS_NAMED: [Fault; FAULTS] = [
     Fault::Due,
     Fault::Decline,
     Fault::Oversleep,
+    Fault::Leak,
+    Fault::LeakAhead,
+    Fault::Twin,
+    Fault::Confirm,
 ];
 
 /// No limit.
@@ -85,6 +97,10 @@ impl Setup {
         let mut counts = [0; FAULTS];
         for (fault, count) in faults {
             counts[*fault as usize] = *count;
+        }
+        // Where a person may be asked, there is one.
+        if [Fault::Twin, Fault::LoseStatus].into_iter().any(|fault| counts[fault as usize] > 0) {
+            counts[Fault::Confirm as usize] = ANY;
         }
         Self { name, processes, slots, named: true, faults: counts, mutation: None }
     }
@@ -110,12 +126,11 @@ impl Setup {
 
     /// Its name, and what may go wrong in it.
     pub fn title(&self) -> String {
-        let features = FAULTS_NAMED.iter().filter(|fault| self.faults[**fault as usize] > 0).map(|fault| {
-            match self.faults[*fault as usize] {
-                1 => format!("{fault:?}"),
-                ANY => format!("{fault:?} at any time"),
-                count => format!("{fault:?} {count} times"),
-            }
+        let told = |fault: &&Fault| self.faults[**fault as usize] > 0 && **fault != Fault::Confirm;
+        let features = FAULTS_NAMED.iter().filter(told).map(|fault| match self.faults[*fault as usize] {
+            1 => format!("{fault:?}"),
+            ANY => format!("{fault:?} at any time"),
+            count => format!("{fault:?} {count} times"),
         });
         let features = features.collect::<Vec<_>>().join(", ");
         match self.mutation {
@@ -141,7 +156,7 @@ impl Setup {
             armed: Secret::ABSENT,
             creates: false,
             holders: Set::EMPTY,
-            attempts: [0; 7],
+            facts: Facts::NONE,
             processes: [Process::IDLE; PROCESSES],
             budget: self.faults,
         }
@@ -151,6 +166,11 @@ impl Setup {
 impl State {
     pub fn may(&self, fault: Fault) -> bool {
         self.budget[fault as usize] > 0
+    }
+
+    /// Whether it happened.
+    pub fn spent(&self, setup: &Setup, fault: Fault) -> bool {
+        self.budget[fault as usize] < setup.faults[fault as usize]
     }
 
     /// Takes one from the budget.

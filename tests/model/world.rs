@@ -12,7 +12,7 @@ pub const SLOTS: usize = 6;
 /// The most processes.
 pub const PROCESSES: usize = 2;
 /// Kinds of counted faults, see `faults::Fault`.
-pub const FAULTS: usize = 17;
+pub const FAULTS: usize = 21;
 
 /// How old the newest claim is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -34,6 +34,28 @@ pub enum Fate {
     Failed,
 }
 
+/// What stands in the ledger of a leak.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Leak {
+    /// None was noticed.
+    #[default]
+    None,
+    /// What was in use has no replacement yet.
+    Open,
+    Replaced,
+}
+
+/// What a person said of a leak: a token claimed before some time leaked.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Alarm {
+    #[default]
+    None,
+    /// The time is past: what was claimed when it was said.
+    Past,
+    /// The time is to come: what was claimed when it is noticed.
+    Ahead,
+}
+
 /// The ledger. Counts, messages, history and the order of superseded tokens are left out: the decision does not look at
 /// them, but for the highest attempt, which the newest claim keeps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -51,6 +73,9 @@ pub struct Book {
     pub lost: Set,
     /// Kept for nameless services only.
     pub possibly_lost: Set,
+    pub leak: Leak,
+    /// A twin's token.
+    pub conflict: Token,
 }
 
 impl Book {
@@ -65,6 +90,8 @@ impl Book {
         unpublished: Set::EMPTY,
         lost: Set::EMPTY,
         possibly_lost: Set::EMPTY,
+        leak: Leak::None,
+        conflict: Token::NONE,
     };
 
     /// Tokens that stand in it as alive.
@@ -73,7 +100,7 @@ impl Book {
     }
 
     pub fn refers(&self) -> Set {
-        self.superseded.and(self.lost).and(self.possibly_lost).with(self.claim).with(self.current)
+        self.superseded.and(self.lost).and(self.possibly_lost).with(self.claim).with(self.current).with(self.conflict)
     }
 }
 
@@ -87,12 +114,23 @@ pub struct Object {
     pub requested: bool,
     /// Created longer ago than any settle time.
     pub old: bool,
+    pub alarm: Alarm,
+    /// A person said that all tokens of this identity are this object's.
+    pub confirmed: bool,
     pub book: Book,
 }
 
 impl Object {
-    pub const GONE: Self =
-        Self { exists: false, deleting: false, finalizer: false, requested: false, old: false, book: Book::BLANK };
+    pub const GONE: Self = Self {
+        exists: false,
+        deleting: false,
+        finalizer: false,
+        requested: false,
+        old: false,
+        alarm: Alarm::None,
+        confirmed: false,
+        book: Book::BLANK,
+    };
 }
 
 /// The Secret.
@@ -188,6 +226,8 @@ pub struct Process {
     pub listing: Set,
     /// The service was listed for lost claims not long ago.
     pub swept: bool,
+    /// The sweep of the service saw a token that the ledger does not know.
+    pub suspects: bool,
     /// The current token is to be verified again.
     pub due: bool,
     /// Whose value is in memory, beside the hand.
@@ -209,6 +249,7 @@ impl Process {
         listed: false,
         listing: Set::EMPTY,
         swept: false,
+        suspects: false,
         due: false,
         held: Token::NONE,
         hand: InHand::EMPTY,
@@ -216,7 +257,8 @@ impl Process {
 
     /// The end of a pass: the snapshots go, the memory stays.
     pub fn end_pass(&mut self) {
-        *self = Self { swept: self.swept, due: self.due, held: self.held, hand: self.hand, ..Self::IDLE };
+        let Self { swept, suspects, due, held, hand, .. } = *self;
+        *self = Self { swept, suspects, due, held, hand, ..Self::IDLE };
     }
 
     pub fn refers(&self) -> Set {
@@ -228,6 +270,25 @@ impl Process {
             .and(self.hand.base.refers())
             .with(self.target)
             .with(self.hand.token)
+    }
+}
+
+/// What is so of tokens, whoever knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Facts {
+    /// The attempt of each slot's claim.
+    pub attempts: [u8; SLOTS + 1],
+    /// Claimed before the leak.
+    pub leaked: Set,
+    /// Another cluster's, under this object's identity.
+    pub twins: Set,
+}
+
+impl Facts {
+    pub const NONE: Self = Self { attempts: [0; SLOTS + 1], leaked: Set::EMPTY, twins: Set::EMPTY };
+
+    pub fn attempt(&self, token: Token) -> u8 {
+        if token == Token::FIRST { 1 } else { self.attempts.get(usize::from(token.0)).copied().unwrap_or(0) }
     }
 }
 
@@ -252,8 +313,7 @@ pub struct State {
     pub creates: bool,
     /// What consumers may hold: all that was ever in the Secret, but for what an overlap passed by since it left.
     pub holders: Set,
-    /// The attempt of each slot's claim.
-    pub attempts: [u8; SLOTS + 1],
+    pub facts: Facts,
     pub processes: [Process; PROCESSES],
     /// What may still go wrong.
     pub budget: [u8; FAULTS],
@@ -261,7 +321,12 @@ pub struct State {
 
 impl State {
     pub fn attempt(&self, token: Token) -> u8 {
-        if token == Token::FIRST { 1 } else { self.attempts.get(usize::from(token.0)).copied().unwrap_or(0) }
+        self.facts.attempt(token)
+    }
+
+    /// What lives under this object's identity, but for twins' tokens.
+    pub fn own_alive(&self) -> Set {
+        self.alive.without(Token::STRANGER).but(self.facts.twins)
     }
 
     /// The object changed: nobody's snapshot is fresh.

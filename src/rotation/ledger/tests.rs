@@ -57,6 +57,29 @@ fn rotating() -> Ledger {
     ledger
 }
 
+/// The wait of a token that failed while the Secret held it goes on until the next one is in the Secret, however that ends.
+#[test]
+fn what_failed_after_its_publish_waits_from_when_another_took_its_place() {
+    let mut ledger = rotating();
+    let failed = |ledger: &mut Ledger, attempt: u32, decided: u64| {
+        let remains = Remains::Published(format!("t{attempt}"), at(decided + 600));
+        ledger.failed(&claim(attempt, at(decided)), remains, failure(1, 0), at(decided));
+    };
+    failed(&mut ledger, 2, 1100);
+    ledger.claimed(claim(3, at(5000)), None, true);
+    failed(&mut ledger, 3, 5100);
+    let waits: Vec<_> = ledger.superseded.iter().map(|old| (old.attempt, old.revoke_after_time)).collect();
+    assert_eq!(waits, [(2, at(5700)), (3, at(5700))]);
+}
+
+#[test]
+fn an_abandoned_claim_whose_token_was_found_is_not_looked_for() {
+    let mut ledger = rotating();
+    ledger.found(&[row(2)], at(2000));
+    ledger.abandoned(&claim(2, at(1000)), true, failure(1, 0), at(1500));
+    assert!(ledger.lost.is_empty(), "{:?}", ledger.lost);
+}
+
 /// Ids and whether they are current, superseded or dead, in the order of the ledger.
 fn standing(ledger: &Ledger) -> String {
     let current = ledger.current.iter().map(|current| format!("{} current", current.id));

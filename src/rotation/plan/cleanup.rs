@@ -34,9 +34,7 @@ pub(super) fn unknown_rows<'a>(view: &'a View) -> impl Iterator<Item = &'a Row> 
     let observed = view.observed;
     let undecided = decide::undecided_attempt(view).and_then(|(ours, _)| ours.id.clone());
     view.rows().filter(move |row| {
-        !observed.ledger.knows(&row.id)
-            && undecided.as_ref() != Some(&row.id)
-            && observed.hand.attempt() != Some(row.attempt)
+        !observed.ledger.knows(&row.id) && undecided.as_ref() != Some(&row.id) && !observed.in_hand(row)
     })
 }
 
@@ -55,11 +53,19 @@ fn due(view: &View, old: &Superseded) -> bool {
 }
 
 /// No Secret holds it, and every Secret holds another, verified one. A token that was never published needs no other; and
-/// where there is no room for another, waiting for one would be for ever.
+/// where there is no room for another, waiting for one would be for ever: then it goes once no consumer can hold it.
 fn unneeded(view: &View, old: &Superseded) -> bool {
     let observed = view.observed;
     let held = observed.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(&old.id));
-    !held && (old.unpublished || observed.holds_current() || !claim::has_room(view))
+    !held && (old.unpublished || observed.holds_current() || (!claim::has_room(view) && !held_last(view, old)))
+}
+
+/// A Secret may have held it until a moment ago, longer than its overlap: nothing was published since that is known.
+fn held_last(view: &View, old: &Superseded) -> bool {
+    let ledger = &view.observed.ledger;
+    let verified = ledger.current.as_ref().map_or(0, |current| current.attempt);
+    let published = ledger.superseded.iter().filter(|other| !other.unpublished).map(|other| other.attempt);
+    old.attempt > verified && published.max() == Some(old.attempt)
 }
 
 pub(super) fn stray(view: &View) -> Option<Step> {
@@ -68,7 +74,14 @@ pub(super) fn stray(view: &View) -> Option<Step> {
         if Observed::settle_time(&claim, &view.desired.timings) > view.now {
             return Some(view.wait());
         }
-        return Some(fence_off(view, claim.attempt).unwrap_or(Step::Abandon));
+        if let Some(step) = fence_off(view, claim.attempt) {
+            return Some(step);
+        }
+        // A ledger without a claim may be one that was lost: what it knew is taken in while no newer claim makes it doubtful.
+        if observed.ledger.claim.is_none() && observed.listing.is_none() && view.attributable() {
+            return Some(view.paused(observed.pauses.sweep).unwrap_or(Step::Sweep));
+        }
+        return Some(Step::Abandon);
     }
     if let Some(row) = unknown_rows(view).max_by_key(|row| row.attempt) {
         return fence_off(view, row.attempt);

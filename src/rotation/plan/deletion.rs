@@ -39,7 +39,9 @@ fn end_tokens(view: &View) -> Step {
     if unsettled.is_some_and(|settled| settled > view.now) {
         return view.wait();
     }
-    let unresolved = open.is_some() || !observed.ledger.lost.is_empty();
+    // What a person confirmed to be this object's may stand in no ledger, either.
+    let confirmed = observed.ledger.conflict.is_some();
+    let unresolved = open.is_some() || confirmed || !observed.ledger.lost.is_empty();
     if unresolved && let Some(step) = sweep(view) {
         return step;
     }

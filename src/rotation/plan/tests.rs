@@ -51,7 +51,7 @@ fn a_process_that_ends_after_the_first_update_costs_a_token_since_its_ledger_can
     let mut world = World::new();
     world.walk_to("Update");
     world.crash();
-    let steps = "Wait 120, Wait 30, Read, Abandon, Sweep, Supersede t1, \
+    let steps = "Wait 120, Wait 30, Read, Sweep, Supersede t1, Abandon, \
         Wait 30, Preflight, Claim 2, Generate, Try, Update, Verify, Verified, Wait 600, Read, Revoke t1";
     check(&mut world, HOUR, steps, &["t2"], Some("t2"));
 }
@@ -133,7 +133,7 @@ fn a_lost_ledger_goes_forward_and_the_token_that_the_secret_held_dies_after_an_o
     world.observed.requests.rotate = None;
     world.crash();
     world.pass_until(world.now.plus(seconds(3 * DAY)));
-    let steps = "Read, Abandon, Wait 30, Preflight, Claim 3, Sweep, Supersede t2, Generate, Try, Update, Verify, Verified, \
+    let steps = "Read, Sweep, Supersede t2, Abandon, Wait 30, Preflight, Claim 3, Generate, Try, Update, Verify, Verified, \
         Wait 600, Read, Revoke t2";
     check(&mut world, 20 * HOUR, steps, &["t3"], Some("t3"));
 }
@@ -199,6 +199,22 @@ fn a_token_of_a_twin_stops_everything_until_a_person_confirms() {
     let steps = "Sweep, Supersede twin, Confirm, Preflight, Claim 3, Generate, Try, Update, Verify, Verified, \
         Wait 600, Read, Revoke twin, Revoke t2";
     check(&mut world, 2 * HOUR, steps, &["t3"], Some("t3"));
+}
+
+#[test]
+fn a_token_of_an_attempt_that_left_no_trace_here_is_another_clusters() {
+    let mut world = World::at_rest();
+    for wish in ["1", "2"] {
+        world.observed.requests.rotate = Some(wish.to_owned());
+        world.walk(3 * HOUR);
+    }
+    world.observed.ledger.history.clear();
+    assert_eq!(world.state(), (vec!["t3"], Some("t3")));
+    let twin = Row { id: "twin".to_owned(), attempt: 2, nonce: "other".to_owned(), ..world.tokens[0].clone() };
+    world.tokens.push(twin);
+    world.observed.suspected = true;
+    world.pass_until(world.now.plus(seconds(10)));
+    check(&mut world, HOUR, "Sweep, Dispute twin", &["t3", "twin"], Some("t3"));
 }
 
 #[test]

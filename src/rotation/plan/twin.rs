@@ -4,11 +4,10 @@
 //! that this one was restored from, has the same uids and goes on counting attempts. Which of the two goes on is for a person to
 //! say; until then nothing is generated or revoked, for a consumer of the twin may hold the token.
 
-use crate::api::ledger::{Claim, Ledger, Outcome};
 use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
 use crate::rotation::identity::FIRST_NONCE;
-use crate::rotation::observed::Row;
+use crate::rotation::observed::{Ours, Row};
 
 use super::{Step, View, claim, cleanup};
 
@@ -54,36 +53,35 @@ fn confirmed(view: &View) -> bool {
     observed.ledger.conflict.is_some() && asked && observed.requests.confirm != observed.ledger.handled_requests.confirm
 }
 
-/// This object's ledger counts every attempt and keeps the nonces of those that can still be listed. A ledger that was lost
-/// disputes nothing, and one that is behind its own Secret disputes nothing that the Secret is at.
+/// Every attempt whose token may live stands in the ledger with its nonce: whatever else has this identity was claimed elsewhere. But
+/// a ledger that was lost, or is behind its own Secret, disputes neither what the Secret holds nor the attempts up to there that it
+/// has not come to.
 fn never_claimed(view: &View, row: &Row) -> bool {
     let observed = view.observed;
     let ledger = &observed.ledger;
-    if lost(ledger) || ledger.knows(&row.id) || ledger.ended(&row.id) {
+    // Attempt 1 is the finalizer's, which may stand in no ledger.
+    let implied = row.attempt == 1 && row.nonce == FIRST_NONCE;
+    if implied || observed.in_hand(row) || ledger.knows(&row.id) || ledger.ended(&row.id) {
         return false;
     }
-    let nonces: Vec<&str> = ledger.nonces_of(row.attempt).filter(|nonce| !nonce.is_empty()).collect();
-    if nonces.contains(&row.nonce.as_str()) {
-        return false;
-    }
-    !nonces.is_empty() || row.attempt > ledger.highest_attempt().max(observed.fence())
-}
-
-/// It knows of nothing but the finalizer's claim, and that one is implied: what else there was may have been lost with it.
-fn lost(ledger: &Ledger) -> bool {
-    let implied = |claim: &Claim| claim.nonce == FIRST_NONCE && claim.outcome == Some(Outcome::Failed);
-    ledger.current.is_none() && ledger.claim.as_ref().is_none_or(implied)
+    let held =
+        |ours: &Ours| (ours.id.as_ref(), ours.attempt) == (Some(&row.id), row.attempt) && ours.predecessor.is_none();
+    let claimed = ledger.nonces_of(row.attempt).any(|nonce| nonce == row.nonce);
+    // Without a claim it has come to none: what stands there was taken in since it was lost.
+    let known_to = ledger.claim.as_ref().map_or(0, |_| ledger.highest_attempt());
+    let behind = row.attempt > known_to && row.attempt <= observed.fence();
+    !claimed && !behind && !observed.ours().any(held)
 }
 
 fn halt(attempt: u32, id: &str) -> Halt {
     Halt::stalled(
         Reason::IdentityConflict,
         format!(
-            "the service lists the token {id} as attempt {attempt} of this object, and this cluster never claimed it: another cluster, \
-             a clone or one restored from the same backup, works with copies of this object. Nothing is generated or revoked until \
-             this is settled: give one of the two a service object with another naming.prefix, and new ArtifactTokens; or, if the \
-             other cluster is gone for good, set the annotation artifact-token.dev/confirm-identity to a new value here: then its \
-             tokens are revoked after the overlap"
+            "the service lists the token {id} as attempt {attempt} of this object, and nothing here says that it was claimed: another \
+             cluster, a clone or one restored from the same backup, works with copies of this object, or this object's status was lost. \
+             Nothing is generated or revoked until this is settled. If there is another cluster, give one of the two a service object \
+             with another naming.prefix, and new ArtifactTokens. If there is none, or none any more, set the annotation \
+             artifact-token.dev/confirm-identity to a new value here: then the token is revoked after the overlap"
         ),
     )
 }
