@@ -12,7 +12,6 @@
 //! | `cluster_service` | many namespaces share a service |
 //! | `crash` | the operator is killed |
 //! | `review` | the operator's own credential changes |
-//! | `sweep` | tokens under our name that nobody needs |
 //! | `twins` | the same objects in another cluster, or back from a backup |
 //! | `hostile` | names at the service that imitate the operator's |
 //! | `formats` | what stands in the Secret |
@@ -43,8 +42,6 @@ mod refused;
 mod review;
 #[path = "cluster/rotation.rs"]
 mod rotation;
-#[path = "cluster/sweep.rs"]
-mod sweep;
 #[path = "cluster/twins.rs"]
 mod twins;
 

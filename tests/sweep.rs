@@ -1,11 +1,24 @@
-//! The sweep of a service: tokens under our name that nobody needs.
+//! The sweep of a service: tokens under our name that nobody needs. On a control plane of its own, for an object in dispute anywhere
+//! in the cluster keeps every sweep from revoking.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod support;
 
 use artifact_token_operator::api::token_service::sweep::LastSweep;
 use serde_json::json;
-use testbed::poll;
+use support::{DEADLINE, World, token_yaml};
+use testbed::{Operator, poll};
 
-use crate::ready;
-use crate::support::{DEADLINE, World};
+/// A world with the operator and the verified token `ci`; and that token's value.
+async fn ready(prefix: &str) -> (World, Operator, String) {
+    let world = World::quick(prefix).await;
+    let operator = world.operator().await;
+    world.apply(&token_yaml("ci")).await;
+    world.until_ready("ci").await;
+    let value = world.value("ci-secret", "token").await;
+    (world, operator, value)
+}
 
 /// A token at the service under the name of an object that is no more.
 async fn orphan(world: &World) -> (String, String) {
