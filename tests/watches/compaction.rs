@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use artifact_token_operator::api::condition::ConditionType;
 use artifact_token_operator::api::reason::Reason;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 use testbed::Signal;
 
@@ -31,6 +31,9 @@ async fn what_changed_while_a_watch_was_cut_and_compacted_away_is_acted_on() {
     place.rotate(&["rotated"], "1").await;
     place.world.delete_secret("emptied-secret").await;
     place.world.delete("deleted").await;
+    // Without its finalizer nothing waits for the operator.
+    let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    place.world.services().patch("unused", &PatchParams::default(), &free).await.unwrap();
     place.world.services().delete("unused", &DeleteParams::default()).await.unwrap();
     place.world.apply(&token_yaml("new")).await;
     // The API server remembers some versions itself, until it ends.
