@@ -57,9 +57,9 @@
 //! * **S12** The finalizer goes only when no attempt of the object lives or can land (`plan::deletion`).
 //!
 //! A cloned cluster has the same uids. A listed token with this object's mark that its ledger never claimed halts the object until a
-//! person says whose tokens these are (`plan::twin`). Every attempt whose token may live stands in the ledger with its nonce, so what
-//! stands nowhere is another cluster's, whatever its number. A ledger that was lost takes in what the Secret was at before it claims
-//! anything new.
+//! person says whose tokens these are (`plan::twin`). Claims of unknown outcome stand in the ledger with their nonces until they were
+//! looked for, so what stands nowhere is taken for another cluster's, whatever its number. A ledger that was lost takes in what the
+//! Secret was at before it claims anything new.
 //!
 //! `tests/model.rs` explores them in a pretended world of two processes with crashes, lost answers, sleepers, leaks and twins;
 //! `tests/decisions.rs` checks laws over every combination of inputs; `tests/cluster` lives whole lives on a real control plane.
@@ -82,9 +82,10 @@
 //!   cannot be told from a lost one, which may have known of other tokens.
 //! * A lost ledger disputes a token above its Secret's fence: it cannot be told from a twin's, and a person who is asked once in vain is
 //!   better than another cluster's consumers with a dead token.
-//! * Without room for another token, a superseded one goes once its overlap is over, but for the one that was published last and
-//!   failed: the Secret may have held that one, longer than its overlap, until it was deleted by hand a moment ago. The overlap of a
-//!   token that failed is counted again when another one takes its place in the Secret, however that ends.
+//! * Without room for another token, a superseded one goes once its overlap is over. But what failed in the Secret stayed there until
+//!   another one came, perhaps until the Secret was deleted by hand a moment ago: it goes once the overlap of a later one is over.
+//! * A token of the object's own that its ledger has forgotten is disputed, too: a second one that a repeated request made more than ten
+//!   rotations ago, say, or one that came in spite of a refusal. A person confirms, and it is revoked.
 //! * A token that failed after its publish gets twice the overlap, so that a roll-back leaves its consumers a whole one.
 //! * The claim that the finalizer's patch is has no record of its own; its time is that of the patch, as the API server's managed
 //!   fields have it ([`controller::finalizer_time`]).

@@ -236,6 +236,9 @@ pub struct Superseded {
     /// It was never sent to the API server, so no consumer can hold it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unpublished: bool,
+    /// The Secret held it when it was superseded, and may have done so until another one took its place there.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub held: bool,
     /// How often a revoke was tried in vain.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tries: u32,

@@ -53,8 +53,11 @@ pub enum Remains {
     Unpublished(String),
     /// The token lives, and consumers may hold it: it is revoked not before this time.
     Published(String, Time),
-    /// A token may live, and only a person can tell.
-    Unknown,
+    /// A token may live: it is looked for by its name if it has one, else only a person can tell.
+    Unknown {
+        /// Tokens have names.
+        attributable: bool,
+    },
 }
 
 /// The delay after the `count`-th failure: doubled each time, at most [`LONGEST_RETRY`].
@@ -118,7 +121,12 @@ impl Ledger {
     /// consumers begin to move.
     pub fn verified(&mut self, claim: &Claim, current: Current, replaced: &[String], revoke_after: Time) {
         self.decide(claim, Outcome::Verified);
-        self.prolong_failed(revoke_after);
+        // What failed after its publish may have been in the Secret until this token came, even where an edit by hand hides
+        // that: its overlap counts from here, too.
+        let before = self.current.as_ref().map_or(0, |old| old.attempt);
+        for failed in self.superseded.iter_mut().filter(|old| old.attempt > before && !old.unpublished) {
+            failed.revoke_after_time = failed.revoke_after_time.max(revoke_after);
+        }
         if let Some(old) = self.current.take().filter(|old| old.id != current.id) {
             self.supersede(of_current(old, revoke_after));
         }
@@ -139,7 +147,7 @@ impl Ledger {
         // Another process found or verified the token meanwhile, or ended it: then giving it up is no failure.
         let recorded = match &remains {
             Remains::Unpublished(id) | Remains::Published(id, _) => self.knows(id) || self.ended(id),
-            Remains::Nothing | Remains::Unknown => false,
+            Remains::Nothing | Remains::Unknown { .. } => false,
         };
         self.decide(claim, Outcome::Failed);
         match remains {
@@ -147,10 +155,9 @@ impl Ledger {
             Remains::Unpublished(_) | Remains::Published(..) if recorded => {}
             Remains::Unpublished(id) => self.supersede(Superseded { unpublished: true, ..of_claim(claim, id, now) }),
             Remains::Published(id, revoke_after) => {
-                self.prolong_failed(revoke_after);
-                self.supersede(of_claim(claim, id, revoke_after));
+                self.supersede(Superseded { held: true, ..of_claim(claim, id, revoke_after) });
             }
-            Remains::Unknown => self.possibly_lose(claim),
+            Remains::Unknown { attributable } => self.lose(claim, attributable),
         }
         // Nor is it one that a leak ended it: its replacement does not wait for a back-off.
         let leaked = self.leak.as_ref().is_some_and(|leak| leak.covers(claim.time));
@@ -160,7 +167,7 @@ impl Ledger {
         self.prune(now);
     }
 
-    /// A settled claim of unknown outcome, fenced off (P5); its token may have been found before. It counts as a failure: the back-off bounds how many tokens a
+    /// A settled claim of unknown outcome, fenced off (P5), whose token may have been found before. It counts as a failure: the back-off bounds how many tokens a
     /// service that loses its answers can be made to generate.
     pub fn abandoned(&mut self, claim: &Claim, attributable: bool, failure: Failure, now: Time) {
         let found = self.superseded.iter().any(|old| (old.attempt, &old.nonce) == (claim.attempt, &claim.nonce));
@@ -172,16 +179,18 @@ impl Ledger {
         self.prune(now);
     }
 
-    /// Tokens found at the service that nobody needs: each gets a full overlap, since a consumer may hold it.
-    pub fn found(&mut self, rows: &[Row], revoke_after: Time) {
+    /// Tokens found at the service that nobody needs: each gets a full overlap, since a consumer may hold it. The Secret holds those of
+    /// `held`.
+    pub fn found(&mut self, rows: &[Row], held: &[String], revoke_after: Time) {
         for row in rows {
             if !self.knows(&row.id) {
                 if self.superseded.len() >= MAX_FOUND {
                     continue;
                 }
                 let claimed_time = self.claimed_time(row).or(row.created);
-                let (id, nonce) = (row.id.clone(), row.nonce.clone());
-                self.supersede(superseded(row.attempt, id, nonce, claimed_time, revoke_after));
+                let (id, nonce, held) = (row.id.clone(), row.nonce.clone(), held.contains(&row.id));
+                let found = superseded(row.attempt, id, nonce, claimed_time, revoke_after);
+                self.supersede(Superseded { held, ..found });
             }
             self.lost.retain(|lost| (lost.attempt, &lost.nonce) != (row.attempt, &row.nonce));
         }
@@ -275,21 +284,13 @@ impl Ledger {
         }
     }
 
-    /// What failed after its publish may have been in the Secret until another token came, even where an edit by hand hides that:
-    /// its overlap counts from there, too.
-    fn prolong_failed(&mut self, revoke_after: Time) {
-        let verified = self.current.as_ref().map_or(0, |current| current.attempt);
-        for failed in self.superseded.iter_mut().filter(|old| old.attempt > verified && !old.unpublished) {
-            failed.revoke_after_time = failed.revoke_after_time.max(revoke_after);
-        }
-    }
-
     fn supersede(&mut self, token: Superseded) {
         // Found by a list before its own process gave it up: one entry, and the longer wait counts.
         match self.superseded.iter_mut().find(|old| old.id == token.id) {
             Some(old) => {
                 old.revoke_after_time = old.revoke_after_time.max(token.revoke_after_time);
                 old.unpublished &= token.unpublished;
+                old.held |= token.held;
             }
             None => self.superseded.push(token),
         }
@@ -325,8 +326,8 @@ impl Ledger {
 
 /// A token that was not tried to be revoked yet.
 fn superseded(attempt: u32, id: String, nonce: String, claimed_time: Option<Time>, revoke_after: Time) -> Superseded {
-    let (unpublished, tries, next_try_time, revoke_after_time) = (false, 0, None, revoke_after);
-    Superseded { attempt, id, nonce, claimed_time, revoke_after_time, unpublished, tries, next_try_time }
+    let (unpublished, held, tries, next_try_time, revoke_after_time) = (false, false, 0, None, revoke_after);
+    Superseded { attempt, id, nonce, claimed_time, revoke_after_time, unpublished, held, tries, next_try_time }
 }
 
 /// What was current.

@@ -39,13 +39,14 @@
 //! | | refused, inside its settle time, or by a service whose refusals are in doubt | Wait |
 //! | | refused | Decide(failed) |
 //! | roll back | decided failed, the previous value in memory and its token alive, an overlap left for those who hold what failed | RollBack |
-//! | revoke | a superseded token past its overlap, its back-off over, another verified one in the Secret (or it was never published, or there is no room for another and it is not what was published last) | Read, Revoke |
+//! | revoke | a superseded token past its overlap, its back-off over, another verified one in the Secret (or it was never published, or there is no room for another and consumers have left it) | Read, Revoke |
 //! | render | the Secret holds the current token in another form than wished | Read, Render |
 //! | verify | the current token's verification is due | Read, Verify; Reject if refused, by a service whose refusals are not in doubt |
 //! | stray | a claim not in hand could still land | Wait(claimSettle) |
 //! | | it is settled, and above the fence | Read, Shell if the Secret is absent, RaiseFence; Halt if it is foreign |
-//! | | it is settled and fenced off, and stands in no ledger, which may have been lost | Sweep; *found* takes in what that knew |
-//! | | it is settled and fenced off | Abandon: into `lost` |
+//! | | it is settled and fenced off, and the service cannot be called | Halt or Wait |
+//! | | it is settled and fenced off, and tokens have names | Sweep; *found* takes in its token, and what a lost ledger knew |
+//! | | it is settled, fenced off and was not found | Abandon: into `lost` |
 //! | | a lost one is due to be looked for, or the sweep of the service saw an unknown token | Sweep |
 //! | halt | spec invalid, service missing or not ready, Secret foreign | Halt |
 //! | suspended | suspended | Wait |

@@ -231,6 +231,7 @@ mod tests {
             claimed_time: None,
             revoke_after_time,
             unpublished: false,
+            held: false,
             tries,
             next_try_time,
         };

@@ -100,6 +100,7 @@ mod tests {
             claimed_time: None,
             revoke_after_time: Time::from_millis(0),
             unpublished: false,
+            held: false,
             tries: 0,
             next_try_time: None,
         };

@@ -209,7 +209,7 @@ pub fn status(kind: Kind) -> Value {
                 "issuedTime": TIME, "publishedTime": TIME, "verifiedTime": TIME, "probed": true, "rejectedTime": TIME,
                 "expirationTime": TIME, "secretResourceVersion": "4711",
             },
-            "superseded": [{"attempt": 6, "id": "tok_01HX", "nonce": "k3f9q2ax", "claimedTime": TIME, "revokeAfterTime": TIME, "unpublished": false, "tries": 1,
+            "superseded": [{"attempt": 6, "id": "tok_01HX", "nonce": "k3f9q2ax", "claimedTime": TIME, "revokeAfterTime": TIME, "unpublished": false, "held": true, "tries": 1,
                             "nextTryTime": TIME}],
             "lost": [{"attempt": 4, "nonce": "k3f9q2ax", "time": TIME}],
             "possiblyLost": [{"attempt": 3, "claimedTime": TIME}],

@@ -77,11 +77,13 @@ fn revoke_living(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let held = observed.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(id));
     let ledger = &observed.ledger;
     let old = ledger.superseded.iter().find(|old| (old.attempt, &old.id) == (*attempt, id));
-    // What was published last may have been in the Secret until a moment ago.
-    let newer = |old: &Superseded, other: &Superseded| !other.unpublished && other.attempt > old.attempt;
+    // What failed may have been in the Secret until the next one came.
+    let newer = |old: &Superseded, other: &Superseded| {
+        other.held && other.attempt > old.attempt && other.revoke_after_time <= NOW
+    };
     let last = |old: &Superseded| {
         let verified = ledger.current.as_ref().map_or(0, |current| current.attempt);
-        old.attempt > verified && !ledger.superseded.iter().any(|other| newer(old, other))
+        old.held && old.attempt > verified && !ledger.superseded.iter().any(|other| newer(old, other))
     };
     let due = old.is_some_and(|old| {
         let tried = old.next_try_time.is_none_or(|next| next <= NOW);

@@ -32,11 +32,11 @@ pub const LEDGER: &[Value] = &[
     }),
     ("failed", |world| {
         world.observed.ledger.claim = Some(claimed(4, 100, Some(Outcome::Failed)));
-        world.observed.ledger.superseded = vec![old(4, "new", in_seconds(500))];
+        world.observed.ledger.superseded = vec![Superseded { held: true, ..old(4, "new", in_seconds(500)) }];
     }),
     ("failed, past", |world| {
         world.observed.ledger.claim = Some(claimed(4, 900, Some(Outcome::Failed)));
-        world.observed.ledger.superseded = vec![old(4, "new", ago(1))];
+        world.observed.ledger.superseded = vec![Superseded { held: true, ..old(4, "new", ago(1)) }];
     }),
     ("rejected", |world| {
         if let Some(current) = &mut world.observed.ledger.current {
@@ -103,6 +103,7 @@ fn old(attempt: u32, id: &str, revoke_after_time: Time) -> Superseded {
         claimed_time,
         revoke_after_time,
         unpublished: false,
+        held: false,
         tries,
         next_try_time,
     }

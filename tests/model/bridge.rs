@@ -288,6 +288,7 @@ fn superseded(token: Token, object: &Object, facts: &Facts) -> Superseded {
         claimed_time: Some(claimed(token, object, facts)),
         revoke_after_time: if book.over.has(token) { NOW } else { after_overlap() },
         unpublished: book.unpublished.has(token),
+        held: book.held.has(token),
         tries: 0,
         next_try_time: None,
     }
@@ -322,6 +323,9 @@ pub fn book(ledger: &Ledger, before: &Book) -> Book {
         }
         if old.unpublished {
             book.unpublished = book.unpublished.with(token);
+        }
+        if old.held {
+            book.held = book.held.with(token);
         }
     }
     book.leak = match &ledger.leak {

@@ -149,12 +149,13 @@ fn each_set(state: &mut State, f: &mut impl FnMut(&mut Set)) {
     for process in &mut state.processes {
         f(&mut process.listing);
         let book = &mut process.object.book;
-        for set in [&mut book.superseded, &mut book.over, &mut book.unpublished, &mut book.lost] {
+        for set in [&mut book.superseded, &mut book.over, &mut book.unpublished, &mut book.held, &mut book.lost] {
             f(set);
         }
     }
     let book = &mut state.object.book;
-    for set in [&mut book.superseded, &mut book.over, &mut book.unpublished, &mut book.lost, &mut book.possibly_lost] {
+    let sets = [&mut book.superseded, &mut book.over, &mut book.unpublished, &mut book.held, &mut book.lost];
+    for set in sets.into_iter().chain([&mut book.possibly_lost]) {
         f(set);
     }
 }

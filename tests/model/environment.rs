@@ -174,6 +174,7 @@ fn times(setup: &Setup, out: &mut Out) {
                 if !held {
                     state.holders = state.holders.without(token);
                 }
+                state.holders = state.holders.but(replaced_by(state, token));
                 each_book(state, |book| book.over = book.over.and(book.superseded.both(Set::of(token))));
             });
         }
@@ -193,6 +194,13 @@ fn times(setup: &Setup, out: &mut Out) {
         }
     }
     ageing(setup, out);
+}
+
+/// What the Secret held before this one: it left when this one came, and this one's overlap began no earlier.
+fn replaced_by(state: &State, token: Token) -> Set {
+    let held = state.object.book.held;
+    let before = held.iter().filter(|old| held.has(token) && state.attempt(*old) < state.attempt(token));
+    before.filter(|old| state.secret.data != *old).fold(Set::EMPTY, Set::with)
 }
 
 fn overlaps(state: &State) -> Set {

@@ -142,8 +142,11 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
     if token.real() {
         facts.attempts[usize::from(token.0)] = me.secret.attempt;
     }
-    let failed =
-        if vouched { Remains::Published(bridge::id(token), bridge::after_overlap()) } else { Remains::Unknown };
+    let failed = if vouched {
+        Remains::Published(bridge::id(token), bridge::after_overlap())
+    } else {
+        Remains::Unknown { attributable: turn.setup.named }
+    };
     let overlap = if turn.broken(Mutation::NoOverlap) { bridge::NOW } else { bridge::after_overlap() };
     // What the Secret held before, as this process saw it; another one reads all that the Secret says it replaced.
     let before = if own { Set::of(me.hand.base.id) } else { me.object.book.superseded };
@@ -176,8 +179,15 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
 pub fn supersede(turn: &mut Turn, rows: Set) {
     let (facts, object) = (turn.state.facts, turn.me().object);
     let rows: Vec<_> = rows.iter().map(|token| bridge::row(token, &object, &facts)).collect();
-    let after = if turn.broken(Mutation::FoundAtOnce) { bridge::NOW } else { bridge::after_overlap() };
-    turn.record("supersedes what it found", 0, |ledger| ledger.found(&rows, after), |_, _| {});
+    let held = [bridge::id(turn.secret().id)];
+    let at_once = turn.broken(Mutation::FoundAtOnce);
+    let change = |ledger: &mut Ledger| {
+        ledger.found(&rows, &held, if at_once { bridge::NOW } else { bridge::after_overlap() });
+        for found in ledger.superseded.iter_mut().filter(|old| at_once && rows.iter().any(|row| row.id == old.id)) {
+            found.unpublished = true;
+        }
+    };
+    turn.record("supersedes what it found", 0, change, |_, _| {});
 }
 
 pub fn abandon(turn: &mut Turn) {

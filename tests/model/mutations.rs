@@ -21,7 +21,7 @@ pub enum Mutation {
     NoStatusCas,
     /// The predecessor's overlap is over at once.
     NoOverlap,
-    /// A found token's overlap is over at once.
+    /// A found token is taken for one that nobody holds.
     FoundAtOnce,
     /// A claim is kept in memory only.
     ClaimInMemory,

@@ -11,7 +11,7 @@ use super::tokens::{Set, Token};
 pub const SLOTS: usize = 6;
 /// The most processes.
 pub const PROCESSES: usize = 2;
-/// Kinds of counted faults, see `faults::Fault`.
+/// Kinds of counted faults, see `setup::Fault`.
 pub const FAULTS: usize = 21;
 
 /// How old the newest claim is.
@@ -70,6 +70,8 @@ pub struct Book {
     pub over: Set,
     /// Of `superseded`: never published.
     pub unpublished: Set,
+    /// Of `superseded`: the Secret held it then.
+    pub held: Set,
     pub lost: Set,
     /// Kept for nameless services only.
     pub possibly_lost: Set,
@@ -88,6 +90,7 @@ impl Book {
         superseded: Set::EMPTY,
         over: Set::EMPTY,
         unpublished: Set::EMPTY,
+        held: Set::EMPTY,
         lost: Set::EMPTY,
         possibly_lost: Set::EMPTY,
         leak: Leak::None,

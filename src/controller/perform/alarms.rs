@@ -33,7 +33,8 @@ impl Pass<'_> {
         let disputed = row.clone();
         let written = self.record(observed, Phase::Working, move |ledger| ledger.disputed(&disputed, confirm)).await?;
         if written == Written::Yes {
-            let note = format!("attempt {} (id {}) was never claimed by this cluster", row.attempt, row.id);
+            let note =
+                format!("attempt {} (id {}) is not known to have been claimed by this cluster", row.attempt, row.id);
             events::warning(self.ctx, &self.object, Reason::IdentityConflict, "Sweep", note).await;
         }
         Ok(if written == Written::Gone { Flow::Gone } else { Flow::Continue })

@@ -88,6 +88,12 @@ impl Pass<'_> {
         match read.map_err(|error| PassError::read("the ArtifactToken", &error))? {
             Some(object) if object.uid() == self.object.uid() => {
                 if object.resource_version() == self.object.resource_version() {
+                    if self.listing.take().is_some() {
+                        // What was listed is not recorded. It is listed again, but not by every pass.
+                        let (first, now) = (self.wish.desired.timings.first_retry, self.ctx.clock.now().earliest);
+                        self.memory.retries.failed(Kind::Sweep, first, first, now);
+                        self.memory.swept = None;
+                    }
                     return Err(PassError::Record { what, why });
                 }
                 self.keep(object);

@@ -205,10 +205,13 @@ impl Pass<'_> {
             Some(id) if in_hand || listed => {
                 (Remains::Published(id, revoke_after), "the service did not accept it after it was published")
             }
-            Some(_) | None if self.attributable(observed) => (Remains::Nothing, "the service does not list it as ours"),
-            Some(_) | None => {
-                (Remains::Unknown, "it was published by a process that ended, and tokens have no names there")
+            Some(_) | None if self.attributable(observed) => {
+                (Remains::Unknown { attributable: true }, "the service does not list it as ours")
             }
+            Some(_) | None => (
+                Remains::Unknown { attributable: false },
+                "it was published by a process that ended, and tokens have no names there",
+            ),
         };
         let message = format!("attempt {}: {why}", claim.attempt);
         self.verdict = None;
@@ -220,7 +223,8 @@ impl Pass<'_> {
         let revoke_after = self.ctx.clock.now().latest.plus(self.wish.desired.overlap);
         let rows = rows.to_vec();
         let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
-        let change = move |ledger: &mut Ledger| ledger.found(&rows, revoke_after);
+        let held: Vec<String> = observed.ours().filter_map(|ours| ours.id.clone()).collect();
+        let change = move |ledger: &mut Ledger| ledger.found(&rows, &held, revoke_after);
         match self.record(observed, Phase::Working, change).await? {
             Written::Gone => return Ok(Flow::Gone),
             Written::No => return Ok(Flow::Continue),

@@ -251,9 +251,10 @@ impl Pass<'_> {
                     })
                 });
                 self.listing = Some(rows.collect());
+                self.read().await?;
+                // What is listed counts once it can be judged.
                 self.memory.swept = Some(self.ctx.clock.now().latest);
                 self.ctx.services.cleared(&self.uid());
-                self.read().await?;
             }
             Err(error) => {
                 let after = if let ServiceError::Retry { after, .. } = error { after } else { Duration::ZERO };

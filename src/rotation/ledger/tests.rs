@@ -57,25 +57,10 @@ fn rotating() -> Ledger {
     ledger
 }
 
-/// The wait of a token that failed while the Secret held it goes on until the next one is in the Secret, however that ends.
-#[test]
-fn what_failed_after_its_publish_waits_from_when_another_took_its_place() {
-    let mut ledger = rotating();
-    let failed = |ledger: &mut Ledger, attempt: u32, decided: u64| {
-        let remains = Remains::Published(format!("t{attempt}"), at(decided + 600));
-        ledger.failed(&claim(attempt, at(decided)), remains, failure(1, 0), at(decided));
-    };
-    failed(&mut ledger, 2, 1100);
-    ledger.claimed(claim(3, at(5000)), None, true);
-    failed(&mut ledger, 3, 5100);
-    let waits: Vec<_> = ledger.superseded.iter().map(|old| (old.attempt, old.revoke_after_time)).collect();
-    assert_eq!(waits, [(2, at(5700)), (3, at(5700))]);
-}
-
 #[test]
 fn an_abandoned_claim_whose_token_was_found_is_not_looked_for() {
     let mut ledger = rotating();
-    ledger.found(&[row(2)], at(2000));
+    ledger.found(&[row(2)], &[], at(2000));
     ledger.abandoned(&claim(2, at(1000)), true, failure(1, 0), at(1500));
     assert!(ledger.lost.is_empty(), "{:?}", ledger.lost);
 }
@@ -115,12 +100,13 @@ fn each_transition_puts_every_token_where_it_belongs() {
     check(&fail(Remains::Nothing), failed, "t1 current");
     check(&fail(Remains::Unpublished("t2".into())), failed, "t1 current, t2 unpublished +1010");
     check(&fail(Remains::Published("t2".into(), at(1700))), failed, "t1 current, t2 superseded +1700");
-    check(&fail(Remains::Unknown), failed, "t1 current, 2 possibly lost");
+    check(&fail(Remains::Unknown { attributable: false }), failed, "t1 current, 2 possibly lost");
+    check(&fail(Remains::Unknown { attributable: true }), failed, "t1 current, n2 lost");
     check(&|ledger| ledger.abandoned(&two, true, failure(1, 0), at(1200)), failed, "t1 current, n2 lost");
     check(&|ledger| ledger.abandoned(&two, false, failure(1, 0), at(1200)), failed, "t1 current, 2 possibly lost");
     check(&|ledger| ledger.claimed(claim(3, at(1200)), Some(two.clone()), true), None, "t1 current, n2 lost");
-    check(&|ledger| ledger.found(&[row(2)], at(1800)), None, "t1 current, t2 superseded +1800");
-    check(&|ledger| ledger.found(&[row(1)], at(1800)), None, "t1 current");
+    check(&|ledger| ledger.found(&[row(2)], &[], at(1800)), None, "t1 current, t2 superseded +1800");
+    check(&|ledger| ledger.found(&[row(1)], &[], at(1800)), None, "t1 current");
     check(&|ledger| ledger.revoked(1, "t1", Proof::Refused, at(1100)), None, "t1 dead");
     check(&|ledger| ledger.revoke_failed(1, "t1", FIRST_RETRY, at(1100)), None, "t1 superseded +1100");
 }
@@ -129,15 +115,15 @@ fn each_transition_puts_every_token_where_it_belongs() {
 fn a_found_token_is_no_more_looked_for_and_known_once() {
     let mut ledger = rotating();
     ledger.abandoned(&claim(2, at(1000)), true, failure(1, 0), at(1200));
-    ledger.found(&[row(2), row(2)], at(1800));
-    ledger.found(&[row(2)], at(9999));
+    ledger.found(&[row(2), row(2)], &["t2".to_owned()], at(1800));
+    ledger.found(&[row(2)], &[], at(9999));
     assert_eq!(standing(&ledger), "t1 current, t2 superseded +1800");
 }
 
 #[test]
 fn a_token_that_was_found_before_it_was_given_up_stays_as_it_was_found() {
     let mut ledger = rotating();
-    ledger.found(&[row(2)], at(1800));
+    ledger.found(&[row(2)], &[], at(1800));
     ledger.failed(&claim(2, at(1000)), Remains::Unpublished("t2".into()), failure(1, 0), at(1010));
     assert_eq!(standing(&ledger), "t1 current, t2 superseded +1800");
     ledger.failed(&claim(2, at(1000)), Remains::Published("t2".into(), at(1900)), failure(1, 0), at(1020));
@@ -150,7 +136,7 @@ fn more_found_tokens_than_there_is_room_for_stay_lost_and_leave_room_for_our_own
     let mut ledger = rotating();
     let lost = |attempt: u32| Lost { attempt, nonce: format!("n{attempt}"), time: at(1000) };
     ledger.lost = vec![lost(70), lost(99)];
-    ledger.found(&(10..100).map(row).collect::<Vec<_>>(), at(1800));
+    ledger.found(&(10..100).map(row).collect::<Vec<_>>(), &[], at(1800));
     assert_eq!((ledger.superseded.len(), ledger.lost.len()), (MAX_FOUND, 2));
     ledger.verified(&claim(2, at(1000)), current(2, at(1010)), &[], at(1610));
     ledger.revoke_failed(2, "t2", FIRST_RETRY, at(2000));
@@ -274,12 +260,12 @@ fn apply(ledger: &mut Ledger, step: Move, now: &mut Time) {
                 0 => Remains::Nothing,
                 1 => Remains::Unpublished(id),
                 2 => Remains::Published(id, now.plus(Duration::from_secs(600))),
-                _ => Remains::Unknown,
+                kind => Remains::Unknown { attributable: kind == 3 },
             };
             ledger.failed(&open, remains, failure(1, 0), *now);
         }
         (Move::Abandon(attributable), Some(open)) => ledger.abandoned(&open, attributable, failure(1, 0), *now),
-        (Move::Find(attempt), _) => ledger.found(&[row(attempt)], now.plus(Duration::from_secs(600))),
+        (Move::Find(attempt), _) => ledger.found(&[row(attempt)], &[], now.plus(Duration::from_secs(600))),
         (Move::Revoke(place), _) => {
             if let Some((attempt, id)) = living.get(place % living.len().max(1)) {
                 ledger.revoked(*attempt, id, Proof::Refused, *now);

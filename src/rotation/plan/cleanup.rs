@@ -53,19 +53,20 @@ fn due(view: &View, old: &Superseded) -> bool {
 }
 
 /// No Secret holds it, and every Secret holds another, verified one. A token that was never published needs no other; and
-/// where there is no room for another, waiting for one would be for ever: then it goes once no consumer can hold it.
+/// where there is no room for another, waiting for one would be for ever.
 fn unneeded(view: &View, old: &Superseded) -> bool {
     let observed = view.observed;
     let held = observed.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(&old.id));
-    !held && (old.unpublished || observed.holds_current() || (!claim::has_room(view) && !held_last(view, old)))
+    !held && (old.unpublished || observed.holds_current() || (!claim::has_room(view) && !held_long(view, old)))
 }
 
-/// A Secret may have held it until a moment ago, longer than its overlap: nothing was published since that is known.
-fn held_last(view: &View, old: &Superseded) -> bool {
+/// What the Secret held stayed there until another token came, perhaps beyond its own overlap. Consumers have left it once the overlap
+/// of one that came later is over.
+fn held_long(view: &View, old: &Superseded) -> bool {
     let ledger = &view.observed.ledger;
     let verified = ledger.current.as_ref().map_or(0, |current| current.attempt);
-    let published = ledger.superseded.iter().filter(|other| !other.unpublished).map(|other| other.attempt);
-    old.attempt > verified && published.max() == Some(old.attempt)
+    let later = |other: &Superseded| other.held && other.attempt > old.attempt && other.revoke_after_time <= view.now;
+    old.held && old.attempt > verified && !ledger.superseded.iter().any(later)
 }
 
 pub(super) fn stray(view: &View) -> Option<Step> {
@@ -77,8 +78,13 @@ pub(super) fn stray(view: &View) -> Option<Step> {
         if let Some(step) = fence_off(view, claim.attempt) {
             return Some(step);
         }
-        // A ledger without a claim may be one that was lost: what it knew is taken in while no newer claim makes it doubtful.
-        if observed.ledger.claim.is_none() && observed.listing.is_none() && view.attributable() {
+        // Whether its token can be told from others, only the service says.
+        if observed.service.is_none() {
+            return Some(claim::halted(view).unwrap_or_else(|| view.wait()));
+        }
+        // No claim is forgotten that was never looked for. And one that stands in no ledger may be that of a lost one: what that knew
+        // is taken in while no newer claim makes it doubtful.
+        if observed.listing.is_none() && view.attributable() {
             return Some(view.paused(observed.pauses.sweep).unwrap_or(Step::Sweep));
         }
         return Some(Step::Abandon);

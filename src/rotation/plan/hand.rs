@@ -59,14 +59,16 @@ pub(super) fn value_in_hand(view: &View) -> Option<Step> {
     let observed = view.observed;
     let Hand::Value { attempt, id, trial, .. } = &observed.hand else { return None };
     let recorded = observed.ledger.knows(id);
-    if observed.published(*attempt, id) && !recorded {
+    let open = observed.open_claim().is_some_and(|claim| claim.attempt == *attempt);
+    if observed.published(*attempt, id) && open && !recorded {
         return None;
     }
     if !observed.live() {
         return Some(view.paused(observed.pauses.secret).unwrap_or(Step::Read));
     }
-    // Another process recorded what became of it: the ledger looks after it from now on.
-    if recorded {
+    // Another process recorded what became of it: the ledger looks after it from now on. Or nothing says any more that it is to come:
+    // the ledger was lost.
+    if recorded || !open {
         return Some(give_up(view, Lapse::Overtaken));
     }
     if let Some(lapse) = lapse(view) {

@@ -62,7 +62,7 @@ fn a_lost_answer_is_fenced_off_looked_for_and_its_token_revoked_after_an_overlap
     world.pass_until(world.now.plus(seconds(DAY)));
     world.walk_to("Generate");
     world.crash();
-    let steps = "Wait 120, Wait 30, Read, RaiseFence 2, Abandon, Sweep, Supersede t2, \
+    let steps = "Wait 120, Wait 30, Read, RaiseFence 2, Sweep, Supersede t2, Abandon, \
         Wait 30, Preflight, Claim 3, Generate, Try, Update, Verify, Verified, \
         Wait 600, Read, Revoke t2, Revoke t1";
     check(&mut world, HOUR, steps, &["t3"], Some("t3"));

@@ -53,9 +53,9 @@ fn confirmed(view: &View) -> bool {
     observed.ledger.conflict.is_some() && asked && observed.requests.confirm != observed.ledger.handled_requests.confirm
 }
 
-/// Every attempt whose token may live stands in the ledger with its nonce: whatever else has this identity was claimed elsewhere. But
-/// a ledger that was lost, or is behind its own Secret, disputes neither what the Secret holds nor the attempts up to there that it
-/// has not come to.
+/// Claims stand in the ledger with their nonces until what became of them is known: whatever else has this identity is taken to be
+/// claimed elsewhere. But a ledger that was lost, or is behind its own Secret, disputes neither what the Secret holds nor the attempts
+/// up to there that it has not come to.
 fn never_claimed(view: &View, row: &Row) -> bool {
     let observed = view.observed;
     let ledger = &observed.ledger;
@@ -67,7 +67,7 @@ fn never_claimed(view: &View, row: &Row) -> bool {
     let held =
         |ours: &Ours| (ours.id.as_ref(), ours.attempt) == (Some(&row.id), row.attempt) && ours.predecessor.is_none();
     let claimed = ledger.nonces_of(row.attempt).any(|nonce| nonce == row.nonce);
-    // Without a claim it has come to none: what stands there was taken in since it was lost.
+    // A ledger without a claim was lost: what it has, it took in since, and its numbers say nothing of what it claimed.
     let known_to = ledger.claim.as_ref().map_or(0, |_| ledger.highest_attempt());
     let behind = row.attempt > known_to && row.attempt <= observed.fence();
     !claimed && !behind && !observed.ours().any(held)

@@ -193,7 +193,10 @@ impl World {
             Step::Dispute(row) => self.observed.ledger.disputed(&row, self.observed.requests.confirm.clone()),
             Step::Confirm => self.observed.ledger.confirmed(self.observed.requests.confirm.clone()),
             Step::RecordLeak { issued_before } => self.observed.ledger.leaked(issued_before, now),
-            Step::Supersede(rows) => self.observed.ledger.found(&rows, now.plus(self.desired.overlap)),
+            Step::Supersede(rows) => {
+                let held: Vec<String> = self.observed.ours().filter_map(|ours| ours.id.clone()).collect();
+                self.observed.ledger.found(&rows, &held, now.plus(self.desired.overlap));
+            }
             Step::Revoke { attempt, id } => {
                 self.tokens.retain(|row| row.id != id);
                 self.observed.listing = self.observed.listing.take().map(|_| self.tokens.clone());
