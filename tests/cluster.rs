@@ -46,18 +46,8 @@ mod rotation;
 mod twins;
 
 use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
+use support::acts::ready;
 use support::{World, attempt, token_yaml};
-use testbed::Operator;
-
-/// A world with the operator and the verified token `ci`, attempt 1; and that token's value.
-async fn ready(prefix: &str) -> (World, Operator, String) {
-    let world = World::quick(prefix).await;
-    let operator = world.operator().await;
-    world.apply(&token_yaml("ci")).await;
-    world.until_ready("ci").await;
-    let value = world.value("ci-secret", "token").await;
-    (world, operator, value)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_generated_rotated_and_revoked_on_deletion() {

@@ -7,18 +7,9 @@ mod support;
 
 use artifact_token_operator::api::token_service::sweep::LastSweep;
 use serde_json::json;
-use support::{DEADLINE, World, token_yaml};
-use testbed::{Operator, poll};
-
-/// A world with the operator and the verified token `ci`; and that token's value.
-async fn ready(prefix: &str) -> (World, Operator, String) {
-    let world = World::quick(prefix).await;
-    let operator = world.operator().await;
-    world.apply(&token_yaml("ci")).await;
-    world.until_ready("ci").await;
-    let value = world.value("ci-secret", "token").await;
-    (world, operator, value)
-}
+use support::acts::ready;
+use support::{DEADLINE, World};
+use testbed::poll;
 
 /// A token at the service under the name of an object that is no more.
 async fn orphan(world: &World) -> (String, String) {

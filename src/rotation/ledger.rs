@@ -167,13 +167,10 @@ impl Ledger {
         self.prune(now);
     }
 
-    /// A settled claim of unknown outcome, fenced off (P5), whose token may have been found before. It counts as a failure: the back-off bounds how many tokens a
+    /// A settled claim of unknown outcome, fenced off (P5). It counts as a failure: the back-off bounds how many tokens a
     /// service that loses its answers can be made to generate.
     pub fn abandoned(&mut self, claim: &Claim, attributable: bool, failure: Failure, now: Time) {
-        let found = self.superseded.iter().any(|old| (old.attempt, &old.nonce) == (claim.attempt, &claim.nonce));
-        if !found {
-            self.lose(claim, attributable);
-        }
+        self.lose(claim, attributable);
         self.claim = Some(Claim { outcome: Some(Outcome::Failed), ..claim.clone() });
         self.failures = Some(self.next_failures(failure, now));
         self.prune(now);
@@ -299,6 +296,10 @@ impl Ledger {
     fn lose(&mut self, claim: &Claim, attributable: bool) {
         if !attributable {
             return self.possibly_lose(claim);
+        }
+        // Its token may have been found before.
+        if self.superseded.iter().any(|old| (old.attempt, &old.nonce) == (claim.attempt, &claim.nonce)) {
+            return;
         }
         self.lost.push(Lost { attempt: claim.attempt, nonce: claim.nonce.clone(), time: claim.time });
         let excess = self.lost.len().saturating_sub(MAX_LOST);

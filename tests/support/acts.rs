@@ -5,13 +5,23 @@ use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use testbed::reference_service::{Row, State};
-use testbed::{cluster, http, poll};
+use testbed::{Operator, cluster, http, poll};
 
 use artifact_token_operator::api::artifact_token::ArtifactToken;
 use artifact_token_operator::api::ledger::Ledger;
 
 use super::objects::{artifact_token, quick_generate, token_service};
-use super::{DEADLINE, World, attempt, credential_yaml};
+use super::{DEADLINE, World, attempt, credential_yaml, token_yaml};
+
+/// A quick world with the operator and the verified token `ci`, attempt 1; and that token's value.
+pub async fn ready(prefix: &str) -> (World, Operator, String) {
+    let world = World::quick(prefix).await;
+    let operator = world.operator().await;
+    world.apply(&token_yaml("ci")).await;
+    world.until_ready("ci").await;
+    let value = world.value("ci-secret", "token").await;
+    (world, operator, value)
+}
 
 impl World {
     /// A world whose service answers *generate* within 2 s or never, so that lost answers are settled soon.
