@@ -4,6 +4,8 @@
 //! rights on `/status`; that is why an id that stands here may be revoked, and one that stands only on a Secret may
 //! not (P16). `crate::rotation::ledger` holds the transitions.
 
+mod alarms;
+
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::condition::Condition;
 use super::reason::Reason;
 use super::time::Time;
+
+pub use alarms::{Conflict, Leak};
 
 /// The most entries of `superseded`: `crate::rotation::plan::MAX_LIVE` bounds what the operator adds by itself, and
 /// tokens found at the service come on top.
@@ -96,41 +100,6 @@ pub struct Ledger {
     pub conflict: Option<Conflict>,
 }
 
-/// An answer to a leak: what `revokeIssuedBefore` asked for, and what was done.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Leak {
-    /// The time that was asked for, as the spec had it; the same time does not fire again.
-    pub issued_before: Time,
-    /// Tokens claimed before are leaked: the time above, or when it was noticed if that was earlier.
-    pub claimed_before: Time,
-    /// When the revoke of the current token was answered, or given up for the moment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revoked_time: Option<Time>,
-    /// When the Secret held a replacement that was verified; absent while there is none. Between the two times consumers held a dead
-    /// token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replaced_time: Option<Time>,
-}
-
-impl Leak {
-    /// Whether a token that was claimed at this time leaked.
-    pub fn covers(&self, claimed: Time) -> bool {
-        claimed < self.claimed_before
-    }
-}
-
-/// A token of a twin: another cluster that works with copies of the same objects.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Conflict {
-    /// The attempt in its name.
-    pub attempt: u32,
-    /// Its id at the service.
-    #[schemars(length(max = 512))]
-    pub id: String,
-}
-
 /// Where ids mean something.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -158,6 +127,10 @@ pub struct Claim {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
     pub wish: String,
+    /// The value of the annotation `artifact-token.dev/rotate-requested-at` that its token fulfils, whoever verifies it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub request: Option<String>,
     /// What became of it; absent while undecided. Decided once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
@@ -236,7 +209,7 @@ pub struct Superseded {
     /// It was never sent to the API server, so no consumer can hold it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unpublished: bool,
-    /// The Secret held it when it was superseded, and may have done so until another one took its place there.
+    /// The Secret was seen to hold it when it was superseded, and may have done so until another one took its place there.
     #[serde(default, skip_serializing_if = "is_false")]
     pub held: bool,
     /// How often a revoke was tried in vain.

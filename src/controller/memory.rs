@@ -176,8 +176,6 @@ pub struct Held {
     pub deadline: Instant,
     /// The digest of what it asks for.
     pub wish: String,
-    /// The value of the annotation `rotate-requested-at` that it fulfils.
-    pub request: Option<String>,
     /// The Secrets as they were before the claim.
     pub base: Vec<Option<u64>>,
     /// The ids of the tokens that they held.

@@ -9,18 +9,21 @@
 //! **Invariant:** nothing leaves `current` or `superseded` but by [`Ledger::revoked`]; nothing leaves `superseded` to become
 //! current again.
 
+mod failure;
+
 use std::time::Duration;
 
 use crate::api::ledger::{
     Claim, Conflict, Current, Failures, Leak, Ledger, Lost, MAX_HISTORY, MAX_LOST, MAX_POSSIBLY_LOST, MAX_SUPERSEDED,
     Outcome, PossiblyLost, Proof, Revoked, Superseded,
 };
-use crate::api::reason::Reason;
 use crate::api::time::Time;
 
 use super::identity::FIRST_NONCE;
 use super::observed::Row;
 use super::plan::MAX_LIVE;
+
+pub use failure::{Failure, Remains};
 
 /// Found tokens fill `superseded` up to here, so that room is left for what the operator supersedes by itself.
 pub const MAX_FOUND: usize = MAX_SUPERSEDED - MAX_LIVE;
@@ -28,37 +31,6 @@ pub const MAX_FOUND: usize = MAX_SUPERSEDED - MAX_LIVE;
 pub const LOST_FOR: Duration = Duration::from_secs(24 * 3600);
 /// No back-off is longer.
 pub const LONGEST_RETRY: Duration = Duration::from_secs(3600);
-
-/// Why an attempt failed, for `status.failures`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// The word.
-    pub reason: Reason,
-    /// What happened and what to do.
-    pub message: String,
-    /// The generation of the spec that failed.
-    pub generation: i64,
-    /// The first delay of the back-off.
-    pub first_retry: Duration,
-    /// The service asked for at least this delay.
-    pub at_least: Duration,
-}
-
-/// What becomes of an attempt's token when the attempt fails.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Remains {
-    /// *Generate* did not take effect, for certain.
-    Nothing,
-    /// The token lives, and no consumer can hold it.
-    Unpublished(String),
-    /// The token lives, and consumers may hold it: it is revoked not before this time.
-    Published(String, Time),
-    /// A token may live: it is looked for by its name if it has one, else only a person can tell.
-    Unknown {
-        /// Tokens have names.
-        attributable: bool,
-    },
-}
 
 /// The delay after the `count`-th failure: doubled each time, at most [`LONGEST_RETRY`].
 pub fn backoff(first: Duration, count: u32) -> Duration {
@@ -135,6 +107,9 @@ impl Ledger {
         }
         self.superseded.retain(|old| old.id != current.id);
         self.failures = None;
+        if claim.request.is_some() {
+            self.handled_requests.rotate.clone_from(&claim.request);
+        }
         if let Some(leak) = self.leak.as_mut().filter(|leak| !leak.covers(current.claimed_time)) {
             leak.replaced_time.get_or_insert(current.published_time);
         }
@@ -146,16 +121,16 @@ impl Ledger {
     pub fn failed(&mut self, claim: &Claim, remains: Remains, failure: Failure, now: Time) {
         // Another process found or verified the token meanwhile, or ended it: then giving it up is no failure.
         let recorded = match &remains {
-            Remains::Unpublished(id) | Remains::Published(id, _) => self.knows(id) || self.ended(id),
+            Remains::Unpublished(id) | Remains::Published { id, .. } => self.knows(id) || self.ended(id),
             Remains::Nothing | Remains::Unknown { .. } => false,
         };
         self.decide(claim, Outcome::Failed);
         match remains {
             Remains::Nothing => {}
-            Remains::Unpublished(_) | Remains::Published(..) if recorded => {}
+            Remains::Unpublished(_) | Remains::Published { .. } if recorded => {}
             Remains::Unpublished(id) => self.supersede(Superseded { unpublished: true, ..of_claim(claim, id, now) }),
-            Remains::Published(id, revoke_after) => {
-                self.supersede(Superseded { held: true, ..of_claim(claim, id, revoke_after) });
+            Remains::Published { id, revoke_after, held } => {
+                self.supersede(Superseded { held, ..of_claim(claim, id, revoke_after) });
             }
             Remains::Unknown { attributable } => self.lose(claim, attributable),
         }

@@ -222,6 +222,7 @@ impl Observed {
                 nonce: FIRST_NONCE.to_owned(),
                 time: self.created,
                 wish: String::new(),
+                request: None,
                 outcome: None,
             }),
         }

@@ -26,7 +26,7 @@
 //! | | claim in hand, and something forbids a token since | Wait, until its deadline |
 //! | | claim in hand | Generate |
 //! | | value in hand, the Secret not read live | Read |
-//! | | value in hand, and the ledger knows its id: another process recorded it | GiveUp |
+//! | | value in hand, and the ledger knows its id: another process recorded it; or its claim is not open any more | GiveUp |
 //! | | value in hand: past its deadline, fenced off, the Secret changed under it, or refused | GiveUp; if a publish may still land, RaiseFence first |
 //! | | value in hand of a replacement, not accepted yet | Try |
 //! | | value in hand, not published | Update |
@@ -44,9 +44,9 @@
 //! | verify | the current token's verification is due | Read, Verify; Reject if refused, by a service whose refusals are not in doubt |
 //! | stray | a claim not in hand could still land | Wait(claimSettle) |
 //! | | it is settled, and above the fence | Read, Shell if the Secret is absent, RaiseFence; Halt if it is foreign |
-//! | | it is settled and fenced off, and the service cannot be called | Halt or Wait |
+//! | | it is settled and fenced off, and the service cannot be called, or is another place | Halt or Wait |
 //! | | it is settled and fenced off, and tokens have names | Sweep; *found* takes in its token, and what a lost ledger knew |
-//! | | it is settled, fenced off and was not found | Abandon: into `lost` |
+//! | | it is settled, fenced off and listed, or tokens have no names | Abandon: into `lost`, if it was not found |
 //! | | a lost one is due to be looked for, or the sweep of the service saw an unknown token | Sweep |
 //! | halt | spec invalid, service missing or not ready, Secret foreign | Halt |
 //! | suspended | suspended | Wait |

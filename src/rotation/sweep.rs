@@ -109,6 +109,7 @@ mod tests {
             nonce: "aaaaaaaa".into(),
             time: Time::from_millis(0),
             wish: String::new(),
+            request: None,
             outcome: None,
         };
         Ledger { claim: Some(claim), superseded: vec![old], ..Ledger::default() }

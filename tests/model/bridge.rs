@@ -224,6 +224,7 @@ pub fn ledger(object: &Object, facts: &Facts) -> Ledger {
         nonce: nonce(token),
         time: claimed(token, object, facts),
         wish: String::new(),
+        request: None,
         outcome,
     };
     let lost = |token: Token| {

@@ -109,7 +109,10 @@ pub fn give_up(turn: &mut Turn) {
     let remains = match (hand.value, published) {
         (false, _) => Remains::Nothing,
         (true, false) => Remains::Unpublished(id),
-        (true, true) => Remains::Published(id, bridge::after_overlap()),
+        (true, true) => {
+            let held = turn.secret().id == hand.token;
+            Remains::Published { id, revoke_after: bridge::after_overlap(), held }
+        }
     };
     turn.record(
         "gives up",
@@ -143,7 +146,7 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
         facts.attempts[usize::from(token.0)] = me.secret.attempt;
     }
     let failed = if vouched {
-        Remains::Published(bridge::id(token), bridge::after_overlap())
+        Remains::Published { id: bridge::id(token), revoke_after: bridge::after_overlap(), held: true }
     } else {
         Remains::Unknown { attributable: turn.setup.named }
     };

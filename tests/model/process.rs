@@ -222,6 +222,7 @@ impl Turn<'_> {
             nonce: bridge::nonce(token),
             time: bridge::claimed(token, &self.me().object, &self.state.facts),
             wish: String::new(),
+            request: None,
             outcome: None,
         }
     }

@@ -83,6 +83,7 @@ pub fn others() -> Vec<Setup> {
         Setup::new("no room", 1, 5, &[(Crash, 4)]),
         Setup::new("no room", 1, 6, &[(Rotate, ANY), (DeleteSecret, 1), (Refuse, 2)]),
         Setup::new("no room", 1, 5, &[(DeleteSecret, 1), (Refuse, 1), (Crash, 2)]),
+        Setup::new("no room", 1, 5, &[(DeleteSecret, 1), (Refuse, 1), (LoseAnswer, 1), (Oversleep, 1), (Crash, 1)]),
         Setup::new("leak", 1, 4, &[(Leak, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),
         Setup::new("leak", 1, 4, &[(Leak, 1), (Rotate, 1), (Refuse, 1), (KeepAlive, 1)]),
         Setup::new("leak", 1, 3, &[(Leak, 1), (DeleteSecret, 1), (LoseStatus, 1)]),

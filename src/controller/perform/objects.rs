@@ -88,12 +88,7 @@ impl Pass<'_> {
         match read.map_err(|error| PassError::read("the ArtifactToken", &error))? {
             Some(object) if object.uid() == self.object.uid() => {
                 if object.resource_version() == self.object.resource_version() {
-                    if self.listing.take().is_some() {
-                        // What was listed is not recorded. It is listed again, but not by every pass.
-                        let (first, now) = (self.wish.desired.timings.first_retry, self.ctx.clock.now().earliest);
-                        self.memory.retries.failed(Kind::Sweep, first, first, now);
-                        self.memory.swept = None;
-                    }
+                    self.listed_in_vain();
                     return Err(PassError::Record { what, why });
                 }
                 self.keep(object);
@@ -200,7 +195,8 @@ impl Pass<'_> {
         let wish = self.wish.desired.wish.clone();
         // A clock that stepped back is no reason to take the replacement of a leaked token for a leaked one.
         let time = observed.ledger.leak.as_ref().map_or(now.latest, |leak| leak.claimed_before.max(now.latest));
-        let claim = Claim { attempt, nonce: nonce(random), time, wish, outcome: None };
+        let request = observed.requests.rotate.clone();
+        let claim = Claim { attempt, nonce: nonce(random), time, wish, request, outcome: None };
         let (open, attributable) = (observed.open_claim(), self.attributable(observed));
         let service = self.identity();
         let recorded = claim.clone();
@@ -247,7 +243,6 @@ impl Pass<'_> {
             claimed,
             deadline: sent + self.wish.desired.timings.publish_deadline,
             wish: self.wish.desired.wish.clone(),
-            request: observed.requests.rotate.clone(),
             base: observed.base(),
             replaces: observed.ours().filter_map(|ours| ours.id.clone()).collect(),
             value: None,
@@ -275,6 +270,7 @@ impl Pass<'_> {
             nonce: lost.map(|lost| lost.nonce.clone()).unwrap_or_default(),
             time: lost.map(|lost| lost.time).or(claimed).unwrap_or(observed.created),
             wish: String::new(),
+            request: None,
             outcome: None,
         })
     }

@@ -29,7 +29,7 @@ impl Pass<'_> {
     pub(super) async fn give_up(&mut self, lapse: Lapse, observed: &Observed) -> Result<Flow, PassError> {
         let Some(held) = &self.memory.held else { return Ok(Flow::Continue) };
         let claim = self.claim_of(held.attempt, observed);
-        let remains = self.remains(held);
+        let remains = self.remains(held, observed);
         let (reason, why) = match lapse {
             Lapse::Late => (Reason::TokenGenerationFailed, "it could not be published in time"),
             Lapse::Overtaken => (Reason::SecretUpdateFailed, "the Secret was changed by somebody else meanwhile"),
@@ -44,12 +44,13 @@ impl Pass<'_> {
 
     /// What is left of an attempt that its process gives up. A value that was ever sent to the API server may have been read by
     /// a consumer, even where the answer said otherwise or got lost.
-    fn remains(&self, held: &Held) -> Remains {
+    fn remains(&self, held: &Held, observed: &Observed) -> Remains {
         match &held.value {
             None => Remains::Nothing,
             Some(value) if value.sent => {
                 let revoke_after = self.ctx.clock.now().latest.plus(self.wish.desired.overlap);
-                Remains::Published(value.id.clone(), revoke_after)
+                let held = observed.ours().any(|ours| ours.id.as_ref() == Some(&value.id));
+                Remains::Published { id: value.id.clone(), revoke_after, held }
             }
             Some(value) => Remains::Unpublished(value.id.clone()),
         }
@@ -59,7 +60,7 @@ impl Pass<'_> {
     pub(super) async fn unrenderable(&mut self, halt: Halt, observed: &Observed) -> Result<Flow, PassError> {
         let Some(held) = &self.memory.held else { return Ok(Flow::Continue) };
         let claim = self.claim_of(held.attempt, observed);
-        let remains = self.remains(held);
+        let remains = self.remains(held, observed);
         let message = format!("attempt {} cannot stand in the Secret: {}", claim.attempt, halt.message);
         self.fail(&claim, remains, halt.reason, &message, observed).await
     }
@@ -104,7 +105,6 @@ impl Pass<'_> {
         let strangers: Vec<String> = replaced.iter().filter(|id| !self.ledger().knows(id)).cloned().collect();
         let revoke_after = now.plus(self.wish.desired.overlap);
         let requests = observed.requests.clone();
-        let fulfilled = self.memory.held.as_ref().and_then(|held| held.request.clone());
         let note = issued_note(&current);
         let change = move |ledger: &mut Ledger| {
             ledger.verified(&claim, current, &replaced, revoke_after);
@@ -112,8 +112,6 @@ impl Pass<'_> {
             // A lost ledger, or a first issue: a request that was there before is fulfilled by this token.
             if first {
                 ledger.handled_requests = requests;
-            } else if fulfilled.is_some() {
-                ledger.handled_requests.rotate = fulfilled;
             }
         };
         match self.record(observed, Phase::Resting, change).await? {
@@ -202,9 +200,10 @@ impl Pass<'_> {
         // Twice: a roll-back within the first overlap leaves its consumers a whole one.
         let revoke_after = now.plus(self.wish.desired.overlap).plus(self.wish.desired.overlap);
         let (remains, why) = match ours.id.clone() {
-            Some(id) if in_hand || listed => {
-                (Remains::Published(id, revoke_after), "the service did not accept it after it was published")
-            }
+            Some(id) if in_hand || listed => (
+                Remains::Published { id, revoke_after, held: true },
+                "the service did not accept it after it was published",
+            ),
             Some(_) | None if self.attributable(observed) => {
                 (Remains::Unknown { attributable: true }, "the service does not list it as ours")
             }

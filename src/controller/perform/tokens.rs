@@ -251,7 +251,10 @@ impl Pass<'_> {
                     })
                 });
                 self.listing = Some(rows.collect());
-                self.read().await?;
+                if let Err(error) = self.read().await {
+                    self.listed_in_vain();
+                    return Err(error);
+                }
                 // What is listed counts once it can be judged.
                 self.memory.swept = Some(self.ctx.clock.now().latest);
                 self.ctx.services.cleared(&self.uid());
@@ -262,6 +265,15 @@ impl Pass<'_> {
             }
         }
         Ok(Flow::Continue)
+    }
+
+    /// What was listed could not be judged or recorded: it is listed again, but not by every pass.
+    pub(super) fn listed_in_vain(&mut self) {
+        if self.listing.take().is_some() {
+            let (first, now) = (self.wish.desired.timings.first_retry, self.ctx.clock.now().earliest);
+            self.memory.retries.failed(Kind::Sweep, first, first, now);
+            self.memory.swept = None;
+        }
     }
 
     fn predecessor(&self) -> Option<String> {

@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::api::reason::Reason;
 
 const FIRST_RETRY: Duration = Duration::from_secs(30);
 
@@ -12,7 +13,7 @@ fn at(seconds: u64) -> Time {
 }
 
 fn claim(attempt: u32, time: Time) -> Claim {
-    Claim { attempt, nonce: format!("n{attempt}"), time, wish: "wish".to_owned(), outcome: None }
+    Claim { attempt, nonce: format!("n{attempt}"), time, wish: "wish".to_owned(), request: None, outcome: None }
 }
 
 fn current(attempt: u32, time: Time) -> Current {
@@ -58,6 +59,19 @@ fn rotating() -> Ledger {
 }
 
 #[test]
+fn a_request_is_handled_by_the_token_that_was_claimed_for_it_whoever_verifies_it() {
+    let mut ledger = rotating();
+    ledger.handled_requests.rotate = Some("0".to_owned());
+    let asked = Claim { request: Some("1".to_owned()), ..claim(3, at(1100)) };
+    ledger.claimed(asked.clone(), None, true);
+    assert_eq!(ledger.handled_requests.rotate.as_deref(), Some("0"));
+    ledger.verified(&asked, current(3, at(1110)), &[], at(1700));
+    assert_eq!(ledger.handled_requests.rotate.as_deref(), Some("1"));
+    ledger.verified(&claim(4, at(1200)), current(4, at(1210)), &[], at(1800));
+    assert_eq!(ledger.handled_requests.rotate.as_deref(), Some("1"));
+}
+
+#[test]
 fn an_abandoned_claim_whose_token_was_found_is_not_looked_for() {
     let mut ledger = rotating();
     ledger.found(&[row(2)], &[], at(2000));
@@ -99,7 +113,8 @@ fn each_transition_puts_every_token_where_it_belongs() {
     check(&verified, Some(Outcome::Verified), "t2 current, t1 superseded +1610");
     check(&fail(Remains::Nothing), failed, "t1 current");
     check(&fail(Remains::Unpublished("t2".into())), failed, "t1 current, t2 unpublished +1010");
-    check(&fail(Remains::Published("t2".into(), at(1700))), failed, "t1 current, t2 superseded +1700");
+    let published = Remains::Published { id: "t2".into(), revoke_after: at(1700), held: true };
+    check(&fail(published), failed, "t1 current, t2 superseded +1700");
     check(&fail(Remains::Unknown { attributable: false }), failed, "t1 current, 2 possibly lost");
     check(&fail(Remains::Unknown { attributable: true }), failed, "t1 current, n2 lost");
     check(&|ledger| ledger.abandoned(&two, true, failure(1, 0), at(1200)), failed, "t1 current, n2 lost");
@@ -126,7 +141,12 @@ fn a_token_that_was_found_before_it_was_given_up_stays_as_it_was_found() {
     ledger.found(&[row(2)], &[], at(1800));
     ledger.failed(&claim(2, at(1000)), Remains::Unpublished("t2".into()), failure(1, 0), at(1010));
     assert_eq!(standing(&ledger), "t1 current, t2 superseded +1800");
-    ledger.failed(&claim(2, at(1000)), Remains::Published("t2".into(), at(1900)), failure(1, 0), at(1020));
+    ledger.failed(
+        &claim(2, at(1000)),
+        Remains::Published { id: "t2".into(), revoke_after: at(1900), held: false },
+        failure(1, 0),
+        at(1020),
+    );
     assert_eq!(standing(&ledger), "t1 current, t2 superseded +1800");
     assert_eq!(ledger.failures, None, "whoever found it looks after it");
 }
@@ -259,7 +279,7 @@ fn apply(ledger: &mut Ledger, step: Move, now: &mut Time) {
             let remains = match kind {
                 0 => Remains::Nothing,
                 1 => Remains::Unpublished(id),
-                2 => Remains::Published(id, now.plus(Duration::from_secs(600))),
+                2 => Remains::Published { id, revoke_after: now.plus(Duration::from_secs(600)), held: true },
                 kind => Remains::Unknown { attributable: kind == 3 },
             };
             ledger.failed(&open, remains, failure(1, 0), *now);

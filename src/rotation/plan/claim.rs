@@ -93,17 +93,23 @@ pub(super) fn claim(view: &View) -> Option<Step> {
 
 /// What stands in the ledger against another token (P11, P19).
 fn forbidden(view: &View) -> Option<Halt> {
-    let ledger = &view.observed.ledger;
-    let elsewhere = view.observed.service.is_some_and(|service| !service.same_origin);
-    if elsewhere && (ledger.alive() > 0 || !ledger.lost.is_empty()) {
-        let message = "the service object points to another place than the one that issued this object's tokens, whose ids mean \
-                       nothing there: create a service object and an ArtifactToken of other names for the new place, and this \
-                       one's service object as it was, so that its tokens can be revoked";
-        return Some(Halt::stalled(Reason::RevocationFailed, message));
+    if let Some(halt) = stranded(view) {
+        return Some(halt);
     }
     let message = "this object has as many live tokens as it may: no other is generated until an old one is revoked; the \
                    condition RevocationPending says what is in the way";
     (!has_room(view)).then(|| Halt::stalled(Reason::TokenLimitReached, message))
+}
+
+/// Tokens may live at another place than the one that the service object points to (P19).
+pub(super) fn stranded(view: &View) -> Option<Halt> {
+    let (observed, ledger) = (view.observed, &view.observed.ledger);
+    let elsewhere = observed.service.is_some_and(|service| !service.same_origin);
+    let message = "the service object points to another place than the one that issued this object's tokens, whose ids mean \
+                   nothing there: create a service object and an ArtifactToken of other names for the new place, and this \
+                   one's service object as it was, so that its tokens can be revoked";
+    let may_live = ledger.alive() > 0 || !ledger.lost.is_empty() || observed.stray_claim().is_some();
+    (elsewhere && may_live).then(|| Halt::stalled(Reason::RevocationFailed, message))
 }
 
 /// A rotation does not wait for an old token that will not die, up to the limit; the last place is for a leak.

@@ -78,12 +78,15 @@ pub(super) fn stray(view: &View) -> Option<Step> {
         if let Some(step) = fence_off(view, claim.attempt) {
             return Some(step);
         }
-        // Whether its token can be told from others, only the service says.
+        // Whether its token lives, only the service says that was asked for it.
+        if let Some(halt) = claim::stranded(view) {
+            return Some(Step::Halt(halt));
+        }
         if observed.service.is_none() {
             return Some(claim::halted(view).unwrap_or_else(|| view.wait()));
         }
-        // No claim is forgotten that was never looked for. And one that stands in no ledger may be that of a lost one: what that knew
-        // is taken in while no newer claim makes it doubtful.
+        // Where tokens have names, no claim is forgotten that was never looked for. And one that stands in no ledger may be that of a
+        // lost one: what that knew is taken in while no newer claim makes it doubtful.
         if observed.listing.is_none() && view.attributable() {
             return Some(view.paused(observed.pauses.sweep).unwrap_or(Step::Sweep));
         }

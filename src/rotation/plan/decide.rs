@@ -49,7 +49,7 @@ fn vouch(view: &View, ours: &Ours, claim: &Claim) -> Option<Step> {
     if in_hand {
         return None;
     }
-    if observed.service.is_none() {
+    if !view.same_place() {
         return Some(view.wait());
     }
     // Its own process may be about to decide, and a list may lag behind a fresh token.

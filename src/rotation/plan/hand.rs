@@ -59,7 +59,12 @@ pub(super) fn value_in_hand(view: &View) -> Option<Step> {
     let observed = view.observed;
     let Hand::Value { attempt, id, trial, .. } = &observed.hand else { return None };
     let recorded = observed.ledger.knows(id);
-    let open = observed.open_claim().is_some_and(|claim| claim.attempt == *attempt);
+    // The finalizer's claim stands in no ledger, also where the finalizer was taken off by hand since.
+    let open = observed
+        .ledger
+        .claim
+        .as_ref()
+        .map_or(*attempt == 1, |claim| claim.attempt == *attempt && claim.outcome.is_none());
     if observed.published(*attempt, id) && open && !recorded {
         return None;
     }

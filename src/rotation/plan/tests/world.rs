@@ -168,13 +168,7 @@ impl World {
                     self.take(1);
                 }
             }
-            Step::Claim { attempt } => {
-                let claim =
-                    Claim { attempt, nonce: format!("n{attempt}"), time: now, wish: "wish".into(), outcome: None };
-                self.observed.ledger.claimed(claim, self.observed.open_claim(), true);
-                self.observed.ledger.handled_requests = self.observed.requests.clone();
-                self.take(attempt);
-            }
+            Step::Claim { attempt } => self.claim(attempt),
             Step::Generate => self.generate(),
             Step::Update => self.update(),
             Step::Try => {
@@ -213,6 +207,13 @@ impl World {
             Step::Release => self.observed.finalizer = false,
             Step::Read | Step::Sweep | Step::Preflight | Step::Halt(_) | Step::Wait(_) => {}
         }
+    }
+
+    fn claim(&mut self, attempt: u32) {
+        let (nonce, wish, request) = (format!("n{attempt}"), "wish".into(), self.observed.requests.rotate.clone());
+        let claim = Claim { attempt, nonce, time: self.now, wish, request, outcome: None };
+        self.observed.ledger.claimed(claim, self.observed.open_claim(), true);
+        self.take(attempt);
     }
 
     fn rewrite(&mut self, fence: u32) {
@@ -283,7 +284,9 @@ impl World {
         let ledger = &mut self.observed.ledger;
         match outcome {
             Outcome::Verified => ledger.verified(&claim, current, &[], revoke_after),
-            Outcome::Failed => ledger.failed(&claim, Remains::Published(id, revoke_after), failure(), now),
+            Outcome::Failed => {
+                ledger.failed(&claim, Remains::Published { id, revoke_after, held: true }, failure(), now)
+            }
         }
         self.observed.hand = Hand::Empty;
         self.observed.verdict = None;
