@@ -1,6 +1,7 @@
 //! The shipped program under every single fault: a scripted life against the real API server and the reference service, and for
 //! every call of it one life each in which the operator is killed before the call, killed after it, told nothing, or the call
-//! arrives twice; and lives in which the operator sleeps past every deadline while another one acts.
+//! arrives twice, alone and beside another operator; and lives in which the operator sleeps past every deadline while another one
+//! acts.
 //!
 //! | module | what it has |
 //! |---|---|
@@ -10,7 +11,8 @@
 //! | `keeper` | an operator that is started again when it was killed |
 //! | `witness` | every version of the Secret, every value, every revoke with what the Secret held then |
 //! | `laws` | what must be so in the end |
-//! | `sweep` | the plans, several lives side by side, and the figures |
+//! | `sweep` | the plans, and several lives side by side |
+//! | `figures` | what all of them showed |
 //!
 //! Every fifth plan is run; with `CRASH_ALL=1`, as in `.ci/run`, all of them; with `CRASH_PLANS=word`, those whose names have that
 //! word. `CRASH_LIVES` sets how many live side by side.
@@ -19,6 +21,8 @@
 
 mod support;
 
+#[path = "crash/figures.rs"]
+mod figures;
 #[path = "crash/found.rs"]
 mod found;
 #[path = "crash/keeper.rs"]

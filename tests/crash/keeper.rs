@@ -4,11 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use testbed::{Operator, operator, poll};
+use testbed::{Operator, operator};
 use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
-
-use crate::support::DEADLINE;
 
 /// Pause between two looks at the process.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -59,16 +57,6 @@ impl Keeper {
     /// Waits until it is ready.
     pub async fn ready(&self) {
         self.operator.lock().await.ready().await.expect("the operator becomes ready");
-    }
-
-    /// Waits until it was started again so often, and is ready.
-    pub async fn until_restarted(&self, times: usize) {
-        let look = || {
-            let seen = self.restarts();
-            std::future::ready(if seen >= times { Ok(()) } else { Err(format!("{seen} restarts")) })
-        };
-        poll("the operator is started again", DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
-        self.ready().await;
     }
 
     pub async fn admin_address(&self) -> String {

@@ -12,33 +12,42 @@ use crate::support::canary;
 /// What an operator says of an attempt that took too long.
 const SLOW: [&str; 2] = ["was given up: it could not be published in time", "a token may live unseen"];
 
+/// How the sentence about orphans begins.
+pub const ORPHANS: &str = "these live after the deletion";
+
 /// What broke, in sentences. Without `faults`, each token that was wished for costs one.
 pub async fn broken(life: &Life, wished: usize, faults: usize, kills: usize) -> Vec<String> {
     life.witness.caught_up().await;
-    let made = life.world.made().await;
+    let made = life.made().await;
     let mut broken = nothing_left(life, &made).await;
     broken.extend(no_revoke_of_what_is_held(life));
     broken.extend(whole_secrets(life, &made));
     broken.extend(bounded(life, &made, wished + faults).await);
-    for (operator, may_end) in life.operators().into_iter().zip([kills, 0]) {
-        if operator.restarts() != may_end {
-            broken.push(format!("an operator ended {} times, and was killed {may_end} times", operator.restarts()));
-        }
+    if life.restarts() != kills {
+        broken.push(format!("operators ended {} times, and were killed {kills} times", life.restarts()));
+    }
+    for operator in life.operators() {
         let page = canary::metrics(&operator.admin_address().await).await;
-        if page.lines().any(|line| line.starts_with("artifacttoken_panics_total") && !line.ends_with(" 0")) {
+        let counted = page.lines().any(|line| line.starts_with("artifacttoken_panics_total") && !line.ends_with(" 0"));
+        // A kill takes the count with it, the log stays.
+        if counted || operator.log().await.contains("panicked") {
             broken.push("a pass panicked".to_owned());
         }
     }
-    broken.extend(life.leaks(true).await);
+    broken.extend(life.witness.unclaimed());
+    broken.extend(life.leaks().await);
     broken
 }
 
-/// The object is gone, and with it every token and the Secret.
+/// The object is gone, and with it every token and the Secret; and nobody else's token.
 async fn nothing_left(life: &Life, made: &[Row]) -> Vec<String> {
     let mut broken = Vec::new();
+    if life.stranger_is_dead().await {
+        broken.push("S3: somebody else's token was revoked".to_owned());
+    }
     let living: Vec<&Row> = made.iter().filter(|row| row.state == State::Live).collect();
     if !living.is_empty() {
-        broken.push(format!("these live after the deletion: {living:#?}"));
+        broken.push(format!("{ORPHANS}: {living:#?}"));
     }
     if life.world.secret(SECRET).await.is_some() {
         broken.push("the Secret outlived its object".to_owned());

@@ -5,14 +5,15 @@ use std::time::Duration;
 use serde_json::json;
 use testbed::control_plane::Options;
 use testbed::fault_proxy::Planned;
-use testbed::{FaultProxy, operator};
+use testbed::reference_service::Row;
+use testbed::{FaultProxy, operator, poll};
 
 use crate::keeper::Keeper;
 use crate::script::SECRET;
 use crate::support::canary::{self, Canary};
 use crate::support::objects::{reference_operations, token_service};
 use crate::support::probe::{Consumer, Probe};
-use crate::support::{World, credential_yaml};
+use crate::support::{DEADLINE, World, credential_yaml};
 use crate::witness::Witness;
 
 /// How long a superseded token lives on: a few passes of a consumer.
@@ -32,6 +33,8 @@ pub struct Life {
     pub proxy: FaultProxy,
     pub witness: Witness,
     pub probe: Probe,
+    /// A token at the service that is somebody else's.
+    stranger: tokio::sync::OnceCell<String>,
     sleeper: std::sync::Mutex<Option<Planned>>,
 }
 
@@ -40,7 +43,7 @@ impl Life {
     pub async fn start() -> Self {
         let world = World::with("crash", Options { audit: false, ..Options::default() }).await;
         let proxy = FaultProxy::start(&world.plane, Some(&world.service.base_url())).await.expect("start a proxy");
-        let witness = Witness::start(&proxy, world.secrets()).await;
+        let witness = Witness::start(&proxy, &world).await;
         let probe = Probe::start(Consumer {
             secrets: world.secrets(),
             secret: SECRET.to_owned(),
@@ -51,7 +54,8 @@ impl Life {
         let first = Keeper::start(options(&world.namespace, proxy.kubeconfig()));
         first.ready().await;
         let second = tokio::sync::OnceCell::new();
-        Self { first, second, world, proxy, witness, probe, sleeper: std::sync::Mutex::default() }
+        let (stranger, sleeper) = (tokio::sync::OnceCell::new(), std::sync::Mutex::default());
+        Self { first, second, world, proxy, witness, probe, stranger, sleeper }
     }
 
     /// The service and its credential.
@@ -70,6 +74,47 @@ impl Life {
     pub async fn start_second(&self) {
         let start = || async { Keeper::start(options(&self.world.namespace, self.proxy.kubeconfig())) };
         self.second.get_or_init(start).await;
+    }
+
+    /// Every token that the operators had made.
+    pub async fn made(&self) -> Vec<Row> {
+        let mut made = self.world.made().await;
+        made.retain(|row| !self.is_strangers(row));
+        made
+    }
+
+    /// From now on there is a token at the service that is somebody else's.
+    pub async fn meet_a_stranger(&self) {
+        let id = self.world.generate_as("somebody else's").await.0;
+        self.stranger.set(id).expect("one stranger");
+    }
+
+    pub fn is_strangers(&self, row: &Row) -> bool {
+        self.stranger.get() == Some(&row.id)
+    }
+
+    pub async fn stranger_is_dead(&self) -> bool {
+        match self.stranger.get() {
+            Some(id) => self.world.is_dead(id).await,
+            None => false,
+        }
+    }
+
+    /// How often operators ended and were started again.
+    pub fn restarts(&self) -> usize {
+        self.operators().into_iter().map(Keeper::restarts).sum()
+    }
+
+    /// Waits until operators were started again so often, and all are ready.
+    pub async fn until_restarted(&self, times: usize) {
+        let look = || {
+            let seen = self.restarts();
+            std::future::ready(if seen >= times { Ok(()) } else { Err(format!("{seen} restarts")) })
+        };
+        poll("an operator is started again", DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
+        for operator in self.operators() {
+            operator.ready().await;
+        }
     }
 
     pub fn operators(&self) -> Vec<&Keeper> {
@@ -101,17 +146,30 @@ impl Life {
         struck.iter().any(|struck| calls.iter().any(|call| call.number == struck.number && call.status.is_none()))
     }
 
-    /// Secrets that people could read, in sentences.
-    pub async fn leaks(&self, also_objects: bool) -> Vec<String> {
-        let mut canary = Canary::default();
-        canary.add("the admin key", self.world.service.admin_key());
-        self.witness.values().iter().for_each(|(value, id)| canary.add(&format!("the value of {id}"), value));
-        let mut places = if also_objects { canary::objects(&self.world).await } else { Vec::new() };
+    /// What is secret and stands where people read: in the log or the metrics of an operator.
+    pub async fn leaks(&self) -> Vec<String> {
+        let mut places = Vec::new();
         for operator in self.operators() {
             places.push(("the log".to_owned(), operator.log().await));
             places.push(("the metrics".to_owned(), canary::metrics(&operator.admin_address().await).await));
         }
-        places.iter().flat_map(|(place, text)| canary.find(place, text)).collect()
+        self.canary().find_in(&places)
+    }
+
+    /// The same in objects and events as they are now.
+    pub async fn leaks_in_objects(&self) -> Vec<String> {
+        self.canary().find_in(&canary::objects(&self.world).await)
+    }
+
+    fn canary(&self) -> Canary {
+        let mut canary = Canary::default();
+        canary.add("the admin key", self.world.service.admin_key());
+        let kubeconfig = std::fs::read_to_string(self.proxy.kubeconfig()).expect("read the kubeconfig");
+        let kubeconfig: serde_json::Value = serde_json::from_str(&kubeconfig).expect("a kubeconfig in JSON");
+        let token = kubeconfig["users"][0]["user"]["token"].as_str().expect("a token in it");
+        canary.add("the operator's own credential", token);
+        self.witness.values().iter().for_each(|(value, id)| canary.add(&format!("the value of {id}"), value));
+        canary
     }
 }
 

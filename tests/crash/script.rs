@@ -86,10 +86,12 @@ impl Life {
         self.proxy.always(Fault::Answer { status: 401, body: "{}".to_owned() }, wanted)
     }
 
-    /// Wishes, ends the refusals once an attempt has failed of them, and waits until the wish is fulfilled.
+    /// Wishes, ends the refusals once an attempt has failed of them, and waits until the wish is fulfilled: by an attempt whose
+    /// verification a fault took in the refusal's place, perhaps.
     async fn refused(&self, wish: &str, rule: Planned) {
         self.wish(wish).await;
-        let failed = |token: &ArtifactToken| ledger(token).failures.is_some();
+        let fulfilled = |token: &ArtifactToken| ledger(token).handled_requests.rotate.as_deref() == Some(wish);
+        let failed = |token: &ArtifactToken| ledger(token).failures.is_some() || fulfilled(token);
         self.world.until(TOKEN, "an attempt failed", failed).await;
         rule.withdraw();
         self.settled(Some(wish)).await;
@@ -133,7 +135,8 @@ impl Life {
     }
 
     async fn agree(&self, id: &str) -> Result<(), String> {
-        let live = self.world.service.live().await.map_err(|error| error.to_string())?;
+        let mut live = self.world.service.live().await.map_err(|error| error.to_string())?;
+        live.retain(|row| !self.is_strangers(row));
         if live.len() != 1 || live[0].id != id {
             return Err(format!("the ledger has {id}, and these live: {live:#?}"));
         }

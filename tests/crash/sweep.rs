@@ -11,6 +11,7 @@ use testbed::fault_proxy::{Call, Fault, Planned, Request};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::figures::Figures;
 use crate::keeper::Keeper;
 use crate::laws;
 use crate::life::{Life, PAST_EVERY_DEADLINE};
@@ -24,6 +25,8 @@ const REFERENCES: usize = 3;
 const TRIES: usize = 3;
 /// One plan of so many may miss its call: some are made or not as the time of a pass falls.
 const MISSED_OF: usize = 20;
+/// One call of so many is struck also where two operators work at once.
+const BESIDE: usize = 5;
 /// Limit for a step to come to its fault.
 const STRIKES_WITHIN: Duration = Duration::from_secs(120);
 /// Without `CRASH_ALL`, one plan of so many is run: no divisor of the number of faults, so that all of them come.
@@ -43,7 +46,7 @@ struct Place {
 }
 
 #[derive(Clone, Debug)]
-struct Plan {
+pub struct Plan {
     place: Place,
     word: &'static str,
     fault: Fault,
@@ -76,22 +79,22 @@ impl Plan {
         [Step::Issue, self.place.step, Step::Delete].contains(&step)
     }
 
-    fn kills(&self) -> usize {
+    pub fn kills(&self) -> usize {
         usize::from(matches!(self.fault, Fault::KillBefore | Fault::KillAfter))
     }
 }
 
 /// What one life showed.
 #[derive(Debug, Default)]
-struct Report {
-    struck: bool,
+pub struct Report {
+    pub struck: bool,
     calls: Vec<(String, Step)>,
-    probes: usize,
-    broken: Vec<String>,
+    pub probes: usize,
+    pub broken: Vec<String>,
     evidence: String,
 }
 
-/// Every call of the script: killed before, killed after, answer lost, arrived twice.
+/// Every call of the script: killed before, killed after, answer lost, arrived twice. Every fifth of them also beside a twin.
 pub async fn single_faults() {
     let faults = [
         ("kill before", Fault::KillBefore),
@@ -101,10 +104,11 @@ pub async fn single_faults() {
     ];
     let begun = Instant::now();
     let places = reference().await;
-    let plan = |place: &Place| {
-        faults.clone().map(|(word, fault)| Plan { place: place.clone(), word, fault, others: Others::None })
-    };
-    let plans: Vec<Plan> = places.iter().flat_map(plan).collect();
+    let plan =
+        |place: &Place, others| faults.clone().map(|(word, fault)| Plan { place: place.clone(), word, fault, others });
+    let alone = places.iter().flat_map(|place| plan(place, Others::None));
+    let beside = places.iter().step_by(BESIDE).flat_map(|place| plan(place, Others::Twin));
+    let plans: Vec<Plan> = alone.chain(beside).collect();
     run(&format!("single faults at {} calls", places.len()), plans, begun).await;
 }
 
@@ -162,40 +166,8 @@ async fn run(what: &str, mut plans: Vec<Plan>, begun: Instant) {
     writeln!(std::io::stdout(), "{what}: {figures}; {:.0} s", begun.elapsed().as_secs_f64()).unwrap();
     show(&reports);
     assert_eq!((figures.broken, figures.rejected), (0, 0), "{what}: {figures}");
+    assert!(figures.probes >= figures.plans, "{what}: {figures}");
     assert!(figures.missed * MISSED_OF <= reports.len().max(MISSED_OF), "{what}: {figures}");
-}
-
-/// What all lives showed.
-#[derive(Debug, Default)]
-struct Figures {
-    plans: usize,
-    kills: usize,
-    missed: usize,
-    broken: usize,
-    probes: usize,
-    rejected: usize,
-}
-
-impl Figures {
-    fn of(reports: &[(Plan, Report)]) -> Self {
-        let mut figures = Self { plans: reports.len(), ..Self::default() };
-        for (plan, report) in reports {
-            figures.kills += plan.kills() * usize::from(report.struck);
-            figures.missed += usize::from(!report.struck);
-            figures.broken += usize::from(!report.broken.is_empty());
-            figures.probes += report.probes;
-            figures.rejected += report.broken.iter().filter(|what| what.starts_with("S2")).count();
-        }
-        figures
-    }
-}
-
-impl std::fmt::Display for Figures {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { plans, kills, missed, broken, probes, rejected } = self;
-        write!(formatter, "{plans} plans, {kills} kills, {missed} whose call did not come, {broken} broke a law; ")?;
-        write!(formatter, "a consumer's calls {probes}, rejected {rejected}")
-    }
 }
 
 /// What broke, and for the first ones what happened.
@@ -253,6 +225,7 @@ async fn script(life: &Arc<Life>, plan: Option<&Plan>) -> Report {
     let mut waiting = JoinSet::new();
     let mut report = Report { struck: plan.is_none(), ..Report::default() };
     let mut wished = 0;
+    life.meet_a_stranger().await;
     if plan.is_some_and(|plan| plan.others == Others::Twin) {
         life.start_second().await;
     }
@@ -268,13 +241,14 @@ async fn script(life: &Arc<Life>, plan: Option<&Plan>) -> Report {
             planned.withdraw();
             report.struck = !planned.struck().is_empty();
         }
+        report.broken.extend(life.leaks_in_objects().await);
     }
     waiting.shutdown().await;
     if plan.is_none() {
         report.broken.extend(unlike_the_script(life));
     }
     let kills = plan.filter(|_| report.struck).map_or(0, Plan::kills);
-    life.first.until_restarted(kills).await;
+    life.until_restarted(kills).await;
     report.broken.extend(laws::broken(life, wished, plan.map_or(0, faults), kills).await);
     report
 }
@@ -290,11 +264,12 @@ fn unlike_the_script(life: &Life) -> Option<String> {
         .then(|| format!("{refused} refusals, rolled back: {rolled_back}, in the Secret: {ids:?}"))
 }
 
-/// Faults that may each cost a token. Two operators may each take an attempt for lost that the other goes on with.
+/// Faults that may each cost a token. Two operators may each take an attempt for lost that the other goes on with, and one that is
+/// started again once more.
 fn faults(plan: &Plan) -> usize {
     match plan.others {
         Others::None => 1,
-        Others::Successor | Others::Twin => 3,
+        Others::Successor | Others::Twin => 3 + plan.kills(),
     }
 }
 
@@ -308,7 +283,7 @@ fn arm(life: &Arc<Life>, plan: &Plan, waiting: &mut JoinSet<()>) -> Planned {
         let ours = pids.iter().any(|pid| call.pid == Some(pid.load(Ordering::SeqCst)));
         ours && call.is_step() && signature(call, &namespace) == wanted
     });
-    if plan.others != Others::None {
+    if matches!(plan.fault, Fault::StopBefore(_)) {
         life.may_sleep(planned.clone());
     }
     if plan.others == Others::Successor {

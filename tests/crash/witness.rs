@@ -1,11 +1,14 @@
 //! What happened, from those who cannot err: every version of the Secret by the API server's own order, every value that the
-//! service gave away, and for every revoke what the Secret held when it was sent.
+//! service gave away, for every revoke what the Secret held when it was sent, and for every generate whether it was claimed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use artifact_token_operator::api::FINALIZER;
+use artifact_token_operator::api::artifact_token::ArtifactToken;
+use artifact_token_operator::rotation::identity::{self, FIRST_NONCE};
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, ListParams, WatchEvent, WatchParams};
@@ -15,7 +18,9 @@ use testbed::fault_proxy::{Fault, Look, Side};
 use testbed::{FaultProxy, poll};
 use tokio::task::AbortHandle;
 
-use crate::script::SECRET;
+use crate::script::{SECRET, TOKEN};
+use crate::support::World;
+use crate::support::acts::ledger;
 
 /// Limit for the watch to show what is written already.
 const CAUGHT_UP: Duration = Duration::from_secs(60);
@@ -48,6 +53,10 @@ struct Seen {
     /// Ids by value.
     values: Mutex<BTreeMap<String, String>>,
     revokes: Mutex<Vec<Revoke>>,
+    /// How often *generate* was sent for each name.
+    generates: Mutex<BTreeMap<String, usize>>,
+    /// S4, in sentences.
+    unclaimed: Mutex<Vec<String>>,
     /// Values that a rule of the script refused.
     refused: Mutex<BTreeSet<String>>,
     excused: AtomicBool,
@@ -61,8 +70,8 @@ pub struct Witness {
 
 impl Witness {
     /// Sees what goes through `proxy` from now on, and the Secrets of a namespace from its beginning.
-    pub async fn start(proxy: &FaultProxy, secrets: Api<Secret>) -> Self {
-        let seen = Arc::new(Seen::default());
+    pub async fn start(proxy: &FaultProxy, world: &World) -> Self {
+        let (seen, secrets) = (Arc::new(Seen::default()), world.secrets());
         let tapped = seen.clone();
         proxy.tap(move |request, status, body| {
             if request.call.side == Side::Service && request.call.method == "POST" && status == 201 {
@@ -77,6 +86,13 @@ impl Witness {
         });
         proxy
             .always(Fault::Look(look), |request| request.call.side == Side::Service && request.call.method == "DELETE");
+        let (asking, tokens) = (seen.clone(), world.tokens());
+        let look = Look::new(move |request| {
+            let (seen, tokens) = (asking.clone(), tokens.clone());
+            let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            async move { seen.asked(body["name"].as_str().unwrap_or_default(), &tokens).await }
+        });
+        proxy.always(Fault::Look(look), |request| request.call.side == Side::Service && request.call.method == "POST");
         let from = secrets.list(&ListParams::default()).await.expect("list Secrets").metadata.resource_version;
         let task = tokio::spawn(follow(seen.clone(), secrets.clone(), from.expect("a version"))).abort_handle();
         Self { seen, secrets, task }
@@ -90,6 +106,14 @@ impl Witness {
     /// From now on no revoke may hit what the Secret holds.
     pub fn count_again(&self) {
         self.seen.excused.store(false, Ordering::SeqCst);
+    }
+
+    /// What was generated without a claim, without the finalizer, or twice for one claim; in sentences.
+    pub fn unclaimed(&self) -> Vec<String> {
+        let generates = self.seen.generates.lock().unwrap();
+        let twice = generates.iter().filter(|(_, times)| **times > 1);
+        let twice = twice.map(|(name, times)| format!("S4: {times} generates were sent for {name}"));
+        self.seen.unclaimed.lock().unwrap().iter().cloned().chain(twice).collect()
     }
 
     /// The script refused this value in the service's name.
@@ -142,6 +166,20 @@ impl Seen {
         let answer: Value = serde_json::from_slice(body).expect("JSON from the service");
         let text = |key: &str| answer[key].as_str().expect("text from the service").to_owned();
         self.values.lock().unwrap().insert(text("token"), text("id"));
+    }
+
+    async fn asked(&self, name: &str, tokens: &Api<ArtifactToken>) {
+        *self.generates.lock().unwrap().entry(name.to_owned()).or_default() += 1;
+        let object = tokens.get_opt(TOKEN).await.expect("read the object");
+        let claimed = object.filter(|object| object.finalizers().iter().any(|finalizer| finalizer == FINALIZER));
+        let claimed = claimed.zip(identity::parse("test", name)).is_some_and(|(object, name)| {
+            let ledger = ledger(&object);
+            let implied = ledger.claim.is_none() && (name.attempt, name.nonce.as_str()) == (1, FIRST_NONCE);
+            implied || ledger.nonces_of(name.attempt).any(|nonce| nonce == name.nonce)
+        });
+        if !claimed {
+            self.unclaimed.lock().unwrap().push(format!("S4: a generate of {name} was sent without a claim"));
+        }
     }
 
     async fn revoked(&self, id: String, secrets: &Api<Secret>) {

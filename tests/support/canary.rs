@@ -34,6 +34,11 @@ impl Canary {
         }
     }
 
+    /// What stands in these places, each with its name.
+    pub fn find_in(&self, places: &[(String, String)]) -> Vec<String> {
+        places.iter().flat_map(|(place, text)| self.find(place, text)).collect()
+    }
+
     /// What stands in `text`, in sentences without the values.
     pub fn find(&self, place: &str, text: &str) -> Vec<String> {
         let found = self.0.iter().filter_map(|needle| {
@@ -87,10 +92,12 @@ pub async fn objects(world: &World) -> Vec<(String, String)> {
     ]
 }
 
-/// The page of an operator's metrics; empty while it does not answer.
+/// The page of an operator's metrics.
 pub async fn metrics(admin_address: &str) -> String {
     let request = http::client().expect("a client").get(format!("http://{admin_address}/metrics"));
-    http::answer(request).await.map(|(_, page)| page).unwrap_or_default()
+    let (_, page) = http::answer(request).await.unwrap_or_else(|error| panic!("no metrics: {error:#}"));
+    assert!(page.contains("artifacttoken_panics_total"), "no page of metrics: {page}");
+    page
 }
 
 fn json(objects: &impl Serialize) -> String {

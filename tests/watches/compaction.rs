@@ -61,6 +61,7 @@ async fn what_changed_while_a_watch_was_cut_and_compacted_away_is_acted_on() {
     place.world.until_reason("late", ConditionType::Ready, Reason::ServiceNotFound).await;
     assert_eq!(place.world.count().await, made);
     let gone = operator.log().matches("Expired").count();
+    assert!(gone > 0, "no watch was refused with 410");
     figure(&format!(
         "compaction below cut watches: {gone} times 410 in the log, {listed} lists, all acted on after {after}"
     ));

@@ -34,16 +34,23 @@ struct Plan<Subject, Strike> {
 
 impl<Subject, Strike: Clone> Plan<Subject, Strike> {
     fn strike(&mut self, subject: &Subject, call: &Call) -> Option<Strike> {
+        self.has_come(subject).then(|| self.act(call))
+    }
+
+    /// Counts what it wants, and says whether its turn has come.
+    fn has_come(&mut self, subject: &Subject) -> bool {
         if self.struck.withdrawn.load(Ordering::Acquire) || self.left == Some(0) || !(self.wants)(subject) {
-            return None;
+            return false;
         }
-        if self.skip > 0 {
-            self.skip -= 1;
-            return None;
-        }
+        let counted = self.skip > 0;
+        self.skip = self.skip.saturating_sub(1);
+        !counted
+    }
+
+    fn act(&mut self, call: &Call) -> Strike {
         self.left = self.left.map(|left| left - 1);
         self.struck.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call.clone());
-        Some(self.fault.clone())
+        self.fault.clone()
     }
 }
 
@@ -73,10 +80,15 @@ impl Plans {
         self.calls.iter_mut().filter_map(|plan| plan.strike(request, &request.call)).collect()
     }
 
-    /// What strikes this event of the watch `call`.
+    /// What strikes this event of the watch `call`: one plan. Another one whose turn has come waits for the next.
     pub(super) fn strike_event(&mut self, event: &Value, call: &Call) -> Option<EventFault> {
-        let faults: Vec<EventFault> = self.events.iter_mut().filter_map(|plan| plan.strike(event, call)).collect();
-        faults.first().copied()
+        let mut struck = None;
+        for plan in &mut self.events {
+            if plan.has_come(event) && struck.is_none() {
+                struck = Some(plan.act(call));
+            }
+        }
+        struck
     }
 }
 
