@@ -91,6 +91,24 @@ impl Shared {
         self.services().patch(&self.name, &PatchParams::default(), &patch).await.unwrap();
     }
 
+    async fn patch(&self, spec: Value) {
+        let patch = Patch::Merge(json!({"spec": spec}));
+        self.services().patch(&self.name, &PatchParams::default(), &patch).await.unwrap();
+    }
+
+    /// Waits until `ci` in this namespace has a verified token whose id satisfies `check`, and gives that.
+    async fn until_current(&self, namespace: &str, check: impl Fn(&String) -> bool) -> String {
+        let tokens = self.tokens(namespace);
+        let look = || async {
+            let token = tokens.get("ci").await.map_err(|error| error.to_string())?;
+            let id = ledger(&token).current.map(|current| current.id);
+            id.filter(|id| is_ready(&token) && check(id)).ok_or_else(|| format!("{:#?}", token.status))
+        };
+        poll(&format!("ci in {namespace} has a token"), DEADLINE, look)
+            .await
+            .unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
     async fn label(&self, value: Value) {
         let namespaces: Api<Namespace> = Api::all(self.world.client.clone());
         let patch = Patch::Merge(json!({"metadata": {"labels": {"tokens": value}}}));
@@ -347,4 +365,32 @@ async fn an_operator_of_some_namespaces_leaves_shared_services_alone_unless_it_i
     let service = shared.services().get(&shared.name).await.unwrap();
     assert_eq!(service.metadata.finalizers, None);
     assert!(service.status.unwrap_or_default().conditions.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_and_a_leak_of_a_shared_service_reach_its_tokens_in_all_namespaces() {
+    let shared = Shared::start("reached", json!({"from": "All"})).await;
+    let other = cluster::namespace(&shared.world.client, "other").await.unwrap();
+    let _operator = shared.operator_with(Some(&other)).await;
+    let mut old = Vec::new();
+    for namespace in [&shared.world.namespace, &other] {
+        shared.create("ci", namespace).await;
+        old.push(shared.until_current(namespace, |_| true).await);
+    }
+    let (orphan, _) = shared.world.generate_as("test.aaaaaaaaaaaaaaaa.3.bbbbbbbb gone").await;
+    shared.patch(json!({"sweep": {"interval": "10s", "policy": "Report"}})).await;
+    let look = || async {
+        let status = shared.services().get(&shared.name).await.map_err(|error| error.to_string())?.status;
+        let swept = status.and_then(|status| status.last_sweep).ok_or("not swept")?;
+        let orphans: Vec<&str> = swept.orphans.iter().map(|orphan| orphan.id.as_str()).collect();
+        if (swept.managed, orphans) == (2, vec![orphan.as_str()]) { Ok(()) } else { Err(format!("{swept:?}")) }
+    };
+    poll("both tokens are counted, and the orphan is told", DEADLINE, look).await.unwrap();
+    let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    shared.patch(json!({"revokeIssuedBefore": now})).await;
+    for (namespace, leaked) in [&shared.world.namespace, &other].into_iter().zip(&old) {
+        shared.until_current(namespace, |id| id != leaked).await;
+        assert!(shared.world.is_dead(leaked).await);
+    }
+    assert!(!shared.world.is_dead(&orphan).await, "it was to be told only");
 }

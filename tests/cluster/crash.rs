@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
+use artifact_token_operator::api::artifact_token::{ArtifactToken, ROTATE_REQUESTED_AT};
 use artifact_token_operator::api::time::Time;
 use serde_json::json;
 
 use crate::ready;
+use crate::support::acts::ledger;
 use crate::support::{World, attempt, token_yaml};
 
 /// How long each call of the service takes, so that most kills hit one.
 const LATENCY_MILLISECONDS: u64 = 120;
+/// Longer than a restart takes, three times.
+const OVERLAP: Duration = Duration::from_secs(24);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_operator_leaves_one_token_whenever_it_was_killed() {
@@ -32,13 +35,37 @@ async fn a_killed_operator_leaves_one_token_whenever_it_was_killed() {
     world.service.clear_faults().await.unwrap();
     world
         .until("ci", "the last wish is fulfilled", |token| {
-            let handled = crate::support::acts::ledger(token).handled_requests.rotate;
+            let handled = ledger(token).handled_requests.rotate;
             handled == Some((kills - 1).to_string())
         })
         .await;
     world.agrees("ci", "ci-secret").await;
     // One token for each wish, and one more for each kill.
     assert!(world.count().await <= 1 + 2 * kills, "{:#?}", world.made().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overlap_goes_on_through_a_restart_and_does_not_begin_again() {
+    let world = World::quick("overlap").await;
+    let mut operator = world.operator().await;
+    let overlap = format!("{}s", OVERLAP.as_secs());
+    world.create("ci", |spec| spec["rotation"]["overlap"] = json!(overlap)).await;
+    world.until_ready("ci").await;
+    world.annotate("ci", ROTATE_REQUESTED_AT, "1").await;
+    let verified = ledger(&world.until_attempt("ci", 2).await).current.expect("a token").verified_time;
+    let most_is_over = || {
+        let passed = Time::from(chrono::Utc::now()).since(verified);
+        std::future::ready(if passed >= OVERLAP * 2 / 3 { Ok(()) } else { Err(format!("{passed:?}")) })
+    };
+    testbed::poll("most of the overlap is over", crate::support::DEADLINE, most_is_over).await.unwrap();
+    assert_eq!(world.service.live().await.unwrap().len(), 2, "the old token lives in its overlap");
+    let restarted = Time::from(chrono::Utc::now());
+    operator.restart().unwrap();
+    let ended = |token: &ArtifactToken| ledger(token).history.iter().any(|dead| dead.attempt == 1);
+    let history = ledger(&world.until("ci", "the old token is dead", ended).await).history;
+    let revoked = history[0].revoked_time;
+    assert!(revoked.since(verified) >= OVERLAP, "verified {verified}, revoked {revoked}");
+    assert!(revoked < restarted.plus(OVERLAP), "restarted {restarted}, revoked {revoked}: it began again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,9 @@ use crate::support::acts::ledger;
 use crate::support::figures::figure;
 use crate::support::{World, attempt, is_ready};
 
+/// Calls that 60 a minute allow at once: a quarter of a minute's.
+const BURST: usize = 15;
+
 fn time(offset: Duration) -> String {
     (Utc::now() + offset).to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
@@ -108,6 +111,7 @@ async fn a_leak_at_the_service_is_answered_oldest_first_within_its_rate_limit() 
     let old: Vec<String> = futures::future::join_all(names.map(|name| world.current_id(name))).await;
     // A quarter of a minute's calls at once: three answers of five calls, then one each 5 s.
     let before = time(Duration::zero());
+    let made = world.service.books().await.unwrap().log.len();
     let begun = std::time::Instant::now();
     world
         .serve(|spec| {
@@ -127,6 +131,9 @@ async fn a_leak_at_the_service_is_answered_oldest_first_within_its_rate_limit() 
     let (mut burst, rest) = (places[..3].to_vec(), places[3..].to_vec());
     burst.sort_unstable();
     assert_eq!((burst, rest), (vec![0, 1, 2], vec![3, 4, 5]), "the oldest first: {places:?}");
+    // What is saved up, and one call each second after that.
+    let (calls, most) = (log.len() - made, BURST + spent.as_secs() as usize + 1);
+    assert!(calls <= most, "{calls} calls in {spent:?}, at most {most} are allowed");
     let dead = futures::future::join_all(names.map(|name| world.token(name))).await;
     let longest = dead.iter().map(dead_seconds).fold(0.0, f64::max);
     figure(&format!(
