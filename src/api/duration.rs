@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A length of time in the subset of Go's notation that GEP-2257 allows: `720h`, `1h30m`, `10s`, `500ms`; no days.
 ///
-/// At most four parts of at most five digits each, so every written value fits and comparison is exact.
+/// At most four parts of at most five digits each. More than `99999h`, eleven years, counts as that: so every value can be written.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GoDuration(pub Duration);
 
@@ -18,6 +18,9 @@ const PATTERN: &str = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
 
 /// The longest text that the pattern lets through: four parts of five digits and two letters.
 const MAX_LENGTH: usize = 28;
+
+/// What five digits of hours can say.
+const MAX: Duration = Duration::from_secs(99_999 * 3600);
 
 impl GoDuration {
     /// `seconds` as a duration.
@@ -43,7 +46,7 @@ impl GoDuration {
             total += unit * u32::try_from(count).ok()?;
             rest = &rest[letters..];
         }
-        (rest.is_empty() && !text.is_empty()).then_some(Self(total))
+        (rest.is_empty() && !text.is_empty()).then_some(Self(total.min(MAX)))
     }
 }
 
@@ -131,7 +134,10 @@ mod tests {
         check("1h30m", Some(5_400_000));
         check("10s", Some(10_000));
         check("500ms", Some(500));
-        check("99999h99999h99999h99999h", Some(4 * 99_999 * 3_600_000));
+        check("99999h99999h99999h99999h", Some(99_999 * 3_600_000));
+        check("77220h30722h", Some(99_999 * 3_600_000));
+        check("99998h60m", Some(99_999 * 3_600_000));
+        check("99998h59m", Some(99_998 * 3_600_000 + 59 * 60_000));
         for bad in ["", "1d", "h", "1", "-1h", "1.5h", "123456s", "1h1h1h1h1h", " 1h"] {
             check(bad, None);
         }
@@ -139,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_duration_is_written_so_that_it_reads_back() {
-        for millis in [0, 1, 999, 1000, 61_001, 3_600_000, 5_400_000, 2_592_000_000] {
+        for millis in [0, 1, 999, 1000, 61_001, 3_600_000, 5_400_000, 2_592_000_000, 99_999 * 3_600_000] {
             let duration = GoDuration(Duration::from_millis(millis));
             assert_eq!(GoDuration::parse(&duration.to_string()), Some(duration), "{duration}");
         }
