@@ -264,12 +264,11 @@ fn unlike_the_script(life: &Life) -> Option<String> {
         .then(|| format!("{refused} refusals, rolled back: {rolled_back}, in the Secret: {ids:?}"))
 }
 
-/// Faults that may each cost a token. Two operators may each take an attempt for lost that the other goes on with, and one that is
-/// started again once more.
+/// Faults that may each cost a token. Two operators may each take an attempt for lost that the other goes on with.
 fn faults(plan: &Plan) -> usize {
     match plan.others {
         Others::None => 1,
-        Others::Successor | Others::Twin => 3 + plan.kills(),
+        Others::Successor | Others::Twin => 3,
     }
 }
 
