@@ -13,7 +13,7 @@
 //!                                          └── ledger ◄── record ──► conditions, events
 //! ```
 //!
-//! A pass ([`controller::pass`]) observes, asks [`rotation::plan::next_step`], performs the one step that it names, records it,
+//! A pass (`controller::pass`) observes, asks [`rotation::plan::next_step`], performs the one step that it names, records it,
 //! and asks again until there is nothing to do. What a step writes down before it acts is in the object's status, the
 //! *ledger* ([`api::ledger`]); only the operator may write that. The service carries the rest: a token's name there begins
 //! with the object's identity, attempt and nonce ([`rotation::identity`]).
@@ -26,7 +26,7 @@
 //! | [`rotation`] | the decision: wish, ledger, plan, schedule, report. No clock, network or client | `api` |
 //! | [`secret`] | what stands in the Secret: formats, marks, patches. Pure | `api` |
 //! | [`service`] | token services: checked declarations (pure), the engine that performs them over HTTP | `api` |
-//! | [`controller`] | the Kubernetes side: passes, watches, the services' readiness | all of these |
+//! | `controller`, and its face [`operator`] | the Kubernetes side: passes, watches, the services' readiness | all of these |
 //! | [`telemetry`] | logs | nothing |
 //!
 //! Nobody knows `controller`. Read in this order: `src/rotation/plan.rs`, `tests/decisions.txt`, `src/controller/pass.rs`.
@@ -43,7 +43,7 @@
 //!   another, verified token in the Secret (`plan::cleanup`), and an older publish cannot land behind it: every publish is a checked
 //!   replace above the fence (`plan::hand`).
 //! * **S2** A consumer that lags by less than the overlap never holds a dead token. Each superseded token has an overlap of its own,
-//!   from the durable record of its successor, by the later of two clocks ([`controller::clock`]).
+//!   from the durable record of its successor, by the later of two clocks (`controller::clock`).
 //! * **S3** A revoke goes only to an id of the ledger, or to a listed token with our name and this uid (`plan::decide`).
 //! * **S4** No *generate* without a claim and a finalizer; one claim, at most one *generate*.
 //! * **S5** Data, attempt, id and superseded ids of a Secret change in one write ([`secret::patch`]).
@@ -52,8 +52,8 @@
 //! * **S9** Values stand in Secret data, in memory and in the request, and nowhere else: `secrecy` wraps them, and `tests/tidy.rs`
 //!   counts the places that unwrap one.
 //! * **S10** A credential goes only to the origin of `baseURL` ([`service::engine`]).
-//! * **S11** An object acts in its own namespace, with a service of it or one that allows it ([`controller::services::Key::of`],
-//!   [`controller::allowed`]).
+//! * **S11** An object acts in its own namespace, with a service of it or one that allows it (`controller::services::Key::of`,
+//!   `controller::allowed`).
 //! * **S12** The finalizer goes only when no attempt of the object lives or can land (`plan::deletion`).
 //!
 //! A cloned cluster has the same uids. A listed token with this object's mark that its ledger never claimed halts the object until a
@@ -73,7 +73,7 @@
 //!
 //! * A revoke that was answered with a declared success is believed once the old value is refused, without a further positive
 //!   control: that success came under the operator's own credential, from a place that refuses the old value, so it is no place that
-//!   refuses everybody. After a mere "gone" a living token or the complete list must speak ([`controller::perform`]).
+//!   refuses everybody. After a mere "gone" a living token or the complete list must speak (`controller::perform`).
 //! * An attempt that its own process gives up goes into the ledger as an unpublished superseded token, so that its revoke has the
 //!   same record, back-off and proof as any other.
 //! * A settled claim is always fenced off before it is abandoned, whether or not a newer token is wanted: one more write in a rare
@@ -88,12 +88,13 @@
 //!   rotations ago, say, or one that came in spite of a refusal. A person confirms, and it is revoked.
 //! * A token that failed after its publish gets twice the overlap, so that a roll-back leaves its consumers a whole one.
 //! * The claim that the finalizer's patch is has no record of its own; its time is that of the patch, as the API server's managed
-//!   fields have it ([`controller::finalizer_time`]).
+//!   fields have it (`controller::finalizer_time`).
 //! * Templates have no loops, lists or `set`: fuel does not bound the memory that these can take.
 //! * The dry-run of a rotation changes nothing: its answer is the live Secret, the value to roll back to included.
 
 pub mod api;
-pub mod controller;
+mod controller;
+pub mod operator;
 pub mod rotation;
 pub mod secret;
 pub mod service;
