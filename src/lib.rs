@@ -25,7 +25,7 @@
 //! | [`api`] | what users write and read, as on the wire | nothing |
 //! | [`rotation`] | the decision: wish, ledger, plan, schedule, report. No clock, network or client | `api` |
 //! | [`secret`] | what stands in the Secret: formats, marks, patches. Pure | `api` |
-//! | [`service`] | token services: checked declarations (pure), the engine that performs them over HTTP | `api` |
+//! | [`service`] | token services: checked declarations (pure), the client that performs them over HTTP | `api` |
 //! | `controller`, and its face [`operator`] | the Kubernetes side: passes, watches, the services' readiness | all of these |
 //! | [`telemetry`] | logs | nothing |
 //!
@@ -51,7 +51,7 @@
 //! * **S8** A Secret of somebody else is never written or deleted ([`secret::layout::Ownership`]).
 //! * **S9** Values stand in Secret data, in memory and in the request, and nowhere else: `secrecy` wraps them, and `tests/tidy.rs`
 //!   counts the places that unwrap one.
-//! * **S10** A credential goes only to the origin of `baseURL` ([`service::engine`]).
+//! * **S10** A credential goes only to the origin of `baseURL` ([`service::client`]).
 //! * **S11** An object acts in its own namespace, with a service of it or one that allows it (`controller::services::Key::of`,
 //!   `controller::allowed`).
 //! * **S12** The finalizer goes only when no attempt of the object lives or can land (`plan::deletion`).

@@ -28,6 +28,17 @@ pub enum ServiceError {
         /// What was in the way.
         what: String,
     },
+    /// The rate limit of the service object has no place in time; nothing was sent.
+    #[error(
+        "{operation}: the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up; next try in {} s",
+        .after.as_secs()
+    )]
+    Throttled {
+        /// When there will be a place.
+        after: Duration,
+        /// What was to be asked.
+        operation: &'static str,
+    },
     /// It may have happened: nothing may be concluded from it.
     #[error("{what}")]
     Unknown {
@@ -39,6 +50,14 @@ pub enum ServiceError {
 impl ServiceError {
     pub(crate) fn unknown(what: impl Into<String>) -> Self {
         Self::Unknown { what: what.into() }
+    }
+
+    /// How long to wait at least before the call is made again.
+    pub fn retry_after(&self) -> Duration {
+        match self {
+            Self::Retry { after, .. } | Self::Throttled { after, .. } => *after,
+            Self::Refused { .. } | Self::Unknown { .. } => Duration::ZERO,
+        }
     }
 }
 

@@ -1,11 +1,11 @@
-//! Token services: what one is (`declaration`, pure) and how it is asked (`engine`, over HTTP).
+//! Token services: what one is (`declaration`, pure) and how it is asked (`client`, over HTTP).
 //!
-//! Data flows `api::token_service -> declaration -> engine`. A declaration is checked once, and then nothing in it can
-//! fail; the engine's three kinds of error (`errors::ServiceError`) tell the caller what to do next.
+//! Data flows `api::token_service -> declaration -> client`. A declaration is checked once, and then nothing in it can
+//! fail; the client's kinds of error (`errors::ServiceError`) tell the caller what to do next.
 
 pub mod address;
+pub mod client;
 pub mod declaration;
-pub mod engine;
 pub mod errors;
 pub mod extraction;
 mod http;

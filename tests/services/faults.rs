@@ -4,16 +4,20 @@ use std::time::{Duration, Instant};
 
 use artifact_token_operator::api::parameters::Lifetime;
 use artifact_token_operator::api::time::Time;
-use artifact_token_operator::service::engine::{Revoked, Service, Verdict};
+use artifact_token_operator::service::client::answers::{RevokeAnswer, VerifyAnswer};
+use artifact_token_operator::service::client::meter::CallCounts;
+use artifact_token_operator::service::client::{Places, ServiceClient};
 use artifact_token_operator::service::errors::{ConnectError, ServiceError};
 use artifact_token_operator::service::limits::RateLimit;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{CREDENTIAL, VALUE, declaration, service, told, wanted};
+use super::{CREDENTIAL, VALUE, declaration, places, service, told, wanted};
 use support::peer::{Peer, Reply, answer, head};
 
 /// A service at a peer, with short time-outs.
-pub fn at(url: &str) -> Service {
+pub fn at(url: &str) -> ServiceClient {
     service(declaration(&spec(url)), &[("key", CREDENTIAL)])
 }
 
@@ -92,7 +96,7 @@ async fn an_answer_to_generate_is_a_token_or_a_no_or_nothing_happened_or_unknown
     ];
     for (number, (expected, reply)) in cases.into_iter().enumerate() {
         let peer = Peer::always(reply).await;
-        let generated = at(&peer.url()).generate(&wanted("test.x", Lifetime::Never)).await;
+        let generated = at(&peer.url()).generate(&wanted("test.x", Lifetime::Never), &mut places()).await;
         assert_eq!(told(generated), expected, "case {number}");
         assert_eq!(peer.requests().len(), 1, "case {number}: one generate is one request");
     }
@@ -104,7 +108,7 @@ async fn a_generated_token_comes_with_its_id_and_its_end_and_only_what_was_asked
         Peer::always(answer(201, "", &format!(r#"{{"token": "{VALUE}", "id": 7, "until": "2027-01-02T00:00:00Z"}}"#)))
             .await;
     let day = Lifetime::Limited(Duration::from_secs(86_400));
-    let token = at(&peer.url()).generate(&wanted("test.\"x\"", day)).await.unwrap();
+    let token = at(&peer.url()).generate(&wanted("test.\"x\"", day), &mut places()).await.unwrap();
     assert_eq!((token.value.expose_secret(), token.id.as_deref()), (VALUE, Some("7")));
     assert_eq!(token.expiration_time, Time::parse("2027-01-02T00:00:00Z"));
     let request = peer.requests().pop().unwrap();
@@ -126,8 +130,10 @@ async fn two_values_where_one_is_declared_are_unknown_and_the_message_names_the_
         Peer::always(answer(201, "", &format!(r#"{{"keys": [{{"token": "{VALUE}"}}, {{"token": "{VALUE}"}}]}}"#)))
             .await;
     let yaml = spec(&peer.url()).replace("value: $.token", "value: '$.keys[*].token'");
-    let error =
-        service(declaration(&yaml), &[("key", CREDENTIAL)]).generate(&wanted("x", Lifetime::Never)).await.unwrap_err();
+    let error = service(declaration(&yaml), &[("key", CREDENTIAL)])
+        .generate(&wanted("x", Lifetime::Never), &mut places())
+        .await
+        .unwrap_err();
     let expected = "generate: the answer has more than one value at $.keys[*].token: correct spec.operations.generate.response.value";
     assert_eq!(error.to_string(), expected);
 }
@@ -136,11 +142,11 @@ async fn two_values_where_one_is_declared_are_unknown_and_the_message_names_the_
 async fn where_there_is_no_connection_nothing_was_executed() {
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let wanted = wanted("x", Lifetime::Never);
-    assert_eq!(told(at(&format!("http://{closed}")).generate(&wanted).await), "Retry 5");
+    assert_eq!(told(at(&format!("http://{closed}")).generate(&wanted, &mut places()).await), "Retry 5");
     // A peer without TLS: the handshake fails before anything of the request was sent.
     let peer = Peer::always(answer(201, "", "{}")).await;
     let https = peer.url().replace("http://", "https://");
-    assert_eq!(told(at(&https).generate(&wanted).await), "Retry 5");
+    assert_eq!(told(at(&https).generate(&wanted, &mut places()).await), "Retry 5");
     assert_eq!(peer.requests(), Vec::<String>::new());
 }
 
@@ -151,9 +157,9 @@ async fn an_answer_without_end_is_read_to_its_bound_only() {
         let peer = Peer::always(Reply::Flood(head.into_bytes())).await;
         let (service, began) = (at(&peer.url()), Instant::now());
         let told = match operation {
-            "generate" => told(service.generate(&wanted("x", Lifetime::Never)).await),
-            "list" => told(service.list().await),
-            _ => told(service.verify(Some(&SecretString::from(VALUE))).await),
+            "generate" => told(service.generate(&wanted("x", Lifetime::Never), &mut places()).await),
+            "list" => told(service.list(&mut places()).await),
+            _ => told(service.verify(Some(&SecretString::from(VALUE)), &mut places()).await),
         };
         assert_eq!(told, "Unknown", "{operation}");
         assert!(began.elapsed() < Duration::from_secs(5), "{operation}");
@@ -182,9 +188,9 @@ async fn an_answer_to_verify_accepts_or_refuses_or_says_nothing() {
     ];
     for (number, (expected, reply)) in cases.into_iter().enumerate() {
         let peer = Peer::always(reply).await;
-        let seen = match at(&peer.url()).verify(Some(&SecretString::from(VALUE))).await {
-            Ok(Verdict::Accepted) => "Accepted".to_owned(),
-            Ok(Verdict::Refused) => "Refused".to_owned(),
+        let seen = match at(&peer.url()).verify(Some(&SecretString::from(VALUE)), &mut places()).await {
+            Ok(VerifyAnswer::Accepted) => "Accepted".to_owned(),
+            Ok(VerifyAnswer::Refused) => "Refused".to_owned(),
             error => told(error),
         };
         assert_eq!(seen, expected, "case {number}");
@@ -210,9 +216,9 @@ async fn an_answer_to_revoke_is_success_or_gone_or_leaves_it_open() {
     ];
     for (number, (expected, reply)) in cases.into_iter().enumerate() {
         let peer = Peer::always(reply).await;
-        let seen = match at(&peer.url()).revoke("a/b?c#d%\"\n").await {
-            Ok(Revoked::Success) => "Success".to_owned(),
-            Ok(Revoked::Gone) => "Gone".to_owned(),
+        let seen = match at(&peer.url()).revoke("a/b?c#d%\"\n", &mut places()).await {
+            Ok(RevokeAnswer::Success) => "Success".to_owned(),
+            Ok(RevokeAnswer::Gone) => "Gone".to_owned(),
             error => told(error),
         };
         assert_eq!(seen, expected, "case {number}");
@@ -225,10 +231,10 @@ async fn an_answer_to_revoke_is_success_or_gone_or_leaves_it_open() {
 async fn a_value_that_cannot_be_sent_safely_is_not_sent() {
     let peer = Peer::always(answer(204, "", "")).await;
     for id in ["", ".", ".."] {
-        assert_eq!(told(at(&peer.url()).revoke(id).await), "Not sent", "{id:?}");
+        assert_eq!(told(at(&peer.url()).revoke(id, &mut places()).await), "Not sent", "{id:?}");
     }
     let broken = service(declaration(&spec(&peer.url())), &[("key", "operator-credential\nEvil: 1")]);
-    let error = broken.list().await.unwrap_err();
+    let error = broken.list(&mut places()).await.unwrap_err();
     assert!(error.to_string().contains("headers.X-API-KEY: the value of a header has a control character"), "{error}");
     assert_eq!(peer.requests(), Vec::<String>::new());
 }
@@ -237,12 +243,12 @@ async fn a_value_that_cannot_be_sent_safely_is_not_sent() {
 async fn an_answer_that_asks_to_wait_holds_the_whole_service_back() {
     let peer = Peer::always(answer(429, "retry-after: 7\r\n", "")).await;
     let service = at(&peer.url());
-    service.acquire(2, Duration::ZERO).await.unwrap();
-    assert_eq!(told(service.verify(None).await), "Unknown");
-    let wait = service.clone().acquire(1, Duration::from_secs(1)).await.unwrap_err();
+    let mut ahead = service.take_places(2, Duration::ZERO).await.unwrap();
+    assert_eq!(told(service.verify(None, &mut ahead).await), "Unknown");
+    let wait = service.clone().take_places(1, Duration::from_secs(1)).await.unwrap_err();
     assert!(wait > Duration::from_secs(5) && wait <= Duration::from_secs(7), "{wait:?}");
     // Who had passed the rate limit before, and not asked yet, does not ask now.
-    let generated = service.generate(&wanted("x", Lifetime::Never)).await;
+    let generated = service.generate(&wanted("x", Lifetime::Never), &mut ahead).await;
     assert!(
         matches!(&generated, Err(ServiceError::Retry { after, .. }) if *after > Duration::from_secs(5)),
         "{generated:?}"
@@ -251,14 +257,49 @@ async fn an_answer_that_asks_to_wait_holds_the_whole_service_back() {
 }
 
 #[tokio::test]
+async fn every_call_takes_its_place_in_the_rate_limit_and_is_counted_and_one_without_a_place_is_not_made() {
+    let peer = Peer::always(answer(200, "", "{}")).await;
+    let (limit, counts) = (RateLimit::new(8), CallCounts::default());
+    let credentials = [("key".to_owned(), SecretString::from(CREDENTIAL))].into();
+    let client = ServiceClient::new(declaration(&spec(&peer.url())), credentials, None, limit, counts.clone()).unwrap();
+    // Two calls may go out at once; a revoke takes one place, and a list the other one.
+    let mut places = Places::one_by_one(Duration::ZERO);
+    let _ = client.revoke("7", &mut places).await;
+    let _ = client.list(&mut places).await;
+    let verdict = client.verify(None, &mut places).await;
+    assert!(matches!(verdict, Err(ServiceError::Throttled { operation: "verify", .. })), "{verdict:?}");
+    assert!(client.take_places(1, Duration::ZERO).await.is_err());
+    assert_eq!(peer.requests().len(), 2);
+    assert_eq!(counted(&counts), 2);
+}
+
+/// All that was counted.
+fn counted(counts: &CallCounts) -> u64 {
+    let mut registry = Registry::default();
+    registry.register("calls", "", counts.family());
+    let mut page = String::new();
+    encode(&mut page, &registry).unwrap();
+    let numbers = page.lines().filter(|line| line.starts_with("calls_total")).filter_map(|line| line.rsplit_once(' '));
+    numbers.map(|(_, number)| number.parse::<u64>().unwrap()).sum()
+}
+
+#[tokio::test]
 async fn a_client_is_not_made_without_its_credentials_or_with_a_broken_bundle() {
     let declared = || declaration(&spec("https://tokens.example"));
-    let none = Service::new(declared(), [].into(), None, RateLimit::new(1)).unwrap_err();
+    let none = ServiceClient::new(declared(), [].into(), None, RateLimit::new(1), CallCounts::default()).unwrap_err();
     assert_eq!(none, ConnectError::MissingCredential { name: "key".to_owned() });
     let credentials = || [("key".to_owned(), SecretString::from(CREDENTIAL))].into();
-    let broken = Service::new(declared(), credentials(), Some(b"nothing".to_vec()), RateLimit::new(1)).unwrap_err();
+    let broken = ServiceClient::new(
+        declared(),
+        credentials(),
+        Some(b"nothing".to_vec()),
+        RateLimit::new(1),
+        CallCounts::default(),
+    )
+    .unwrap_err();
     assert_eq!(broken, ConnectError::CaBundle);
-    let service = Service::new(declared(), credentials(), None, RateLimit::new(1)).unwrap();
+    let service =
+        ServiceClient::new(declared(), credentials(), None, RateLimit::new(1), CallCounts::default()).unwrap();
     assert!(!format!("{service:?}").contains(CREDENTIAL), "a credential in Debug");
 }
 
@@ -270,9 +311,9 @@ async fn what_is_not_declared_is_told() {
         peer.url()
     );
     let service = service(declaration(&yaml), &[]);
-    let error = service.list().await.unwrap_err();
+    let error = service.list(&mut places()).await.unwrap_err();
     assert!(matches!(error, ServiceError::Refused { status: None, .. }), "{error}");
-    assert_eq!(told(service.revoke("x").await), "Not sent");
-    assert_eq!(service.verify(None).await.unwrap(), Verdict::Accepted);
+    assert_eq!(told(service.revoke("x", &mut places()).await), "Not sent");
+    assert_eq!(service.verify(None, &mut places()).await.unwrap(), VerifyAnswer::Accepted);
     assert!(!peer.requests().pop().unwrap().to_ascii_lowercase().contains("\r\nt:"), "no header for no token");
 }

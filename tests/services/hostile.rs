@@ -5,11 +5,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use artifact_token_operator::api::parameters::Lifetime;
-use artifact_token_operator::service::engine::{Service, Verdict};
+use artifact_token_operator::service::client::ServiceClient;
+use artifact_token_operator::service::client::answers::VerifyAnswer;
 use secrecy::SecretString;
 
 use super::faults::{at, spec};
-use super::{CREDENTIAL, VALUE, declaration, service, told, wanted};
+use super::{CREDENTIAL, VALUE, declaration, places, service, told, wanted};
 use support::peer::{Peer, Reply, answer, head};
 
 /// The time-outs of [`at`] are a second each; this is what a loaded machine may need on top.
@@ -39,10 +40,10 @@ async fn outcomes(peer: &Peer) -> [String; 4] {
     let service = at(&peer.url());
     let wanted = wanted("test.x", Lifetime::Never);
     [
-        told(service.generate(&wanted).await),
-        told(service.list().await),
-        told(service.verify(Some(&SecretString::from(VALUE))).await),
-        told(service.revoke("7").await),
+        told(service.generate(&wanted, &mut places()).await),
+        told(service.list(&mut places()).await),
+        told(service.verify(Some(&SecretString::from(VALUE)), &mut places()).await),
+        told(service.revoke("7", &mut places()).await),
     ]
 }
 
@@ -87,7 +88,7 @@ async fn an_answer_that_is_huge_or_endless_is_read_to_its_bound() {
 async fn interim_answers_without_end_end_with_the_time_out() {
     let line = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
     let (peer, began) = (Peer::always(Reply::Repeat(Vec::new(), line)).await, Instant::now());
-    assert_eq!(told(at(&peer.url()).verify(Some(&SecretString::from(VALUE))).await), "Unknown");
+    assert_eq!(told(at(&peer.url()).verify(Some(&SecretString::from(VALUE)), &mut places()).await), "Unknown");
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
 }
 
@@ -178,8 +179,8 @@ async fn an_answer_in_advance_answers_nothing() {
     let peer = Peer::always(Reply::Hang(both)).await;
     let service = at(&peer.url());
     for _ in 0..20 {
-        let verdict = service.verify(Some(&SecretString::from(VALUE))).await;
-        assert_eq!(verdict, Ok(Verdict::Refused));
+        let verdict = service.verify(Some(&SecretString::from(VALUE)), &mut places()).await;
+        assert_eq!(verdict, Ok(VerifyAnswer::Refused));
     }
     assert_eq!(peer.requests().len(), 20);
 }
@@ -188,7 +189,7 @@ async fn an_answer_in_advance_answers_nothing() {
 async fn a_value_or_an_id_that_cannot_be_one_is_unknown_and_nothing_panics() {
     let generated = async |value: &str, id: &str| {
         let peer = Peer::always(answer(201, "", &format!(r#"{{"token": {value}, "id": {id}}}"#))).await;
-        told(at(&peer.url()).generate(&wanted("test.x", Lifetime::Never)).await)
+        told(at(&peer.url()).generate(&wanted("test.x", Lifetime::Never), &mut places()).await)
     };
     let text = |length: usize| format!("\"{}\"", "x".repeat(length));
     assert_eq!(generated(&text(16 * 1024), "7").await, "Ok", "the longest value that can be published");
@@ -211,7 +212,11 @@ async fn a_value_or_an_id_that_cannot_be_one_is_unknown_and_nothing_panics() {
 async fn a_value_with_control_characters_is_never_sent() {
     let peer = Peer::always(answer(200, "", &good())).await;
     for value in ["a\r\nX-Evil: 1", "a\nb", "a\0b", "a\u{7f}b", "a\u{85}b", "\t"] {
-        assert_eq!(told(at(&peer.url()).verify(Some(&SecretString::from(value))).await), "Unknown", "{value:?}");
+        assert_eq!(
+            told(at(&peer.url()).verify(Some(&SecretString::from(value)), &mut places()).await),
+            "Unknown",
+            "{value:?}"
+        );
     }
     assert_eq!(peer.requests(), Vec::<String>::new());
 }
@@ -223,7 +228,7 @@ fn rows(ids: impl Iterator<Item = String>, name: &str) -> String {
 }
 
 /// A service that lists by counted pages.
-fn paged(url: &str) -> Service {
+fn paged(url: &str) -> ServiceClient {
     let yaml = spec(url).replace("items: $.items[*]", "items: $.items[*]\n    pagination: {pageParameter: page}");
     service(declaration(&yaml), &[("key", CREDENTIAL)])
 }
@@ -240,7 +245,7 @@ async fn a_list_of_a_thousand_full_pages_is_not_kept_whole() {
         answer(200, "", &rows((0..900).map(|row| format!("{page}-{row}-{}", "x".repeat(1000))), "n"))
     })
     .await;
-    assert_eq!(told(paged(&peer.url()).list().await), "Unknown");
+    assert_eq!(told(paged(&peer.url()).list(&mut places()).await), "Unknown");
     assert!(peer.requests().len() < 60, "{} pages were read", peer.requests().len());
     println!("peak memory: +{} KiB", peak_memory() - before);
 }
@@ -253,11 +258,11 @@ async fn a_list_of_a_hundred_thousand_rows_is_a_list_and_names_of_a_mebibyte_are
         answer(200, "", &rows((0..count).map(|row| format!("{page}-{row}")), "test.aaaaaaaaaaaaaaaa.1.0 of somebody"))
     })
     .await;
-    let listing = paged(&peer.url()).list().await.unwrap();
+    let listing = paged(&peer.url()).list(&mut places()).await.unwrap();
     assert_eq!(listing.rows.len(), 100_000);
     let name = format!("test.{}", "a".repeat(1_000_000));
     let peer = Peer::always(answer(200, "", &rows(["7".to_owned()].into_iter(), &name))).await;
-    let listing = at(&peer.url()).list().await.unwrap();
+    let listing = at(&peer.url()).list(&mut places()).await.unwrap();
     assert_eq!(listing.rows[0].name.as_ref().unwrap().len(), 256);
 }
 
@@ -269,7 +274,7 @@ async fn one_id_under_two_names_is_one_row_of_nobody() {
         {"id": 9, "name": "d"}, {"id": 9, "name": "d"}
     ]}"#;
     let peer = Peer::always(answer(200, "", body)).await;
-    let listing = at(&peer.url()).list().await.unwrap();
+    let listing = at(&peer.url()).list(&mut places()).await.unwrap();
     let names: Vec<_> = listing.rows.iter().map(|row| (row.id.as_str(), row.name.as_deref())).collect();
     assert_eq!(names, [("7", None), ("8", None), ("9", Some("d"))]);
 }
@@ -279,7 +284,7 @@ async fn a_next_page_with_an_endless_url_is_not_followed() {
     let body = format!(r#"{{"items": [{{"id": 7}}], "next": "?cursor={}"}}"#, "x".repeat(900_000));
     let peer = Peer::always(answer(200, "", &body)).await;
     let yaml = spec(&peer.url()).replace("items: $.items[*]", "items: $.items[*]\n    pagination: {nextURL: $.next}");
-    assert_eq!(told(service(declaration(&yaml), &[("key", CREDENTIAL)]).list().await), "Unknown");
+    assert_eq!(told(service(declaration(&yaml), &[("key", CREDENTIAL)]).list(&mut places()).await), "Unknown");
     assert_eq!(peer.requests().len(), 1);
 }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 use artifact_token_operator::api::parameters::{Lifetime, Parameters};
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::api::token_service::Capability;
-use artifact_token_operator::service::engine::{GenerateRequest, Generated, Row, Service, Verdict};
+use artifact_token_operator::service::client::ServiceClient;
+use artifact_token_operator::service::client::answers::{GenerateRequest, Generated, ListedToken, VerifyAnswer};
 use secrecy::SecretString;
 use testbed::ReferenceService;
 
-use super::{declaration, service, told};
+use super::{declaration, places, service, told};
 
 async fn reference() -> ReferenceService {
     ReferenceService::start(support::binary("reference-service")).await.unwrap()
@@ -21,40 +22,40 @@ fn reference_spec(url: &str, more: &str) -> String {
     )
 }
 
-fn at_reference(running: &ReferenceService, more: &str) -> Service {
+fn at_reference(running: &ReferenceService, more: &str) -> ServiceClient {
     service(declaration(&reference_spec(&running.base_url(), more)), &[("adminKey", running.admin_key())])
 }
 
 /// What a caller asks for: a name only where tokens have one.
-async fn generate(service: &Service, name: &str, lifetime: Lifetime) -> Generated {
+async fn generate(service: &ServiceClient, name: &str, lifetime: Lifetime) -> Generated {
     let names = service.declaration().can(Capability::Names);
     let parameters = service.declaration().check_parameters(&Parameters::new()).unwrap();
     service.declaration().check_lifetime(lifetime).unwrap();
     let name = names.then(|| name.to_owned());
     let now = chrono::Utc::now().into();
     let wanted = GenerateRequest { name, display_name: None, lifetime, parameters, now };
-    service.generate(&wanted).await.unwrap_or_else(|error| panic!("{error}"))
+    service.generate(&wanted, &mut places()).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-async fn verdict(service: &Service, token: Option<&SecretString>) -> Verdict {
-    service.verify(token).await.unwrap_or_else(|error| panic!("{error}"))
+async fn verdict(service: &ServiceClient, token: Option<&SecretString>) -> VerifyAnswer {
+    service.verify(token, &mut places()).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-async fn rows(service: &Service) -> Vec<Row> {
-    service.list().await.unwrap_or_else(|error| panic!("{error}")).rows
+async fn rows(service: &ServiceClient) -> Vec<ListedToken> {
+    service.list(&mut places()).await.unwrap_or_else(|error| panic!("{error}")).rows
 }
 
 /// Two tokens of one service: both accepted and listed; one is revoked, and the other stays.
-async fn tokens_live_and_die(service: &Service) {
-    assert_eq!(verdict(service, None).await, Verdict::Refused, "verify proves something");
-    assert_eq!(verdict(service, Some(&SecretString::from("wrong"))).await, Verdict::Refused);
+async fn tokens_live_and_die(service: &ServiceClient) {
+    assert_eq!(verdict(service, None).await, VerifyAnswer::Refused, "verify proves something");
+    assert_eq!(verdict(service, Some(&SecretString::from("wrong"))).await, VerifyAnswer::Refused);
     assert_eq!(rows(service).await, []);
 
     let name = "test.abcdefghijklmnop.1.k3f9q2ax a/b \"c\" \u{fc}";
     let first = generate(service, name, Lifetime::Never).await;
     let second = generate(service, "test.abcdefghijklmnop.2.k3f9q2ay", Lifetime::Never).await;
-    assert_eq!(verdict(service, Some(&first.value)).await, Verdict::Accepted);
-    assert_eq!(verdict(service, Some(&second.value)).await, Verdict::Accepted);
+    assert_eq!(verdict(service, Some(&first.value)).await, VerifyAnswer::Accepted);
+    assert_eq!(verdict(service, Some(&second.value)).await, VerifyAnswer::Accepted);
     let listed = rows(service).await;
     let (first_id, second_id) = (first.id.unwrap(), second.id.unwrap());
     assert_eq!(listed.len(), 2, "{listed:?}");
@@ -62,21 +63,21 @@ async fn tokens_live_and_die(service: &Service) {
     assert!(row.created.is_some());
     assert_eq!(row.name.as_deref(), service.declaration().can(Capability::Names).then_some(name));
 
-    service.revoke(&first_id).await.unwrap();
-    assert_eq!(verdict(service, Some(&first.value)).await, Verdict::Refused);
-    assert_eq!(verdict(service, Some(&second.value)).await, Verdict::Accepted, "only one was revoked");
+    service.revoke(&first_id, &mut places()).await.unwrap();
+    assert_eq!(verdict(service, Some(&first.value)).await, VerifyAnswer::Refused);
+    assert_eq!(verdict(service, Some(&second.value)).await, VerifyAnswer::Accepted, "only one was revoked");
     assert_eq!(rows(service).await.into_iter().map(|row| row.id).collect::<Vec<_>>(), std::slice::from_ref(&second_id));
     // Some services say "gone" and some say "success": neither is an error.
-    service.revoke(&first_id).await.unwrap();
-    service.revoke(&second_id).await.unwrap();
-    assert_eq!(verdict(service, Some(&second.value)).await, Verdict::Refused);
+    service.revoke(&first_id, &mut places()).await.unwrap();
+    service.revoke(&second_id, &mut places()).await.unwrap();
+    assert_eq!(verdict(service, Some(&second.value)).await, VerifyAnswer::Refused);
     assert_eq!(rows(service).await, []);
 }
 
 /// A wrong credential is told as one, and changes nothing.
-async fn a_wrong_credential_is_refused(wrong: &Service) {
-    assert_eq!(told(wrong.list().await), "Refused credential");
-    assert_eq!(told(wrong.revoke("x").await), "Refused credential");
+async fn a_wrong_credential_is_refused(wrong: &ServiceClient) {
+    assert_eq!(told(wrong.list(&mut places()).await), "Refused credential");
+    assert_eq!(told(wrong.revoke("x", &mut places()).await), "Refused credential");
     let wanted = GenerateRequest {
         name: Some("test.x".to_owned()),
         display_name: None,
@@ -84,7 +85,7 @@ async fn a_wrong_credential_is_refused(wrong: &Service) {
         parameters: Parameters::new(),
         now: Time::default(),
     };
-    assert_eq!(told(wrong.generate(&wanted).await), "Refused credential");
+    assert_eq!(told(wrong.generate(&wanted, &mut places()).await), "Refused credential");
 }
 
 #[tokio::test]
@@ -142,11 +143,11 @@ async fn a_verify_by_the_body_proves_something_and_one_that_accepts_everybody_is
     let by = |active: bool| format!("{{statuses: [200], body: {{path: $.active, equals: '{active}'}}}}");
     let introspect = at_reference(&running, &verify("/v1/introspect", &by(true), &by(false)));
     let token = generate(&introspect, "test.x", Lifetime::Never).await;
-    assert_eq!(verdict(&introspect, Some(&token.value)).await, Verdict::Accepted);
-    assert_eq!(verdict(&introspect, Some(&SecretString::from("wrong"))).await, Verdict::Refused);
-    assert_eq!(verdict(&introspect, None).await, Verdict::Refused);
+    assert_eq!(verdict(&introspect, Some(&token.value)).await, VerifyAnswer::Accepted);
+    assert_eq!(verdict(&introspect, Some(&SecretString::from("wrong"))).await, VerifyAnswer::Refused);
+    assert_eq!(verdict(&introspect, None).await, VerifyAnswer::Refused);
     let open = at_reference(&running, &verify("/v1/open", "{statuses: [200]}", "{statuses: [401]}"));
-    assert_eq!(verdict(&open, None).await, Verdict::Accepted, "what VerifyProvesNothing is made of");
+    assert_eq!(verdict(&open, None).await, VerifyAnswer::Accepted, "what VerifyProvesNothing is made of");
 }
 
 #[tokio::test]

@@ -18,12 +18,15 @@ mod lives;
 mod origin;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use artifact_token_operator::api::parameters::{Lifetime, Parameters};
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::api::token_service::TokenServiceSpec;
+use artifact_token_operator::service::client::answers::GenerateRequest;
+use artifact_token_operator::service::client::meter::CallCounts;
+use artifact_token_operator::service::client::{Places, ServiceClient};
 use artifact_token_operator::service::declaration::Declaration;
-use artifact_token_operator::service::engine::{GenerateRequest, Service};
 use artifact_token_operator::service::errors::ServiceError;
 use artifact_token_operator::service::limits::RateLimit;
 use secrecy::SecretString;
@@ -41,10 +44,15 @@ fn declaration(yaml: &str) -> Declaration {
 }
 
 /// A client with a rate limit that is never felt.
-fn service(declaration: Declaration, credentials: &[(&str, &str)]) -> Service {
+fn service(declaration: Declaration, credentials: &[(&str, &str)]) -> ServiceClient {
     let credentials: BTreeMap<_, _> =
         credentials.iter().map(|(name, value)| ((*name).to_owned(), SecretString::from(*value))).collect();
-    Service::new(declaration, credentials, None, RateLimit::new(6000)).unwrap()
+    ServiceClient::new(declaration, credentials, None, RateLimit::new(6000), CallCounts::default()).unwrap()
+}
+
+/// Each call waits for its place.
+fn places() -> Places {
+    Places::one_by_one(Duration::from_secs(60))
 }
 
 fn wanted(name: &str, lifetime: Lifetime) -> GenerateRequest {
@@ -67,6 +75,7 @@ fn told<T>(result: Result<T, ServiceError>) -> String {
         ServiceError::Refused { status: None, .. } => "Not sent".to_owned(),
         ServiceError::Refused { .. } => "Refused".to_owned(),
         ServiceError::Retry { after, .. } => format!("Retry {}", after.as_secs()),
+        ServiceError::Throttled { .. } => "Throttled".to_owned(),
         ServiceError::Unknown { .. } => "Unknown".to_owned(),
     }
 }

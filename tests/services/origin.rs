@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use artifact_token_operator::api::parameters::Lifetime;
-use artifact_token_operator::service::engine::{Service, Verdict};
+use artifact_token_operator::service::client::ServiceClient;
+use artifact_token_operator::service::client::answers::VerifyAnswer;
+use artifact_token_operator::service::client::meter::CallCounts;
 use artifact_token_operator::service::limits::RateLimit;
 use data_encoding::BASE64;
 use secrecy::SecretString;
@@ -13,7 +15,7 @@ use testbed::ControlPlane;
 use testbed::control_plane::Options;
 
 use super::faults::at;
-use super::{VALUE, declaration, told, wanted};
+use super::{VALUE, declaration, places, told, wanted};
 use support::peer::{Peer, answer};
 
 #[tokio::test]
@@ -23,10 +25,10 @@ async fn a_redirect_is_not_followed_by_any_operation() {
         let location = format!("location: {}/api/tokens\r\n", elsewhere.url());
         let peer = Peer::always(answer(status, &location, "")).await;
         let service = at(&peer.url());
-        assert_eq!(told(service.generate(&wanted("x", Lifetime::Never)).await), "Unknown", "{status}");
-        assert_eq!(told(service.verify(Some(&SecretString::from(VALUE))).await), "Unknown", "{status}");
-        assert_eq!(told(service.list().await), "Unknown", "{status}");
-        assert_eq!(told(service.revoke("7").await), "Unknown", "{status}");
+        assert_eq!(told(service.generate(&wanted("x", Lifetime::Never), &mut places()).await), "Unknown", "{status}");
+        assert_eq!(told(service.verify(Some(&SecretString::from(VALUE)), &mut places()).await), "Unknown", "{status}");
+        assert_eq!(told(service.list(&mut places()).await), "Unknown", "{status}");
+        assert_eq!(told(service.revoke("7", &mut places()).await), "Unknown", "{status}");
         assert_eq!(peer.requests().len(), 4, "{status}");
     }
     assert_eq!(elsewhere.requests(), Vec::<String>::new());
@@ -65,11 +67,12 @@ async fn an_authority_of_ones_own_is_trusted_where_it_is_named_and_nowhere_else(
         plane.url()
     );
     let client = |bundle: Option<Vec<u8>>| {
-        Service::new(declaration(&spec), BTreeMap::new(), bundle, RateLimit::new(6000)).unwrap()
+        ServiceClient::new(declaration(&spec), BTreeMap::new(), bundle, RateLimit::new(6000), CallCounts::default())
+            .unwrap()
     };
     let trusting = client(Some(authority));
-    assert_eq!(trusting.verify(Some(&token)).await.unwrap(), Verdict::Accepted);
-    assert_eq!(trusting.verify(Some(&SecretString::from(VALUE))).await.unwrap(), Verdict::Refused);
-    let refusing = told(client(None).verify(Some(&token)).await);
+    assert_eq!(trusting.verify(Some(&token), &mut places()).await.unwrap(), VerifyAnswer::Accepted);
+    assert_eq!(trusting.verify(Some(&SecretString::from(VALUE)), &mut places()).await.unwrap(), VerifyAnswer::Refused);
+    let refusing = told(client(None).verify(Some(&token), &mut places()).await);
     assert!(refusing.starts_with("Retry"), "the token was not sent: {refusing}");
 }

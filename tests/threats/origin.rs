@@ -2,12 +2,15 @@
 //! and answers say.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use artifact_token_operator::api::parameters::{Lifetime, ParameterValue, Parameters};
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::api::token_service::TokenServiceSpec;
+use artifact_token_operator::service::client::answers::GenerateRequest;
+use artifact_token_operator::service::client::meter::CallCounts;
+use artifact_token_operator::service::client::{Places, ServiceClient};
 use artifact_token_operator::service::declaration::Declaration;
-use artifact_token_operator::service::engine::{GenerateRequest, Service};
 use artifact_token_operator::service::errors::InvalidDeclaration;
 use artifact_token_operator::service::limits::RateLimit;
 use secrecy::SecretString;
@@ -79,10 +82,15 @@ fn declared(spec: Value) -> Result<Declaration, InvalidDeclaration> {
     Declaration::check(&serde_json::from_value::<TokenServiceSpec>(spec).unwrap())
 }
 
-fn client(spec: Value) -> Service {
+fn client(spec: Value) -> ServiceClient {
     let credentials = BTreeMap::from([("key".to_owned(), SecretString::from(CREDENTIAL))]);
     let declaration = declared(spec).unwrap_or_else(|error| panic!("{error}"));
-    Service::new(declaration, credentials, None, RateLimit::new(6000)).unwrap()
+    ServiceClient::new(declaration, credentials, None, RateLimit::new(6000), CallCounts::default()).unwrap()
+}
+
+/// Each call waits for its place.
+fn places() -> Places {
+    Places::one_by_one(Duration::from_secs(60))
 }
 
 fn wanted(hostile: &str) -> GenerateRequest {
@@ -118,10 +126,10 @@ async fn a_tenants_texts_stay_one_segment_one_field_or_one_header() {
         spec["variables"]["project"] = json!(hostile);
         // A variable with a line break is no header: it is refused when it is used, and nothing is sent.
         let service = client(spec);
-        let _ = service.generate(&wanted(&hostile)).await;
-        let _ = service.revoke(&hostile).await;
-        let _ = service.list().await;
-        let _ = service.verify(Some(&SecretString::from(hostile.as_str()))).await;
+        let _ = service.generate(&wanted(&hostile), &mut places()).await;
+        let _ = service.revoke(&hostile, &mut places()).await;
+        let _ = service.list(&mut places()).await;
+        let _ = service.verify(Some(&SecretString::from(hostile.as_str())), &mut places()).await;
         assert!(peer.requests().len() >= 2, "{hostile:?}: {:?}", peer.requests());
         all_below_base(&peer, &hostile);
     }
@@ -143,7 +151,7 @@ async fn a_declared_path_never_leaves_the_base() {
                     assert!(refused.to_string().starts_with("spec.operations.list.request.path"), "{refused}")
                 }
                 Ok(_) => {
-                    let _ = client(spec).list().await;
+                    let _ = client(spec).list(&mut places()).await;
                     all_below_base(&peer, &path);
                 }
             }
@@ -173,7 +181,7 @@ async fn a_next_page_elsewhere_is_never_asked() {
             if link {
                 spec["operations"]["list"]["pagination"] = json!({"link": true});
             }
-            let _ = client(spec).list().await;
+            let _ = client(spec).list(&mut places()).await;
             let host = peer.url().replace("http://", "");
             let requests = peer.requests();
             assert!((1..=2).contains(&requests.len()), "{next:?}: {requests:?}");
@@ -191,10 +199,10 @@ async fn a_redirect_takes_the_credential_nowhere() {
         for header in ["location", "refresh", "content-location"] {
             let peer = Peer::always(answer(status, &format!("{header}: {}\r\n", evil.url()), "")).await;
             let service = client(spec(&peer.url()));
-            assert!(service.generate(&wanted("x")).await.is_err());
-            assert!(service.list().await.is_err());
-            assert!(service.revoke("7").await.is_err());
-            assert!(service.verify(Some(&SecretString::from("the-token"))).await.is_err());
+            assert!(service.generate(&wanted("x"), &mut places()).await.is_err());
+            assert!(service.list(&mut places()).await.is_err());
+            assert!(service.revoke("7", &mut places()).await.is_err());
+            assert!(service.verify(Some(&SecretString::from("the-token")), &mut places()).await.is_err());
             assert_eq!(peer.requests().len(), 4, "{status} {header}");
         }
     }

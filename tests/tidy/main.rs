@@ -29,7 +29,7 @@ const EXPOSED: &[(&str, usize)] = &[
     ("src/controller/token/perform/outcome.rs", 1),
     ("src/controller/token/perform/secrets.rs", 1),
     ("src/secret/formats/mod.rs", 1),
-    ("src/service/engine.rs", 2),
+    ("src/service/client/connection.rs", 2),
 ];
 
 /// Rooms that decide and render, and never act.

@@ -10,13 +10,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::controller::admin::state_metrics::Census;
-use crate::service::errors::ServiceError;
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Call {
-    operation: &'static str,
-    code: &'static str,
-}
+use crate::service::client::meter::CallCounts;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Pass {
@@ -27,7 +21,8 @@ struct Pass {
 /// What the operator did, counted, and what is so now. Labels are words of a fixed list, never names or ids.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    calls: Family<Call, Counter>,
+    /// The calls of services: each client counts its own.
+    pub(crate) calls: CallCounts,
     passes: Family<Pass, Counter>,
     rotations: Counter,
     panics: Counter,
@@ -48,17 +43,6 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A call of a service ended.
-    pub fn service_call(&self, operation: &'static str, error: Option<&ServiceError>) {
-        let code = match error {
-            None => "ok",
-            Some(ServiceError::Refused { .. }) => "refused",
-            Some(ServiceError::Retry { .. }) => "retry",
-            Some(ServiceError::Unknown { .. }) => "unknown",
-        };
-        self.calls.get_or_create(&Call { operation, code }).inc();
-    }
-
     /// A pass ended.
     pub fn passed(&self, controller: &'static str, result: &'static str) {
         self.passes.get_or_create(&Pass { controller, result }).inc();
@@ -82,7 +66,7 @@ impl Metrics {
     /// Everything that is scraped.
     pub(super) fn registry(&self) -> Registry {
         let mut registry = Registry::with_prefix("artifacttoken");
-        registry.register("service_requests", "Calls of token services by operation and outcome", self.calls.clone());
+        registry.register("service_requests", "Calls of token services by operation and outcome", self.calls.family());
         registry.register("reconcile", "Passes by controller and result", self.passes.clone());
         registry.register("rotations", "Tokens that were verified and recorded", self.rotations.clone());
         registry.register("panics", "Passes that panicked", self.panics.clone());
@@ -104,7 +88,6 @@ mod tests {
     #[test]
     fn every_metric_stands_in_the_readme_as_it_is_scraped() {
         let metrics = Metrics::default();
-        metrics.service_call("generate", None);
         metrics.passed("artifacttoken", "ok");
         let mut page = String::new();
         encode(&mut page, &metrics.registry()).unwrap();

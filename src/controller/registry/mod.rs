@@ -14,8 +14,8 @@ use crate::api::time::Time;
 use crate::api::token_service::TokenServiceSpec;
 use crate::rotation::desired::Halt;
 use crate::rotation::review::{Judgement, Review};
+use crate::service::client::ServiceClient;
 use crate::service::declaration::Declaration;
-use crate::service::engine::Service;
 use crate::service::limits::RateLimit;
 
 /// Which service object.
@@ -95,7 +95,7 @@ pub(crate) struct ServiceEntry {
     /// The checked declaration, if it holds.
     pub declaration: Option<Declaration>,
     /// The client, with the last good credential.
-    pub service: Option<Service>,
+    pub client: Option<ServiceClient>,
     /// Why no token can be generated there now.
     pub halt: Option<Halt>,
     /// The versions of the Secrets that the client was made from.
@@ -182,6 +182,14 @@ impl Services {
     pub(crate) fn doubt(&self, key: Key) {
         locked(&self.doubted).insert(key.clone());
         self.check_again(key);
+    }
+
+    /// The check of a service is put off: what it was to be checked for is still to be done.
+    pub fn put_off(&self, key: &Key, doubted: bool) {
+        self.set_stale(key.clone());
+        if doubted {
+            locked(&self.doubted).insert(key.clone());
+        }
     }
 
     /// Whether the credential was doubted since this was asked last.

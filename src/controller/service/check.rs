@@ -20,8 +20,9 @@ use crate::controller::service::sweep::sweep;
 use crate::controller::shared::Shared;
 use crate::rotation::desired::Halt;
 use crate::rotation::review::Judgement;
+use crate::service::client::answers::VerifyAnswer;
+use crate::service::client::{Places, ServiceClient};
 use crate::service::declaration::Declaration;
-use crate::service::engine::Verdict;
 use crate::service::errors::ServiceError;
 
 /// A service that does not answer is asked again after this time.
@@ -32,6 +33,10 @@ const STALLED_LOOK: Duration = Duration::from_secs(300);
 const DELETION_LOOK: Duration = Duration::from_secs(2);
 /// While its tokens are under review, it is looked at again after this time: a review ends by time, too.
 const REVIEW_LOOK: Duration = Duration::from_secs(60);
+/// Calls of a check: verify without a token, verify with a wrong one, list.
+const CHECK_CALLS: u32 = 3;
+/// A longer wait for the rate limit puts the check off. Its answer is worth a wait: without it no token is generated.
+const MAX_WAIT: Duration = Duration::from_secs(120);
 /// Objects that a message names at most.
 const MOST_NAMED: usize = 5;
 /// Why a shared service is not let go by an operator that does not see everybody who may need it.
@@ -78,7 +83,13 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
             let halt = standing_halt(&service, &entry);
             ctx.services.put(ServiceEntry { halt, ..entry.clone() });
         }
-        entry.halt = probe(&entry, ctx).await;
+        entry.halt = match ask(&entry).await {
+            Ok(halt) => halt,
+            Err(after) => {
+                ctx.services.put_off(&service.key, doubted);
+                return Ok(Action::requeue(after));
+            }
+        };
     }
     if entry.halt.is_none() {
         entry.halt = review(&service, &entry, ctx);
@@ -150,15 +161,28 @@ fn known_ready(service: &ServiceObject, entry: &ServiceEntry) -> bool {
 }
 
 /// Asks the service: does verify refuse somebody without a token, and is the credential accepted?
-async fn probe(entry: &ServiceEntry, ctx: &Shared) -> Option<Halt> {
-    let client = entry.service.as_ref()?;
+///
+/// # Errors
+/// With the wait, where the rate limit has no room in time: that says nothing about the service.
+async fn ask(entry: &ServiceEntry) -> Result<Option<Halt>, Duration> {
+    let Some(client) = &entry.client else { return Ok(None) };
+    let mut places = client.take_places(CHECK_CALLS, MAX_WAIT).await?;
+    if let Some(halt) = ask_verify(client, &mut places).await {
+        return Ok(Some(halt));
+    }
+    if !client.declaration().can(Capability::List) {
+        return Ok(None);
+    }
+    let answer = client.list(&mut places).await;
+    Ok(answer.err().map(|error| not_ready(&error, "list")))
+}
+
+async fn ask_verify(client: &ServiceClient, places: &mut Places) -> Option<Halt> {
     let wrong = SecretString::from(WRONG_TOKEN);
     for (token, who) in [(None, "without a token"), (Some(&wrong), "with a token that was never issued")] {
-        let answer = client.verify(token).await;
-        ctx.metrics.service_call("verify", answer.as_ref().err());
-        match answer {
-            Ok(Verdict::Refused) => {}
-            Ok(Verdict::Accepted) => {
+        match client.verify(token, places).await {
+            Ok(VerifyAnswer::Refused) => {}
+            Ok(VerifyAnswer::Accepted) => {
                 let message = format!(
                     "the declared verify request is accepted {who}, so it proves nothing: declare one in operations.verify \
                      that needs a valid token, or a condition on the body in accepted.body"
@@ -168,12 +192,7 @@ async fn probe(entry: &ServiceEntry, ctx: &Shared) -> Option<Halt> {
             Err(error) => return Some(not_ready(&error, "verify")),
         }
     }
-    if !client.declaration().can(Capability::List) {
-        return None;
-    }
-    let answer = client.list().await;
-    ctx.metrics.service_call("list", answer.as_ref().err());
-    answer.err().map(|error| not_ready(&error, "list"))
+    None
 }
 
 fn not_ready(error: &ServiceError, operation: &str) -> Halt {
@@ -185,7 +204,7 @@ fn not_ready(error: &ServiceError, operation: &str) -> Halt {
         ServiceError::Refused { .. } => {
             Halt::stalled(Reason::InvalidSpec, format!("{operation}: {error}: check spec.baseURL and spec.operations"))
         }
-        ServiceError::Retry { .. } | ServiceError::Unknown { .. } => {
+        ServiceError::Retry { .. } | ServiceError::Throttled { .. } | ServiceError::Unknown { .. } => {
             Halt::passing(Reason::ServiceNotReady, format!("{operation}: {error}; asked again every 15 s"))
         }
     }
@@ -194,7 +213,7 @@ fn not_ready(error: &ServiceError, operation: &str) -> Halt {
 /// The service object goes when no object with tokens needs it any more: by a live read, after no new token of it is let begin.
 async fn end(mut service: ServiceObject, ctx: &Shared) -> Result<Action, PassError> {
     let mut entry = load(&service, ctx).await?;
-    let stuck = entry.halt.take().filter(|_| entry.service.is_none());
+    let stuck = entry.halt.take().filter(|_| entry.client.is_none());
     let message =
         format!("the {} is being deleted; it goes when no ArtifactToken has tokens of it: delete these", entry.key);
     entry.halt = Some(Halt::stalled(Reason::Deleting, message));

@@ -14,8 +14,8 @@ use crate::controller::registry::ServiceEntry;
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
 use crate::rotation::desired::Halt;
+use crate::service::client::ServiceClient;
 use crate::service::declaration::Declaration;
-use crate::service::engine::Service;
 
 const NO_OPERATOR_NAMESPACE: &str = "a ClusterTokenService reads its Secrets and ConfigMaps in the operator's own namespace \
      only, and this operator does not know which that is: start it with --operator-namespace";
@@ -33,7 +33,7 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
         allowed: service.allowed.clone(),
         origin: String::new(),
         declaration: None,
-        service: None,
+        client: None,
         halt: None,
         revision: String::new(),
     };
@@ -44,7 +44,7 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
             // Living tokens are still verified and revoked as the last good declaration says: its place cannot have changed.
             if let Some(old) = ctx.services.get(&entry.key).filter(|old| old.uid == entry.uid) {
                 entry.origin.clone_from(&old.origin);
-                (entry.declaration, entry.service) = (old.declaration.clone(), old.service.clone());
+                (entry.declaration, entry.client) = (old.declaration.clone(), old.client.clone());
                 entry.revision.clone_from(&old.revision);
             }
             return Ok(entry);
@@ -58,17 +58,18 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
     let Referred { credentials, bundle, unread, .. } = referred;
     let client = match unread {
         Some(problem) => Err(problem.to_owned()),
-        None => Service::new(declaration, credentials, bundle, limit).map_err(|problem| problem.to_string()),
+        None => ServiceClient::new(declaration, credentials, bundle, limit, ctx.metrics.calls.clone())
+            .map_err(|problem| problem.to_string()),
     };
     match client {
-        Ok(client) => entry.service = Some(client),
+        Ok(client) => entry.client = Some(client),
         Err(problem) => {
             let place = ctx.place_of_secrets(&entry.key).filter(|_| entry.key.namespace.is_none());
             let place = place.map(|own| format!(" (in {own}, the operator's own namespace)")).unwrap_or_default();
             entry.halt = Some(Halt::stalled(Reason::CredentialMissing, problem + &place));
             // Living tokens are still revoked with the last good credential.
             let old = ctx.services.get(&entry.key).filter(|old| old.uid == entry.uid);
-            entry.service = old.and_then(|old| old.service.clone());
+            entry.client = old.and_then(|old| old.client.clone());
         }
     }
     Ok(entry)

@@ -21,16 +21,16 @@ use crate::controller::registry::{Change, ServiceEntry};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
 use crate::rotation::sweep::{Found, Listed, sort};
-use crate::service::engine::Service;
+use crate::service::client::answers::ListedToken;
+use crate::service::client::{Places, ServiceClient};
+use crate::service::errors::ServiceError;
 
 /// No service is listed more often than this, whatever its spec says.
 const LEAST_INTERVAL: Duration = Duration::from_secs(10);
 /// A sweep that did not come to its end is begun again after this time.
 const AGAIN: Duration = Duration::from_secs(30);
 /// A longer wait for the rate limit puts the sweep off.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
-/// Revoke, and the share of the list that proves it.
-const REVOKE_CALLS: u32 = 2;
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// Sweeps, if it is time; says when to look again.
 ///
@@ -45,7 +45,7 @@ pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &S
     if due > now {
         return Ok(Action::requeue(due.since(now)));
     }
-    let Some(rows) = list(&client, ctx).await else { return Ok(Action::requeue(AGAIN)) };
+    let Some(rows) = list(&client).await else { return Ok(Action::requeue(AGAIN)) };
     let (objects, all) = ctx.all_tokens().await?;
     let ledger = |token: ArtifactToken| (token.uid().unwrap_or_default(), token.status.unwrap_or_default().ledger);
     let owners: HashMap<String, Ledger> = objects.into_iter().map(ledger).collect();
@@ -59,41 +59,38 @@ pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &S
         let last = service.status.as_ref().and_then(|status| status.last_sweep.as_ref());
         let recorded: Vec<String> =
             last.iter().flat_map(|last| &last.orphans).map(|orphan| orphan.id.clone()).collect();
-        end(&client, &mut found, &recorded, ctx).await;
+        end(&client, &mut found, &recorded).await;
     }
     report(service, &found, ctx).await?;
     Ok(Action::requeue(interval))
 }
 
 /// The client, where tokens can be listed and told by their names.
-fn able(entry: &ServiceEntry) -> Option<Service> {
+fn able(entry: &ServiceEntry) -> Option<ServiceClient> {
     let can = |capability| entry.declaration.as_ref().is_some_and(|declaration| declaration.can(capability));
-    entry.service.clone().filter(|_| can(Capability::List) && can(Capability::Names))
+    entry.client.clone().filter(|_| can(Capability::List) && can(Capability::Names))
 }
 
-async fn list(client: &Service, ctx: &Shared) -> Option<Vec<Listed>> {
-    client.acquire(1, LONGEST_WAIT).await.ok()?;
-    let answer = client.list().await;
-    ctx.metrics.service_call("list", answer.as_ref().err());
-    let named = |row: crate::service::engine::Row| Some(Listed { id: row.id, name: row.name? });
+async fn list(client: &ServiceClient) -> Option<Vec<Listed>> {
+    let answer = client.list(&mut Places::one_by_one(MAX_WAIT)).await;
+    let named = |row: ListedToken| Some(Listed { id: row.id, name: row.name? });
     answer.ok().map(|listing| listing.rows.into_iter().filter_map(named).collect())
 }
 
 /// Revokes what was told to have no owner, and believes it when a list shows it no more.
-async fn end(client: &Service, found: &mut Found, recorded: &[String], ctx: &Shared) {
+async fn end(client: &ServiceClient, found: &mut Found, recorded: &[String]) {
     let revocable = found.revocable(recorded);
     for orphan in &revocable {
-        if client.acquire(REVOKE_CALLS, LONGEST_WAIT).await.is_err() {
+        let answer = client.revoke(&orphan.id, &mut Places::one_by_one(MAX_WAIT)).await;
+        if matches!(answer, Err(ServiceError::Throttled { .. })) {
             break;
         }
-        let answer = client.revoke(&orphan.id).await;
-        ctx.metrics.service_call("revoke", answer.as_ref().err());
         tracing::info!(id = orphan.id, name = orphan.name, ok = answer.is_ok(), "a token without an owner is revoked");
     }
     if revocable.is_empty() {
         return;
     }
-    if let (Some(rows), Some(ownerless)) = (list(client, ctx).await, &mut found.ownerless) {
+    if let (Some(rows), Some(ownerless)) = (list(client).await, &mut found.ownerless) {
         ownerless.retain(|orphan| rows.iter().any(|row| row.id == orphan.id));
     }
 }

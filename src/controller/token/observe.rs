@@ -129,7 +129,7 @@ impl Pass<'_> {
 
 fn service_seen(service: &ServiceEntry, ledger: &Ledger, trusted: bool) -> Option<ServiceSeen> {
     let declaration = service.declaration.as_ref()?;
-    service.service.as_ref()?;
+    service.client.as_ref()?;
     let same_origin = ledger.service.as_ref().is_none_or(|known| known.origin == service.origin);
     let attributable = declaration.can(Capability::Names) && declaration.can(Capability::List);
     Some(ServiceSeen { attributable, same_origin, trusted })

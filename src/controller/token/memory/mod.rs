@@ -15,6 +15,7 @@ use crate::controller::token::secret_index::older;
 use crate::rotation::ledger::backoff;
 use crate::rotation::observed::{Hand, Ours, Pauses, Verdict};
 use crate::rotation::report::Trouble;
+use crate::service::client::Places;
 
 /// The memories of all objects, by uid.
 #[derive(Debug, Default)]
@@ -180,6 +181,8 @@ pub(crate) struct Held {
     pub base: Vec<Option<u64>>,
     /// The ids of the tokens that they held.
     pub replaces: Vec<String>,
+    /// The places in the rate limit that were taken before the claim.
+    pub places: Places,
     /// The service's answer.
     pub value: Option<HeldValue>,
 }

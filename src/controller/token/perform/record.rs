@@ -20,6 +20,7 @@ use crate::controller::token::validate::Wish;
 use crate::rotation::identity::{FIRST_NONCE, NONCE_BYTES, nonce};
 use crate::rotation::observed::{Leave, Observed};
 use crate::rotation::report::Phase;
+use crate::service::client::Places;
 
 use crate::controller::error::{PassError, describe};
 
@@ -144,8 +145,12 @@ impl Pass<'_> {
 
     /// P1. For the process that does it the patch is the claim of attempt 1, too.
     pub(super) async fn finalize(&mut self, claims: bool, observed: &Observed) -> Result<Flow, PassError> {
-        if claims && !self.admitted().await {
-            return Ok(Flow::Continue);
+        let mut places = None;
+        if claims {
+            places = self.admitted().await;
+            if places.is_none() {
+                return Ok(Flow::Continue);
+            }
         }
         let (sent, now) = (Instant::now(), self.ctx.shared.clock.now());
         let mut names = self.object.finalizers().to_vec();
@@ -155,8 +160,8 @@ impl Pass<'_> {
             Written::No => return Ok(Flow::Continue),
             Written::Yes => {}
         }
-        if claims {
-            self.hold((1, FIRST_NONCE.to_owned()), now.latest, sent, observed);
+        if let Some(places) = places {
+            self.hold((1, FIRST_NONCE.to_owned()), now.latest, sent, places, observed);
         }
         Ok(Flow::Continue)
     }
@@ -183,9 +188,7 @@ impl Pass<'_> {
 
     /// P2. A lost answer is told from a lost race by the nonce.
     pub(super) async fn claim(&mut self, attempt: u32, observed: &Observed) -> Result<Flow, PassError> {
-        if !self.admitted().await {
-            return Ok(Flow::Continue);
-        }
+        let Some(places) = self.admitted().await else { return Ok(Flow::Continue) };
         let mut random = [0_u8; NONCE_BYTES];
         if getrandom::fill(&mut random).is_err() {
             self.paused(Kind::Generate, Duration::ZERO, Reason::Issuing, "this machine gives no random numbers");
@@ -211,7 +214,7 @@ impl Pass<'_> {
             Written::Gone => Ok(Flow::Gone),
             Written::Yes | Written::No => {
                 if landed {
-                    self.hold((attempt, claim.nonce), time, sent, observed);
+                    self.hold((attempt, claim.nonce), time, sent, places, observed);
                 }
                 Ok(Flow::Continue)
             }
@@ -219,22 +222,29 @@ impl Pass<'_> {
     }
 
     /// The rate limit comes before the claim, so that no claim waits for it.
-    async fn admitted(&mut self) -> bool {
-        let Some(service) = self.service.as_ref().and_then(|service| service.service.clone()) else { return false };
-        match service.acquire(ISSUE_CALLS, LONGEST_WAIT).await {
-            Ok(()) => {
+    async fn admitted(&mut self) -> Option<Places> {
+        let service = self.client()?;
+        match service.take_places(ISSUE_CALLS, LONGEST_WAIT).await {
+            Ok(places) => {
                 self.went_well(Kind::Generate);
-                true
+                Some(places)
             }
             Err(after) => {
                 let what = "the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up";
                 self.paused(Kind::Generate, after, Reason::Throttled, what);
-                false
+                None
             }
         }
     }
 
-    fn hold(&mut self, (attempt, nonce): (u32, String), claimed: Time, sent: Instant, observed: &Observed) {
+    fn hold(
+        &mut self,
+        (attempt, nonce): (u32, String),
+        claimed: Time,
+        sent: Instant,
+        places: Places,
+        observed: &Observed,
+    ) {
         // What an earlier attempt's token was refused for is no reason to ask less often for this one.
         self.memory.retries.succeeded(Kind::Verify);
         self.memory.claimed(Lost { attempt, nonce, time: claimed });
@@ -245,6 +255,7 @@ impl Pass<'_> {
             wish: self.wish.desired.wish.clone(),
             base: observed.base(),
             replaces: observed.ours().filter_map(|ours| ours.id.clone()).collect(),
+            places,
             value: None,
         });
     }

@@ -10,7 +10,8 @@ use crate::controller::events;
 use crate::controller::token::pass::{Flow, Pass};
 use crate::rotation::observed::Observed;
 use crate::rotation::report::Phase;
-use crate::service::engine::{Listing, Revoked, Service, Verdict};
+use crate::service::client::answers::{Listing, RevokeAnswer, VerifyAnswer};
+use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;
 
 use crate::controller::error::PassError;
@@ -18,6 +19,8 @@ use crate::controller::token::perform::record::Written;
 
 /// A longer wait for the rate limit ends the pass instead of holding its worker.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// What a revoke asks at least: revoke, and verify with the old value or list.
+const REVOKE_CALLS: u32 = 2;
 /// Services take a moment to forget a token (measured: 5 ms). After these tries the revoke counts as failed and is tried again
 /// after its back-off.
 const PROOF_TRIES: u32 = 4;
@@ -103,24 +106,22 @@ impl Pass<'_> {
     }
 
     /// The service is told, and then asked.
-    async fn end(&mut self, service: &Service, id: &str) -> Result<Proof, Alive> {
-        service
-            .acquire(2, LONGEST_WAIT)
-            .await
-            .map_err(|after| Alive { what: "the service's rate limit is used up".to_owned(), after })?;
-        let answer = service.revoke(id).await;
-        self.ctx.shared.metrics.service_call("revoke", answer.as_ref().err());
+    async fn end(&mut self, service: &ServiceClient, id: &str) -> Result<Proof, Alive> {
+        let taken = service.take_places(REVOKE_CALLS, LONGEST_WAIT).await;
+        let places =
+            &mut taken.map_err(|after| Alive { what: "the service's rate limit is used up".to_owned(), after })?;
+        let answer = service.revoke(id, places).await;
         let value = self.memory.values.get(id).cloned().or_else(|| self.stored_value(id));
         let value = value.filter(|_| self.wish.desired.probe);
         let answered = match answer {
             Ok(answered) => answered,
             // Another account's list would not show the token either.
             Err(error @ ServiceError::Refused { credential: true, .. }) => return Err(alive(&error)),
-            Err(error) => return self.settle_by_list(service, id, value.as_ref(), alive(&error)).await,
+            Err(error) => return self.settle_by_list(service, places, id, value.as_ref(), alive(&error)).await,
         };
         match value {
-            Some(value) => self.prove_refused(service, id, &value, answered).await,
-            None => self.prove_unlisted(service, id).await,
+            Some(value) => self.prove_refused(service, places, id, &value, answered).await,
+            None => self.prove_unlisted(service, places, id).await,
         }
     }
 
@@ -133,43 +134,40 @@ impl Pass<'_> {
     /// everything would have refused that, too. After a mere "gone" a living token or the list has to speak.
     async fn prove_refused(
         &mut self,
-        service: &Service,
+        service: &ServiceClient,
+        places: &mut Places,
         id: &str,
         value: &SecretString,
-        answered: Revoked,
+        answered: RevokeAnswer,
     ) -> Result<Proof, Alive> {
         for _ in 0..PROOF_TRIES {
-            let answer = service.verify(Some(value)).await;
-            self.ctx.shared.metrics.service_call("verify", answer.as_ref().err());
-            match answer {
-                Ok(Verdict::Refused) if answered == Revoked::Success => return Ok(Proof::Refused),
-                Ok(Verdict::Refused) => return self.prove_gone(service, id).await,
-                Ok(Verdict::Accepted) => tokio::time::sleep(PROOF_PAUSE).await,
+            match service.verify(Some(value), places).await {
+                Ok(VerifyAnswer::Refused) if answered == RevokeAnswer::Success => return Ok(Proof::Refused),
+                Ok(VerifyAnswer::Refused) => return self.prove_gone(service, places, id).await,
+                Ok(VerifyAnswer::Accepted) => tokio::time::sleep(PROOF_PAUSE).await,
                 Err(error) => return Err(alive(&error)),
             }
         }
         Err(Alive { what: "the service still accepts it".to_owned(), after: Duration::ZERO })
     }
 
-    async fn prove_gone(&mut self, service: &Service, id: &str) -> Result<Proof, Alive> {
+    async fn prove_gone(&mut self, service: &ServiceClient, places: &mut Places, id: &str) -> Result<Proof, Alive> {
         let current = self.ledger().current.filter(|current| current.id != id);
         let living = current.and_then(|current| self.stored_value(&current.id));
         if let Some(living) = living
-            && matches!(service.verify(Some(&living)).await, Ok(Verdict::Accepted))
+            && matches!(service.verify(Some(&living), places).await, Ok(VerifyAnswer::Accepted))
         {
             return Ok(Proof::Refused);
         }
-        self.prove_unlisted(service, id).await
+        self.prove_unlisted(service, places, id).await
     }
 
-    async fn prove_unlisted(&mut self, service: &Service, id: &str) -> Result<Proof, Alive> {
+    async fn prove_unlisted(&mut self, service: &ServiceClient, places: &mut Places, id: &str) -> Result<Proof, Alive> {
         if !self.can_list() {
             // Neither value nor list is at hand; the service's word is all there is, and history says so.
             return Ok(Proof::Answered);
         }
-        let answer = service.list().await;
-        self.ctx.shared.metrics.service_call("list", answer.as_ref().err());
-        match answer {
+        match service.list(places).await {
             Ok(listing) => self.read_list(&listing, id),
             Err(error) => Err(alive(&error)),
         }
@@ -193,7 +191,8 @@ impl Pass<'_> {
     /// is at hand, and the list settle it.
     async fn settle_by_list(
         &mut self,
-        service: &Service,
+        service: &ServiceClient,
+        places: &mut Places,
         id: &str,
         value: Option<&SecretString>,
         otherwise: Alive,
@@ -202,15 +201,14 @@ impl Pass<'_> {
             return Err(otherwise);
         }
         if let Some(value) = value
-            && !matches!(service.verify(Some(value)).await, Ok(Verdict::Refused))
+            && !matches!(service.verify(Some(value), places).await, Ok(VerifyAnswer::Refused))
         {
             return Err(otherwise);
         }
-        self.prove_unlisted(service, id).await.map_err(|_| otherwise)
+        self.prove_unlisted(service, places, id).await.map_err(|_| otherwise)
     }
 }
 
 fn alive(error: &ServiceError) -> Alive {
-    let after = if let ServiceError::Retry { after, .. } = error { *after } else { Duration::ZERO };
-    Alive { what: error.to_string(), after }
+    Alive { what: error.to_string(), after: error.retry_after() }
 }

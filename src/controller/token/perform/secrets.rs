@@ -21,6 +21,9 @@ use crate::secret::content::{self, DesiredSecret};
 use crate::secret::formats::Facts;
 use crate::secret::layout::{self, MANAGED, Marks};
 use crate::secret::patch;
+use crate::service::client::Places;
+
+use super::tokens::{LONGEST_WAIT, reason_of};
 
 use crate::controller::error::PassError;
 
@@ -97,13 +100,13 @@ impl Pass<'_> {
     /// `limits.maximumLiveTokens`, where the service object has one.
     async fn has_room_at_service(&mut self) -> bool {
         let Some(entry) = self.service.clone() else { return true };
-        let (Some(most), Some(service)) = (entry.spec.limits.maximum_live_tokens, entry.service.as_ref()) else {
+        let (Some(most), Some(service)) = (entry.spec.limits.maximum_live_tokens, entry.client.as_ref()) else {
             return true;
         };
         if !service.declaration().can(Capability::List) {
             return true;
         }
-        match service.list().await {
+        match service.list(&mut Places::one_by_one(LONGEST_WAIT)).await {
             Ok(listing) if listing.rows.len() < usize::try_from(most).unwrap_or(usize::MAX) => true,
             Ok(listing) => {
                 let message = format!(
@@ -115,7 +118,7 @@ impl Pass<'_> {
                 false
             }
             Err(error) => {
-                self.paused(Kind::Generate, Duration::ZERO, Reason::ServiceNotReady, &error.to_string());
+                self.paused(Kind::Generate, error.retry_after(), reason_of(&error), &error.to_string());
                 false
             }
         }

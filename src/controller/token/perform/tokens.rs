@@ -13,21 +13,22 @@ use crate::rotation::identity::{self, Name};
 use crate::rotation::ledger::Remains;
 use crate::rotation::observed::{Observed, Row, SecretState, Verdict};
 use crate::rotation::report::{Phase, Trouble};
-use crate::service::engine::{GenerateRequest, Generated, Service, Verdict as Answer};
+use crate::service::client::answers::{GenerateRequest, Generated, VerifyAnswer};
+use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;
 
 use crate::controller::error::PassError;
 use crate::controller::token::perform::record::Written;
 
 /// A longer wait for the rate limit ends the pass instead of holding its worker.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// The longest id that the status takes.
 const LONGEST_ID: usize = 512;
 
 impl Pass<'_> {
-    pub(super) fn client(&self) -> Option<Service> {
-        self.service.as_ref().and_then(|service| service.service.clone())
+    pub(super) fn client(&self) -> Option<ServiceClient> {
+        self.service.as_ref().and_then(|service| service.client.clone())
     }
 
     /// P3. One claim, at most one *generate*.
@@ -38,23 +39,22 @@ impl Pass<'_> {
         };
         // The claim leaves the hand before the request is sent and comes back with its answer: whatever ends this pass in between
         // leaves a stray claim, never a second generate.
-        let Some(held) = self.memory.held.take() else { return Ok(Flow::Continue) };
+        let Some(mut held) = self.memory.held.take() else { return Ok(Flow::Continue) };
         let claim = self.claim_of(held.attempt, observed);
         let wanted = self.request(&service, &claim);
         let answer = {
-            let call = service.generate(&wanted);
+            let call = service.generate(&wanted, &mut held.places);
             tokio::pin!(call);
             match tokio::time::timeout(ISSUING_AFTER, &mut call).await {
                 Ok(answer) => answer,
                 Err(_) => tokio::join!(call, self.show_issuing(observed)).0,
             }
         };
-        self.ctx.shared.metrics.service_call("generate", answer.as_ref().err());
         match answer {
             Ok(generated) => self.take(held, generated, observed).await,
-            Err(ServiceError::Retry { after, what }) => {
+            Err(error @ (ServiceError::Retry { .. } | ServiceError::Throttled { .. })) => {
                 self.memory.held = Some(held);
-                self.paused(Kind::Generate, after, Reason::Throttled, &what);
+                self.paused(Kind::Generate, error.retry_after(), Reason::Throttled, &error.to_string());
                 Ok(Flow::Continue)
             }
             Err(ServiceError::Unknown { what }) => self.lose(&claim, &what).await,
@@ -65,7 +65,7 @@ impl Pass<'_> {
         }
     }
 
-    fn request(&self, service: &Service, claim: &Claim) -> GenerateRequest {
+    fn request(&self, service: &ServiceClient, claim: &Claim) -> GenerateRequest {
         let declaration = service.declaration();
         let own = Name { uid16: identity::uid16(&self.uid()), attempt: claim.attempt, nonce: claim.nonce.clone() };
         let name = declaration.maximum_name_length().map(|most| {
@@ -156,8 +156,8 @@ impl Pass<'_> {
             self.paused(Kind::Verify, Duration::ZERO, Reason::ServiceNotReady, "the service cannot be called now");
             return Ok(Flow::Continue);
         };
-        let answer = service.verify(Some(&value)).await;
-        self.ctx.shared.metrics.service_call("verify", answer.as_ref().err());
+        let Some(held) = &mut self.memory.held else { return Ok(Flow::Continue) };
+        let answer = service.verify(Some(&value), &mut held.places).await;
         let (now, settle) = (self.ctx.shared.clock.now().earliest, self.wish.desired.timings.token_settle);
         if let Some(verdict) = self.verdict_of(answer)
             && let Some(value) = self.memory.held.as_mut().and_then(|held| held.value.as_mut())
@@ -177,14 +177,9 @@ impl Pass<'_> {
             return Ok(Flow::Continue);
         };
         // The calls of an issue passed the rate limit before its claim.
-        if self.memory.held.is_none()
-            && let Err(after) = service.acquire(1, LONGEST_WAIT).await
-        {
-            self.paused(Kind::Verify, after, Reason::Throttled, "the service's rate limit is used up");
-            return Ok(Flow::Continue);
-        }
-        let answer = service.verify(Some(&value)).await;
-        self.ctx.shared.metrics.service_call("verify", answer.as_ref().err());
+        let mut own = Places::one_by_one(LONGEST_WAIT);
+        let places = self.memory.held.as_mut().map_or(&mut own, |held| &mut held.places);
+        let answer = service.verify(Some(&value), places).await;
         self.verdict = self.verdict_of(answer);
         let of_current = self.ledger().current.is_some_and(|current| self.known.state_holds(&current.id));
         if let Some(verdict) = self.verdict.filter(|_| of_current) {
@@ -201,20 +196,19 @@ impl Pass<'_> {
     }
 
     /// A refusal pauses, too: a fresh token may be known only a little later.
-    fn verdict_of(&mut self, answer: Result<Answer, ServiceError>) -> Option<Verdict> {
+    fn verdict_of(&mut self, answer: Result<VerifyAnswer, ServiceError>) -> Option<Verdict> {
         match answer {
-            Ok(Answer::Accepted) => {
+            Ok(VerifyAnswer::Accepted) => {
                 self.went_well(Kind::Verify);
                 Some(Verdict::Accepted)
             }
-            Ok(Answer::Refused) => {
+            Ok(VerifyAnswer::Refused) => {
                 let what = "the service does not accept the fresh token yet";
                 self.paused(Kind::Verify, Duration::ZERO, Reason::VerificationFailed, what);
                 Some(Verdict::Refused)
             }
             Err(error) => {
-                let after = if let ServiceError::Retry { after, .. } = error { after } else { Duration::ZERO };
-                self.paused(Kind::Verify, after, Reason::ServiceNotReady, &error.to_string());
+                self.paused(Kind::Verify, error.retry_after(), reason_of(&error), &error.to_string());
                 None
             }
         }
@@ -223,13 +217,7 @@ impl Pass<'_> {
     /// The list first, the Secret after it (P5).
     pub(super) async fn sweep(&mut self) -> Result<Flow, PassError> {
         let Some(service) = self.client() else { return Ok(Flow::Continue) };
-        if let Err(after) = service.acquire(1, LONGEST_WAIT).await {
-            self.paused(Kind::Sweep, after, Reason::Throttled, "the service's rate limit is used up");
-            return Ok(Flow::Continue);
-        }
-        let answer = service.list().await;
-        self.ctx.shared.metrics.service_call("list", answer.as_ref().err());
-        match answer {
+        match service.list(&mut Places::one_by_one(LONGEST_WAIT)).await {
             Ok(listing) => {
                 self.went_well(Kind::Sweep);
                 let predecessor = self.predecessor().map(|uid| identity::uid16(&uid));
@@ -260,8 +248,7 @@ impl Pass<'_> {
                 self.ctx.shared.services.cleared(&self.uid());
             }
             Err(error) => {
-                let after = if let ServiceError::Retry { after, .. } = error { after } else { Duration::ZERO };
-                self.paused(Kind::Sweep, after, Reason::ServiceNotReady, &error.to_string());
+                self.paused(Kind::Sweep, error.retry_after(), reason_of(&error), &error.to_string());
             }
         }
         Ok(Flow::Continue)
@@ -286,6 +273,16 @@ impl Pass<'_> {
     /// Whether the service lists tokens at all.
     pub(super) fn can_list(&self) -> bool {
         self.client().is_some_and(|service| service.declaration().can(Capability::List))
+    }
+}
+
+/// What a call that did not come to an answer is shown as.
+pub(super) fn reason_of(error: &ServiceError) -> Reason {
+    match error {
+        ServiceError::Throttled { .. } => Reason::Throttled,
+        ServiceError::Refused { .. } | ServiceError::Retry { .. } | ServiceError::Unknown { .. } => {
+            Reason::ServiceNotReady
+        }
     }
 }
 

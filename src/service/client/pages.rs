@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
-use super::failure::Deed;
-use super::{Listing, Row, Service};
+use super::answers::{ListedToken, Listing};
+use super::connection::Connection;
+use super::failure::Operation;
 use crate::service::declaration::{ListOperation, Paging};
 use crate::service::errors::ServiceError;
 use crate::service::extraction::{ExtractionError, JsonPath};
@@ -28,12 +29,12 @@ const MAX_NAME: usize = 256;
 const MAX_URL: usize = 8 * 1024;
 
 /// How long one page may wait for its place in the rate limit.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
+const MAX_WAIT: Duration = Duration::from_secs(120);
 
 /// Where reading a list stands.
 #[derive(Default)]
 struct Progress {
-    rows: Vec<Row>,
+    rows: Vec<ListedToken>,
     /// Where each id stands in `rows`.
     ids: BTreeMap<String, usize>,
     urls: BTreeSet<Url>,
@@ -41,28 +42,27 @@ struct Progress {
     kept: usize,
 }
 
-pub(super) async fn list(service: &Service) -> Result<Listing, ServiceError> {
-    let deed = Deed::List;
-    let operation = service.declaration().list.as_ref().ok_or_else(|| deed.not_declared())?;
-    let call = service.fill(deed, &operation.request, service.authentication(), service.values())?;
-    let bare = service.url(deed, &call)?;
+pub(super) async fn list(connection: &Connection) -> Result<Listing, ServiceError> {
+    let asked = Operation::List;
+    let operation = connection.declaration.list.as_ref().ok_or_else(|| asked.not_declared())?;
+    let call = connection.fill(asked, &operation.request, connection.authentication(), connection.values())?;
+    let bare = connection.url(asked, &call)?;
     let mut url = first_page(&operation.pagination, &bare);
     let mut progress = Progress::default();
     for number in 0..MAX_PAGES {
         if number > 0 {
-            let wait = service.acquire(1, LONGEST_WAIT).await;
-            wait.map_err(|after| ServiceError::Retry { after, what: "list: the rate limit is used up".to_owned() })?;
+            connection.wait_for_place(asked, MAX_WAIT).await?;
         }
-        let answer = service.send(deed, &call, &url, service.declaration().timeout).await?;
+        let answer = connection.send(asked, &call, &url, connection.declaration.timeout).await?;
         if !operation.success.contains(answer.status) {
             return match &operation.empty {
                 Some(empty) if number == 0 && empty.matches(answer.status, answer.json().ok().as_ref()) => {
                     Ok(Listing::default())
                 }
-                _ => Err(deed.failure_of(&answer)),
+                _ => Err(asked.failure_of(&answer)),
             };
         }
-        let body = answer.json().map_err(|what| deed.unreadable(answer.status, what))?;
+        let body = answer.json().map_err(|what| asked.unreadable(answer.status, what))?;
         let page = Page { operation, answer: &answer, body: &body, url: &url, bare: &bare, number };
         match progress.read(&page)? {
             None => return Ok(Listing { rows: progress.rows }),
@@ -90,7 +90,8 @@ impl Progress {
     ///
     /// A page may be shorter than asked for in the middle of a list, so only an empty one is the end.
     fn read(&mut self, page: &Page<'_>) -> Result<Option<Url>, ServiceError> {
-        let rows = page.operation.items.rows(page.body).map_err(|error| Deed::List.misdeclared("items", &error))?;
+        let rows =
+            page.operation.items.rows(page.body).map_err(|error| Operation::List.misdeclared("items", &error))?;
         let before = self.ids.len();
         for row in &rows {
             let row = read_row(page.operation, row)?;
@@ -116,9 +117,9 @@ impl Progress {
         Ok(next)
     }
 
-    fn keep(&mut self, row: Row) -> Result<(), ServiceError> {
+    fn keep(&mut self, row: ListedToken) -> Result<(), ServiceError> {
         let name = row.name.as_ref().map_or(0, String::len);
-        self.kept += size_of::<Row>() + 2 * (size_of::<String>() + row.id.len()) + name;
+        self.kept += size_of::<ListedToken>() + 2 * (size_of::<String>() + row.id.len()) + name;
         if self.kept > MAX_KEPT {
             return Err(ServiceError::unknown(
                 "list: more than 64 MiB of ids and names; let spec.operations.list.request ask for fewer rows",
@@ -134,18 +135,18 @@ fn unending() -> ServiceError {
     ServiceError::unknown("list: a page came twice, so the list has no end: correct spec.operations.list.pagination")
 }
 
-fn read_row(operation: &ListOperation, row: &Value) -> Result<Row, ServiceError> {
-    let id = operation.id.scalar(row).map_err(|error| Deed::List.misdeclared("item.id", &error))?;
+fn read_row(operation: &ListOperation, row: &Value) -> Result<ListedToken, ServiceError> {
+    let id = operation.id.scalar(row).map_err(|error| Operation::List.misdeclared("item.id", &error))?;
     let name = match operation.name.as_ref().map(|path| path.scalar(row)) {
         None | Some(Err(ExtractionError::Nothing(_))) => None,
         Some(Ok(name)) => Some(name.chars().take(MAX_NAME).collect()),
-        Some(Err(error)) => return Err(Deed::List.misdeclared("item.name", &error)),
+        Some(Err(error)) => return Err(Operation::List.misdeclared("item.name", &error)),
     };
     // Times of rows are shown and never decide about a token: one that cannot be read is one that is not told.
     let time = |path: &Option<JsonPath>| path.as_ref().and_then(|path| path.time(row).ok()).flatten();
     let (created, expiration, last_used) =
         (time(&operation.created), time(&operation.expiration), time(&operation.last_used));
-    Ok(Row { id, name, created, expiration, last_used })
+    Ok(ListedToken { id, name, created, expiration, last_used })
 }
 
 fn first_page(paging: &Paging, bare: &Url) -> Url {
@@ -160,8 +161,8 @@ fn next_page(page: &Page<'_>) -> Result<Option<Url>, ServiceError> {
     let find = |path: &JsonPath, field: &str| match path.find(page.body) {
         Ok(None | Some(Value::Bool(false))) => Ok(None),
         Ok(Some(Value::String(text))) if text.is_empty() => Ok(None),
-        Ok(Some(_)) => path.scalar(page.body).map(Some).map_err(|error| Deed::List.misdeclared(field, &error)),
-        Err(error) => Err(Deed::List.misdeclared(field, &error)),
+        Ok(Some(_)) => path.scalar(page.body).map(Some).map_err(|error| Operation::List.misdeclared(field, &error)),
+        Err(error) => Err(Operation::List.misdeclared(field, &error)),
     };
     match &page.operation.pagination {
         Paging::None => Ok(None),

@@ -3,32 +3,39 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::pause_of;
 use crate::service::errors::ServiceError;
 use crate::service::extraction::ExtractionError;
 use crate::service::http::Answer;
+use crate::service::limits::retry_after;
 
 /// What was asked of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum Operation {
     Generate,
     Verify,
     List,
     Revoke,
 }
 
-impl fmt::Display for Deed {
+impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.write_str(self.name())
+    }
+}
+
+impl Operation {
+    pub const ALL: [Self; 4] = [Self::Generate, Self::Verify, Self::List, Self::Revoke];
+
+    /// Its verb: what a label of the metrics and a message say.
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Generate => "generate",
             Self::Verify => "verify",
             Self::List => "list",
             Self::Revoke => "revoke",
-        })
+        }
     }
-}
 
-impl Deed {
     /// The service has no such operation; a caller that looked at the capabilities never sees it.
     pub fn not_declared(self) -> ServiceError {
         let message =
@@ -140,4 +147,9 @@ impl Deed {
     fn undecided(self, status: u16) -> ServiceError {
         ServiceError::unknown(format!("{self}: status {status}; whether it happened is not known"))
     }
+}
+
+/// How long an answer asks to wait.
+pub(super) fn pause_of(answer: &Answer) -> Duration {
+    retry_after(answer.header("retry-after"), answer.time())
 }

@@ -1,0 +1,72 @@
+//! What a service is asked for, and what it answers.
+
+use secrecy::SecretString;
+
+use crate::api::parameters::{Lifetime, Parameters};
+use crate::api::time::Time;
+
+/// What to generate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GenerateRequest {
+    /// The whole name at the service; `None` where tokens have no names.
+    pub name: Option<String>,
+    /// The user's part of the name.
+    pub display_name: Option<String>,
+    /// How long the token is to live; checked by `Declaration::check_lifetime`.
+    pub lifetime: Lifetime,
+    /// What `Declaration::check_parameters` returned.
+    pub parameters: Parameters,
+    /// Now, which `expirationTime` is counted from.
+    pub now: Time,
+}
+
+/// A generated token.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// Its value.
+    pub value: SecretString,
+    /// Its id, where the service's answer has one.
+    pub id: Option<String>,
+    /// When it expires; `None` for never.
+    pub expiration_time: Option<Time>,
+}
+
+/// What the service says of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerifyAnswer {
+    /// It is valid.
+    Accepted,
+    /// It is not.
+    Refused,
+}
+
+/// All live tokens of the operator's account at the service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The tokens, each id once.
+    pub rows: Vec<ListedToken>,
+}
+
+/// One listed token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedToken {
+    /// Its id.
+    pub id: String,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// When it was generated, if the service says so.
+    pub created: Option<Time>,
+    /// When it expires; `None` for never, or where the service does not say.
+    pub expiration: Option<Time>,
+    /// When it was last used, if the service says so.
+    pub last_used: Option<Time>,
+}
+
+/// How a revoke was answered. Neither is proof: see P19.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevokeAnswer {
+    /// The service says that it ended the token.
+    Success,
+    /// The service says that there is no such token.
+    Gone,
+}

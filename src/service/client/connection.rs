@@ -1,0 +1,120 @@
+//! The way to one service: requests are filled in, go below `baseURL` and nowhere else, and an answer that asks to wait is heeded.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reqwest::Client;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::failure::{Operation, pause_of};
+use crate::service::declaration::Declaration;
+use crate::service::errors::{ConnectError, ServiceError};
+use crate::service::http::{self, Answer, Exchange, SendError};
+use crate::service::limits::RateLimit;
+use crate::service::request::{AuthenticationTemplate, Call, RequestTemplate};
+use crate::service::resolver::Resolver;
+
+/// When to try again after a connection could not be made.
+const RECONNECT: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub struct Connection {
+    pub(super) declaration: Declaration,
+    credentials: BTreeMap<String, SecretString>,
+    http: Client,
+    rate_limit: RateLimit,
+}
+
+impl Connection {
+    pub(super) fn new(
+        declaration: Declaration,
+        credentials: BTreeMap<String, SecretString>,
+        ca_bundle: Option<Vec<u8>>,
+        rate_limit: RateLimit,
+    ) -> Result<Self, ConnectError> {
+        let given = |name: &&str| credentials.get(*name).is_some_and(|value| !value.expose_secret().is_empty());
+        if let Some(name) = declaration.used_credentials().find(|name| !given(name)) {
+            return Err(ConnectError::MissingCredential { name: name.to_owned() });
+        }
+        let https_only = declaration.base_url.scheme() == "https";
+        let resolver = Resolver::system(declaration.allow_link_local);
+        let http = http::client(declaration.timeout, https_only, ca_bundle.as_deref(), resolver)?;
+        Ok(Self { declaration, credentials, http, rate_limit })
+    }
+
+    /// Waits until `calls` requests may be sent.
+    pub(super) async fn wait_for_places(&self, calls: u32, max_wait: Duration) -> Result<(), Duration> {
+        self.rate_limit.acquire(calls, max_wait).await
+    }
+
+    /// Waits until one request may be sent.
+    pub(super) async fn wait_for_place(&self, operation: Operation, max_wait: Duration) -> Result<(), ServiceError> {
+        let waited = self.wait_for_places(1, max_wait).await;
+        waited.map_err(|after| ServiceError::Throttled { after, operation: operation.name() })
+    }
+
+    /// How long nothing is to be sent yet, because the service asked for that.
+    pub(super) fn paused(&self) -> Option<Duration> {
+        self.rate_limit.paused()
+    }
+
+    pub(super) fn authentication(&self) -> Option<&AuthenticationTemplate> {
+        self.declaration.authentication.as_ref()
+    }
+
+    /// What every template but that of *verify* may use.
+    pub(super) fn values(&self) -> Value {
+        let credentials = self.credentials.iter().map(|(name, value)| (name.clone(), json!(value.expose_secret())));
+        json!({
+            "credentials": Value::Object(credentials.collect()),
+            "variables": self.declaration.variables,
+        })
+    }
+
+    pub(super) fn fill(
+        &self,
+        asked: Operation,
+        request: &RequestTemplate,
+        authentication: Option<&AuthenticationTemplate>,
+        values: Value,
+    ) -> Result<Call, ServiceError> {
+        request.fill(authentication, &values).map_err(|error| asked.not_sent(&error.to_string()))
+    }
+
+    /// The URL of a call. **Invariant:** it is below `baseURL`, whatever the values are.
+    pub(super) fn url(&self, asked: Operation, call: &Call) -> Result<Url, ServiceError> {
+        let base = &self.declaration.base_url;
+        let path = format!("{}{}", base.path().trim_end_matches('/'), call.path);
+        let mut url = base.clone();
+        url.set_path(&path);
+        url.set_query((!call.query.is_empty()).then_some(&call.query));
+        if url.path() != path || url.origin() != base.origin() {
+            return Err(asked.not_sent("path: a value would change which place is asked"));
+        }
+        Ok(url)
+    }
+
+    /// One exchange. An answer that asks for a pause pauses the whole service.
+    pub(super) async fn send(
+        &self,
+        asked: Operation,
+        call: &Call,
+        url: &Url,
+        timeout: Duration,
+    ) -> Result<Answer, ServiceError> {
+        let exchange =
+            Exchange { method: call.method, url, headers: &call.headers, body: call.body.as_deref(), timeout };
+        let answer = match http::send(&self.http, exchange).await {
+            Ok(answer) => answer,
+            Err(SendError::NotSent(what)) => return Err(asked.not_connected(&what, RECONNECT)),
+            Err(SendError::Forbidden(what)) => return Err(asked.forbidden(&what)),
+            Err(SendError::Lost(what)) => return Err(asked.lost(&what)),
+        };
+        if answer.status == 429 || (answer.status == 503 && answer.header("retry-after").is_some()) {
+            self.rate_limit.pause(pause_of(&answer));
+        }
+        Ok(answer)
+    }
+}

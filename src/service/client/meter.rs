@@ -1,0 +1,54 @@
+//! Counts the calls of all services, for the metrics.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+
+use super::failure::Operation;
+use crate::service::errors::ServiceError;
+
+/// The labels of one number.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Labels {
+    operation: &'static str,
+    code: &'static str,
+}
+
+/// Calls by operation and outcome. All clones count into the same numbers.
+#[derive(Clone, Debug)]
+pub struct CallCounts(Family<Labels, Counter>);
+
+/// What an answer counts as.
+const CODES: [&str; 4] = ["ok", "refused", "retry", "unknown"];
+
+/// All numbers are there from the beginning, so that a rate is right from the first call on.
+impl Default for CallCounts {
+    fn default() -> Self {
+        let counts = Family::default();
+        for operation in Operation::ALL {
+            for code in CODES {
+                drop(counts.get_or_create(&Labels { operation: operation.name(), code }));
+            }
+        }
+        Self(counts)
+    }
+}
+
+impl CallCounts {
+    /// What a registry takes.
+    pub fn family(&self) -> Family<Labels, Counter> {
+        self.0.clone()
+    }
+
+    /// A call ended. One that found no place in the rate limit was not made.
+    pub(super) fn count<T>(&self, operation: Operation, answer: &Result<T, ServiceError>) {
+        let code = match answer {
+            Ok(_) => "ok",
+            Err(ServiceError::Refused { .. }) => "refused",
+            Err(ServiceError::Retry { .. }) => "retry",
+            Err(ServiceError::Unknown { .. }) => "unknown",
+            Err(ServiceError::Throttled { .. }) => return,
+        };
+        self.0.get_or_create(&Labels { operation: operation.name(), code }).inc();
+    }
+}

@@ -1,0 +1,131 @@
+//! Performs the declared operations over HTTP.
+//!
+//! Each call is one request (a list: one a page), never repeated here: whether it may be sent again is the caller's
+//! decision, and `ServiceError` is all that it needs for it. A call takes its place in the rate limit and is counted because it
+//! is made: there is no other way to reach a service. Credentials are exposed in this folder alone, where a request is built.
+
+pub mod answers;
+mod connection;
+mod failure;
+pub mod meter;
+mod pages;
+mod requests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use self::answers::{GenerateRequest, Generated, Listing, RevokeAnswer, VerifyAnswer};
+use self::connection::Connection;
+use self::failure::Operation;
+use self::meter::CallCounts;
+use crate::service::declaration::Declaration;
+use crate::service::errors::{ConnectError, ServiceError};
+use crate::service::limits::RateLimit;
+
+/// One service, ready to be asked. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ServiceClient {
+    connection: Arc<Connection>,
+    counts: CallCounts,
+}
+
+/// Places in a service's rate limit. Each call uses one; where none is left it takes another one, and waits for it.
+#[derive(Debug)]
+pub struct Places {
+    taken: u32,
+    max_wait: Duration,
+}
+
+impl Places {
+    /// None ahead: each call waits for its own place, at most so long.
+    pub fn one_by_one(max_wait: Duration) -> Self {
+        Self { taken: 0, max_wait }
+    }
+}
+
+impl ServiceClient {
+    /// A client for `declaration`. `rate_limit` is given so that it outlives a change of credentials.
+    ///
+    /// # Errors
+    /// When a credential is missing or the CA bundle is unreadable.
+    pub fn new(
+        declaration: Declaration,
+        credentials: BTreeMap<String, SecretString>,
+        ca_bundle: Option<Vec<u8>>,
+        rate_limit: RateLimit,
+        counts: CallCounts,
+    ) -> Result<Self, ConnectError> {
+        let connection = Connection::new(declaration, credentials, ca_bundle, rate_limit)?;
+        Ok(Self { connection: Arc::new(connection), counts })
+    }
+
+    /// The declaration that this client performs.
+    pub fn declaration(&self) -> &Declaration {
+        &self.connection.declaration
+    }
+
+    /// Waits until `calls` requests may be sent, and keeps their places. To be awaited before a claim for all the calls of an
+    /// issue: the time in this queue must not count against a claim.
+    ///
+    /// # Errors
+    /// At once, with the wait, if that is longer than `max_wait`.
+    pub async fn take_places(&self, calls: u32, max_wait: Duration) -> Result<Places, Duration> {
+        self.connection.wait_for_places(calls, max_wait).await?;
+        Ok(Places { taken: calls, max_wait })
+    }
+
+    /// Generates one token.
+    ///
+    /// # Errors
+    /// See `ServiceError`; `Unknown` means that a token may live that nobody knows.
+    pub async fn generate(&self, wanted: &GenerateRequest, places: &mut Places) -> Result<Generated, ServiceError> {
+        self.call(Operation::Generate, places, requests::generate(&self.connection, wanted)).await
+    }
+
+    /// Asks whether `token` is valid; `None` asks without any token, which a service must refuse.
+    ///
+    /// # Errors
+    /// `Throttled`, `Retry` or `Refused` if nothing was sent, `Unknown` for every answer that is neither accepted nor refused.
+    pub async fn verify(
+        &self,
+        token: Option<&SecretString>,
+        places: &mut Places,
+    ) -> Result<VerifyAnswer, ServiceError> {
+        self.call(Operation::Verify, places, requests::verify(&self.connection, token)).await
+    }
+
+    /// The complete list, or an error. Its first page uses a place; each further page waits for one of its own.
+    ///
+    /// # Errors
+    /// `Refused`, `Throttled`, `Retry` or `Unknown`; a list that broke off is no list.
+    pub async fn list(&self, places: &mut Places) -> Result<Listing, ServiceError> {
+        self.call(Operation::List, places, pages::list(&self.connection)).await
+    }
+
+    /// Tells the service to end the token with this id.
+    ///
+    /// # Errors
+    /// Everything but success and gone.
+    pub async fn revoke(&self, id: &str, places: &mut Places) -> Result<RevokeAnswer, ServiceError> {
+        self.call(Operation::Revoke, places, requests::revoke(&self.connection, id)).await
+    }
+
+    /// Every call goes this way: it takes its place, is made, and is counted.
+    async fn call<T>(
+        &self,
+        operation: Operation,
+        places: &mut Places,
+        made: impl Future<Output = Result<T, ServiceError>>,
+    ) -> Result<T, ServiceError> {
+        match places.taken.checked_sub(1) {
+            Some(left) => places.taken = left,
+            None => self.connection.wait_for_place(operation, places.max_wait).await?,
+        }
+        let answer = made.await;
+        self.counts.count(operation, &answer);
+        answer
+    }
+}

@@ -1,0 +1,98 @@
+//! One request of each operation: built from its declaration, sent once, and its answer read by the declaration.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::answers::{GenerateRequest, Generated, RevokeAnswer, VerifyAnswer};
+use super::connection::Connection;
+use super::failure::{Operation, pause_of};
+use crate::service::errors::ServiceError;
+
+/// The longest value of a token that can be published.
+const MAX_VALUE: usize = 16 * 1024;
+
+/// The answer of a service that has a token of this name.
+const NAME_TAKEN: u16 = 409;
+
+pub(super) async fn generate(connection: &Connection, wanted: &GenerateRequest) -> Result<Generated, ServiceError> {
+    let asked = Operation::Generate;
+    // Whoever passed the queue before the service asked to wait is held back here.
+    if let Some(after) = connection.paused() {
+        return Err(asked.held_back(after));
+    }
+    let operation = connection.declaration.generate.as_ref().ok_or_else(|| asked.not_declared())?;
+    let call =
+        connection.fill(asked, &operation.request, connection.authentication(), generate_values(connection, wanted))?;
+    let answer = connection.send(asked, &call, &connection.url(asked, &call)?, operation.timeout).await?;
+    if operation.not_executed.contains(answer.status) {
+        return Err(asked.not_executed(answer.status, pause_of(&answer)));
+    }
+    if answer.status == NAME_TAKEN && wanted.name.is_some() {
+        return Err(asked.taken(answer.status));
+    }
+    if !operation.success.contains(answer.status) {
+        return Err(asked.failure(answer.status));
+    }
+    let body = answer.json().map_err(|what| asked.unreadable(answer.status, what))?;
+    let wrong = |field: &str| {
+        let field = format!("response.{field}");
+        move |error| asked.misdeclared(&field, &error)
+    };
+    let value = operation.value.scalar(&body).map_err(wrong("value"))?;
+    if value.len() > MAX_VALUE {
+        return Err(asked.unreadable(answer.status, "the value is longer than the 16 KiB that can be published"));
+    }
+    let id = operation.id.as_ref().map(|path| path.scalar(&body).map_err(wrong("id"))).transpose()?;
+    let expiration_time =
+        operation.expiration_time.as_ref().map(|path| path.time(&body).map_err(wrong("expirationTime"))).transpose()?;
+    Ok(Generated { value: SecretString::from(value), id, expiration_time: expiration_time.flatten() })
+}
+
+pub(super) async fn verify(
+    connection: &Connection,
+    token: Option<&SecretString>,
+) -> Result<VerifyAnswer, ServiceError> {
+    let asked = Operation::Verify;
+    let operation = &connection.declaration.verify;
+    let token = token.map(ExposeSecret::expose_secret);
+    let values = json!({"token": token, "variables": connection.declaration.variables});
+    let call = connection.fill(asked, &operation.request, None, values)?;
+    let answer = connection.send(asked, &call, &connection.url(asked, &call)?, connection.declaration.timeout).await?;
+    answer.body().map_err(|what| asked.unreadable(answer.status, what))?;
+    let body = answer.json().ok();
+    let matches = [&operation.accepted, &operation.refused].map(|part| part.matches(answer.status, body.as_ref()));
+    match matches {
+        [true, false] => Ok(VerifyAnswer::Accepted),
+        [false, true] => Ok(VerifyAnswer::Refused),
+        [true, true] | [false, false] => Err(asked.no_verdict(answer.status)),
+    }
+}
+
+pub(super) async fn revoke(connection: &Connection, id: &str) -> Result<RevokeAnswer, ServiceError> {
+    let asked = Operation::Revoke;
+    let operation = connection.declaration.revoke.as_ref().ok_or_else(|| asked.not_declared())?;
+    let mut values = connection.values();
+    values["id"] = json!(id);
+    let call = connection.fill(asked, &operation.request, connection.authentication(), values)?;
+    let answer = connection.send(asked, &call, &connection.url(asked, &call)?, connection.declaration.timeout).await?;
+    if operation.success.contains(answer.status) {
+        return Ok(RevokeAnswer::Success);
+    }
+    if operation.gone.contains(answer.status) {
+        return Ok(RevokeAnswer::Gone);
+    }
+    Err(asked.failure_of(&answer))
+}
+
+fn generate_values(connection: &Connection, wanted: &GenerateRequest) -> Value {
+    let mut values = connection.values();
+    let length = wanted.lifetime.length();
+    let days = length.filter(|length| length.as_secs().is_multiple_of(86_400)).map(|length| length.as_secs() / 86_400);
+    values["name"] = json!(wanted.name);
+    values["displayName"] = json!(wanted.display_name);
+    values["lifetimeSeconds"] = json!(length.map(|length| length.as_secs()));
+    values["lifetimeDays"] = json!(days);
+    values["expirationTime"] = json!(length.map(|length| wanted.now.plus(length).to_string()));
+    values["parameters"] = connection.declaration.parameter_values(&wanted.parameters);
+    values
+}
