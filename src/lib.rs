@@ -67,7 +67,8 @@
 //! Secret that it was computed from. Two processes cost requests, not tokens.
 
 pub mod api;
-pub mod controller;
+mod controller;
+pub mod operator;
 pub mod rotation;
 pub mod secret;
 pub mod service;

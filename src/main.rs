@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use artifact_token_operator::api::duration::GoDuration;
-use artifact_token_operator::controller::admin::{self, Metrics, Readiness};
-use artifact_token_operator::controller::context::Settings;
-use artifact_token_operator::controller::run;
+use artifact_token_operator::operator::{self, Metrics, Readiness, Settings};
 use artifact_token_operator::telemetry::{self, LogFormat};
 use clap::Parser;
 use futures::FutureExt;
@@ -90,10 +88,10 @@ async fn main() -> anyhow::Result<()> {
         [] => vec![None],
         names => names.iter().cloned().map(Some).collect(),
     };
-    let run = run::run(config, scopes, settings, metrics.clone(), readiness.clone(), shutdown.boxed().shared());
+    let run = operator::run(config, scopes, settings, metrics.clone(), readiness.clone(), shutdown.boxed().shared());
     tokio::select! {
         ended = run => ended.context("run the operator"),
-        served = admin::serve(arguments.admin_address, &metrics, readiness.clone()) => {
+        served = operator::serve(arguments.admin_address, &metrics, readiness.clone()) => {
             served.with_context(|| format!("serve {}: choose another --admin-address", arguments.admin_address))
         }
     }

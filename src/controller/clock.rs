@@ -75,11 +75,11 @@ impl Clock {
 
 /// Reads the `Date` of every answer.
 #[derive(Clone, Debug)]
-pub struct ClockLayer(pub Clock);
+pub(crate) struct ClockLayer(pub Clock);
 
 /// The service that [`ClockLayer`] makes.
 #[derive(Clone, Debug)]
-pub struct ClockService<S> {
+pub(crate) struct ClockService<S> {
     inner: S,
     clock: Clock,
 }

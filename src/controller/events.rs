@@ -11,22 +11,22 @@ use serde_json::json;
 use crate::api::FIELD_MANAGER;
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::reason::Reason;
-use crate::controller::context::Context;
+use crate::controller::shared::Shared;
 
 /// The longest note that the API server takes, in bytes.
 const LONGEST_NOTE: usize = 1024;
 
 /// Something went as it should.
-pub async fn normal(ctx: &Context, object: &ArtifactToken, reason: Reason, action: &str, note: String) {
+pub(crate) async fn normal(ctx: &Shared, object: &ArtifactToken, reason: Reason, action: &str, note: String) {
     publish(ctx, object, "Normal", reason, action, note).await;
 }
 
 /// Something did not.
-pub async fn warning(ctx: &Context, object: &ArtifactToken, reason: Reason, action: &str, note: String) {
+pub(crate) async fn warning(ctx: &Shared, object: &ArtifactToken, reason: Reason, action: &str, note: String) {
     publish(ctx, object, "Warning", reason, action, note).await;
 }
 
-async fn publish(ctx: &Context, object: &ArtifactToken, type_: &str, reason: Reason, action: &str, note: String) {
+async fn publish(ctx: &Shared, object: &ArtifactToken, type_: &str, reason: Reason, action: &str, note: String) {
     let namespace = object.namespace().unwrap_or_default();
     tracing::info!(object = %format!("{namespace}/{}", object.name_any()), %reason, "{note}");
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("events.k8s.io", "v1", "Event"));

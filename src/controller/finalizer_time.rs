@@ -9,7 +9,7 @@ use crate::api::FINALIZER;
 use crate::api::time::Time;
 
 /// Drops the managed fields of an object, but for the time of the write that put our finalizer there.
-pub fn keep_only(meta: &mut ObjectMeta) {
+pub(crate) fn keep_only(meta: &mut ObjectMeta) {
     let time =
         meta.managed_fields.iter().flatten().find(|entry| sets_finalizer(entry)).and_then(|entry| entry.time.clone());
     meta.managed_fields = time.map(|time| {
@@ -19,7 +19,7 @@ pub fn keep_only(meta: &mut ObjectMeta) {
 }
 
 /// The time that [`keep_only`] kept; else when the object was created, which is not later.
-pub fn of(meta: &ObjectMeta) -> Option<Time> {
+pub(crate) fn of(meta: &ObjectMeta) -> Option<Time> {
     let kept = meta.managed_fields.iter().flatten().find(|entry| sets_finalizer(entry));
     let time = kept.and_then(|entry| entry.time.as_ref()).or(meta.creation_timestamp.as_ref())?;
     Some(Time::from_millis(time.0.as_millisecond()))

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use testbed::{Operator, cluster, operator, poll};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::support::acts::ledger;
-use crate::support::objects::{artifact_token, cluster_token_service, quick_generate};
-use crate::support::{DEADLINE, World, attempt, condition, credential_yaml, is_ready};
+use support::acts::ledger;
+use support::objects::{artifact_token, cluster_token_service, quick_generate};
+use support::{DEADLINE, World, attempt, condition, credential_yaml, is_ready};
 
 const STALLED: ConditionType = ConditionType::Stalled;
 const NOT_ALLOWED: Reason = Reason::NamespaceNotAllowed;
@@ -335,7 +335,7 @@ async fn a_token_service_is_reached_from_its_own_namespace_only_and_under_its_ow
     let world = &shared.world;
     let second = cluster::namespace(&world.client, "kinds").await.unwrap();
     shared.credential(&second, world.service.admin_key()).await;
-    let service = crate::support::service_yaml("reference", &world.service.base_url());
+    let service = support::service_yaml("reference", &world.service.base_url());
     cluster::apply(&world.client, &service, &second).await.unwrap();
     let _operator = shared.operator_with(Some(&second)).await;
     let missing = [

@@ -7,8 +7,8 @@ use artifact_token_operator::api::time::Time;
 use serde_json::json;
 
 use crate::ready;
-use crate::support::acts::ledger;
-use crate::support::{World, attempt, token_yaml};
+use support::acts::ledger;
+use support::{World, attempt, token_yaml};
 
 /// How long each call of the service takes, so that most kills hit one.
 const LATENCY_MILLISECONDS: u64 = 120;
@@ -57,7 +57,7 @@ async fn an_overlap_goes_on_through_a_restart_and_does_not_begin_again() {
         let passed = Time::from(chrono::Utc::now()).since(verified);
         std::future::ready(if passed >= OVERLAP * 2 / 3 { Ok(()) } else { Err(format!("{passed:?}")) })
     };
-    testbed::poll("most of the overlap is over", crate::support::DEADLINE, most_is_over).await.unwrap();
+    testbed::poll("most of the overlap is over", support::DEADLINE, most_is_over).await.unwrap();
     assert_eq!(world.service.live().await.unwrap().len(), 2, "the old token lives in its overlap");
     let restarted = Time::from(chrono::Utc::now());
     operator.restart().unwrap();
@@ -77,7 +77,7 @@ async fn an_operator_that_is_killed_in_its_first_issue_leaves_one_token() {
     let mut operator = world.operator().await;
     world.apply(&token_yaml("ci")).await;
     let look = || async { if world.count().await == 1 { Ok(()) } else { Err("no token yet".to_owned()) } };
-    testbed::poll("the service made a token", crate::support::DEADLINE, look).await.unwrap();
+    testbed::poll("the service made a token", support::DEADLINE, look).await.unwrap();
     operator.kill();
     operator.restart().unwrap();
     world.until_ready("ci").await;
@@ -92,7 +92,7 @@ async fn an_operator_that_is_asked_to_stop_finishes_what_it_began() {
     world.annotate("ci", ROTATE_REQUESTED_AT, "1").await;
     world
         .until("ci", "attempt 2 is claimed", |token| {
-            crate::support::acts::ledger(token).claim.is_some_and(|claim| claim.attempt == 2)
+            support::acts::ledger(token).claim.is_some_and(|claim| claim.attempt == 2)
         })
         .await;
     assert!(operator.stop(Duration::from_secs(30)).await.unwrap().success());

@@ -9,8 +9,8 @@ use serde_json::json;
 use testbed::poll;
 
 use crate::ready;
-use crate::support::acts::ledger;
-use crate::support::{DEADLINE, World, condition, token_yaml};
+use support::acts::ledger;
+use support::{DEADLINE, World, condition, token_yaml};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_policy_orphan_token_and_secret_stay_and_a_warning_says_so() {
@@ -71,7 +71,7 @@ async fn an_object_of_the_same_name_has_nothing_to_do_with_the_one_before() {
     world.until_ready("ci").await;
     assert_ne!(world.token("ci").await.uid(), uid);
     let token = world.agrees("ci", "ci-secret").await;
-    assert_eq!(crate::support::attempt(&token), 1);
+    assert_eq!(support::attempt(&token), 1);
     assert!(!world.accepts(&first).await);
     assert_eq!(world.count().await, 2);
 }

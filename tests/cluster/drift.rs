@@ -8,8 +8,8 @@ use kube::ResourceExt;
 use serde_json::json;
 
 use crate::ready;
-use crate::support::acts::ledger;
-use crate::support::{OVERLAP_MILLISECONDS, World, attempt, token_yaml};
+use support::acts::ledger;
+use support::{OVERLAP_MILLISECONDS, World, attempt, token_yaml};
 
 /// How long the token with this id lived on after its successor was verified, in milliseconds.
 async fn lived_on(world: &World, id: &str) -> u128 {
@@ -185,11 +185,11 @@ async fn a_refused_token_that_cannot_be_replaced_is_not_called_ready() {
     world.patch("ci", json!({"spec": {"suspend": true}})).await;
     world.revoke_by_person(&world.current_id("ci").await).await;
     let not = |token: &_| {
-        crate::support::condition(token, ConditionType::Ready)
+        support::condition(token, ConditionType::Ready)
             .is_some_and(|ready| ready.status == artifact_token_operator::api::condition::ConditionStatus::False)
     };
     let token = world.until("ci", "Ready is False", not).await;
-    let reason = crate::support::condition(&token, ConditionType::Ready).unwrap().reason;
+    let reason = support::condition(&token, ConditionType::Ready).unwrap().reason;
     assert!([Reason::TokenRejected, Reason::Suspended].contains(&reason), "{reason}");
     assert_eq!(world.count().await, 1);
 }

@@ -3,8 +3,8 @@
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-use crate::support::World;
-use crate::support::acts::ledger;
+use support::World;
+use support::acts::ledger;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_format_holds_the_token_in_the_words_of_its_tool() {

@@ -7,9 +7,9 @@ use serde_json::json;
 use testbed::http;
 use testbed::reference_service::State;
 
-use crate::support::acts::ledger;
-use crate::support::objects::artifact_token;
-use crate::support::{World, attempt, token_yaml};
+use support::acts::ledger;
+use support::objects::artifact_token;
+use support::{World, attempt, token_yaml};
 
 /// Makes a token at the service as somebody else with the same account would, and gives its id.
 async fn strangers(world: &World, name: &str) -> String {

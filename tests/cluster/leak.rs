@@ -8,9 +8,9 @@ use chrono::{Duration, Utc};
 use serde_json::{Value, json};
 
 use crate::ready;
-use crate::support::acts::ledger;
-use crate::support::figures::figure;
-use crate::support::{World, attempt, is_ready};
+use support::acts::ledger;
+use support::figures::figure;
+use support::{World, attempt, is_ready};
 
 /// Calls that 60 a minute allow at once: a quarter of a minute's.
 const BURST: usize = 15;

@@ -6,8 +6,8 @@ use artifact_token_operator::api::reason::Reason;
 use serde_json::{Value, json};
 
 use crate::ready;
-use crate::support::acts::ledger;
-use crate::support::{World, token_yaml};
+use support::acts::ledger;
+use support::{World, token_yaml};
 
 /// The first *generate* suffers `fault`, which strikes after it took effect: the object comes to rest with one token, and
 /// the lost one was found and revoked.

@@ -7,8 +7,8 @@ use serde_json::json;
 use testbed::reference_service::State;
 
 use crate::ready;
-use crate::support::acts::ledger;
-use crate::support::{World, attempt, condition, is_ready, token_yaml};
+use support::acts::ledger;
+use support::{World, attempt, condition, is_ready, token_yaml};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_token_that_is_unknown_for_a_moment_is_only_a_delay() {

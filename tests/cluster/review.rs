@@ -4,7 +4,7 @@ use artifact_token_operator::api::condition::{ConditionStatus, ConditionType};
 use artifact_token_operator::api::reason::Reason;
 use serde_json::json;
 
-use crate::support::{World, attempt, credential_yaml, token_yaml};
+use support::{World, attempt, credential_yaml, token_yaml};
 
 const NAMES: [&str; 3] = ["one", "two", "three"];
 

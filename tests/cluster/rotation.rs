@@ -7,8 +7,8 @@ use kube::ResourceExt;
 use serde_json::json;
 
 use crate::ready;
-use crate::support::acts::ledger;
-use crate::support::{World, attempt, condition, credential_yaml};
+use support::acts::ledger;
+use support::{World, attempt, condition, credential_yaml};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_replaced_each_interval_and_the_old_one_lives_through_its_overlap() {

@@ -9,8 +9,8 @@ use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
 
 use crate::ready;
-use crate::support::acts::ledger;
-use crate::support::{World, attempt, condition};
+use support::acts::ledger;
+use support::{World, attempt, condition};
 
 /// A token at the service under the name that a twin of this object gives its next attempt.
 async fn generated_by_a_twin(world: &World, number: u32, nonce: &str) -> (String, String) {

@@ -6,9 +6,9 @@ use testbed::fault_proxy::{Fault, Kind, Side};
 
 use crate::life::Life;
 use crate::script::{SECRET, TOKEN};
-use crate::support::acts::ledger;
-use crate::support::objects::artifact_token;
-use crate::support::token_yaml;
+use support::acts::ledger;
+use support::objects::artifact_token;
+use support::token_yaml;
 
 /// The operator is killed between the publish and the record of its outcome, so its successor lists the tokens to know whose it
 /// is. Then, in the same pass, the replaced token is revoked: its overlap is nothing.

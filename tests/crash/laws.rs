@@ -7,7 +7,7 @@ use testbed::reference_service::{Row, State};
 
 use crate::life::Life;
 use crate::script::{SECRET, TOKEN};
-use crate::support::canary;
+use support::canary;
 
 /// What an operator says of an attempt that took too long.
 const SLOW: [&str; 2] = ["was given up: it could not be published in time", "a token may live unseen"];

@@ -10,11 +10,11 @@ use testbed::{FaultProxy, operator, poll};
 
 use crate::keeper::Keeper;
 use crate::script::SECRET;
-use crate::support::canary::{self, Canary};
-use crate::support::objects::{reference_operations, token_service};
-use crate::support::probe::{Consumer, Probe};
-use crate::support::{DEADLINE, World, credential_yaml};
 use crate::witness::Witness;
+use support::canary::{self, Canary};
+use support::objects::{reference_operations, token_service};
+use support::probe::{Consumer, Probe};
+use support::{DEADLINE, World, credential_yaml};
 
 /// How long a superseded token lives on: a few passes of a consumer.
 const OVERLAP: Duration = Duration::from_millis(800);
@@ -174,7 +174,7 @@ impl Life {
 }
 
 fn options(namespace: &str, kubeconfig: std::path::PathBuf) -> operator::Options {
-    operator::Options::new(env!("CARGO_BIN_EXE_artifact-token-operator"), kubeconfig)
+    operator::Options::new(support::binary("artifact-token-operator"), kubeconfig)
         .argument(format!("--namespaces={namespace}"))
         .argument(format!("--token-settle={TOKEN_SETTLE}"))
         .argument(format!("--settle-margin={MARGIN}"))

@@ -10,8 +10,8 @@ use testbed::fault_proxy::{Fault, Kind, Planned, Request, Side};
 use testbed::poll;
 
 use crate::life::Life;
-use crate::support::acts::ledger;
-use crate::support::{attempt, is_ready, token_yaml};
+use support::acts::ledger;
+use support::{attempt, is_ready, token_yaml};
 
 pub const TOKEN: &str = "ci";
 pub const SECRET: &str = "ci-secret";

@@ -19,8 +19,8 @@ use testbed::{FaultProxy, poll};
 use tokio::task::AbortHandle;
 
 use crate::script::{SECRET, TOKEN};
-use crate::support::World;
-use crate::support::acts::ledger;
+use support::World;
+use support::acts::ledger;
 
 /// Limit for the watch to show what is written already.
 const CAUGHT_UP: Duration = Duration::from_secs(60);

@@ -9,9 +9,9 @@ use data_encoding::BASE64;
 use serde_json::json;
 
 use crate::crowd::{Crowd, metric, until_metric};
-use crate::support::acts::ledger;
-use crate::support::figures::figure;
-use crate::support::{OVERLAP_MILLISECONDS, attempt};
+use support::acts::ledger;
+use support::figures::figure;
+use support::{OVERLAP_MILLISECONDS, attempt};
 
 const OBJECTS: usize = 10;
 /// Passes over objects, however they ended.

@@ -11,8 +11,8 @@ use kube::ResourceExt;
 use kube::api::{ListParams, PostParams};
 use testbed::{Operator, operator, poll};
 
-use crate::support::acts::ledger;
-use crate::support::{World, attempt, is_ready, token_yaml};
+use support::acts::ledger;
+use support::{World, attempt, is_ready, token_yaml};
 
 /// All of them, on a loaded machine.
 const DEADLINE: Duration = Duration::from_secs(120);

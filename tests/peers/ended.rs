@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use testbed::poll;
 
 use crate::crowd::Crowd;
-use crate::support::figures::figure;
-use crate::support::{DEADLINE, attempt, is_ready};
+use support::figures::figure;
+use support::{DEADLINE, attempt, is_ready};
 
 /// Rotations in flight at the SIGTERM.
 const IN_FLIGHT: usize = 15;

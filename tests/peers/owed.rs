@@ -11,8 +11,8 @@ use serde_json::json;
 use testbed::{Operator, poll};
 
 use crate::crowd::{Crowd, metric, until_metric};
-use crate::support::figures::figure;
-use crate::support::{DEADLINE, attempt, condition, is_ready};
+use support::figures::figure;
+use support::{DEADLINE, attempt, condition, is_ready};
 
 const OBJECTS: u64 = 10;
 /// How long *revoke* fails after it was owed.

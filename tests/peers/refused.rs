@@ -12,8 +12,8 @@ use serde_json::json;
 use testbed::reference_service::Call;
 
 use crate::crowd::{Crowd, set_flag};
-use crate::support::figures::figure;
-use crate::support::{World, attempt, condition, credential_yaml, is_ready};
+use support::figures::figure;
+use support::{World, attempt, condition, credential_yaml, is_ready};
 
 const OBJECTS: usize = 10;
 /// The first delay of the back-off: longer than it takes to find out that the credential itself is refused.

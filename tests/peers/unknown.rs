@@ -9,8 +9,8 @@ use artifact_token_operator::api::reason::Reason;
 use serde_json::{Value, json};
 
 use crate::crowd::{Crowd, set_flag};
-use crate::support::figures::figure;
-use crate::support::{condition, is_ready};
+use support::figures::figure;
+use support::{condition, is_ready};
 
 /// How long the service misbehaves.
 const OUTAGE: Duration = Duration::from_secs(30);

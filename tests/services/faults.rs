@@ -9,8 +9,8 @@ use artifact_token_operator::service::errors::{ConnectError, ServiceError};
 use artifact_token_operator::service::limits::RateLimit;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::peer::{Peer, Reply, answer, head};
 use super::{CREDENTIAL, VALUE, declaration, service, told, wanted};
+use support::peer::{Peer, Reply, answer, head};
 
 /// A service at a peer, with short time-outs.
 pub fn at(url: &str) -> Service {

@@ -9,8 +9,8 @@ use artifact_token_operator::service::engine::{Service, Verdict};
 use secrecy::SecretString;
 
 use super::faults::{at, spec};
-use super::peer::{Peer, Reply, answer, head};
 use super::{CREDENTIAL, VALUE, declaration, service, told, wanted};
+use support::peer::{Peer, Reply, answer, head};
 
 /// The time-outs of [`at`] are a second each; this is what a loaded machine may need on top.
 const SOON: Duration = Duration::from_secs(8);

@@ -2,8 +2,8 @@
 
 use artifact_token_operator::service::engine::Service;
 
-use super::peer::{Peer, Reply, answer};
 use super::{CREDENTIAL, declaration, service, told};
+use support::peer::{Peer, Reply, answer};
 
 fn at(url: &str, pagination: &str) -> Service {
     let yaml = format!(

@@ -12,7 +12,7 @@ use testbed::ReferenceService;
 use super::{declaration, service, told};
 
 async fn reference() -> ReferenceService {
-    ReferenceService::start(env!("CARGO_BIN_EXE_reference-service")).await.unwrap()
+    ReferenceService::start(support::binary("reference-service")).await.unwrap()
 }
 
 fn reference_spec(url: &str, more: &str) -> String {

@@ -13,8 +13,8 @@ use testbed::ControlPlane;
 use testbed::control_plane::Options;
 
 use super::faults::at;
-use super::peer::{Peer, answer};
 use super::{VALUE, declaration, told, wanted};
+use support::peer::{Peer, answer};
 
 #[tokio::test]
 async fn a_redirect_is_not_followed_by_any_operation() {

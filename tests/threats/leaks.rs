@@ -11,9 +11,9 @@ use kube::api::{Api, ListParams};
 use serde_json::json;
 use testbed::{Operator, http};
 
-use crate::peer::{Peer, Reply, answer, head};
-use crate::support::objects::token_service;
-use crate::support::{World, credential_yaml, token_yaml};
+use support::objects::token_service;
+use support::peer::{Peer, Reply, answer, head};
+use support::{World, credential_yaml, token_yaml};
 
 const CREDENTIAL: &str = "kX9-the-operators/credential+Qm7";
 const OBJECTS: [&str; 5] = ["a", "b", "c", "d", "e"];

@@ -8,7 +8,7 @@ use serde_json::json;
 use testbed::{Operator, cluster};
 
 use crate::WATCHED;
-use crate::support::token_yaml;
+use support::token_yaml;
 
 /// GHSA-fcxq-v2r3-cc8h (External Secrets): a list without a namespace read the Secrets of all of them, by a label that an
 /// attacker could choose. Here a whole life is lived, with a Secret in another namespace that has the operator's label and

@@ -13,7 +13,7 @@ use artifact_token_operator::service::limits::RateLimit;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::peer::{Peer, answer};
+use support::peer::{Peer, answer};
 
 const CREDENTIAL: &str = "operator-credential";
 

@@ -7,8 +7,8 @@ use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::support::objects::artifact_token;
-use crate::support::token_yaml;
+use support::objects::artifact_token;
+use support::token_yaml;
 
 const TYPE: &str = "kubernetes.io/service-account-token";
 const ACCOUNT: &str = "kubernetes.io/service-account.name";

@@ -9,7 +9,7 @@ use artifact_token_operator::secret::formats;
 use artifact_token_operator::service::declaration::Declaration;
 use serde_json::{Value, json};
 
-use crate::support::token_yaml;
+use support::token_yaml;
 
 /// What reads, looks up, sends, includes or runs in some template language.
 const HOSTILE: [&str; 42] = [

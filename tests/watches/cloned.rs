@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use testbed::{ControlPlane, Operator, cluster, poll};
 
 use crate::place::{DEADLINE, OPERATOR, Place, is_suspected, start_plane, turn};
-use crate::support::acts::ledger;
-use crate::support::attempt;
-use crate::support::figures::figure;
-use crate::support::objects::{quick_generate, token_service};
+use support::acts::ledger;
+use support::attempt;
+use support::figures::figure;
+use support::objects::{quick_generate, token_service};
 
 /// One of the two clusters.
 struct Cluster {

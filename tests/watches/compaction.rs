@@ -9,9 +9,9 @@ use serde_json::json;
 use testbed::Signal;
 
 use crate::place::{Place, seconds};
-use crate::support::figures::figure;
-use crate::support::objects::{artifact_token, token_service};
-use crate::support::{attempt, token_yaml};
+use support::figures::figure;
+use support::objects::{artifact_token, token_service};
+use support::{attempt, token_yaml};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_changed_while_a_watch_was_cut_and_compacted_away_is_acted_on() {

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use tokio::task::JoinHandle;
 
-use crate::support::{OVERLAP_MILLISECONDS, World};
+use support::{OVERLAP_MILLISECONDS, World};
 
 /// A consumer reads again after this time.
 const READ_AFTER: Duration = Duration::from_millis(OVERLAP_MILLISECONDS / 3);

@@ -1,7 +1,6 @@
 //! A world on a control plane of its own, and what a test sees of it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,8 +15,8 @@ use testbed::reference_service::{Calls, Row, State};
 use testbed::{ControlPlane, Operator, ReferenceService, cluster, operator, poll};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::support::acts::ledger;
-use crate::support::{World, condition, credential_yaml, is_ready};
+use support::acts::ledger;
+use support::{World, condition, credential_yaml, is_ready};
 
 /// The operator's own user, so that its requests are told from the test's.
 pub const OPERATOR: &str = "operator";
@@ -58,9 +57,8 @@ impl Place {
         let turn = turn().await;
         let plane = Arc::new(start_plane().await);
         let client = plane.client().await.unwrap();
-        let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
-        cluster::apply_crds(&client, &crds).await.expect("install the CRDs");
-        let service = ReferenceService::start(env!("CARGO_BIN_EXE_reference-service")).await.unwrap();
+        cluster::apply_crds(&client, &support::crds()).await.expect("install the CRDs");
+        let service = ReferenceService::start(support::binary("reference-service")).await.unwrap();
         let namespace = cluster::namespace(&client, prefix).await.unwrap();
         let world = World { plane, client, service, namespace };
         world.apply(&credential_yaml(world.service.admin_key())).await;

@@ -9,8 +9,8 @@ use testbed::{FaultProxy, Operator};
 
 use crate::consumers::Consumers;
 use crate::place::{DEADLINE, Place, seconds};
-use crate::support::figures::figure;
-use crate::support::{attempt, token_yaml};
+use support::figures::figure;
+use support::{attempt, token_yaml};
 
 /// What the operator watches everything of.
 const WATCHED: [&str; 3] = ["artifacttokens", "secrets", "tokenservices"];

@@ -7,8 +7,8 @@ use testbed::Signal;
 
 use crate::consumers::Consumers;
 use crate::place::{Place, seconds};
-use crate::support::figures::figure;
-use crate::support::token_yaml;
+use support::figures::figure;
+use support::token_yaml;
 
 const ROTATED: [&str; 3] = ["rotated-0", "rotated-1", "rotated-2"];
 const NEW: [&str; 3] = ["new-0", "new-1", "new-2"];

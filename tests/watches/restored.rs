@@ -21,9 +21,9 @@ use testbed::{Operator, poll};
 
 use crate::consumers::Consumers;
 use crate::place::{DEADLINE, Place, is_suspected, seconds};
-use crate::support::acts::ledger;
-use crate::support::attempt;
-use crate::support::figures::figure;
+use support::acts::ledger;
+use support::attempt;
+use support::figures::figure;
 
 /// An overlap that outlasts the test's acts up to the restore, and ends before its patience does.
 const LONG_OVERLAP: &str = "25s";

@@ -8,8 +8,8 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
 use crate::stalls;
-use crate::support::acts::ledger;
-use crate::support::{World, token_yaml};
+use support::acts::ledger;
+use support::{World, token_yaml};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_secret_of_somebody_else_is_not_touched() {

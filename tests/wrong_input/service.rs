@@ -4,9 +4,9 @@ use artifact_token_operator::api::condition::ConditionType;
 use artifact_token_operator::api::reason::Reason;
 use serde_json::{Value, json};
 
-use crate::support::objects::{quick_generate, reference_operations, token_service};
-use crate::support::{World, credential_yaml, token_yaml};
 use crate::{says, stalls, waits};
+use support::objects::{quick_generate, reference_operations, token_service};
+use support::{World, credential_yaml, token_yaml};
 
 /// A wrong service object: its name, what is changed, the reason, and words of the message.
 type Case = (&'static str, fn(&mut Value), Reason, &'static [&'static str]);

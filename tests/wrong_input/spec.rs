@@ -3,9 +3,9 @@
 use artifact_token_operator::api::reason::Reason;
 use serde_json::{Value, json};
 
-use crate::support::World;
-use crate::support::objects::{artifact_token, token_service};
 use crate::{says, stalls};
+use support::World;
+use support::objects::{artifact_token, token_service};
 
 /// A wrong spec: what is changed, the reason, and words of the message.
 type Case = (&'static str, fn(&mut Value), Reason, &'static [&'static str]);
@@ -13,7 +13,7 @@ type Case = (&'static str, fn(&mut Value), Reason, &'static [&'static str]);
 /// Each case is an object of its own; a right one beside them shows that the service would have made tokens.
 async fn check(prefix: &str, change_service: fn(&mut Value), cases: &[Case]) {
     let world = World::bare(prefix).await;
-    world.apply(&crate::support::credential_yaml(world.service.admin_key())).await;
+    world.apply(&support::credential_yaml(world.service.admin_key())).await;
     world.apply(&token_service("reference", &world.service.base_url(), change_service)).await;
     let _operator = world.operator().await;
     for (name, change, _, _) in cases {
@@ -107,7 +107,7 @@ async fn a_rotation_that_is_too_fast_is_told_before_a_token_is_made() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lifetime_at_a_service_whose_tokens_never_expire_is_told_before_a_token_is_made() {
     let service = |spec: &mut Value| {
-        let mut operations = crate::support::objects::reference_operations();
+        let mut operations = support::objects::reference_operations();
         operations.as_object_mut().unwrap().remove("lifetime");
         spec["preset"] = json!("Custom");
         spec["operations"] = operations;

@@ -1,0 +1,126 @@
+//! What the operator did, counted.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use crate::controller::admin::state_metrics::Census;
+use crate::service::errors::ServiceError;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    operation: &'static str,
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Pass {
+    controller: &'static str,
+    result: &'static str,
+}
+
+/// What the operator did, counted, and what is so now. Labels are words of a fixed list, never names or ids.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    calls: Family<Call, Counter>,
+    passes: Family<Pass, Counter>,
+    rotations: Counter,
+    panics: Counter,
+    leaks: Histogram,
+    /// The objects as they are now.
+    pub census: Census,
+}
+
+/// Bounds of the histogram of [`Metrics::leak_answered`], in seconds.
+const DEAD_SECONDS: [f64; 8] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0];
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let leaks = Histogram::new(DEAD_SECONDS);
+        let (calls, passes, rotations, panics, census) = Default::default();
+        Self { calls, passes, rotations, panics, leaks, census }
+    }
+}
+
+impl Metrics {
+    /// A call of a service ended.
+    pub fn service_call(&self, operation: &'static str, error: Option<&ServiceError>) {
+        let code = match error {
+            None => "ok",
+            Some(ServiceError::Refused { .. }) => "refused",
+            Some(ServiceError::Retry { .. }) => "retry",
+            Some(ServiceError::Unknown { .. }) => "unknown",
+        };
+        self.calls.get_or_create(&Call { operation, code }).inc();
+    }
+
+    /// A pass ended.
+    pub fn passed(&self, controller: &'static str, result: &'static str) {
+        self.passes.get_or_create(&Pass { controller, result }).inc();
+    }
+
+    /// A token was verified and recorded.
+    pub fn rotated(&self) {
+        self.rotations.inc();
+    }
+
+    /// A pass panicked.
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    /// A leaked token was replaced; consumers held a dead one for so long.
+    pub fn leak_answered(&self, dead: Duration) {
+        self.leaks.observe(dead.as_secs_f64());
+    }
+
+    /// Everything that is scraped.
+    pub(super) fn registry(&self) -> Registry {
+        let mut registry = Registry::with_prefix("artifacttoken");
+        registry.register("service_requests", "Calls of token services by operation and outcome", self.calls.clone());
+        registry.register("reconcile", "Passes by controller and result", self.passes.clone());
+        registry.register("rotations", "Tokens that were verified and recorded", self.rotations.clone());
+        registry.register("panics", "Passes that panicked", self.panics.clone());
+        let help = "How long a Secret held a dead token after a leak";
+        registry.register("leak_dead_seconds", help, self.leaks.clone());
+        let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The operator's version", version);
+        registry.register_collector(Box::new(self.census.clone()));
+        registry
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use prometheus_client::encoding::text::encode;
+
+    #[test]
+    fn every_metric_stands_in_the_documents_as_it_is_scraped() {
+        let metrics = Metrics::default();
+        metrics.service_call("generate", None);
+        metrics.passed("artifacttoken", "ok");
+        let mut page = String::new();
+        encode(&mut page, &metrics.registry()).unwrap();
+        let page_of_docs = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/metrics.md"));
+        let mut names = Vec::new();
+        for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+            let (name, type_) = line.split_once(' ').unwrap();
+            let suffix = match type_ {
+                "counter" => "_total",
+                "info" => "_info",
+                _ => "",
+            };
+            names.push(format!("`{name}{suffix}`"));
+        }
+        assert_eq!(names.len(), 9, "{page}");
+        let missing: Vec<_> = names.iter().filter(|name| !page_of_docs.contains(*name)).collect();
+        assert!(missing.is_empty(), "docs/reference/metrics.md must explain, in backticks: {missing:?}");
+    }
+}

@@ -1,0 +1,60 @@
+//! Why the operator cannot start, why a pass could not go on, and what may be said of an error of the Kubernetes client.
+
+use thiserror::Error;
+
+/// Why a pass could not go on. The controller begins another one after a short while.
+#[derive(Debug, Error)]
+pub enum PassError {
+    /// The API server did not answer a read.
+    #[error("read {what} failed: {why}")]
+    Read {
+        /// What was read.
+        what: &'static str,
+        /// What the client said, without any body.
+        why: String,
+    },
+    /// The API server did not take a record, and nobody else wrote the object meanwhile.
+    #[error("record in {what} failed: {why}")]
+    Record {
+        /// What was written.
+        what: &'static str,
+        /// What the client said, without any body.
+        why: String,
+    },
+}
+
+impl PassError {
+    /// A read failed.
+    pub fn read(what: &'static str, error: &kube::Error) -> Self {
+        Self::Read { what, why: describe(error) }
+    }
+}
+
+/// What may be told of an error of the client: an answer that could not be read may hold a Secret's data, and its text is never
+/// passed on.
+pub(crate) fn describe(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("{} {}: {}", status.code, status.reason, status.message),
+        kube::Error::SerdeError(_) => "the API server's answer is unreadable".to_owned(),
+        _ => "the API server gave no answer".to_owned(),
+    }
+}
+
+/// Why the operator cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The client cannot be made.
+    #[error("make the Kubernetes client: {0}")]
+    Client(Box<kube::Error>),
+    /// The first list failed.
+    #[error("list {kind}: {why}: are the CRDs installed, and may this account list them?")]
+    List {
+        /// What was listed.
+        kind: String,
+        /// What the API server said.
+        why: String,
+    },
+    /// A service object could not be loaded.
+    #[error("load a service object: {0}")]
+    Load(PassError),
+}

@@ -1,0 +1,198 @@
+//! Wiring of the service objects: they are loaded before the first pass over a token, watched, and checked.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::ListParams;
+use kube::core::PartialObjectMeta;
+use kube::runtime::controller::{Action, Config as Workers};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{Controller, WatchStreamExt, reflector};
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use crate::api::artifact_token::ServiceKind;
+use crate::api::cluster_token_service::ClusterTokenService;
+use crate::api::token_service::TokenService;
+use crate::controller::error::{PassError, StartError, describe};
+use crate::controller::registry::{Change, Key};
+use crate::controller::service::check;
+use crate::controller::service::load::load;
+use crate::controller::service::object::ServiceObject;
+use crate::controller::service::references::ReferenceWatches;
+use crate::controller::shared::Shared;
+use crate::controller::watch::{touched, watched, watched_metadata};
+use crate::controller::worker::{Shutdown, WORKERS, after_error, guarded, scoped, strip};
+
+/// Tries of the first list; then the operator ends, and whoever runs it sees why.
+const START_TRIES: u32 = 30;
+/// The pause between two of them.
+const START_PAUSE: Duration = Duration::from_secs(1);
+
+/// A kind of service object.
+pub(crate) trait Kind:
+    Resource<DynamicType = ()> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static
+{
+    const KIND: ServiceKind;
+
+    /// The object without its kind.
+    fn object(&self) -> ServiceObject;
+}
+
+impl Kind for TokenService {
+    const KIND: ServiceKind = ServiceKind::TokenService;
+
+    fn object(&self) -> ServiceObject {
+        self.into()
+    }
+}
+
+impl Kind for ClusterTokenService {
+    const KIND: ServiceKind = ServiceKind::ClusterTokenService;
+
+    fn object(&self) -> ServiceObject {
+        self.into()
+    }
+}
+
+/// All service objects, without asking any service: the first passes of the tokens need to know them.
+pub(in crate::controller) async fn load_all(ctx: &Shared) -> Result<(), StartError> {
+    for scope in &ctx.scopes {
+        load_kind::<TokenService>(scoped(&ctx.client, scope.as_deref()), ctx).await?;
+    }
+    if ctx.settings.cluster_services {
+        load_kind::<ClusterTokenService>(Api::all(ctx.client.clone()), ctx).await?;
+    }
+    Ok(())
+}
+
+async fn load_kind<K: Kind>(api: Api<K>, ctx: &Shared) -> Result<(), StartError> {
+    let kind = K::plural(&()).into_owned();
+    let mut tries = 0;
+    let list = loop {
+        match api.list(&ListParams::default()).await {
+            Ok(list) => break list,
+            // Right after its CRD was installed the API server is not ready for a kind.
+            Err(error) if tries < START_TRIES => {
+                tries += 1;
+                tracing::warn!(kind, error = %describe(&error), "not listed yet; tried again in a second");
+                tokio::time::sleep(START_PAUSE).await;
+            }
+            Err(error) => return Err(StartError::List { kind, why: describe(&error) }),
+        }
+    };
+    for service in list {
+        let service = service.object();
+        let mut entry = load(&service, ctx).await.map_err(StartError::Load)?;
+        if entry.halt.is_none() {
+            entry.halt = check::standing_halt(&service, &entry);
+        }
+        ctx.services.put(entry);
+    }
+    Ok(())
+}
+
+/// Watches the service objects of `api` and checks them, until `shutdown`. `rechecks` are those of this kind and scope.
+pub(in crate::controller) async fn run<K>(
+    ctx: Arc<Shared>,
+    api: Api<K>,
+    rechecks: impl futures::Stream<Item = Key> + Send + 'static,
+    shutdown: Shutdown,
+) where
+    K: Kind,
+{
+    let (store, writer) = reflector::store::<K>();
+    let mut known = Known::new(ctx.clone(), api.namespace());
+    let events = watched(api).default_backoff().modify(strip).reflect(writer).inspect(move |event| {
+        if let Ok(event) = event {
+            known.apply(event);
+        }
+    });
+    let stream = touched(events, store.clone());
+    let named = |key: Key| {
+        let named = ObjectRef::new(&key.name);
+        key.namespace.iter().fold(named, |named, namespace| named.within(namespace))
+    };
+    Controller::for_stream(stream, store)
+        .with_config(Workers::default().concurrency(WORKERS))
+        .reconcile_on(rechecks.map(named))
+        .graceful_shutdown_on(shutdown)
+        .run(pass, |_, error, _| after_error(error), ctx)
+        .for_each(|_| async {})
+        .await;
+}
+
+/// What the watch of one kind and scope knows of.
+struct Known {
+    ctx: Arc<Shared>,
+    namespace: Option<String>,
+    references: ReferenceWatches,
+    /// In the list that is under way.
+    listed: HashSet<Key>,
+}
+
+impl Known {
+    fn new(ctx: Arc<Shared>, namespace: Option<&str>) -> Self {
+        let namespace = namespace.map(str::to_owned);
+        Self { ctx, namespace, references: ReferenceWatches::default(), listed: HashSet::new() }
+    }
+
+    fn apply<K: Kind>(&mut self, event: &Event<K>) {
+        match event {
+            Event::Init => self.listed.clear(),
+            Event::InitApply(service) => {
+                let service = service.object();
+                self.references.follow(&service, &self.ctx);
+                self.listed.insert(service.key);
+            }
+            // What went while there was no watch had no event of its own.
+            Event::InitDone => {
+                let ours =
+                    |key: &Key| key.kind() == K::KIND && (self.namespace.is_none() || key.namespace == self.namespace);
+                let gone = self.ctx.services.keys().into_iter().filter(|key| ours(key) && !self.listed.contains(key));
+                gone.for_each(|key| self.leave(&key));
+            }
+            Event::Apply(service) => self.references.follow(&service.object(), &self.ctx),
+            Event::Delete(service) => self.leave(&service.object().key),
+        }
+    }
+
+    fn leave(&self, key: &Key) {
+        self.references.leave(key);
+        self.ctx.services.remove(key);
+    }
+}
+
+async fn pass<K: Kind>(service: Arc<K>, ctx: Arc<Shared>) -> Result<Action, PassError> {
+    let checked = check::check(service.object(), &ctx);
+    guarded(checked, "tokenservice", &service.name_any(), &ctx).await
+}
+
+/// Keeps the labels of all namespaces, and wakes the tokens in one whose labels may have changed.
+pub(in crate::controller) async fn watch_namespaces(ctx: Arc<Shared>, writer: Writer<PartialObjectMeta<Namespace>>) {
+    let api: Api<Namespace> = Api::all(ctx.watches.clone());
+    let only_labels = |namespace: &mut PartialObjectMeta<Namespace>| {
+        namespace.metadata.managed_fields = None;
+        namespace.metadata.annotations = None;
+    };
+    let events =
+        watched_metadata(api, watcher::Config::default()).default_backoff().modify(only_labels).reflect(writer);
+    let mut events = std::pin::pin!(events);
+    while let Some(event) = events.next().await {
+        let tell =
+            |namespace: &PartialObjectMeta<Namespace>| ctx.services.tell(Change::Namespace(namespace.name_any()));
+        match event {
+            Ok(Event::Apply(namespace) | Event::Delete(namespace)) => tell(&namespace),
+            // The labels of a list are known when it is complete.
+            Ok(Event::InitDone) => ctx.namespaces.state().iter().for_each(|namespace| tell(namespace)),
+            Ok(Event::Init | Event::InitApply(_)) => {}
+            Err(error) => tracing::warn!(%error, "the watch of namespaces broke; it is begun again"),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A service object of either kind, as one: what its checks read of it, and write to it.
+
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, DynamicObject, ObjectMeta};
+use kube::{Api, Client};
+use serde_json::json;
+
+use crate::api::artifact_token::ServiceKind;
+use crate::api::cluster_token_service::{AllowedNamespaces, ClusterTokenService};
+use crate::api::token_service::{TokenService, TokenServiceSpec, TokenServiceStatus};
+use crate::api::{FIELD_MANAGER, SERVICE_FINALIZER};
+use crate::controller::registry::Key;
+
+/// A `TokenService` or a `ClusterTokenService`.
+#[derive(Clone, Debug)]
+pub(crate) struct ServiceObject {
+    /// Which one.
+    pub key: Key,
+    /// Its metadata, as fresh as known.
+    pub meta: ObjectMeta,
+    /// What both kinds say.
+    pub spec: TokenServiceSpec,
+    /// What only a `ClusterTokenService` says.
+    pub allowed: Option<AllowedNamespaces>,
+    /// What was found out before.
+    pub status: Option<TokenServiceStatus>,
+}
+
+impl From<&TokenService> for ServiceObject {
+    fn from(object: &TokenService) -> Self {
+        let meta = object.metadata.clone();
+        let namespace = Some(meta.namespace.clone().unwrap_or_default());
+        let key = Key { namespace, name: meta.name.clone().unwrap_or_default() };
+        Self { key, meta, spec: object.spec.clone(), allowed: None, status: object.status.clone() }
+    }
+}
+
+impl From<&ClusterTokenService> for ServiceObject {
+    fn from(object: &ClusterTokenService) -> Self {
+        let meta = object.metadata.clone();
+        let key = Key { namespace: None, name: meta.name.clone().unwrap_or_default() };
+        let allowed = Some(object.spec.allowed_namespaces.clone());
+        Self { key, meta, spec: object.spec.service.clone(), allowed, status: object.status.clone() }
+    }
+}
+
+impl ServiceObject {
+    /// Its uid, which is always there on an object from the API server.
+    pub(crate) fn uid(&self) -> String {
+        self.meta.uid.clone().unwrap_or_default()
+    }
+
+    /// Its generation.
+    pub(crate) fn generation(&self) -> i64 {
+        self.meta.generation.unwrap_or_default()
+    }
+
+    /// The names of the Secrets with its credentials, and of the ConfigMap with its authorities.
+    pub(crate) fn references(&self) -> (Vec<&str>, Option<&str>) {
+        let secrets = self.spec.credentials.values().map(|reference| reference.name.as_str()).collect();
+        let bundle = self.spec.connection.ca_bundle_ref.as_ref().map(|reference| reference.name.as_str());
+        (secrets, bundle)
+    }
+
+    /// Puts our finalizer on it, if it is not there.
+    ///
+    /// # Errors
+    /// When the API server does not take the patch.
+    pub(crate) async fn hold(&mut self, client: &Client) -> Result<(), kube::Error> {
+        let mut names = self.meta.finalizers.clone().unwrap_or_default();
+        if names.iter().any(|name| name == SERVICE_FINALIZER) {
+            return Ok(());
+        }
+        names.push(SERVICE_FINALIZER.to_owned());
+        self.patch_finalizers(names, client).await
+    }
+
+    /// Takes our finalizer off.
+    ///
+    /// # Errors
+    /// When the API server does not take the patch.
+    pub(crate) async fn let_go(&mut self, client: &Client) -> Result<(), kube::Error> {
+        let names = self.meta.finalizers.iter().flatten().filter(|name| *name != SERVICE_FINALIZER).cloned().collect();
+        self.patch_finalizers(names, client).await
+    }
+
+    async fn patch_finalizers(&mut self, names: Vec<String>, client: &Client) -> Result<(), kube::Error> {
+        let patch = json!({"metadata": {"resourceVersion": self.meta.resource_version, "finalizers": names}});
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let patched = self.api(client).patch(&self.key.name, &params, &Patch::Merge(patch)).await?;
+        self.meta = patched.metadata;
+        Ok(())
+    }
+
+    /// Writes the whole status, checked against the version that this is.
+    ///
+    /// # Errors
+    /// When the API server does not take it.
+    pub(crate) async fn write_status(&self, status: &TokenServiceStatus, client: &Client) -> Result<(), kube::Error> {
+        let metadata = ObjectMeta { managed_fields: None, ..self.meta.clone() };
+        let mut object = DynamicObject::new(&self.key.name, &self.resource()).data(json!({"status": status}));
+        object.metadata = metadata;
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        self.api(client).replace_status(&self.key.name, &params, &object).await.map(|_| ())
+    }
+
+    fn api(&self, client: &Client) -> Api<DynamicObject> {
+        match &self.key.namespace {
+            Some(namespace) => Api::namespaced_with(client.clone(), namespace, &self.resource()),
+            None => Api::all_with(client.clone(), &self.resource()),
+        }
+    }
+
+    fn resource(&self) -> ApiResource {
+        match self.key.kind() {
+            ServiceKind::TokenService => ApiResource::erase::<TokenService>(&()),
+            ServiceKind::ClusterTokenService => ApiResource::erase::<ClusterTokenService>(&()),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The sweep of a service: what lives there under our name, and whose it is (L3).
+//!
+//! The service is listed first, and all objects are read after that, live: an object is created before its tokens, so a token
+//! whose object is not there has none any more. Tokens of living objects are never touched here; their objects look for
+//! themselves.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+
+use crate::api::artifact_token::ArtifactToken;
+use crate::api::ledger::Ledger;
+use crate::api::time::Time;
+use crate::api::token_service::sweep::{LastSweep, MAX_ORPHANS, Orphan, SweepPolicy};
+use crate::api::token_service::{Capability, TokenServiceStatus};
+use crate::controller::error::PassError;
+use crate::controller::finalizer_time;
+use crate::controller::registry::{Change, ServiceEntry};
+use crate::controller::service::object::ServiceObject;
+use crate::controller::shared::Shared;
+use crate::rotation::sweep::{Found, Listed, sort};
+use crate::service::engine::Service;
+
+/// No service is listed more often than this, whatever its spec says.
+const LEAST_INTERVAL: Duration = Duration::from_secs(10);
+/// A sweep that did not come to its end is begun again after this time.
+const AGAIN: Duration = Duration::from_secs(30);
+/// A longer wait for the rate limit puts the sweep off.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// Revoke, and the share of the list that proves it.
+const REVOKE_CALLS: u32 = 2;
+
+/// Sweeps, if it is time; says when to look again.
+///
+/// # Errors
+/// When the API server does not answer.
+pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Result<Action, PassError> {
+    let Some(client) = able(entry) else { return Ok(Action::await_change()) };
+    let interval = service.spec.sweep.interval.0.max(LEAST_INTERVAL);
+    let last = service.status.as_ref().and_then(|status| status.last_sweep.as_ref()).map(|last| last.time);
+    let now = ctx.clock.now().earliest;
+    let due = last.or(finalizer_time::of(&service.meta)).unwrap_or(now).plus(interval);
+    if due > now {
+        return Ok(Action::requeue(due.since(now)));
+    }
+    let Some(rows) = list(&client, ctx).await else { return Ok(Action::requeue(AGAIN)) };
+    let (objects, all) = ctx.all_tokens().await?;
+    let ledger = |token: ArtifactToken| (token.uid().unwrap_or_default(), token.status.unwrap_or_default().ledger);
+    let owners: HashMap<String, Ledger> = objects.into_iter().map(ledger).collect();
+    let prefix = client.declaration().prefix().unwrap_or_default();
+    let mut found = sort(prefix, rows, &owners, all);
+    for uid in &found.suspects {
+        ctx.services.suspect(uid);
+        ctx.services.tell(Change::Object(uid.clone()));
+    }
+    if service.spec.sweep.policy == SweepPolicy::Revoke {
+        let last = service.status.as_ref().and_then(|status| status.last_sweep.as_ref());
+        let recorded: Vec<String> =
+            last.iter().flat_map(|last| &last.orphans).map(|orphan| orphan.id.clone()).collect();
+        end(&client, &mut found, &recorded, ctx).await;
+    }
+    report(service, &found, ctx).await?;
+    Ok(Action::requeue(interval))
+}
+
+/// The client, where tokens can be listed and told by their names.
+fn able(entry: &ServiceEntry) -> Option<Service> {
+    let can = |capability| entry.declaration.as_ref().is_some_and(|declaration| declaration.can(capability));
+    entry.service.clone().filter(|_| can(Capability::List) && can(Capability::Names))
+}
+
+async fn list(client: &Service, ctx: &Shared) -> Option<Vec<Listed>> {
+    client.acquire(1, LONGEST_WAIT).await.ok()?;
+    let answer = client.list().await;
+    ctx.metrics.service_call("list", answer.as_ref().err());
+    let named = |row: crate::service::engine::Row| Some(Listed { id: row.id, name: row.name? });
+    answer.ok().map(|listing| listing.rows.into_iter().filter_map(named).collect())
+}
+
+/// Revokes what was told to have no owner, and believes it when a list shows it no more.
+async fn end(client: &Service, found: &mut Found, recorded: &[String], ctx: &Shared) {
+    let revocable = found.revocable(recorded);
+    for orphan in &revocable {
+        if client.acquire(REVOKE_CALLS, LONGEST_WAIT).await.is_err() {
+            break;
+        }
+        let answer = client.revoke(&orphan.id).await;
+        ctx.metrics.service_call("revoke", answer.as_ref().err());
+        tracing::info!(id = orphan.id, name = orphan.name, ok = answer.is_ok(), "a token without an owner is revoked");
+    }
+    if revocable.is_empty() {
+        return;
+    }
+    if let (Some(rows), Some(ownerless)) = (list(client, ctx).await, &mut found.ownerless) {
+        ownerless.retain(|orphan| rows.iter().any(|row| row.id == orphan.id));
+    }
+}
+
+async fn report(service: &ServiceObject, found: &Found, ctx: &Shared) -> Result<(), PassError> {
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let orphan = |orphan: &Listed| Orphan { id: orphan.id.clone(), name: orphan.name.chars().take(256).collect() };
+    let time: Time = ctx.clock.now().latest;
+    let last_sweep = LastSweep {
+        time,
+        managed: found.managed,
+        pending_revocation: found.pending,
+        suspected: count(found.suspects.len()),
+        orphaned: found.ownerless.as_ref().map(|ownerless| count(ownerless.len())),
+        orphans: found.ownerless.iter().flatten().take(MAX_ORPHANS).map(orphan).collect(),
+    };
+    if !last_sweep.orphans.is_empty() {
+        let ids: Vec<&str> = last_sweep.orphans.iter().map(|orphan| orphan.id.as_str()).collect();
+        tracing::warn!(service = %service.key, orphaned = last_sweep.orphaned, ?ids, "tokens of no object live at the service");
+    }
+    let status = TokenServiceStatus { last_sweep: Some(last_sweep), ..service.status.clone().unwrap_or_default() };
+    match service.write_status(&status, &ctx.client).await {
+        // Somebody changed it meanwhile: the event of that change brings the next look.
+        Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Ok(()),
+        answer => answer.map_err(|error| PassError::read("the status of a service object", &error)),
+    }
+}

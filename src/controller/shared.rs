@@ -1,0 +1,75 @@
+//! What the whole process shares.
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::ListParams;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Api, Client, ResourceExt};
+
+use crate::api::artifact_token::ArtifactToken;
+use crate::controller::admin::metrics::Metrics;
+use crate::controller::clock::Clock;
+use crate::controller::error::PassError;
+use crate::controller::permission;
+use crate::controller::registry::{Key, ServiceEntry, Services};
+use crate::controller::settings::Settings;
+use crate::rotation::desired::Halt;
+
+/// What the whole process shares.
+pub(crate) struct Shared {
+    /// Requests to the API server; no retries of its own, and a time-out.
+    pub client: Client,
+    /// Watches of the API server; without a time-out.
+    pub watches: Client,
+    /// The API server's clock.
+    pub clock: Clock,
+    /// Settings.
+    pub settings: Settings,
+    /// The namespaces that are kept; `None` for all.
+    pub scopes: Vec<Option<String>>,
+    /// The services as they were checked last.
+    pub services: Services,
+    /// All namespaces, for their labels; empty until they are listed, and where no `ClusterTokenService` is kept.
+    pub namespaces: Store<PartialObjectMeta<Namespace>>,
+    /// Counters.
+    pub metrics: Metrics,
+}
+
+impl Shared {
+    /// The objects of a namespace.
+    pub(crate) fn tokens(&self, namespace: &str) -> Api<ArtifactToken> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// All objects, by a live read, and whether these are all: an operator of some namespaces may not be allowed to see the others.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub(crate) async fn all_tokens(&self) -> Result<(Vec<ArtifactToken>, bool), PassError> {
+        let read = |error: &kube::Error| PassError::read("the ArtifactTokens", error);
+        let everywhere: Api<ArtifactToken> = Api::all(self.client.clone());
+        match everywhere.list(&ListParams::default()).await {
+            Ok(list) => return Ok((list.items, true)),
+            Err(kube::Error::Api(status)) if status.is_forbidden() => {}
+            Err(error) => return Err(read(&error)),
+        }
+        let mut tokens = Vec::new();
+        for namespace in self.scopes.iter().flatten() {
+            let list = self.tokens(namespace).list(&ListParams::default()).await;
+            tokens.extend(list.map_err(|error| read(&error))?.items);
+        }
+        Ok((tokens, false))
+    }
+
+    /// Where the Secrets and ConfigMaps lie that a service object refers to.
+    pub(crate) fn place_of_secrets<'a>(&'a self, key: &'a Key) -> Option<&'a str> {
+        key.namespace.as_deref().or(self.settings.operator_namespace.as_deref())
+    }
+
+    /// Why the namespace of `object` may have no new token of `service`, if so.
+    pub(crate) fn forbidden(&self, service: &ServiceEntry, object: &ArtifactToken) -> Option<Halt> {
+        let name = object.namespace().unwrap_or_default();
+        let namespace = self.namespaces.get(&ObjectRef::new(&name));
+        permission::forbidden(service, &name, namespace.as_ref().map(|namespace| namespace.labels()))
+    }
+}

@@ -1,0 +1,150 @@
+//! The watches of one scope's objects and Secrets, and the passes that they begin.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::channel::{mpsc, oneshot};
+use k8s_openapi::api::core::v1::Secret;
+use kube::core::PartialObjectMeta;
+use kube::runtime::controller::{Action, Config as Workers};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{Controller, WatchStreamExt, reflector};
+use kube::{Api, ResourceExt};
+use tokio::task::JoinSet;
+
+use crate::api::artifact_token::ArtifactToken;
+use crate::controller::error::PassError;
+use crate::controller::registry::Change;
+use crate::controller::shared::Shared;
+use crate::controller::token::context::Context;
+use crate::controller::token::memory::Memories;
+use crate::controller::token::pass::Pass;
+use crate::controller::token::secret_index::SecretIndex;
+use crate::controller::watch::{Listed, touched, watched, watched_metadata};
+use crate::controller::worker::{Shutdown, WORKERS, after_error, guarded, scoped, strip};
+use crate::secret::layout::{MANAGED, OWNER};
+
+/// Keeps the tokens of one scope, until `shutdown`; calls `listed` when the first list of its Secrets is complete.
+pub(in crate::controller) async fn run(
+    shared: Arc<Shared>,
+    scope: Option<String>,
+    listed: impl Fn(),
+    shutdown: Shutdown,
+) {
+    let (touch, touches) = mpsc::unbounded();
+    let (objects, writer) = reflector::store::<ArtifactToken>();
+    let ctx = Arc::new(Context {
+        shared: shared.clone(),
+        secrets: SecretIndex::default(),
+        memories: Memories::default(),
+        objects: objects.clone(),
+        listed: Listed::default(),
+    });
+    shared.metrics.census.include(objects.clone(), shared.clock.clone());
+    let changes = shared.services.changes();
+    let (synced, first_list) = oneshot::channel();
+    // It ends with this set.
+    let mut watches = JoinSet::new();
+    watches.spawn(watch_secrets(scoped(&shared.watches, scope.as_deref()), ctx.clone(), touch, synced));
+    // A shut-down before the first list is complete ends the wait, too.
+    tokio::select! {
+        _ = first_list => {}
+        () = shutdown.clone() => {}
+    }
+    listed();
+    tracing::info!(namespace = scope.as_deref().unwrap_or("all"), "ready: keeping tokens");
+    let seen = ctx.clone();
+    let events = watched(scoped::<ArtifactToken>(&shared.watches, scope.as_deref()));
+    let events = events.default_backoff().modify(strip).reflect(writer).inspect(move |event| {
+        // After the reflector: a list counts once its objects are in the store.
+        if let Ok(event) = event {
+            seen.listed.apply(event);
+            seen.memories.apply(event);
+        }
+    });
+    let stream = touched(events, ctx.objects.clone());
+    let concerned = move |change: Change| futures::stream::iter(concerned(&objects, &change));
+    Controller::for_stream(stream, ctx.objects.clone())
+        .with_config(Workers::default().concurrency(WORKERS))
+        .reconcile_on(touches)
+        .reconcile_on(changes.flat_map(concerned))
+        .graceful_shutdown_on(shutdown)
+        .run(one_pass, |_, error, _| after_error(error), ctx.clone())
+        .for_each(|_| async {})
+        .await;
+}
+
+/// The objects that a change may mean something to.
+fn concerned(objects: &Store<ArtifactToken>, change: &Change) -> Vec<ObjectRef<ArtifactToken>> {
+    let mut concerned: Vec<_> = objects.state().into_iter().filter(|token| change.concerns(token)).collect();
+    // The oldest tokens first: a leak at the service is answered in this order.
+    concerned.sort_by_key(|token| token.status.as_ref()?.ledger.current.as_ref().map(|current| current.claimed_time));
+    concerned.iter().map(|token| ObjectRef::from_obj(&**token)).collect()
+}
+
+async fn one_pass(object: Arc<ArtifactToken>, ctx: Arc<Context>) -> Result<Action, PassError> {
+    let pass = async {
+        let Some(memory) = ctx.memories.of(&object.uid().unwrap_or_default()) else {
+            return Ok(Action::await_change());
+        };
+        let mut memory = memory.lock().await;
+        Pass::begin(&ctx, &mut memory, object.clone()).await?.run().await
+    };
+    guarded(pass, "artifacttoken", &object.name_any(), &ctx.shared).await
+}
+
+/// Feeds the index, and wakes the owner of every Secret that changes; after a complete list everybody, for a list does not tell what
+/// is gone.
+async fn watch_secrets(
+    api: Api<Secret>,
+    ctx: Arc<Context>,
+    touch: mpsc::UnboundedSender<ObjectRef<ArtifactToken>>,
+    synced: oneshot::Sender<()>,
+) {
+    let mut synced = Some(synced);
+    let selector = watcher::Config::default().labels(&format!("{MANAGED}=true"));
+    let mut events = std::pin::pin!(watched_metadata(api, selector).default_backoff());
+    while let Some(event) = events.next().await {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                tracing::warn!(%error, "the watch of Secrets broke; it is begun again");
+                continue;
+            }
+        };
+        ctx.secrets.apply(&event);
+        match &event {
+            Event::Apply(secret) | Event::Delete(secret) => {
+                // The receiver lives as long as the controller; when it stops, nobody needs the trigger.
+                for owner in owner(secret).map_or_else(|| keepers(&ctx, secret), |owner| vec![owner]) {
+                    let _ = touch.unbounded_send(owner);
+                }
+            }
+            Event::InitDone => {
+                for object in ctx.objects.state() {
+                    let _ = touch.unbounded_send(ObjectRef::from_obj(&*object));
+                }
+                if let Some(synced) = synced.take() {
+                    let _ = synced.send(());
+                }
+            }
+            Event::Init | Event::InitApply(_) => {}
+        }
+    }
+}
+
+/// The objects that keep a Secret of this name: whoever took its owner annotation off wakes them, too.
+fn keepers(ctx: &Context, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<ArtifactToken>> {
+    let keeps = |token: &&Arc<ArtifactToken>| {
+        token.namespace() == secret.namespace() && token.spec.secret.name == secret.name_any()
+    };
+    ctx.objects.state().iter().filter(keeps).map(|token| ObjectRef::from_obj(&**token)).collect()
+}
+
+fn owner(secret: &PartialObjectMeta<Secret>) -> Option<ObjectRef<ArtifactToken>> {
+    let mut parts = secret.annotations().get(OWNER)?.splitn(3, '/');
+    let (kind, name) = (parts.next()?, parts.next()?);
+    let namespace = secret.namespace()?;
+    (kind == "ArtifactToken").then(|| ObjectRef::new(name).within(&namespace))
+}

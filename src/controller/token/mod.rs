@@ -1,0 +1,11 @@
+//! Passes over the `ArtifactToken`s.
+
+pub(crate) mod context;
+pub(crate) mod controller;
+pub(crate) mod known_secret;
+pub(crate) mod memory;
+pub(crate) mod observe;
+pub(crate) mod pass;
+pub(crate) mod perform;
+pub(crate) mod secret_index;
+pub(crate) mod validate;

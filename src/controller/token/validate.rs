@@ -1,0 +1,130 @@
+//! From an object and its service to the checked wish. What is wrong becomes a `Halt`; nothing fails after this.
+
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use kube::ResourceExt;
+use sha2::{Digest, Sha256};
+
+use crate::api::artifact_token::{ArtifactToken, ArtifactTokenSpec, Probe, RotationPolicy};
+use crate::api::parameters::{Lifetime, Parameters};
+use crate::api::reason::Reason;
+use crate::controller::registry::ServiceEntry;
+use crate::controller::settings::Settings;
+use crate::rotation::desired::{Desired, Halt};
+use crate::secret::content;
+
+/// No rotation comes earlier than this because of the spread.
+const MOST_SPREAD: Duration = Duration::from_secs(3600);
+/// How often the current token is verified again, where the spec does not say.
+const VERIFICATION_INTERVAL: Duration = Duration::from_secs(12 * 3600);
+/// The least time between two verifications of one token.
+const LEAST_VERIFICATION_INTERVAL: Duration = Duration::from_secs(1);
+/// The time-out of *generate* where the service's declaration is unknown.
+const GENERATE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What the controller needs of an object beside what the decision needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Wish {
+    /// What the decision needs.
+    pub desired: Desired,
+    /// How long the token shall live.
+    pub lifetime: Lifetime,
+    /// What to ask the service for, defaults filled in and checked.
+    pub parameters: Parameters,
+    /// The user's part of the token's name.
+    pub display_name: String,
+}
+
+impl Wish {
+    /// The wish of `object`. `service` is missing while its object is.
+    pub(crate) fn of(object: &ArtifactToken, service: Option<&ServiceEntry>, settings: &Settings) -> Self {
+        let spec = &object.spec;
+        let namespace = object.namespace().unwrap_or_default();
+        let defaults = service.and_then(|service| service.spec.defaults.clone()).unwrap_or_default();
+        let lifetime = spec.lifetime.or(defaults.lifetime).unwrap_or(Lifetime::Never);
+        let overlap = spec.rotation.overlap.or(defaults.overlap).map_or(settings.default_overlap, |overlap| overlap.0);
+        let interval = match spec.rotation.policy {
+            RotationPolicy::Periodic => spec.rotation.interval.map(|interval| interval.0),
+            RotationPolicy::Disabled => None,
+        };
+        let (parameters, problem) = parameters(spec, service);
+        let halt = halt(spec, service, lifetime, overlap, interval).or(problem);
+        let timeout = service.and_then(|service| service.declaration.as_ref());
+        let timeout = timeout.map_or(GENERATE_TIMEOUT, |declaration| declaration.generate_timeout());
+        let verification = spec.verification.interval.map_or(VERIFICATION_INTERVAL, |interval| interval.0);
+        let of_service = service.and_then(|service| service.spec.revoke_issued_before);
+        let desired = Desired {
+            halt,
+            suspended: spec.suspend,
+            interval,
+            spread: spread(object, interval.unwrap_or_default()),
+            rotate_before: spec.rotation.rotate_before.map(|before| before.0),
+            overlap,
+            rotate_issued_before: spec.rotation.rotate_issued_before,
+            revoke_issued_before: spec.rotation.revoke_issued_before.max(of_service),
+            probe: spec.verification.probe == Probe::Required,
+            verification_interval: verification.max(LEAST_VERIFICATION_INTERVAL),
+            wish: digest(lifetime, &parameters),
+            timings: settings.timings(timeout),
+        };
+        let display_name = spec.display_name.clone().unwrap_or_else(|| format!("{namespace}/{}", object.name_any()));
+        Self { desired, lifetime, parameters, display_name }
+    }
+}
+
+/// The object's parameters over the service's defaults, checked; what is wrong with them otherwise.
+fn parameters(spec: &ArtifactTokenSpec, service: Option<&ServiceEntry>) -> (Parameters, Option<Halt>) {
+    let Some((service, declaration)) = service.and_then(|service| Some((service, service.declaration.as_ref()?)))
+    else {
+        return (spec.parameters.clone(), None);
+    };
+    let mut given = service.spec.defaults.clone().unwrap_or_default().parameters;
+    given.extend(spec.parameters.clone());
+    match declaration.check_parameters(&given) {
+        Ok(checked) => (checked, None),
+        Err(message) => (given, Some(Halt::stalled(Reason::ParameterNotAllowed, message))),
+    }
+}
+
+fn halt(
+    spec: &ArtifactTokenSpec,
+    service: Option<&ServiceEntry>,
+    lifetime: Lifetime,
+    overlap: Duration,
+    interval: Option<Duration>,
+) -> Option<Halt> {
+    if let Err(message) = content::check(&spec.secret) {
+        return Some(Halt::stalled(Reason::InvalidSpec, message));
+    }
+    if interval.is_some_and(|interval| overlap >= interval) {
+        let message = "spec.rotation.overlap (or its default, 10m unless the service says another) must be shorter than \
+                       spec.rotation.interval: shorten the overlap or lengthen the interval";
+        return Some(Halt::stalled(Reason::InvalidSpec, message));
+    }
+    let service = service?;
+    let least = service.spec.constraints.minimum_interval;
+    if interval.is_some_and(|interval| interval < least.0) {
+        let message = format!(
+            "spec.rotation.interval must be at least {least}, which {} asks for in constraints.minimumInterval",
+            service.key
+        );
+        return Some(Halt::stalled(Reason::InvalidSpec, message));
+    }
+    let checked = service.declaration.as_ref().map(|declaration| declaration.check_lifetime(lifetime));
+    checked.and_then(Result::err).map(|message| Halt::stalled(Reason::UnsupportedLifetime, message))
+}
+
+/// How much earlier than its interval this object's rotation comes: the same at every look, different for each object.
+fn spread(object: &ArtifactToken, interval: Duration) -> Duration {
+    let most = (interval / 10).min(MOST_SPREAD).as_millis().max(1);
+    let hash = Sha256::digest(object.uid().unwrap_or_default().as_bytes());
+    let number = hash.iter().take(8).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    Duration::from_millis(u64::try_from(number % most).unwrap_or(0))
+}
+
+/// Tells whether a token was asked for with other words.
+fn digest(lifetime: Lifetime, parameters: &Parameters) -> String {
+    let text = serde_json::json!([lifetime.to_string(), parameters]).to_string();
+    HEXLOWER.encode(&Sha256::digest(text.as_bytes())[..8])
+}

@@ -1,0 +1,135 @@
+//! Watches that begin anew, and what a complete list tells that a watch does not.
+//!
+//! A watch that goes on from a version trusts that the store still counts from there. A store that was put back to a backup does
+//! not, and the API server does not say so: it keeps silent until the versions have caught up, which may be never. So every watch
+//! that breaks begins anew with a complete list, and so does each one now and then, for what no error tells.
+
+use std::fmt::Debug;
+use std::future;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::Store;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+
+/// A watch begins anew after this time at the latest: one list, about as often as the API server ends a watch by itself.
+const RENEWED_AFTER: Duration = Duration::from_secs(30 * 60);
+
+/// All events of all objects of `api`.
+pub(super) fn watched<K>(api: Api<K>) -> impl Stream<Item = watcher::Result<Event<K>>> + Send
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    renewed(RENEWED_AFTER, move || watcher(api.clone(), watcher::Config::default()).boxed())
+}
+
+/// The same of metadata alone.
+#[allow(deprecated)] // The metadata-only form of `watcher` needs an `Api` of partial objects, which a scope cannot make.
+pub(super) fn watched_metadata<K>(
+    api: Api<K>,
+    config: watcher::Config,
+) -> impl Stream<Item = watcher::Result<Event<PartialObjectMeta<K>>>> + Send
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    renewed(RENEWED_AFTER, move || watcher::metadata_watcher(api.clone(), config.clone()).boxed())
+}
+
+/// Every error is the last that a watch says, and so is what it says before `after` is over; the next one begins with a list.
+fn renewed<T: Send + 'static>(
+    after: Duration,
+    begin: impl FnMut() -> BoxStream<'static, watcher::Result<T>> + Send,
+) -> impl Stream<Item = watcher::Result<T>> + Send {
+    stream::repeat_with(begin).flat_map(move |watch| {
+        let until_broken = watch.scan(false, |broken, event| {
+            let ended = std::mem::replace(broken, event.is_err());
+            future::ready((!ended).then_some(event))
+        });
+        until_broken.take_until(tokio::time::sleep(after))
+    })
+}
+
+/// Each object that changed; and after a complete list, all that the store then has. Not before: a pass must not begin on what the
+/// store had, and nobody would begin another.
+pub(super) fn touched<K>(
+    events: impl Stream<Item = watcher::Result<Event<K>>>,
+    store: Store<K>,
+) -> impl Stream<Item = watcher::Result<K>>
+where
+    K: Resource<DynamicType = ()> + Clone,
+{
+    events.flat_map(move |event| {
+        stream::iter(match event {
+            Ok(Event::Apply(object) | Event::Delete(object)) => vec![Ok(object)],
+            Ok(Event::Init | Event::InitApply(_)) => Vec::new(),
+            Ok(Event::InitDone) => store.state().iter().map(|object| Ok(K::clone(object))).collect(),
+            Err(error) => vec![Err(error)],
+        })
+    })
+}
+
+/// When the newest complete list was begun: it has whatever was written before.
+#[derive(Debug)]
+pub(crate) struct Listed(Mutex<Lists>);
+
+#[derive(Debug)]
+struct Lists {
+    /// The list that is under way, or the newest.
+    newest: Instant,
+    /// The newest that is complete.
+    complete: Instant,
+}
+
+impl Default for Listed {
+    fn default() -> Self {
+        let now = Instant::now();
+        Self(Mutex::new(Lists { newest: now, complete: now }))
+    }
+}
+
+impl Listed {
+    /// Takes one event of the watch.
+    pub(crate) fn apply<K>(&self, event: &Event<K>) {
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Init => lists.newest = Instant::now(),
+            Event::InitDone => lists.complete = lists.newest,
+            Event::InitApply(_) | Event::Apply(_) | Event::Delete(_) => {}
+        }
+    }
+
+    /// When it was begun.
+    pub(crate) fn since(&self) -> Instant {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).complete
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[tokio::test]
+    async fn a_watch_that_broke_says_nothing_more_and_the_next_one_begins() {
+        let begun = AtomicUsize::new(0);
+        let watch = || {
+            begun.fetch_add(1, Ordering::Relaxed);
+            stream::iter([Ok(1), Err(watcher::Error::NoResourceVersion), Ok(2)]).boxed()
+        };
+        let said: Vec<_> = renewed(RENEWED_AFTER, watch).take(4).map(|event| event.ok()).collect().await;
+        assert_eq!(said, [Some(1), None, Some(1), None]);
+        assert_eq!(begun.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn a_silent_watch_begins_anew_after_a_while() {
+        let watch = || stream::iter([Ok(1)]).chain(stream::pending()).boxed();
+        let said: Vec<_> = renewed(Duration::from_millis(10), watch).take(3).map(|event| event.ok()).collect().await;
+        assert_eq!(said, [Some(1); 3]);
+    }
+}

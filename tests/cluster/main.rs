@@ -1,0 +1,60 @@
+//! Whole lives on a real control plane, through the real operator process: what lives at the service, and what stands in the
+//! Secret.
+//!
+//! | module | what happens |
+//! |---|---|
+//! | `rotation` | rotations that are wished for, and changes that are no wish for one |
+//! | `drift` | the Secret or the status is changed by hand |
+//! | `leak` | a token leaked |
+//! | `lost` | the service's answer to *generate* is lost |
+//! | `refused` | a fresh token is refused, a revoke fails, the list lags |
+//! | `deletion` | the object, its service or its credential goes |
+//! | `cluster_service` | many namespaces share a service |
+//! | `crash` | the operator is killed |
+//! | `review` | the operator's own credential changes |
+//! | `twins` | the same objects in another cluster, or back from a backup |
+//! | `hostile` | names at the service that imitate the operator's |
+//! | `formats` | what stands in the Secret |
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod cluster_service;
+mod crash;
+mod deletion;
+mod drift;
+mod formats;
+mod hostile;
+mod leak;
+mod lost;
+mod refused;
+mod review;
+mod rotation;
+mod twins;
+
+use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
+use support::acts::ready;
+use support::{World, attempt, token_yaml};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_generated_rotated_and_revoked_on_deletion() {
+    let world = World::start("life").await;
+    let _operator = world.operator().await;
+    world.apply(&token_yaml("ci")).await;
+    world.until_ready("ci").await;
+    let token = world.agrees("ci", "ci-secret").await;
+    assert_eq!(attempt(&token), 1);
+    let first = world.value("ci-secret", "token").await;
+
+    world.annotate("ci", ROTATE_REQUESTED_AT, "1").await;
+    world.until("ci", "attempt 2 is current", |token| attempt(token) == 2).await;
+    let second = world.value("ci-secret", "token").await;
+    assert_ne!(first, second);
+    world.agrees("ci", "ci-secret").await;
+    assert!(!world.accepts(&first).await, "the old token is dead");
+
+    world.delete("ci").await;
+    world.until_gone("ci").await;
+    assert!(world.service.live().await.unwrap().is_empty());
+    assert!(world.secret("ci-secret").await.is_none());
+    assert!(!world.accepts(&second).await);
+}

@@ -1,0 +1,216 @@
+//! What a token costs, counted exactly: by the API server's audit log and by the service's own books, for 100 tokens.
+//!
+//! | step | writes | other | service requests |
+//! |---|---|---|---|
+//! | first issue | 3: finalizer, Secret, status | 1 dry-run | 2: generate, verify |
+//! | rotation | 4: claim, Secret, verified, revoked | 1 dry-run, 1 read | 5: generate, try, verify, revoke, prove |
+//! | deletion | 2: Secret, finalizer | 1 read | 2: revoke, prove |
+//! | steady, and a restart | 0 | 0 | 0 |
+//!
+//! At most one event a cycle besides.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::Duration;
+
+use artifact_token_operator::api::artifact_token::{ArtifactToken, ROTATE_REQUESTED_AT};
+use artifact_token_operator::api::condition::ConditionType;
+use artifact_token_operator::api::reason::Reason;
+use futures::future::join_all;
+use kube::api::{ListParams, PostParams};
+use support::figures::figure;
+use support::{World, attempt, credential_yaml, is_ready, service_yaml, token_yaml};
+use testbed::audit::Mark;
+use testbed::control_plane::Options;
+use testbed::{Operator, poll};
+
+/// Tokens in each step.
+const N: usize = 100;
+/// All of them, on a loaded machine.
+const DEADLINE: Duration = Duration::from_secs(240);
+/// The operator's own user, so that its requests are told from the test's.
+const OPERATOR: &str = "operator";
+
+/// The Secret with the service's credential.
+const CREDENTIAL: &str = "reference-admin";
+/// Reads of it in one step, whatever the number of tokens.
+const MOST_CREDENTIAL_READS: usize = 5;
+
+/// Requests per step, all tokens together.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    writes: usize,
+    dry_runs: usize,
+    reads: usize,
+    generate: u64,
+    verify: u64,
+    list: u64,
+    revoke: u64,
+}
+
+struct Meter<'a> {
+    world: &'a World,
+    mark: Mark,
+}
+
+impl<'a> Meter<'a> {
+    async fn start(world: &'a World) -> Self {
+        world.service.reset_calls().await.unwrap();
+        Self { world, mark: world.plane.mark().await.unwrap() }
+    }
+
+    /// What was counted since the start, printed. More than one event a token fails, and so do more than a few reads of the
+    /// service object's credential, which are no token's cost: a watch by name says once more what was read before.
+    async fn stop(self, step: &str) -> Counts {
+        let entries = self.world.plane.audit_since(self.mark).await.unwrap();
+        let mut counts = Counts::default();
+        let (mut events, mut credential_reads) = (0, 0);
+        for entry in entries.iter().filter(|entry| entry.user == OPERATOR) {
+            match (entry.verb.as_str(), entry.resource.as_str()) {
+                ("watch", _) => {}
+                ("create", "events") => events += 1,
+                ("get" | "list", "secrets") if entry.name == CREDENTIAL => credential_reads += 1,
+                ("get" | "list", _) => counts.reads += 1,
+                _ if entry.dry_run => counts.dry_runs += 1,
+                _ => counts.writes += 1,
+            }
+        }
+        let calls = self.world.service.books().await.unwrap().calls;
+        (counts.generate, counts.verify) = (calls.generate, calls.verify);
+        (counts.list, counts.revoke) = (calls.list, calls.revoke);
+        let per = |count: usize| count as f64 / N as f64;
+        let line = format!(
+            "cost of {step:<11} per token: writes {:.2}, dry-runs {:.2}, reads {:.2}, events {:.2}; service: generate {:.2}, \
+             verify {:.2}, list {:.2}, revoke {:.2}",
+            per(counts.writes),
+            per(counts.dry_runs),
+            per(counts.reads),
+            per(events),
+            calls.generate as f64 / N as f64,
+            calls.verify as f64 / N as f64,
+            calls.list as f64 / N as f64,
+            calls.revoke as f64 / N as f64,
+        );
+        figure(&line);
+        assert!(credential_reads <= MOST_CREDENTIAL_READS, "{credential_reads} reads of the credential in {step}");
+        assert!(events <= N, "{events} events for {N} tokens in {step}");
+        counts
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_life_of_a_hundred_tokens_costs_what_the_table_says() {
+    let world = World::with("costs", Options::default().user(OPERATOR, &["system:masters"])).await;
+    world.apply(&credential_yaml(world.service.admin_key())).await;
+    world.apply(&service_yaml("reference", &world.service.base_url())).await;
+    let kubeconfig = world.plane.kubeconfig_for(OPERATOR).unwrap();
+    let mut operator = Operator::start(world.operator_options_as(kubeconfig)).await.unwrap();
+    world.until_service("reference", ConditionType::Ready, Reason::CredentialsAccepted).await;
+    let n = N as u64;
+
+    let meter = Meter::start(&world).await;
+    for_all(|i| create(&world, i)).await;
+    until_all(&world, "all are Ready", |token| is_ready(token) && attempt(token) == 1).await;
+    let issue = Counts { writes: 3 * N, dry_runs: N, generate: n, verify: n, ..Counts::default() };
+    assert_eq!(meter.stop("first issue").await, issue);
+
+    let meter = Meter::start(&world).await;
+    for_all(|i| rotate(&world, i)).await;
+    until_all(&world, "all are rotated", |token| attempt(token) == 2 && at_rest(token)).await;
+    let (writes, reads) = (4 * N, N);
+    let rotation = Counts { writes, dry_runs: N, reads, generate: n, verify: 3 * n, list: 0, revoke: n };
+    assert_eq!(meter.stop("rotation").await, rotation);
+
+    let meter = Meter::start(&world).await;
+    let before = passes(&operator).await;
+    for_all(|i| label(&world, i)).await;
+    until_passes(&operator, before + n).await;
+    assert_eq!(meter.stop("steady").await, Counts::default());
+
+    let meter = Meter::start(&world).await;
+    operator.restart().unwrap();
+    operator.ready().await.unwrap();
+    until_passes(&operator, n).await;
+    let restart = meter.stop("restart").await;
+    assert_eq!((restart.writes, restart.dry_runs), (0, 0), "{restart:?}");
+    assert_eq!((restart.generate, restart.verify, restart.list, restart.revoke), (0, 0, 0, 0), "{restart:?}");
+
+    let meter = Meter::start(&world).await;
+    for_all(|i| delete(&world, i)).await;
+    until_none(&world).await;
+    let deletion = Counts { writes: 2 * N, reads: N, verify: n, revoke: n, ..Counts::default() };
+    assert_eq!(meter.stop("deletion").await, deletion);
+    assert!(world.service.live().await.unwrap().is_empty());
+}
+
+fn name(i: usize) -> String {
+    format!("token-{i:03}")
+}
+
+async fn for_all<F: Future<Output = ()>>(act: impl Fn(usize) -> F) {
+    join_all((0..N).map(act)).await;
+}
+
+async fn create(world: &World, i: usize) {
+    let token = serde_saphyr::from_str(&token_yaml(&name(i))).unwrap();
+    world.tokens().create(&PostParams::default(), &token).await.unwrap();
+}
+
+async fn rotate(world: &World, i: usize) {
+    world.annotate(&name(i), ROTATE_REQUESTED_AT, "1").await;
+}
+
+async fn label(world: &World, i: usize) {
+    world.patch(&name(i), serde_json::json!({"metadata": {"labels": {"team": "ci"}}})).await;
+}
+
+async fn delete(world: &World, i: usize) {
+    world.delete(&name(i)).await;
+}
+
+/// Nothing is superseded any more.
+fn at_rest(token: &ArtifactToken) -> bool {
+    token.status.as_ref().is_some_and(|status| status.ledger.superseded.is_empty())
+}
+
+async fn until_all(world: &World, what: &str, check: impl Fn(&ArtifactToken) -> bool) {
+    let look = || async {
+        let tokens = world.tokens().list(&ListParams::default()).await.map_err(|error| error.to_string())?.items;
+        let left: Vec<_> = tokens.iter().filter(|token| !check(token)).collect();
+        match left.first() {
+            None if tokens.len() == N => Ok(()),
+            first => {
+                Err(format!("{} of {} are not, the first: {:#?}", left.len(), tokens.len(), first.map(|t| &t.status)))
+            }
+        }
+    };
+    poll(what, DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
+}
+
+async fn until_none(world: &World) {
+    let look = || async {
+        let tokens = world.tokens().list(&ListParams::default()).await.map_err(|error| error.to_string())?.items;
+        if tokens.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{} left, the first: {:#?}", tokens.len(), tokens[0].status))
+        }
+    };
+    poll("all are gone", DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
+}
+
+/// Passes over tokens that ended, as the operator's own metric counts them.
+async fn passes(operator: &Operator) -> u64 {
+    let url = format!("http://{}/metrics", operator.admin_address());
+    let page = testbed::http::client().unwrap().get(url).send().await.unwrap().text().await.unwrap();
+    let ours = |line: &&str| line.starts_with("artifacttoken_reconcile_total{") && line.contains("\"artifacttoken\"");
+    page.lines().filter(ours).filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+}
+
+async fn until_passes(operator: &Operator, least: u64) {
+    let look = || async {
+        let ended = passes(operator).await;
+        if ended >= least { Ok(()) } else { Err(format!("{ended} of {least} passes")) }
+    };
+    poll("every object was looked at", DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
+}

@@ -1,0 +1,78 @@
+//! The shipped program under every single fault: a scripted life against the real API server and the reference service, and for
+//! every call of it one life each in which the operator is killed before the call, killed after it, told nothing, or the call
+//! arrives twice, alone and beside another operator; and lives in which the operator sleeps past every deadline while another one
+//! acts.
+//!
+//! | module | what it has |
+//! |---|---|
+//! | `script` | the steps of a life, and when each is settled |
+//! | `found` | faults that the sweep found, each alone |
+//! | `life` | a namespace with its service, proxy, operators and witnesses |
+//! | `keeper` | an operator that is started again when it was killed |
+//! | `witness` | every version of the Secret, every value, every revoke with what the Secret held then |
+//! | `laws` | what must be so in the end |
+//! | `sweep` | the plans, and several lives side by side |
+//! | `figures` | what all of them showed |
+//!
+//! Every fifth plan is run; with `CRASH_ALL=1`, as in `.ci/run`, all of them; with `CRASH_PLANS=word`, those whose names have that
+//! word. `CRASH_LIVES` sets how many live side by side.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::explicit_write, missing_docs)]
+
+mod figures;
+mod found;
+mod keeper;
+mod laws;
+mod life;
+mod script;
+mod sweep;
+mod witness;
+
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use support::canary::Canary;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_kill_no_lost_answer_and_no_call_that_arrives_twice_at_any_call_hurts() {
+    sweep::single_faults().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_sleeps_past_every_deadline_at_any_call_is_harmless_beside_another_one() {
+    sweep::sleepers().await;
+}
+
+#[test]
+fn a_planted_value_is_found_in_every_form() {
+    let value = "ref_cp9-Zkq_Wm3xTtB7";
+    let mut canary = Canary::default();
+    canary.add("the value", value);
+    let found = |text: &str| canary.find("a log", text);
+    assert!(found("nothing of it: ref_cp9-Zkq").is_empty());
+    let plant = |text: String, form: &str| {
+        let found = found(&format!("line before\nsome=\"{text}\" more"));
+        assert!(found.iter().any(|what| what.contains(form)), "{form}: {text} gave {found:?}");
+        assert!(found.iter().all(|what| !what.contains(value)), "a finding does not leak: {found:?}");
+    };
+    plant(value.to_owned(), "as it is");
+    for before in ["", "a", "ab", "abc", "user:"] {
+        plant(BASE64.encode(format!("{before}{value}").as_bytes()), "in base64");
+        plant(BASE64.encode(format!("{before}{value}after").as_bytes()), "in base64");
+        plant(BASE64URL_NOPAD.encode(format!("{before}{value}?>").as_bytes()), "in base64url");
+    }
+    plant("ref%5Fcp9%2DZkq%5FWm3xTtB7".to_owned(), "percent-encoded");
+    let throughout = |byte: u8| format!("%{byte:02x}");
+    plant(value.bytes().map(throughout).collect(), "percent-encoded throughout");
+    let mut other = Canary::default();
+    other.add("a key", "a+key/with=signs");
+    assert!(!other.find("a log", "x=a%2Bkey%2Fwith%3Dsigns").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_revoked_is_not_found_again_in_the_list_of_the_same_pass() {
+    found::revoked_in_the_pass_that_listed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_a_generate_that_arrived_twice_is_found_and_revoked() {
+    found::generated_twice().await;
+}

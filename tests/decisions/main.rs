@@ -1,0 +1,205 @@
+//! The decision table rendered over all inputs, and laws that hold over their full cross product.
+//!
+//! `tests/decisions.txt` is what `next_step` says today. `UPDATE_GOLDEN=1 cargo test --test decisions` writes it anew; the
+//! difference belongs into the review of the change that made it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod alarms;
+mod inputs;
+mod laws;
+mod ledgers;
+mod product;
+mod sections;
+
+use std::fmt::Write;
+
+use artifact_token_operator::api::time::Time;
+use artifact_token_operator::rotation::observed::Row;
+use artifact_token_operator::rotation::plan::{Step, next_step};
+
+use inputs::{AXES, NOW, steady};
+use sections::{SECTIONS, Section};
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/decisions.txt");
+
+/// How many differing lines a failure shows.
+const SHOWN: usize = 12;
+
+const HEAD: &str = "\
+# The decision, rendered. Written by `UPDATE_GOLDEN=1 cargo test --test decisions`; never by hand.
+#
+# Each section is about some rows of the table in src/rotation/plan.rs. Its first line says what is held fixed, its second
+# names the columns that vary, then comes one line for each of their combinations: `inputs -> step`. Every input that a
+# section does not name keeps its steady value: a living object with its finalizer; attempt 3 (`current`) verified a day ago
+# and in the Secret, which was read live; nothing in hand, nothing listed, nothing wanted; a service with named tokens; no
+# verdict, no back-off, no dry-run, no pause.
+#
+# Attempt 2 (`old`) is superseded; attempt 4 (`new`) is under way, or attempt 1 where the ledger is empty. `open claim` is
+# 10 s old; a claim is settled after 150 s. A pause ends in 5 s, a claim or value in hand has 60 s left unless it is late.
+# `Wait(+5 s)` looks again in 5 s, `Wait` when something changes.
+";
+
+/// A step in one short phrase.
+fn phrase(step: &Step) -> String {
+    match step {
+        Step::Wait(None) => "Wait".to_owned(),
+        Step::Wait(Some(until)) => format!("Wait({})", from_now(*until)),
+        Step::Halt(halt) => format!("Halt({})", halt.reason),
+        Step::Revoke { attempt, id } => format!("Revoke({attempt} {id})"),
+        Step::Shell { fence } => format!("Shell(fence {fence})"),
+        Step::RaiseFence { fence } => format!("RaiseFence({fence})"),
+        Step::RollBack { fence } => format!("RollBack(fence {fence})"),
+        Step::Claim { attempt } => format!("Claim({attempt})"),
+        Step::Finalize { claims: true } => "Finalize(claims 1)".to_owned(),
+        Step::Finalize { claims: false } => "Finalize".to_owned(),
+        Step::Dispute(row) => format!("Dispute({})", named(row)),
+        Step::RecordLeak { issued_before } => format!("RecordLeak(before {})", from_now(*issued_before)),
+        Step::Supersede(rows) => format!("Supersede({})", rows.iter().map(named).collect::<Vec<_>>().join(", ")),
+        Step::Read
+        | Step::Sweep
+        | Step::Preflight
+        | Step::Generate
+        | Step::Try
+        | Step::Update
+        | Step::GiveUp(_)
+        | Step::Verify
+        | Step::Decide(_)
+        | Step::Abandon
+        | Step::Confirm
+        | Step::Render
+        | Step::Reject
+        | Step::DeleteSecret
+        | Step::Release => format!("{step:?}"),
+    }
+}
+
+fn named(row: &Row) -> String {
+    format!("{} {}", row.attempt, row.id)
+}
+
+fn from_now(until: Time) -> String {
+    let seconds = until.since(NOW).as_secs();
+    match seconds {
+        0..7200 => format!("+{seconds} s"),
+        7200..172_800 => format!("+{} h", seconds / 3600),
+        _ => format!("+{} d", seconds / 86_400),
+    }
+}
+
+/// The index of an axis, and of a value on it.
+fn pick(axis: &str, value: &str) -> (usize, usize) {
+    let at = AXES.iter().position(|known| known.name == axis).unwrap_or_else(|| panic!("no axis {axis}"));
+    let values = AXES[at].values;
+    let pick = values.iter().position(|known| known.0 == value).unwrap_or_else(|| panic!("no {value} on {axis}"));
+    (at, pick)
+}
+
+/// The columns of a section: each an axis and the values that it takes.
+fn columns(section: &Section) -> Vec<(usize, Vec<usize>)> {
+    let column = |(axis, values): &(&str, &[&str])| {
+        let at = pick(axis, AXES.iter().find(|known| known.name == *axis).unwrap().values[0].0).0;
+        let all = (0..AXES[at].values.len()).collect();
+        let named: Vec<usize> = values.iter().map(|value| pick(axis, value).1).collect();
+        (at, if named.is_empty() { all } else { named })
+    };
+    section.varied.iter().map(column).collect()
+}
+
+fn render_section(section: &Section) -> String {
+    let columns = columns(section);
+    let width = |(at, values): &(usize, Vec<usize>)| {
+        let labels = values.iter().map(|pick| AXES[*at].values[*pick].0.len());
+        labels.chain([AXES[*at].name.len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = columns.iter().map(width).collect();
+    let line = |cells: Vec<&str>| {
+        let pad = |(cell, width): (&str, &usize)| format!("{cell:width$}");
+        cells.into_iter().zip(&widths).map(pad).collect::<Vec<_>>().join(" | ")
+    };
+    let held: Vec<String> = section.held.iter().map(|(axis, value)| format!("{axis} = {value}")).collect();
+    let held = if held.is_empty() { "all else steady".to_owned() } else { held.join(", ") };
+    let mut text = format!("\n## {}\n# {held}\n", section.title);
+    writeln!(text, "# {}", line(columns.iter().map(|(at, _)| AXES[*at].name).collect()).trim_end()).unwrap();
+    let count: usize = columns.iter().map(|(_, values)| values.len()).product();
+    for index in 0..count {
+        let picks = combination(&columns, index);
+        let mut all = [0; AXES.len()];
+        for (at, value) in section.held.iter().map(|(axis, value)| pick(axis, value)).chain(picks.iter().copied()) {
+            all[at] = value;
+        }
+        let cells = picks.iter().map(|(at, value)| AXES[*at].values[*value].0).collect();
+        writeln!(text, "  {} -> {}", line(cells), phrase(&decide(&all))).unwrap();
+    }
+    text
+}
+
+/// The `index`-th combination; the last column varies fastest.
+fn combination(columns: &[(usize, Vec<usize>)], mut index: usize) -> Vec<(usize, usize)> {
+    let mut picks: Vec<(usize, usize)> = Vec::new();
+    for (at, values) in columns.iter().rev() {
+        picks.push((*at, values[index % values.len()]));
+        index /= values.len();
+    }
+    picks.reverse();
+    picks
+}
+
+fn decide(picks: &[usize; AXES.len()]) -> Step {
+    let mut world = steady();
+    for (axis, value) in AXES.iter().zip(picks) {
+        axis.values[*value].1(&mut world);
+    }
+    next_step(&world.desired, &world.observed, NOW)
+}
+
+#[test]
+fn the_table_is_what_the_golden_file_says() {
+    let table: String = std::iter::once(HEAD.to_owned()).chain(SECTIONS.iter().map(render_section)).collect();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        return std::fs::write(FILE, table).unwrap();
+    }
+    let golden = std::fs::read_to_string(FILE).unwrap_or_default();
+    let (was, is): (Vec<&str>, Vec<&str>) = (golden.lines().collect(), table.lines().collect());
+    let differs = |at: &usize| was.get(*at) != is.get(*at);
+    let show = |at: usize| {
+        let text = |lines: &[&str]| lines.get(at).copied().unwrap_or("(no line)").to_owned();
+        format!("line {}\n  - {}\n  + {}\n", at + 1, text(&was), text(&is))
+    };
+    let all: Vec<usize> = (0..was.len().max(is.len())).filter(differs).collect();
+    let shown: String = all.iter().take(SHOWN).map(|at| show(*at)).collect();
+    assert!(all.is_empty(), "{} lines differ (UPDATE_GOLDEN=1 rewrites {FILE}):\n{shown}", all.len());
+}
+
+#[test]
+fn every_step_stands_in_the_table() {
+    let table: String = SECTIONS.iter().map(render_section).collect();
+    let steps = [
+        "Read",
+        "Sweep",
+        "Preflight",
+        "Shell",
+        "Finalize",
+        "Claim",
+        "Generate",
+        "Try",
+        "Update",
+        "GiveUp",
+        "Verify",
+        "Decide(Verified)",
+        "Decide(Failed)",
+        "RollBack",
+        "Supersede",
+        "Revoke",
+        "RaiseFence",
+        "Abandon",
+        "Render",
+        "Reject",
+        "DeleteSecret",
+        "Release",
+        "Halt",
+        "Wait",
+    ];
+    for step in steps {
+        assert!(table.contains(&format!("-> {step}")), "{step}");
+    }
+}

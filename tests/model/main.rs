@@ -1,0 +1,117 @@
+//! The protocol's model: breadth-first exploration of the real decision (`rotation::plan::next_step`) and the real
+//! transitions of the ledger in a pretended world, to a fixpoint.
+//!
+//! - `world` is the state, `canonical` its representative among states that differ only in names,
+//! - `bridge` and `decision` turn it into what the product's code takes and says,
+//! - `process`, `secret_steps`, `service_steps` and `ledger_steps` are what a process does, `environment` what others do,
+//! - `invariants` is what holds, `explore` the search, `runs` the features that meet, `mutations` the rules broken one by
+//!   one, each of which must be caught.
+//!
+//! It is a program of its own, without libtest, for it prints one line a run. A trace of a violated invariant is printed
+//! step by step. Arguments of libtest are taken and ignored, but for `--list` and a filter on a run's name.
+
+mod bridge;
+mod canonical;
+mod decision;
+mod environment;
+mod explore;
+mod fingerprint;
+mod invariants;
+mod ledger_steps;
+mod mutations;
+mod process;
+mod runs;
+mod secret_steps;
+mod service_steps;
+mod setup;
+mod tokens;
+mod world;
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use explore::Found;
+use setup::Setup;
+
+/// Runs are independent of each other; more threads than this would only take memory.
+const MOST_THREADS: usize = 4;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let setups: Vec<Setup> = [runs::others(), runs::pairs(), mutations::all()].concat();
+    let wanted = |setup: &Setup| filters.is_empty() || filters.iter().any(|filter| setup.title().contains(*filter));
+    let setups: Vec<Setup> = setups.into_iter().filter(wanted).collect();
+    if arguments.iter().any(|argument| argument == "--list") {
+        setups.iter().for_each(|setup| println!("{}: test", setup.title()));
+        return ExitCode::SUCCESS;
+    }
+    let begun = Instant::now();
+    println!("\nrunning {} tests", setups.len());
+    let passed = explore_all(&setups);
+    let failed = setups.len() - passed.iter().filter(|passed| **passed).count();
+    let is_mutation = |setup: &&(&Setup, bool)| setup.0.mutation.is_some();
+    let results: Vec<(&Setup, bool)> = setups.iter().zip(passed).collect();
+    let mutated: Vec<_> = results.iter().filter(is_mutation).collect();
+    if !mutated.is_empty() {
+        println!("mutations: caught {} of {}", mutated.iter().filter(|(_, caught)| *caught).count(), mutated.len());
+    }
+    let word = if failed == 0 { "ok" } else { "FAILED" };
+    let (good, seconds) = (setups.len() - failed, begun.elapsed().as_secs_f64());
+    println!(
+        "\ntest result: {word}. {good} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out; finished in {seconds:.2}s\n"
+    );
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Each run once, in as many threads as there are processors; whether it passed.
+fn explore_all(setups: &[Setup]) -> Vec<bool> {
+    let next = AtomicUsize::new(0);
+    let passed = Mutex::new(vec![false; setups.len()]);
+    let threads = thread::available_parallelism().map_or(1, |count| count.get().min(MOST_THREADS));
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(setup) = setups.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let found = explore::explore(setup);
+                    let good = verdict(setup, &found);
+                    if let (Ok(mut passed), Some(index)) = (passed.lock(), index_of(setups, setup)) {
+                        passed[index] = good;
+                    }
+                }
+            });
+        }
+    });
+    passed.into_inner().unwrap_or_default()
+}
+
+fn index_of(setups: &[Setup], setup: &Setup) -> Option<usize> {
+    setups.iter().position(|other| std::ptr::eq(other, setup))
+}
+
+/// A run passes without a violation, a mutation with one. Prints one line, and the trace that nobody wants.
+fn verdict(setup: &Setup, found: &Found) -> bool {
+    let caught = found.violation.as_ref();
+    let good = if setup.mutation.is_some() { caught.is_some() } else { caught.is_none() && found.complete };
+    let result = match caught {
+        Some(violation) => format!("{} ({} steps)", violation.what, violation.trace.len()),
+        None if !found.complete => "too many states".to_owned(),
+        None => format!("holds, clean {}", found.clean),
+    };
+    let word = if good { "ok" } else { "FAILED" };
+    println!(
+        "test {} ... {word}: {result}; {} states, {} transitions, depth {}, {:.1} s",
+        setup.title(),
+        found.states,
+        found.transitions,
+        found.depth,
+        found.seconds.as_secs_f64()
+    );
+    if let (false, Some(violation)) = (good, caught) {
+        violation.trace.iter().for_each(|line| println!("    {line}"));
+    }
+    good
+}

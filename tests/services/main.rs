@@ -1,0 +1,72 @@
+//! Token services as the operator asks them: the same life of a token at every real service, and every fault of HTTP.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `lives` | the life of tokens at the reference service and, with the feature `real-services`, at Verdaccio |
+//! | `faults` | what each answer means: one table for each operation |
+//! | `lists` | pages: where a list ends, and where it breaks off |
+//! | `origin` | where a request, and with it a credential, goes, and where it never goes |
+//! | `hostile` | answers that are made to harm: huge, endless, slow, deep, packed, broken |
+//! | `peer` | a raw HTTP peer that answers with the bytes it is told |
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod faults;
+mod hostile;
+mod lists;
+mod lives;
+mod origin;
+
+use std::collections::BTreeMap;
+
+use artifact_token_operator::api::parameters::{Lifetime, Parameters};
+use artifact_token_operator::api::time::Time;
+use artifact_token_operator::api::token_service::TokenServiceSpec;
+use artifact_token_operator::service::declaration::Declaration;
+use artifact_token_operator::service::engine::{GenerateRequest, Service};
+use artifact_token_operator::service::errors::ServiceError;
+use artifact_token_operator::service::limits::RateLimit;
+use secrecy::SecretString;
+
+/// The operator's credential in all tests with a peer.
+const CREDENTIAL: &str = "operator-credential";
+
+/// The value of a token in all tests with a peer. No message may have it.
+const VALUE: &str = "the-value-of-a-token";
+
+/// A declaration of `yaml`, which is a `TokenService`'s spec.
+fn declaration(yaml: &str) -> Declaration {
+    let spec: TokenServiceSpec = serde_saphyr::from_str(yaml).unwrap();
+    Declaration::check(&spec).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A client with a rate limit that is never felt.
+fn service(declaration: Declaration, credentials: &[(&str, &str)]) -> Service {
+    let credentials: BTreeMap<_, _> =
+        credentials.iter().map(|(name, value)| ((*name).to_owned(), SecretString::from(*value))).collect();
+    Service::new(declaration, credentials, None, RateLimit::new(6000)).unwrap()
+}
+
+fn wanted(name: &str, lifetime: Lifetime) -> GenerateRequest {
+    GenerateRequest {
+        name: Some(name.to_owned()),
+        display_name: None,
+        lifetime,
+        parameters: Parameters::new(),
+        now: Time::parse("2027-01-01T00:00:00Z").unwrap(),
+    }
+}
+
+/// An error in one line: its kind, what a caller reads of it, and its message. Secrets in it fail the test.
+fn told<T>(result: Result<T, ServiceError>) -> String {
+    let Err(error) = result else { return "Ok".to_owned() };
+    let shown = format!("{error} {error:?}");
+    assert!(!shown.contains(CREDENTIAL) && !shown.contains(VALUE), "a secret in an error: {shown}");
+    match error {
+        ServiceError::Refused { credential: true, .. } => "Refused credential".to_owned(),
+        ServiceError::Refused { status: None, .. } => "Not sent".to_owned(),
+        ServiceError::Refused { .. } => "Refused".to_owned(),
+        ServiceError::Retry { after, .. } => format!("Retry {}", after.as_secs()),
+        ServiceError::Unknown { .. } => "Unknown".to_owned(),
+    }
+}

@@ -1,0 +1,62 @@
+//! The objects of the tests, as JSON that each test changes where it differs.
+
+use artifact_token_operator::api;
+use serde_json::{Value, json};
+
+/// What a short-lived *generate* may take: its deadline and its settling follow from it.
+const QUICK_GENERATE: &str = "2s";
+
+/// A token in the Secret `NAME-secret`, without rotation by age; `change` gets its spec.
+pub fn artifact_token(name: &str, change: impl FnOnce(&mut Value)) -> String {
+    let mut spec = json!({
+        "serviceRef": {"name": "reference"},
+        "rotation": {"policy": "Disabled"},
+        "secret": {"name": format!("{name}-secret"), "data": [{"key": "token", "format": "Raw"}]},
+    });
+    change(&mut spec);
+    object("ArtifactToken", name, &spec)
+}
+
+/// The reference service at `url`; `change` gets its spec.
+pub fn token_service(name: &str, url: &str, change: impl FnOnce(&mut Value)) -> String {
+    service("TokenService", name, url, change)
+}
+
+/// The same for the whole cluster, for nobody yet.
+pub fn cluster_token_service(name: &str, url: &str, change: impl FnOnce(&mut Value)) -> String {
+    service("ClusterTokenService", name, url, change)
+}
+
+fn service(kind: &str, name: &str, url: &str, change: impl FnOnce(&mut Value)) -> String {
+    let mut spec = json!({
+        "preset": "Reference",
+        "baseURL": url,
+        "connection": {"insecureHTTP": true, "timeout": "2s"},
+        "credentials": {"adminKey": {"name": "reference-admin", "key": "key"}},
+        "naming": {"prefix": "test"},
+        "limits": {"requestsPerMinute": 6000},
+        "constraints": {"minimumInterval": "10s"},
+    });
+    change(&mut spec);
+    object(kind, name, &spec)
+}
+
+fn object(kind: &str, name: &str, spec: &Value) -> String {
+    let version = format!("{}/v1alpha1", api::GROUP);
+    // JSON is YAML, too.
+    json!({"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}).to_string()
+}
+
+/// The operations of the preset `Reference`, for services that declare one of them otherwise.
+pub fn reference_operations() -> Value {
+    let preset: Value =
+        serde_saphyr::from_str(include_str!("../../../src/service/presets/reference.yaml")).expect("YAML");
+    preset["operations"].clone()
+}
+
+/// *Generate* of the preset with a short time-out, so that a lost answer is settled within seconds.
+pub fn quick_generate() -> Value {
+    let mut generate = reference_operations()["generate"].clone();
+    generate["timeout"] = json!(QUICK_GENERATE);
+    generate
+}

@@ -1,0 +1,57 @@
+//! The sweep of a service: tokens under our name that nobody needs. On a control plane of its own, for an object in dispute anywhere
+//! in the cluster keeps every sweep from revoking.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use artifact_token_operator::api::token_service::sweep::LastSweep;
+use serde_json::json;
+use support::acts::ready;
+use support::{DEADLINE, World};
+use testbed::poll;
+
+/// A token at the service under the name of an object that is no more.
+async fn orphan(world: &World) -> (String, String) {
+    world.generate_as("test.aaaaaaaaaaaaaaaa.3.bbbbbbbb gone").await
+}
+
+async fn sweep(world: &World, policy: &str) {
+    world.serve(|spec| spec["sweep"] = json!({"interval": "10s", "policy": policy})).await;
+}
+
+/// Waits until a sweep found so.
+async fn until_swept(world: &World, what: &str, check: impl Fn(&LastSweep) -> bool) -> LastSweep {
+    let services = world.services();
+    let look = || async {
+        let service = services.get("reference").await.map_err(|error| error.to_string())?;
+        let last = service.status.and_then(|status| status.last_sweep);
+        last.clone().filter(|last| check(last)).ok_or_else(|| format!("{last:?}"))
+    };
+    poll(what, DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_without_an_object_is_told_and_revoked_only_where_that_is_asked_for() {
+    let (world, _operator, value) = ready("sweep").await;
+    let (id, orphaned) = orphan(&world).await;
+    let (_, strangers) = world.generate_as("somebody else's").await;
+    sweep(&world, "Report").await;
+    let last = until_swept(&world, "the orphan is told", |last| last.orphaned == Some(1)).await;
+    assert_eq!((last.managed, last.orphans[0].id.as_str()), (1, id.as_str()));
+    assert!(world.accepts(&orphaned).await, "only told");
+    sweep(&world, "Revoke").await;
+    until_swept(&world, "there is none any more", |last| last.orphaned == Some(0)).await;
+    assert!(world.is_dead(&id).await);
+    assert!(world.accepts(&value).await && world.accepts(&strangers).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_a_living_object_that_it_does_not_need_is_revoked_by_the_object_after_an_overlap() {
+    let (world, _operator, _) = ready("suspect").await;
+    let own = world.made().await[0].name.clone();
+    // A second token of the finalizer's own claim, as a request makes it that arrives twice.
+    let (id, value) = world.generate_as(&format!("{} twice", own.split(' ').next().unwrap())).await;
+    sweep(&world, "Report").await;
+    world.until_live("it is gone", |live| live.iter().all(|row| row.id != id)).await;
+    assert!(!world.accepts(&value).await);
+    world.agrees("ci", "ci-secret").await;
+}
