@@ -1,96 +1,70 @@
 //! A Kubernetes operator that keeps valid tokens of artifact and API services in Secrets.
 //!
-//! > One pure function says the next step. One thin loop performs it. One ledger lists every token that may be alive. Nothing is
-//! > done that the ledger did not announce, and nothing leaves the ledger before it is dead.
+//! > One pure function says the next step. One thin loop performs it. One ledger lists every token that may live. Nothing is done
+//! > that the ledger did not announce, and nothing leaves the ledger before it is dead.
+//!
+//! The rules (P), the invariants (S, L) and the words that the code uses are in `docs/protocol.md`, and nowhere else.
 //!
 //! # The way of a decision
 //!
 //! ```text
-//!  ArtifactToken ──► wish ─────────┐
+//!  ArtifactToken ──► Validated ────┐
 //!  TokenService ──► declaration ───┤
 //!  Secret, list, memory ─► observed┴─► plan::next_step ─► perform ─► service (HTTP)
 //!                                          ▲                │   └──► Secret
 //!                                          └── ledger ◄── record ──► conditions, events
 //! ```
 //!
-//! A pass (`controller::pass`) observes, asks [`rotation::plan::next_step`], performs the one step that it names, records it,
-//! and asks again until there is nothing to do. What a step writes down before it acts is in the object's status, the
-//! *ledger* ([`api::ledger`]); only the operator may write that. The service carries the rest: a token's name there begins
-//! with the object's identity, attempt and nonce ([`rotation::identity`]).
+//! A pass (`src/controller/token/pass.rs`) observes, asks [`rotation::plan::next_step`], performs the one step that it names, records
+//! it, and asks again until there is nothing to do. What a step writes down before it acts is in the object's status, the *ledger*
+//! ([`api::ledger`]); only the operator may write that. The service carries the rest: a token's name there begins with the object's
+//! identity, the attempt and the nonce ([`rotation::identity`]).
 //!
 //! # Rooms
 //!
 //! | room | what is in it | may know |
 //! |---|---|---|
 //! | [`api`] | what users write and read, as on the wire | nothing |
-//! | [`rotation`] | the decision: wish, ledger, plan, schedule, report. No clock, network or client | `api` |
-//! | [`secret`] | what stands in the Secret: formats, marks, patches. Pure | `api` |
-//! | [`service`] | token services: checked declarations (pure), the client that performs them over HTTP | `api` |
-//! | `controller`, and its face [`operator`] | the Kubernetes side: passes, watches, the services' readiness | all of these |
+//! | [`rotation`] | the decision: plan, ledger, schedule, report. No clock, network or client | `api` |
+//! | [`secret`] | what stands in the Secret: formats, metadata, patches. Pure | `api` |
+//! | [`service`] | token services: checked declarations (pure), and the client that performs them over HTTP | `api` |
+//! | `controller` | the Kubernetes side: passes over tokens, checks of services, watches, admin port | all of these |
 //! | [`telemetry`] | logs | nothing |
 //!
-//! Nobody knows `controller`. Read in this order: `src/rotation/plan.rs`, `tests/decisions.txt`, `src/controller/pass.rs`.
+//! Nobody knows `controller`. Inside it, `token/` and `service/` are the two reconcilers; `run.rs` starts both; the files beside
+//! them are what they share. A binary needs only `operator`, the public face of the controller.
 //!
-//! # The four verbs
+//! # Reading order
 //!
-//! **generate** (the service makes a token), **update** (the Secret is written), **verify** (the service accepts what the Secret
-//! holds), **revoke** (the service is told to end a token). Beside them: **claim** (take an attempt number), **sweep** (list the
-//! service for tokens with our name that nobody needs), **prove** (see that the service refuses a revoked token).
+//! 1. `docs/protocol.md`: why it is hard, the rules, the life of a token as a drawing.
+//! 2. `src/rotation/plan.rs`: the decision table. A row, its function and its file in `src/rotation/plan/` have the same name.
+//! 3. `tests/decisions.txt`: what the table answers to all inputs.
+//! 4. `src/rotation/ledger.rs`: how the ledger changes.
+//! 5. `src/controller/token/pass.rs` and `src/controller/token/perform/`: the loop, and what each step does.
 //!
-//! # Invariants, and where they are kept
+//! # Where the invariants are kept
 //!
-//! * **S1** The Secret never holds a token for which a revoke was sent (deletion and a leak excepted). A revoke needs a live read that shows
-//!   another, verified token in the Secret (`plan::cleanup`), and an older publish cannot land behind it: every publish is a checked
-//!   replace above the fence (`plan::hand`).
-//! * **S2** A consumer that lags by less than the overlap never holds a dead token. Each superseded token has an overlap of its own,
-//!   from the durable record of its successor, by the later of two clocks (`controller::clock`).
-//! * **S3** A revoke goes only to an id of the ledger, or to a listed token with our name and this uid (`plan::decide`).
-//! * **S4** No *generate* without a claim and a finalizer; one claim, at most one *generate*.
-//! * **S5** Data, attempt, id and superseded ids of a Secret change in one write ([`secret::patch`]).
-//! * **S6** At most [`rotation::plan::MAX_LIVE`] known live tokens for an object.
-//! * **S8** A Secret of somebody else is never written or deleted ([`secret::layout::Ownership`]).
-//! * **S9** Values stand in Secret data, in memory and in the request, and nowhere else: `secrecy` wraps them, and `tests/tidy.rs`
-//!   counts the places that unwrap one.
-//! * **S10** A credential goes only to the origin of `baseURL` ([`service::client`]).
-//! * **S11** An object acts in its own namespace, with a service of it or one that allows it (`controller::services::Key::of`,
-//!   `controller::allowed`).
-//! * **S12** The finalizer goes only when no attempt of the object lives or can land (`plan::deletion`).
+//! * **S1** no revoke of what the Secret holds: row `revoke`, and publishes above the fence in row `in_flight`.
+//! * **S2** a consumer within the overlap holds a living token: `src/rotation/ledger.rs`, `src/controller/clock.rs`.
+//! * **S3** only our own tokens are revoked: rows `decide`, `orphans`, `identity_conflict`.
+//! * **S4** no *generate* without a claim and a finalizer: rows `claim`, `in_flight`.
+//! * **S5** data and marks of a Secret change in one write: `src/secret/patch.rs`.
+//! * **S6** at most five known tokens live: row `claim`.
+//! * **S7** the rate of attempts is bounded: row `claim`, `src/service/limits.rs`.
+//! * **S8** no write of somebody else's Secret: `src/secret/metadata.rs`.
+//! * **S9** values stand nowhere else: `secrecy` wraps them, `tests/tidy` counts the places that unwrap one.
+//! * **S10** a credential goes only to the origin of `baseURL`: `src/service/client/`.
+//! * **S11** an object acts in its own namespace: `src/controller/registry/`, `src/controller/permission.rs`.
+//! * **S12** the finalizer goes last: row `deletion`.
+//! * **S13** `Ready` is True only for a verified token: `src/rotation/report.rs`.
 //!
-//! A cloned cluster has the same uids. A listed token with this object's mark that its ledger never claimed halts the object until a
-//! person says whose tokens these are (`plan::twin`). Claims of unknown outcome stand in the ledger with their nonces until they were
-//! looked for, so what stands nowhere is taken for another cluster's, whatever its number. A ledger that was lost takes in what the
-//! Secret was at before it claims anything new.
-//!
-//! `tests/model.rs` explores them in a pretended world of two processes with crashes, lost answers, sleepers, leaks and twins;
-//! `tests/decisions.rs` checks laws over every combination of inputs; `tests/cluster` lives whole lives on a real control plane.
+//! `tests/model` explores them in a pretended world of two processes; `tests/decisions` checks laws over combinations of inputs;
+//! `tests/crash` and `tests/cluster` live whole lives on a real control plane.
 //!
 //! # Two processes at once are harmless
 //!
-//! No lock is needed for safety: every record is checked against the version that it was decided on, every publish against the
+//! No lock is needed for safety. Every record is checked against the version that it was decided on, every publish against the
 //! Secret that it was computed from. Two processes cost requests, not tokens.
-//!
-//! # Where this differs from the protocol as first written
-//!
-//! * A revoke that was answered with a declared success is believed once the old value is refused, without a further positive
-//!   control: that success came under the operator's own credential, from a place that refuses the old value, so it is no place that
-//!   refuses everybody. After a mere "gone" a living token or the complete list must speak (`controller::perform`).
-//! * An attempt that its own process gives up goes into the ledger as an unpublished superseded token, so that its revoke has the
-//!   same record, back-off and proof as any other.
-//! * A settled claim is always fenced off before it is abandoned, whether or not a newer token is wanted: one more write in a rare
-//!   case, one rule less.
-//! * A process that ends between the first publish and its decision costs the settle time and one more token: its empty ledger
-//!   cannot be told from a lost one, which may have known of other tokens.
-//! * A lost ledger disputes a token above its Secret's fence: it cannot be told from a twin's, and a person who is asked once in vain is
-//!   better than another cluster's consumers with a dead token.
-//! * Without room for another token, a superseded one goes once its overlap is over. But what failed in the Secret stayed there until
-//!   another one came, perhaps until the Secret was deleted by hand a moment ago: it goes once the overlap of a later one is over.
-//! * A token of the object's own that its ledger has forgotten is disputed, too: a second one that a repeated request made more than ten
-//!   rotations ago, say, or one that came in spite of a refusal. A person confirms, and it is revoked.
-//! * A token that failed after its publish gets twice the overlap, so that a roll-back leaves its consumers a whole one.
-//! * The claim that the finalizer's patch is has no record of its own; its time is that of the patch, as the API server's managed
-//!   fields have it (`controller::finalizer_time`).
-//! * Templates have no loops, lists or `set`: fuel does not bound the memory that these can take.
-//! * The dry-run of a rotation changes nothing: its answer is the live Secret, the value to roll back to included.
 
 pub mod api;
 mod controller;

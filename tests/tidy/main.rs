@@ -338,3 +338,134 @@ fn collect(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
         }
     }
 }
+
+/// Lines of README.md: what a newcomer reads before the first command works.
+const LONGEST_README: usize = 160;
+/// The only description of the protocol.
+const PROTOCOL: &str = "docs/protocol.md";
+
+#[test]
+fn the_readme_is_short_enough_to_be_read() {
+    let lines = read("README.md").lines().count();
+    assert!(lines <= LONGEST_README, "README.md: {lines} lines, at most {LONGEST_README}; the rest belongs into docs/");
+}
+
+#[test]
+fn every_page_of_the_documents_is_reachable_from_the_readme_and_every_link_leads_somewhere() {
+    let mut reached = BTreeSet::from(["README.md".to_owned()]);
+    let mut pages = vec!["README.md".to_owned()];
+    while let Some(page) = pages.pop() {
+        for link in relative_links(&page) {
+            let (target, heading) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if target.is_empty() { page.clone() } else { resolved(&page, target) };
+            assert!(root().join(&target).exists(), "{page}: the link {link} leads to nothing");
+            if !target.ends_with(".md") {
+                continue;
+            }
+            let there = heading.is_empty() || headings(&target).any(|found| found == heading);
+            assert!(there, "{page}: {target} has no heading for the link {link}");
+            if reached.insert(target.clone()) {
+                pages.push(target);
+            }
+        }
+    }
+    let lonely: Vec<_> = documents().into_iter().filter(|page| !reached.contains(page)).collect();
+    assert!(lonely.is_empty(), "link to these from README.md, or from a page that it links to: {lonely:?}");
+}
+
+/// Targets of links in a page, but for those that lead out of the repository. Blocks of code have none.
+fn relative_links(page: &str) -> Vec<String> {
+    let text = without_blocks(&read(page));
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target.to_owned());
+    targets.filter(|target| !target.contains("://")).collect()
+}
+
+fn without_blocks(markdown: &str) -> String {
+    let mut outside = true;
+    let keep = |line: &&str| {
+        let fence = line.trim_start().starts_with("```");
+        outside ^= fence;
+        outside && !fence
+    };
+    markdown.lines().filter(keep).collect::<Vec<_>>().join("\n")
+}
+
+/// A link's target from the package's folder on.
+fn resolved(page: &str, target: &str) -> String {
+    let mut parts: Vec<&str> = page.split('/').collect();
+    parts.pop();
+    for part in target.split('/') {
+        match part {
+            ".." => {
+                assert!(parts.pop().is_some(), "{page}: the link {target} leads out of the repository");
+            }
+            "." | "" => {}
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// The headings of a page, as links name them.
+fn headings(page: &str) -> impl Iterator<Item = String> {
+    let named = |line: &str| {
+        let kept = line.trim_start_matches('#').trim().to_lowercase();
+        kept.chars().filter(|c| c.is_alphanumeric() || "-_ ".contains(*c)).collect::<String>().replace(' ', "-")
+    };
+    let text = without_blocks(&read(page));
+    text.lines().filter(|line| line.starts_with('#')).map(named).collect::<Vec<_>>().into_iter()
+}
+
+#[test]
+fn every_number_of_the_protocol_that_is_cited_is_defined_there_once() {
+    let mut defined = BTreeSet::new();
+    for number in read(PROTOCOL).lines().filter_map(|line| line.strip_prefix("**")?.split_once("**")) {
+        if let [number] = numbers(number.0)[..] {
+            assert!(defined.insert(number.to_owned()), "{PROTOCOL} defines {number} twice");
+        }
+    }
+    let citing = [files("src", "rs"), files("tests", "rs"), files("fuzz/fuzz_targets", "rs"), documents()].concat();
+    for name in citing {
+        for (line, text) in read(&name).lines().enumerate() {
+            let missing = numbers(text).into_iter().find(|number| !defined.contains(*number));
+            assert!(
+                missing.is_none(),
+                "{name}:{} cites {}, which {PROTOCOL} does not define",
+                line + 1,
+                missing.unwrap()
+            );
+        }
+    }
+}
+
+/// Whole words such as the protocol numbers its rules and invariants with.
+fn numbers(text: &str) -> Vec<&str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| is_number(word)).collect()
+}
+
+fn is_number(word: &str) -> bool {
+    let digits = word.strip_prefix(['P', 'S', 'L']).unwrap_or_default();
+    let most = if word.starts_with('L') { 1 } else { 2 };
+    !digits.is_empty()
+        && digits.len() <= most
+        && digits.bytes().all(|digit| digit.is_ascii_digit())
+        && !digits.starts_with('0')
+}
+
+#[test]
+fn a_number_of_the_protocol_is_a_whole_word() {
+    assert_eq!(numbers("(P1, S14) P2-P6 `L3`: L8"), ["P1", "S14", "P2", "P6", "L3", "L8"]);
+    assert!(numbers("S256 P100 L10 P0 P1x S_3 xP1 RS256 P").is_empty());
+}
+
+#[test]
+fn every_test_that_the_documents_name_is_there() {
+    for page in documents().into_iter().filter(|page| page.starts_with("docs/")) {
+        for name in read(&page).split('`').skip(1).step_by(2).filter(|name| name.starts_with("tests/")) {
+            // A test program is a file or a folder.
+            let there = [name.to_owned(), format!("{name}.rs")].iter().any(|path| root().join(path).exists());
+            assert!(there, "{page} names {name}, which is not there");
+        }
+    }
+}
