@@ -40,14 +40,14 @@
 //! # Invariants, and where they are kept
 //!
 //! * **S1** The Secret never holds a token for which a revoke was sent (deletion and a leak excepted). A revoke needs a live read that shows
-//!   another, verified token in the Secret (`plan::cleanup`), and an older publish cannot land behind it: every publish is a checked
-//!   replace above the fence (`plan::hand`).
+//!   another, verified token in the Secret (`plan::revoke`), and an older publish cannot land behind it: every publish is a checked
+//!   replace above the fence (`plan::in_flight`).
 //! * **S2** A consumer that lags by less than the overlap never holds a dead token. Each superseded token has an overlap of its own,
 //!   from the durable record of its successor, by the later of two clocks ([`controller::clock`]).
 //! * **S3** A revoke goes only to an id of the ledger, or to a listed token with our name and this uid (`plan::decide`).
 //! * **S4** No *generate* without a claim and a finalizer; one claim, at most one *generate*.
 //! * **S5** Data, attempt, id and superseded ids of a Secret change in one write ([`secret::patch`]).
-//! * **S6** At most [`rotation::plan::MAX_LIVE`] known live tokens for an object.
+//! * **S6** At most [`api::ledger::MAX_LIVE`] known live tokens for an object.
 //! * **S8** A Secret of somebody else is never written or deleted ([`secret::layout::Ownership`]).
 //! * **S9** Values stand in Secret data, in memory and in the request, and nowhere else: `secrecy` wraps them, and `tests/tidy.rs`
 //!   counts the places that unwrap one.
@@ -57,7 +57,7 @@
 //! * **S12** The finalizer goes only when no attempt of the object lives or can land (`plan::deletion`).
 //!
 //! A cloned cluster has the same uids. A listed token with this object's mark that its ledger never claimed halts the object until a
-//! person says whose tokens these are (`plan::twin`). Claims of unknown outcome stand in the ledger with their nonces until they were
+//! person says whose tokens these are (`plan::identity_conflict`). Claims of unknown outcome stand in the ledger with their nonces until they were
 //! looked for, so what stands nowhere is taken for another cluster's, whatever its number. A ledger that was lost takes in what the
 //! Secret was at before it claims anything new.
 //!

@@ -19,7 +19,7 @@ use crate::controller::service_object::ServiceObject;
 use crate::controller::service_sweep::sweep;
 use crate::controller::services::{Key, ServiceEntry};
 use crate::rotation::desired::Halt;
-use crate::rotation::review::Judgement;
+use crate::rotation::service_review::Judgement;
 use crate::service::declaration::Declaration;
 use crate::service::engine::Verdict;
 use crate::service::errors::ServiceError;

@@ -20,7 +20,7 @@ use crate::controller::finalizer_time;
 use crate::controller::perform::PassError;
 use crate::controller::service_object::ServiceObject;
 use crate::controller::services::{Change, ServiceEntry};
-use crate::rotation::sweep::{Found, Listed, sort};
+use crate::rotation::service_sweep::{Found, Listed, sort};
 use crate::service::engine::Service;
 
 /// No service is listed more often than this, whatever its spec says.

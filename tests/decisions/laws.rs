@@ -1,9 +1,9 @@
 //! The full cross product: the decision is total, and these laws hold in every combination.
 
-use artifact_token_operator::api::ledger::{Outcome, Superseded};
+use artifact_token_operator::api::ledger::{MAX_LIVE, Outcome, Superseded};
 use artifact_token_operator::rotation::desired::Desired;
 use artifact_token_operator::rotation::observed::{Content, Hand, Observed, Row, Verdict};
-use artifact_token_operator::rotation::plan::{Lapse, MAX_LIVE, Step};
+use artifact_token_operator::rotation::plan::{Lapse, Step};
 use artifact_token_operator::rotation::schedule::trigger;
 
 use super::alarms::{answering, confirmed, dispute, disputed, in_doubt, leaked, record_leak, twins};

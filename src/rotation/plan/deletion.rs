@@ -3,8 +3,10 @@
 use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Hand, Leave, Observed};
-
-use super::{Lapse, Step, View, twin};
+use crate::rotation::plan::ownership::doubt;
+use crate::rotation::plan::step::{Lapse, Step};
+use crate::rotation::plan::view::View;
+use crate::rotation::plan::wait::{after_pause, wait};
 
 pub(super) fn deletion(view: &View) -> Option<Step> {
     let observed = view.observed;
@@ -18,7 +20,7 @@ pub(super) fn deletion(view: &View) -> Option<Step> {
         (Some(Leave::Orphan), _) => Some(Step::Release),
         (Some(Leave::Skip), _) => Some(let_go(view)),
         (None, Hand::Claim { .. } | Hand::Value { .. }) => Some(Step::GiveUp(Lapse::Deleting)),
-        (None, Hand::Empty) => Some(twin::doubt(view).unwrap_or_else(|| end_tokens(view))),
+        (None, Hand::Empty) => Some(doubt(view).unwrap_or_else(|| end_tokens(view))),
     }
 }
 
@@ -26,7 +28,7 @@ pub(super) fn deletion(view: &View) -> Option<Step> {
 fn end_tokens(view: &View) -> Step {
     let observed = view.observed;
     if !observed.live() {
-        return view.paused(observed.pauses.secret).unwrap_or(Step::Read);
+        return after_pause(view, observed.pauses.secret, Step::Read);
     }
     if observed.ledger.alive() > 0 && !view.same_place() {
         return Step::Halt(cannot_revoke());
@@ -37,7 +39,7 @@ fn end_tokens(view: &View) -> Step {
     let open = observed.open_claim();
     let unsettled = open.as_ref().map(|claim| Observed::settle_time(claim, &view.desired.timings));
     if unsettled.is_some_and(|settled| settled > view.now) {
-        return view.wait();
+        return wait(view);
     }
     // What a person confirmed to be this object's may stand in no ledger, either.
     let confirmed = observed.ledger.conflict.is_some();
@@ -46,7 +48,7 @@ fn end_tokens(view: &View) -> Step {
         return step;
     }
     if observed.ledger.alive() > 0 {
-        return view.wait();
+        return wait(view);
     }
     let_go(view)
 }
@@ -64,7 +66,7 @@ fn sweep(view: &View) -> Option<Step> {
         return Some(Step::Halt(cannot_revoke()));
     }
     if observed.listing.is_none() {
-        return Some(view.paused(observed.pauses.sweep).unwrap_or(Step::Sweep));
+        return Some(after_pause(view, observed.pauses.sweep, Step::Sweep));
     }
     let row = view.rows().find(|row| !observed.ledger.knows(&row.id))?;
     Some(Step::Revoke { attempt: row.attempt, id: row.id.clone() })
@@ -92,7 +94,7 @@ fn cannot_revoke() -> Halt {
 fn let_go(view: &View) -> Step {
     if view.observed.ours().next().is_some() {
         let step = view.after_read(Step::DeleteSecret);
-        return view.paused(view.observed.pauses.secret).unwrap_or(step);
+        return after_pause(view, view.observed.pauses.secret, step);
     }
     Step::Release
 }

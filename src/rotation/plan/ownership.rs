@@ -1,34 +1,11 @@
-//! Twins: another cluster that works with copies of the same objects (P21).
-//!
-//! A token whose name carries this object's identity is this object's own, or a twin's: a clone of the cluster, or the cluster
-//! that this one was restored from, has the same uids and goes on counting attempts. Which of the two goes on is for a person to
-//! say; until then nothing is generated or revoked, for a consumer of the twin may hold the token.
+//! Whose the listed tokens of this identity are: this object's own, or another cluster's (P21).
 
 use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
 use crate::rotation::identity::FIRST_NONCE;
 use crate::rotation::observed::{Ours, Row};
-
-use super::{Step, View, claim, cleanup};
-
-pub(super) fn twin(view: &View) -> Option<Step> {
-    match doubt(view) {
-        // What the Secret holds is verified all the same: Ready must not speak of a dead token (S13).
-        Some(Step::Halt(halt)) => return Some(claim::verification(view).unwrap_or(Step::Halt(halt))),
-        Some(step) => return Some(step),
-        None => {}
-    }
-    let observed = view.observed;
-    observed.ledger.conflict.as_ref()?;
-    if !view.attributable() {
-        return Some(view.wait());
-    }
-    if observed.listing.is_none() {
-        return Some(view.paused(observed.pauses.sweep).unwrap_or(Step::Sweep));
-    }
-    let strangers = cleanup::unknown_rows(view).next().is_some();
-    (!strangers && observed.live()).then_some(Step::Confirm)
-}
+use crate::rotation::plan::step::Step;
+use crate::rotation::plan::view::View;
 
 /// Whose tokens these are is in doubt: it is written down, and halts everything.
 pub(super) fn doubt(view: &View) -> Option<Step> {

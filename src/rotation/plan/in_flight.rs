@@ -1,61 +1,46 @@
 //! What this process alone has in hand: a claim to use, a value to publish (P2-P6).
 
-use crate::rotation::ledger::MAX_FOUND;
-use crate::rotation::observed::{Content, Hand, Row, Verdict};
+use crate::api::time::Time;
+use crate::rotation::observed::{Content, Hand, Verdict};
+use crate::rotation::plan::fence::raise;
+use crate::rotation::plan::replaced::replaced_token;
+use crate::rotation::plan::step::{Lapse, Step};
+use crate::rotation::plan::view::View;
+use crate::rotation::plan::wait::{after_pause, wait};
 
-use super::{Lapse, Step, View, leak};
+pub(super) fn in_flight(view: &View) -> Option<Step> {
+    match view.observed.hand {
+        Hand::Empty => None,
+        Hand::Claim { attempt, deadline } => Some(use_claim(view, attempt, deadline)),
+        Hand::Value { .. } => publish(view),
+    }
+}
 
-pub(super) fn claim_in_hand(view: &View) -> Option<Step> {
+fn use_claim(view: &View, attempt: u32, deadline: Time) -> Step {
     let observed = view.observed;
-    let Hand::Claim { attempt, deadline } = observed.hand else { return None };
     let claim = observed.open_claim().filter(|claim| claim.attempt == attempt);
-    if claim.as_ref().is_some_and(|claim| leak::covers(view, claim.time)) {
-        return Some(Step::GiveUp(Lapse::Leaked));
+    if claim.as_ref().is_some_and(|claim| observed.ledger.leak_covers(claim.time)) {
+        return Step::GiveUp(Lapse::Leaked);
     }
     if claim.is_none() || observed.any_foreign() || observed.fence() >= attempt {
-        return Some(Step::GiveUp(Lapse::Overtaken));
+        return Step::GiveUp(Lapse::Overtaken);
     }
     if deadline <= view.now {
-        return Some(Step::GiveUp(Lapse::Late));
+        return Step::GiveUp(Lapse::Late);
     }
     // Taken off by hand since the claim: without it the object could be gone before the answer is there.
     if !observed.finalizer {
-        return Some(Step::Finalize { claims: false });
+        return Step::Finalize { claims: false };
     }
     // What was forbidden since the claim, a permission taken away among it: it waits, and at its deadline it is given up.
     if !view.same_place() || observed.halt.is_some() {
-        return Some(view.wait());
+        return wait(view);
     }
-    if let Some(step) = replaced_token(view) {
-        return Some(step);
-    }
-    Some(view.paused(observed.pauses.generate).unwrap_or(Step::Generate))
+    replaced_token(view).unwrap_or_else(|| after_pause(view, observed.pauses.generate, Step::Generate))
 }
 
-/// A token that the Secret holds and the ledger does not know, a predecessor's (P22) or our own after the ledger was lost
-/// (P16), goes into the ledger before the Secret is written over: afterwards nothing would lead to it.
-pub(super) fn replaced_token(view: &View) -> Option<Step> {
-    let observed = view.observed;
-    let unknown = |id: &String| !observed.ledger.knows(id) && !observed.ledger.ended(id);
-    let replaced = observed.ours().find(|ours| ours.id.as_ref().is_some_and(unknown))?;
-    if !view.attributable() {
-        return None;
-    }
-    let Some(rows) = &observed.listing else {
-        return Some(view.paused(observed.pauses.sweep).unwrap_or(Step::Sweep));
-    };
-    let same = |row: &&Row| {
-        Some(&row.id) == replaced.id.as_ref()
-            && row.predecessor == replaced.predecessor.is_some()
-            && (row.predecessor || row.attempt == replaced.attempt)
-    };
-    let room = MAX_FOUND.saturating_sub(observed.ledger.superseded.len());
-    let found: Vec<Row> = rows.iter().filter(same).take(room).cloned().collect();
-    (!found.is_empty())
-        .then(|| view.paused(observed.pauses.secret).unwrap_or_else(|| view.after_read(Step::Supersede(found))))
-}
-
-pub(super) fn value_in_hand(view: &View) -> Option<Step> {
+/// `None` once the Secret holds the value: then its outcome is to be decided.
+fn publish(view: &View) -> Option<Step> {
     let observed = view.observed;
     let Hand::Value { attempt, id, trial, .. } = &observed.hand else { return None };
     let recorded = observed.ledger.knows(id);
@@ -69,7 +54,7 @@ pub(super) fn value_in_hand(view: &View) -> Option<Step> {
         return None;
     }
     if !observed.live() {
-        return Some(view.paused(observed.pauses.secret).unwrap_or(Step::Read));
+        return Some(after_pause(view, observed.pauses.secret, Step::Read));
     }
     // Another process recorded what became of it: the ledger looks after it from now on. Or nothing says any more that it is to come:
     // the ledger was lost.
@@ -82,11 +67,11 @@ pub(super) fn value_in_hand(view: &View) -> Option<Step> {
     let replaces = observed.ours().any(|ours| ours.content != Content::Empty);
     if view.desired.probe && replaces && *trial != Some(Verdict::Accepted) {
         if !view.same_place() {
-            return Some(view.wait());
+            return Some(wait(view));
         }
-        return Some(view.paused(observed.pauses.verify).unwrap_or(Step::Try));
+        return Some(after_pause(view, observed.pauses.verify, Step::Try));
     }
-    Some(view.paused(observed.pauses.secret).unwrap_or(Step::Update))
+    Some(after_pause(view, observed.pauses.secret, Step::Update))
 }
 
 fn lapse(view: &View) -> Option<Lapse> {
@@ -98,7 +83,7 @@ fn lapse(view: &View) -> Option<Lapse> {
     if creates || observed.any_foreign() || observed.fence() >= *attempt || observed.base() != *base {
         return Some(Lapse::Overtaken);
     }
-    if observed.open_claim().is_some_and(|claim| claim.attempt == *attempt && leak::covers(view, claim.time)) {
+    if observed.open_claim().is_some_and(|claim| claim.attempt == *attempt && observed.ledger.leak_covers(claim.time)) {
         return Some(Lapse::Leaked);
     }
     if *deadline <= view.now {
@@ -115,9 +100,7 @@ fn give_up(view: &View, lapse: Lapse) -> Step {
         Hand::Value { attempt, sent: true, base, .. }
             if observed.base() == *base && observed.fence() < *attempt && !observed.any_foreign() =>
         {
-            let fence = *attempt;
-            let step = if observed.any_absent() { Step::Shell { fence } } else { Step::RaiseFence { fence } };
-            view.paused(observed.pauses.secret).unwrap_or(step)
+            after_pause(view, observed.pauses.secret, raise(view, *attempt))
         }
         Hand::Empty | Hand::Claim { .. } | Hand::Value { .. } => Step::GiveUp(lapse),
     }
