@@ -92,8 +92,11 @@ use view::View;
 
 pub use step::{Lapse, Step};
 
-/// The rows in their order, each with its name: the table of contents of the protocol.
-const ROWS: [(&str, fn(&View) -> Option<Step>); 14] = [
+/// A row's name, and what it says if it matches.
+type NamedRow = (&'static str, fn(&View) -> Option<Step>);
+
+/// The rows in their order: the table of contents of the protocol.
+const ROWS: [NamedRow; 14] = [
     ("deletion", deletion::deletion),
     ("identity_conflict", identity_conflict::identity_conflict),
     ("leak", leak::leak),

@@ -12,7 +12,7 @@ pub const LEDGER: &[Value] = &[
     ("empty", |world| world.observed.ledger = Ledger::default()),
     ("empty, fresh object", |world| {
         world.observed.ledger = Ledger::default();
-        world.observed.created = ago(10);
+        world.observed.object.created = ago(10);
     }),
     ("first claim", |world| {
         world.observed.ledger = Ledger { claim: Some(claimed(1, 10, None)), ..Ledger::default() };

@@ -1,5 +1,6 @@
 //! Taking the next attempt (P1, P2, P15).
 
+use crate::rotation::observed::Observed;
 use crate::rotation::plan::room::forbidden;
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
@@ -8,25 +9,25 @@ use crate::rotation::schedule::trigger;
 
 pub(super) fn claim(view: &View) -> Option<Step> {
     let observed = view.observed;
+    let Observed { object, ledger, secrets, facts, .. } = observed;
     trigger(view.desired, observed, view.now)?;
     if let Some(halt) = forbidden(view) {
         return Some(Step::Halt(halt));
     }
-    let pauses = &observed.pauses;
+    let pauses = &facts.pauses;
     // The older tokens of a leak at the service come first.
     if view.backing_off().is_some() || view.paused(pauses.leak) || view.paused(pauses.generate.max(pauses.secret)) {
         return Some(wait(view));
     }
-    let never_claimed = !observed.finalizer
-        && observed.ledger.claim.is_none()
-        && observed.ours().all(|ours| ours.predecessor.is_some());
-    if !observed.finalizer && !never_claimed {
+    let never_claimed =
+        !object.finalizer && ledger.claim.is_none() && secrets.ours().all(|ours| ours.predecessor.is_some());
+    if !object.finalizer && !never_claimed {
         return Some(Step::Finalize { claims: false });
     }
-    if observed.any_absent() && !never_claimed {
+    if secrets.any_absent() && !never_claimed {
         return Some(view.after_read(Step::Shell { fence: observed.highest_attempt() }));
     }
-    if !observed.preflight || !observed.live() {
+    if !facts.preflight || !secrets.live() {
         return Some(Step::Preflight);
     }
     if never_claimed {

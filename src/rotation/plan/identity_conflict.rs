@@ -4,6 +4,7 @@
 //! cluster that this one was restored from, has the same uids and goes on counting attempts. A person must say which of the two
 //! goes on. Until then nothing is generated or revoked, for a consumer of the other cluster may hold the token.
 
+use crate::rotation::observed::Observed;
 use crate::rotation::plan::ownership::doubt;
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::verify::verify;
@@ -17,14 +18,14 @@ pub(super) fn identity_conflict(view: &View) -> Option<Step> {
         Some(step) => return Some(step),
         None => {}
     }
-    let observed = view.observed;
-    observed.ledger.conflict.as_ref()?;
-    if !view.attributable() {
+    let Observed { ledger, secrets, service, facts, .. } = view.observed;
+    ledger.conflict.as_ref()?;
+    if !service.attributable() {
         return Some(wait(view));
     }
-    if observed.listing.is_none() {
-        return Some(after_pause(view, observed.pauses.sweep, Step::Sweep));
+    if service.listing.is_none() {
+        return Some(after_pause(view, facts.pauses.sweep, Step::Sweep));
     }
     let strangers = view.unknown_rows().next().is_some();
-    (!strangers && observed.live()).then_some(Step::Confirm)
+    (!strangers && secrets.live()).then_some(Step::Confirm)
 }

@@ -9,8 +9,9 @@ pub(super) fn leak(view: &View) -> Option<Step> {
     if let Some(step) = notice(view) {
         return Some(step);
     }
+    let Observed { service, facts, .. } = view.observed;
     // The turns of older tokens of the service come first.
-    if !view.same_place() || view.paused(view.observed.pauses.leak) {
+    if !service.same_place() || view.paused(facts.pauses.leak) {
         return None;
     }
     let (attempt, id) = next_leaked(view)?;

@@ -1,13 +1,15 @@
 //! The same token, written as the spec wants it now: after an edit by hand, or a change of the spec.
 
+use crate::rotation::observed::Observed;
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 
 pub(super) fn render(view: &View) -> Option<Step> {
     let observed = view.observed;
-    let drifted = observed.all_ours(|ours| ours.predecessor.is_none()) && observed.ours().any(|ours| !ours.rendered);
+    let Observed { secrets, facts, .. } = observed;
+    let drifted = secrets.all_ours(|ours| ours.predecessor.is_none()) && secrets.ours().any(|ours| !ours.rendered);
     // While its write is refused, what is below goes on: the token still works.
-    let paused = view.paused(observed.pauses.secret);
+    let paused = view.paused(facts.pauses.secret);
     if !drifted || paused || !observed.holds_current() || view.desired.halt.is_some() {
         return None;
     }

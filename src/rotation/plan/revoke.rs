@@ -1,20 +1,20 @@
 //! Superseded tokens that nobody needs any more (P8).
 
 use crate::api::ledger::Superseded;
-use crate::rotation::observed::Content;
+use crate::rotation::observed::{Content, Observed};
 use crate::rotation::plan::room::has_room;
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::after_pause;
 
 pub(super) fn revoke(view: &View) -> Option<Step> {
-    let observed = view.observed;
-    if !view.same_place() {
+    let Observed { ledger, service, facts, .. } = view.observed;
+    if !service.same_place() {
         return None;
     }
-    let old = observed.ledger.superseded.iter().find(|old| due(view, old) && unneeded(view, old))?;
+    let old = ledger.superseded.iter().find(|old| due(view, old) && unneeded(view, old))?;
     let step = view.after_read(Step::Revoke { attempt: old.attempt, id: old.id.clone() });
-    Some(after_pause(view, observed.pauses.secret, step))
+    Some(after_pause(view, facts.pauses.secret, step))
 }
 
 fn due(view: &View, old: &Superseded) -> bool {
@@ -25,7 +25,7 @@ fn due(view: &View, old: &Superseded) -> bool {
 /// where there is no room for another, waiting for one would be for ever.
 fn unneeded(view: &View, old: &Superseded) -> bool {
     let observed = view.observed;
-    let held = observed.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(&old.id));
+    let held = observed.secrets.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(&old.id));
     !held && (old.unpublished || observed.holds_current() || (!has_room(view) && !held_long(view, old)))
 }
 

@@ -3,6 +3,7 @@
 use crate::api::ledger::MAX_LIVE;
 use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
+use crate::rotation::observed::Observed;
 use crate::rotation::plan::view::View;
 
 /// Why no other token may be made, if so.
@@ -14,8 +15,9 @@ pub(super) fn forbidden(view: &View) -> Option<Halt> {
 
 /// Tokens may live at another place than the one that the service object points to (P19).
 pub(super) fn stranded(view: &View) -> Option<Halt> {
-    let (observed, ledger) = (view.observed, &view.observed.ledger);
-    let elsewhere = observed.service.is_some_and(|service| !service.same_origin);
+    let observed = view.observed;
+    let Observed { ledger, service, .. } = observed;
+    let elsewhere = service.seen.is_some_and(|service| !service.same_origin);
     let message = "the service object points to another place than the one that issued this object's tokens, whose ids mean \
                    nothing there: create a service object and an ArtifactToken of other names for the new place, and this \
                    one's service object as it was, so that its tokens can be revoked";

@@ -12,24 +12,25 @@ use crate::rotation::schedule::next_look;
 
 pub(super) fn unresolved_claim(view: &View) -> Option<Step> {
     let observed = view.observed;
+    let Observed { ledger, service, facts, .. } = observed;
     if let Some(claim) = observed.stray_claim() {
         return Some(resolve(view, &claim));
     }
     if let Some(row) = view.unknown_rows().max_by_key(|row| row.attempt) {
         return fence_off(view, row.attempt);
     }
-    let look = next_look(&observed.ledger.lost, observed.swept, &view.desired.timings);
-    let due = observed.suspected || look.is_some_and(|look| look <= view.now);
-    if due && observed.listing.is_none() && view.attributable() {
-        return Some(after_pause(view, observed.pauses.sweep, Step::Sweep));
+    let look = next_look(&ledger.lost, service.swept, &view.desired.timings);
+    let due = service.suspected || look.is_some_and(|look| look <= view.now);
+    if due && service.listing.is_none() && service.attributable() {
+        return Some(after_pause(view, facts.pauses.sweep, Step::Sweep));
     }
     None
 }
 
 /// Until it is settled its own process may still publish; then it is fenced off, looked for and abandoned.
 fn resolve(view: &View, claim: &Claim) -> Step {
-    let observed = view.observed;
-    if Observed::settle_time(claim, &view.desired.timings) > view.now {
+    let Observed { service, facts, .. } = view.observed;
+    if view.desired.timings.settle_time(claim) > view.now {
         return wait(view);
     }
     if let Some(step) = fence_off(view, claim.attempt) {
@@ -39,13 +40,13 @@ fn resolve(view: &View, claim: &Claim) -> Step {
     if let Some(halt) = stranded(view) {
         return Step::Halt(halt);
     }
-    if observed.service.is_none() {
+    if service.seen.is_none() {
         return halt(view).unwrap_or_else(|| wait(view));
     }
     // Where tokens have names, no claim is forgotten that was never looked for. And one that stands in no ledger may be that of a
     // lost one: what that knew is taken in while no newer claim makes it doubtful.
-    if observed.listing.is_none() && view.attributable() {
-        return after_pause(view, observed.pauses.sweep, Step::Sweep);
+    if service.listing.is_none() && service.attributable() {
+        return after_pause(view, facts.pauses.sweep, Step::Sweep);
     }
     Step::Abandon
 }

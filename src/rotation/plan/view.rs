@@ -21,36 +21,16 @@ impl View<'_> {
 
     /// The step, after a live read of the Secrets.
     pub(super) fn after_read(&self, step: Step) -> Step {
-        if self.observed.live() { step } else { Step::Read }
-    }
-
-    /// The service can be called, and is where the ledger's ids and values mean something.
-    pub(super) fn same_place(&self) -> bool {
-        self.observed.service.is_some_and(|service| service.same_origin)
-    }
-
-    /// What the service refuses may be acted on.
-    pub(super) fn trusted(&self) -> bool {
-        self.observed.service.is_some_and(|service| service.trusted)
-    }
-
-    /// The service can list tokens and tell ours by their names, and it is the one that made them.
-    pub(super) fn attributable(&self) -> bool {
-        self.observed.service.is_some_and(|service| service.attributable && service.same_origin)
-    }
-
-    /// Listed rows of this object's own uid.
-    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.observed.listing.iter().flatten().filter(|row| !row.predecessor)
+        if self.observed.secrets.live() { step } else { Step::Read }
     }
 
     /// The undecided claim whose token every Secret holds.
     pub(super) fn undecided_attempt(&self) -> Option<(&Ours, Claim)> {
         let observed = self.observed;
-        let ours = observed.ours().next()?;
+        let ours = observed.secrets.ours().next()?;
         let same =
             |other: &Ours| other.content == Content::Token && other.attempt == ours.attempt && other.id == ours.id;
-        if ours.attempt == 0 || ours.predecessor.is_some() || !observed.all_ours(same) {
+        if ours.attempt == 0 || ours.predecessor.is_some() || !observed.secrets.all_ours(same) {
             return None;
         }
         // With no claim in the ledger it may be a lost one, which knew of other claims: only the hand tells that it is not. It
@@ -64,7 +44,7 @@ impl View<'_> {
     pub(super) fn unknown_rows(&self) -> impl Iterator<Item = &Row> {
         let observed = self.observed;
         let undecided = self.undecided_attempt().and_then(|(ours, _)| ours.id.clone());
-        self.rows().filter(move |row| {
+        observed.service.own_rows().filter(move |row| {
             !observed.ledger.knows(&row.id) && undecided.as_ref() != Some(&row.id) && !observed.in_hand(row)
         })
     }
@@ -77,7 +57,7 @@ impl View<'_> {
     /// When the issue step may be tried again, if that is later than now. A changed spec cancels the back-off.
     pub(super) fn backing_off(&self) -> Option<Time> {
         let failures = self.observed.ledger.failures.as_ref()?;
-        let same_spec = failures.generation == self.observed.generation;
+        let same_spec = failures.generation == self.observed.object.generation;
         same_spec.then_some(failures.next_try_time).filter(|next| *next > self.now)
     }
 }

@@ -22,26 +22,28 @@ pub(super) fn next_wake(view: &View) -> Option<Time> {
 }
 
 fn wakes(view: &View) -> Vec<Option<Time>> {
-    let (observed, timings) = (view.observed, &view.desired.timings);
+    let Observed { ledger, service, facts, .. } = view.observed;
+    let (timings, pauses) = (&view.desired.timings, &facts.pauses);
+    let open = view.observed.open_claim();
     let mut wakes = vec![
-        observed.open_claim().map(|claim| Observed::settle_time(&claim, timings)),
-        observed.open_claim().map(|claim| claim.time.plus(timings.publish_deadline)),
-        observed.pauses.generate,
-        observed.pauses.verify,
-        observed.pauses.sweep,
-        observed.pauses.secret,
-        observed.pauses.leak,
-        next_look(&observed.ledger.lost, observed.swept, timings),
+        open.as_ref().map(|claim| timings.settle_time(claim)),
+        open.as_ref().map(|claim| claim.time.plus(timings.publish_deadline)),
+        pauses.generate,
+        pauses.verify,
+        pauses.sweep,
+        pauses.secret,
+        pauses.leak,
+        next_look(&ledger.lost, service.swept, timings),
         view.backing_off(),
     ];
     wakes.extend(hand_wakes(view));
-    for old in &observed.ledger.superseded {
+    for old in &ledger.superseded {
         wakes.push(Some(old.revoke_after_time));
         wakes.push(old.next_try_time);
     }
-    if let Some(current) = &observed.ledger.current {
+    if let Some(current) = &ledger.current {
         wakes.push(next_rotation(view.desired, current));
-        wakes.push(verification_due(view.desired, current, observed.accepted));
+        wakes.push(verification_due(view.desired, current, facts.accepted));
         wakes.push(current.expiration_time);
     }
     wakes

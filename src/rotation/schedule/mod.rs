@@ -50,7 +50,9 @@ pub fn trigger(desired: &Desired, observed: &Observed, now: Time) -> Option<Trig
     if issued_before_due(desired, current).is_some_and(|due| due <= now) {
         return Some(Trigger::IssuedBefore);
     }
-    if observed.requests.rotate.is_some() && observed.requests.rotate != observed.ledger.handled_requests.rotate {
+    if observed.object.requests.rotate.is_some()
+        && observed.object.requests.rotate != observed.ledger.handled_requests.rotate
+    {
         return Some(Trigger::Request);
     }
     if current.wish != desired.wish {
