@@ -48,18 +48,16 @@ fn a_valid_token_stays_ready_through_rotation_overlap_and_a_failed_attempt() {
         told(&ledger, Phase::Working, |_| {}),
         [(T::Ready, true, Reason::TokenValid), (T::Reconciling, true, Reason::Rotating)]
     );
-    let (tries, next_try_time) = (0, None);
-    let revoke_after_time = Time::from_millis(9000);
     let old = Superseded {
         attempt: 6,
         id: "t6".into(),
         nonce: String::new(),
         claimed_time: None,
-        revoke_after_time,
+        revoke_after_time: Time::from_millis(9000),
         unpublished: false,
         held: false,
-        tries,
-        next_try_time,
+        tries: 0,
+        next_try_time: None,
     };
     ledger.superseded.push(old);
     assert_eq!(
@@ -67,9 +65,13 @@ fn a_valid_token_stays_ready_through_rotation_overlap_and_a_failed_attempt() {
         [(T::Ready, true, Reason::TokenValid), (T::RevocationPending, true, Reason::OverlapActive)]
     );
     ledger.superseded[0].tries = 2;
-    let next_try_time = Time::from_millis(5000);
-    let (reason, message) = (Reason::VerificationFailed, String::new());
-    ledger.failures = Some(Failures { count: 1, next_try_time, generation: 3, reason, message });
+    ledger.failures = Some(Failures {
+        count: 1,
+        next_try_time: Time::from_millis(5000),
+        generation: 3,
+        reason: Reason::VerificationFailed,
+        message: String::new(),
+    });
     assert_eq!(
         told(&ledger, Phase::Resting, |situation| situation.wanted = true),
         [
