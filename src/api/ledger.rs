@@ -16,8 +16,10 @@ use super::time::Time;
 
 pub use alarms::{Conflict, Leak};
 
-/// The most entries of `superseded`: `crate::rotation::plan::MAX_LIVE` bounds what the operator adds by itself, and
-/// tokens found at the service come on top.
+/// The most tokens of one object that may be alive (S6). One place is kept for a leak response.
+pub const MAX_LIVE: usize = 5;
+/// The most entries of `superseded`: [`MAX_LIVE`] bounds what the operator adds by itself, and tokens found at the service
+/// come on top.
 pub const MAX_SUPERSEDED: usize = 64;
 /// The most entries of `lost`. The back-off of the issue step grows to an hour, so a day holds fewer.
 pub const MAX_LOST: usize = 32;

@@ -1,8 +1,7 @@
 //! The ledgers that the decision is asked with.
 
-use artifact_token_operator::api::ledger::{Conflict, Current, Leak, Ledger, Lost, Outcome, Superseded};
+use artifact_token_operator::api::ledger::{Conflict, Current, Leak, Ledger, Lost, MAX_LIVE, Outcome, Superseded};
 use artifact_token_operator::api::time::Time;
-use artifact_token_operator::rotation::plan::MAX_LIVE;
 
 use super::inputs::{NOW, Value, ago, claimed, in_seconds};
 
@@ -13,7 +12,7 @@ pub const LEDGER: &[Value] = &[
     ("empty", |world| world.observed.ledger = Ledger::default()),
     ("empty, fresh object", |world| {
         world.observed.ledger = Ledger::default();
-        world.observed.created = ago(10);
+        world.observed.object.created = ago(10);
     }),
     ("first claim", |world| {
         world.observed.ledger = Ledger { claim: Some(claimed(1, 10, None)), ..Ledger::default() };
@@ -52,6 +51,11 @@ pub const LEDGER: &[Value] = &[
         world.observed.ledger.leak = Some(leak(None));
     }),
     ("leaked, revoked", |world| {
+        world.observed.ledger.leak = Some(Leak { revoked_time: Some(ago(3)), ..leak(None) });
+        world.observed.ledger.current = None;
+    }),
+    ("leaked, open claim", |world| {
+        world.observed.ledger.claim = Some(claimed(4, 10, None));
         world.observed.ledger.leak = Some(Leak { revoked_time: Some(ago(3)), ..leak(None) });
         world.observed.ledger.current = None;
     }),
@@ -94,17 +98,15 @@ fn leak(replaced_time: Option<Time>) -> Leak {
 }
 
 fn old(attempt: u32, id: &str, revoke_after_time: Time) -> Superseded {
-    let (nonce, claimed_time) = (format!("n{attempt}"), Some(ago(2 * DAY)));
-    let (tries, next_try_time) = (0, None);
     Superseded {
         attempt,
         id: id.to_owned(),
-        nonce,
-        claimed_time,
+        nonce: format!("n{attempt}"),
+        claimed_time: Some(ago(2 * DAY)),
         revoke_after_time,
         unpublished: false,
         held: false,
-        tries,
-        next_try_time,
+        tries: 0,
+        next_try_time: None,
     }
 }

@@ -13,7 +13,7 @@ use crate::api::cluster_token_service::AllowedNamespaces;
 use crate::api::time::Time;
 use crate::api::token_service::TokenServiceSpec;
 use crate::rotation::desired::Halt;
-use crate::rotation::review::{Judgement, Review};
+use crate::rotation::service_review::{Judgement, Review};
 use crate::service::client::ServiceClient;
 use crate::service::declaration::Declaration;
 use crate::service::limits::RateLimit;

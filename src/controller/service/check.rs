@@ -19,7 +19,7 @@ use crate::controller::service::object::ServiceObject;
 use crate::controller::service::sweep::sweep;
 use crate::controller::shared::Shared;
 use crate::rotation::desired::Halt;
-use crate::rotation::review::Judgement;
+use crate::rotation::service_review::Judgement;
 use crate::service::client::answers::VerifyAnswer;
 use crate::service::client::{Places, ServiceClient};
 use crate::service::declaration::Declaration;

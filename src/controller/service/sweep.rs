@@ -20,7 +20,7 @@ use crate::controller::finalizer_time;
 use crate::controller::registry::{Change, ServiceEntry};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
-use crate::rotation::sweep::{Found, Listed, sort};
+use crate::rotation::service_sweep::{Found, Listed, sort};
 use crate::service::client::answers::ListedToken;
 use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;

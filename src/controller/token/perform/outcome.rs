@@ -49,7 +49,7 @@ impl Pass<'_> {
             None => Remains::Nothing,
             Some(value) if value.sent => {
                 let revoke_after = self.ctx.shared.clock.now().latest.plus(self.wish.desired.overlap);
-                let held = observed.ours().any(|ours| ours.id.as_ref() == Some(&value.id));
+                let held = observed.secrets.ours().any(|ours| ours.id.as_ref() == Some(&value.id));
                 Remains::Published { id: value.id.clone(), revoke_after, held }
             }
             Some(value) => Remains::Unpublished(value.id.clone()),
@@ -104,7 +104,7 @@ impl Pass<'_> {
         let replaced = self.replaced_by(attempt);
         let strangers: Vec<String> = replaced.iter().filter(|id| !self.ledger().knows(id)).cloned().collect();
         let revoke_after = now.plus(self.wish.desired.overlap);
-        let requests = observed.requests.clone();
+        let requests = observed.object.requests.clone();
         let note = issued_note(&current);
         let change = move |ledger: &mut Ledger| {
             ledger.verified(&claim, current, &replaced, revoke_after);
@@ -147,14 +147,14 @@ impl Pass<'_> {
 
     /// The claim and the token that the Secret holds: from the hand, or from the list that vouched for it.
     fn published(&self, observed: &Observed) -> Option<(Claim, Current)> {
-        let ours = observed.ours().next()?;
+        let ours = observed.secrets.ours().next()?;
         let (id, attempt) = (ours.id.clone()?, ours.attempt);
         let claim = self.claim_of(attempt, observed);
         let raw = self.known.raw.as_ref()?;
         let value = self.value_in(raw)?;
         let held = self.memory.held.as_ref().filter(|held| held.attempt == attempt);
         let of_hand = held.and_then(|held| held.value.as_ref());
-        let listed = observed.listing.iter().flatten().find(|row| row.id == id);
+        let listed = observed.service.listing.iter().flatten().find(|row| row.id == id);
         let wish = held.map(|held| held.wish.clone()).unwrap_or_else(|| claim.wish.clone());
         let claimed = held.map_or(claim.time, |held| held.claimed);
         let current = Current {
@@ -191,11 +191,15 @@ impl Pass<'_> {
 
     /// P6, the other outcome. An id that nobody vouches for does not get into the ledger.
     pub(super) async fn decide_failed(&mut self, observed: &Observed) -> Result<Flow, PassError> {
-        let Some(ours) = observed.ours().next() else { return Ok(Flow::Continue) };
+        let Some(ours) = observed.secrets.ours().next() else { return Ok(Flow::Continue) };
         let claim = self.claim_of(ours.attempt, observed);
         let in_hand = matches!(&observed.hand, Hand::Value { id, .. } if Some(id) == ours.id.as_ref());
-        let listed =
-            observed.listing.iter().flatten().any(|row| Some(&row.id) == ours.id.as_ref() && row.nonce == claim.nonce);
+        let listed = observed
+            .service
+            .listing
+            .iter()
+            .flatten()
+            .any(|row| Some(&row.id) == ours.id.as_ref() && row.nonce == claim.nonce);
         let now = self.ctx.shared.clock.now().latest;
         // Twice: a roll-back within the first overlap leaves its consumers a whole one.
         let revoke_after = now.plus(self.wish.desired.overlap).plus(self.wish.desired.overlap);
@@ -222,7 +226,7 @@ impl Pass<'_> {
         let revoke_after = self.ctx.shared.clock.now().latest.plus(self.wish.desired.overlap);
         let rows = rows.to_vec();
         let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
-        let held: Vec<String> = observed.ours().filter_map(|ours| ours.id.clone()).collect();
+        let held: Vec<String> = observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect();
         let change = move |ledger: &mut Ledger| ledger.found(&rows, &held, revoke_after);
         match self.record(observed, Phase::Working, change).await? {
             Written::Gone => return Ok(Flow::Gone),

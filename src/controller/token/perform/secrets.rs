@@ -139,8 +139,12 @@ impl Pass<'_> {
         let Some(value) = &held.value else { return Ok(Flow::Continue) };
         let (attempt, id, expiration) = (held.attempt, value.id.clone(), value.expiration);
         let token = value.value.clone();
-        let marks =
-            Marks { attempt, token_id: Some(id.clone()), superseded: self.replaced(&id), fence: observed.fence() };
+        let marks = Marks {
+            attempt,
+            token_id: Some(id.clone()),
+            superseded: self.replaced(&id),
+            fence: observed.secrets.fence(),
+        };
         let desired = match self.rendered(&token, &marks, expiration) {
             Ok(desired) => desired,
             Err(halt) => return self.unrenderable(halt, observed).await,
