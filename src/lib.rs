@@ -48,7 +48,7 @@
 //! * **S4** No *generate* without a claim and a finalizer; one claim, at most one *generate*.
 //! * **S5** Data, attempt, id and superseded ids of a Secret change in one write ([`secret::patch`]).
 //! * **S6** At most [`rotation::plan::MAX_LIVE`] known live tokens for an object.
-//! * **S8** A Secret of somebody else is never written or deleted ([`secret::layout::Ownership`]).
+//! * **S8** A Secret of somebody else is never written or deleted ([`secret::metadata::Ownership`]).
 //! * **S9** Values stand in Secret data, in memory and in the request, and nowhere else: `secrecy` wraps them, and `tests/tidy.rs`
 //!   counts the places that unwrap one.
 //! * **S10** A credential goes only to the origin of `baseURL` ([`service::engine`]).

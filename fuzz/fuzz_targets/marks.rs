@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use artifact_token_operator::secret::layout::{
+use artifact_token_operator::secret::metadata::{
     ATTEMPT, FENCE, MAX_ID_BYTES, MAX_NUMBER, Marks, OWNER, Owner, Ownership, SUPERSEDED, TOKEN_ID, annotations,
     ownership, read_marks,
 };

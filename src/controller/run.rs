@@ -34,7 +34,7 @@ use crate::controller::secret_index::SecretIndex;
 use crate::controller::service_watch;
 use crate::controller::services::{Change, Key, Services};
 use crate::controller::watches::{Listed, touched, watched, watched_metadata};
-use crate::secret::layout::{MANAGED, OWNER};
+use crate::secret::metadata::{MANAGED, OWNER};
 
 /// Passes at a time. The client speaks HTTP/1.1, so this bounds its connections, too.
 pub(super) const WORKERS: u16 = 32;

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::applied::Applied;
 use super::formats::basic_auth::{PASSWORD_KEY, USERNAME_KEY};
 use super::formats::{self, Facts, Unrenderable, docker_config};
-use super::layout::{self, Marks, Owner};
+use super::metadata::{self, Marks, Owner};
 use crate::api::secret_template::{DataEntry, Format, SecretTemplate, SecretType};
 
 /// The most bytes of all values together: the API server's own limit (`MaxSecretSize`).
@@ -98,8 +98,8 @@ fn check_type(template: &SecretTemplate) -> Result<(), String> {
 }
 
 fn check_keys(template: &SecretTemplate) -> Result<(), String> {
-    let label = template.labels.keys().find(|key| !layout::may_be_label(key));
-    match label.or_else(|| template.annotations.keys().find(|key| !layout::may_be_annotation(key))) {
+    let label = template.labels.keys().find(|key| !metadata::may_be_label(key));
+    match label.or_else(|| template.annotations.keys().find(|key| !metadata::may_be_annotation(key))) {
         Some(key) => Err(format!("the label or annotation {key} is reserved: use a key of your own")),
         None => Ok(()),
     }
@@ -147,9 +147,9 @@ fn around(
     marks: &Marks,
 ) -> DesiredSecret {
     let mut labels = template.labels.clone();
-    labels.insert(layout::MANAGED.to_owned(), "true".to_owned());
+    labels.insert(metadata::MANAGED.to_owned(), "true".to_owned());
     let mut annotations = template.annotations.clone();
-    annotations.extend(layout::annotations(marks, owner));
+    annotations.extend(metadata::annotations(marks, owner));
     annotations.extend(Applied::of(template).annotation());
     DesiredSecret { type_: template.type_, labels, annotations, data }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::content::{DesiredSecret, Obstacle, check, desired, obstacle, shell, token_in};
 use super::formats::{Facts, Unrenderable};
-use super::layout::{MAX_NUMBER, Marks, Owner, Ownership, ownership, read_marks};
+use super::metadata::{MAX_NUMBER, Marks, Owner, Ownership, ownership, read_marks};
 use super::patch::{create_body, drift, marks_patch, merge_patch};
 use crate::api::secret_template::SecretTemplate;
 
