@@ -1,11 +1,11 @@
 //! `Template`: a text of the user's with holes.
 
-use std::fmt::Write as _;
 use std::io;
 
 use data_encoding::BASE64;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Facts, Refusal, template_language};
 use crate::api::secret_template::DataEntry;
@@ -26,6 +26,9 @@ const SAMPLE_TOKEN: &str = "sample-token-0123456789";
 
 /// An expiry for the sample: 2030-01-01T00:00:00Z.
 const SAMPLE_EXPIRATION: Time = Time::from_millis(1_893_456_000_000);
+
+/// Every byte but the unreserved ones of RFC 3986 is encoded, so that the result fits any part of a URL.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Compiles the template of `entry` and renders it for samples with and without id and expiry, so that a template
 /// that passes fails later only for the token's length.
@@ -85,7 +88,7 @@ fn fill(source: &str, holes: Value) -> Result<Vec<u8>, Error> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     environment.add_filter("b64encode", |text: &str| capped(BASE64.encode(text.as_bytes())));
-    environment.add_filter("urlencode", |text: &str| capped(urlencode(text)));
+    environment.add_filter("urlencode", |text: &str| capped(utf8_percent_encode(text, RESERVED).to_string()));
     environment.add_filter("json", |text: &str| capped(json(text)));
     environment.add_filter("toml", |text: &str| capped(toml(text)));
     environment.add_filter("xml", |text: &str| capped(xml(text)?));
@@ -99,20 +102,6 @@ fn capped(text: String) -> Result<String, Error> {
         return Err(Error::new(ErrorKind::InvalidOperation, "the result of a filter is longer than 64 KiB"));
     }
     Ok(text)
-}
-
-/// Every byte but the unreserved ones of RFC 3986, so that the result fits any part of a URL.
-fn urlencode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }
 
 /// A JSON string with its quotes.
