@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+use super::ids::{MAX_ID_CHARACTERS, MAX_NONCE_CHARACTERS};
 use super::reason::Reason;
 use super::time::Time;
 
@@ -119,7 +120,7 @@ pub struct Claim {
     /// The attempt; never used twice for an object.
     pub attempt: u32,
     /// Random; a part of the token's name at the service.
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = MAX_NONCE_CHARACTERS))]
     pub nonce: String,
     /// When it was claimed, by the API server's clock.
     pub time: Time,
@@ -152,11 +153,11 @@ pub struct Current {
     /// The attempt that generated it.
     pub attempt: u32,
     /// Its id at the service.
-    #[schemars(length(max = 512))]
+    #[schemars(length(max = MAX_ID_CHARACTERS))]
     pub id: String,
     /// The nonce of its claim; absent where only the Secret is known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = MAX_NONCE_CHARACTERS))]
     pub nonce: String,
     /// Its last four characters, if the service object allows that to be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -195,11 +196,11 @@ pub struct Superseded {
     /// The attempt that generated it.
     pub attempt: u32,
     /// Its id at the service.
-    #[schemars(length(max = 512))]
+    #[schemars(length(max = MAX_ID_CHARACTERS))]
     pub id: String,
     /// The nonce of its claim; absent where that is not known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = MAX_NONCE_CHARACTERS))]
     pub nonce: String,
     /// When its attempt was claimed; absent where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -227,7 +228,7 @@ pub struct Lost {
     /// The attempt.
     pub attempt: u32,
     /// Its nonce, by which the token is recognised at the service.
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = MAX_NONCE_CHARACTERS))]
     pub nonce: String,
     /// When it was claimed.
     pub time: Time,
@@ -261,11 +262,11 @@ pub struct Revoked {
     /// The attempt that generated it.
     pub attempt: u32,
     /// Its id at the service.
-    #[schemars(length(max = 512))]
+    #[schemars(length(max = MAX_ID_CHARACTERS))]
     pub id: String,
     /// The nonce of its claim; absent where that is not known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = MAX_NONCE_CHARACTERS))]
     pub nonce: String,
     /// When it was revoked and seen dead.
     pub revoked_time: Time,

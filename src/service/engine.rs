@@ -17,6 +17,7 @@ use url::Url;
 
 use self::failure::Deed;
 
+use crate::api::ids::MAX_TOKEN_BYTES;
 use crate::api::parameters::{Lifetime, Parameters};
 use crate::api::time::Time;
 use crate::service::declaration::Declaration;
@@ -25,9 +26,6 @@ use crate::service::http::{self, Answer, Exchange, SendError};
 use crate::service::limits::{RateLimit, retry_after};
 use crate::service::request::{AuthenticationTemplate, Call, RequestTemplate};
 use crate::service::resolver::Resolver;
-
-/// The longest value of a token that can be published.
-const MAX_VALUE: usize = 16 * 1024;
 
 /// The answer of a service that has a token of this name.
 const NAME_TAKEN: u16 = 409;
@@ -178,7 +176,7 @@ impl Service {
             move |error| deed.misdeclared(&field, &error)
         };
         let value = operation.value.scalar(&body).map_err(wrong("value"))?;
-        if value.len() > MAX_VALUE {
+        if value.len() > MAX_TOKEN_BYTES {
             return Err(deed.unreadable(answer.status, "the value is longer than the 16 KiB that can be published"));
         }
         let id = operation.id.as_ref().map(|path| path.scalar(&body).map_err(wrong("id"))).transpose()?;

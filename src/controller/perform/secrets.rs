@@ -262,7 +262,7 @@ impl Pass<'_> {
         let ledger = self.ledger();
         let superseded = ledger.superseded.iter().map(|old| old.id.clone());
         let current = ledger.current.iter().map(|current| current.id.clone());
-        superseded.chain(current).filter(|old| old != id).take(8).collect()
+        superseded.chain(current).filter(|old| old != id).take(metadata::MAX_MARKED_IDS).collect()
     }
 
     async fn send(&self, desired: &DesiredSecret, current: Option<&Secret>, dry_run: bool) -> Put {

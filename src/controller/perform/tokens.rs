@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::api::ids::is_token_id;
 use crate::api::ledger::Claim;
 use crate::api::reason::Reason;
 use crate::api::token_service::Capability;
@@ -21,9 +22,6 @@ use super::objects::Written;
 
 /// A longer wait for the rate limit ends the pass instead of holding its worker.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
-
-/// The longest id that the status takes.
-const LONGEST_ID: usize = 512;
 
 impl Pass<'_> {
     pub(super) fn client(&self) -> Option<Service> {
@@ -94,7 +92,7 @@ impl Pass<'_> {
         self.went_well(Kind::Generate);
         let issued = self.ctx.clock.now().latest;
         // The declaration is checked for an id; one that no ledger can hold could never be revoked by it.
-        let Some(id) = generated.id.filter(|id| recordable(id)) else {
+        let Some(id) = generated.id.filter(|id| is_token_id(id)) else {
             let claim = self.claim_of(held.attempt, observed);
             return self.lose(&claim, "the service's answer has no id of at most 512 characters for the token").await;
         };
@@ -241,7 +239,7 @@ impl Pass<'_> {
                     let Name { attempt, nonce, uid16 } = name;
                     let (id, created, expiration) = (row.id, row.created, row.expiration);
                     let ours = uid16 == own || of_predecessor;
-                    (ours && recordable(&id)).then_some(Row {
+                    (ours && is_token_id(&id)).then_some(Row {
                         id,
                         attempt,
                         nonce,
@@ -287,9 +285,4 @@ impl Pass<'_> {
     pub(super) fn can_list(&self) -> bool {
         self.client().is_some_and(|service| service.declaration().can(Capability::List))
     }
-}
-
-/// Whether the ledger can hold this id: the bound of its schema, and nothing that a log or a table would stumble over.
-fn recordable(id: &str) -> bool {
-    !id.is_empty() && id.chars().count() <= LONGEST_ID && !id.chars().any(char::is_control)
 }

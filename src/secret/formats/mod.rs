@@ -13,11 +13,9 @@ use std::collections::BTreeMap;
 use k8s_openapi::ByteString;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::api::ids::MAX_TOKEN_BYTES;
 use crate::api::secret_template::{DataEntry, Format};
 use crate::api::time::Time;
-
-/// The longest token that is published, in bytes.
-pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// What is known of the token that is rendered.
 #[derive(Clone, Copy, Debug)]
