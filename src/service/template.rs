@@ -81,7 +81,7 @@ impl Template {
         environment.set_formatter(move |output, _, value| format_hole(place, output, value));
         environment
             .add_template_owned("template", source.to_owned())
-            .map_err(|error| format!("not a template ({}); holes are written {{{{ name }}}}", error.kind()))?;
+            .map_err(|error| format!("is not a template ({}): write holes like {{{{ name }}}}", error.kind()))?;
         let holes = holes(&environment);
         Ok(Self { environment: Arc::new(environment), place, holes })
     }
@@ -127,7 +127,7 @@ fn check_statements(source: &str) -> Result<(), String> {
         let word: String =
             rest.trim_start_matches(['-', '+']).trim_start().chars().take_while(char::is_ascii_alphanumeric).collect();
         if !STATEMENTS.contains(&word.as_str()) {
-            return Err("templates know no statement but if, elif, else and endif: remove the other one".to_owned());
+            return Err(format!("the tag {word:?} is not allowed: use only if, elif, else and endif"));
         }
     }
     Ok(())
