@@ -7,7 +7,9 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Facts, Refusal, template_language};
+use super::refusal::Refusal;
+use super::template_language;
+use super::values::{Files, Values, file};
 use crate::api::secret_template::DataEntry;
 use crate::api::time::Time;
 
@@ -32,14 +34,12 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 /// Compiles the template of `entry` and renders it for samples with and without id and expiry, so that a template
 /// that passes fails later only for the token's length.
-pub(super) fn check(entry: &DataEntry) -> Result<(), String> {
+pub(super) fn check(entry: &DataEntry) -> Result<(), Refusal> {
     for (id, expiration_time) in [("", None), ("sample-id", Some(SAMPLE_EXPIRATION))] {
-        let holes = holes(entry, SAMPLE_TOKEN, Some(id), expiration_time);
-        fill(source(entry)?, holes).map_err(|error| match (error.kind(), error.line()) {
-            (ErrorKind::UndefinedError, Some(line)) => {
-                format!("template: undefined value in line {line}: {KNOWN}")
-            }
-            _ => format!("template: {error}"),
+        let values = Values { token: SAMPLE_TOKEN, id: Some(id), expiration_time };
+        fill(source(entry)?, holes(entry, &values)).map_err(|error| match (error.kind(), error.line()) {
+            (ErrorKind::UndefinedError, Some(line)) => wrong(format!("undefined value in line {line}: {KNOWN}")),
+            _ => wrong(error.to_string()),
         })?;
     }
     Ok(())
@@ -48,30 +48,33 @@ pub(super) fn check(entry: &DataEntry) -> Result<(), String> {
 /// Renders the template of `entry`.
 ///
 /// **Invariant:** only the kind of a mistake is told, and the line: what the engine says in full could quote a value.
-pub(super) fn render(entry: &DataEntry, token: &str, facts: &Facts<'_>) -> Result<Vec<u8>, Refusal> {
-    let source = source(entry).map_err(Refusal::Entry)?;
-    let holes = holes(entry, token, facts.id, facts.expiration_time);
-    fill(source, holes).map_err(|error| match error.line() {
-        Some(line) => Refusal::Entry(format!("template: {} in line {line}", error.kind())),
-        None => Refusal::Entry(format!("template: {}", error.kind())),
-    })
+pub(super) fn render(entry: &DataEntry, values: &Values<'_>) -> Result<Files, Refusal> {
+    let text = fill(source(entry)?, holes(entry, values)).map_err(|error| match error.line() {
+        Some(line) => wrong(format!("{} in line {line}", error.kind())),
+        None => wrong(error.kind().to_string()),
+    })?;
+    Ok(file(entry, text))
 }
 
-fn source(entry: &DataEntry) -> Result<&str, String> {
-    let source = entry.template.as_deref().ok_or("format Template needs template")?;
-    template_language::check(source).map_err(|reason| format!("template: {reason}"))?;
+fn source(entry: &DataEntry) -> Result<&str, Refusal> {
+    let source = entry.template.as_deref().ok_or_else(|| wrong("set it: format Template needs a text to write"))?;
+    template_language::check(source).map_err(wrong)?;
     Ok(source)
+}
+
+fn wrong(reason: impl Into<String>) -> Refusal {
+    Refusal::entry("template", reason)
 }
 
 /// What a template can name. Absent facts of a token are empty texts, which are false in an `if`; an absent username
 /// or registry is a mistake in the spec, so naming it is an error.
-fn holes(entry: &DataEntry, token: &str, id: Option<&str>, expiration_time: Option<Time>) -> Value {
+fn holes(entry: &DataEntry, values: &Values<'_>) -> Value {
     context! {
-        token,
+        token => values.token,
         username => entry.username.as_deref().map_or(Value::UNDEFINED, Value::from),
         host => entry.registry.as_deref().map_or(Value::UNDEFINED, |registry| Value::from(host(registry))),
-        id => id.unwrap_or_default(),
-        expirationTime => expiration_time.map(|time| time.to_string()).unwrap_or_default(),
+        id => values.id.unwrap_or_default(),
+        expirationTime => values.expiration_time.map(|time| time.to_string()).unwrap_or_default(),
     }
 }
 
