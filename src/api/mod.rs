@@ -6,6 +6,7 @@ pub mod artifact_token;
 pub mod cluster_token_service;
 pub mod condition;
 pub mod duration;
+pub mod ids;
 pub mod ledger;
 pub mod parameters;
 pub mod reason;

@@ -23,7 +23,7 @@ use crate::controller::token::pass::Pass;
 use crate::controller::token::secret_index::SecretIndex;
 use crate::controller::watch::{Listed, touched, watched, watched_metadata};
 use crate::controller::worker::{Shutdown, WORKERS, after_error, guarded, scoped, strip};
-use crate::secret::layout::{MANAGED, OWNER};
+use crate::secret::metadata::{MANAGED, OWNER};
 
 /// Keeps the tokens of one scope, until `shutdown`; calls `listed` when the first list of its Secrets is complete.
 pub(in crate::controller) async fn run(

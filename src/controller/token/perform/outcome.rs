@@ -16,7 +16,7 @@ use crate::rotation::ledger::Remains;
 use crate::rotation::observed::{Hand, Observed, Row};
 use crate::rotation::plan::Lapse;
 use crate::rotation::report::Phase;
-use crate::secret::layout;
+use crate::secret::metadata;
 
 use crate::controller::error::PassError;
 use crate::controller::token::perform::record::Written;
@@ -178,7 +178,7 @@ impl Pass<'_> {
     /// What the Secret held before this attempt: as this process saw it, else as the Secret says.
     fn replaced_by(&self, attempt: u32) -> Vec<String> {
         let held = self.memory.held.as_ref().filter(|held| held.attempt == attempt);
-        let marked = || self.known.raw.as_ref().map(|raw| layout::read_marks(raw).superseded).unwrap_or_default();
+        let marked = || self.known.raw.as_ref().map(|raw| metadata::read_marks(raw).superseded).unwrap_or_default();
         held.map_or_else(marked, |held| held.replaces.clone())
     }
 
