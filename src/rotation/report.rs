@@ -184,7 +184,7 @@ mod tests {
             id: "t7".into(),
             nonce: String::new(),
             hint: None,
-            wish: String::new(),
+            request_digest: String::new(),
             claimed_time: Time::from_millis(0),
             issued_time: Time::from_millis(0),
             published_time: Time::from_millis(0),

@@ -33,7 +33,8 @@ use crate::support::objects::{cluster_token_service, quick_generate};
 use crate::support::{condition, is_ready};
 use crate::template::Words;
 
-const HEAD: &str = "# What the version of this folder left in a real cluster. tests/upgrade/record.rs wrote it and says how.\n";
+const HEAD: &str =
+    "# What the version of this folder left in a real cluster. tests/upgrade/record.rs wrote it and says how.\n";
 
 /// An overlap, and a pause, that no test sees the end of.
 const LONG: &str = "24h";

@@ -43,7 +43,7 @@ impl World {
             revoke_issued_before: None,
             probe: true,
             verification_interval: Duration::ZERO,
-            wish: "wish".to_owned(),
+            request_digest: "digest".to_owned(),
             timings: Timings::derive(seconds(30), seconds(60), seconds(30), seconds(30)),
         };
         let observed = Observed {
@@ -210,8 +210,9 @@ impl World {
     }
 
     fn claim(&mut self, attempt: u32) {
-        let (nonce, wish, request) = (format!("n{attempt}"), "wish".into(), self.observed.requests.rotate.clone());
-        let claim = Claim { attempt, nonce, time: self.now, wish, request, outcome: None };
+        let (nonce, request) = (format!("n{attempt}"), self.observed.requests.rotate.clone());
+        let request_digest = "digest".to_owned();
+        let claim = Claim { attempt, nonce, time: self.now, request_digest, request, outcome: None };
         self.observed.ledger.claimed(claim, self.observed.open_claim(), true);
         self.take(attempt);
     }
@@ -271,7 +272,7 @@ impl World {
             id: id.clone(),
             nonce: claim.nonce.clone(),
             hint: None,
-            wish: "wish".to_owned(),
+            request_digest: "digest".to_owned(),
             claimed_time: claim.time,
             issued_time: now,
             published_time: now,
