@@ -34,7 +34,7 @@ pub struct Wish {
     pub parameters: Parameters,
     /// The user's part of the token's name.
     pub display_name: String,
-    /// A token would be asked for with what the digest says: the service's defaults are in it, and the service allows it.
+    /// The digest is that of a request: the service's defaults are in it, and the service allows the parameters.
     pub digest_is_known: bool,
 }
 

@@ -193,8 +193,8 @@ impl Ledger {
         }
     }
 
-    /// A token that an older version recorded says nothing of what it was asked for with. It counts as asked for with what a token would be
-    /// asked for with now, and every record says so: a later change is seen.
+    /// An older version may have recorded the current token without a digest. Such a token counts as asked for with the parameters and
+    /// lifetime of now. Every record fills their digest in, so that a later change is seen.
     pub fn fill_in_digest(&mut self, digest: &str) {
         if let Some(current) = self.current.as_mut().filter(|current| current.request_digest.is_empty()) {
             digest.clone_into(&mut current.request_digest);

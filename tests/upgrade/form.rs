@@ -7,7 +7,7 @@ use std::time::Duration;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::identity::uid16;
 use chrono::Utc;
-use serde_json::{Value, json};
+use serde_json::Value;
 use testbed::{cluster, poll};
 
 use crate::scene::Scene;
