@@ -70,7 +70,7 @@ fn desired(input: &mut Unstructured) -> Result<Desired> {
         revoke_issued_before: maybe(input, time)?,
         probe: input.arbitrary()?,
         verification_interval: length(input)?,
-        wish: id(input)?,
+        request_digest: id(input)?,
         timings,
     })
 }

@@ -131,7 +131,7 @@ pub struct Claim {
     /// A digest of the parameters and lifetime to ask for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
-    pub wish: String,
+    pub request_digest: String,
     /// The value of the annotation `artifact-token.dev/rotate-requested-at` that its token fulfils, whoever verifies it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
@@ -167,10 +167,11 @@ pub struct Current {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub hint: Option<String>,
-    /// A digest of the parameters and lifetime that it was asked for with; another digest is a rotation.
+    /// A digest of the parameters and lifetime that it was asked for with; another digest is a rotation. Absent where an
+    /// older version recorded the token: then it counts as unchanged, and the next record says it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
-    pub wish: String,
+    pub request_digest: String,
     /// When its attempt was claimed. Leaks and "rotate what was issued before" compare with this.
     pub claimed_time: Time,
     /// When the service answered.

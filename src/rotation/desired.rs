@@ -30,7 +30,7 @@ pub struct Desired {
     /// How often the current token is verified again.
     pub verification_interval: Duration,
     /// A digest of what the token is asked for with.
-    pub wish: String,
+    pub request_digest: String,
     /// The service's times.
     pub timings: Timings,
 }

@@ -143,6 +143,14 @@ impl Ledger {
         }
     }
 
+    /// An older version may have recorded the current token without a digest. Such a token counts as asked for with the parameters and
+    /// lifetime of now. Every record fills their digest in, so that a later change is seen.
+    pub fn fill_in_digest(&mut self, digest: &str) {
+        if let Some(current) = self.current.as_mut().filter(|current| current.request_digest.is_empty()) {
+            digest.clone_into(&mut current.request_digest);
+        }
+    }
+
     /// The service stopped accepting the current token.
     pub fn rejected(&mut self, now: Time) {
         if let Some(current) = &mut self.current {

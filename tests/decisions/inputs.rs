@@ -238,7 +238,7 @@ pub fn steady() -> World {
         revoke_issued_before: None,
         probe: true,
         verification_interval: seconds(12 * 3600),
-        wish: "wish".to_owned(),
+        request_digest: "digest".to_owned(),
         timings: TIMINGS,
     };
     let state = SecretState::Ours(ours(3, Some("current"), Content::Token, 1));
@@ -308,5 +308,5 @@ fn value(world: &mut World, trial: Option<Verdict>, (left, age): (u64, u64), sen
 /// A claim `age` seconds old.
 pub fn claimed(attempt: u32, age: u64, outcome: Option<Outcome>) -> Claim {
     let nonce = if attempt == 1 { "0".to_owned() } else { format!("n{attempt}") };
-    Claim { attempt, nonce, time: ago(age), wish: "wish".to_owned(), request: None, outcome }
+    Claim { attempt, nonce, time: ago(age), request_digest: "digest".to_owned(), request: None, outcome }
 }

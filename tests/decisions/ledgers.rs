@@ -3,7 +3,7 @@
 use artifact_token_operator::api::ledger::{Conflict, Current, Leak, Ledger, Lost, MAX_LIVE, Outcome, Superseded};
 use artifact_token_operator::api::time::Time;
 
-use super::inputs::{NOW, Value, ago, claimed, in_seconds};
+use super::inputs::{NOW, Value, World, ago, claimed, in_seconds};
 
 const DAY: u64 = 24 * 3600;
 
@@ -70,6 +70,8 @@ pub const LEDGER: &[Value] = &[
         let in_overlap = |place: usize| old(2, &format!("old-{place}"), in_seconds(300));
         world.observed.ledger.superseded = (2..MAX_LIVE).map(in_overlap).collect();
     }),
+    ("verified, no digest", |world| asked_with(world, "")),
+    ("other parameters", |world| asked_with(world, "other")),
 ];
 
 /// Attempt 3 is current, verified a day ago.
@@ -79,7 +81,7 @@ pub fn verified() -> Ledger {
         id: "current".to_owned(),
         nonce: "n3".to_owned(),
         hint: None,
-        wish: "wish".to_owned(),
+        request_digest: "digest".to_owned(),
         claimed_time: ago(DAY + 4),
         issued_time: ago(DAY + 3),
         published_time: ago(DAY + 2),
@@ -90,6 +92,13 @@ pub fn verified() -> Ledger {
         secret_resource_version: "7".to_owned(),
     };
     Ledger { claim: Some(claimed(3, DAY, Some(Outcome::Verified))), current: Some(current), ..Ledger::default() }
+}
+
+/// The current token was asked for with something whose digest is this.
+fn asked_with(world: &mut World, digest: &str) {
+    if let Some(current) = &mut world.observed.ledger.current {
+        digest.clone_into(&mut current.request_digest);
+    }
 }
 
 /// Everything up to now leaked.

@@ -257,4 +257,13 @@ pub const SECTIONS: &[Section] = &[
             ("pauses", ALL),
         ],
     },
+    Section {
+        title: "claim: a token that an older version recorded without a digest counts as unchanged",
+        held: &[("dry-run", "done")],
+        varied: &[
+            ("ledger", &["verified", "verified, no digest", "other parameters"]),
+            ("wish", &["as it is", "rotation due", "suspended", "invalid"]),
+            ("Secret", &["current", "current, old form", "shell"]),
+        ],
+    },
 ];

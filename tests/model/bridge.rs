@@ -91,7 +91,7 @@ pub fn desired(object: &Object, facts: &Facts) -> Desired {
         revoke_issued_before: issued_before(object, facts),
         probe: true,
         verification_interval: HOUR,
-        wish: String::new(),
+        request_digest: String::new(),
         timings: timings(),
     }
 }
@@ -234,7 +234,7 @@ pub fn ledger(object: &Object, facts: &Facts) -> Ledger {
         attempt: attempt(token, facts),
         nonce: nonce(token),
         time: claimed(token, object, facts),
-        wish: String::new(),
+        request_digest: String::new(),
         request: None,
         outcome,
     };
@@ -279,7 +279,7 @@ pub fn current(token: Token, object: &Object, facts: &Facts) -> Current {
         id: id(token),
         nonce: nonce(token),
         hint: None,
-        wish: String::new(),
+        request_digest: String::new(),
         claimed_time: claimed(token, object, facts),
         issued_time: past,
         published_time: past,

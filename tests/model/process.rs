@@ -222,7 +222,7 @@ impl Turn<'_> {
             attempt: bridge::attempt(token, &self.state.facts),
             nonce: bridge::nonce(token),
             time: bridge::claimed(token, &self.me().object, &self.state.facts),
-            wish: String::new(),
+            request_digest: String::new(),
             request: None,
             outcome: None,
         }

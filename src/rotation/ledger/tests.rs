@@ -13,7 +13,8 @@ fn at(seconds: u64) -> Time {
 }
 
 fn claim(attempt: u32, time: Time) -> Claim {
-    Claim { attempt, nonce: format!("n{attempt}"), time, wish: "wish".to_owned(), request: None, outcome: None }
+    let (nonce, request_digest) = (format!("n{attempt}"), "digest".to_owned());
+    Claim { attempt, nonce, time, request_digest, request: None, outcome: None }
 }
 
 fn current(attempt: u32, time: Time) -> Current {
@@ -22,7 +23,7 @@ fn current(attempt: u32, time: Time) -> Current {
         id: format!("t{attempt}"),
         nonce: format!("n{attempt}"),
         hint: None,
-        wish: "wish".to_owned(),
+        request_digest: "digest".to_owned(),
         claimed_time: time,
         issued_time: time,
         published_time: time,
@@ -234,4 +235,14 @@ fn a_rejected_token_keeps_the_first_time() {
     ledger.rejected(at(1100));
     ledger.rejected(at(1200));
     assert_eq!(ledger.current.unwrap().rejected_time, Some(at(1100)));
+}
+
+#[test]
+fn a_digest_is_filled_in_where_there_is_none() {
+    let mut ledger =
+        Ledger { current: Some(Current { request_digest: String::new(), ..current(1, at(0)) }), ..rotating() };
+    for other in ["filled", "later"] {
+        ledger.fill_in_digest(other);
+        assert_eq!(ledger.current.as_ref().unwrap().request_digest, "filled");
+    }
 }

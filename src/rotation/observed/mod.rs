@@ -45,7 +45,7 @@ impl Observed {
                 attempt: 1,
                 nonce: FIRST_NONCE.to_owned(),
                 time: self.object.created,
-                wish: String::new(),
+                request_digest: String::new(),
                 request: None,
                 outcome: None,
             }),

@@ -10,7 +10,7 @@ fn current() -> Current {
         id: "t7".into(),
         nonce: String::new(),
         hint: None,
-        wish: String::new(),
+        request_digest: String::new(),
         claimed_time: Time::from_millis(0),
         issued_time: Time::from_millis(0),
         published_time: Time::from_millis(0),

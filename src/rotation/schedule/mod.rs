@@ -55,7 +55,8 @@ pub fn trigger(desired: &Desired, observed: &Observed, now: Time) -> Option<Trig
     {
         return Some(Trigger::Request);
     }
-    if current.wish != desired.wish {
+    // Absent where an older version recorded the token: an upgrade is no reason for another one.
+    if !current.request_digest.is_empty() && current.request_digest != desired.request_digest {
         return Some(Trigger::Spec);
     }
     interval_due(desired, current).filter(|due| *due <= now).map(|_| Trigger::Interval)

@@ -32,7 +32,7 @@ fn desired() -> Desired {
         revoke_issued_before: None,
         probe: true,
         verification_interval: seconds(12 * HOUR),
-        wish: "wish".to_owned(),
+        request_digest: "digest".to_owned(),
         timings: Timings::derive(seconds(30), seconds(60), seconds(30), seconds(30)),
     }
 }
@@ -43,7 +43,7 @@ fn current(expiration_time: Option<Time>) -> Current {
         id: "current".to_owned(),
         nonce: String::new(),
         hint: None,
-        wish: "wish".to_owned(),
+        request_digest: "digest".to_owned(),
         claimed_time: at(0).minus(seconds(1)),
         issued_time: at(0),
         published_time: at(1),
@@ -78,7 +78,7 @@ const CAUSES: [(Trigger, Cause); 8] = [
     }),
     (Trigger::IssuedBefore, |desired, _| desired.rotate_issued_before = Some(at(HOUR))),
     (Trigger::Request, |_, observed| observed.object.requests.rotate = Some("now".to_owned())),
-    (Trigger::Spec, |desired, _| desired.wish = "another".to_owned()),
+    (Trigger::Spec, |desired, _| desired.request_digest = "another".to_owned()),
     (Trigger::Interval, |desired, _| desired.interval = Some(seconds(2 * DAY))),
 ];
 
@@ -94,6 +94,17 @@ fn the_first_of_several_causes_is_named() {
             assert_eq!(trigger(&desired, &observed, at(DAY)), Some(CAUSES[first].0), "{first} to {last}");
         }
     }
+}
+
+#[test]
+fn a_token_that_an_older_version_recorded_without_a_digest_counts_as_unchanged() {
+    let check = |recorded: &str, wanted: Option<Trigger>| {
+        let current = Current { request_digest: recorded.to_owned(), ..current(None) };
+        assert_eq!(trigger(&desired(), &observed(Some(current)), at(DAY)), wanted, "{recorded:?}");
+    };
+    check("digest", None);
+    check("", None);
+    check("another", Some(Trigger::Spec));
 }
 
 #[test]

@@ -176,7 +176,7 @@ pub(crate) struct Held {
     /// Past this it is given up; on the monotonic clock, from before the claim was sent.
     pub deadline: Instant,
     /// The digest of what it asks for.
-    pub wish: String,
+    pub request_digest: String,
     /// The Secrets as they were before the claim.
     pub base: Vec<Option<u64>>,
     /// The ids of the tokens that they held.

@@ -11,7 +11,6 @@ use crate::controller::events;
 use crate::controller::token::memory::{Held, Kind};
 use crate::controller::token::pass::{Flow, Pass};
 use crate::rotation::desired::Halt;
-use crate::rotation::identity::FIRST_NONCE;
 use crate::rotation::ledger::Remains;
 use crate::rotation::observed::{Hand, Observed, Row};
 use crate::rotation::plan::Lapse;
@@ -155,14 +154,14 @@ impl Pass<'_> {
         let held = self.memory.held.as_ref().filter(|held| held.attempt == attempt);
         let of_hand = held.and_then(|held| held.value.as_ref());
         let listed = observed.service.listing.iter().flatten().find(|row| row.id == id);
-        let wish = held.map(|held| held.wish.clone()).unwrap_or_else(|| claim.wish.clone());
+        let request_digest = held.map_or_else(|| claim.request_digest.clone(), |held| held.request_digest.clone());
         let claimed = held.map_or(claim.time, |held| held.claimed);
         let current = Current {
             attempt,
             id,
             nonce: claim.nonce.clone(),
             hint: self.hint(value.expose_secret()),
-            wish: if claim.nonce == FIRST_NONCE && wish.is_empty() { self.wish.desired.wish.clone() } else { wish },
+            request_digest,
             claimed_time: claimed,
             issued_time: of_hand.map_or(claimed, |value| value.issued),
             published_time: of_hand.and_then(|value| value.published).unwrap_or(claimed),

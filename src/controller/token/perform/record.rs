@@ -64,8 +64,11 @@ impl Pass<'_> {
     /// Writes the whole status, checked against the version of `object`.
     pub(in crate::controller) async fn write_status(
         &mut self,
-        status: ArtifactTokenStatus,
+        mut status: ArtifactTokenStatus,
     ) -> Result<Written, PassError> {
+        if self.wish.digest_is_known {
+            status.ledger.fill_in_digest(&self.wish.desired.request_digest);
+        }
         let mut object = ArtifactToken::clone(&self.object);
         object.meta_mut().managed_fields = None;
         object.status = Some(status);
@@ -195,11 +198,11 @@ impl Pass<'_> {
             return Ok(Flow::Continue);
         }
         let (sent, now) = (Instant::now(), self.ctx.shared.clock.now());
-        let wish = self.wish.desired.wish.clone();
+        let request_digest = self.wish.desired.request_digest.clone();
         // A clock that stepped back is no reason to take the replacement of a leaked token for a leaked one.
         let time = observed.ledger.leak.as_ref().map_or(now.latest, |leak| leak.claimed_before.max(now.latest));
         let request = observed.object.requests.rotate.clone();
-        let claim = Claim { attempt, nonce: nonce(random), time, wish, request, outcome: None };
+        let claim = Claim { attempt, nonce: nonce(random), time, request_digest, request, outcome: None };
         let (open, attributable) = (observed.open_claim(), self.attributable(observed));
         let service = self.identity();
         let recorded = claim.clone();
@@ -252,7 +255,7 @@ impl Pass<'_> {
             attempt,
             claimed,
             deadline: sent + self.wish.desired.timings.publish_deadline,
-            wish: self.wish.desired.wish.clone(),
+            request_digest: self.wish.desired.request_digest.clone(),
             base: observed.secrets.base(),
             replaces: observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect(),
             places,
@@ -280,7 +283,7 @@ impl Pass<'_> {
             attempt,
             nonce: lost.map(|lost| lost.nonce.clone()).unwrap_or_default(),
             time: lost.map(|lost| lost.time).or(claimed).unwrap_or(observed.object.created),
-            wish: String::new(),
+            request_digest: String::new(),
             request: None,
             outcome: None,
         })

@@ -62,9 +62,9 @@ impl World {
     }
 
     fn claim(&mut self, attempt: u32) {
-        let (nonce, wish, request) =
-            (format!("n{attempt}"), "wish".into(), self.observed.object.requests.rotate.clone());
-        let claim = Claim { attempt, nonce, time: self.now, wish, request, outcome: None };
+        let (nonce, request_digest, request) =
+            (format!("n{attempt}"), "digest".into(), self.observed.object.requests.rotate.clone());
+        let claim = Claim { attempt, nonce, time: self.now, request_digest, request, outcome: None };
         self.observed.ledger.claimed(claim, self.observed.open_claim(), true);
         self.take(attempt);
     }
@@ -122,7 +122,7 @@ impl World {
             id: id.clone(),
             nonce: claim.nonce.clone(),
             hint: None,
-            wish: "wish".to_owned(),
+            request_digest: "digest".to_owned(),
             claimed_time: claim.time,
             issued_time: now,
             published_time: now,

@@ -43,7 +43,7 @@ impl World {
             revoke_issued_before: None,
             probe: true,
             verification_interval: Duration::ZERO,
-            wish: "wish".to_owned(),
+            request_digest: "digest".to_owned(),
             timings: Timings::derive(seconds(30), seconds(60), seconds(30), seconds(30)),
         };
         let seen = ServiceSeen { attributable: true, same_origin: true, trusted: true };
