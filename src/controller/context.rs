@@ -15,7 +15,7 @@ use crate::api::time::Time;
 use crate::controller::admin::Metrics;
 use crate::controller::allowed;
 use crate::controller::clock::Clock;
-use crate::controller::memory::Memories;
+use crate::controller::memories::Memories;
 use crate::controller::perform::PassError;
 use crate::controller::secret_index::SecretIndex;
 use crate::controller::services::{Key, ServiceEntry, Services};

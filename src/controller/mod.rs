@@ -11,6 +11,7 @@ pub mod context;
 pub mod events;
 pub mod finalizer_time;
 pub mod known_secret;
+pub mod memories;
 pub mod memory;
 pub mod observe;
 pub mod pass;

@@ -27,7 +27,7 @@ use crate::controller::admin::{Metrics, Readiness};
 use crate::controller::clock::{Clock, ClockLayer};
 use crate::controller::context::{Context, Settings, Shared};
 use crate::controller::finalizer_time;
-use crate::controller::memory::Memories;
+use crate::controller::memories::Memories;
 use crate::controller::pass::Pass;
 use crate::controller::perform::PassError;
 use crate::controller::secret_index::SecretIndex;
@@ -160,7 +160,9 @@ async fn keep(shared: &Arc<Shared>, scope: Option<&str>, listed: impl Fn(), shut
         // After the reflector: a list counts once its objects are in the store.
         if let Ok(event) = event {
             seen.listed.apply(event);
-            seen.memories.apply(event);
+            for gone in seen.memories.apply(event) {
+                seen.services.cleared(&gone);
+            }
         }
     });
     let stream = touched(events, ctx.objects.clone());
