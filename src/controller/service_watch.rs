@@ -26,7 +26,8 @@ use crate::controller::run::{Shutdown, StartError, WORKERS, after_error, guarded
 use crate::controller::service_check;
 use crate::controller::service_load::load;
 use crate::controller::service_object::ServiceObject;
-use crate::controller::services::{Change, Key, Members};
+use crate::controller::services::members::Members;
+use crate::controller::services::{Change, Key};
 use crate::controller::watches::{touched, watched, watched_metadata};
 
 /// Tries of the first list; then the operator ends, and whoever runs it sees why.

@@ -1,6 +1,6 @@
 //! The services as they were checked last, for the passes of the tokens.
 
-mod members;
+pub mod members;
 #[cfg(test)]
 mod tests;
 
@@ -21,8 +21,6 @@ use crate::rotation::review::{Judgement, Review};
 use crate::service::declaration::Declaration;
 use crate::service::engine::Service;
 use crate::service::limits::RateLimit;
-
-pub use members::Members;
 
 /// Which service object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -110,7 +108,7 @@ pub struct ServiceEntry {
 
 /// All of them, one registry for the whole process: a service that many namespaces share has one rate limit.
 ///
-/// **Invariant:** only [`Members`], which the watch of service objects feeds, brings an object in or takes it out. Everybody else
+/// **Invariant:** only [`members::Members`], which the watch of service objects feeds, brings an object in or takes it out. Everybody else
 /// changes what is known of an object that is in: whoever is under way when it goes leaves nothing behind.
 #[derive(Debug, Default)]
 pub struct Services {

@@ -3,6 +3,7 @@
 use kube::runtime::watcher::Event;
 use serde_json::json;
 
+use super::members::Members;
 use super::*;
 use crate::api::reason::Reason;
 
