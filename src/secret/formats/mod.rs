@@ -1,4 +1,4 @@
-//! The token in the forms that tools read: one file a format, and the table of them all in [`family`].
+//! The token in the forms that tools read: one file a format, and the table of them all in `family`.
 
 pub mod basic_auth;
 pub mod docker_config;
