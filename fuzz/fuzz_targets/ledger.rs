@@ -12,7 +12,7 @@ use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Halt, Timings};
 use artifact_token_operator::rotation::observed::{
-    Content, Facts, Hand, Leave, Object, Observed, Ours, Pauses, Row, SecretState, Secrets, Seen, Service, ServiceSeen,
+    Content, Facts, InFlight, Leave, Object, Observed, Ours, Pauses, Row, SecretState, Secrets, Seen, Service, ServiceSeen,
     Verdict,
 };
 use artifact_token_operator::rotation::plan::{Step, next_step};
@@ -85,24 +85,24 @@ fn seen(input: &mut Unstructured) -> Result<Seen> {
             fence: attempt(input)?,
             content: *input.choose(&[Content::Empty, Content::Token, Content::Edited])?,
             rendered: input.arbitrary()?,
-            essence: u64::from(input.arbitrary::<u8>()? % 3),
+            content_hash: u64::from(input.arbitrary::<u8>()? % 3),
             predecessor: maybe(input, id)?,
         }),
     };
     Ok(Seen { live: input.arbitrary()?, state })
 }
 
-fn hand(input: &mut Unstructured) -> Result<Hand> {
+fn in_flight(input: &mut Unstructured) -> Result<InFlight> {
     Ok(match input.int_in_range(0..=2)? {
-        0 => Hand::Empty,
-        1 => Hand::Claim { attempt: attempt(input)?, deadline: time(input)? },
-        _ => Hand::Value {
+        0 => InFlight::Nothing,
+        1 => InFlight::Claim { attempt: attempt(input)?, deadline: time(input)? },
+        _ => InFlight::Value {
             attempt: attempt(input)?,
             id: id(input)?,
             deadline: time(input)?,
             issued: time(input)?,
             trial: maybe(input, verdict)?,
-            base: vec![maybe(input, |input| Ok(u64::from(input.arbitrary::<u8>()? % 3)))?],
+            expected: vec![maybe(input, |input| Ok(u64::from(input.arbitrary::<u8>()? % 3)))?],
             sent: input.arbitrary()?,
         },
     })
@@ -136,7 +136,7 @@ fn observed(input: &mut Unstructured, status: ArtifactTokenStatus) -> Result<Obs
     // In the order in which the corpus has them.
     let secrets = Secrets { seen: (0..input.int_in_range(0..=2)?).map(|_| seen(input)).collect::<Result<_>>()? };
     let object = object(input)?;
-    let hand = hand(input)?;
+    let in_flight = in_flight(input)?;
     let holds_previous = input.arbitrary()?;
     let service = Service {
         listing: maybe(input, rows)?,
@@ -145,7 +145,7 @@ fn observed(input: &mut Unstructured, status: ArtifactTokenStatus) -> Result<Obs
         seen: maybe(input, service)?,
     };
     let facts = Facts { holds_previous, ..facts(input)? };
-    Ok(Observed { object, ledger: status.ledger, secrets, hand, service, facts })
+    Ok(Observed { object, ledger: status.ledger, secrets, in_flight, service, facts })
 }
 
 fn object(input: &mut Unstructured) -> Result<Object> {

@@ -14,7 +14,7 @@ use crate::api::reason::Reason;
 use crate::controller::shared::Shared;
 
 /// The longest note that the API server takes, in bytes.
-const LONGEST_NOTE: usize = 1024;
+const MAX_NOTE: usize = 1024;
 
 /// Something went as it should.
 pub(crate) async fn normal(ctx: &Shared, object: &ArtifactToken, reason: Reason, action: &str, note: String) {
@@ -62,7 +62,7 @@ async fn publish(ctx: &Shared, object: &ArtifactToken, type_: &str, reason: Reas
 }
 
 fn shortened(mut note: String) -> String {
-    while note.len() > LONGEST_NOTE {
+    while note.len() > MAX_NOTE {
         note.pop();
     }
     note

@@ -75,7 +75,7 @@ where
 
 /// When the newest complete list was begun: it has whatever was written before.
 #[derive(Debug)]
-pub(crate) struct Listed(Mutex<Lists>);
+pub(crate) struct ListTimes(Mutex<Lists>);
 
 #[derive(Debug)]
 struct Lists {
@@ -85,14 +85,14 @@ struct Lists {
     complete: Instant,
 }
 
-impl Default for Listed {
+impl Default for ListTimes {
     fn default() -> Self {
         let now = Instant::now();
         Self(Mutex::new(Lists { newest: now, complete: now }))
     }
 }
 
-impl Listed {
+impl ListTimes {
     /// Takes one event of the watch.
     pub(crate) fn apply<K>(&self, event: &Event<K>) {
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);

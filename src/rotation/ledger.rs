@@ -23,7 +23,7 @@ use crate::api::time::Time;
 use super::identity::FIRST_NONCE;
 use super::observed::Row;
 
-pub use failure::{Failure, LONGEST_RETRY, Remains, backoff};
+pub use failure::{Failure, Leftover, MAX_RETRY_DELAY, backoff};
 
 /// Found tokens fill `superseded` up to here, so that room is left for what the operator supersedes by itself.
 pub const MAX_FOUND: usize = MAX_SUPERSEDED - MAX_LIVE;
@@ -70,21 +70,21 @@ impl Ledger {
     }
 
     /// The outcome of an attempt: failed. The next one waits for its back-off.
-    pub fn failed(&mut self, claim: &Claim, remains: Remains, failure: Failure, now: Time) {
+    pub fn failed(&mut self, claim: &Claim, leftover: Leftover, failure: Failure, now: Time) {
         // Another process found or verified the token meanwhile, or ended it: then giving it up is no failure.
-        let recorded = match &remains {
-            Remains::Unpublished(id) | Remains::Published { id, .. } => self.knows(id) || self.ended(id),
-            Remains::Nothing | Remains::Unknown { .. } => false,
+        let recorded = match &leftover {
+            Leftover::Unpublished(id) | Leftover::Published { id, .. } => self.knows(id) || self.ended(id),
+            Leftover::Nothing | Leftover::Unknown { .. } => false,
         };
         self.decide(claim, Outcome::Failed);
-        match remains {
-            Remains::Nothing => {}
-            Remains::Unpublished(_) | Remains::Published { .. } if recorded => {}
-            Remains::Unpublished(id) => self.supersede(Superseded { unpublished: true, ..of_claim(claim, id, now) }),
-            Remains::Published { id, revoke_after, held } => {
+        match leftover {
+            Leftover::Nothing => {}
+            Leftover::Unpublished(_) | Leftover::Published { .. } if recorded => {}
+            Leftover::Unpublished(id) => self.supersede(Superseded { unpublished: true, ..of_claim(claim, id, now) }),
+            Leftover::Published { id, revoke_after, held } => {
                 self.supersede(Superseded { held, ..of_claim(claim, id, revoke_after) });
             }
-            Remains::Unknown { attributable } => self.lose(claim, attributable),
+            Leftover::Unknown { attributable } => self.lose(claim, attributable),
         }
         // Nor is it one that a leak ended it: its replacement does not wait for a back-off.
         if !recorded && !self.leak_covers(claim.time) {
@@ -104,7 +104,7 @@ impl Ledger {
 
     /// Tokens found at the service that nobody needs: each gets a full overlap, since a consumer may hold it. The Secret holds those of
     /// `held`.
-    pub fn found(&mut self, rows: &[Row], held: &[String], revoke_after: Time) {
+    pub fn orphans_found(&mut self, rows: &[Row], held: &[String], revoke_after: Time) {
         for row in rows {
             if !self.knows(&row.id) {
                 if self.superseded.len() >= MAX_FOUND {
@@ -172,13 +172,13 @@ impl Ledger {
     }
 
     /// The service lists a token of this identity that was never claimed here. What was confirmed before counts no more.
-    pub fn disputed(&mut self, row: &Row, confirm: Option<String>) {
+    pub fn conflict_found(&mut self, row: &Row, confirm: Option<String>) {
         self.conflict = Some(Conflict { attempt: row.attempt, id: row.id.clone() });
         self.handled_requests.confirm = confirm;
     }
 
     /// A person said that all tokens of this identity are this object's, and all that are listed stand here.
-    pub fn confirmed(&mut self, confirm: Option<String>) {
+    pub fn identity_confirmed(&mut self, confirm: Option<String>) {
         self.conflict = None;
         self.handled_requests.confirm = confirm;
     }

@@ -90,7 +90,7 @@ use super::desired::Desired;
 use super::observed::Observed;
 use view::View;
 
-pub use step::{Lapse, Step};
+pub use step::{GiveUpReason, Step};
 
 /// A row's name, and what it says if it matches.
 type NamedRow = (&'static str, fn(&View) -> Option<Step>);

@@ -20,7 +20,7 @@ pub enum Phase<'a> {
 
 /// A step that failed in passing and is tried again; told while it lasts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct TransientFailure {
     /// The word.
     pub reason: Reason,
     /// What happened and what happens next.
@@ -35,7 +35,7 @@ pub struct Situation<'a> {
     /// What the pass came to.
     pub phase: Phase<'a>,
     /// A step that failed in passing.
-    pub trouble: Option<&'a Trouble>,
+    pub transient_failure: Option<&'a TransientFailure>,
     /// The Secret holds the ledger's current token.
     pub holds_current: bool,
     /// A new token is wanted.
@@ -64,9 +64,9 @@ pub fn conditions(situation: &Situation, old: &[Condition]) -> Vec<Condition> {
     std::iter::once(ready(situation)).chain(abnormal.into_iter().flatten()).map(make).collect()
 }
 
-type Told = (ConditionType, ConditionStatus, Reason, String);
+type ConditionParts = (ConditionType, ConditionStatus, Reason, String);
 
-fn ready(situation: &Situation) -> Told {
+fn ready(situation: &Situation) -> ConditionParts {
     let no = |reason, message: String| (ConditionType::Ready, ConditionStatus::False, reason, message);
     if situation.deleting {
         return no(Reason::Deleting, "the object is being deleted; its tokens are revoked first".to_owned());
@@ -83,8 +83,8 @@ fn ready(situation: &Situation) -> Told {
     if situation.suspended {
         return no(Reason::Suspended, "spec.suspend is true: no token is generated until it is false".to_owned());
     }
-    if let Some(trouble) = situation.trouble {
-        return no(trouble.reason, trouble.message.clone());
+    if let Some(transient_failure) = situation.transient_failure {
+        return no(transient_failure.reason, transient_failure.message.clone());
     }
     if let Some(failures) = &situation.ledger.failures {
         return no(failures.reason, format!("{}; the next attempt is at {}", failures.message, failures.next_try_time));
@@ -107,26 +107,26 @@ fn ready(situation: &Situation) -> Told {
     }
 }
 
-fn reconciling(situation: &Situation) -> Option<Told> {
-    let told =
+fn reconciling(situation: &Situation) -> Option<ConditionParts> {
+    let parts =
         |reason, message: &str| Some((ConditionType::Reconciling, ConditionStatus::True, reason, message.to_owned()));
     match situation.phase {
-        _ if situation.deleting => told(Reason::Deleting, "tokens are being revoked"),
+        _ if situation.deleting => parts(Reason::Deleting, "tokens are being revoked"),
         Phase::Halted(halt) if halt.stalled => None,
-        Phase::Halted(halt) => told(halt.reason, &halt.message),
-        Phase::Working if situation.ledger.current.is_some() => told(Reason::Rotating, "rotation steps are running"),
-        Phase::Working => told(Reason::Issuing, "the first token is on its way"),
+        Phase::Halted(halt) => parts(halt.reason, &halt.message),
+        Phase::Working if situation.ledger.current.is_some() => parts(Reason::Rotating, "rotation steps are running"),
+        Phase::Working => parts(Reason::Issuing, "the first token is on its way"),
         Phase::Resting if situation.suspended || usable(situation).is_some() => None,
-        Phase::Resting => told(Reason::Issuing, "a new token is on its way"),
+        Phase::Resting => parts(Reason::Issuing, "a new token is on its way"),
     }
 }
 
-fn stalled(situation: &Situation) -> Option<Told> {
+fn stalled(situation: &Situation) -> Option<ConditionParts> {
     let Phase::Halted(halt) = situation.phase else { return None };
     halt.stalled.then(|| (ConditionType::Stalled, ConditionStatus::True, halt.reason, halt.message.clone()))
 }
 
-fn revocation_pending(situation: &Situation) -> Option<Told> {
+fn revocation_pending(situation: &Situation) -> Option<ConditionParts> {
     let superseded = &situation.ledger.superseded;
     let first = superseded.iter().min_by_key(|old| old.revoke_after_time.max(old.next_try_time.unwrap_or_default()))?;
     let failing = superseded.iter().find(|old| old.tries > 0);
@@ -146,18 +146,18 @@ fn revocation_pending(situation: &Situation) -> Option<Told> {
     Some((ConditionType::RevocationPending, ConditionStatus::True, reason, message))
 }
 
-fn rotation_failed(situation: &Situation) -> Option<Told> {
+fn rotation_failed(situation: &Situation) -> Option<ConditionParts> {
     if usable(situation).is_none() || !situation.wanted {
         return None;
     }
-    let told = |reason, message| Some((ConditionType::RotationFailed, ConditionStatus::True, reason, message));
+    let parts = |reason, message| Some((ConditionType::RotationFailed, ConditionStatus::True, reason, message));
     let Some(failures) = &situation.ledger.failures else {
-        let trouble = situation.trouble.filter(|_| situation.phase == Phase::Resting)?;
-        return told(trouble.reason, format!("{}; the token before it is kept", trouble.message));
+        let transient_failure = situation.transient_failure.filter(|_| situation.phase == Phase::Resting)?;
+        return parts(transient_failure.reason, format!("{}; the token before it is kept", transient_failure.message));
     };
     let message =
         format!("{}; the token before it is kept, the next attempt is at {}", failures.message, failures.next_try_time);
-    told(failures.reason, message)
+    parts(failures.reason, message)
 }
 
 /// The token that consumers can rely on now.

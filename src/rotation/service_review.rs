@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::api::time::Time;
 
 /// Who did not answer within this time is not waited for: a token may be suspended, or its Secret gone.
-const LONGEST: Duration = Duration::from_secs(600);
+const MAX_AGE: Duration = Duration::from_secs(600);
 
 /// What a review came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Review {
 
     /// The judgement, if the time brings it.
     pub fn settle(&mut self, now: Time) -> Option<Judgement> {
-        if now.since(self.begun) >= LONGEST { self.judge() } else { None }
+        if now.since(self.begun) >= MAX_AGE { self.judge() } else { None }
     }
 
     /// By most of those who answered; one alone is no mass.
@@ -98,9 +98,9 @@ mod tests {
         let mut review = Review::begin(String::new(), NOW);
         review.answer("a", false, 3, NOW);
         review.answer("b", false, 3, NOW);
-        assert_eq!(review.settle(NOW.plus(LONGEST / 2)), None);
-        assert_eq!(review.settle(NOW.plus(LONGEST)), Some(Judgement::Doubtful));
-        assert_eq!(review.settle(NOW.plus(LONGEST)), None, "told once");
+        assert_eq!(review.settle(NOW.plus(MAX_AGE / 2)), None);
+        assert_eq!(review.settle(NOW.plus(MAX_AGE)), Some(Judgement::Doubtful));
+        assert_eq!(review.settle(NOW.plus(MAX_AGE)), None, "told once");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::identity;
 
 /// A listed token with the operator's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct NamedToken {
     /// Its id.
     pub id: String,
     /// Its name.
@@ -26,7 +26,7 @@ pub struct Found {
     /// Tokens that their object is about to revoke.
     pub pending: u32,
     /// Tokens of objects that are no more; `None` where not all objects could be seen, so that nobody knows.
-    pub ownerless: Option<Vec<Listed>>,
+    pub ownerless: Option<Vec<NamedToken>>,
     /// Uids of objects whose ledgers do not know a listed token: they look for themselves.
     pub suspects: BTreeSet<String>,
     /// A twin is at work. Its new objects are none of ours, and its tokens must not die for that.
@@ -35,7 +35,7 @@ pub struct Found {
 
 impl Found {
     /// What may be revoked: what had no owner at the sweep before either, and stands written down since.
-    pub fn revocable(&self, recorded: &[String]) -> Vec<Listed> {
+    pub fn revocable(&self, recorded: &[String]) -> Vec<NamedToken> {
         let without_owner = self.ownerless.iter().flatten().filter(|_| !self.disputed);
         without_owner.filter(|orphan| recorded.contains(&orphan.id)).cloned().collect()
     }
@@ -45,7 +45,7 @@ impl Found {
 /// whether these are all that there are.
 pub fn sort(
     prefix: &str,
-    rows: impl IntoIterator<Item = Listed>,
+    rows: impl IntoIterator<Item = NamedToken>,
     owners: &HashMap<String, Ledger>,
     all: bool,
 ) -> Found {
@@ -87,9 +87,9 @@ mod tests {
     use crate::api::ledger::{Claim, Conflict, Superseded};
     use crate::api::time::Time;
 
-    fn listed(id: &str, uid: &str, attempt: u32, nonce: &str) -> Listed {
+    fn listed(id: &str, uid: &str, attempt: u32, nonce: &str) -> NamedToken {
         let name = identity::Name { uid16: identity::uid16(uid), attempt, nonce: nonce.to_owned() };
-        Listed { id: id.to_owned(), name: identity::format("prod", &name, "", 255) }
+        NamedToken { id: id.to_owned(), name: identity::format("prod", &name, "", 255) }
     }
 
     fn ledger() -> Ledger {
@@ -124,8 +124,8 @@ mod tests {
             listed("unknown", "a", 2, "cccccccc"),
             listed("first", "b", 1, "0"),
             listed("gone", "c", 7, "dddddddd"),
-            Listed { id: "stranger".into(), name: "somebody's".into() },
-            Listed { id: "other prefix".into(), ..listed("", "c", 7, "dddddddd") },
+            NamedToken { id: "stranger".into(), name: "somebody's".into() },
+            NamedToken { id: "other prefix".into(), ..listed("", "c", 7, "dddddddd") },
         ];
         let mut rows = rows.to_vec();
         rows[6].name = rows[6].name.replace("prod", "test");

@@ -126,7 +126,7 @@ pub fn desired(
 }
 
 /// Our Secret without a token (P5): only what its type needs, so that the API server accepts it.
-pub fn shell(template: &SecretTemplate, owner: &Owner, marks: &Marks) -> DesiredSecret {
+pub fn placeholder(template: &SecretTemplate, owner: &Owner, marks: &Marks) -> DesiredSecret {
     let data = match template.type_ {
         SecretType::Opaque => BTreeMap::new(),
         SecretType::DockerConfigJson => {

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::content::{DesiredSecret, Obstacle, check, desired, obstacle, shell, token_in};
+use super::content::{DesiredSecret, Obstacle, check, desired, obstacle, placeholder, token_in};
 use super::formats::{Facts, Unrenderable};
 use super::metadata::{MAX_NUMBER, Marks, Owner, Ownership, ownership, read_marks};
 use super::patch::{create_body, drift, marks_patch, merge_patch};

@@ -8,13 +8,13 @@ use chrono::DateTime;
 use crate::api::time::Time;
 
 /// The shortest pause that an answer can ask for.
-const LEAST_PAUSE: Duration = Duration::from_secs(1);
+const MIN_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause that an answer can ask for; a service that asks for more is asked again hourly.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const MAX_PAUSE: Duration = Duration::from_secs(3600);
 
 /// The pause where an answer asks for one without a readable length.
-const UNTOLD_PAUSE: Duration = Duration::from_secs(5);
+const DEFAULT_PAUSE: Duration = Duration::from_secs(5);
 
 /// The rate limit of one service, shared by all its clones.
 ///
@@ -105,13 +105,13 @@ impl RateLimit {
 ///
 /// `answered` is the time of the answer by the service's clock: its `Date`, so that a skewed clock does not matter.
 pub fn retry_after(header: Option<&str>, answered: Time) -> Duration {
-    let Some(text) = header.map(str::trim) else { return UNTOLD_PAUSE };
+    let Some(text) = header.map(str::trim) else { return DEFAULT_PAUSE };
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse().map_or(LONGEST_PAUSE, Duration::from_secs).clamp(LEAST_PAUSE, LONGEST_PAUSE);
+        return text.parse().map_or(MAX_PAUSE, Duration::from_secs).clamp(MIN_PAUSE, MAX_PAUSE);
     }
     match http_date(text) {
-        Some(time) => time.since(answered).clamp(LEAST_PAUSE, LONGEST_PAUSE),
-        None => UNTOLD_PAUSE,
+        Some(time) => time.since(answered).clamp(MIN_PAUSE, MAX_PAUSE),
+        None => DEFAULT_PAUSE,
     }
 }
 

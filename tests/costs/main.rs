@@ -34,7 +34,7 @@ const OPERATOR: &str = "operator";
 /// The Secret with the service's credential.
 const CREDENTIAL: &str = "reference-admin";
 /// Reads of it in one step, whatever the number of tokens.
-const MOST_CREDENTIAL_READS: usize = 5;
+const MAX_CREDENTIAL_READS: usize = 5;
 
 /// Requests per step, all tokens together.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl<'a> Meter<'a> {
             calls.revoke as f64 / N as f64,
         );
         figure(&line);
-        assert!(credential_reads <= MOST_CREDENTIAL_READS, "{credential_reads} reads of the credential in {step}");
+        assert!(credential_reads <= MAX_CREDENTIAL_READS, "{credential_reads} reads of the credential in {step}");
         assert!(events <= N, "{events} events for {N} tokens in {step}");
         counts
     }

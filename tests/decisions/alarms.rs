@@ -2,7 +2,7 @@
 
 use artifact_token_operator::rotation::desired::Desired;
 use artifact_token_operator::rotation::observed::{Observed, Row, Verdict};
-use artifact_token_operator::rotation::plan::{Lapse, Step};
+use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
 
 use super::inputs::NOW;
 use super::laws::own_rows;
@@ -36,10 +36,10 @@ pub fn confirmed(observed: &Observed) -> bool {
     observed.ledger.conflict.is_some() && confirm.is_some() && *confirm != observed.ledger.handled_requests.confirm
 }
 
-pub fn disputed(_: &Desired, observed: &Observed, step: &Step) -> bool {
+pub fn conflict_found(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let open = observed.ledger.conflict.is_some() && !confirmed(observed) && observed.object.leave.is_none();
     let looks = matches!(step, Step::Read | Step::Verify | Step::Reject);
-    let allowed = looks || matches!(step, Step::Halt(_) | Step::Wait(_) | Step::GiveUp(Lapse::Deleting));
+    let allowed = looks || matches!(step, Step::Halt(_) | Step::Wait(_) | Step::GiveUp(GiveUpReason::Deleting));
     !open || allowed
 }
 
@@ -58,15 +58,15 @@ pub fn twins(_: &Desired, observed: &Observed, step: &Step) -> bool {
 
 pub fn dispute(_: &Desired, observed: &Observed, step: &Step) -> bool {
     match step {
-        Step::Dispute(row) => {
+        Step::RecordConflict(row) => {
             let ledger = &observed.ledger;
             let claimed = ledger.nonces_of(row.attempt).any(|nonce| nonce == row.nonce);
-            let known = claimed || ledger.knows(&row.id) || observed.hand.holds(&row.id);
+            let known = claimed || ledger.knows(&row.id) || observed.in_flight.holds(&row.id);
             let held = observed.secrets.published(row.attempt, &row.id);
             let reached = ledger.claim.is_some() && row.attempt <= ledger.highest_attempt();
             observed.secrets.live() && !known && !held && (reached || row.attempt > observed.secrets.fence())
         }
-        Step::Confirm => confirmed(observed) && observed.service.listing.is_some(),
+        Step::ConfirmIdentity => confirmed(observed) && observed.service.listing.is_some(),
         _ => true,
     }
 }

@@ -13,7 +13,7 @@ use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Halt, Timings};
 use artifact_token_operator::rotation::observed::{
-    Content, Facts, Hand, Leave, Object, Observed, Ours, Pauses, Row, SecretState, Secrets, Service, ServiceSeen,
+    Content, Facts, InFlight, Leave, Object, Observed, Ours, Pauses, Row, SecretState, Secrets, Service, ServiceSeen,
     Verdict,
 };
 
@@ -50,7 +50,7 @@ pub const AXES: [Axis; 13] = [
     Axis { name: "ledger", values: super::ledgers::LEDGER },
     Axis { name: "Secret", values: SECRET },
     Axis { name: "read", values: READ },
-    Axis { name: "hand", values: HAND },
+    Axis { name: "in_flight", values: HAND },
     Axis { name: "listing", values: LISTING },
     Axis { name: "wish", values: WISH },
     Axis { name: "service", values: SERVICE },
@@ -119,8 +119,8 @@ const HAND: &[Value] = &[
     ("value, sent, late", |world| value(world, Some(Verdict::Accepted), (0, 110), true)),
     ("value, Secret changed", |world| {
         value(world, Some(Verdict::Accepted), (60, 10), false);
-        if let Hand::Value { base, .. } = &mut world.observed.hand {
-            *base = vec![Some(99)];
+        if let InFlight::Value { expected, .. } = &mut world.observed.in_flight {
+            *expected = vec![Some(99)];
         }
     }),
 ];
@@ -278,9 +278,9 @@ fn nonce(world: &World) -> &'static str {
     if under_way(world) == 1 { "0" } else { "n4" }
 }
 
-fn ours(attempt: u32, id: Option<&str>, content: Content, essence: u64) -> Ours {
+fn ours(attempt: u32, id: Option<&str>, content: Content, content_hash: u64) -> Ours {
     let id = id.map(str::to_owned);
-    Ours { attempt, id, fence: attempt, content, rendered: true, essence, ..Ours::default() }
+    Ours { attempt, id, fence: attempt, content, rendered: true, content_hash, ..Ours::default() }
 }
 
 fn hold(world: &mut World, ours: Ours) {
@@ -296,13 +296,14 @@ fn list(world: &mut World, row: Row) {
 }
 
 fn claim(world: &mut World, attempt: u32, left: u64) {
-    world.observed.hand = Hand::Claim { attempt, deadline: in_seconds(left) };
+    world.observed.in_flight = InFlight::Claim { attempt, deadline: in_seconds(left) };
 }
 
 fn value(world: &mut World, trial: Option<Verdict>, (left, age): (u64, u64), sent: bool) {
     let (attempt, deadline, issued) = (under_way(world), in_seconds(left), ago(age));
-    let base = world.observed.secrets.base();
-    world.observed.hand = Hand::Value { attempt, id: "new".to_owned(), deadline, issued, trial, base, sent };
+    let expected = world.observed.secrets.expected();
+    world.observed.in_flight =
+        InFlight::Value { attempt, id: "new".to_owned(), deadline, issued, trial, expected, sent };
 }
 
 /// A claim `age` seconds old.

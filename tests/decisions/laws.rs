@@ -2,11 +2,11 @@
 
 use artifact_token_operator::api::ledger::{MAX_LIVE, Outcome, Superseded};
 use artifact_token_operator::rotation::desired::Desired;
-use artifact_token_operator::rotation::observed::{Content, Hand, Observed, Row, Verdict};
-use artifact_token_operator::rotation::plan::{Lapse, Step};
+use artifact_token_operator::rotation::observed::{Content, InFlight, Observed, Row, Verdict};
+use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
 use artifact_token_operator::rotation::schedule::trigger;
 
-use super::alarms::{answering, confirmed, dispute, disputed, in_doubt, leaked, record_leak, twins};
+use super::alarms::{answering, confirmed, dispute, conflict_found, in_doubt, leaked, record_leak, twins};
 use super::inputs::{NOW, ago};
 
 /// A law: its sentence, and whether a step obeys it.
@@ -15,7 +15,7 @@ pub type Law = (&'static str, fn(&Desired, &Observed, &Step) -> bool);
 /// All laws.
 pub const LAWS: &[Law] = &[
     (
-        "generate needs a claim in hand that is open, in time and above the fence, the finalizer, no foreign Secret, and nothing that forbids it",
+        "generate needs a claim in in_flight that is open, in time and above the fence, the finalizer, no foreign Secret, and nothing that forbids it",
         generate,
     ),
     ("a revoke needs a live read, and the service at which the id means something", revoke_reads),
@@ -31,7 +31,7 @@ pub const LAWS: &[Law] = &[
     ("a raised fence changes the Secret and reaches the attempt that it shuts out", raise_fence),
     ("a shell is made only where nothing is, with a fence at every attempt known", shell),
     ("a claim needs the finalizer, a dry-run, a live read, room, and no back-off, halt or suspend", claim),
-    ("a claim is above everything seen and takes nothing that is in hand or could still land", claim_above),
+    ("a claim is above everything seen and takes nothing that is in in_flight or could still land", claim_above),
     ("the finalizer claims attempt 1 only for an object that never had a claim", finalize),
     ("a decision needs a live read of the undecided token, and an answer or no probe", decide),
     ("only a current token that the Secret holds and the service refuses is rejected, and once", reject),
@@ -51,17 +51,17 @@ pub const LAWS: &[Law] = &[
     ("a pause is kept", pauses),
     ("no token is rejected on the word of a service whose refusals are in doubt", in_doubt),
     ("a leak is written down once, for the time that the spec says", record_leak),
-    ("while a token is in dispute nothing is made, written or revoked", disputed),
+    ("while a token is in dispute nothing is made, written or revoked", conflict_found),
     ("a token that was never claimed here is neither revoked nor taken in before a person confirms it", twins),
     (
-        "only an unknown token is disputed, of an attempt that the ledger has come to or the Secret is not at; only what was listed is confirmed",
+        "only an unknown token is conflict_found, of an attempt that the ledger has come to or the Secret is not at; only what was listed is confirmed",
         dispute,
     ),
 ];
 
 fn generate(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Generate = step else { return true };
-    let Hand::Claim { attempt, deadline } = observed.hand else { return false };
+    let InFlight::Claim { attempt, deadline } = observed.in_flight else { return false };
     let open = observed.open_claim().is_some_and(|claim| claim.attempt == attempt);
     let forbidden = observed.facts.halt.is_some();
     open && !forbidden
@@ -110,7 +110,7 @@ fn writes(step: &Step) -> bool {
             | Step::RollBack { .. }
             | Step::RaiseFence { .. }
             | Step::Render
-            | Step::Shell { .. }
+            | Step::CreatePlaceholder { .. }
             | Step::DeleteSecret
     )
 }
@@ -125,11 +125,15 @@ fn never_foreign(_: &Desired, observed: &Observed, step: &Step) -> bool {
 
 fn update(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Update = step else { return true };
-    let Hand::Value { attempt, deadline, trial, base, .. } = &observed.hand else { return false };
+    let InFlight::Value { attempt, deadline, trial, expected, .. } = &observed.in_flight else { return false };
     let replaces = observed.secrets.ours().any(|ours| ours.content != Content::Empty);
     let tried = !replaces || !desired.probe || *trial == Some(Verdict::Accepted);
     let creates = observed.secrets.any_absent() && *attempt > 1;
-    !creates && observed.secrets.fence() < *attempt && *deadline > NOW && observed.secrets.base() == *base && tried
+    !creates
+        && observed.secrets.fence() < *attempt
+        && *deadline > NOW
+        && observed.secrets.expected() == *expected
+        && tried
 }
 
 fn roll_back(_: &Desired, observed: &Observed, step: &Step) -> bool {
@@ -142,12 +146,12 @@ fn roll_back(_: &Desired, observed: &Observed, step: &Step) -> bool {
 
 fn raise_fence(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::RaiseFence { fence } = step else { return true };
-    let stray = observed.stray_claim().map_or(0, |claim| claim.attempt);
-    *fence > observed.secrets.fence() && *fence >= stray && !observed.secrets.any_absent()
+    let unresolved = observed.unresolved_claim().map_or(0, |claim| claim.attempt);
+    *fence > observed.secrets.fence() && *fence >= unresolved && !observed.secrets.any_absent()
 }
 
 fn shell(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    let Step::Shell { fence } = step else { return true };
+    let Step::CreatePlaceholder { fence } = step else { return true };
     observed.secrets.any_absent() && *fence >= observed.ledger.highest_attempt()
 }
 
@@ -167,7 +171,7 @@ fn claim_above(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Claim { attempt } = step else { return true };
     let fences = observed.secrets.ours().map(|ours| ours.fence);
     let rows = own_rows(observed).map(|row| row.attempt);
-    let free = observed.stray_claim().is_none() && !observed.secrets.any_absent();
+    let free = observed.unresolved_claim().is_none() && !observed.secrets.any_absent();
     free && fences.chain(rows).chain([observed.ledger.highest_attempt()]).all(|seen| seen < *attempt)
 }
 
@@ -183,15 +187,15 @@ fn decide(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Some(ours) = observed.secrets.ours().next() else { return false };
     let open = observed.open_claim().is_some_and(|claim| claim.attempt == ours.attempt);
     let lost = observed.ledger.lost.iter().any(|lost| lost.attempt == ours.attempt);
-    let in_hand = matches!(&observed.hand, Hand::Value { id, .. } if Some(id) == ours.id.as_ref());
+    let is_in_flight = matches!(&observed.in_flight, InFlight::Value { id, .. } if Some(id) == ours.id.as_ref());
     let named = observed.service.seen.is_some_and(|service| service.attributable && service.same_origin);
-    let vouched = in_hand || named && own_rows(observed).any(|row| Some(&row.id) == ours.id.as_ref());
+    let vouched = is_in_flight || named && own_rows(observed).any(|row| Some(&row.id) == ours.id.as_ref());
     let answered = match outcome {
         Outcome::Verified => vouched && (!desired.probe || observed.facts.verdict == Some(Verdict::Accepted)),
         Outcome::Failed => !vouched || observed.facts.verdict == Some(Verdict::Refused),
     };
     let fresh = observed.open_claim().is_some_and(|claim| claim.attempt == ours.attempt && claim.time > ago(120));
-    let early = fresh && !in_hand && named && *outcome == Outcome::Failed;
+    let early = fresh && !is_in_flight && named && *outcome == Outcome::Failed;
     observed.secrets.live() && (open || lost) && answered && !early
 }
 
@@ -207,14 +211,14 @@ fn deletion(_: &Desired, observed: &Observed, step: &Step) -> bool {
         Step::Wait(_)
             | Step::Release
             | Step::DeleteSecret
-            | Step::GiveUp(Lapse::Deleting)
+            | Step::GiveUp(GiveUpReason::Deleting)
             | Step::Read
             | Step::Revoke { .. }
             | Step::Sweep
-            | Step::Dispute(_)
+            | Step::RecordConflict(_)
             | Step::Halt(_)
     );
-    let reserved = matches!(step, Step::Release | Step::DeleteSecret | Step::GiveUp(Lapse::Deleting));
+    let reserved = matches!(step, Step::Release | Step::DeleteSecret | Step::GiveUp(GiveUpReason::Deleting));
     if observed.object.deleting { allowed } else { !reserved }
 }
 
@@ -225,14 +229,14 @@ fn release(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let attributable = observed.service.seen.is_some_and(|service| service.attributable);
     let elsewhere = observed.service.seen.is_none_or(|service| !service.same_origin);
     let looked = observed.service.listing.is_some() && own_rows(observed).next().is_none() && !elsewhere;
-    let over = observed.ledger.alive() == 0 && observed.hand == Hand::Empty && settled;
+    let over = observed.ledger.alive() == 0 && observed.in_flight == InFlight::Nothing && settled;
     let nameless = observed.service.seen.is_some() && !attributable;
     observed.object.leave.is_some() || (over && (!open || looked || nameless))
 }
 
 fn abandon(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Abandon = step else { return true };
-    observed.stray_claim().is_some_and(|claim| {
+    observed.unresolved_claim().is_some_and(|claim| {
         desired.timings.settle_time(&claim) <= NOW
             && observed.secrets.live()
             && observed.secrets.fence() >= claim.attempt
@@ -242,7 +246,7 @@ fn abandon(desired: &Desired, observed: &Observed, step: &Step) -> bool {
 fn supersede(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Supersede(rows) = step else { return true };
     let fenced = |row: &Row| observed.secrets.live() && row.attempt <= observed.secrets.fence();
-    let replaced = matches!(observed.hand, Hand::Claim { .. });
+    let replaced = matches!(observed.in_flight, InFlight::Claim { .. });
     let open = |row: &Row| {
         let claim = observed.ledger.claim.as_ref().filter(|claim| claim.attempt == row.attempt);
         claim.is_some_and(|claim| claim.outcome.is_none()) && observed.secrets.published(row.attempt, &row.id)
@@ -253,11 +257,12 @@ fn supersede(_: &Desired, observed: &Observed, step: &Step) -> bool {
 }
 
 fn give_up(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    let Step::GiveUp(lapse) = step else { return true };
-    let Hand::Value { attempt, base, sent: true, .. } = &observed.hand else { return true };
-    let shut_out =
-        observed.secrets.fence() >= *attempt || observed.secrets.base() != *base || observed.secrets.any_foreign();
-    *lapse == Lapse::Deleting || (observed.secrets.live() && shut_out)
+    let Step::GiveUp(because) = step else { return true };
+    let InFlight::Value { attempt, expected, sent: true, .. } = &observed.in_flight else { return true };
+    let shut_out = observed.secrets.fence() >= *attempt
+        || observed.secrets.expected() != *expected
+        || observed.secrets.any_foreign();
+    *because == GiveUpReason::Deleting || (observed.secrets.live() && shut_out)
 }
 
 fn wait(_: &Desired, _: &Observed, step: &Step) -> bool {
@@ -269,7 +274,7 @@ fn endless(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let stopped =
         desired.suspended || desired.halt.is_some() || observed.facts.halt.is_some() || observed.secrets.any_foreign();
     let service = observed.service.seen.is_none_or(|service| !service.same_origin);
-    let wanted = trigger(desired, observed, NOW).is_some() || observed.stray_claim().is_some();
+    let wanted = trigger(desired, observed, NOW).is_some() || observed.unresolved_claim().is_some();
     let gone = observed.object.deleting && !observed.object.finalizer;
     gone || (!observed.object.deleting && (stopped || service || !wanted))
 }
@@ -295,7 +300,7 @@ fn no_loop(_: &Desired, observed: &Observed, step: &Step) -> bool {
         Step::Finalize { .. } => !observed.object.finalizer,
         Step::Render => observed.secrets.ours().any(|ours| !ours.rendered),
         Step::DeleteSecret => observed.secrets.ours().next().is_some(),
-        Step::Dispute(_) => observed.ledger.conflict.is_none(),
+        Step::RecordConflict(_) => observed.ledger.conflict.is_none(),
         _ => true,
     }
 }

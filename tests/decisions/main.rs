@@ -29,16 +29,16 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/decisions.txt");
 const SHOWN: usize = 12;
 
 const HEAD: &str = "\
-# The decision, rendered. Written by `UPDATE_GOLDEN=1 cargo test --test decisions`; never by hand.
+# The decision, rendered. Written by `UPDATE_GOLDEN=1 cargo test --test decisions`; never by in_flight.
 #
 # Each section is about some rows of the table in src/rotation/plan.rs. Its first line says what is held fixed, its second
 # names the columns that vary, then comes one line for each of their combinations: `inputs -> step`. Every input that a
 # section does not name keeps its steady value: a living object with its finalizer; attempt 3 (`current`) verified a day ago
-# and in the Secret, which was read live; nothing in hand, nothing listed, nothing wanted; a service with named tokens; no
+# and in the Secret, which was read live; nothing in in_flight, nothing listed, nothing wanted; a service with named tokens; no
 # verdict, no back-off, no dry-run, no pause.
 #
 # Attempt 2 (`old`) is superseded; attempt 4 (`new`) is under way, or attempt 1 where the ledger is empty. `open claim` is
-# 10 s old; a claim is settled after 150 s. A pause ends in 5 s, a claim or value in hand has 60 s left unless it is late.
+# 10 s old; a claim is settled after 150 s. A pause ends in 5 s, a claim or value in in_flight has 60 s left unless it is late.
 # `Wait(+5 s)` looks again in 5 s, `Wait` when something changes.
 #
 # A section begins with the names of the rows that it is about, and ends with those of all rows that speak in it.
@@ -51,13 +51,13 @@ fn phrase(step: &Step) -> String {
         Step::Wait(Some(until)) => format!("Wait({})", from_now(*until)),
         Step::Halt(halt) => format!("Halt({})", halt.reason),
         Step::Revoke { attempt, id } => format!("Revoke({attempt} {id})"),
-        Step::Shell { fence } => format!("Shell(fence {fence})"),
+        Step::CreatePlaceholder { fence } => format!("Shell(fence {fence})"),
         Step::RaiseFence { fence } => format!("RaiseFence({fence})"),
         Step::RollBack { fence } => format!("RollBack(fence {fence})"),
         Step::Claim { attempt } => format!("Claim({attempt})"),
         Step::Finalize { claims: true } => "Finalize(claims 1)".to_owned(),
         Step::Finalize { claims: false } => "Finalize".to_owned(),
-        Step::Dispute(row) => format!("Dispute({})", named(row)),
+        Step::RecordConflict(row) => format!("Dispute({})", named(row)),
         Step::RecordLeak { issued_before } => format!("RecordLeak(before {})", from_now(*issued_before)),
         Step::Supersede(rows) => format!("Supersede({})", rows.iter().map(named).collect::<Vec<_>>().join(", ")),
         Step::Read
@@ -70,7 +70,7 @@ fn phrase(step: &Step) -> String {
         | Step::Verify
         | Step::Decide(_)
         | Step::Abandon
-        | Step::Confirm
+        | Step::ConfirmIdentity
         | Step::Render
         | Step::Reject
         | Step::DeleteSecret

@@ -14,11 +14,11 @@ const NAMED: &[&str] = &["named", "nameless", "missing"];
 
 pub const SECTIONS: &[Section] = &[
     Section {
-        title: "deletion: what is in hand, and how to leave",
+        title: "deletion: what is in in_flight, and how to leave",
         held: &[],
         varied: &[
             ("object", &["deleting", "deleting, Orphan", "deleting, skip", "deleting, no finalizer"]),
-            ("hand", &["nothing", "claim", "value", "value, sent"]),
+            ("in_flight", &["nothing", "claim", "value", "value, sent"]),
             ("read", ALL),
         ],
     },
@@ -62,15 +62,15 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
-        title: "leak: what is in hand",
+        title: "leak: what is in in_flight",
         held: &[("ledger", "open claim"), ("wish", "suspended, leaked")],
-        varied: &[("hand", &["nothing", "claim", "value", "value, sent"]), ("object", &["living", "deleting"])],
+        varied: &[("in_flight", &["nothing", "claim", "value", "value, sent"]), ("object", &["living", "deleting"])],
     },
     Section {
         title: "in_flight: an attempt that was claimed before a leak",
         held: &[("ledger", "leaked, open claim")],
         varied: &[
-            ("hand", &["claim", "claim, overtaken", "value", "value, accepted", "value, late", "value, sent"]),
+            ("in_flight", &["claim", "claim, overtaken", "value", "value, accepted", "value, late", "value, sent"]),
             ("read", ALL),
         ],
     },
@@ -78,7 +78,7 @@ pub const SECTIONS: &[Section] = &[
         title: "in_flight: a claim",
         held: &[],
         varied: &[
-            ("hand", &["claim", "claim, late", "claim, overtaken"]),
+            ("in_flight", &["claim", "claim, late", "claim, overtaken"]),
             ("ledger", &["open claim", "first claim", "verified"]),
             ("pauses", ALL),
             ("service", &["named", "missing"]),
@@ -87,20 +87,20 @@ pub const SECTIONS: &[Section] = &[
     },
     Section {
         title: "in_flight: a claim, and the Secret of a predecessor",
-        held: &[("hand", "claim"), ("ledger", "empty, fresh object")],
+        held: &[("in_flight", "claim"), ("ledger", "empty, fresh object")],
         varied: &[("Secret", &["absent", "shell", "predecessor's"]), ("listing", ALL), ("service", NAMED)],
     },
     Section {
         title: "in_flight: a claim, and no finalizer",
         held: &[("object", "no finalizer"), ("ledger", "open claim")],
-        varied: &[("hand", &["claim", "claim, late", "claim, overtaken"])],
+        varied: &[("in_flight", &["claim", "claim, late", "claim, overtaken"])],
     },
     Section {
         title: "in_flight: a value, by what the Secret holds",
         held: &[("ledger", "open claim")],
         varied: &[
             (
-                "hand",
+                "in_flight",
                 &[
                     "value",
                     "value, accepted",
@@ -119,7 +119,7 @@ pub const SECTIONS: &[Section] = &[
         title: "in_flight: a value, not to be probed, or not read, or paused, or without service",
         held: &[("ledger", "open claim")],
         varied: &[
-            ("hand", &["value", "value, accepted", "value, sent, late"]),
+            ("in_flight", &["value", "value, accepted", "value, sent, late"]),
             ("read", ALL),
             ("wish", &["as it is", "no probe", "suspended", "invalid"]),
             ("pauses", ALL),
@@ -130,7 +130,7 @@ pub const SECTIONS: &[Section] = &[
         held: &[("Secret", "new")],
         varied: &[
             ("ledger", &["open claim", "open claim, settled", "lost", "empty", "verified"]),
-            ("hand", &["nothing", "value, accepted", "value, refused, settled"]),
+            ("in_flight", &["nothing", "value, accepted", "value, refused, settled"]),
             ("listing", &["none", "empty", "new"]),
             ("verdict", ALL),
         ],
@@ -139,7 +139,7 @@ pub const SECTIONS: &[Section] = &[
         title: "decide: by service, probe and read",
         held: &[("Secret", "new"), ("ledger", "open claim")],
         varied: &[
-            ("hand", &["nothing", "value, accepted"]),
+            ("in_flight", &["nothing", "value, accepted"]),
             ("service", ALL),
             ("wish", &["as it is", "no probe"]),
             ("read", ALL),
@@ -200,7 +200,7 @@ pub const SECTIONS: &[Section] = &[
         varied: &[("read", ALL), ("pauses", ALL), ("service", ALL)],
     },
     Section {
-        title: "unresolved_claim: claims that nobody has in hand",
+        title: "unresolved_claim: claims that nobody has in in_flight",
         held: &[],
         varied: &[
             ("ledger", &["empty", "empty, fresh object", "first claim", "open claim", "open claim, settled", "lost"]),

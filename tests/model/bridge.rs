@@ -11,7 +11,7 @@ use artifact_token_operator::rotation::desired::{Desired, Timings};
 use artifact_token_operator::rotation::identity::FIRST_NONCE;
 use artifact_token_operator::rotation::ledger::Failure;
 use artifact_token_operator::rotation::observed::{
-    self, Content, Hand, Observed, Ours, Row, SecretState, Secrets, Service, ServiceSeen, Verdict,
+    self, Content, InFlight, Observed, Ours, Row, SecretState, Secrets, Service, ServiceSeen, Verdict,
 };
 
 use super::tokens::{Set, Token};
@@ -104,7 +104,7 @@ pub fn observed(process: &Process, facts: &Facts, named: bool) -> Observed {
         object: seen_object(object),
         ledger: ledger(object, facts),
         secrets: Secrets::one(process.live, secret_state(&process.secret, process)),
-        hand: hand(&process.hand, facts),
+        in_flight: in_flight(&process.in_flight, facts),
         service: Service {
             seen: Some(ServiceSeen { attributable: named, same_origin: true, trusted: true }),
             listing: process.listed.then(listing),
@@ -142,7 +142,7 @@ fn secret_state(secret: &Secret, process: &Process) -> SecretState {
         return SecretState::Absent;
     }
     // A process that has the value in memory sees that the data is another; one that has not believes the annotations.
-    let own_value = process.hand.value && process.hand.token == secret.id;
+    let own_value = process.in_flight.value && process.in_flight.token == secret.id;
     let knows = process.held == secret.id || own_value;
     let content = match secret.data {
         Token::NONE => Content::Empty,
@@ -156,32 +156,32 @@ fn secret_state(secret: &Secret, process: &Process) -> SecretState {
         fence: secret.fence.into(),
         content,
         rendered: !secret.touched,
-        essence: essence(secret),
+        content_hash: content_hash(secret),
         predecessor: None,
     })
 }
 
-fn essence(secret: &Secret) -> u64 {
+fn content_hash(secret: &Secret) -> u64 {
     u64::from_le_bytes([secret.attempt, secret.id.0, secret.data.0, secret.fence, 1, 0, 0, 0])
 }
 
-fn hand(hand: &InHand, facts: &Facts) -> Hand {
-    if !hand.token.own() {
-        return Hand::Empty;
+fn in_flight(in_flight: &InHand, facts: &Facts) -> InFlight {
+    if !in_flight.token.own() {
+        return InFlight::Nothing;
     }
-    let attempt = attempt(hand.token, facts);
-    let deadline = if hand.late { NOW.minus(SECOND) } else { NOW.plus(SECOND) };
-    if !hand.value {
-        return Hand::Claim { attempt, deadline };
+    let attempt = attempt(in_flight.token, facts);
+    let deadline = if in_flight.late { NOW.minus(SECOND) } else { NOW.plus(SECOND) };
+    if !in_flight.value {
+        return InFlight::Claim { attempt, deadline };
     }
-    Hand::Value {
+    InFlight::Value {
         attempt,
-        id: id(hand.token),
+        id: id(in_flight.token),
         deadline,
-        issued: if hand.settled { NOW.minus(2 * timings().token_settle) } else { NOW },
-        trial: verdict(hand.trial),
-        base: vec![hand.base.exists.then(|| essence(&hand.base))],
-        sent: hand.sent,
+        issued: if in_flight.settled { NOW.minus(2 * timings().token_settle) } else { NOW },
+        trial: verdict(in_flight.trial),
+        expected: vec![in_flight.expected.exists.then(|| content_hash(&in_flight.expected))],
+        sent: in_flight.sent,
     }
 }
 

@@ -61,7 +61,7 @@ fn strip(state: &mut State, setup: &Setup) {
 }
 
 fn asked_for(state: &State) -> Set {
-    state.processes.iter().fold(Set::EMPTY, |set, process| set.with(process.hand.token))
+    state.processes.iter().fold(Set::EMPTY, |set, process| set.with(process.in_flight.token))
 }
 
 fn others(state: &State) -> Set {
@@ -128,9 +128,9 @@ fn each_token(state: &mut State, f: &mut impl FnMut(&mut Token)) {
         f(&mut process.object.book.conflict);
         f(&mut process.target);
         f(&mut process.held);
-        f(&mut process.hand.token);
+        f(&mut process.in_flight.token);
         secret_tokens(&mut process.secret, f);
-        secret_tokens(&mut process.hand.base, f);
+        secret_tokens(&mut process.in_flight.expected, f);
     }
 }
 
@@ -183,14 +183,14 @@ fn each_attempt(state: &mut State, f: &mut impl FnMut(&mut u8)) {
         f(&mut secret.attempt);
         f(&mut secret.fence);
     }
-    for Process { at, secret, hand, .. } in &mut state.processes {
+    for Process { at, secret, in_flight, .. } in &mut state.processes {
         if *at != At::Idle {
             f(&mut secret.attempt);
             f(&mut secret.fence);
         }
-        if hand.token != Token::NONE {
-            f(&mut hand.base.attempt);
-            f(&mut hand.base.fence);
+        if in_flight.token != Token::NONE {
+            f(&mut in_flight.expected.attempt);
+            f(&mut in_flight.expected.fence);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use artifact_token_operator::api::ledger::Outcome;
-use artifact_token_operator::rotation::plan::{Lapse, Step, next_step};
+use artifact_token_operator::rotation::plan::{GiveUpReason, Step, next_step};
 
 use super::bridge;
 use super::fingerprint::{Identity, fingerprint};
@@ -25,7 +25,7 @@ pub enum Do {
     Generate,
     Try,
     Update,
-    GiveUp(Lapse),
+    GiveUp(GiveUpReason),
     Verify,
     Decide(Outcome),
     RollBack(u8),
@@ -82,18 +82,18 @@ fn short(step: Step) -> Do {
         Step::Read => Do::Read,
         Step::Sweep => Do::Sweep,
         Step::Preflight => Do::Preflight,
-        Step::Shell { fence } => Do::Shell(number(fence)),
+        Step::CreatePlaceholder { fence } => Do::Shell(number(fence)),
         Step::Finalize { claims } => Do::Finalize(claims),
         Step::Claim { attempt } => Do::Claim(number(attempt)),
         Step::Generate => Do::Generate,
         Step::Try => Do::Try,
         Step::Update => Do::Update,
-        Step::GiveUp(lapse) => Do::GiveUp(lapse),
+        Step::GiveUp(because) => Do::GiveUp(because),
         Step::Verify => Do::Verify,
         Step::Decide(outcome) => Do::Decide(outcome),
         Step::RollBack { fence } => Do::RollBack(number(fence)),
-        Step::Dispute(row) => Do::Dispute(bridge::token(&row.id)),
-        Step::Confirm => Do::Confirm,
+        Step::RecordConflict(row) => Do::Dispute(bridge::token(&row.id)),
+        Step::ConfirmIdentity => Do::Confirm,
         Step::RecordLeak { .. } => Do::RecordLeak,
         Step::Supersede(rows) => {
             Do::Supersede(rows.iter().fold(Set::EMPTY, |set, row| set.with(bridge::token(&row.id))))

@@ -54,7 +54,8 @@ fn service(out: &mut Out) {
         });
         // Where it makes a difference: a claim that is waited for, or looked for.
         let matters = state.object.deleting || !state.object.exists || state.object.book.lost.has(token);
-        if matters && state.processes.iter().all(|process| process.at != At::Asked || process.hand.token != token) {
+        if matters && state.processes.iter().all(|process| process.at != At::Asked || process.in_flight.token != token)
+        {
             out.push("request is dropped", token.0, |state| state.in_flight = state.in_flight.without(token));
         }
     }
@@ -95,7 +96,7 @@ fn people(setup: &Setup, out: &mut Out) {
     // The status alone knows of a claim whose request is under way: what lands after the sweep that follows the loss is
     // found by a later one, if there is any. That double fault is left out.
     let dies = setup.deletes() || setup.faults[Fault::Crash as usize] > 0;
-    let claimed = |process: &Process| process.hand.token != Token::NONE && (dies || !process.hand.value);
+    let claimed = |process: &Process| process.in_flight.token != Token::NONE && (dies || !process.in_flight.value);
     let waited_for = !out.state.in_flight.is_empty() || out.state.processes.iter().any(claimed);
     if exists && book != Book::BLANK && !waited_for {
         out.fault(Fault::LoseStatus, "status lost", 0, |state| {
@@ -104,19 +105,21 @@ fn people(setup: &Setup, out: &mut Out) {
         });
     }
     if secret.exists {
-        out.fault(Fault::DeleteSecret, "Secret deleted by hand", 0, |state| edit(state, Secret::ABSENT));
-        out.fault(Fault::EditData, "data edited by hand", 0, |state| {
+        out.fault(Fault::DeleteSecret, "Secret deleted by in_flight", 0, |state| edit(state, Secret::ABSENT));
+        out.fault(Fault::EditData, "data edited by in_flight", 0, |state| {
             edit(state, Secret { data: Token::JUNK, ..secret })
         });
         let wiped = Secret { attempt: 0, id: Token::NONE, fence: 0, ..secret };
-        out.fault(Fault::EditMarks, "annotations wiped by hand", 0, |state| edit(state, wiped));
+        out.fault(Fault::EditMarks, "annotations wiped by in_flight", 0, |state| edit(state, wiped));
         let forged = Secret { id: Token::STRANGER, data: Token::STRANGER, ..secret };
-        out.fault(Fault::Forge, "stranger's token put in by hand", 0, |state| {
+        out.fault(Fault::Forge, "stranger's token put in by in_flight", 0, |state| {
             edit(state, forged);
             state.facts.attempts[SLOTS] = secret.attempt;
             state.alive = state.alive.with(Token::STRANGER);
         });
-        out.fault(Fault::Touch, "label edited by hand", 0, |state| edit(state, Secret { touched: true, ..secret }));
+        out.fault(Fault::Touch, "label edited by in_flight", 0, |state| {
+            edit(state, Secret { touched: true, ..secret })
+        });
     }
 }
 
@@ -180,12 +183,13 @@ fn times(setup: &Setup, out: &mut Out) {
         }
     }
     // Within a day every lost token was listed at some time.
-    let known = state.processes.iter().fold(state.object.book.known(), |set, process| set.with(process.hand.token));
+    let known =
+        state.processes.iter().fold(state.object.book.known(), |set, process| set.with(process.in_flight.token));
     let found = state.in_flight.is_empty() && state.own_alive().but(known).is_empty();
     for token in state.object.book.lost.iter() {
         // What forgets it is a write, and a pass that has it in its list would not be of its time any more.
         let listed = state.processes.iter().any(|process| process.listing.has(token));
-        if found && !listed && in_hand(state, token).next().is_none() {
+        if found && !listed && is_in_flight(state, token).next().is_none() {
             out.push("a day passes since the claim", token.0, |state| {
                 each_book(state, |book| {
                     book.lost = book.lost.without(token);
@@ -216,8 +220,8 @@ fn each_book(state: &mut State, change: impl Fn(&mut Book)) {
     }
 }
 
-fn in_hand(state: &State, token: Token) -> impl Iterator<Item = &Process> {
-    state.processes.iter().filter(move |process| process.hand.token == token)
+fn is_in_flight(state: &State, token: Token) -> impl Iterator<Item = &Process> {
+    state.processes.iter().filter(move |process| process.in_flight.token == token)
 }
 
 /// The newest claim grows older, wherever it is remembered; and so does the object.
@@ -232,7 +236,7 @@ fn ageing(setup: &Setup, out: &mut Out) {
         }
     }
     for token in claims.iter() {
-        let late = in_hand(state, token).all(|process| process.hand.late);
+        let late = is_in_flight(state, token).all(|process| process.in_flight.late);
         if !late || lands(token) {
             continue;
         }
@@ -251,7 +255,7 @@ fn ageing(setup: &Setup, out: &mut Out) {
             age(Age::Late);
         }
     }
-    let late = in_hand(state, Token::FIRST).all(|process| process.hand.late) && !lands(Token::FIRST);
+    let late = is_in_flight(state, Token::FIRST).all(|process| process.in_flight.late) && !lands(Token::FIRST);
     let Object { exists, old, finalizer, .. } = state.object;
     let implied = finalizer && late;
     if exists && !old && (implied || (setup.broken(Mutation::OldFinalizer) && !finalizer)) {
@@ -277,17 +281,17 @@ fn process(setup: &Setup, index: usize, out: &mut Out) {
         out.moves.push(Move { label: Label { who: Some(index), what, number: 0 }, state, wrong: None });
     };
     // What was only read is read again: a crash matters where memory or a deed not recorded is lost.
-    let loses = process.hand != InHand::EMPTY || process.at == At::Revoked || process.held != Token::NONE;
+    let loses = process.in_flight != InHand::EMPTY || process.at == At::Revoked || process.held != Token::NONE;
     if loses && out.state.may(Fault::Crash) {
         own("crashes", Some(Fault::Crash), &|process| *process = Process::IDLE, out);
     }
-    if process.hand.token != Token::NONE && !process.hand.late && out.state.may(Fault::Oversleep) {
-        own("deadline passes", Some(Fault::Oversleep), &|process| process.hand.late = true, out);
+    if process.in_flight.token != Token::NONE && !process.in_flight.late && out.state.may(Fault::Oversleep) {
+        own("deadline passes", Some(Fault::Oversleep), &|process| process.in_flight.late = true, out);
     }
     // Only looked at beside a refusal: it passes no earlier than it matters.
-    let refused = process.hand.trial == Said::Refused || process.verdict == Said::Refused;
-    if process.hand.value && !process.hand.settled && refused {
-        own("token settle time passes", None, &|process| process.hand.settled = true, out);
+    let refused = process.in_flight.trial == Said::Refused || process.verdict == Said::Refused;
+    if process.in_flight.value && !process.in_flight.settled && refused {
+        own("token settle time passes", None, &|process| process.in_flight.settled = true, out);
     }
     if process.swept && !out.state.object.book.lost.is_empty() {
         own("next look for lost tokens", None, &|process| process.swept = false, out);
@@ -303,6 +307,6 @@ fn process(setup: &Setup, index: usize, out: &mut Out) {
 
 /// What lives under this object's identity, and stands neither in its ledger nor in a process's hand.
 fn unknown(state: &State) -> Set {
-    let hands = state.processes.iter().fold(Set::EMPTY, |set, process| set.with(process.hand.token));
-    state.alive.without(Token::STRANGER).but(state.object.book.known()).but(hands)
+    let in_flights = state.processes.iter().fold(Set::EMPTY, |set, process| set.with(process.in_flight.token));
+    state.alive.without(Token::STRANGER).but(state.object.book.known()).but(in_flights)
 }

@@ -12,7 +12,7 @@ use super::world::State;
 use super::{canonical, environment, invariants, process};
 
 /// More states than this are too many for a run.
-pub const MOST_STATES: usize = 6_000_000;
+pub const MAX_STATES: usize = 6_000_000;
 
 /// What a run found.
 pub struct Found {
@@ -61,7 +61,7 @@ pub fn explore(setup: &Setup) -> Found {
     let mut frontier = vec![(setup.initial(), 0)];
     explorer.enter(&frontier[0].0, (0, 0));
     let (mut violation, mut depth, mut transitions) = (None, 0, 0);
-    while !frontier.is_empty() && violation.is_none() && explorer.parents.len() < MOST_STATES {
+    while !frontier.is_empty() && violation.is_none() && explorer.parents.len() < MAX_STATES {
         depth += 1;
         let mut next = Vec::new();
         for (state, number) in &frontier {

@@ -28,7 +28,7 @@ pub fn broken(state: &State, named: bool) -> Option<&'static str> {
 fn settled(state: &State) -> bool {
     let Some(current) = Some(state.object.book.current).filter(|current| current.own()) else { return false };
     let book = &state.object.book;
-    let idle = state.processes.iter().all(|process| process.hand.token == Token::NONE && process.at != At::Asked);
+    let idle = state.processes.iter().all(|process| process.in_flight.token == Token::NONE && process.at != At::Asked);
     let claimed = book.claim != Token::NONE && book.fate != Fate::Open;
     idle && claimed
         && state.in_flight.is_empty()

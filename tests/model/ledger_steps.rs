@@ -1,7 +1,7 @@
 //! Steps that write the object: its finalizer and its ledger.
 
 use artifact_token_operator::api::ledger::{Current, Ledger, Outcome, Proof};
-use artifact_token_operator::rotation::ledger::Remains;
+use artifact_token_operator::rotation::ledger::Leftover;
 use artifact_token_operator::rotation::observed::Observed;
 
 use super::bridge;
@@ -89,7 +89,7 @@ pub fn claim(turn: &mut Turn, attempt: u8) {
 /// In hand, with the Secret that the publishing is computed against.
 fn take(state: &mut State, index: usize, token: Token) {
     let process = &mut state.processes[index];
-    process.hand = InHand { token, base: process.secret, ..InHand::EMPTY };
+    process.in_flight = InHand { token, expected: process.secret, ..InHand::EMPTY };
 }
 
 fn reborrow<'a>(turn: &'a mut Turn) -> Turn<'a> {
@@ -102,27 +102,27 @@ fn seen(turn: &Turn) -> Observed {
 
 /// What remains of an attempt in hand: nothing, a token that nobody else saw, or one that consumers may hold.
 pub fn give_up(turn: &mut Turn) {
-    let hand = turn.me().hand;
-    let claim = turn.claim_of(hand.token);
-    let id = bridge::id(hand.token);
-    let published = hand.sent && !turn.broken(Mutation::SentIsUnpublished);
-    let remains = match (hand.value, published) {
-        (false, _) => Remains::Nothing,
-        (true, false) => Remains::Unpublished(id),
+    let in_flight = turn.me().in_flight;
+    let claim = turn.claim_of(in_flight.token);
+    let id = bridge::id(in_flight.token);
+    let published = in_flight.sent && !turn.broken(Mutation::SentIsUnpublished);
+    let leftover = match (in_flight.value, published) {
+        (false, _) => Leftover::Nothing,
+        (true, false) => Leftover::Unpublished(id),
         (true, true) => {
-            let held = turn.secret().id == hand.token;
-            Remains::Published { id, revoke_after: bridge::after_overlap(), held }
+            let held = turn.secret().id == in_flight.token;
+            Leftover::Published { id, revoke_after: bridge::after_overlap(), held }
         }
     };
     turn.record(
         "gives up",
-        hand.token.0,
-        |ledger| ledger.failed(&claim, remains, bridge::failure(), bridge::NOW),
+        in_flight.token.0,
+        |ledger| ledger.failed(&claim, leftover, bridge::failure(), bridge::NOW),
         |state, index| {
             let process = &mut state.processes[index];
-            process.hand = InHand::EMPTY;
-            if process.object.book.current == hand.token {
-                process.held = hand.token;
+            process.in_flight = InHand::EMPTY;
+            if process.object.book.current == in_flight.token {
+                process.held = in_flight.token;
             }
         },
     );
@@ -139,20 +139,20 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
     let token = me.secret.id;
     let decided = undecided(turn);
     let claim = turn.claim_of(decided);
-    let own = me.hand.value && me.hand.token == token;
+    let own = me.in_flight.value && me.in_flight.token == token;
     let vouched = own || (me.listing.has(token) && token == decided) || turn.broken(Mutation::VouchForAnyId);
     let mut facts = turn.state.facts;
     if token.real() {
         facts.attempts[usize::from(token.0)] = me.secret.attempt;
     }
     let failed = if vouched {
-        Remains::Published { id: bridge::id(token), revoke_after: bridge::after_overlap(), held: true }
+        Leftover::Published { id: bridge::id(token), revoke_after: bridge::after_overlap(), held: true }
     } else {
-        Remains::Unknown { attributable: turn.setup.named }
+        Leftover::Unknown { attributable: turn.setup.named }
     };
     let overlap = if turn.broken(Mutation::NoOverlap) { bridge::NOW } else { bridge::after_overlap() };
     // What the Secret held before, as this process saw it; another one reads all that the Secret says it replaced.
-    let before = if own { Set::of(me.hand.base.id) } else { me.object.book.superseded };
+    let before = if own { Set::of(me.in_flight.expected.id) } else { me.object.book.superseded };
     let replaced: Vec<String> = before.iter().map(bridge::id).collect();
     let drops = turn.broken(Mutation::DropSuperseded);
     let current = Current { rejected_time: None, ..bridge::current(token, &me.object, &facts) };
@@ -170,7 +170,7 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
         },
         |state, index| {
             let process = &mut state.processes[index];
-            process.hand = InHand::EMPTY;
+            process.in_flight = InHand::EMPTY;
             process.verdict = Default::default();
             if own && outcome == Outcome::Verified {
                 process.held = token;
@@ -185,7 +185,7 @@ pub fn supersede(turn: &mut Turn, rows: Set) {
     let held = [bridge::id(turn.secret().id)];
     let at_once = turn.broken(Mutation::FoundAtOnce);
     let change = |ledger: &mut Ledger| {
-        ledger.found(&rows, &held, if at_once { bridge::NOW } else { bridge::after_overlap() });
+        ledger.orphans_found(&rows, &held, if at_once { bridge::NOW } else { bridge::after_overlap() });
         for found in ledger.superseded.iter_mut().filter(|old| at_once && rows.iter().any(|row| row.id == old.id)) {
             found.unpublished = true;
         }
@@ -224,13 +224,19 @@ pub fn dispute(turn: &mut Turn, token: Token) {
         "disputes a token",
         wrong,
         |state| state.object.confirmed = false,
-        |ledger| ledger.disputed(&row, None),
+        |ledger| ledger.conflict_found(&row, None),
     );
 }
 
 /// P21: a person said so, and everything that is listed stands in the ledger.
 pub fn confirm(turn: &mut Turn) {
-    alarm(turn, "confirms its identity", None, |state| state.object.confirmed = false, |ledger| ledger.confirmed(None));
+    alarm(
+        turn,
+        "confirms its identity",
+        None,
+        |state| state.object.confirmed = false,
+        |ledger| ledger.identity_confirmed(None),
+    );
 }
 
 /// P14: which tokens leaked, before the first of them is revoked. A time to come is capped.
@@ -299,6 +305,6 @@ pub fn release(turn: &mut Turn) {
         state.object_changed();
         state.object = Object::GONE;
         state.processes[index].end_pass();
-        state.processes[index].hand = InHand::EMPTY;
+        state.processes[index].in_flight = InHand::EMPTY;
     });
 }

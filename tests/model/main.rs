@@ -37,7 +37,7 @@ use explore::Found;
 use setup::Setup;
 
 /// Runs are independent of each other; more threads than this would only take memory.
-const MOST_THREADS: usize = 4;
+const MAX_THREADS: usize = 4;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 fn explore_all(setups: &[Setup]) -> Vec<bool> {
     let next = AtomicUsize::new(0);
     let passed = Mutex::new(vec![false; setups.len()]);
-    let threads = thread::available_parallelism().map_or(1, |count| count.get().min(MOST_THREADS));
+    let threads = thread::available_parallelism().map_or(1, |count| count.get().min(MAX_THREADS));
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {

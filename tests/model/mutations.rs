@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use artifact_token_operator::api::ledger::Outcome;
-use artifact_token_operator::rotation::observed::{Hand, Observed, Row, SecretState};
-use artifact_token_operator::rotation::plan::{Lapse, Step};
+use artifact_token_operator::rotation::observed::{InFlight, Observed, Row, SecretState};
+use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
 
 use super::bridge::NOW;
 use super::setup::{ANY, Fault, Setup};
@@ -155,12 +155,12 @@ pub fn before(setup: &Setup, observed: &mut Observed) {
             observed.ledger.claim.iter_mut().for_each(|claim| claim.time = claim.time.minus(day / 2));
         }
         Mutation::NoFence => fence(observed, 0),
-        Mutation::PretendFenced if observed.hand == Hand::Empty => {
+        Mutation::PretendFenced if observed.in_flight == InFlight::Nothing => {
             let highest = observed.highest_attempt();
             fence(observed, highest);
         }
         Mutation::PublishLate => {
-            if let Hand::Value { deadline, .. } = &mut observed.hand {
+            if let InFlight::Value { deadline, .. } = &mut observed.in_flight {
                 *deadline = NOW.plus(day);
             }
         }
@@ -201,25 +201,23 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
         (Mutation::RollBackUndecided, Step::Decide(Outcome::Failed)) if observed.facts.holds_previous => {
             Step::RollBack { fence: observed.secrets.fence() }
         }
-        (Mutation::GiveUpUnfenced, Step::RaiseFence { .. } | Step::Shell { .. }) if in_hand(observed) => {
-            Step::GiveUp(Lapse::Late)
+        (Mutation::GiveUpUnfenced, Step::RaiseFence { .. } | Step::CreatePlaceholder { .. })
+            if is_in_flight(observed) =>
+        {
+            Step::GiveUp(GiveUpReason::Late)
         }
         (Mutation::ReleaseUnswept, Step::Sweep) if observed.object.deleting => Step::Release,
         (Mutation::ReleaseAlive, Step::Revoke { .. }) if tried(observed) => Step::Release,
         (Mutation::RevokeFound, Step::Supersede(rows)) => {
             rows.first().map_or(Step::Wait(None), |row| Step::Revoke { attempt: row.attempt, id: row.id.clone() })
         }
-        (Mutation::RevokeUnverified, Step::Verify) if in_hand(observed) => revoke_current(observed),
+        (Mutation::RevokeUnverified, Step::Verify) if is_in_flight(observed) => revoke_current(observed),
         (Mutation::ClaimUnfinalized, Step::Finalize { claims: true }) => Step::Claim { attempt: 1 },
         (Mutation::ClaimUnfinalized, Step::Finalize { claims: false }) => Step::Generate,
-        (Mutation::ClaimWithoutShell, Step::Shell { .. }) if !stray(observed) => {
-            if observed.facts.preflight {
-                claim
-            } else {
-                Step::Preflight
-            }
+        (Mutation::ClaimWithoutShell, Step::CreatePlaceholder { .. }) if !unresolved(observed) => {
+            if observed.facts.preflight { claim } else { Step::Preflight }
         }
-        (Mutation::ClaimWithoutShell, Step::GiveUp(Lapse::Overtaken)) if creates(observed) => Step::Update,
+        (Mutation::ClaimWithoutShell, Step::GiveUp(GiveUpReason::Overtaken)) if creates(observed) => Step::Update,
         (Mutation::ClaimWithoutPreflight, Step::Preflight) if observed.object.finalizer => claim,
         (Mutation::NoLimit, Step::Halt(_)) if crowded(observed) => {
             if observed.facts.preflight {
@@ -228,13 +226,13 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
                 Step::Preflight
             }
         }
-        (Mutation::PublishLeaked, Step::GiveUp(Lapse::Leaked)) if in_hand(observed) => Step::Update,
-        (Mutation::PublishLeaked, Step::GiveUp(Lapse::Leaked)) => Step::Generate,
+        (Mutation::PublishLeaked, Step::GiveUp(GiveUpReason::Leaked)) if is_in_flight(observed) => Step::Update,
+        (Mutation::PublishLeaked, Step::GiveUp(GiveUpReason::Leaked)) => Step::Generate,
         (Mutation::LeakWaits, Step::Revoke { .. }) if leaked(observed) => Step::Wait(None),
-        (Mutation::CountAttempts, Step::Dispute(row)) if row.attempt <= observed.ledger.highest_attempt() => {
+        (Mutation::CountAttempts, Step::RecordConflict(row)) if row.attempt <= observed.ledger.highest_attempt() => {
             Step::Supersede(vec![row])
         }
-        (Mutation::BelieveTwins, Step::Dispute(row)) => Step::Supersede(vec![row]),
+        (Mutation::BelieveTwins, Step::RecordConflict(row)) => Step::Supersede(vec![row]),
         (Mutation::ReuseAttempt, Step::Claim { attempt }) => Step::Claim { attempt: attempt - 1 },
         (Mutation::WaitWithoutRoom, Step::Revoke { .. }) if !observed.object.deleting && !observed.holds_current() => {
             Step::Wait(None)
@@ -243,22 +241,22 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
     }
 }
 
-fn in_hand(observed: &Observed) -> bool {
-    matches!(observed.hand, Hand::Value { .. })
+fn is_in_flight(observed: &Observed) -> bool {
+    matches!(observed.in_flight, InFlight::Value { .. })
 }
 
 fn leaked(observed: &Observed) -> bool {
     observed.ledger.leak.as_ref().is_some_and(|leak| leak.replaced_time.is_none())
 }
 
-fn stray(observed: &Observed) -> bool {
-    observed.stray_claim().is_some()
+fn unresolved(observed: &Observed) -> bool {
+    observed.unresolved_claim().is_some()
 }
 
 /// A value that was computed against no Secret, and there is none.
 fn creates(observed: &Observed) -> bool {
-    let Hand::Value { deadline, base, sent, .. } = &observed.hand else { return false };
-    *deadline > NOW && !sent && observed.secrets.any_absent() && *base == observed.secrets.base()
+    let InFlight::Value { deadline, expected, sent, .. } = &observed.in_flight else { return false };
+    *deadline > NOW && !sent && observed.secrets.any_absent() && *expected == observed.secrets.expected()
 }
 
 /// A revoke was tried in vain: the current token became a superseded one.
@@ -268,7 +266,10 @@ fn tried(observed: &Observed) -> bool {
 
 fn crowded(observed: &Observed) -> bool {
     let wanted = observed.object.requests.rotate.is_some();
-    wanted && observed.ledger.alive() >= 4 && observed.stray_claim().is_none() && observed.hand == Hand::Empty
+    wanted
+        && observed.ledger.alive() >= 4
+        && observed.unresolved_claim().is_none()
+        && observed.in_flight == InFlight::Nothing
 }
 
 fn revoke_current(observed: &Observed) -> Step {

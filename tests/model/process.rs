@@ -164,9 +164,9 @@ impl Turn<'_> {
             return self.conflict(number);
         }
         // Without the check a stale ledger overwrites the newer one.
-        let base = if self.broken(Mutation::NoStatusCas) { self.me().object } else { self.state.object };
+        let expected = if self.broken(Mutation::NoStatusCas) { self.me().object } else { self.state.object };
         let again = self.broken(Mutation::DecideAgain);
-        let book = bridge::transition(&base, &self.state.facts, |ledger| {
+        let book = bridge::transition(&expected, &self.state.facts, |ledger| {
             if again {
                 ledger.claim.iter_mut().for_each(|claim| claim.outcome = None);
             }
@@ -211,7 +211,7 @@ impl Turn<'_> {
                 }
             } else {
                 process.end_pass();
-                process.hand = InHand::EMPTY;
+                process.in_flight = InHand::EMPTY;
             }
         });
     }

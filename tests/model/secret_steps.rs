@@ -77,13 +77,13 @@ pub fn shell(turn: &mut Turn, fence: u8) {
 }
 
 pub fn update(turn: &mut Turn) {
-    let secret = turn.state.published(turn.me().hand.token);
+    let secret = turn.state.published(turn.me().in_flight.token);
     let fence = secret.fence.max(turn.secret().fence);
-    let untried = turn.secret().data.real() && turn.me().hand.trial != Said::Accepted;
+    let untried = turn.secret().data.real() && turn.me().in_flight.trial != Said::Accepted;
     let untried = untried.then_some("P6: a replacement was published untried");
-    let wrong = leaked(turn, turn.me().hand.token).or(untried);
+    let wrong = leaked(turn, turn.me().in_flight.token).or(untried);
     write(turn, "updates the Secret", wrong, Secret { fence, ..secret }, |state, index| {
-        state.processes[index].hand.sent = true;
+        state.processes[index].in_flight.sent = true;
     });
 }
 

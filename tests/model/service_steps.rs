@@ -6,7 +6,7 @@ use super::process::Turn;
 use super::setup::Fault;
 use super::tokens::{Set, Token};
 use super::world::{At, InHand, Said, State};
-use artifact_token_operator::rotation::ledger::Remains;
+use artifact_token_operator::rotation::ledger::Leftover;
 
 pub fn sweep(turn: &mut Turn) {
     let named = turn.setup.named;
@@ -25,7 +25,7 @@ pub fn sweep(turn: &mut Turn) {
 
 /// Sent once; whether the answer comes is another matter.
 pub fn generate(turn: &mut Turn) {
-    let token = turn.me().hand.token;
+    let token = turn.me().in_flight.token;
     let again = turn.state.asked.has(token);
     let durable = turn.state.claimed.has(token);
     let finalizer = turn.state.object.finalizer || !turn.state.object.exists;
@@ -49,11 +49,11 @@ pub fn generate(turn: &mut Turn) {
             "is refused a token",
             token.0,
             |ledger| {
-                ledger.failed(&claim, Remains::Nothing, bridge::failure(), bridge::NOW);
+                ledger.failed(&claim, Leftover::Nothing, bridge::failure(), bridge::NOW);
             },
             |state, index| {
                 state.spend(Fault::Decline);
-                state.processes[index].hand = InHand::EMPTY;
+                state.processes[index].in_flight = InHand::EMPTY;
             },
         );
     }
@@ -62,11 +62,11 @@ pub fn generate(turn: &mut Turn) {
 /// The answer to *generate*: the value, or nothing that says anything.
 pub fn answer(turn: &mut Turn) {
     let me = turn.me();
-    let token = me.hand.token;
+    let token = me.in_flight.token;
     if !turn.state.in_flight.has(token) {
         turn.push("has the value", token.0, |state, index| {
             let process = &mut state.processes[index];
-            process.hand.value = true;
+            process.in_flight.value = true;
             process.at = At::Pass;
         });
     }
@@ -74,7 +74,7 @@ pub fn answer(turn: &mut Turn) {
     turn.fault(Fault::LoseAnswer, "never hears of the token", token.0, |state, index| {
         let process = &mut state.processes[index];
         if !again {
-            process.hand = InHand::EMPTY;
+            process.in_flight = InHand::EMPTY;
         }
         process.at = At::Pass;
     });
@@ -93,8 +93,8 @@ fn says(turn: &mut Turn, what: &'static str, token: Token, heard: impl Fn(&mut S
 }
 
 pub fn try_value(turn: &mut Turn) {
-    let token = turn.me().hand.token;
-    says(turn, "tries the value", token, |state, index, said| state.processes[index].hand.trial = said);
+    let token = turn.me().in_flight.token;
+    says(turn, "tries the value", token, |state, index, said| state.processes[index].in_flight.trial = said);
 }
 
 pub fn verify(turn: &mut Turn) {

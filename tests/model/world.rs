@@ -179,7 +179,7 @@ pub struct InHand {
     /// Past its token settle time.
     pub settled: bool,
     pub trial: Said,
-    pub base: Secret,
+    pub expected: Secret,
     pub sent: bool,
 }
 
@@ -190,7 +190,7 @@ impl InHand {
         late: false,
         settled: false,
         trial: Said::Nothing,
-        base: Secret::ABSENT,
+        expected: Secret::ABSENT,
         sent: false,
     };
 }
@@ -235,7 +235,7 @@ pub struct Process {
     pub due: bool,
     /// Whose value is in memory, beside the hand.
     pub held: Token,
-    pub hand: InHand,
+    pub in_flight: InHand,
 }
 
 impl Process {
@@ -255,13 +255,13 @@ impl Process {
         suspects: false,
         due: false,
         held: Token::NONE,
-        hand: InHand::EMPTY,
+        in_flight: InHand::EMPTY,
     };
 
     /// The end of a pass: the snapshots go, the memory stays.
     pub fn end_pass(&mut self) {
-        let Self { swept, suspects, due, held, hand, .. } = *self;
-        *self = Self { swept, suspects, due, held, hand, ..Self::IDLE };
+        let Self { swept, suspects, due, held, in_flight, .. } = *self;
+        *self = Self { swept, suspects, due, held, in_flight, ..Self::IDLE };
     }
 
     pub fn refers(&self) -> Set {
@@ -270,9 +270,9 @@ impl Process {
             .refers()
             .and(self.secret.refers())
             .and(self.listing)
-            .and(self.hand.base.refers())
+            .and(self.in_flight.expected.refers())
             .with(self.target)
-            .with(self.hand.token)
+            .with(self.in_flight.token)
     }
 }
 

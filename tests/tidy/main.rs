@@ -18,9 +18,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Lines of a source file, its tests included.
-const LONGEST_FILE: usize = 350;
+const MAX_FILE: usize = 350;
 /// Lines of a function.
-const LONGEST_FUNCTION: usize = 60;
+const MAX_FUNCTION: usize = 60;
 
 /// Where a value leaves its wrapper, and how often: where a request is built, where a Secret is rendered, and where two
 /// values are compared. A new place is a decision: look whether a log, an error or a status can come to see the value.
@@ -96,15 +96,15 @@ fn names(line: &str, word: &str) -> bool {
 #[test]
 fn no_file_is_longer_than_a_reader_can_hold() {
     let lines = |name: &String| read(name).lines().count();
-    let long = files("src", "rs").into_iter().filter(|name| lines(name) > LONGEST_FILE);
+    let long = files("src", "rs").into_iter().filter(|name| lines(name) > MAX_FILE);
     let long: Vec<_> = long.map(|name| format!("{name}: {} lines", lines(&name))).collect();
-    assert!(long.is_empty(), "at most {LONGEST_FILE} lines, tests included; split by subject: {long:#?}");
+    assert!(long.is_empty(), "at most {MAX_FILE} lines, tests included; split by subject: {long:#?}");
 }
 
 #[test]
 fn no_function_is_longer_than_a_screen() {
     let long: Vec<_> = files("src", "rs").iter().flat_map(|name| long_functions(name)).collect();
-    assert!(long.is_empty(), "at most {LONGEST_FUNCTION} lines; name a part of it: {long:#?}");
+    assert!(long.is_empty(), "at most {MAX_FUNCTION} lines; name a part of it: {long:#?}");
 }
 
 /// Relies on rustfmt: a function ends at the first brace that stands as far left as its beginning. A table through one
@@ -124,7 +124,7 @@ fn long_functions(name: &str) -> Vec<String> {
         let end = format!("{}}}", &line[..line.len() - words.len()]);
         let length = lines[start..].iter().position(|line| *line == end).map_or(0, |length| length + 1);
         let table = lines[start..].iter().take(3).any(|line| line.trim_start().starts_with("let check = |"));
-        if length > LONGEST_FUNCTION && !table {
+        if length > MAX_FUNCTION && !table {
             long.push(format!("{name}:{}: {length} lines", start + 1));
         }
     }
@@ -340,14 +340,14 @@ fn collect(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
 }
 
 /// Lines of README.md: what a newcomer reads before the first command works.
-const LONGEST_README: usize = 160;
+const MAX_README: usize = 160;
 /// The only description of the protocol.
 const PROTOCOL: &str = "docs/protocol.md";
 
 #[test]
 fn the_readme_is_short_enough_to_be_read() {
     let lines = read("README.md").lines().count();
-    assert!(lines <= LONGEST_README, "README.md: {lines} lines, at most {LONGEST_README}; the rest belongs into docs/");
+    assert!(lines <= MAX_README, "README.md: {lines} lines, at most {MAX_README}; the rest belongs into docs/");
 }
 
 #[test]

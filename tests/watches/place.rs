@@ -29,7 +29,7 @@ const WATCHES_END: &str = "--shutdown-watch-termination-grace-period=1s";
 /// How long a world at rest is watched for requests that nothing asked for.
 const REST: Duration = Duration::from_secs(4);
 /// Requests of the operator in that time, whatever the number of objects: a service object is looked at again.
-const MOST_AT_REST: usize = 6;
+const MAX_AT_REST: usize = 6;
 
 /// A turn to have a control plane.
 pub async fn turn() -> SemaphorePermit<'static> {
@@ -191,7 +191,7 @@ impl Place {
         let requests = self.requests_since(mark).await;
         let calls = self.world.service.books().await.unwrap().calls;
         assert!(
-            requests.values().sum::<usize>() <= MOST_AT_REST + verified,
+            requests.values().sum::<usize>() <= MAX_AT_REST + verified,
             "at rest the operator still asks: {requests:#?}"
         );
         assert_eq!((calls.generate, calls.revoke), (0, 0), "at rest the operator still calls the service: {calls:?}");

@@ -17,11 +17,11 @@ const WATCHED: [&str; 3] = ["artifacttokens", "secrets", "tokenservices"];
 /// Events that come twice: more than a rotation makes.
 const DOUBLED: u32 = 40;
 /// A rotation makes at least so many: the wish, four records, the Secret.
-const LEAST_DOUBLED: usize = 5;
+const MIN_DOUBLED: usize = 5;
 /// How long requests are turned away.
 const TURNED_AWAY: Duration = Duration::from_secs(6);
 /// Requests turned away in that time: the object's passes, every 2 s, and the event of what was not written.
-const MOST_TURNED_AWAY: usize = 20;
+const MAX_TURNED_AWAY: usize = 20;
 
 /// A place whose operator asks through a proxy.
 async fn start(prefix: &str) -> (Place, FaultProxy) {
@@ -88,7 +88,7 @@ async fn events_that_are_doubled_or_dropped_cost_no_token_and_lose_none() {
     assert!(!place.rests("ci").await);
     doubles.iter().for_each(Planned::withdraw);
     let doubled = doubles.iter().filter(|double| !double.struck().is_empty()).count();
-    assert!(doubled >= LEAST_DOUBLED, "{doubled} events of a rotation came twice");
+    assert!(doubled >= MIN_DOUBLED, "{doubled} events of a rotation came twice");
     // The wish itself is not seen, nor what the operator's own publish was: until something else is.
     let wish =
         |event: &Value| is_about(event, "ci") && event["object"]["metadata"]["annotations"][ROTATE_REQUESTED_AT] == "2";
@@ -129,7 +129,7 @@ async fn an_api_server_that_turns_requests_away_is_not_pressed() {
         place.fulfilled(&["ci"], reason).await;
         assert!(!place.rests("ci").await);
         let (struck, made) = (busy.struck().len(), place.world.count().await - made);
-        assert!(struck <= MOST_TURNED_AWAY, "{struck} requests in {TURNED_AWAY:?}: {:#?}", busy.struck());
+        assert!(struck <= MAX_TURNED_AWAY, "{struck} requests in {TURNED_AWAY:?}: {:#?}", busy.struck());
         assert_eq!(made, 1);
         figure(&format!(
             "API server answers {code} for {TURNED_AWAY:?}: {struck} requests, {made} generate, at rest after {}",

@@ -30,7 +30,7 @@ const LONG_OVERLAP: &str = "25s";
 /// An overlap that outlasts the acts up to the snapshot, and ends before the restore.
 const SHORT_OVERLAP: &str = "8s";
 /// Requests of the operator for each object, from the restore until all rest.
-const MOST_REQUESTS: usize = 40;
+const MAX_REQUESTS: usize = 40;
 /// What `later` had is nobody's after the restore, and left to the sweep of the service.
 const OF_NOBODY: usize = 1;
 /// What `issued`, `published` and `replaced` made since the snapshot is known to nobody but the process that made it.
@@ -142,7 +142,7 @@ async fn come_to_rest(place: &Place) -> usize {
 async fn report(place: &Place, prefix: &str, mark: Mark, began: Instant, suspected: usize) {
     let (after, requests) = (seconds(began), place.requests_since(mark).await);
     let sum: usize = requests.values().sum();
-    assert!(sum <= MOST_REQUESTS * RESTORED.len(), "{sum} requests until all rest: {requests:#?}");
+    assert!(sum <= MAX_REQUESTS * RESTORED.len(), "{sum} requests until all rest: {requests:#?}");
     let (made, live) = (place.world.count().await, place.world.service.live().await.unwrap());
     let left = live.len() - RESTORED.len();
     figure(&format!(

@@ -9,7 +9,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use crate::controller::admin::state_metrics::Census;
+use crate::controller::admin::state_metrics::StateMetrics;
 use crate::service::client::meter::CallCounts;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,7 +28,7 @@ pub struct Metrics {
     panics: Counter,
     leaks: Histogram,
     /// The objects as they are now.
-    pub census: Census,
+    pub state_metrics: StateMetrics,
 }
 
 /// Bounds of the histogram of [`Metrics::leak_answered`], in seconds.
@@ -37,8 +37,8 @@ const DEAD_SECONDS: [f64; 8] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0];
 impl Default for Metrics {
     fn default() -> Self {
         let leaks = Histogram::new(DEAD_SECONDS);
-        let (calls, passes, rotations, panics, census) = Default::default();
-        Self { calls, passes, rotations, panics, leaks, census }
+        let (calls, passes, rotations, panics, state_metrics) = Default::default();
+        Self { calls, passes, rotations, panics, leaks, state_metrics }
     }
 }
 
@@ -74,7 +74,7 @@ impl Metrics {
         registry.register("leak_dead_seconds", help, self.leaks.clone());
         let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The operator's version", version);
-        registry.register_collector(Box::new(self.census.clone()));
+        registry.register_collector(Box::new(self.state_metrics.clone()));
         registry
     }
 }

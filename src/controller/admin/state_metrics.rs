@@ -18,7 +18,7 @@ use crate::controller::clock::Clock;
 
 /// The objects of every scope that the operator runs over. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Census(Arc<Mutex<Vec<Scope>>>);
+pub struct StateMetrics(Arc<Mutex<Vec<Scope>>>);
 
 /// The objects of one scope, and the clock that the times in their ledgers are of.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ struct Readiness {
     reason: String,
 }
 
-impl Census {
+impl StateMetrics {
     /// Counts these objects, too, from now on.
     pub fn include(&self, objects: Store<ArtifactToken>, clock: Clock) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Scope { objects, clock });
@@ -90,7 +90,7 @@ fn readiness(token: &ArtifactToken) -> (&'static str, Reason) {
     })
 }
 
-impl Collector for Census {
+impl Collector for StateMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let counts = self.counts();
         let help = "ArtifactTokens by status and reason of Ready";

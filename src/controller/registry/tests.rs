@@ -53,7 +53,7 @@ fn entry(name: &str, uid: &str) -> ServiceEntry {
         allowed: None,
         origin: String::new(),
         declaration: None,
-        service: None,
+        client: None,
         halt: None,
         revision: "1".into(),
     }

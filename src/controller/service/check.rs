@@ -38,7 +38,7 @@ const CHECK_CALLS: u32 = 3;
 /// A longer wait for the rate limit puts the check off. Its answer is worth a wait: without it no token is generated.
 const MAX_WAIT: Duration = Duration::from_secs(120);
 /// Objects that a message names at most.
-const MOST_NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 /// Why a shared service is not let go by an operator that does not see everybody who may need it.
 const UNSEEN: &str = "deletion waits: this operator may not list the ArtifactTokens of all namespaces, so it cannot know whether \
      tokens of this service live: allow its account that (verb list, without a namespace)";
@@ -234,8 +234,8 @@ async fn end(mut service: ServiceObject, ctx: &Shared) -> Result<Action, PassErr
 }
 
 fn waits(users: &[String], stuck: Option<&Halt>) -> String {
-    let named = users.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = if users.len() > MOST_NAMED { ", ..." } else { "" };
+    let named = users.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if users.len() > MAX_NAMED { ", ..." } else { "" };
     let waits = format!(
         "deletion waits: {} ArtifactTokens have tokens of this service ({named}{more}); delete them first",
         users.len()

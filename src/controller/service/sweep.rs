@@ -20,13 +20,13 @@ use crate::controller::finalizer_time;
 use crate::controller::registry::{Change, ServiceEntry};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
-use crate::rotation::service_sweep::{Found, Listed, sort};
+use crate::rotation::service_sweep::{Found, NamedToken, sort};
 use crate::service::client::answers::ListedToken;
 use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;
 
 /// No service is listed more often than this, whatever its spec says.
-const LEAST_INTERVAL: Duration = Duration::from_secs(10);
+const MIN_INTERVAL: Duration = Duration::from_secs(10);
 /// A sweep that did not come to its end is begun again after this time.
 const AGAIN: Duration = Duration::from_secs(30);
 /// A longer wait for the rate limit puts the sweep off.
@@ -38,7 +38,7 @@ const MAX_WAIT: Duration = Duration::from_secs(1);
 /// When the API server does not answer.
 pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Result<Action, PassError> {
     let Some(client) = able(entry) else { return Ok(Action::await_change()) };
-    let interval = service.spec.sweep.interval.0.max(LEAST_INTERVAL);
+    let interval = service.spec.sweep.interval.0.max(MIN_INTERVAL);
     let last = service.status.as_ref().and_then(|status| status.last_sweep.as_ref()).map(|last| last.time);
     let now = ctx.clock.now().earliest;
     let due = last.or(finalizer_time::of(&service.meta)).unwrap_or(now).plus(interval);
@@ -71,9 +71,9 @@ fn able(entry: &ServiceEntry) -> Option<ServiceClient> {
     entry.client.clone().filter(|_| can(Capability::List) && can(Capability::Names))
 }
 
-async fn list(client: &ServiceClient) -> Option<Vec<Listed>> {
+async fn list(client: &ServiceClient) -> Option<Vec<NamedToken>> {
     let answer = client.list(&mut Places::one_by_one(MAX_WAIT)).await;
-    let named = |row: ListedToken| Some(Listed { id: row.id, name: row.name? });
+    let named = |row: ListedToken| Some(NamedToken { id: row.id, name: row.name? });
     answer.ok().map(|listing| listing.rows.into_iter().filter_map(named).collect())
 }
 
@@ -97,7 +97,7 @@ async fn end(client: &ServiceClient, found: &mut Found, recorded: &[String]) {
 
 async fn report(service: &ServiceObject, found: &Found, ctx: &Shared) -> Result<(), PassError> {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let orphan = |orphan: &Listed| Orphan::new(&orphan.id, &orphan.name);
+    let orphan = |orphan: &NamedToken| Orphan::new(&orphan.id, &orphan.name);
     let time: Time = ctx.clock.now().latest;
     let last_sweep = LastSweep {
         time,

@@ -12,7 +12,7 @@ use crate::controller::registry::Key;
 use crate::controller::shared::Shared;
 use crate::controller::token::memories::Memories;
 use crate::controller::token::secret_index::SecretIndex;
-use crate::controller::watch::Listed;
+use crate::controller::watch::ListTimes;
 
 /// What all passes over the tokens of one scope share: a namespace, or all.
 pub(crate) struct Context {
@@ -25,7 +25,7 @@ pub(crate) struct Context {
     /// All objects, for the rule that two may not share a Secret.
     pub objects: Store<ArtifactToken>,
     /// When they were last listed.
-    pub listed: Listed,
+    pub listed: ListTimes,
 }
 
 impl Context {

@@ -19,9 +19,9 @@ use crate::controller::registry::Change;
 use crate::controller::shared::Shared;
 use crate::controller::token::context::Context;
 use crate::controller::token::memories::Memories;
-use crate::controller::token::pass::Pass;
+use crate::controller::token::reconcile::reconcile;
 use crate::controller::token::secret_index::SecretIndex;
-use crate::controller::watch::{Listed, touched, watched, watched_metadata};
+use crate::controller::watch::{ListTimes, touched, watched, watched_metadata};
 use crate::controller::worker::{Shutdown, WORKERS, after_error, guarded, scoped, strip};
 use crate::secret::metadata::{MANAGED, OWNER};
 
@@ -39,9 +39,9 @@ pub(in crate::controller) async fn run(
         secrets: SecretIndex::default(),
         memories: Memories::default(),
         objects: objects.clone(),
-        listed: Listed::default(),
+        listed: ListTimes::default(),
     });
-    shared.metrics.census.include(objects.clone(), shared.clock.clone());
+    shared.metrics.state_metrics.include(objects.clone(), shared.clock.clone());
     let changes = shared.services.changes();
     let (synced, first_list) = oneshot::channel();
     // It ends with this set.
@@ -91,7 +91,7 @@ async fn one_pass(object: Arc<ArtifactToken>, ctx: Arc<Context>) -> Result<Actio
             return Ok(Action::await_change());
         };
         let mut memory = memory.lock().await;
-        Pass::begin(&ctx, &mut memory, object.clone()).await?.run().await
+        reconcile(&ctx, &mut memory, object.clone()).await
     };
     guarded(pass, "artifacttoken", &object.name_any(), &ctx.shared).await
 }

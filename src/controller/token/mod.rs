@@ -2,11 +2,13 @@
 
 pub(crate) mod context;
 pub(crate) mod controller;
-pub(crate) mod known_secret;
 pub(crate) mod memories;
 pub(crate) mod memory;
+pub(crate) mod object_writer;
 pub(crate) mod observe;
 pub(crate) mod pass;
 pub(crate) mod perform;
+pub(crate) mod reconcile;
 pub(crate) mod secret_index;
+pub(crate) mod secret_state;
 pub(crate) mod validate;

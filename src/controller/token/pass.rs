@@ -1,69 +1,69 @@
-//! One pass over one object: observe, decide, perform, until there is nothing to do now.
+//! What a pass knows, and the only places where that becomes void.
+//!
+//! "A read must be newer than the fact it rests on" is the heart of the protocol. So nothing here can be set from outside: four
+//! changes void what was known before, and each says why ([`Pass::secret_read`], [`Pass::secret_written`], [`Pass::fact_recorded`],
+//! [`Pass::overtaken`]). What is found out beside them only adds to it.
+
+mod look;
+mod tell;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
-use kube::runtime::controller::Action;
+use k8s_openapi::api::core::v1::Secret;
 use kube::{Resource, ResourceExt};
-use tracing::{debug, info};
+use secrecy::SecretString;
 
-use crate::api::FINALIZER;
 use crate::api::artifact_token::ArtifactToken;
-use crate::api::ledger::{ArtifactTokenStatus, Binding, Ledger};
-use crate::api::time::Time;
-use crate::controller::error::PassError;
+use crate::api::ledger::Ledger;
+use crate::controller::finalizer_time;
 use crate::controller::registry::{Key, ServiceEntry};
 use crate::controller::token::context::Context;
-use crate::controller::token::known_secret::KnownSecret;
-use crate::controller::token::memory::Memory;
-use crate::controller::token::perform::record::Written;
-use crate::controller::token::validate::Wish;
+use crate::controller::token::memory::retries::StepKind;
+use crate::controller::token::memory::{Memory, SeenSecret};
+use crate::controller::token::secret_state::{self};
+use crate::controller::token::validate::Validated;
 use crate::rotation::desired::Halt;
-use crate::rotation::observed::{Observed, Row, Verdict};
-use crate::rotation::plan::{Step, next_step, next_wake};
-use crate::rotation::report::{Phase, Situation, conditions};
-use crate::rotation::schedule;
-
-/// The most steps of one pass: a whole rotation has 8, a deletion of five tokens 12. Whatever is left goes into the next pass,
-/// so that one object cannot hold a worker.
-const MOST_STEPS: usize = 24;
-
-/// A halted object is looked at again at least this often.
-const HALTED_LOOK: Duration = Duration::from_secs(300);
-
-/// After a lost race for the status, what changed is looked at so soon.
-const AFTER_CONFLICT: Duration = Duration::from_millis(200);
-
-/// A first issue that takes longer than this is shown as `Issuing`; a shorter one spares the write.
-pub(crate) const ISSUING_AFTER: Duration = Duration::from_secs(5);
+use crate::rotation::observed::{Ours, Row, SecretState, Verdict};
+use crate::secret::metadata::Owner;
 
 /// One pass.
 pub(crate) struct Pass<'a> {
-    /// What all passes share.
-    pub ctx: &'a Context,
-    /// What this process knows of the object.
-    pub memory: &'a mut Memory,
+    ctx: &'a Context,
+    memory: &'a mut Memory,
     /// The object, as fresh as known.
-    pub object: Arc<ArtifactToken>,
-    /// The checked wish.
-    pub wish: Wish,
+    object: Arc<ArtifactToken>,
+    owner: Owner,
+    validated: Validated,
     /// The service as it was checked last.
-    pub service: Option<Arc<ServiceEntry>>,
+    service: Option<Arc<ServiceEntry>>,
     /// Why the object's namespace may have no new token of the service, if so.
-    pub forbidden: Option<Halt>,
-    /// The Secret as known.
-    pub known: KnownSecret,
+    forbidden: Option<Halt>,
+    secret: KnownSecret,
     /// The service's list, once this pass asked for it.
-    pub listing: Option<Vec<Row>>,
-    /// The Secret write was dry-run against `known`.
-    pub preflight: bool,
-    /// What the service said of what `known` holds.
-    pub verdict: Option<Verdict>,
+    listing: Option<Vec<Row>>,
+    /// The write of the Secret was dry-run against `secret`.
+    preflight: bool,
+    /// What the service said of what `secret` holds.
+    verdict: Option<Verdict>,
     /// What was found that forbids a new token.
-    pub halt: Option<Halt>,
+    halt: Option<Halt>,
 }
 
-/// How the last step left the pass.
+/// The Secret as a pass knows it.
+#[derive(Debug, Default)]
+struct KnownSecret {
+    /// Read from the API server in this pass, and after the list if there was one.
+    live: bool,
+    /// What the decision needs of it.
+    state: SecretState,
+    /// The Secret itself, once read.
+    raw: Option<Secret>,
+    /// Only the service can tell whether it still holds the current token.
+    doubtful: bool,
+}
+
+/// How a step left the pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
     /// Decide again.
@@ -72,135 +72,210 @@ pub(crate) enum Flow {
     Gone,
 }
 
+/// A fact that now stands in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fact<'a> {
+    /// The outcome of what the Secret holds: verified.
+    Verified,
+    /// An attempt failed.
+    Failed,
+    /// The token with this id is dead.
+    Revoked(&'a str),
+    /// Something that no read was about.
+    Other,
+}
+
 impl<'a> Pass<'a> {
-    /// A pass over `object`, as the cache has it, or as this process wrote it if that is newer.
-    ///
-    /// # Errors
-    /// When the API server does not answer.
-    pub(crate) async fn begin(
-        ctx: &'a Context,
-        memory: &'a mut Memory,
-        cached: Arc<ArtifactToken>,
-    ) -> Result<Self, PassError> {
-        let object = memory.newest(cached, ctx.listed.since());
+    /// A pass that knows the object, and nothing of its Secret and its tokens yet.
+    pub(crate) fn new(ctx: &'a Context, memory: &'a mut Memory, object: Arc<ArtifactToken>) -> Self {
         let service = ctx.shared.services.get(&Key::of(&object));
         let forbidden = service.as_deref().and_then(|service| ctx.shared.forbidden(service, &object));
-        // Who may not use a service is told nothing else of it, and its credential is not used for an object without our
-        // finalizer, which has no token there.
-        let begun = object.finalizers().iter().any(|name| name == FINALIZER);
+        // Do not reveal anything about a service to a namespace that may not use it, and do not use the service's credential for an
+        // object without our finalizer: that has no token there.
+        let begun = object.finalizers().iter().any(|name| name == crate::api::FINALIZER);
         let service = service.filter(|_| begun || forbidden.is_none());
-        let wish = Wish::of(&object, service.as_deref(), &ctx.shared.settings);
-        let known = KnownSecret::default();
-        let (listing, preflight, verdict, halt) = (None, false, None, None);
-        let mut pass = Self { ctx, memory, object, wish, service, forbidden, known, listing, preflight, verdict, halt };
-        pass.remind().await?;
-        pass.look().await?;
-        pass.take_slot();
-        Ok(pass)
-    }
-
-    /// A process that has just begun, or forgot, takes the last slot for the time when the token was seen accepted.
-    fn take_slot(&mut self) {
-        if let Some(current) = self.ledger().current {
-            let slot = || schedule::last_slot(&self.wish.desired, &current, self.ctx.shared.clock.now().earliest);
-            self.memory.accepted.get_or_insert_with(slot);
+        let validated = Validated::of(&object, service.as_deref(), &ctx.shared.settings);
+        let uid = object.meta().uid.clone().unwrap_or_default();
+        let owner = Owner { kind: "ArtifactToken".to_owned(), name: object.name_any(), uid };
+        Self {
+            ctx,
+            memory,
+            object,
+            owner,
+            validated,
+            service,
+            forbidden,
+            secret: KnownSecret::default(),
+            listing: None,
+            preflight: false,
+            verdict: None,
+            halt: None,
         }
     }
 
-    /// Runs the pass to its end, and says when to look again.
-    ///
-    /// # Errors
-    /// When the API server does not answer.
-    pub(crate) async fn run(mut self) -> Result<Action, PassError> {
-        for _ in 0..MOST_STEPS {
-            let now = self.ctx.shared.clock.now().earliest;
-            let observed = self.observe(now);
-            let step = next_step(&self.wish.desired, &observed, now);
-            debug!(object = %self.label(), ?step, "next step");
-            match step {
-                Step::Wait(until) => return self.rest(&observed, Phase::Resting, until).await,
-                Step::Halt(halt) => {
-                    // Revokes and verification go on while nothing new may be made.
-                    let wake = next_wake(&self.wish.desired, &observed, now);
-                    let look = now.plus(HALTED_LOOK).min(wake.unwrap_or(now.plus(HALTED_LOOK)));
-                    return self.rest(&observed, Phase::Halted(&halt), Some(look)).await;
+    // The changes that void what was known before.
+
+    /// The Secret was read live, or seen to be absent. What the service said was about bytes that were read before.
+    pub(crate) fn secret_read(&mut self, secret: Option<Secret>) {
+        self.verdict = None;
+        self.note_secret(secret);
+    }
+
+    /// A write of the Secret was sent; `None` where it was not taken, or nobody knows. The dry-run and the verdict were about what
+    /// was there before.
+    pub(crate) fn secret_written(&mut self, written: Option<Secret>) {
+        self.preflight = false;
+        self.verdict = None;
+        match written {
+            Some(secret) => self.note_secret(Some(secret)),
+            None => self.secret.live = false,
+        }
+    }
+
+    /// A fact was recorded. Reads from before the record of a verified token must not justify a revoke of its predecessor, and a list
+    /// from before a revoke still shows the dead token.
+    pub(crate) fn fact_recorded(&mut self, fact: Fact<'_>) {
+        match fact {
+            Fact::Verified => {
+                self.verdict = None;
+                self.secret.live = false;
+            }
+            Fact::Failed => self.verdict = None,
+            Fact::Revoked(id) => {
+                if let Some(rows) = &mut self.listing {
+                    rows.retain(|row| row.id != id);
                 }
-                step => {
-                    if self.perform(step, &observed).await? == Flow::Gone {
-                        info!(object = %self.label(), "released");
-                        return Ok(Action::await_change());
-                    }
-                }
             }
-        }
-        Ok(Action::requeue(Duration::ZERO))
-    }
-
-    /// namespace/name, for logs.
-    pub(crate) fn label(&self) -> String {
-        format!("{}/{}", self.object.namespace().unwrap_or_default(), self.object.name_any())
-    }
-
-    /// The ledger as known.
-    pub(crate) fn ledger(&self) -> Ledger {
-        self.object.status.as_ref().map(|status| status.ledger.clone()).unwrap_or_default()
-    }
-
-    /// Ends the pass: tells people what changed, and says when to look again.
-    async fn rest(mut self, observed: &Observed, phase: Phase<'_>, until: Option<Time>) -> Result<Action, PassError> {
-        let mut ledger = observed.ledger.clone();
-        // Every pass begins with the look that was asked for; where the service has to be asked, too, it ends with its answer.
-        let answered = !observed.facts.doubtful || !self.wish.desired.probe;
-        if observed.object.requests.reconcile.is_some() && answered && ledger != Ledger::default() {
-            ledger.handled_requests.reconcile.clone_from(&observed.object.requests.reconcile);
-        }
-        let told = self.told(observed, phase, ledger);
-        let old = self.object.status.clone().unwrap_or_default();
-        let now = self.ctx.shared.clock.now().earliest;
-        let young = now.since(observed.object.created) < ISSUING_AFTER && old.conditions.is_empty();
-        let brief = young && phase == Phase::Resting && observed.ledger == Ledger::default() && until.is_some();
-        let released = observed.object.deleting && !observed.object.finalizer;
-        if told != old && !brief && !released {
-            if self.write_status(told).await? != Written::Yes {
-                return Ok(Action::requeue(AFTER_CONFLICT));
-            }
-            if let Phase::Halted(halt) = phase {
-                self.announce_halt(halt, &old).await;
-            }
-        }
-        let late = if brief { until.map(|until| until.min(now.plus(ISSUING_AFTER))) } else { until };
-        Ok(late.map_or_else(Action::await_change, |until| Action::requeue(until.since(now))))
-    }
-
-    /// The whole status of this situation.
-    pub(crate) fn told(&self, observed: &Observed, phase: Phase<'_>, ledger: Ledger) -> ArtifactTokenStatus {
-        let old = self.object.status.clone().unwrap_or_default();
-        let now = self.ctx.shared.clock.now();
-        let after = Observed { ledger, ..observed.clone() };
-        let situation = Situation {
-            ledger: &after.ledger,
-            phase,
-            trouble: self.memory.trouble.as_ref().map(|(_, trouble)| trouble),
-            holds_current: after.holds_current(),
-            wanted: schedule::trigger(&self.wish.desired, &after, now.earliest).is_some(),
-            deleting: observed.object.deleting,
-            suspended: self.wish.desired.suspended,
-            generation: observed.object.generation,
-            now: now.latest,
-        };
-        let next =
-            after.ledger.current.as_ref().and_then(|current| schedule::next_rotation(&self.wish.desired, current));
-        ArtifactTokenStatus {
-            observed_generation: Some(observed.object.generation),
-            conditions: conditions(&situation, &old.conditions),
-            next_rotation_time: next,
-            binding: after.ledger.current.as_ref().map(|_| Binding { name: self.object.spec.secret.name.clone() }),
-            ledger: after.ledger,
+            Fact::Other => {}
         }
     }
 
-    /// The uid, which is always there on an object from the API server.
-    pub(crate) fn uid(&self) -> String {
-        self.object.meta().uid.clone().unwrap_or_default()
+    /// Somebody else wrote the object: another process recorded a fact, or a person changed the spec. What was read before that must
+    /// not justify anything.
+    pub(crate) fn overtaken(&mut self, object: ArtifactToken) {
+        let other_spec = object.meta().generation != self.object.meta().generation;
+        self.note_object(object);
+        self.secret.live = false;
+        self.preflight = false;
+        self.verdict = None;
+        if self.listing.take().is_some() {
+            // What was listed is not recorded: a claim must not be taken without it.
+            self.memory.swept = None;
+        }
+        if other_spec {
+            self.validated = Validated::of(&self.object, self.service.as_deref(), &self.ctx.shared.settings);
+            self.memory.secret = None;
+        }
+    }
+
+    // What is found out beside them.
+
+    /// The object is as this pass wrote it.
+    pub(crate) fn object_written(&mut self, object: ArtifactToken) {
+        if object.meta().generation == self.object.meta().generation {
+            self.note_object(object);
+        } else {
+            // The answer to our own write has a spec that somebody changed in between.
+            self.overtaken(object);
+        }
+    }
+
+    fn note_object(&mut self, mut object: ArtifactToken) {
+        finalizer_time::keep_only(object.meta_mut());
+        let object = Arc::new(object);
+        self.memory.remember(object.clone(), &self.object);
+        self.object = object;
+    }
+
+    /// What was revoked during a deletion stands in this process alone: the object is about to go.
+    pub(crate) fn revoked_unrecorded(&mut self, id: &str, change: impl FnOnce(&mut Ledger)) {
+        let mut object = ArtifactToken::clone(&self.object);
+        change(&mut object.status.get_or_insert_default().ledger);
+        let object = Arc::new(object);
+        self.memory.remember(object.clone(), &self.object);
+        self.object = object;
+        self.fact_recorded(Fact::Revoked(id));
+    }
+
+    /// The dry-run of the write went through; its answer is a live read of the same Secret.
+    pub(crate) fn write_admitted(&mut self, secret: Option<Secret>) {
+        self.note_secret(secret);
+        self.preflight = true;
+    }
+
+    /// The Secret is taken to be as the memory or the ledger has it.
+    pub(crate) fn secret_remembered(&mut self, ours: Ours, doubtful: bool) {
+        self.secret.state = SecretState::Ours(ours);
+        self.secret.doubtful = doubtful;
+    }
+
+    /// The service was listed. The Secret is to be read after it (P5).
+    pub(crate) fn listed(&mut self, rows: Vec<Row>) {
+        self.listing = Some(rows);
+    }
+
+    /// What was listed could not be judged or recorded: it is listed again, but not by every pass.
+    pub(crate) fn listed_in_vain(&mut self) {
+        if self.listing.take().is_some() {
+            let (first, now) = (self.desired().timings.first_retry, self.now().earliest);
+            self.memory.retries.failed(StepKind::Sweep, first, first, now);
+            self.memory.swept = None;
+        }
+    }
+
+    /// The service was asked about what the Secret holds.
+    pub(crate) fn asked(&mut self, verdict: Option<Verdict>) {
+        self.verdict = verdict;
+    }
+
+    /// Nothing new may be generated, for this.
+    pub(crate) fn forbid(&mut self, halt: Halt) {
+        self.halt = Some(halt);
+    }
+
+    fn note_secret(&mut self, secret: Option<Secret>) {
+        let state = secret.as_ref().map_or(SecretState::Absent, |secret| self.reader().state(secret));
+        self.secret = KnownSecret { live: true, state, raw: None, doubtful: false };
+        self.memory.secret = None;
+        if let (Some(secret), SecretState::Ours(ours)) = (&secret, &self.secret.state) {
+            let ours = ours.clone();
+            let doubtful = self.is_doubtful(secret, &ours);
+            self.remember_value(secret, &ours);
+            let version = secret.resource_version().unwrap_or_default();
+            self.memory.secret = Some(SeenSecret { version, ours, doubtful, at: Instant::now() });
+            self.secret.doubtful = doubtful;
+        }
+        self.secret.raw = secret;
+    }
+
+    /// A person may have changed the Secret, or asks for a fresh look, or the store was put back, perhaps to a token that was revoked
+    /// since.
+    fn is_doubtful(&self, secret: &Secret, ours: &Ours) -> bool {
+        let holds = self.ledger().current.as_ref().is_some_and(|current| secret_state::holds(ours, &current.id));
+        let asked = self.reconcile_requested() || self.memory.restored;
+        holds && (asked || self.reader().may_be_rewritten(secret, ours))
+    }
+
+    /// Keeps the token's value while a rotation may need it: for the way back, and to prove its revoke.
+    fn remember_value(&mut self, secret: &Secret, ours: &Ours) {
+        let Some(id) = ours.id.clone().filter(|id| secret_state::holds(ours, id)) else { return };
+        if self.ledger().knows(&id)
+            && let Some(value) = self.token_in(secret)
+        {
+            self.memory.values.insert(id, value);
+        }
+    }
+
+    /// The service accepted what the Secret holds: from now on an edit by hand is told by the digest.
+    pub(crate) fn mark_verified(&mut self, token: &SecretString) {
+        self.memory.accepted = Some(self.now().latest);
+        self.secret.doubtful = false;
+        if let Some(current) = self.ledger().current.as_ref().filter(|current| self.holds(&current.id)) {
+            self.memory.digest = Some((current.id.clone(), secret_state::digest_of(token)));
+        }
+        self.memory.restored = false;
+        if let Some(seen) = &mut self.memory.secret {
+            seen.doubtful = false;
+        }
     }
 }

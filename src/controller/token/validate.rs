@@ -15,17 +15,17 @@ use crate::rotation::desired::{Desired, Halt};
 use crate::secret::content;
 
 /// No rotation comes earlier than this because of the spread.
-const MOST_SPREAD: Duration = Duration::from_secs(3600);
+const MAX_SPREAD: Duration = Duration::from_secs(3600);
 /// How often the current token is verified again, where the spec does not say.
 const VERIFICATION_INTERVAL: Duration = Duration::from_secs(12 * 3600);
 /// The least time between two verifications of one token.
-const LEAST_VERIFICATION_INTERVAL: Duration = Duration::from_secs(1);
+const MIN_VERIFICATION_INTERVAL: Duration = Duration::from_secs(1);
 /// The time-out of *generate* where the service's declaration is unknown.
 const GENERATE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the controller needs of an object beside what the decision needs.
 #[derive(Clone, Debug)]
-pub(crate) struct Wish {
+pub(crate) struct Validated {
     /// What the decision needs.
     pub desired: Desired,
     /// How long the token shall live.
@@ -38,7 +38,7 @@ pub(crate) struct Wish {
     pub digest_is_known: bool,
 }
 
-impl Wish {
+impl Validated {
     /// The wish of `object`. `service` is missing while its object is.
     pub(crate) fn of(object: &ArtifactToken, service: Option<&ServiceEntry>, settings: &Settings) -> Self {
         let spec = &object.spec;
@@ -67,7 +67,7 @@ impl Wish {
             rotate_issued_before: spec.rotation.rotate_issued_before,
             revoke_issued_before: spec.rotation.revoke_issued_before.max(of_service),
             probe: spec.verification.probe == Probe::Required,
-            verification_interval: verification.max(LEAST_VERIFICATION_INTERVAL),
+            verification_interval: verification.max(MIN_VERIFICATION_INTERVAL),
             request_digest: digest(lifetime, &parameters),
             timings: settings.timings(timeout),
         };
@@ -120,7 +120,7 @@ fn halt(
 
 /// How much earlier than its interval this object's rotation comes: the same at every look, different for each object.
 fn spread(object: &ArtifactToken, interval: Duration) -> Duration {
-    let most = (interval / 10).min(MOST_SPREAD).as_millis().max(1);
+    let most = (interval / 10).min(MAX_SPREAD).as_millis().max(1);
     let hash = Sha256::digest(object.uid().unwrap_or_default().as_bytes());
     let number = hash.iter().take(8).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
     Duration::from_millis(u64::try_from(number % most).unwrap_or(0))

@@ -6,7 +6,7 @@ use crate::api::reason::Reason;
 use crate::api::time::Time;
 
 /// No back-off is longer.
-pub const LONGEST_RETRY: Duration = Duration::from_secs(3600);
+pub const MAX_RETRY_DELAY: Duration = Duration::from_secs(3600);
 
 /// Why an attempt failed, for `status.failures`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Failure {
 
 /// What becomes of an attempt's token when the attempt fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Remains {
+pub enum Leftover {
     /// *Generate* did not take effect, for certain.
     Nothing,
     /// The token lives, and no consumer can hold it.
@@ -46,7 +46,7 @@ pub enum Remains {
     },
 }
 
-/// The delay after the `count`-th failure: doubled each time, at most [`LONGEST_RETRY`].
+/// The delay after the `count`-th failure: doubled each time, at most [`MAX_RETRY_DELAY`].
 pub fn backoff(first: Duration, count: u32) -> Duration {
-    first.saturating_mul(1 << count.saturating_sub(1).min(16)).min(LONGEST_RETRY)
+    first.saturating_mul(1 << count.saturating_sub(1).min(16)).min(MAX_RETRY_DELAY)
 }

@@ -81,7 +81,7 @@ fn a_request_is_handled_by_the_token_that_was_claimed_for_it_whoever_verifies_it
 #[test]
 fn an_abandoned_claim_whose_token_was_found_is_not_looked_for() {
     let mut ledger = rotating();
-    ledger.found(&[row(2)], &[], at(2000));
+    ledger.orphans_found(&[row(2)], &[], at(2000));
     ledger.abandoned(&claim(2, at(1000)), true, failure(1, 0), at(1500));
     assert!(ledger.lost.is_empty(), "{:?}", ledger.lost);
 }
@@ -110,25 +110,25 @@ fn each_transition_puts_every_token_where_it_belongs() {
     };
     let two = claim(2, at(1000));
     let failed = Some(Outcome::Failed);
-    let fail = |remains: Remains| {
+    let fail = |leftover: Leftover| {
         move |ledger: &mut Ledger| {
-            ledger.failed(&claim(2, at(1000)), remains.clone(), failure(1, 0), at(1010));
+            ledger.failed(&claim(2, at(1000)), leftover.clone(), failure(1, 0), at(1010));
         }
     };
     check(&|_| {}, None, "t1 current");
     let verified = |ledger: &mut Ledger| ledger.verified(&two, current(2, at(1010)), &[], at(1610));
     check(&verified, Some(Outcome::Verified), "t2 current, t1 superseded +1610");
-    check(&fail(Remains::Nothing), failed, "t1 current");
-    check(&fail(Remains::Unpublished("t2".into())), failed, "t1 current, t2 unpublished +1010");
-    let published = Remains::Published { id: "t2".into(), revoke_after: at(1700), held: true };
+    check(&fail(Leftover::Nothing), failed, "t1 current");
+    check(&fail(Leftover::Unpublished("t2".into())), failed, "t1 current, t2 unpublished +1010");
+    let published = Leftover::Published { id: "t2".into(), revoke_after: at(1700), held: true };
     check(&fail(published), failed, "t1 current, t2 superseded +1700");
-    check(&fail(Remains::Unknown { attributable: false }), failed, "t1 current, 2 possibly lost");
-    check(&fail(Remains::Unknown { attributable: true }), failed, "t1 current, n2 lost");
+    check(&fail(Leftover::Unknown { attributable: false }), failed, "t1 current, 2 possibly lost");
+    check(&fail(Leftover::Unknown { attributable: true }), failed, "t1 current, n2 lost");
     check(&|ledger| ledger.abandoned(&two, true, failure(1, 0), at(1200)), failed, "t1 current, n2 lost");
     check(&|ledger| ledger.abandoned(&two, false, failure(1, 0), at(1200)), failed, "t1 current, 2 possibly lost");
     check(&|ledger| ledger.claimed(claim(3, at(1200)), Some(two.clone()), true), None, "t1 current, n2 lost");
-    check(&|ledger| ledger.found(&[row(2)], &[], at(1800)), None, "t1 current, t2 superseded +1800");
-    check(&|ledger| ledger.found(&[row(1)], &[], at(1800)), None, "t1 current");
+    check(&|ledger| ledger.orphans_found(&[row(2)], &[], at(1800)), None, "t1 current, t2 superseded +1800");
+    check(&|ledger| ledger.orphans_found(&[row(1)], &[], at(1800)), None, "t1 current");
     check(&|ledger| ledger.revoked(1, "t1", Proof::Refused, at(1100)), None, "t1 dead");
     check(&|ledger| ledger.revoke_failed(1, "t1", FIRST_RETRY, at(1100)), None, "t1 superseded +1100");
 }
@@ -137,20 +137,20 @@ fn each_transition_puts_every_token_where_it_belongs() {
 fn a_found_token_is_no_more_looked_for_and_known_once() {
     let mut ledger = rotating();
     ledger.abandoned(&claim(2, at(1000)), true, failure(1, 0), at(1200));
-    ledger.found(&[row(2), row(2)], &["t2".to_owned()], at(1800));
-    ledger.found(&[row(2)], &[], at(9999));
+    ledger.orphans_found(&[row(2), row(2)], &["t2".to_owned()], at(1800));
+    ledger.orphans_found(&[row(2)], &[], at(9999));
     assert_eq!(standing(&ledger), "t1 current, t2 superseded +1800");
 }
 
 #[test]
 fn a_token_that_was_found_before_it_was_given_up_stays_as_it_was_found() {
     let mut ledger = rotating();
-    ledger.found(&[row(2)], &[], at(1800));
-    ledger.failed(&claim(2, at(1000)), Remains::Unpublished("t2".into()), failure(1, 0), at(1010));
+    ledger.orphans_found(&[row(2)], &[], at(1800));
+    ledger.failed(&claim(2, at(1000)), Leftover::Unpublished("t2".into()), failure(1, 0), at(1010));
     assert_eq!(standing(&ledger), "t1 current, t2 superseded +1800");
     ledger.failed(
         &claim(2, at(1000)),
-        Remains::Published { id: "t2".into(), revoke_after: at(1900), held: false },
+        Leftover::Published { id: "t2".into(), revoke_after: at(1900), held: false },
         failure(1, 0),
         at(1020),
     );
@@ -163,7 +163,7 @@ fn more_found_tokens_than_there_is_room_for_stay_lost_and_leave_room_for_our_own
     let mut ledger = rotating();
     let lost = |attempt: u32| Lost { attempt, nonce: format!("n{attempt}"), time: at(1000) };
     ledger.lost = vec![lost(70), lost(99)];
-    ledger.found(&(10..100).map(row).collect::<Vec<_>>(), &[], at(1800));
+    ledger.orphans_found(&(10..100).map(row).collect::<Vec<_>>(), &[], at(1800));
     assert_eq!((ledger.superseded.len(), ledger.lost.len()), (MAX_FOUND, 2));
     ledger.verified(&claim(2, at(1000)), current(2, at(1010)), &[], at(1610));
     ledger.revoke_failed(2, "t2", FIRST_RETRY, at(2000));
@@ -196,14 +196,14 @@ fn the_back_off_doubles_up_to_an_hour() {
         assert_eq!(backoff(FIRST_RETRY, count), Duration::from_secs(seconds), "{count}");
     }
     assert_eq!(backoff(Duration::ZERO, 9), Duration::ZERO);
-    assert_eq!(backoff(Duration::MAX, 9), LONGEST_RETRY);
+    assert_eq!(backoff(Duration::MAX, 9), MAX_RETRY_DELAY);
 }
 
 #[test]
 fn failures_count_until_the_spec_changes_or_an_attempt_succeeds() {
     let mut ledger = Ledger::default();
     let mut check = |generation: i64, at_least: u64, count: u32, delay: u64| {
-        ledger.failed(&claim(1, at(0)), Remains::Nothing, failure(generation, at_least), at(100));
+        ledger.failed(&claim(1, at(0)), Leftover::Nothing, failure(generation, at_least), at(100));
         let failures = ledger.failures.clone().unwrap();
         assert_eq!((failures.count, failures.next_try_time), (count, at(100 + delay)));
     };

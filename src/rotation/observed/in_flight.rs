@@ -5,10 +5,10 @@ use crate::rotation::observed::service::Verdict;
 
 /// What this process alone has, until it is published or given up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Hand {
+pub enum InFlight {
     /// Nothing.
     #[default]
-    Empty,
+    Nothing,
     /// An attempt, claimed by this process, for which *generate* did not take effect yet.
     Claim {
         /// The attempt.
@@ -29,17 +29,17 @@ pub enum Hand {
         /// What the service said of it before publishing.
         trial: Option<Verdict>,
         /// The Secrets as the publishing was computed against; `None` for an absent one.
-        base: Vec<Option<u64>>,
+        expected: Vec<Option<u64>>,
         /// A publish was sent, and was not refused for certain: it has landed, or may still land.
         sent: bool,
     },
 }
 
-impl Hand {
+impl InFlight {
     /// The attempt in hand.
     pub fn attempt(&self) -> Option<u32> {
         match self {
-            Self::Empty => None,
+            Self::Nothing => None,
             Self::Claim { attempt, .. } | Self::Value { attempt, .. } => Some(*attempt),
         }
     }

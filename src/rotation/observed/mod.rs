@@ -13,7 +13,7 @@ use crate::api::ledger::{Claim, Ledger};
 use crate::rotation::identity::FIRST_NONCE;
 
 pub use facts::{Facts, Pauses};
-pub use in_flight::Hand;
+pub use in_flight::InFlight;
 pub use object::{Leave, Object};
 pub use secret::{Content, Ours, SecretState, Secrets, Seen};
 pub use service::{Row, Service, ServiceSeen, Verdict};
@@ -28,7 +28,7 @@ pub struct Observed {
     /// The Secrets that shall hold the token.
     pub secrets: Secrets,
     /// What this process alone has.
-    pub hand: Hand,
+    pub in_flight: InFlight,
     /// The service.
     pub service: Service,
     /// What this process found out, in this pass and before.
@@ -53,17 +53,19 @@ impl Observed {
     }
 
     /// The open claim if it is not in this process's hand.
-    pub fn stray_claim(&self) -> Option<Claim> {
-        self.open_claim().filter(|claim| self.hand.attempt() != Some(claim.attempt))
+    pub fn unresolved_claim(&self) -> Option<Claim> {
+        self.open_claim().filter(|claim| self.in_flight.attempt() != Some(claim.attempt))
     }
 
     /// Whether this token is what this process has in hand: its value, or what *generate* made of the claim without an answer.
-    pub fn in_hand(&self, row: &Row) -> bool {
+    pub fn is_in_flight(&self, row: &Row) -> bool {
         let claimed = |claim: &Claim| (claim.attempt, &claim.nonce) == (row.attempt, &row.nonce);
-        match self.hand {
-            Hand::Empty => false,
-            Hand::Claim { attempt, .. } => attempt == row.attempt && self.open_claim().as_ref().is_some_and(claimed),
-            Hand::Value { .. } => self.hand.holds(&row.id),
+        match self.in_flight {
+            InFlight::Nothing => false,
+            InFlight::Claim { attempt, .. } => {
+                attempt == row.attempt && self.open_claim().as_ref().is_some_and(claimed)
+            }
+            InFlight::Value { .. } => self.in_flight.holds(&row.id),
         }
     }
 

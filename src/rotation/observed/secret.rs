@@ -45,7 +45,7 @@ pub struct Ours {
     /// It is as this spec wants it rendered.
     pub rendered: bool,
     /// A digest of data, attempt, id, superseded, fence and owner: what P4 compares.
-    pub essence: u64,
+    pub content_hash: u64,
     /// The uid in the owner annotation, if it is that of an object of the same name which is no more (P22).
     pub predecessor: Option<String>,
 }
@@ -120,11 +120,11 @@ impl Secrets {
     }
 
     /// What the publishing of a value claimed now is computed against.
-    pub fn base(&self) -> Vec<Option<u64>> {
-        let essence = |seen: &Seen| match &seen.state {
-            SecretState::Ours(ours) => Some(ours.essence),
+    pub fn expected(&self) -> Vec<Option<u64>> {
+        let content_hash = |seen: &Seen| match &seen.state {
+            SecretState::Ours(ours) => Some(ours.content_hash),
             SecretState::Absent | SecretState::Foreign(_) => None,
         };
-        self.seen.iter().map(essence).collect()
+        self.seen.iter().map(content_hash).collect()
     }
 }

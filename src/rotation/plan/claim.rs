@@ -25,7 +25,7 @@ pub(super) fn claim(view: &View) -> Option<Step> {
         return Some(Step::Finalize { claims: false });
     }
     if secrets.any_absent() && !never_claimed {
-        return Some(view.after_read(Step::Shell { fence: observed.highest_attempt() }));
+        return Some(view.after_read(Step::CreatePlaceholder { fence: observed.highest_attempt() }));
     }
     if !facts.preflight || !secrets.live() {
         return Some(Step::Preflight);

@@ -1,7 +1,7 @@
 //! The outcome of what the Secret holds, decided once (P6).
 
 use crate::api::ledger::{Claim, Outcome};
-use crate::rotation::observed::{Hand, Observed, Ours, Verdict};
+use crate::rotation::observed::{InFlight, Observed, Ours, Verdict};
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::{after_pause, wait};
@@ -30,10 +30,10 @@ pub(super) fn decide(view: &View) -> Option<Step> {
 /// Anybody who may write Secrets may have written that id. This process's own hand vouches for it, or a listed token with
 /// our name and this claim's nonce (P16); else it is not taken into the ledger.
 fn vouch(view: &View, ours: &Ours, claim: &Claim) -> Option<Step> {
-    let Observed { hand, service, facts, .. } = view.observed;
-    let in_hand = matches!(hand, Hand::Value { attempt, id, .. }
+    let Observed { in_flight, service, facts, .. } = view.observed;
+    let is_in_flight = matches!(in_flight, InFlight::Value { attempt, id, .. }
         if *attempt == claim.attempt && Some(id) == ours.id.as_ref());
-    if in_hand {
+    if is_in_flight {
         return None;
     }
     if !service.same_place() {
@@ -56,9 +56,9 @@ fn vouch(view: &View, ours: &Ours, claim: &Claim) -> Option<Step> {
 /// A refusal counts once a fresh token must be known to the service.
 fn settled(view: &View, claim: &Claim) -> bool {
     let timings = &view.desired.timings;
-    let known_by = match view.observed.hand {
-        Hand::Value { issued, .. } => issued.plus(timings.token_settle),
-        Hand::Empty | Hand::Claim { .. } => claim.time.plus(timings.publish_deadline),
+    let known_by = match view.observed.in_flight {
+        InFlight::Value { issued, .. } => issued.plus(timings.token_settle),
+        InFlight::Nothing | InFlight::Claim { .. } => claim.time.plus(timings.publish_deadline),
     };
     known_by <= view.now
 }

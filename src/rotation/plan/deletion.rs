@@ -2,25 +2,25 @@
 
 use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
-use crate::rotation::observed::{Hand, Leave, Observed};
+use crate::rotation::observed::{InFlight, Leave, Observed};
 use crate::rotation::plan::ownership::doubt;
-use crate::rotation::plan::step::{Lapse, Step};
+use crate::rotation::plan::step::{GiveUpReason, Step};
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::{after_pause, wait};
 
 pub(super) fn deletion(view: &View) -> Option<Step> {
-    let Observed { object, hand, .. } = view.observed;
+    let Observed { object, in_flight, .. } = view.observed;
     if !object.deleting {
         return None;
     }
     if !object.finalizer {
         return Some(Step::Wait(None));
     }
-    match (object.leave, hand) {
+    match (object.leave, in_flight) {
         (Some(Leave::Orphan), _) => Some(Step::Release),
         (Some(Leave::Skip), _) => Some(let_go(view)),
-        (None, Hand::Claim { .. } | Hand::Value { .. }) => Some(Step::GiveUp(Lapse::Deleting)),
-        (None, Hand::Empty) => Some(doubt(view).unwrap_or_else(|| end_tokens(view))),
+        (None, InFlight::Claim { .. } | InFlight::Value { .. }) => Some(Step::GiveUp(GiveUpReason::Deleting)),
+        (None, InFlight::Nothing) => Some(doubt(view).unwrap_or_else(|| end_tokens(view))),
     }
 }
 
@@ -88,7 +88,7 @@ fn cannot_revoke() -> Halt {
     Halt::stalled(
         Reason::RevocationFailed,
         "tokens of this object may live at the service, which cannot be asked to revoke them: create the service object \
-         and its credential again, or set the annotation artifact-token.dev/skip-revocation: \"true\" and revoke them by hand",
+         and its credential again, or set the annotation artifact-token.dev/skip-revocation: \"true\" and revoke them by in_flight",
     )
 }
 

@@ -27,5 +27,5 @@ pub(super) fn fence_off(view: &View, attempt: u32) -> Option<Step> {
 
 /// The write that puts this fence into the Secret.
 pub(super) fn raise(view: &View, fence: u32) -> Step {
-    if view.observed.secrets.any_absent() { Step::Shell { fence } } else { Step::RaiseFence { fence } }
+    if view.observed.secrets.any_absent() { Step::CreatePlaceholder { fence } } else { Step::RaiseFence { fence } }
 }

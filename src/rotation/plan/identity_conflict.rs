@@ -27,5 +27,5 @@ pub(super) fn identity_conflict(view: &View) -> Option<Step> {
         return Some(after_pause(view, facts.pauses.sweep, Step::Sweep));
     }
     let strangers = view.unknown_rows().next().is_some();
-    (!strangers && secrets.live()).then_some(Step::Confirm)
+    (!strangers && secrets.live()).then_some(Step::ConfirmIdentity)
 }

@@ -1,18 +1,18 @@
 //! What this process alone has in hand: a claim to use, a value to publish (P2-P6).
 
 use crate::api::time::Time;
-use crate::rotation::observed::{Content, Hand, Observed, Verdict};
+use crate::rotation::observed::{Content, InFlight, Observed, Verdict};
 use crate::rotation::plan::fence::raise;
 use crate::rotation::plan::replaced::replaced_token;
-use crate::rotation::plan::step::{Lapse, Step};
+use crate::rotation::plan::step::{GiveUpReason, Step};
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::{after_pause, wait};
 
 pub(super) fn in_flight(view: &View) -> Option<Step> {
-    match view.observed.hand {
-        Hand::Empty => None,
-        Hand::Claim { attempt, deadline } => Some(use_claim(view, attempt, deadline)),
-        Hand::Value { .. } => publish(view),
+    match view.observed.in_flight {
+        InFlight::Nothing => None,
+        InFlight::Claim { attempt, deadline } => Some(use_claim(view, attempt, deadline)),
+        InFlight::Value { .. } => publish(view),
     }
 }
 
@@ -21,13 +21,13 @@ fn use_claim(view: &View, attempt: u32, deadline: Time) -> Step {
     let Observed { object, ledger, secrets, service, facts, .. } = observed;
     let claim = observed.open_claim().filter(|claim| claim.attempt == attempt);
     if claim.as_ref().is_some_and(|claim| ledger.leak_covers(claim.time)) {
-        return Step::GiveUp(Lapse::Leaked);
+        return Step::GiveUp(GiveUpReason::Leaked);
     }
     if claim.is_none() || secrets.any_foreign() || secrets.fence() >= attempt {
-        return Step::GiveUp(Lapse::Overtaken);
+        return Step::GiveUp(GiveUpReason::Overtaken);
     }
     if deadline <= view.now {
-        return Step::GiveUp(Lapse::Late);
+        return Step::GiveUp(GiveUpReason::Late);
     }
     // Taken off by hand since the claim: without it the object could be gone before the answer is there.
     if !object.finalizer {
@@ -42,8 +42,8 @@ fn use_claim(view: &View, attempt: u32, deadline: Time) -> Step {
 
 /// `None` once the Secret holds the value: then its outcome is to be decided.
 fn publish(view: &View) -> Option<Step> {
-    let Observed { ledger, secrets, hand, service, facts, .. } = view.observed;
-    let Hand::Value { attempt, id, trial, .. } = hand else { return None };
+    let Observed { ledger, secrets, in_flight, service, facts, .. } = view.observed;
+    let InFlight::Value { attempt, id, trial, .. } = in_flight else { return None };
     let recorded = ledger.knows(id);
     // The finalizer's claim stands in no ledger, also where the finalizer was taken off by hand since.
     let open =
@@ -57,10 +57,10 @@ fn publish(view: &View) -> Option<Step> {
     // Another process recorded what became of it: the ledger looks after it from now on. Or nothing says any more that it is to come:
     // the ledger was lost.
     if recorded || !open {
-        return Some(give_up(view, Lapse::Overtaken));
+        return Some(give_up(view, GiveUpReason::Overtaken));
     }
-    if let Some(lapse) = lapse(view) {
-        return Some(give_up(view, lapse));
+    if let Some(because) = because(view) {
+        return Some(give_up(view, because));
     }
     let replaces = secrets.ours().any(|ours| ours.content != Content::Empty);
     if view.desired.probe && replaces && *trial != Some(Verdict::Accepted) {
@@ -72,35 +72,35 @@ fn publish(view: &View) -> Option<Step> {
     Some(after_pause(view, facts.pauses.secret, Step::Update))
 }
 
-fn lapse(view: &View) -> Option<Lapse> {
+fn because(view: &View) -> Option<GiveUpReason> {
     let observed = view.observed;
-    let Observed { ledger, secrets, hand, .. } = observed;
-    let Hand::Value { attempt, deadline, issued, trial, base, sent, .. } = hand else { return None };
+    let Observed { ledger, secrets, in_flight, .. } = observed;
+    let InFlight::Value { attempt, deadline, issued, trial, expected, sent, .. } = in_flight else { return None };
     // Only the finalizer's claim, attempt 1, may create, and once: what was created and is gone was deleted by a person,
     // perhaps long ago. Every other publish replaces a Secret or its shell (P5).
     let creates = secrets.any_absent() && (*attempt > 1 || *sent);
-    if creates || secrets.any_foreign() || secrets.fence() >= *attempt || secrets.base() != *base {
-        return Some(Lapse::Overtaken);
+    if creates || secrets.any_foreign() || secrets.fence() >= *attempt || secrets.expected() != *expected {
+        return Some(GiveUpReason::Overtaken);
     }
     if observed.open_claim().is_some_and(|claim| claim.attempt == *attempt && ledger.leak_covers(claim.time)) {
-        return Some(Lapse::Leaked);
+        return Some(GiveUpReason::Leaked);
     }
     if *deadline <= view.now {
-        return Some(Lapse::Late);
+        return Some(GiveUpReason::Late);
     }
     let settled = issued.plus(view.desired.timings.token_settle) <= view.now;
-    (*trial == Some(Verdict::Refused) && settled).then_some(Lapse::Refused)
+    (*trial == Some(Verdict::Refused) && settled).then_some(GiveUpReason::Refused)
 }
 
 /// A publish whose answer is unknown could still land: it is fenced off before the token is given up.
-fn give_up(view: &View, lapse: Lapse) -> Step {
-    let Observed { secrets, hand, facts, .. } = view.observed;
-    match hand {
-        Hand::Value { attempt, sent: true, base, .. }
-            if secrets.base() == *base && secrets.fence() < *attempt && !secrets.any_foreign() =>
+fn give_up(view: &View, because: GiveUpReason) -> Step {
+    let Observed { secrets, in_flight, facts, .. } = view.observed;
+    match in_flight {
+        InFlight::Value { attempt, sent: true, expected, .. }
+            if secrets.expected() == *expected && secrets.fence() < *attempt && !secrets.any_foreign() =>
         {
             after_pause(view, facts.pauses.secret, raise(view, *attempt))
         }
-        Hand::Empty | Hand::Claim { .. } | Hand::Value { .. } => Step::GiveUp(lapse),
+        InFlight::Nothing | InFlight::Claim { .. } | InFlight::Value { .. } => Step::GiveUp(because),
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn orphans(view: &View) -> Option<Step> {
     // All that was found goes into the ledger in one write: a lost claim that is found is not looked for any more, and it may
     // have been the only reason to look for the others.
     let highest = view.unknown_rows().map(|row| row.attempt).max().filter(|highest| *highest > fence);
-    if let Some(highest) = highest.filter(|_| observed.stray_claim().is_none() && !secrets.any_foreign()) {
+    if let Some(highest) = highest.filter(|_| observed.unresolved_claim().is_none() && !secrets.any_foreign()) {
         return fence_off(view, highest);
     }
     // More than the ledger holds wait for the next list, and do not keep those that it holds from being revoked.

@@ -20,7 +20,7 @@ pub(super) fn doubt(view: &View) -> Option<Step> {
     if !secrets.live() {
         return None;
     }
-    service.own_rows().find(|row| never_claimed(view, row)).cloned().map(Step::Dispute)
+    service.own_rows().find(|row| never_claimed(view, row)).cloned().map(Step::RecordConflict)
 }
 
 /// A person said so after the conflict was written down.
@@ -38,7 +38,7 @@ fn never_claimed(view: &View, row: &Row) -> bool {
     let Observed { ledger, secrets, .. } = observed;
     // Attempt 1 is the finalizer's, which may stand in no ledger.
     let implied = row.attempt == 1 && row.nonce == FIRST_NONCE;
-    if implied || observed.in_hand(row) || ledger.knows(&row.id) || ledger.ended(&row.id) {
+    if implied || observed.is_in_flight(row) || ledger.knows(&row.id) || ledger.ended(&row.id) {
         return false;
     }
     let held =

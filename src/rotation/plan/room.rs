@@ -21,7 +21,7 @@ pub(super) fn stranded(view: &View) -> Option<Halt> {
     let message = "the service object points to another place than the one that issued this object's tokens, whose ids mean \
                    nothing there: create a service object and an ArtifactToken of other names for the new place, and this \
                    one's service object as it was, so that its tokens can be revoked";
-    let may_live = ledger.alive() > 0 || !ledger.lost.is_empty() || observed.stray_claim().is_some();
+    let may_live = ledger.alive() > 0 || !ledger.lost.is_empty() || observed.unresolved_claim().is_some();
     (elsewhere && may_live).then(|| Halt::stalled(Reason::RevocationFailed, message))
 }
 

@@ -15,7 +15,7 @@ pub enum Step {
     /// Dry-run the Secret write; what it answers is a live read, too.
     Preflight,
     /// Create our Secret without token data, with this fence.
-    Shell {
+    CreatePlaceholder {
         /// The fence.
         fence: u32,
     },
@@ -31,12 +31,12 @@ pub enum Step {
     },
     /// Ask the service for a token, once.
     Generate,
-    /// Ask the service whether the value in hand works.
+    /// Ask the service whether the value in flight works.
     Try,
-    /// Write the value in hand into the Secret.
+    /// Write the value in flight into the Secret.
     Update,
-    /// Record that the attempt in hand failed, with what remains of it.
-    GiveUp(Lapse),
+    /// Record that the attempt in flight failed, with what is left of it.
+    GiveUp(GiveUpReason),
     /// Ask the service whether what the Secret holds works.
     Verify,
     /// Record the outcome of the Secret's attempt.
@@ -46,12 +46,12 @@ pub enum Step {
         /// The fence.
         fence: u32,
     },
-    /// Take found tokens into the ledger.
+    /// Take orphaned tokens into the ledger.
     Supersede(Vec<Row>),
-    /// Record that this token is a twin's.
-    Dispute(Row),
+    /// Record that this token carries our identity and was never claimed here.
+    RecordConflict(Row),
     /// Record that all tokens of this identity are this object's.
-    Confirm,
+    ConfirmIdentity,
     /// Record that tokens claimed before this time, or before now if that is earlier, leaked.
     RecordLeak {
         /// The time that was asked for.
@@ -87,7 +87,7 @@ pub enum Step {
 
 /// Why an attempt in hand is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Lapse {
+pub enum GiveUpReason {
     /// Its deadline is past.
     Late,
     /// Another attempt was published, or the Secret was changed by somebody else.

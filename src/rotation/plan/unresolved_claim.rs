@@ -13,7 +13,7 @@ use crate::rotation::schedule::next_look;
 pub(super) fn unresolved_claim(view: &View) -> Option<Step> {
     let observed = view.observed;
     let Observed { ledger, service, facts, .. } = observed;
-    if let Some(claim) = observed.stray_claim() {
+    if let Some(claim) = observed.unresolved_claim() {
         return Some(resolve(view, &claim));
     }
     if let Some(row) = view.unknown_rows().max_by_key(|row| row.attempt) {

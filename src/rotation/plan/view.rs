@@ -35,7 +35,7 @@ impl View<'_> {
         }
         // With no claim in the ledger it may be a lost one, which knew of other claims: only the hand tells that it is not. It
         // is abandoned once settled, and the service listed for what it knew.
-        let known = observed.ledger.claim.is_some() || observed.hand.attempt() == Some(ours.attempt);
+        let known = observed.ledger.claim.is_some() || observed.in_flight.attempt() == Some(ours.attempt);
         observed.open_claim().filter(|claim| known && claim.attempt == ours.attempt).map(|claim| (ours, claim))
     }
 
@@ -45,7 +45,7 @@ impl View<'_> {
         let observed = self.observed;
         let undecided = self.undecided_attempt().and_then(|(ours, _)| ours.id.clone());
         observed.service.own_rows().filter(move |row| {
-            !observed.ledger.knows(&row.id) && undecided.as_ref() != Some(&row.id) && !observed.in_hand(row)
+            !observed.ledger.knows(&row.id) && undecided.as_ref() != Some(&row.id) && !observed.is_in_flight(row)
         })
     }
 

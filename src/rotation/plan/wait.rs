@@ -1,7 +1,7 @@
 //! When to look again: the earliest time at which some row may match that does not match now.
 
 use crate::api::time::Time;
-use crate::rotation::observed::{Hand, Observed};
+use crate::rotation::observed::{InFlight, Observed};
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::schedule::{next_look, next_rotation, verification_due};
@@ -36,7 +36,7 @@ fn wakes(view: &View) -> Vec<Option<Time>> {
         next_look(&ledger.lost, service.swept, timings),
         view.backing_off(),
     ];
-    wakes.extend(hand_wakes(view));
+    wakes.extend(in_flight_wakes(view));
     for old in &ledger.superseded {
         wakes.push(Some(old.revoke_after_time));
         wakes.push(old.next_try_time);
@@ -49,10 +49,12 @@ fn wakes(view: &View) -> Vec<Option<Time>> {
     wakes
 }
 
-fn hand_wakes(view: &View) -> [Option<Time>; 2] {
-    match view.observed.hand {
-        Hand::Empty => [None, None],
-        Hand::Claim { deadline, .. } => [Some(deadline), None],
-        Hand::Value { deadline, issued, .. } => [Some(deadline), Some(issued.plus(view.desired.timings.token_settle))],
+fn in_flight_wakes(view: &View) -> [Option<Time>; 2] {
+    match view.observed.in_flight {
+        InFlight::Nothing => [None, None],
+        InFlight::Claim { deadline, .. } => [Some(deadline), None],
+        InFlight::Value { deadline, issued, .. } => {
+            [Some(deadline), Some(issued.plus(view.desired.timings.token_settle))]
+        }
     }
 }

@@ -22,11 +22,11 @@ fn current() -> Current {
     }
 }
 
-fn told(ledger: &Ledger, phase: Phase, change: impl Fn(&mut Situation)) -> Vec<(ConditionType, bool, Reason)> {
+fn parts(ledger: &Ledger, phase: Phase, change: impl Fn(&mut Situation)) -> Vec<(ConditionType, bool, Reason)> {
     let mut situation = Situation {
         ledger,
         phase,
-        trouble: None,
+        transient_failure: None,
         holds_current: true,
         wanted: false,
         deleting: false,
@@ -43,9 +43,9 @@ fn told(ledger: &Ledger, phase: Phase, change: impl Fn(&mut Situation)) -> Vec<(
 fn a_valid_token_stays_ready_through_rotation_overlap_and_a_failed_attempt() {
     use ConditionType as T;
     let mut ledger = Ledger { current: Some(current()), ..Ledger::default() };
-    assert_eq!(told(&ledger, Phase::Resting, |_| {}), [(T::Ready, true, Reason::TokenValid)]);
+    assert_eq!(parts(&ledger, Phase::Resting, |_| {}), [(T::Ready, true, Reason::TokenValid)]);
     assert_eq!(
-        told(&ledger, Phase::Working, |_| {}),
+        parts(&ledger, Phase::Working, |_| {}),
         [(T::Ready, true, Reason::TokenValid), (T::Reconciling, true, Reason::Rotating)]
     );
     let old = Superseded {
@@ -61,7 +61,7 @@ fn a_valid_token_stays_ready_through_rotation_overlap_and_a_failed_attempt() {
     };
     ledger.superseded.push(old);
     assert_eq!(
-        told(&ledger, Phase::Resting, |_| {}),
+        parts(&ledger, Phase::Resting, |_| {}),
         [(T::Ready, true, Reason::TokenValid), (T::RevocationPending, true, Reason::OverlapActive)]
     );
     ledger.superseded[0].tries = 2;
@@ -73,7 +73,7 @@ fn a_valid_token_stays_ready_through_rotation_overlap_and_a_failed_attempt() {
         message: String::new(),
     });
     assert_eq!(
-        told(&ledger, Phase::Resting, |situation| situation.wanted = true),
+        parts(&ledger, Phase::Resting, |situation| situation.wanted = true),
         [
             (T::Ready, true, Reason::TokenValid),
             (T::RevocationPending, true, Reason::RevocationFailed),
@@ -87,7 +87,7 @@ fn without_a_usable_token_ready_says_why() {
     use ConditionType as T;
     let halt = Halt::stalled(Reason::SecretConflict, "");
     let check = |ledger: &Ledger, phase: Phase, change: &dyn Fn(&mut Situation), wanted: &[(T, bool, Reason)]| {
-        assert_eq!(told(ledger, phase, change), wanted);
+        assert_eq!(parts(ledger, phase, change), wanted);
     };
     let none = Ledger::default();
     check(
@@ -127,7 +127,7 @@ fn a_condition_keeps_its_time_until_its_status_changes() {
     let mut situation = Situation {
         ledger: &ledger,
         phase: Phase::Resting,
-        trouble: None,
+        transient_failure: None,
         holds_current: true,
         wanted: false,
         deleting: false,

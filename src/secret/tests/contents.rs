@@ -12,8 +12,8 @@ fn a_shell_has_what_its_type_needs_and_no_token() {
         (template(docker), json!({".dockerconfigjson": "eyJhdXRocyI6e319"})),
         (template(basic), json!({"password": ""})),
     ] {
-        let shell = shell(&template, &owner(), &Marks { fence: 3, ..Marks::default() });
-        let secret = stored(&shell);
+        let placeholder = placeholder(&template, &owner(), &Marks { fence: 3, ..Marks::default() });
+        let secret = stored(&placeholder);
         assert_eq!(serde_json::to_value(&secret.data).unwrap(), expected);
         assert_eq!(token(&template, &secret), None);
         assert_eq!(read_marks(&secret), Marks { fence: 3, ..Marks::default() });

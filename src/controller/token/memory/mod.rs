@@ -1,8 +1,11 @@
-//! What this process alone knows of an object: values in hand, and what it saw. All of it may be lost at any time.
+//! What this process alone knows of an object: the attempt in flight, and what it saw. All of it may be lost at any time.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+pub(crate) mod in_flight;
+pub(crate) mod retries;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use kube::ResourceExt;
 use secrecy::SecretString;
@@ -11,10 +14,12 @@ use crate::api::artifact_token::ArtifactToken;
 use crate::api::ledger::{Lost, MAX_LOST};
 use crate::api::time::Time;
 use crate::controller::token::secret_index::older;
-use crate::rotation::ledger::backoff;
-use crate::rotation::observed::{Hand, Ours, Pauses, Verdict};
-use crate::rotation::report::Trouble;
-use crate::service::client::Places;
+use crate::controller::token::secret_state::ValueDigest;
+use crate::rotation::observed::Ours;
+use crate::rotation::report::TransientFailure;
+
+use in_flight::Attempt;
+use retries::{Retries, StepKind};
 
 /// One object's.
 #[derive(Debug, Default)]
@@ -31,14 +36,14 @@ pub(crate) struct Memory {
     pub claims: VecDeque<Lost>,
     /// Those that it forgot, until the ledger has them again.
     pub forgotten: Vec<Lost>,
-    /// The attempt in hand.
-    pub held: Option<Held>,
+    /// The attempt in flight.
+    pub in_flight: Option<Attempt>,
     /// Values by token id: the previous one during a rotation, superseded ones until they are proved dead.
     pub values: BTreeMap<String, SecretString>,
     /// The Secret as it was seen last.
     pub secret: Option<SeenSecret>,
-    /// A digest of the current token's value, by its id: tells an edit by hand without keeping the value.
-    pub digest: Option<(String, [u8; 32])>,
+    /// A digest of the current token's value, by its id.
+    pub digest: Option<(String, ValueDigest)>,
     /// When the current token was last seen accepted.
     pub accepted: Option<Time>,
     /// When a complete list was last seen.
@@ -48,7 +53,7 @@ pub(crate) struct Memory {
     /// Steps that failed in passing.
     pub retries: Retries,
     /// The last of them, for people, until a step of its kind succeeds.
-    pub trouble: Option<(Kind, Trouble)>,
+    pub transient_failure: Option<(StepKind, TransientFailure)>,
 }
 
 /// The object as this process wrote or read it last.
@@ -80,7 +85,7 @@ impl Memory {
     }
 
     /// Takes note of the object as the API server has it now, whatever version it had before.
-    pub(crate) fn keep(&mut self, object: Arc<ArtifactToken>, before: &ArtifactToken) {
+    pub(crate) fn remember(&mut self, object: Arc<ArtifactToken>, before: &ArtifactToken) {
         let went_back = older(&version(&object), &version(before));
         if went_back {
             self.went_back(&object);
@@ -123,121 +128,6 @@ pub(crate) struct SeenSecret {
     pub at: Instant,
 }
 
-/// An attempt in hand.
-#[derive(Debug)]
-pub(crate) struct Held {
-    /// The attempt.
-    pub attempt: u32,
-    /// When it was claimed, as the ledger has it.
-    pub claimed: Time,
-    /// Past this it is given up; on the monotonic clock, from before the claim was sent.
-    pub deadline: Instant,
-    /// The digest of what it asks for.
-    pub request_digest: String,
-    /// The Secrets as they were before the claim.
-    pub base: Vec<Option<u64>>,
-    /// The ids of the tokens that they held.
-    pub replaces: Vec<String>,
-    /// The places in the rate limit that were taken before the claim.
-    pub places: Places,
-    /// The service's answer.
-    pub value: Option<HeldValue>,
-}
-
-/// A value in hand.
-#[derive(Debug)]
-pub(crate) struct HeldValue {
-    /// The token's id.
-    pub id: String,
-    /// Its value.
-    pub value: SecretString,
-    /// When it expires.
-    pub expiration: Option<Time>,
-    /// When the service answered.
-    pub issued: Time,
-    /// What the service said of it before publishing.
-    pub trial: Option<Verdict>,
-    /// When the Secret was written with it.
-    pub published: Option<Time>,
-    /// A publish was sent, and was not refused for certain.
-    pub sent: bool,
-}
-
-impl Held {
-    /// For the decision. The deadline is given as a time that lies as far from `now` as the monotonic clock says.
-    pub(crate) fn hand(&self, now: Time) -> Hand {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let deadline = now.plus(left);
-        match &self.value {
-            None => Hand::Claim { attempt: self.attempt, deadline },
-            Some(value) => Hand::Value {
-                attempt: self.attempt,
-                id: value.id.clone(),
-                deadline,
-                issued: value.issued,
-                trial: value.trial,
-                base: self.base.clone(),
-                sent: value.sent,
-            },
-        }
-    }
-}
-
-/// The kinds of step that fail in passing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
-    /// Generate, and with it the claim.
-    Generate,
-    /// Try and Verify.
-    Verify,
-    /// Sweep.
-    Sweep,
-    /// Writes and reads of the Secret.
-    Secret,
-}
-
-/// Back-off of steps that failed in passing; nothing of it needs to survive the process.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Retries {
-    counts: HashMap<Kind, u32>,
-    pauses: Pauses,
-}
-
-/// The longest back-off of a step that failed in passing.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-impl Retries {
-    /// The pauses now.
-    pub(crate) fn pauses(&self) -> Pauses {
-        self.pauses
-    }
-
-    /// A step failed: it pauses for its back-off, or for what the other side asked for if that is longer.
-    pub(crate) fn failed(&mut self, kind: Kind, first: Duration, at_least: Duration, now: Time) -> Time {
-        let count = self.counts.entry(kind).or_default();
-        *count = count.saturating_add(1);
-        let delay = backoff(first, *count).min(LONGEST_PAUSE).max(at_least);
-        let until = now.plus(delay);
-        *self.slot(kind) = Some(until);
-        until
-    }
-
-    /// A step succeeded.
-    pub(crate) fn succeeded(&mut self, kind: Kind) {
-        self.counts.remove(&kind);
-        *self.slot(kind) = None;
-    }
-
-    fn slot(&mut self, kind: Kind) -> &mut Option<Time> {
-        match kind {
-            Kind::Generate => &mut self.pauses.generate,
-            Kind::Verify => &mut self.pauses.verify,
-            Kind::Sweep => &mut self.pauses.sweep,
-            Kind::Secret => &mut self.pauses.secret,
-        }
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -266,7 +156,7 @@ mod tests {
     #[test]
     fn a_cache_that_lags_does_not_count_and_one_that_is_ahead_does() {
         let (mut memory, listed) = (Memory::default(), Instant::now());
-        memory.keep(object("9", None), &object("8", None));
+        memory.remember(object("9", None), &object("8", None));
         assert_eq!(version(&memory.newest(object("8", None), listed)), "9");
         assert_eq!(version(&memory.newest(object("10", None), listed)), "10");
         assert!(!memory.restored && memory.forgotten.is_empty());
@@ -276,7 +166,7 @@ mod tests {
     fn a_later_list_with_an_older_version_is_of_a_store_that_was_put_back() {
         let mut memory = Memory::default();
         (1..=3).for_each(|attempt| claimed(&mut memory, attempt));
-        memory.keep(object("9", Some(3)), &object("8", Some(3)));
+        memory.remember(object("9", Some(3)), &object("8", Some(3)));
         assert_eq!(version(&memory.newest(object("5", Some(1)), Instant::now())), "5");
         assert!(memory.restored && memory.object.is_none());
         let forgotten: Vec<_> = memory.forgotten.iter().map(|lost| lost.attempt).collect();
@@ -287,8 +177,8 @@ mod tests {
     fn a_live_read_that_went_back_counts_more_than_a_cache_that_stands_still() {
         let (mut memory, listed) = (Memory::default(), Instant::now());
         assert_eq!(version(&memory.newest(object("9", None), listed)), "9");
-        memory.keep(object("5", None), &object("9", None));
-        memory.keep(object("6", None), &object("5", None));
+        memory.remember(object("5", None), &object("9", None));
+        memory.remember(object("6", None), &object("5", None));
         assert!(memory.restored);
         assert_eq!(version(&memory.newest(object("9", None), listed)), "6");
         assert_eq!(version(&memory.newest(object("5", None), listed)), "6", "it lags, but is of the same store");

@@ -1,81 +1,89 @@
 //! Performs one step: one external act and its record.
+//!
+//! What a step may touch stands in its signature: [`ObjectWriter`] writes the object, [`SecretAccess`] reads and writes the Secret,
+//! [`ServiceClient`] calls the service. None of them knows the pass.
 
-mod alarms;
+mod calls;
+mod claim;
+mod issue;
+mod leak;
 mod outcome;
-pub(in crate::controller) mod record;
+pub(super) mod record;
+mod release;
 mod revoke;
-mod secrets;
-mod tokens;
-
-use std::time::Duration;
+pub(super) mod secret;
+mod sweep;
+mod verify;
 
 use crate::api::ledger::Outcome;
 use crate::api::reason::Reason;
 use crate::controller::error::PassError;
-use crate::controller::token::memory::Kind;
+use crate::controller::token::memory::retries::StepKind;
+use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Flow, Pass};
-use crate::rotation::ledger::Failure;
 use crate::rotation::observed::Observed;
 use crate::rotation::plan::Step;
-use crate::rotation::report::Trouble;
 
-impl Pass<'_> {
-    /// Performs `step`, which was decided on `observed`.
-    pub(super) async fn perform(&mut self, step: Step, observed: &Observed) -> Result<Flow, PassError> {
-        match step {
-            Step::Read => self.read().await.map(|()| Flow::Continue),
-            Step::Sweep => self.sweep().await,
-            Step::Preflight => self.preflight(observed).await,
-            Step::Shell { fence } => self.shell(fence).await,
-            Step::Finalize { claims } => self.finalize(claims, observed).await,
-            Step::Claim { attempt } => self.claim(attempt, observed).await,
-            Step::Generate => self.generate(observed).await,
-            Step::Try => self.try_value().await,
-            Step::Update => self.update(observed).await,
-            Step::GiveUp(lapse) => self.give_up(lapse, observed).await,
-            Step::Verify => self.verify().await,
-            Step::Decide(Outcome::Verified) => self.decide_verified(observed).await,
-            Step::Decide(Outcome::Failed) => self.decide_failed(observed).await,
-            Step::RollBack { fence } => self.roll_back(fence).await,
-            Step::Supersede(rows) => self.supersede(&rows, observed).await,
-            Step::Revoke { attempt, id } => self.revoke(attempt, &id, observed).await,
-            Step::Dispute(row) => self.dispute(row, observed).await,
-            Step::Confirm => self.confirm(observed).await,
-            Step::RecordLeak { issued_before } => self.record_leak(issued_before, observed).await,
-            Step::RaiseFence { fence } => self.raise_fence(fence).await,
-            Step::Abandon => self.abandon(observed).await,
-            Step::Render => self.render().await,
-            Step::Reject => self.reject(observed).await,
-            Step::DeleteSecret => self.delete_secret().await,
-            Step::Release => self.release(observed).await,
-            // The pass ends on these; nothing is left to perform.
-            Step::Halt(_) | Step::Wait(_) => Ok(Flow::Continue),
-        }
-    }
+use secret::access::SecretAccess;
 
-    /// A step failed in passing: it pauses, and people are told while it lasts.
-    pub(super) fn paused(&mut self, kind: Kind, at_least: Duration, reason: Reason, what: &str) {
-        let now = self.ctx.shared.clock.now().earliest;
-        let first = self.wish.desired.timings.first_retry.min(Duration::from_secs(1));
-        let until = self.memory.retries.failed(kind, first, at_least, now);
-        tracing::debug!(object = %self.label(), ?kind, %until, what, "paused");
-        self.memory.trouble = Some((kind, Trouble { reason, message: format!("{what}; tried again") }));
+/// Performs `step`, which was decided on `observed`.
+pub(super) async fn perform(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    secrets: &SecretAccess,
+    step: Step,
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    let client = pass.client();
+    let client = client.as_ref();
+    match step {
+        Step::Read => secret::preflight::read(pass, secrets).await,
+        Step::Preflight => secret::preflight::preflight(pass, client, secrets, observed).await,
+        Step::CreatePlaceholder { fence } => Ok(secret::repair::create_placeholder(pass, secrets, fence).await),
+        Step::Update => secret::publish::update(pass, objects, secrets, observed).await,
+        Step::RollBack { fence } => Ok(secret::publish::roll_back(pass, secrets, fence).await),
+        Step::RaiseFence { fence } => Ok(secret::repair::raise_fence(pass, secrets, fence).await),
+        Step::Render => Ok(secret::repair::render(pass, secrets).await),
+        Step::DeleteSecret => secret::repair::delete(pass, secrets).await,
+        Step::Finalize { claims } => claim::finalize(pass, objects, client, claims, observed).await,
+        Step::Claim { attempt } => claim::claim(pass, objects, client, attempt, observed).await,
+        Step::GiveUp(because) => outcome::give_up(pass, objects, because, observed).await,
+        Step::Decide(Outcome::Verified) => outcome::decide_verified(pass, objects, observed).await,
+        Step::Decide(Outcome::Failed) => outcome::decide_failed(pass, objects, observed).await,
+        Step::Supersede(rows) => sweep::supersede(pass, objects, &rows, observed).await,
+        Step::Abandon => sweep::abandon(pass, objects, observed).await,
+        Step::Reject => verify::reject(pass, objects, observed).await,
+        Step::RecordLeak { issued_before } => leak::record_leak(pass, objects, issued_before, observed).await,
+        Step::RecordConflict(row) => leak::record_conflict(pass, objects, &row, observed).await,
+        Step::ConfirmIdentity => leak::confirm_identity(pass, objects, observed).await,
+        Step::Release => release::release(pass, objects, observed).await,
+        Step::Generate => match client {
+            Some(client) => issue::generate(pass, objects, client, observed).await,
+            None => Ok(cannot_call(pass, StepKind::Generate)),
+        },
+        Step::Try => match client {
+            Some(client) => Ok(verify::try_value(pass, client).await),
+            None => Ok(cannot_call(pass, StepKind::Verify)),
+        },
+        Step::Verify => match client {
+            Some(client) => Ok(verify::verify(pass, client).await),
+            None => Ok(cannot_call(pass, StepKind::Verify)),
+        },
+        Step::Sweep => match client {
+            Some(client) => sweep::sweep(pass, client, secrets).await,
+            None => Ok(cannot_call(pass, StepKind::Sweep)),
+        },
+        Step::Revoke { attempt, id } => match client {
+            Some(client) => revoke::revoke(pass, objects, client, (attempt, &id), observed).await,
+            None => Ok(Flow::Continue),
+        },
+        // The pass ends on these; nothing is left to perform.
+        Step::Halt(_) | Step::Wait(_) => Ok(Flow::Continue),
     }
+}
 
-    /// A step succeeded.
-    pub(super) fn went_well(&mut self, kind: Kind) {
-        self.memory.retries.succeeded(kind);
-        self.memory.trouble.take_if(|(of, _)| *of == kind);
-    }
-
-    /// A failure of the issue step, with its back-off.
-    pub(super) fn failure(&self, reason: Reason, message: impl Into<String>, observed: &Observed) -> Failure {
-        Failure {
-            reason,
-            message: message.into().chars().take(900).collect(),
-            generation: observed.object.generation,
-            first_retry: self.wish.desired.timings.first_retry,
-            at_least: Duration::ZERO,
-        }
-    }
+/// The step needs the service, which cannot be called.
+fn cannot_call(pass: &mut Pass<'_>, kind: StepKind) -> Flow {
+    pass.pause(kind, Reason::ServiceNotReady, "the service cannot be called now");
+    Flow::Continue
 }

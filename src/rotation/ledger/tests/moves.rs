@@ -50,16 +50,16 @@ fn apply(ledger: &mut Ledger, step: Move, now: &mut Time) {
         }
         (Move::Fail(kind), Some(open)) => {
             let id = format!("t{}", open.attempt);
-            let remains = match kind {
-                0 => Remains::Nothing,
-                1 => Remains::Unpublished(id),
-                2 => Remains::Published { id, revoke_after: now.plus(Duration::from_secs(600)), held: true },
-                kind => Remains::Unknown { attributable: kind == 3 },
+            let leftover = match kind {
+                0 => Leftover::Nothing,
+                1 => Leftover::Unpublished(id),
+                2 => Leftover::Published { id, revoke_after: now.plus(Duration::from_secs(600)), held: true },
+                kind => Leftover::Unknown { attributable: kind == 3 },
             };
-            ledger.failed(&open, remains, failure(1, 0), *now);
+            ledger.failed(&open, leftover, failure(1, 0), *now);
         }
         (Move::Abandon(attributable), Some(open)) => ledger.abandoned(&open, attributable, failure(1, 0), *now),
-        (Move::Find(attempt), _) => ledger.found(&[row(attempt)], &[], now.plus(Duration::from_secs(600))),
+        (Move::Find(attempt), _) => ledger.orphans_found(&[row(attempt)], &[], now.plus(Duration::from_secs(600))),
         (Move::Revoke(place), _) => {
             if let Some((attempt, id)) = living.get(place % living.len().max(1)) {
                 ledger.revoked(*attempt, id, Proof::Refused, *now);

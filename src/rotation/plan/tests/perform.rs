@@ -5,15 +5,15 @@ use std::time::Duration;
 use super::world::{World, seconds};
 use crate::api::ledger::{Claim, Current, Outcome, Proof};
 use crate::api::reason::Reason;
-use crate::rotation::ledger::{Failure, Remains};
-use crate::rotation::observed::{Hand, Row, SecretState, Verdict};
+use crate::rotation::ledger::{Failure, Leftover};
+use crate::rotation::observed::{InFlight, Row, SecretState, Verdict};
 use crate::rotation::plan::Step;
 
 impl World {
     pub(super) fn perform(&mut self, step: Step) {
         let now = self.now;
         match step {
-            Step::Shell { fence } => self.hold(0, None, fence),
+            Step::CreatePlaceholder { fence } => self.hold(0, None, fence),
             Step::Finalize { claims } => {
                 self.observed.object.finalizer = true;
                 if claims {
@@ -24,8 +24,8 @@ impl World {
             Step::Generate => self.generate(),
             Step::Update => self.update(),
             Step::Try => {
-                let answer = self.ask(self.in_hand().as_deref());
-                if let Hand::Value { trial, .. } = &mut self.observed.hand {
+                let answer = self.ask(self.is_in_flight().as_deref());
+                if let InFlight::Value { trial, .. } = &mut self.observed.in_flight {
                     *trial = Some(answer);
                 }
             }
@@ -36,12 +36,16 @@ impl World {
                 let current = self.observed.ledger.current.clone().unwrap();
                 self.hold(current.attempt, Some(&current.id), fence);
             }
-            Step::Dispute(row) => self.observed.ledger.disputed(&row, self.observed.object.requests.confirm.clone()),
-            Step::Confirm => self.observed.ledger.confirmed(self.observed.object.requests.confirm.clone()),
+            Step::RecordConflict(row) => {
+                self.observed.ledger.conflict_found(&row, self.observed.object.requests.confirm.clone())
+            }
+            Step::ConfirmIdentity => {
+                self.observed.ledger.identity_confirmed(self.observed.object.requests.confirm.clone())
+            }
             Step::RecordLeak { issued_before } => self.observed.ledger.leaked(issued_before, now),
             Step::Supersede(rows) => {
                 let held: Vec<String> = self.observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect();
-                self.observed.ledger.found(&rows, &held, now.plus(self.desired.overlap));
+                self.observed.ledger.orphans_found(&rows, &held, now.plus(self.desired.overlap));
             }
             Step::Revoke { attempt, id } => {
                 self.tokens.retain(|row| row.id != id);
@@ -50,8 +54,8 @@ impl World {
             }
             Step::RaiseFence { fence } => self.rewrite(fence),
             Step::Abandon => {
-                let stray = self.observed.stray_claim().unwrap();
-                self.observed.ledger.abandoned(&stray, true, failure(), now);
+                let unresolved = self.observed.unresolved_claim().unwrap();
+                self.observed.ledger.abandoned(&unresolved, true, failure(), now);
             }
             Step::Render => self.rewrite(self.observed.secrets.fence()),
             Step::Reject => self.observed.ledger.rejected(now),
@@ -76,28 +80,31 @@ impl World {
 
     fn take(&mut self, attempt: u32) {
         let deadline = self.now.plus(self.desired.timings.publish_deadline);
-        self.observed.hand = Hand::Claim { attempt, deadline };
+        self.observed.in_flight = InFlight::Claim { attempt, deadline };
     }
 
     fn generate(&mut self) {
         let claim = self.observed.open_claim().unwrap();
-        let Hand::Claim { attempt, deadline } = self.observed.hand else { panic!("no claim in hand") };
+        let InFlight::Claim { attempt, deadline } = self.observed.in_flight else { panic!("no claim in in_flight") };
         let id = format!("t{attempt}");
         self.tokens.push(Row { id: id.clone(), attempt, nonce: claim.nonce, ..Row::default() });
-        let base = self.observed.secrets.base();
-        self.observed.hand = Hand::Value { attempt, id, deadline, issued: self.now, trial: None, base, sent: false };
+        let expected = self.observed.secrets.expected();
+        self.observed.in_flight =
+            InFlight::Value { attempt, id, deadline, issued: self.now, trial: None, expected, sent: false };
     }
 
     fn update(&mut self) {
-        let Hand::Value { attempt, id, .. } = self.observed.hand.clone() else { panic!("no value in hand") };
+        let InFlight::Value { attempt, id, .. } = self.observed.in_flight.clone() else {
+            panic!("no value in in_flight")
+        };
         self.observed.facts.holds_previous = self.observed.holds_current();
         self.hold(attempt, Some(&id), attempt);
     }
 
-    fn in_hand(&self) -> Option<String> {
-        match &self.observed.hand {
-            Hand::Value { id, .. } => Some(id.clone()),
-            Hand::Empty | Hand::Claim { .. } => None,
+    fn is_in_flight(&self) -> Option<String> {
+        match &self.observed.in_flight {
+            InFlight::Value { id, .. } => Some(id.clone()),
+            InFlight::Nothing | InFlight::Claim { .. } => None,
         }
     }
 
@@ -107,10 +114,10 @@ impl World {
     }
 
     fn give_up(&mut self) {
-        let remains = self.in_hand().map_or(Remains::Nothing, Remains::Unpublished);
+        let leftover = self.is_in_flight().map_or(Leftover::Nothing, Leftover::Unpublished);
         let claim = self.observed.open_claim().unwrap();
-        self.observed.ledger.failed(&claim, remains, failure(), self.now);
-        self.observed.hand = Hand::Empty;
+        self.observed.ledger.failed(&claim, leftover, failure(), self.now);
+        self.observed.in_flight = InFlight::Nothing;
     }
 
     fn decide(&mut self, outcome: Outcome) {
@@ -136,10 +143,10 @@ impl World {
         match outcome {
             Outcome::Verified => ledger.verified(&claim, current, &[], revoke_after),
             Outcome::Failed => {
-                ledger.failed(&claim, Remains::Published { id, revoke_after, held: true }, failure(), now)
+                ledger.failed(&claim, Leftover::Published { id, revoke_after, held: true }, failure(), now)
             }
         }
-        self.observed.hand = Hand::Empty;
+        self.observed.in_flight = InFlight::Nothing;
         self.observed.facts.verdict = None;
     }
 }

@@ -6,12 +6,12 @@ use super::phrase::phrase;
 use crate::api::time::Time;
 use crate::rotation::desired::{Desired, Timings};
 use crate::rotation::observed::{
-    Content, Hand, Object, Observed, Ours, Row, SecretState, Secrets, Service, ServiceSeen,
+    Content, InFlight, Object, Observed, Ours, Row, SecretState, Secrets, Service, ServiceSeen,
 };
 use crate::rotation::plan::{Step, next_step};
 
 /// A walk that takes more steps is a loop.
-const MOST_STEPS: usize = 80;
+const MAX_STEPS: usize = 80;
 
 pub(super) struct World {
     pub(super) desired: Desired,
@@ -67,7 +67,7 @@ impl World {
     pub(super) fn walk(&mut self, horizon: u64) -> Vec<String> {
         let end = self.now.plus(seconds(horizon));
         let mut told = Vec::new();
-        while told.len() < MOST_STEPS {
+        while told.len() < MAX_STEPS {
             let step = next_step(&self.desired, &self.observed, self.now);
             match step {
                 Step::Wait(Some(until)) if until <= end => {
@@ -90,7 +90,7 @@ impl World {
 
     /// Takes steps up to and with the first that is told so.
     pub(super) fn walk_to(&mut self, last: &str) {
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             let step = next_step(&self.desired, &self.observed, self.now);
             let found = phrase(&step) == last;
             match step {
@@ -106,7 +106,7 @@ impl World {
 
     /// The process ends and another one starts.
     pub(super) fn crash(&mut self) {
-        self.observed.hand = Hand::Empty;
+        self.observed.in_flight = InFlight::Nothing;
         self.observed.facts.holds_previous = false;
         self.observed.facts.accepted = None;
         self.observed.service.swept = None;
@@ -132,7 +132,7 @@ impl World {
         self.writes += 1;
         let content = if id.is_some() { Content::Token } else { Content::Empty };
         let id = id.map(str::to_owned);
-        let ours = Ours { attempt, id, fence, content, rendered: true, essence: self.writes, ..Ours::default() };
+        let ours = Ours { attempt, id, fence, content, rendered: true, content_hash: self.writes, ..Ours::default() };
         self.observed.secrets.seen[0].state = SecretState::Ours(ours);
     }
 

@@ -1,0 +1,63 @@
+//! Steps that failed in passing: each kind has a back-off of its own. Nothing of it needs to survive the process.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::api::time::Time;
+use crate::rotation::ledger::backoff;
+use crate::rotation::observed::Pauses;
+
+/// The longest back-off of a step that failed in passing.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// The kinds of step that fail in passing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum StepKind {
+    /// Generate, and with it the claim.
+    Generate,
+    /// Try and Verify.
+    Verify,
+    /// Sweep.
+    Sweep,
+    /// Writes and reads of the Secret.
+    Secret,
+}
+
+/// How often each kind failed in a row, and until when it pauses.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Retries {
+    counts: HashMap<StepKind, u32>,
+    pauses: Pauses,
+}
+
+impl Retries {
+    /// The pauses now.
+    pub(crate) fn pauses(&self) -> Pauses {
+        self.pauses
+    }
+
+    /// A step failed: it pauses for its back-off, or for what the other side asked for if that is longer.
+    pub(crate) fn failed(&mut self, kind: StepKind, first: Duration, at_least: Duration, now: Time) -> Time {
+        let count = self.counts.entry(kind).or_default();
+        *count = count.saturating_add(1);
+        let delay = backoff(first, *count).min(MAX_PAUSE).max(at_least);
+        let until = now.plus(delay);
+        *self.slot(kind) = Some(until);
+        until
+    }
+
+    /// A step succeeded.
+    pub(crate) fn succeeded(&mut self, kind: StepKind) {
+        self.counts.remove(&kind);
+        *self.slot(kind) = None;
+    }
+
+    fn slot(&mut self, kind: StepKind) -> &mut Option<Time> {
+        match kind {
+            StepKind::Generate => &mut self.pauses.generate,
+            StepKind::Verify => &mut self.pauses.verify,
+            StepKind::Sweep => &mut self.pauses.sweep,
+            StepKind::Secret => &mut self.pauses.secret,
+        }
+    }
+}

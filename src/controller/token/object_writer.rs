@@ -1,0 +1,90 @@
+//! Writes of one `ArtifactToken`: each is checked against the version that it was decided on. It knows the API, not the pass.
+
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Resource, ResourceExt};
+use serde_json::json;
+
+use crate::api::FIELD_MANAGER;
+use crate::api::artifact_token::ArtifactToken;
+use crate::api::ledger::ArtifactTokenStatus;
+use crate::controller::error::{PassError, describe};
+
+/// What became of a write.
+pub(crate) enum ObjectWrite {
+    /// The object is as written.
+    Done(Box<ArtifactToken>),
+    /// It is not, or nobody knows: this is what is there now.
+    Overtaken(Box<ArtifactToken>),
+    /// It is not, and nothing changed: the API server does not take the write.
+    Refused(PassError),
+    /// It is gone.
+    Gone,
+}
+
+/// The write access to one object.
+pub(crate) struct ObjectWriter {
+    api: Api<ArtifactToken>,
+}
+
+impl ObjectWriter {
+    pub(crate) fn new(api: Api<ArtifactToken>) -> Self {
+        Self { api }
+    }
+
+    /// Writes the whole status.
+    ///
+    /// # Errors
+    /// When the write failed, and the API server does not answer a read after it.
+    pub(crate) async fn replace_status(
+        &self,
+        object: &ArtifactToken,
+        status: ArtifactTokenStatus,
+    ) -> Result<ObjectWrite, PassError> {
+        let mut body =
+            ArtifactToken { metadata: object.metadata.clone(), spec: object.spec.clone(), status: Some(status) };
+        body.meta_mut().managed_fields = None;
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let answer = self.api.replace_status(&object.name_any(), &params, &body).await;
+        self.outcome(object, answer, "the status").await
+    }
+
+    /// Replaces the list of finalizers.
+    ///
+    /// # Errors
+    /// When the write failed, and the API server does not answer a read after it.
+    pub(crate) async fn patch_finalizers(
+        &self,
+        object: &ArtifactToken,
+        names: Vec<String>,
+    ) -> Result<ObjectWrite, PassError> {
+        let version = object.resource_version().unwrap_or_default();
+        let patch = json!({"metadata": {"resourceVersion": version, "finalizers": names}});
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let answer = self.api.patch(&object.name_any(), &params, &Patch::Merge(patch)).await;
+        self.outcome(object, answer, "the finalizers").await
+    }
+
+    /// After a conflict or a lost answer the object is read again. Where nothing changed, deciding again at once would be a loop.
+    async fn outcome(
+        &self,
+        object: &ArtifactToken,
+        answer: Result<ArtifactToken, kube::Error>,
+        what: &'static str,
+    ) -> Result<ObjectWrite, PassError> {
+        let error = match answer {
+            Ok(written) => return Ok(ObjectWrite::Done(Box::new(written))),
+            Err(error) => error,
+        };
+        let why = describe(&error);
+        tracing::debug!(object = object.name_any(), what, why, "not written");
+        let read = self.api.get_opt(&object.name_any()).await;
+        Ok(match read.map_err(|error| PassError::read("the ArtifactToken", &error))? {
+            Some(now) if now.uid() != object.uid() => ObjectWrite::Gone,
+            Some(now) if now.resource_version() == object.resource_version() => {
+                ObjectWrite::Refused(PassError::Record { what, why })
+            }
+            Some(now) => ObjectWrite::Overtaken(Box::new(now)),
+            None => ObjectWrite::Gone,
+        })
+    }
+}

@@ -1,0 +1,185 @@
+//! What steps may look at. Nothing here changes what the pass knows.
+
+use std::sync::LazyLock;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
+use secrecy::SecretString;
+
+use super::Pass;
+use crate::api::artifact_token::{ArtifactToken, CONFIRM_IDENTITY, RECONCILE_REQUESTED_AT, ROTATE_REQUESTED_AT};
+use crate::api::ledger::{HandledRequests, Ledger, ServiceIdentity};
+use crate::controller::clock::Now;
+use crate::controller::registry::{Key, ServiceEntry};
+use crate::controller::shared::Shared;
+use crate::controller::token::context::Context;
+use crate::controller::token::memory::Memory;
+use crate::controller::token::secret_state::{self, SecretReader};
+use crate::controller::token::validate::Validated;
+use crate::rotation::desired::{Desired, Halt};
+use crate::rotation::observed::{Row, SecretState, Secrets, Verdict};
+use crate::secret::metadata::{Marks, Owner};
+use crate::service::client::ServiceClient;
+
+/// The ledger of an object that has none.
+static NO_LEDGER: LazyLock<Ledger> = LazyLock::new(Ledger::default);
+
+/// The longest request annotation that is remembered; the status has the same bound.
+const MAX_REQUEST: usize = 256;
+
+impl<'a> Pass<'a> {
+    pub(crate) fn ctx(&self) -> &'a Context {
+        self.ctx
+    }
+
+    pub(crate) fn shared(&self) -> &'a Shared {
+        &self.ctx.shared
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.ctx.shared.clock.now()
+    }
+
+    pub(crate) fn object(&self) -> &ArtifactToken {
+        &self.object
+    }
+
+    /// namespace/name, for logs.
+    pub(crate) fn label(&self) -> String {
+        format!("{}/{}", self.object.namespace().unwrap_or_default(), self.object.name_any())
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        self.object.status.as_ref().map_or(&NO_LEDGER, |status| &status.ledger)
+    }
+
+    pub(crate) fn memory(&self) -> &Memory {
+        self.memory
+    }
+
+    /// What this process remembers is not what the pass knows: it may be lost at any time, and decides nothing alone.
+    pub(crate) fn memory_mut(&mut self) -> &mut Memory {
+        self.memory
+    }
+
+    /// The object as the Secret's annotation names it.
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    pub(crate) fn uid(&self) -> &str {
+        &self.owner.uid
+    }
+
+    pub(crate) fn validated(&self) -> &Validated {
+        &self.validated
+    }
+
+    pub(crate) fn desired(&self) -> &Desired {
+        &self.validated.desired
+    }
+
+    /// The request annotations as they are now; an empty value asks for nothing.
+    pub(crate) fn requests(&self) -> HandledRequests {
+        let value = |key: &str| {
+            let text = self.object.annotations().get(key).filter(|text| !text.is_empty())?;
+            Some(text.chars().take(MAX_REQUEST).collect())
+        };
+        HandledRequests {
+            rotate: value(ROTATE_REQUESTED_AT),
+            reconcile: value(RECONCILE_REQUESTED_AT),
+            confirm: value(CONFIRM_IDENTITY),
+        }
+    }
+
+    /// Whether a person asks for a fresh look that is not recorded as handled yet.
+    pub(crate) fn reconcile_requested(&self) -> bool {
+        let requests = self.requests();
+        requests.reconcile.is_some() && requests.reconcile != self.ledger().handled_requests.reconcile
+    }
+
+    pub(crate) fn service(&self) -> Option<&ServiceEntry> {
+        self.service.as_deref()
+    }
+
+    pub(crate) fn service_key(&self) -> Key {
+        Key::of(&self.object)
+    }
+
+    pub(crate) fn client(&self) -> Option<ServiceClient> {
+        self.service.as_ref().and_then(|service| service.client.clone())
+    }
+
+    /// Where the ids of this object's tokens mean something.
+    pub(crate) fn service_identity(&self) -> Option<ServiceIdentity> {
+        let service = self.service.as_ref()?;
+        Some(ServiceIdentity { uid: service.uid.clone(), origin: service.origin.clone() })
+    }
+
+    pub(crate) fn forbidden(&self) -> Option<&Halt> {
+        self.forbidden.as_ref()
+    }
+
+    pub(crate) fn halt(&self) -> Option<&Halt> {
+        self.halt.as_ref()
+    }
+
+    pub(crate) fn listing(&self) -> Option<&Vec<Row>> {
+        self.listing.as_ref()
+    }
+
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
+        self.verdict
+    }
+
+    pub(crate) fn is_preflighted(&self) -> bool {
+        self.preflight
+    }
+
+    /// The Secret for the decision.
+    pub(crate) fn secrets(&self) -> Secrets {
+        Secrets::one(self.secret.live, self.secret.state.clone())
+    }
+
+    pub(crate) fn secret_state(&self) -> &SecretState {
+        &self.secret.state
+    }
+
+    /// The Secret as it was read last in this pass.
+    pub(crate) fn secret(&self) -> Option<&Secret> {
+        self.secret.raw.as_ref()
+    }
+
+    /// Only the service can tell whether the Secret still holds the current token.
+    pub(crate) fn is_secret_doubtful(&self) -> bool {
+        self.secret.doubtful
+    }
+
+    /// Whether the Secret holds the token with this id, as far as known.
+    pub(crate) fn holds(&self, id: &str) -> bool {
+        matches!(&self.secret.state, SecretState::Ours(ours) if secret_state::holds(ours, id))
+    }
+
+    /// The token that the Secret holds, as it was read last in this pass.
+    pub(crate) fn held_token(&self) -> Option<SecretString> {
+        self.token_in(self.secret()?)
+    }
+
+    pub(crate) fn token_in(&self, secret: &Secret) -> Option<SecretString> {
+        self.reader().token(secret)
+    }
+
+    pub(crate) fn marks_of(&self, secret: &Secret) -> Marks {
+        self.reader().marks(secret)
+    }
+
+    pub(super) fn reader(&self) -> SecretReader<'_> {
+        SecretReader {
+            template: &self.object.spec.secret,
+            owner: &self.owner,
+            ledger: self.ledger(),
+            digest: self.memory.digest.as_ref(),
+            values: &self.memory.values,
+        }
+    }
+}

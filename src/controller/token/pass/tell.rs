@@ -1,0 +1,57 @@
+//! What a pass says to people: why a step pauses, why an attempt failed, and events.
+
+use std::time::Duration;
+
+use super::Pass;
+use crate::api::reason::Reason;
+use crate::controller::events;
+use crate::controller::token::memory::retries::StepKind;
+use crate::rotation::ledger::Failure;
+use crate::rotation::report::TransientFailure;
+
+/// The longest message of a failure in characters: the status takes 1,024, and conditions add a few words.
+const MAX_FAILURE_MESSAGE: usize = 900;
+
+impl Pass<'_> {
+    /// A step failed in passing: it pauses for its back-off, and people are told while that lasts.
+    pub(crate) fn pause(&mut self, kind: StepKind, reason: Reason, what: &str) {
+        self.pause_at_least(kind, Duration::ZERO, reason, what);
+    }
+
+    /// The same, for as long as the other side asked for if that is longer.
+    pub(crate) fn pause_at_least(&mut self, kind: StepKind, at_least: Duration, reason: Reason, what: &str) {
+        let now = self.now().earliest;
+        let first = self.desired().timings.first_retry.min(Duration::from_secs(1));
+        let until = self.memory.retries.failed(kind, first, at_least, now);
+        tracing::debug!(object = %self.label(), ?kind, %until, what, "paused");
+        self.memory.transient_failure =
+            Some((kind, TransientFailure { reason, message: format!("{what}; tried again") }));
+    }
+
+    /// A step succeeded.
+    pub(crate) fn went_well(&mut self, kind: StepKind) {
+        self.memory.retries.succeeded(kind);
+        self.memory.transient_failure.take_if(|(of, _)| *of == kind);
+    }
+
+    /// A failure of the issue step, with its back-off.
+    pub(crate) fn failure(&self, reason: Reason, message: impl Into<String>) -> Failure {
+        Failure {
+            reason,
+            message: message.into().chars().take(MAX_FAILURE_MESSAGE).collect(),
+            generation: self.object.metadata.generation.unwrap_or_default(),
+            first_retry: self.desired().timings.first_retry,
+            at_least: Duration::ZERO,
+        }
+    }
+
+    /// An event: something went as it should.
+    pub(crate) async fn normal(&self, reason: Reason, action: &str, note: String) {
+        events::normal(self.shared(), &self.object, reason, action, note).await;
+    }
+
+    /// An event: something did not.
+    pub(crate) async fn warn(&self, reason: Reason, action: &str, note: String) {
+        events::warning(self.shared(), &self.object, reason, action, note).await;
+    }
+}

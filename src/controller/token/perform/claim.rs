@@ -1,0 +1,138 @@
+//! Claims: the attempt that a process takes before anything happens at the service (P1, P2), and the end of them all.
+
+use std::time::{Duration, Instant};
+
+use kube::ResourceExt;
+
+use crate::api::FINALIZER;
+use crate::api::ledger::{Claim, Lost};
+use crate::api::reason::Reason;
+use crate::api::time::Time;
+use crate::controller::error::PassError;
+use crate::controller::token::memory::in_flight::Attempt;
+use crate::controller::token::memory::retries::StepKind;
+use crate::controller::token::object_writer::ObjectWriter;
+use crate::controller::token::pass::{Fact, Flow, Pass};
+use crate::controller::token::perform::record::{Written, record, write_finalizers};
+use crate::rotation::identity::{FIRST_NONCE, NONCE_BYTES, nonce};
+use crate::rotation::observed::Observed;
+use crate::rotation::report::Phase;
+use crate::service::client::{Places, ServiceClient};
+
+/// Requests that an issue sends: generate, try, verify. They pass the rate limit together, before the claim.
+const ISSUE_CALLS: u32 = 3;
+/// A longer wait for the rate limit ends the pass instead of holding its worker.
+const MAX_WAIT: Duration = Duration::from_millis(200);
+
+/// P1. For the process that does it the patch is the claim of attempt 1, too.
+pub(super) async fn finalize(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    client: Option<&ServiceClient>,
+    claims: bool,
+    observed: &Observed,
+) -> Result<Flow, PassError> {
+    let places = if claims { take_places(pass, client).await } else { None };
+    if claims && places.is_none() {
+        return Ok(Flow::Continue);
+    }
+    let (sent, now) = (Instant::now(), pass.now());
+    let mut names = pass.object().finalizers().to_vec();
+    names.push(FINALIZER.to_owned());
+    let written = write_finalizers(pass, objects, names).await?;
+    if let (Written::Yes, Some(places)) = (written, places) {
+        let claim = Lost { attempt: 1, nonce: FIRST_NONCE.to_owned(), time: now.latest };
+        start(pass, claim, sent, places, observed);
+    }
+    Ok(written.into())
+}
+
+/// P2. A lost answer is told from a lost race by the nonce.
+pub(super) async fn claim(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    client: Option<&ServiceClient>,
+    attempt: u32,
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    let Some(places) = take_places(pass, client).await else { return Ok(Flow::Continue) };
+    let mut random = [0_u8; NONCE_BYTES];
+    if getrandom::fill(&mut random).is_err() {
+        pass.pause(StepKind::Generate, Reason::Issuing, "this machine gives no random numbers");
+        return Ok(Flow::Continue);
+    }
+    let (sent, now) = (Instant::now(), pass.now());
+    let request_digest = pass.desired().request_digest.clone();
+    // A clock that stepped back is no reason to take the replacement of a leaked token for a leaked one.
+    let time = observed.ledger.leak.as_ref().map_or(now.latest, |leak| leak.claimed_before.max(now.latest));
+    let request = observed.object.requests.rotate.clone();
+    let claim = Claim { attempt, nonce: nonce(random), time, request_digest, request, outcome: None };
+    let (open, attributable) = (observed.open_claim(), attributable(observed));
+    let service = pass.service_identity();
+    let recorded = claim.clone();
+    let written = record(pass, objects, observed, Phase::Working, Fact::Other, move |ledger| {
+        ledger.claimed(recorded, open, attributable);
+        ledger.service = service;
+    })
+    .await?;
+    let known = pass.ledger().claim.as_ref();
+    let landed = known.is_some_and(|known| known.nonce == claim.nonce && known.attempt == attempt);
+    if landed && written != Written::Gone {
+        let claim = Lost { attempt, nonce: claim.nonce, time };
+        start(pass, claim, sent, places, observed);
+    }
+    Ok(written.into())
+}
+
+/// The rate limit comes before the claim, so that no claim waits for it.
+async fn take_places(pass: &mut Pass<'_>, client: Option<&ServiceClient>) -> Option<Places> {
+    match client?.take_places(ISSUE_CALLS, MAX_WAIT).await {
+        Ok(places) => {
+            pass.went_well(StepKind::Generate);
+            Some(places)
+        }
+        Err(after) => {
+            let what = "the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up";
+            pass.pause_at_least(StepKind::Generate, after, Reason::Throttled, what);
+            None
+        }
+    }
+}
+
+fn start(pass: &mut Pass<'_>, claim: Lost, sent: Instant, places: Places, observed: &Observed) {
+    let attempt = Attempt {
+        attempt: claim.attempt,
+        claimed: claim.time,
+        deadline: sent + pass.desired().timings.publish_deadline,
+        request_digest: pass.desired().request_digest.clone(),
+        expected: observed.secrets.expected(),
+        replaces: observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect(),
+        places,
+        value: None,
+    };
+    let memory = pass.memory_mut();
+    // What an earlier attempt's token was refused for is no reason to ask less often for this one.
+    memory.retries.succeeded(StepKind::Verify);
+    memory.claimed(claim);
+    memory.in_flight = Some(attempt);
+}
+
+/// Whether a token of the service can be told by its name.
+pub(super) fn attributable(observed: &Observed) -> bool {
+    observed.service.seen.is_some_and(|seen| seen.attributable)
+}
+
+/// The claim that an attempt belongs to, as the ledger has it.
+pub(super) fn claim_of(pass: &Pass<'_>, attempt: u32, observed: &Observed) -> Claim {
+    let open = observed.open_claim().filter(|claim| claim.attempt == attempt);
+    let lost = observed.ledger.lost.iter().find(|lost| lost.attempt == attempt);
+    let claimed: Option<Time> = pass.memory().in_flight.as_ref().map(|in_flight| in_flight.claimed);
+    open.unwrap_or_else(|| Claim {
+        attempt,
+        nonce: lost.map(|lost| lost.nonce.clone()).unwrap_or_default(),
+        time: lost.map(|lost| lost.time).or(claimed).unwrap_or(observed.object.created),
+        request_digest: String::new(),
+        request: None,
+        outcome: None,
+    })
+}

@@ -1,0 +1,139 @@
+//! Generate: one claim, at most one request (P3).
+
+use crate::api::ids::is_token_id;
+use crate::api::ledger::Claim;
+use crate::api::reason::Reason;
+use crate::controller::error::PassError;
+use crate::controller::token::memory::in_flight::{Attempt, Value};
+use crate::controller::token::memory::retries::StepKind;
+use crate::controller::token::object_writer::ObjectWriter;
+use crate::controller::token::pass::{Fact, Flow, Pass};
+use crate::controller::token::perform::claim::claim_of;
+use crate::controller::token::perform::record::{ISSUING_AFTER, Written, record, status_after, write_status};
+use crate::rotation::identity::{self, Name};
+use crate::rotation::ledger::Leftover;
+use crate::rotation::observed::Observed;
+use crate::rotation::report::{Phase, TransientFailure};
+use crate::service::client::ServiceClient;
+use crate::service::client::answers::{GenerateRequest, Generated};
+use crate::service::errors::ServiceError;
+
+pub(super) async fn generate(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    client: &ServiceClient,
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    // The claim leaves this process before the request is sent and comes back with its answer: whatever ends this pass in between
+    // leaves an unresolved claim, never a second generate.
+    let Some(mut attempt) = pass.memory_mut().in_flight.take() else { return Ok(Flow::Continue) };
+    let claim = claim_of(pass, attempt.attempt, observed);
+    let wanted = request(pass, client, &claim);
+    let answer = {
+        let call = client.generate(&wanted, &mut attempt.places);
+        tokio::pin!(call);
+        match tokio::time::timeout(ISSUING_AFTER, &mut call).await {
+            Ok(answer) => answer,
+            Err(_) => tokio::join!(call, show_issuing(pass, objects, observed)).0,
+        }
+    };
+    match answer {
+        Ok(generated) => Ok(take(pass, attempt, generated, observed).await),
+        Err(error @ (ServiceError::Retry { .. } | ServiceError::Throttled { .. })) => {
+            pass.memory_mut().in_flight = Some(attempt);
+            pass.pause_at_least(StepKind::Generate, error.retry_after(), Reason::Throttled, &error.to_string());
+            Ok(Flow::Continue)
+        }
+        Err(ServiceError::Unknown { what }) => Ok(lose(pass, &claim, &what).await),
+        Err(error @ ServiceError::Refused { .. }) => {
+            pass.memory_mut().in_flight = Some(attempt);
+            refused(pass, objects, &claim, &error, observed).await
+        }
+    }
+}
+
+fn request(pass: &Pass<'_>, client: &ServiceClient, claim: &Claim) -> GenerateRequest {
+    let (declaration, validated) = (client.declaration(), pass.validated());
+    let own = Name { uid16: identity::uid16(pass.uid()), attempt: claim.attempt, nonce: claim.nonce.clone() };
+    let name = declaration
+        .maximum_name_length()
+        .map(|most| identity::format(declaration.prefix().unwrap_or_default(), &own, &validated.display_name, most));
+    GenerateRequest {
+        name,
+        display_name: Some(validated.display_name.clone()),
+        lifetime: validated.lifetime,
+        parameters: validated.parameters.clone(),
+        now: pass.now().latest,
+    }
+}
+
+/// A slow first answer is shown while it is waited for; the claim stays what it is, also where the write fails.
+async fn show_issuing(pass: &mut Pass<'_>, objects: &ObjectWriter, observed: &mut Observed) {
+    if observed.ledger.current.is_none() {
+        let status = status_after(pass, observed, Phase::Working, pass.ledger().clone());
+        if let Err(error) = write_status(pass, objects, status).await {
+            tracing::debug!(%error, "a slow first answer is not shown");
+        }
+    }
+}
+
+async fn take(pass: &mut Pass<'_>, mut attempt: Attempt, generated: Generated, observed: &Observed) -> Flow {
+    pass.went_well(StepKind::Generate);
+    // The declaration is checked for an id; one that no ledger can hold could never be revoked by it.
+    let Some(id) = generated.id.filter(|id| is_token_id(id)) else {
+        let claim = claim_of(pass, attempt.attempt, observed);
+        return lose(pass, &claim, "the service's answer has no id of at most 512 characters for the token").await;
+    };
+    attempt.value = Some(Value {
+        id,
+        token: generated.value,
+        expiration: generated.expiration_time,
+        issued: pass.now().latest,
+        trial: None,
+        published: None,
+        sent: false,
+    });
+    pass.memory_mut().in_flight = Some(attempt);
+    Flow::Continue
+}
+
+/// A token may live that nobody knows: the claim stays open until it is settled (P12).
+async fn lose(pass: &mut Pass<'_>, claim: &Claim, what: &str) -> Flow {
+    pass.memory_mut().in_flight = None;
+    let note = format!(
+        "attempt {}: {what}; a token may live unseen, so the next attempt waits until it would show",
+        claim.attempt
+    );
+    let failure = TransientFailure { reason: Reason::TokenGenerationFailed, message: note.clone() };
+    pass.memory_mut().transient_failure = Some((StepKind::Generate, failure));
+    pass.warn(Reason::TokenGenerationFailed, "Generate", note).await;
+    Flow::Continue
+}
+
+/// A definite no.
+async fn refused(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    claim: &Claim,
+    error: &ServiceError,
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    let credential = matches!(error, ServiceError::Refused { credential: true, .. });
+    let reason = if credential { Reason::CredentialRejected } else { Reason::TokenGenerationFailed };
+    // What was never sent is the service object's fault, too: its place or its declaration.
+    if credential || matches!(error, ServiceError::Refused { status: None, .. }) {
+        pass.shared().services.doubt(pass.service_key());
+    }
+    let failure = pass.failure(reason, error.to_string());
+    let message = failure.message.clone();
+    let now = pass.now().latest;
+    let written = record(pass, objects, observed, Phase::Resting, Fact::Other, |ledger| {
+        ledger.failed(claim, Leftover::Nothing, failure, now);
+    })
+    .await?;
+    if written == Written::Yes {
+        pass.memory_mut().in_flight = None;
+        pass.warn(reason, "Generate", message).await;
+    }
+    Ok(written.into())
+}

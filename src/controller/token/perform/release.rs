@@ -1,0 +1,62 @@
+//! The end of an object: its finalizer goes once nothing of it may live.
+
+use kube::ResourceExt;
+
+use crate::api::FINALIZER;
+use crate::api::ledger::Ledger;
+use crate::api::reason::Reason;
+use crate::controller::error::PassError;
+use crate::controller::token::object_writer::ObjectWriter;
+use crate::controller::token::pass::{Flow, Pass};
+use crate::controller::token::perform::record::{Written, write_finalizers};
+use crate::rotation::observed::{Leave, Observed};
+
+/// The finalizer goes; nothing of this object may live.
+pub(super) async fn release(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    observed: &Observed,
+) -> Result<Flow, PassError> {
+    let names: Vec<String> = pass.object().finalizers().iter().filter(|name| *name != FINALIZER).cloned().collect();
+    // What was revoked during the deletion stands in this ledger alone; the patch's answer does not have it.
+    let ledger = pass.ledger().clone();
+    if write_finalizers(pass, objects, names).await? == Written::No {
+        return Ok(Flow::Continue);
+    }
+    announce(pass, observed, &ledger).await;
+    pass.ctx().memories.forget(pass.uid());
+    Ok(Flow::Gone)
+}
+
+async fn announce(pass: &Pass<'_>, observed: &Observed, ledger: &Ledger) {
+    let current = ledger.current.iter().map(|current| current.id.as_str());
+    let left: Vec<&str> = current.chain(ledger.superseded.iter().map(|old| old.id.as_str())).collect();
+    match observed.object.leave {
+        Some(leave) if !left.is_empty() => {
+            let asked = match leave {
+                Leave::Orphan => "spec.deletion.policy is Orphan",
+                Leave::Skip => "the annotation skip-revocation is set",
+            };
+            let note = format!(
+                "{asked}: these tokens stay alive at the service, revoke them by in_flight: {}",
+                left.join(", ")
+            );
+            pass.warn(Reason::TokenRevocationSkipped, "Revoke", note).await;
+        }
+        Some(_) => {}
+        None => {
+            if let Some(dead) = ledger.history.first() {
+                let note = format!("attempt {} was revoked and proved dead", dead.attempt);
+                pass.normal(Reason::TokenRevoked, "Revoke", note).await;
+            }
+        }
+    }
+    for lost in &ledger.possibly_lost {
+        let note = format!(
+            "a token generated at about {} (attempt {}) may live at the service: its tokens have no names, so look for \
+             it there and revoke it by in_flight",
+            lost.claimed_time, lost.attempt
+        );
+        pass.warn(Reason::OrphanedTokenFound, "Release", note).await;
+    }
+}

@@ -1,0 +1,128 @@
+//! Reads and writes of one Secret. Every write is checked against the version that it was computed from (P4). It knows the API, not
+//! the pass.
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::{Api, ResourceExt};
+use serde_json::Value;
+
+use crate::api::FIELD_MANAGER;
+use crate::api::reason::Reason;
+use crate::controller::error::{PassError, describe};
+use crate::rotation::desired::Halt;
+use crate::secret::content::DesiredSecret;
+use crate::secret::patch;
+
+/// What became of a write of the Secret.
+pub(crate) enum SecretWrite {
+    /// It is as written.
+    Done(Box<Secret>),
+    /// It was not written, for certain: another version is there.
+    Conflict,
+    /// It was not written, for certain, and will not be as things are.
+    Denied(Halt),
+    /// Nobody knows.
+    Unknown(String),
+}
+
+/// What became of its deletion.
+pub(crate) enum SecretDeletion {
+    /// It is not there.
+    Gone,
+    /// It is there, in another version.
+    Conflict,
+    /// Nobody knows.
+    Unknown(String),
+}
+
+/// Whether a write is only checked: by admission, quota, rights, and whether the namespace ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DryRun {
+    Yes,
+    No,
+}
+
+/// The access to one Secret.
+pub(crate) struct SecretAccess {
+    api: Api<Secret>,
+    namespace: String,
+    name: String,
+}
+
+impl SecretAccess {
+    pub(crate) fn new(api: Api<Secret>, namespace: String, name: String) -> Self {
+        Self { api, namespace, name }
+    }
+
+    /// A live read.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub(crate) async fn read(&self) -> Result<Option<Secret>, PassError> {
+        self.api.get_opt(&self.name).await.map_err(|error| PassError::read("the Secret", &error))
+    }
+
+    pub(crate) async fn create(&self, desired: &DesiredSecret, dry_run: DryRun) -> SecretWrite {
+        let body = patch::create_body(desired, &self.name, &self.namespace);
+        let field_manager = Some(FIELD_MANAGER.to_owned());
+        let params = PostParams { dry_run: dry_run == DryRun::Yes, field_manager };
+        outcome(self.api.create(&params, &body).await)
+    }
+
+    /// Makes of `current`, in that version, what is desired.
+    pub(crate) async fn replace(&self, desired: &DesiredSecret, current: &Secret) -> SecretWrite {
+        self.patch(patch::merge_patch(desired, current), DryRun::No).await
+    }
+
+    /// A merge patch that names the version which it was computed from.
+    pub(crate) async fn patch(&self, patch: Value, dry_run: DryRun) -> SecretWrite {
+        let field_manager = Some(FIELD_MANAGER.to_owned());
+        let params = PatchParams { dry_run: dry_run == DryRun::Yes, field_manager, ..PatchParams::default() };
+        outcome(self.api.patch(&self.name, &params, &Patch::Merge(patch)).await)
+    }
+
+    /// Deletes `current`: this very Secret, in this version.
+    pub(crate) async fn delete(&self, current: &Secret) -> SecretDeletion {
+        let preconditions = Preconditions { uid: current.uid(), resource_version: current.resource_version() };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        match self.api.delete(&self.name, &params).await {
+            Ok(_) => SecretDeletion::Gone,
+            Err(kube::Error::Api(status)) if status.is_not_found() => SecretDeletion::Gone,
+            Err(kube::Error::Api(status)) if status.is_conflict() => SecretDeletion::Conflict,
+            Err(error) => SecretDeletion::Unknown(unanswered(&error)),
+        }
+    }
+}
+
+fn outcome(answer: Result<Secret, kube::Error>) -> SecretWrite {
+    let status = match answer {
+        Ok(secret) => return SecretWrite::Done(Box::new(secret)),
+        Err(kube::Error::Api(status)) => status,
+        Err(error) => return SecretWrite::Unknown(unanswered(&error)),
+    };
+    let ending =
+        status.details.iter().flat_map(|details| &details.causes).any(|cause| cause.reason == "NamespaceTerminating");
+    let stalled = |reason, message: String| SecretWrite::Denied(Halt::stalled(reason, message));
+    match status.code {
+        409 | 404 if !ending => SecretWrite::Conflict,
+        403 if ending => {
+            stalled(Reason::NamespaceTerminating, "the namespace is being deleted: no token is generated in it".into())
+        }
+        403 if status.message.contains("exceeded quota") => stalled(
+            Reason::QuotaExceeded,
+            format!("{}: raise the quota, or delete Secrets that are not needed", status.message),
+        ),
+        403 => stalled(
+            Reason::SecretWriteForbidden,
+            format!("{}: allow the operator's account, or a policy's exception, to write this Secret", status.message),
+        ),
+        400 | 413 | 422 => {
+            stalled(Reason::InvalidSpec, format!("the API server does not take the Secret: {}", status.message))
+        }
+        code => SecretWrite::Unknown(format!("the API server answered {code} to the write of the Secret")),
+    }
+}
+
+fn unanswered(error: &kube::Error) -> String {
+    format!("the write of the Secret: {}", describe(error))
+}

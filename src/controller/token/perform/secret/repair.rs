@@ -1,0 +1,96 @@
+//! Writes of the Secret without a new token: the placeholder and the fence (P5), drift, and the end.
+
+use std::time::Duration;
+
+use kube::ResourceExt;
+
+use crate::api::reason::Reason;
+use crate::controller::error::PassError;
+use crate::controller::token::memory::retries::StepKind;
+use crate::controller::token::pass::{Flow, Pass};
+use crate::rotation::observed::SecretState;
+use crate::secret::content;
+use crate::secret::metadata::Marks;
+use crate::secret::patch;
+
+use super::access::{DryRun, SecretAccess, SecretDeletion, SecretWrite};
+use super::preflight::read;
+use super::written::{note, rendered};
+
+/// Another controller changes the Secret back: it is left as it is for so long.
+const CONTESTED_PAUSE: Duration = Duration::from_secs(30);
+
+/// Our Secret without a token.
+pub(in crate::controller::token::perform) async fn create_placeholder(
+    pass: &mut Pass<'_>,
+    secrets: &SecretAccess,
+    fence: u32,
+) -> Flow {
+    let marks = Marks { fence, ..Marks::default() };
+    let desired = content::placeholder(&pass.object().spec.secret, pass.owner(), &marks);
+    let write = secrets.create(&desired, DryRun::No).await;
+    note(pass, write);
+    Flow::Continue
+}
+
+/// A write that really changes the Secret, so that an older publish cannot land.
+pub(in crate::controller::token::perform) async fn raise_fence(
+    pass: &mut Pass<'_>,
+    secrets: &SecretAccess,
+    fence: u32,
+) -> Flow {
+    let Some(secret) = pass.secret() else { return Flow::Continue };
+    let adopted = matches!(pass.secret_state(), SecretState::Ours(ours) if ours.predecessor.is_some());
+    // A predecessor's numbers and ids mean nothing here; its token is in the ledger already.
+    let marks = if adopted { Marks::default() } else { pass.marks_of(secret) };
+    let marks = Marks { fence, ..marks };
+    let version = secret.resource_version().unwrap_or_default();
+    let write = secrets.patch(patch::marks_patch(&marks, pass.owner(), &version), DryRun::No).await;
+    note(pass, write);
+    Flow::Continue
+}
+
+/// The same token, as the spec wants it now.
+pub(in crate::controller::token::perform) async fn render(pass: &mut Pass<'_>, secrets: &SecretAccess) -> Flow {
+    let Some(secret) = pass.secret().cloned() else { return Flow::Continue };
+    let Some(token) = pass.token_in(&secret) else { return Flow::Continue };
+    let marks = pass.marks_of(&secret);
+    let expiration = pass.ledger().current.as_ref().and_then(|current| current.expiration_time);
+    let desired = rendered(pass, &token, &marks, expiration);
+    let drift = desired.as_ref().map(|desired| patch::drift(desired, &secret)).unwrap_or_default().join(", ");
+    let write = match desired {
+        Ok(desired) => secrets.replace(&desired, &secret).await,
+        Err(halt) => SecretWrite::Denied(halt),
+    };
+    let done = matches!(write, SecretWrite::Done(_));
+    note(pass, write);
+    let rendered = matches!(pass.secret_state(), SecretState::Ours(ours) if ours.rendered);
+    let object = pass.object();
+    let applied = object.status.as_ref().and_then(|status| status.observed_generation) == object.metadata.generation;
+    if done && !rendered {
+        // A webhook or another controller: writing at once again would be a loop.
+        let what = format!("another controller changes the Secret back: {drift}");
+        pass.pause_at_least(StepKind::Secret, CONTESTED_PAUSE, Reason::SecretUpdateFailed, &what);
+    } else if done && applied {
+        let note = format!("the Secret was changed by somebody else and is as the spec says again: {drift}");
+        pass.normal(Reason::SecretDriftCorrected, "Render", note).await;
+    }
+    Flow::Continue
+}
+
+/// Ours alone, and in the version that was read.
+pub(in crate::controller::token::perform) async fn delete(
+    pass: &mut Pass<'_>,
+    secrets: &SecretAccess,
+) -> Result<Flow, PassError> {
+    let Some(secret) = pass.secret() else { return Ok(Flow::Continue) };
+    match secrets.delete(secret).await {
+        SecretDeletion::Gone => pass.secret_read(None),
+        SecretDeletion::Conflict => return read(pass, secrets).await,
+        SecretDeletion::Unknown(what) => {
+            pass.secret_written(None);
+            pass.pause(StepKind::Secret, Reason::SecretUpdateFailed, &what);
+        }
+    }
+    Ok(Flow::Continue)
+}

@@ -1,0 +1,102 @@
+//! Sweep: the service's list of this object's tokens, and what follows from it for its claims and orphans.
+
+use crate::api::ids::is_token_id;
+use crate::api::ledger::{Ledger, Outcome};
+use crate::api::reason::Reason;
+use crate::controller::error::PassError;
+use crate::controller::token::memory::retries::StepKind;
+use crate::controller::token::object_writer::ObjectWriter;
+use crate::controller::token::pass::{Fact, Flow, Pass};
+use crate::controller::token::perform::calls::{MAX_WAIT, reason_of};
+use crate::controller::token::perform::claim::attributable;
+use crate::controller::token::perform::record::{Written, record};
+use crate::controller::token::perform::secret::access::SecretAccess;
+use crate::rotation::identity::{self, Name};
+use crate::rotation::observed::{Observed, Row, SecretState};
+use crate::rotation::report::Phase;
+use crate::service::client::answers::{ListedToken, Listing};
+use crate::service::client::{Places, ServiceClient};
+
+/// The list first, the Secret after it (P5).
+pub(super) async fn sweep(
+    pass: &mut Pass<'_>,
+    client: &ServiceClient,
+    secrets: &SecretAccess,
+) -> Result<Flow, PassError> {
+    match client.list(&mut Places::one_by_one(MAX_WAIT)).await {
+        Ok(listing) => {
+            pass.went_well(StepKind::Sweep);
+            let prefix = client.declaration().prefix().unwrap_or_default();
+            let rows = own_rows(pass, prefix, listing);
+            pass.listed(rows);
+            match secrets.read().await {
+                Ok(secret) => pass.secret_read(secret),
+                Err(error) => {
+                    pass.listed_in_vain();
+                    return Err(error);
+                }
+            }
+            // What is listed counts once it can be judged.
+            pass.memory_mut().swept = Some(pass.now().latest);
+            pass.shared().services.cleared(pass.uid());
+        }
+        Err(error) => {
+            pass.pause_at_least(StepKind::Sweep, error.retry_after(), reason_of(&error), &error.to_string());
+        }
+    }
+    Ok(Flow::Continue)
+}
+
+/// The rows that carry this object's identity, or that of its predecessor.
+fn own_rows(pass: &Pass<'_>, prefix: &str, listing: Listing) -> Vec<Row> {
+    let predecessor = match pass.secret_state() {
+        SecretState::Ours(ours) => ours.predecessor.as_deref().map(identity::uid16),
+        SecretState::Absent | SecretState::Foreign(_) => None,
+    };
+    let own = identity::uid16(pass.uid());
+    let row = |listed: ListedToken| {
+        let Name { attempt, nonce, uid16 } = identity::parse(prefix, listed.name.as_deref()?)?;
+        let of_predecessor = Some(&uid16) == predecessor.as_ref();
+        let ours = uid16 == own || of_predecessor;
+        let (id, created, expiration) = (listed.id, listed.created, listed.expiration);
+        let row = Row { id, attempt, nonce, created, expiration, predecessor: of_predecessor };
+        (ours && is_token_id(&row.id)).then_some(row)
+    };
+    listing.rows.into_iter().filter_map(row).collect()
+}
+
+/// Tokens that nobody needs, found at the service.
+pub(super) async fn supersede(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    rows: &[Row],
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    let revoke_after = pass.now().latest.plus(pass.desired().overlap);
+    let held: Vec<String> = observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect();
+    let change = |ledger: &mut Ledger| ledger.orphans_found(rows, &held, revoke_after);
+    let written = record(pass, objects, observed, Phase::Working, Fact::Other, change).await?;
+    if written == Written::Yes {
+        let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+        let note = format!("found at the service and superseded, revoked at {revoke_after}: {}", ids.join(", "));
+        pass.normal(Reason::OrphanedTokenFound, "Sweep", note).await;
+    }
+    Ok(written.into())
+}
+
+/// A settled claim of unknown outcome.
+pub(super) async fn abandon(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    let Some(claim) = observed.open_claim().filter(|claim| claim.outcome != Some(Outcome::Verified)) else {
+        return Ok(Flow::Continue);
+    };
+    let attributable = attributable(observed);
+    let message = format!("attempt {}: its outcome is unknown", claim.attempt);
+    let failure = pass.failure(Reason::TokenGenerationFailed, message);
+    let now = pass.now().latest;
+    let change = |ledger: &mut Ledger| ledger.abandoned(&claim, attributable, failure, now);
+    Ok(record(pass, objects, observed, Phase::Working, Fact::Other, change).await?.into())
+}

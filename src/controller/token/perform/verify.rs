@@ -1,0 +1,93 @@
+//! Verify (P6): the value in flight before it is published, and the bytes that the API server stored.
+
+use crate::api::ledger::Ledger;
+use crate::api::reason::Reason;
+use crate::controller::error::PassError;
+use crate::controller::token::memory::retries::StepKind;
+use crate::controller::token::object_writer::ObjectWriter;
+use crate::controller::token::pass::{Fact, Flow, Pass};
+use crate::controller::token::perform::calls::{MAX_WAIT, reason_of};
+use crate::controller::token::perform::record::{Written, record};
+use crate::rotation::observed::{Observed, Verdict};
+use crate::rotation::report::Phase;
+use crate::service::client::answers::VerifyAnswer;
+use crate::service::client::{Places, ServiceClient};
+use crate::service::errors::ServiceError;
+
+/// The value in flight, before it is published.
+pub(super) async fn try_value(pass: &mut Pass<'_>, client: &ServiceClient) -> Flow {
+    let Some(attempt) = &mut pass.memory_mut().in_flight else { return Flow::Continue };
+    let Some(token) = attempt.value.as_ref().map(|value| value.token.clone()) else { return Flow::Continue };
+    let answer = client.verify(Some(&token), &mut attempt.places).await;
+    let verdict = verdict_of(pass, answer);
+    let (now, settle) = (pass.now().earliest, pass.desired().timings.token_settle);
+    if let Some(verdict) = verdict
+        && let Some(value) = pass.memory_mut().in_flight.as_mut().and_then(|attempt| attempt.value.as_mut())
+    {
+        // A refusal of a token that is still settling says nothing: the one that counts is asked for after that.
+        let counts = verdict == Verdict::Accepted || value.issued.plus(settle) <= now;
+        value.trial = counts.then_some(verdict);
+    }
+    Flow::Continue
+}
+
+/// The bytes that the API server stored.
+pub(super) async fn verify(pass: &mut Pass<'_>, client: &ServiceClient) -> Flow {
+    let Some(token) = pass.held_token() else {
+        pass.pause(StepKind::Verify, Reason::VerificationFailed, "no token can be read from the Secret");
+        return Flow::Continue;
+    };
+    // The calls of an issue passed the rate limit before its claim.
+    let mut own = Places::one_by_one(MAX_WAIT);
+    let places = pass.memory_mut().in_flight.as_mut().map_or(&mut own, |attempt| &mut attempt.places);
+    let answer = client.verify(Some(&token), places).await;
+    let verdict = verdict_of(pass, answer);
+    pass.asked(verdict);
+    let Some(verdict) = verdict else { return Flow::Continue };
+    if pass.ledger().current.as_ref().is_some_and(|current| pass.holds(&current.id)) {
+        let (key, now) = (pass.service_key(), pass.now().earliest);
+        let objects = pass.ctx().holders(&key);
+        pass.shared().services.answered(&key, pass.uid(), verdict == Verdict::Accepted, objects, now);
+    }
+    if verdict == Verdict::Accepted {
+        pass.mark_verified(&token);
+    }
+    Flow::Continue
+}
+
+/// A refusal pauses, too: a fresh token may be known only a little later.
+fn verdict_of(pass: &mut Pass<'_>, answer: Result<VerifyAnswer, ServiceError>) -> Option<Verdict> {
+    match answer {
+        Ok(VerifyAnswer::Accepted) => {
+            pass.went_well(StepKind::Verify);
+            Some(Verdict::Accepted)
+        }
+        Ok(VerifyAnswer::Refused) => {
+            let what = "the service does not accept the fresh token yet";
+            pass.pause(StepKind::Verify, Reason::VerificationFailed, what);
+            Some(Verdict::Refused)
+        }
+        Err(error) => {
+            pass.pause_at_least(StepKind::Verify, error.retry_after(), reason_of(&error), &error.to_string());
+            None
+        }
+    }
+}
+
+/// The service stopped accepting the current token.
+pub(super) async fn reject(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    let now = pass.now().latest;
+    pass.memory_mut().retries.succeeded(StepKind::Verify);
+    pass.memory_mut().transient_failure = None;
+    let change = |ledger: &mut Ledger| ledger.rejected(now);
+    let written = record(pass, objects, observed, Phase::Working, Fact::Other, change).await?;
+    if written == Written::Yes {
+        let note = "the service refuses the current token; a new one is generated".to_owned();
+        pass.warn(Reason::TokenInvalidatedExternally, "Verify", note).await;
+    }
+    Ok(written.into())
+}

@@ -1,0 +1,173 @@
+//! One pass over one object: observe, decide, perform, until there is nothing to do now.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+use tracing::{debug, info};
+
+use crate::api::artifact_token::ArtifactToken;
+use crate::api::ledger::{ArtifactTokenStatus, Ledger};
+use crate::api::time::Time;
+use crate::controller::error::PassError;
+use crate::controller::token::context::Context;
+use crate::controller::token::memory::Memory;
+use crate::controller::token::object_writer::ObjectWriter;
+use crate::controller::token::observe::observe;
+use crate::controller::token::pass::{Flow, Pass};
+use crate::controller::token::perform::perform;
+use crate::controller::token::perform::record::{
+    ISSUING_AFTER, Written, restore_forgotten_claims, status_after, write_status,
+};
+use crate::controller::token::perform::secret::access::SecretAccess;
+use crate::controller::token::perform::secret::preflight::read;
+use crate::controller::token::secret_index::{Indexed, older};
+use crate::controller::token::secret_state;
+use crate::rotation::desired::Halt;
+use crate::rotation::observed::Observed;
+use crate::rotation::plan::{Step, next_step, next_wake};
+use crate::rotation::report::Phase;
+use crate::rotation::schedule;
+
+/// The most steps of one pass: a whole rotation has 8, a deletion of five tokens 12. Whatever is left goes into the next pass,
+/// so that one object cannot hold a worker.
+const MAX_STEPS: usize = 24;
+
+/// A halted object is looked at again at least this often.
+const HALTED_LOOK: Duration = Duration::from_secs(300);
+
+/// After a lost race for the status, what changed is looked at so soon.
+const AFTER_CONFLICT: Duration = Duration::from_millis(200);
+
+/// A pass over the object, as the cache has it, or as this process wrote it if that is newer. Says when to look again.
+///
+/// # Errors
+/// When the API server does not answer, or does not take a record.
+pub(super) async fn reconcile(
+    ctx: &Context,
+    memory: &mut Memory,
+    cached: Arc<ArtifactToken>,
+) -> Result<Action, PassError> {
+    let object = memory.newest(cached, ctx.listed.since());
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.spec.secret.name.clone());
+    let objects = ObjectWriter::new(ctx.shared.tokens(&namespace));
+    let secrets = SecretAccess::new(ctx.secrets_in(&namespace), namespace, name);
+    let mut pass = Pass::new(ctx, memory, object);
+    restore_forgotten_claims(&mut pass, &objects).await?;
+    read_cached_secret(&mut pass, &secrets).await?;
+    init_last_verified(&mut pass);
+    run(pass, &objects, &secrets).await
+}
+
+async fn run(mut pass: Pass<'_>, objects: &ObjectWriter, secrets: &SecretAccess) -> Result<Action, PassError> {
+    for _ in 0..MAX_STEPS {
+        let now = pass.now().earliest;
+        let mut observed = observe(&mut pass, now);
+        let step = next_step(pass.desired(), &observed, now);
+        debug!(object = %pass.label(), ?step, "next step");
+        match step {
+            Step::Wait(until) => return rest(pass, objects, observed, None, until).await,
+            Step::Halt(halt) => {
+                // Revokes and verification go on while nothing new may be made.
+                let wake = next_wake(pass.desired(), &observed, now);
+                let look = now.plus(HALTED_LOOK).min(wake.unwrap_or(now.plus(HALTED_LOOK)));
+                return rest(pass, objects, observed, Some(&halt), Some(look)).await;
+            }
+            step => {
+                if perform(&mut pass, objects, secrets, step, &mut observed).await? == Flow::Gone {
+                    info!(object = %pass.label(), "released");
+                    return Ok(Action::await_change());
+                }
+            }
+        }
+    }
+    Ok(Action::requeue(Duration::ZERO))
+}
+
+/// The first look of a pass: what the watch and the memory say, and a read where they disagree.
+async fn read_cached_secret(pass: &mut Pass<'_>, secrets: &SecretAccess) -> Result<(), PassError> {
+    let object = pass.object();
+    let namespace = object.namespace().unwrap_or_default();
+    let current = pass.ledger().current.as_ref();
+    let recorded = current.map(|current| current.secret_resource_version.as_str()).unwrap_or_default();
+    let applied = object.status.as_ref().and_then(|status| status.observed_generation);
+    let unchanged_spec = applied == object.metadata.generation && !pass.reconcile_requested();
+    let seen = pass.memory().secret.clone();
+    let needs_read = match (pass.ctx().secrets.get(&namespace, &object.spec.secret.name), seen) {
+        // A version that looks newer than a later list's is of a store that was put back.
+        (Indexed::Present { version, listed }, Some(seen))
+            if (seen.version == version || (listed <= seen.at && !older(&seen.version, &version)))
+                && unchanged_spec =>
+        {
+            pass.secret_remembered(seen.ours, seen.doubtful);
+            false
+        }
+        (Indexed::Present { version, .. }, _) if version == recorded && unchanged_spec && !pass.memory().restored => {
+            pass.secret_remembered(secret_state::recorded(pass.ledger()), false);
+            false
+        }
+        (Indexed::Present { .. }, _) => true,
+        (Indexed::Absent { since, listed }, Some(seen)) => {
+            let gone = listed > seen.at || since.is_some_and(|since| !older(&since, &seen.version));
+            if !gone && unchanged_spec {
+                pass.secret_remembered(seen.ours, false);
+            }
+            !gone && !unchanged_spec
+        }
+        (Indexed::Absent { .. }, None) => false,
+    };
+    if needs_read {
+        read(pass, secrets).await?;
+    }
+    Ok(())
+}
+
+/// A process that has just begun, or forgot, takes the last slot for the time when the token was seen accepted.
+fn init_last_verified(pass: &mut Pass<'_>) {
+    let now = pass.now().earliest;
+    let Some(current) = &pass.ledger().current else { return };
+    let slot = schedule::last_slot(pass.desired(), current, now);
+    pass.memory_mut().accepted.get_or_insert(slot);
+}
+
+/// Ends the pass: tells people what changed, and says when to look again.
+async fn rest(
+    mut pass: Pass<'_>,
+    objects: &ObjectWriter,
+    mut observed: Observed,
+    halt: Option<&Halt>,
+    until: Option<Time>,
+) -> Result<Action, PassError> {
+    let phase = halt.map_or(Phase::Resting, Phase::Halted);
+    let mut ledger = observed.ledger.clone();
+    // Every pass begins with the look that was asked for; where the service has to be asked, too, it ends with its answer.
+    let answered = !observed.facts.doubtful || !pass.desired().probe;
+    if observed.object.requests.reconcile.is_some() && answered && ledger != Ledger::default() {
+        ledger.handled_requests.reconcile.clone_from(&observed.object.requests.reconcile);
+    }
+    let status = status_after(&pass, &mut observed, phase, ledger);
+    let old = pass.object().status.clone().unwrap_or_default();
+    let now = pass.now().earliest;
+    let young = now.since(observed.object.created) < ISSUING_AFTER && old.conditions.is_empty();
+    let brief = young && halt.is_none() && observed.ledger == Ledger::default() && until.is_some();
+    let released = observed.object.deleting && !observed.object.finalizer;
+    if status != old && !brief && !released {
+        if write_status(&mut pass, objects, status).await? != Written::Yes {
+            return Ok(Action::requeue(AFTER_CONFLICT));
+        }
+        if let Some(halt) = halt {
+            announce_halt(&pass, halt, &old).await;
+        }
+    }
+    let late = if brief { until.map(|until| until.min(now.plus(ISSUING_AFTER))) } else { until };
+    Ok(late.map_or_else(Action::await_change, |until| Action::requeue(until.since(now))))
+}
+
+/// People are told of a halt once, when it begins.
+async fn announce_halt(pass: &Pass<'_>, halt: &Halt, old: &ArtifactTokenStatus) {
+    let known = old.conditions.iter().any(|condition| condition.reason == halt.reason);
+    if halt.stalled && !known {
+        pass.warn(halt.reason, "Reconcile", halt.message.clone()).await;
+    }
+}

@@ -1,0 +1,157 @@
+//! What the state of a Secret means: pure, so that every case is a line of a test.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use crate::api::ledger::Ledger;
+use crate::api::reason::Reason;
+use crate::api::secret_template::SecretTemplate;
+use crate::rotation::desired::Halt;
+use crate::rotation::observed::{Content, Ours, SecretState};
+use crate::secret::content;
+use crate::secret::formats::Facts;
+use crate::secret::metadata::{self, Marks, Owner, Ownership};
+use crate::secret::patch;
+
+/// A number on a Secret that is further than this above the ledger's was not written by us (P16).
+const MAX_MARK_AHEAD: u32 = 10_000;
+
+/// The digest of a token's value: tells an edit by hand without keeping the value.
+pub(crate) type ValueDigest = [u8; 32];
+
+pub(crate) fn digest_of(token: &SecretString) -> ValueDigest {
+    Sha256::digest(token.expose_secret().as_bytes()).into()
+}
+
+/// What a Secret is read with: what its object wants, and what this process knows of its tokens.
+pub(crate) struct SecretReader<'a> {
+    pub template: &'a SecretTemplate,
+    pub owner: &'a Owner,
+    pub ledger: &'a Ledger,
+    /// The digest of one token's value, by its id: that of the current token, if this process wrote or saw it.
+    pub digest: Option<&'a (String, ValueDigest)>,
+    /// Values by token id.
+    pub values: &'a BTreeMap<String, SecretString>,
+}
+
+impl SecretReader<'_> {
+    /// What the decision needs of `secret`.
+    pub(crate) fn state(&self, secret: &Secret) -> SecretState {
+        let predecessor = match metadata::ownership(secret, self.owner) {
+            Ownership::Ours => None,
+            Ownership::Predecessors { uid } => Some(uid),
+            Ownership::Foreign { owner } => {
+                return SecretState::Foreign(foreign(&self.template.name, owner.as_deref()));
+            }
+        };
+        if let Some(obstacle) = content::obstacle(self.template, secret) {
+            let message = format!(
+                "{obstacle} ({}): delete it, or choose another spec.secret.name in a new ArtifactToken",
+                self.template.name
+            );
+            return SecretState::Foreign(Halt::stalled(Reason::SecretConflict, message));
+        }
+        let marks = self.marks(secret);
+        SecretState::Ours(Ours {
+            attempt: if predecessor.is_some() { 0 } else { marks.attempt },
+            fence: if predecessor.is_some() { 0 } else { marks.highest() },
+            content: self.content(secret, &marks),
+            rendered: self.is_rendered(secret, &marks),
+            content_hash: content_hash(secret, &marks),
+            id: marks.token_id,
+            predecessor,
+        })
+    }
+
+    /// The marks of `secret`. Numbers far above the ledger's were not written by us.
+    pub(crate) fn marks(&self, secret: &Secret) -> Marks {
+        let mut marks = metadata::read_marks(secret);
+        let highest = self.ledger.highest_attempt();
+        if self.ledger.claim.is_some() && marks.highest() > highest.saturating_add(MAX_MARK_AHEAD) {
+            marks.attempt = marks.attempt.min(highest);
+            marks.fence = marks.fence.min(highest);
+        }
+        marks
+    }
+
+    /// The token that `secret` holds: read back by the spec's entries, or, after a change of these, recognised by the
+    /// digest of what this process wrote or read.
+    pub(crate) fn token(&self, secret: &Secret) -> Option<SecretString> {
+        content::token_in(self.template, secret).or_else(|| {
+            let id = metadata::read_marks(secret).token_id?;
+            let digest = match self.digest {
+                Some((known, digest)) if *known == id => *digest,
+                Some(_) | None => digest_of(self.values.get(&id)?),
+            };
+            content::tokens_in(secret).find(|value| digest_of(value) == digest)
+        })
+    }
+
+    fn content(&self, secret: &Secret, marks: &Marks) -> Content {
+        if marks.attempt == 0 {
+            return Content::Empty;
+        }
+        let Some(token) = self.token(secret) else { return Content::Edited };
+        let expected = self.digest.filter(|(id, _)| Some(id) == marks.token_id.as_ref());
+        match expected {
+            Some((_, expected)) if *expected != digest_of(&token) => Content::Edited,
+            Some(_) | None => Content::Token,
+        }
+    }
+
+    fn is_rendered(&self, secret: &Secret, marks: &Marks) -> bool {
+        let Some(token) = self.token(secret) else { return false };
+        let expiration_time = self.ledger.current.as_ref().and_then(|current| current.expiration_time);
+        let facts = Facts { token: &token, id: marks.token_id.as_deref(), expiration_time };
+        content::desired(self.template, self.owner, marks, &facts)
+            .is_ok_and(|desired| patch::drift(&desired, secret).is_empty())
+    }
+
+    /// Whether only the service can tell that `secret` still holds the current token: its version is not the recorded one, and
+    /// this process never saw the value. A person may have changed it.
+    pub(crate) fn may_be_rewritten(&self, secret: &Secret, ours: &Ours) -> bool {
+        let Some(current) = self.ledger.current.as_ref().filter(|current| holds(ours, &current.id)) else {
+            return false;
+        };
+        let known = self.digest.is_some_and(|(id, _)| *id == current.id);
+        !known && secret.resource_version().as_ref() != Some(&current.secret_resource_version)
+    }
+}
+
+/// Whether it holds the token with this id, as far as known.
+pub(crate) fn holds(ours: &Ours, id: &str) -> bool {
+    ours.content == Content::Token && ours.id.as_deref() == Some(id)
+}
+
+/// What a Secret is whose version is the recorded one: it is as we left it.
+pub(crate) fn recorded(ledger: &Ledger) -> Ours {
+    let current = ledger.current.as_ref();
+    let attempt = current.map_or(0, |current| current.attempt);
+    let id = current.map(|current| current.id.clone());
+    Ours { attempt, id, fence: attempt, content: Content::Token, rendered: true, ..Ours::default() }
+}
+
+fn foreign(name: &str, owner: Option<&str>) -> Halt {
+    let whose = owner.map_or_else(|| "was not made by this operator".to_owned(), |owner| format!("belongs to {owner}"));
+    let message = format!(
+        "the Secret {name} {whose} and is not touched: delete it, or choose another spec.secret.name in a new ArtifactToken"
+    );
+    Halt::stalled(Reason::SecretConflict, message)
+}
+
+/// What P4 compares. Only equality within this process matters.
+fn content_hash(secret: &Secret, marks: &Marks) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for (key, value) in secret.data.iter().flatten() {
+        key.hash(&mut hasher);
+        value.0.hash(&mut hasher);
+    }
+    (marks.attempt, &marks.token_id, &marks.superseded, marks.fence).hash(&mut hasher);
+    secret.annotations().get(metadata::OWNER).hash(&mut hasher);
+    hasher.finish()
+}
