@@ -8,6 +8,7 @@ pub(crate) mod clock;
 pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod finalizer_time;
+pub(crate) mod pass_backoff;
 pub(crate) mod permission;
 pub(crate) mod registry;
 pub(crate) mod run;

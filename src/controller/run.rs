@@ -17,6 +17,7 @@ use crate::controller::admin::Readiness;
 use crate::controller::admin::metrics::Metrics;
 use crate::controller::clock::{Clock, ClockLayer};
 use crate::controller::error::StartError;
+use crate::controller::pass_backoff::PassBackoff;
 use crate::controller::registry::{Key, Services};
 use crate::controller::settings::Settings;
 use crate::controller::shared::Shared;
@@ -66,6 +67,7 @@ pub async fn run(
         services: Services::default(),
         namespaces,
         metrics,
+        pass_backoff: PassBackoff::default(),
     });
     service::controller::load_all(&shared).await?;
     // They end with this set, after the last pass over a token.

@@ -10,6 +10,7 @@ use crate::api::artifact_token::ArtifactToken;
 use crate::controller::admin::metrics::Metrics;
 use crate::controller::clock::Clock;
 use crate::controller::error::PassError;
+use crate::controller::pass_backoff::PassBackoff;
 use crate::controller::permission;
 use crate::controller::registry::{Key, ServiceEntry, Services};
 use crate::controller::settings::Settings;
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
     /// Counters.
     pub metrics: Metrics,
+    /// How long each object waits after a failed pass.
+    pub pass_backoff: PassBackoff,
 }
 
 impl Shared {

@@ -1,6 +1,5 @@
 //! What every controller runs its passes with.
 
-use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -14,8 +13,6 @@ use crate::controller::shared::Shared;
 
 /// Passes at a time. The client speaks HTTP/1.1, so this bounds its connections, too.
 pub(super) const WORKERS: u16 = 32;
-/// A pass that could not go on is begun again after this time.
-const AGAIN: Duration = Duration::from_secs(2);
 /// After a panic, an object is left alone for so long.
 const AFTER_PANIC: Duration = Duration::from_secs(60);
 
@@ -34,27 +31,37 @@ pub(super) fn strip<K: Resource>(object: &mut K) {
     finalizer_time::keep_only(object.meta_mut());
 }
 
-/// A panic in one pass must not end the others.
-pub(super) async fn guarded(
+/// Runs one pass and counts how it ended. A panic in one pass must not end the others.
+pub(super) async fn guarded<K: Resource>(
     pass: impl Future<Output = Result<Action, PassError>>,
     controller: &'static str,
-    name: &str,
+    object: &K,
     ctx: &Shared,
 ) -> Result<Action, PassError> {
     match AssertUnwindSafe(pass).catch_unwind().await {
         Ok(result) => {
             ctx.metrics.passed(controller, if result.is_ok() { "ok" } else { "error" });
+            if result.is_ok() {
+                ctx.pass_backoff.succeeded(uid(object));
+            }
             result
         }
         Err(_) => {
-            tracing::error!(controller, name, "a pass panicked; it is begun again in a minute");
+            tracing::error!(controller, name = object.meta().name, "a pass panicked; the next one begins in a minute");
             ctx.metrics.panicked();
             Ok(Action::requeue(AFTER_PANIC))
         }
     }
 }
 
-pub(super) fn after_error(error: &impl fmt::Display) -> Action {
-    tracing::warn!(%error, "a pass could not go on; it is begun again in 2 s");
-    Action::requeue(AGAIN)
+/// When the next pass begins after one that failed.
+pub(super) fn after_error<K: Resource>(object: &K, error: &PassError, ctx: &Shared) -> Action {
+    let wait = ctx.pass_backoff.failed(uid(object));
+    let seconds = wait.as_secs();
+    tracing::warn!(name = object.meta().name, %error, seconds, "a pass could not go on; the next one begins after these seconds");
+    Action::requeue(wait)
+}
+
+fn uid<K: Resource>(object: &K) -> &str {
+    object.meta().uid.as_deref().unwrap_or_default()
 }

@@ -71,6 +71,6 @@ fn admit((key, uid): Member, services: &Services) {
 fn dismiss(key: &Key, services: &Services) {
     let place = locked(&services.places).remove(key);
     if place.is_some_and(|place| place.entry.is_some()) {
-        services.tell(Change::Service(key.clone()));
+        services.notify(Change::Service(key.clone()));
     }
 }

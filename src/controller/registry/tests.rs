@@ -5,7 +5,10 @@ use serde_json::json;
 
 use super::members::Members;
 use super::*;
+use crate::api::artifact_token::ServiceKind;
 use crate::api::reason::Reason;
+use crate::api::time::Time;
+use crate::rotation::desired::Halt;
 
 /// A registry with the watch that feeds it.
 struct World {

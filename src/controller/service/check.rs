@@ -97,7 +97,7 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
         entry.halt = review(&service, &entry, ctx);
     }
     let halt = entry.halt.clone();
-    tell(&service, &entry, ctx).await?;
+    update_status(&service, &entry, ctx).await?;
     ctx.services.put(entry);
     match halt {
         // The event of the status write brings the next look, which sweeps if it is time.
@@ -117,9 +117,9 @@ fn review(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Option
     if ctx.services.judgement(&entry.key) != Some(Some(Judgement::Doubtful)) {
         return None;
     }
-    let told = status.conditions.iter().find(|condition| condition.reason == Reason::OriginDoubtful);
+    let shown = status.conditions.iter().find(|condition| condition.reason == Reason::OriginDoubtful);
     let replace = service.spec.revoke_issued_before;
-    if told.is_some_and(|told| replace.is_some_and(|replace| replace > told.last_transition_time)) {
+    if shown.is_some_and(|shown| replace.is_some_and(|replace| replace > shown.last_transition_time)) {
         ctx.services.trust(&entry.key);
         return None;
     }
@@ -225,7 +225,7 @@ async fn end(mut service: ServiceObject, ctx: &Shared) -> Result<Action, PassErr
     if !users.is_empty() || !all {
         let message = if users.is_empty() { UNSEEN.to_owned() } else { waits(&users, stuck.as_ref()) };
         entry.halt = Some(Halt::stalled(Reason::Deleting, message));
-        tell(&service, &entry, ctx).await?;
+        update_status(&service, &entry, ctx).await?;
         return Ok(Action::requeue(DELETION_LOOK));
     }
     service.let_go(&ctx.client).await.map_err(|source| failed("the service object", source))?;
@@ -263,7 +263,7 @@ async fn users(key: &Key, ctx: &Shared) -> Result<(Vec<String>, bool), PassError
     Ok((tokens.iter().filter(needs).map(name).collect(), all))
 }
 
-async fn tell(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Result<(), PassError> {
+async fn update_status(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Result<(), PassError> {
     let old = service.status.clone().unwrap_or_default();
     let status = TokenServiceStatus {
         observed_generation: Some(entry.generation),

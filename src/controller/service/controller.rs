@@ -36,7 +36,7 @@ const START_TRIES: u32 = 30;
 const START_PAUSE: Duration = Duration::from_secs(1);
 
 /// A kind of service object.
-pub(crate) trait Kind:
+pub(crate) trait ServiceResource:
     Resource<DynamicType = ()> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static
 {
     const KIND: ServiceKind;
@@ -45,7 +45,7 @@ pub(crate) trait Kind:
     fn object(&self) -> ServiceObject;
 }
 
-impl Kind for TokenService {
+impl ServiceResource for TokenService {
     const KIND: ServiceKind = ServiceKind::TokenService;
 
     fn object(&self) -> ServiceObject {
@@ -53,7 +53,7 @@ impl Kind for TokenService {
     }
 }
 
-impl Kind for ClusterTokenService {
+impl ServiceResource for ClusterTokenService {
     const KIND: ServiceKind = ServiceKind::ClusterTokenService;
 
     fn object(&self) -> ServiceObject {
@@ -72,7 +72,7 @@ pub(in crate::controller) async fn load_all(ctx: &Shared) -> Result<(), StartErr
     Ok(())
 }
 
-async fn load_kind<K: Kind>(api: Api<K>, ctx: &Shared) -> Result<(), StartError> {
+async fn load_kind<K: ServiceResource>(api: Api<K>, ctx: &Shared) -> Result<(), StartError> {
     let kind = K::plural(&()).into_owned();
     let mut tries = 0;
     let list = loop {
@@ -107,7 +107,7 @@ pub(in crate::controller) async fn run<K>(
     rechecks: impl futures::Stream<Item = Key> + Send + 'static,
     shutdown: Shutdown,
 ) where
-    K: Kind,
+    K: ServiceResource,
 {
     let (store, writer) = reflector::store::<K>();
     let members = Members::new(K::KIND, api.namespace());
@@ -126,7 +126,7 @@ pub(in crate::controller) async fn run<K>(
         .with_config(Workers::default().concurrency(WORKERS))
         .reconcile_on(rechecks.map(named))
         .graceful_shutdown_on(shutdown)
-        .run(pass, |_, error, _| after_error(error), ctx)
+        .run(check_one, |object, error, ctx| after_error(&*object, error, &ctx), ctx)
         .for_each(|_| async {})
         .await;
 }
@@ -139,7 +139,7 @@ struct Known {
 }
 
 impl Known {
-    fn apply<K: Kind>(&mut self, event: &Event<K>) {
+    fn apply<K: ServiceResource>(&mut self, event: &Event<K>) {
         let member = |service: &K| {
             let service = service.object();
             let uid = service.uid();
@@ -154,9 +154,9 @@ impl Known {
     }
 }
 
-async fn pass<K: Kind>(service: Arc<K>, ctx: Arc<Shared>) -> Result<Action, PassError> {
+async fn check_one<K: ServiceResource>(service: Arc<K>, ctx: Arc<Shared>) -> Result<Action, PassError> {
     let checked = check::check(service.object(), &ctx);
-    guarded(checked, "tokenservice", &service.name_any(), &ctx).await
+    guarded(checked, "tokenservice", &*service, &ctx).await
 }
 
 /// Keeps the labels of all namespaces, and wakes the tokens in one whose labels may have changed.
@@ -170,12 +170,12 @@ pub(in crate::controller) async fn watch_namespaces(ctx: Arc<Shared>, writer: Wr
         watched_metadata(api, watcher::Config::default()).default_backoff().modify(only_labels).reflect(writer);
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
-        let tell =
-            |namespace: &PartialObjectMeta<Namespace>| ctx.services.tell(Change::Namespace(namespace.name_any()));
+        let notify =
+            |namespace: &PartialObjectMeta<Namespace>| ctx.services.notify(Change::Namespace(namespace.name_any()));
         match event {
-            Ok(Event::Apply(namespace) | Event::Delete(namespace)) => tell(&namespace),
+            Ok(Event::Apply(namespace) | Event::Delete(namespace)) => notify(&namespace),
             // The labels of a list are known when it is complete.
-            Ok(Event::InitDone) => ctx.namespaces.state().iter().for_each(|namespace| tell(namespace)),
+            Ok(Event::InitDone) => ctx.namespaces.state().iter().for_each(|namespace| notify(namespace)),
             Ok(Event::Init | Event::InitApply(_)) => {}
             Err(error) => tracing::warn!(%error, "the watch of namespaces broke; it is begun again"),
         }

@@ -53,7 +53,7 @@ pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &S
     let mut found = sort(prefix, rows, &owners, all);
     for uid in &found.suspects {
         ctx.services.suspect(uid);
-        ctx.services.tell(Change::Object(uid.clone()));
+        ctx.services.notify(Change::Object(uid.clone()));
     }
     if service.spec.sweep.policy == SweepPolicy::Revoke {
         let last = service.status.as_ref().and_then(|status| status.last_sweep.as_ref());

@@ -72,7 +72,7 @@ pub(in crate::controller) async fn run(
         .reconcile_on(touches)
         .reconcile_on(changes.flat_map(concerned))
         .graceful_shutdown_on(shutdown)
-        .run(one_pass, |_, error, _| after_error(error), ctx.clone())
+        .run(one_pass, |object, error, ctx| after_error(&*object, error, &ctx.shared), ctx.clone())
         .for_each(|_| async {})
         .await;
 }
@@ -93,7 +93,7 @@ async fn one_pass(object: Arc<ArtifactToken>, ctx: Arc<Context>) -> Result<Actio
         let mut memory = memory.lock().await;
         reconcile(&ctx, &mut memory, object.clone()).await
     };
-    guarded(pass, "artifacttoken", &object.name_any(), &ctx.shared).await
+    guarded(pass, "artifacttoken", &*object, &ctx.shared).await
 }
 
 /// Feeds the index, and wakes the owner of every Secret that changes; after a complete list everybody, for a list does not tell what
@@ -119,7 +119,7 @@ async fn watch_secrets(
         match &event {
             Event::Apply(secret) | Event::Delete(secret) => {
                 // The receiver lives as long as the controller; when it stops, nobody needs the trigger.
-                for owner in owner(secret).map_or_else(|| keepers(&ctx, secret), |owner| vec![owner]) {
+                for owner in owner(secret).map_or_else(|| owners_of(&ctx, secret), |owner| vec![owner]) {
                     let _ = touch.unbounded_send(owner);
                 }
             }
@@ -137,7 +137,7 @@ async fn watch_secrets(
 }
 
 /// The objects that keep a Secret of this name: whoever took its owner annotation off wakes them, too.
-fn keepers(ctx: &Context, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<ArtifactToken>> {
+fn owners_of(ctx: &Context, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<ArtifactToken>> {
     let keeps = |token: &&Arc<ArtifactToken>| {
         token.namespace() == secret.namespace() && token.spec.secret.name == secret.name_any()
     };

@@ -1,0 +1,34 @@
+//! A service object as it was checked last.
+
+use crate::api::cluster_token_service::AllowedNamespaces;
+use crate::api::token_service::TokenServiceSpec;
+use crate::rotation::desired::Halt;
+use crate::service::client::ServiceClient;
+use crate::service::declaration::Declaration;
+
+use super::key::Key;
+
+/// One service object.
+#[derive(Clone, Debug)]
+pub(crate) struct ServiceEntry {
+    /// Which one.
+    pub key: Key,
+    /// Its uid.
+    pub uid: String,
+    /// Its generation.
+    pub generation: i64,
+    /// Its spec.
+    pub spec: TokenServiceSpec,
+    /// The namespaces that may use it; `None` for a `TokenService`, which only its own can reach.
+    pub allowed: Option<AllowedNamespaces>,
+    /// Scheme, host and port of its `baseURL`.
+    pub origin: String,
+    /// The checked declaration, if it holds.
+    pub declaration: Option<Declaration>,
+    /// The client, with the last good credential.
+    pub client: Option<ServiceClient>,
+    /// Why no token can be generated there now.
+    pub halt: Option<Halt>,
+    /// The versions of the Secrets that the client was made from.
+    pub revision: String,
+}
