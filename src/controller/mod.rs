@@ -3,6 +3,8 @@
 //! **Invariant:** nothing here decides. A pass holds what it saw and did (`token::pass`); what must outlive it in this process,
 //! and may be lost with it, is in `token::memory`; what must survive the process is in the object's status.
 
+#![warn(unreachable_pub)]
+
 pub(crate) mod admin;
 pub(crate) mod clock;
 pub(crate) mod error;
