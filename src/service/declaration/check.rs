@@ -74,7 +74,7 @@ fn base_url(compiler: &mut Compiler<'_>, spec: &TokenServiceSpec) -> Option<Url>
     if url.scheme() == "http" && !spec.connection.insecure_http {
         compiler.problem(
             path,
-            "credentials would travel in clear: use https://, or set connection.insecureHTTP: true for a service inside your own network",
+            "credentials would be sent in clear text: use https://, or set connection.insecureHTTP: true for a service inside your own network",
         );
     }
     if let Some(why) = address::of(&url).and_then(|it| address::forbidden(it, spec.connection.allow_link_local)) {

@@ -13,7 +13,7 @@ fn every_wrong_field_is_named_with_what_to_do() {
         REFERENCE,
         "/baseURL",
         json!("http://tokens.example"),
-        "spec.baseURL: credentials would travel in clear: use https://, or set connection.insecureHTTP: true for a service inside your own network",
+        "spec.baseURL: credentials would be sent in clear text: use https://, or set connection.insecureHTTP: true for a service inside your own network",
     );
     check(
         REFERENCE,
