@@ -21,37 +21,37 @@ struct Arguments {
     /// The kubeconfig to use. Default: KUBECONFIG, ~/.kube/config, or the pod's own account.
     #[arg(long)]
     kubeconfig: Option<PathBuf>,
-    /// Only these namespaces, separated by commas. Default: all.
+    /// The namespaces to work in, separated by commas. Default: all.
     #[arg(long, value_delimiter = ',')]
     namespaces: Vec<String>,
-    /// Where /healthz, /readyz and /metrics are served.
+    /// The address that serves /healthz, /readyz and /metrics.
     #[arg(long, default_value = "0.0.0.0:8080")]
     admin_address: SocketAddr,
-    /// How log lines are written.
+    /// The format of log lines.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
-    /// How long a fresh token may be unknown to its service.
+    /// How long a service may refuse a fresh token before the refusal counts.
     #[arg(long, value_parser = duration, default_value = "60s")]
     token_settle: Duration,
-    /// What lies between each two deadlines of the protocol.
+    /// The time between each two deadlines of the protocol.
     #[arg(long, value_parser = duration, default_value = "30s")]
     settle_margin: Duration,
     /// The first delay of every back-off; each failure doubles it, up to an hour.
     #[arg(long, value_parser = duration, default_value = "10s")]
     first_retry: Duration,
-    /// How long a superseded token lives where neither its object nor its service says so.
+    /// How long a superseded token lives if neither its object nor its service sets an overlap.
     #[arg(long, value_parser = duration, default_value = "10m")]
     default_overlap: Duration,
-    /// The namespace in which this operator runs: ClusterTokenServices name Secrets and ConfigMaps of it and of no other.
+    /// The namespace in which this operator runs: ClusterTokenServices may use Secrets and ConfigMaps only of it.
     /// Default: that of the pod's own account.
     #[arg(long, env = "POD_NAMESPACE")]
     operator_namespace: Option<String>,
-    /// Keep ClusterTokenServices, too, although --namespaces is given; needs a ClusterRole.
+    /// Handle ClusterTokenServices, too, even with --namespaces; needs a ClusterRole.
     #[arg(long)]
     cluster_services: bool,
 }
 
-/// Where a pod finds the namespace of its account.
+/// The file in which a pod finds the namespace of its account.
 const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -82,7 +82,7 @@ async fn main() -> anyhow::Result<()> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping: calls in flight are finished first");
+        tracing::info!("stopping, after the calls in flight have ended");
     };
     let scopes: Vec<Option<String>> = match arguments.namespaces.as_slice() {
         [] => vec![None],
@@ -97,7 +97,7 @@ async fn main() -> anyhow::Result<()> {
     }
 }
 
-/// The pod's account belongs to the cluster of the pod: for another one, of a kubeconfig, its namespace means nothing.
+/// The pod's account belongs to the cluster of the pod. Its namespace means nothing in the cluster of a kubeconfig.
 fn operator_namespace(arguments: &Arguments) -> Option<String> {
     let own = || std::fs::read_to_string(OWN_NAMESPACE).ok().filter(|_| arguments.kubeconfig.is_none());
     let named = arguments.operator_namespace.clone().or_else(own)?;
@@ -110,7 +110,7 @@ async fn kube_config(path: Option<&std::path::Path>) -> anyhow::Result<Config> {
             let file =
                 Kubeconfig::read_from(path).with_context(|| format!("read the kubeconfig {}", path.display()))?;
             let options = KubeConfigOptions::default();
-            Config::from_custom_kubeconfig(file, &options).await.context("understand the kubeconfig")
+            Config::from_custom_kubeconfig(file, &options).await.context("use the kubeconfig")
         }
         None => Config::infer().await.context("find a kubeconfig or the pod's account; --kubeconfig names a file"),
     }

@@ -1,5 +1,5 @@
-//! A service's answer to generate, list and verify, as the presets declare it: whatever the bytes are, reading them
-//! ends, and what is read keeps its promises.
+//! A service's answer to generate, list and verify, as the presets declare it: for all bytes, the reader ends, and its
+//! result keeps its promises.
 
 #![no_main]
 
@@ -12,7 +12,7 @@ use artifact_token_operator::service::presets;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-/// The paths of one preset: of generate's answer, of the rows of a list, and of what a row has.
+/// The paths of one preset: in generate's answer, of the rows of a list, and in a row.
 struct Paths {
     answer: Vec<JsonPath>,
     rows: RowsPath,

@@ -17,7 +17,7 @@ fuzz_target!(|input: Input| {
     let text = format(prefix, &name, display, usize::from(maximum));
     assert_eq!(parse(prefix, &text), Some(name.clone()), "{text}");
     assert!(text.chars().count() <= usize::from(maximum).max(OWN_PART), "{text}");
-    // What is read as ours is written so, to the letter.
+    // A name that is read as ours is exactly the name that we write.
     if let Some(read) = parse(prefix, listed) {
         let own = format(prefix, &read, "", usize::MAX);
         assert!(listed == own || listed.starts_with(&(own + " ")), "{listed}");

@@ -1,7 +1,7 @@
-//! The decision on any status and anything seen: it ends, it does not panic, and a revoke needs an id that stands in
-//! the ledger or in the list under this object's name.
+//! The decision on any status and any observation: it ends, it does not panic, and a revoke needs an id that is in the
+//! ledger, or in the list under this object's name.
 //!
-//! The input is a status as JSON, a zero byte, and the bytes that the rest is made of.
+//! The input is a status as JSON, a zero byte, and bytes from which the rest is made.
 
 #![no_main]
 
@@ -19,7 +19,7 @@ use artifact_token_operator::rotation::plan::{Step, next_step};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
-/// A few ids, so that ledger, Secret, list and hand speak of the same token now and then.
+/// A few ids, so that ledger, Secret, list and the attempt in flight name the same token now and then.
 const IDS: [&str; 6] = ["t1", "t2", "t3", "t4", "", "stranger"];
 
 fn id(input: &mut Unstructured) -> Result<String> {

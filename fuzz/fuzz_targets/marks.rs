@@ -1,5 +1,5 @@
-//! The operator's annotations on a Secret, which anybody may edit who may edit the Secret: attempt, id, superseded ids,
-//! fence and owner, a line each.
+//! The operator's annotations on a Secret. Anybody who may edit the Secret may edit them. The input has a line each for
+//! attempt, id, superseded ids, fence and owner.
 
 #![no_main]
 
@@ -36,7 +36,7 @@ fuzz_target!(|input: &str| {
         Ownership::Predecessors { uid } => assert_eq!(of, format!("ArtifactToken/ci/{uid}")),
         Ownership::Foreign { owner } => assert!(owner.is_none_or(|owner| of.starts_with(&owner))),
     }
-    // What was believed is written so that it is believed again.
+    // Marks that were believed are written in such a way that they are believed again.
     let written = secret(annotations(&marks, &owner));
     assert_eq!(read_marks(&written), marks, "{input}");
     assert_eq!(ownership(&written, &owner), Ownership::Ours);

@@ -1,4 +1,4 @@
-//! Times and durations: what is read can be written, and is read again as the same.
+//! Times and durations: everything that can be read can be written, and reads back as the same value.
 
 #![no_main]
 

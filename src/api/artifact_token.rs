@@ -12,15 +12,15 @@ use super::time::Time;
 
 /// Ask for a rotation now: a change to a non-empty value fires once.
 pub const ROTATE_REQUESTED_AT: &str = "artifact-token.dev/rotate-requested-at";
-/// Ask for a fresh look at the Secret and the service: a change to a non-empty value fires once.
+/// Ask the operator to check the Secret and the service again now: a change to a non-empty value fires once.
 pub const RECONCILE_REQUESTED_AT: &str = "artifact-token.dev/reconcile-requested-at";
 /// Confirm that this object is the only one of its identity, after `IdentityConflict`: a change to a non-empty value fires once.
 pub const CONFIRM_IDENTITY: &str = "artifact-token.dev/confirm-identity";
-/// Let a deletion go on although the service cannot be asked to revoke: `"true"`.
+/// Let a deletion end although the service cannot be asked to revoke the tokens: `"true"`.
 pub const SKIP_REVOCATION: &str = "artifact-token.dev/skip-revocation";
 
 /// Keeps a valid token of a service in a Secret of this namespace: generates it, updates the Secret, verifies it, and only
-/// then revokes the one before; revokes on deletion.
+/// then revokes the previous one. On deletion it revokes the tokens.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "artifact-token.dev",
@@ -32,12 +32,12 @@ pub const SKIP_REVOCATION: &str = "artifact-token.dev/skip-revocation";
     namespaced,
     status = "ArtifactTokenStatus",
     derive = "PartialEq",
-    doc = "An ArtifactToken keeps a valid token of an artifact or API service in a Secret of its namespace. The operator generates the token, updates the Secret, verifies that the service accepts what the Secret holds, and only then revokes the token before it. Deleting the object revokes its tokens and deletes the Secret.",
+    doc = "An ArtifactToken keeps a valid token of an artifact or API service in a Secret of its namespace. The operator generates the token, updates the Secret, verifies that the service accepts what the Secret holds, and only then revokes the previous token. Deleting the object revokes its tokens and deletes the Secret.",
     selectable = ".spec.serviceRef.name",
     selectable = ".spec.serviceRef.kind",
     selectable = ".spec.secret.name",
     printcolumn = r#"{"name":"READY","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].status","description":"Whether the Secret holds a verified token"}"#,
-    printcolumn = r#"{"name":"STATUS","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].reason","description":"Why"}"#,
+    printcolumn = r#"{"name":"STATUS","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].reason","description":"The reason of the Ready condition"}"#,
     printcolumn = r#"{"name":"SECRET","type":"string","jsonPath":".spec.secret.name","description":"The Secret that holds the token"}"#,
     printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     printcolumn = r#"{"name":"EXPIRES","type":"string","jsonPath":".status.current.expirationTime","description":"When the token expires at the service; empty if never","priority":1}"#,
@@ -55,26 +55,26 @@ pub const SKIP_REVOCATION: &str = "artifact-token.dev/skip-revocation";
     validation = Rule::new("self.serviceRef == oldSelf.serviceRef").message("spec.serviceRef is immutable: create a new ArtifactToken and delete this one after its consumers moved"),
     validation = Rule::new("self.secret.name == oldSelf.secret.name").message("spec.secret.name is immutable: create a new ArtifactToken and delete this one after its consumers moved"),
     validation = Rule::new("(has(self.secret.type) ? self.secret.type : 'Opaque') == (has(oldSelf.secret.type) ? oldSelf.secret.type : 'Opaque')").message("spec.secret.type is immutable: create a new ArtifactToken and delete this one after its consumers moved"),
-    validation = Rule::new("!has(self.lifetime) || self.lifetime == 'Never' || !has(self.rotation.rotateBefore) || duration(self.rotation.rotateBefore) < duration(self.lifetime)").message("spec.rotation.rotateBefore must be shorter than spec.lifetime: else every token is due as soon as it is made"),
+    validation = Rule::new("!has(self.lifetime) || self.lifetime == 'Never' || !has(self.rotation.rotateBefore) || duration(self.rotation.rotateBefore) < duration(self.lifetime)").message("spec.rotation.rotateBefore must be shorter than spec.lifetime: else every token is due as soon as it is generated"),
 )]
 pub struct ArtifactTokenSpec {
     /// The service that issues the token. Immutable.
     /// Example: `{name: internal-registry}`
     pub service_ref: ServiceReference,
-    /// What people shall read in the token's name at the service, after the operator's own part. Letters, digits, blanks
+    /// A text for people in the token's name at the service, after the operator's own part. Letters, digits, spaces
     /// and `. _ -`. A change applies from the next rotation on. Default: namespace/name of this object.
     /// Example: `ci main pipelines`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 100), regex(pattern = r"^[A-Za-z0-9 ._-]*$"))]
     pub display_name: Option<String>,
-    /// What to ask the service for; the service's preset says which parameters there are. Strings or lists of strings.
+    /// Parameters of the token, each a string or a list of strings. The service's preset declares which ones there are.
     /// A change generates a new token. Default: the service object's `defaults.parameters`.
     /// Example: `{scopes: [read]}`
     #[serde(default, skip_serializing_if = "Parameters::is_empty")]
     #[schemars(schema_with = "parameters_schema")]
     pub parameters: Parameters,
-    /// How long the token shall live at the service: `Never` (it does not expire) or a duration. What the service cannot do
-    /// is reported as `Stalled/UnsupportedLifetime`, never rounded. A change generates a new token.
+    /// How long the token lives at the service: `Never` (it does not expire) or a duration. The operator never rounds: it
+    /// reports a lifetime that the service cannot give as `Stalled/UnsupportedLifetime`. A change generates a new token.
     /// Default: the service object's `defaults.lifetime`, else `Never`. Example: `2160h`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<Lifetime>,
@@ -86,10 +86,10 @@ pub struct ArtifactTokenSpec {
     /// What happens to the tokens when this object is deleted.
     #[serde(default)]
     pub deletion: Deletion,
-    /// No new token while true. Repair of the Secret, verification, revokes and deletion go on. Default: false.
+    /// While true, no new token is generated. Repair of the Secret, verification, revokes and deletion go on. Default: false.
     #[serde(default)]
     pub suspend: bool,
-    /// The Secret to keep, in this namespace.
+    /// The Secret that holds the token, in this namespace.
     pub secret: SecretTemplate,
 }
 
@@ -120,19 +120,19 @@ pub enum ServiceKind {
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("self.policy == 'Periodic' ? has(self.interval) : !has(self.interval)").message("spec.rotation.interval is needed with policy Periodic, and must be absent with policy Disabled"),
-    validation = Rule::new("!has(self.interval) || duration(self.interval) >= duration('10s')").message("spec.rotation.interval must be at least 10s; the service object's constraints.minimumInterval (default 1h) holds, too"),
+    validation = Rule::new("!has(self.interval) || duration(self.interval) >= duration('10s')").message("spec.rotation.interval must be at least 10s; the service object's constraints.minimumInterval (default 1h) applies, too"),
     validation = Rule::new("!has(self.interval) || !has(self.overlap) || duration(self.overlap) < duration(self.interval)").message("spec.rotation.overlap must be shorter than spec.rotation.interval: else old tokens pile up"),
 )]
 pub struct Rotation {
-    /// `Periodic`: a new token each `interval`. `Disabled`: only before an expiry (`rotateBefore`), when the token stops
-    /// working, when the spec asks for another token, or on request.
+    /// `Periodic`: a new token every `interval`. `Disabled`: a new token only before an expiry (`rotateBefore`), when the
+    /// token stops working, when the spec asks for another token, or on request.
     pub policy: RotationPolicy,
     /// How old a token gets before it is replaced: at least 10s, and at least the service object's
-    /// `constraints.minimumInterval` (default 1h). Rotations of many objects are spread: each comes up to a tenth of the
-    /// interval (at most 1h) early. Required with `Periodic`, refused with `Disabled`. Example: `720h`
+    /// `constraints.minimumInterval` (default 1h). To spread the rotations of many objects, each comes early by up to a
+    /// tenth of the interval (at most 1h). Required with `Periodic`, refused with `Disabled`. Example: `720h`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<GoDuration>,
-    /// The token is replaced this long before it expires at the service. Default: a third of its lifetime, if it expires.
+    /// How long before its expiry at the service the token is replaced. Default: a third of its lifetime, if it expires.
     /// Example: `336h`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate_before: Option<GoDuration>,
@@ -141,11 +141,11 @@ pub struct Rotation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlap: Option<GoDuration>,
     /// "Rotate now" by commit: a token claimed before this time (RFC 3339) is replaced, once, with the usual overlap. A time
-    /// in the future acts when it comes. Default: none. Example: `2026-11-01T00:00:00Z`
+    /// in the future takes effect when it comes. Default: none. Example: `2026-11-01T00:00:00Z`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate_issued_before: Option<Time>,
     /// "It leaked": tokens claimed before this time (RFC 3339) are revoked at once, without overlap, and then replaced; consumers
-    /// hold a dead token until they have the replacement. `suspend` does not hold it up. A time in the future counts as now. Fires
+    /// hold a dead token until they have the replacement. `suspend` does not delay this. A time in the future counts as now. Fires
     /// once; another time fires again. Default: none. Example: `2026-11-01T00:00:00Z`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoke_issued_before: Option<Time>,
@@ -154,9 +154,9 @@ pub struct Rotation {
 /// Whether tokens are replaced by age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum RotationPolicy {
-    /// A new token each interval.
+    /// A new token every interval.
     Periodic,
-    /// Not by age.
+    /// Tokens are not replaced by age.
     Disabled,
 }
 
@@ -178,10 +178,10 @@ pub struct Verification {
 /// Whether the service is asked to accept the token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Probe {
-    /// It must accept it.
+    /// The service must accept the token.
     #[default]
     Required,
-    /// It is not asked.
+    /// The service is not asked.
     Disabled,
 }
 
@@ -197,9 +197,9 @@ pub struct Deletion {
 /// What happens to the tokens when the object is deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DeletionPolicy {
-    /// They are revoked.
+    /// The tokens are revoked.
     #[default]
     Revoke,
-    /// They stay.
+    /// The tokens stay.
     Orphan,
 }

@@ -20,7 +20,7 @@ use super::token_service::{TokenServiceSpec, TokenServiceStatus};
     shortname = "ctsvc",
     category = "artifact-tokens",
     status = "TokenServiceStatus",
-    doc = "A ClusterTokenService is a TokenService that many namespaces share: `spec.allowedNamespaces` says which of them may have tokens of it. Its credentials come from the namespace of the operator, and from nowhere else.",
+    doc = "A ClusterTokenService is a TokenService that many namespaces share: `spec.allowedNamespaces` says which of them may have tokens of it. Its credentials come only from the namespace of the operator.",
     printcolumn = r#"{"name":"READY","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
     printcolumn = r#"{"name":"REASON","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason"}"#,
     printcolumn = r#"{"name":"PRESET","type":"string","jsonPath":".spec.preset"}"#,
@@ -33,8 +33,8 @@ pub struct ClusterTokenServiceSpec {
     /// The service itself.
     #[serde(flatten)]
     pub service: TokenServiceSpec,
-    /// Which namespaces may have new tokens of this service. Where one may no longer, its living tokens are still
-    /// verified, and revoked when they are due. Mutable. Default: none may.
+    /// Which namespaces may have new tokens of this service. When a namespace loses this permission, its living tokens
+    /// are still verified, and are revoked when they are due. Mutable. Default: no namespace.
     #[serde(default)]
     pub allowed_namespaces: AllowedNamespaces,
 }
@@ -47,12 +47,12 @@ pub struct ClusterTokenServiceSpec {
 #[x_kube(validation = Rule::new("(self.from == 'Names') == has(self.names)")
     .message("set allowedNamespaces.names when from is Names, and only then"))]
 pub struct AllowedNamespaces {
-    /// `None`: no namespace. `All`: every one. `Selector`: those whose labels match `selector`. `Names`: those in
+    /// `None`: no namespace. `All`: every namespace. `Selector`: those whose labels match `selector`. `Names`: those in
     /// `names`. Default: None.
     #[serde(default)]
     pub from: AllowedFrom,
-    /// The labels of the namespaces that may use the service. Whoever may label a namespace decides. Needed with
-    /// `Selector`, refused otherwise. Example: `{matchLabels: {artifact-tokens: allowed}}`.
+    /// The labels of the namespaces that may use the service. Everybody who may label a namespace can let it in. Needed
+    /// with `Selector`, refused otherwise. Example: `{matchLabels: {artifact-tokens: allowed}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "selector_schema")]
     #[x_kube(validation = Rule::new(
@@ -99,7 +99,7 @@ fn selector_schema(_: &mut SchemaGenerator) -> Schema {
             },
             "matchExpressions": {
                 "type": "array", "maxItems": 16,
-                "description": "What must hold of its labels besides, all of it. Default: nothing. \
+                "description": "Further conditions on the labels, all of which must hold. Default: none. \
                                 Example: `[{key: team, operator: Exists}]`.",
                 "items": {
                     "type": "object",
@@ -115,8 +115,8 @@ fn selector_schema(_: &mut SchemaGenerator) -> Schema {
                         },
                         "operator": {
                             "type": "string", "enum": ["In", "NotIn", "Exists", "DoesNotExist"],
-                            "description": "`In`: the label has one of `values`. `NotIn`: it has none of them, or is not \
-                                            there. `Exists`, `DoesNotExist`: it is there, or is not.",
+                            "description": "`In`: the label has one of `values`. `NotIn`: it has none of them, or is \
+                                            absent. `Exists`: the label is present. `DoesNotExist`: it is absent.",
                         },
                         "values": {
                             "type": "array", "minItems": 1, "maxItems": 64, "items": value,

@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::reason::Reason;
 use super::time::Time;
 
-/// Which side of a condition holds.
+/// Whether a condition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ConditionStatus {
     /// It holds.
     True,
     /// It does not hold.
     False,
-    /// It cannot be told now.
+    /// The operator cannot know it now.
     Unknown,
 }
 
@@ -24,7 +24,7 @@ pub enum ConditionType {
     Ready,
     /// The newest spec is not applied yet, or rotation steps are running. Never the overlap.
     Reconciling,
-    /// A human or a change elsewhere is needed.
+    /// A person must act, or something elsewhere must change.
     Stalled,
     /// A superseded token still lives.
     RevocationPending,
@@ -41,12 +41,12 @@ pub struct Condition {
     pub type_: ConditionType,
     /// Whether it holds.
     pub status: ConditionStatus,
-    /// One word of the reasons list in the documentation.
+    /// One word from the list of reasons in the documentation.
     pub reason: Reason,
-    /// A sentence for people: what is so, and what to do next if anything.
+    /// A sentence for people: the state, and what to do next, if anything.
     #[schemars(length(max = 1024))]
     pub message: String,
-    /// The generation of the spec that this speaks of.
+    /// The generation of the spec that this condition is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// When `status` last changed.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// A length of time in the subset of Go's notation that GEP-2257 allows: `720h`, `1h30m`, `10s`, `500ms`; no days.
 ///
-/// At most four parts of at most five digits each. More than `99999h`, eleven years, counts as that: so every value can be written.
+/// At most four parts of at most five digits each. A longer time counts as `99999h`, eleven years, so that every value can
+/// be written.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(inline, extend("pattern" = PATTERN, "maxLength" = MAX_LENGTH))]
@@ -17,10 +18,10 @@ pub struct GoDuration(pub Duration);
 /// The pattern of GEP-2257, as the schema of every duration field has it.
 const PATTERN: &str = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
 
-/// The longest text that the pattern lets through: four parts of five digits and two letters.
+/// The longest text that the pattern allows: four parts of five digits and two letters.
 pub(super) const MAX_LENGTH: usize = 28;
 
-/// What five digits of hours can say.
+/// The longest time: five digits of hours cannot write more.
 const MAX: Duration = Duration::from_secs(99_999 * 3600);
 
 impl GoDuration {

@@ -1,7 +1,7 @@
-//! What a token is known by, and how long each part of it may be: one bound for the ledger, the Secret and the status.
+//! How long a token's id, nonce and value may be: one bound for the ledger, the Secret and the status.
 //!
-//! A service chooses ids and values. One that is too long is refused where the service's answer is read, so that
-//! whatever was recorded can also be published, and is read back from the Secret as it was recorded.
+//! A service chooses ids and values. The operator refuses one that is too long when it reads the service's answer. So
+//! everything that it records can also be published, and reads back from the Secret as it was recorded.
 
 /// The most characters of a token's id, counted as the API server counts them for `maxLength`: by Unicode code points.
 pub const MAX_ID_CHARACTERS: usize = 512;
@@ -16,8 +16,8 @@ pub const MAX_NONCE_CHARACTERS: usize = 16;
 /// The most bytes of a token's value.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// Whether `text` can be a token's id: not empty, within the bounds, and free of what a log or a table would stumble
-/// over.
+/// Whether `text` can be a token's id: not empty, within the bounds, and without control characters, which would break
+/// a log or a table.
 pub fn is_token_id(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= MAX_ID_BYTES

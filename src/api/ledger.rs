@@ -31,14 +31,14 @@ pub const MAX_POSSIBLY_LOST: usize = 32;
 /// The most entries of `history`.
 pub const MAX_HISTORY: usize = 10;
 
-/// What the operator knows and did. Written by the operator alone.
+/// What the operator knows and has done. Only the operator writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ArtifactTokenStatus {
-    /// The generation of the spec that the conditions speak of; -1 before the first look.
+    /// The generation of the spec that the conditions are about; -1 until the operator has looked at the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// What is so now. `Ready` is always present; the others only while they are true.
+    /// The state now. `Ready` is always present; the others only while they are true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -48,7 +48,7 @@ pub struct ArtifactTokenStatus {
     /// When the next rotation is planned. Absent with `rotation.policy: Disabled` and no expiry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_rotation_time: Option<Time>,
-    /// The Secret to bind to, as servicebinding.io wants it.
+    /// The Secret to bind to, in the form that servicebinding.io defines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub binding: Option<Binding>,
 }
@@ -65,7 +65,7 @@ pub struct Binding {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ledger {
-    /// The service at which the ids below mean something.
+    /// The service that issued the ids below.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceIdentity>,
     /// The newest claim.
@@ -82,21 +82,21 @@ pub struct Ledger {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_LOST))]
     pub lost: Vec<Lost>,
-    /// Claims of unknown outcome at a service where a token cannot be told by its name. A person has to look.
+    /// Claims of unknown outcome at a service where tokens cannot be recognised by name. A person must look for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_POSSIBLY_LOST))]
     pub possibly_lost: Vec<PossiblyLost>,
-    /// The last tokens that died, newest first.
+    /// The tokens that were revoked last, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_HISTORY))]
     pub history: Vec<Revoked>,
     /// Attempts that failed since the last success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<Failures>,
-    /// Values of the request annotations that were acted on.
+    /// The values of the request annotations that the operator has acted on.
     #[serde(default, skip_serializing_if = "HandledRequests::is_empty")]
     pub handled_requests: HandledRequests,
-    /// The newest answer to a leak.
+    /// The response to the newest leak.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leak: Option<Leak>,
     /// A token that carries this object's identity and that this object never claimed. While it stands here, nothing is generated
@@ -105,7 +105,7 @@ pub struct Ledger {
     pub conflict: Option<Conflict>,
 }
 
-/// Where ids mean something.
+/// The service that issued some ids: an id means nothing elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceIdentity {
@@ -117,31 +117,32 @@ pub struct ServiceIdentity {
     pub origin: String,
 }
 
-/// An attempt number taken: one claim, at most one *generate*.
+/// A claim of an attempt number. It allows at most one *generate*.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Claim {
-    /// The attempt; never used twice for an object.
+    /// The number of the attempt; an object never uses one twice.
     pub attempt: u32,
-    /// Random; a part of the token's name at the service.
+    /// A random text, a part of the token's name at the service.
     #[schemars(length(max = MAX_NONCE_CHARACTERS))]
     pub nonce: String,
     /// When it was claimed, by the API server's clock.
     pub time: Time,
-    /// A digest of the parameters and lifetime to ask for.
+    /// A digest of the requested parameters and lifetime.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
     pub request_digest: String,
-    /// The value of the annotation `artifact-token.dev/rotate-requested-at` that its token fulfils, whoever verifies it.
+    /// The value of the annotation `artifact-token.dev/rotate-requested-at` that its token fulfils, whichever process
+    /// verifies the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub request: Option<String>,
-    /// What became of it; absent while undecided. Decided once.
+    /// The outcome of the attempt; absent while undecided. Decided once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
 }
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Outcome {
     /// Published and accepted by the service.
@@ -159,7 +160,7 @@ pub struct Current {
     /// Its id at the service.
     #[schemars(length(max = MAX_ID_CHARACTERS))]
     pub id: String,
-    /// The nonce of its claim; absent where only the Secret is known.
+    /// The nonce of its claim; absent where the operator knows the token only from the Secret.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = MAX_NONCE_CHARACTERS))]
     pub nonce: String,
@@ -167,28 +168,28 @@ pub struct Current {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub hint: Option<String>,
-    /// A digest of the parameters and lifetime that it was asked for with; another digest is a rotation. Absent where an
-    /// older version recorded the token: then it counts as unchanged, and the next record says it.
+    /// A digest of the requested parameters and lifetime; another digest leads to a rotation. Absent where an older
+    /// version recorded the token: then it counts as unchanged, and the next record adds it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
     pub request_digest: String,
-    /// When its attempt was claimed. Leaks and "rotate what was issued before" compare with this.
+    /// When its attempt was claimed. `revokeIssuedBefore` and `rotateIssuedBefore` compare with this.
     pub claimed_time: Time,
     /// When the service answered.
     pub issued_time: Time,
     /// When the Secret was written.
     pub published_time: Time,
-    /// When it was accepted after publishing, durably recorded. The overlap of its predecessor counts from here.
+    /// When the operator recorded that the published token was accepted. The overlap of the previous token starts here.
     pub verified_time: Time,
-    /// Whether a probe said so; false with `verification.probe: Disabled`.
+    /// Whether a probe verified it; false with `verification.probe: Disabled`.
     pub probed: bool,
-    /// When the service refused it later on. It is replaced at once.
+    /// When the service refused it later. It is replaced at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected_time: Option<Time>,
     /// When it expires at the service; absent if never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration_time: Option<Time>,
-    /// The Secret's resourceVersion as we wrote it: another one means that somebody else wrote it, too.
+    /// The Secret's resourceVersion after the operator wrote it: another one means that somebody else wrote it, too.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
     pub secret_resource_version: String,
@@ -198,7 +199,7 @@ pub struct Current {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Failures {
-    /// How many.
+    /// The number of failures.
     pub count: u32,
     /// The next attempt is not before this time, unless the spec changes.
     pub next_try_time: Time,
@@ -206,24 +207,24 @@ pub struct Failures {
     pub generation: i64,
     /// The last failure's reason.
     pub reason: Reason,
-    /// The last failure, for people.
+    /// The last failure, as a sentence for people.
     #[schemars(length(max = 1024))]
     pub message: String,
 }
 
-/// Values of the request annotations that were acted on; a change fires once, a removal never.
+/// The values of the request annotations that the operator has acted on; a change fires once, a removal never.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HandledRequests {
-    /// Of `artifact-token.dev/rotate-requested-at`.
+    /// The value of `artifact-token.dev/rotate-requested-at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub rotate: Option<String>,
-    /// Of `artifact-token.dev/reconcile-requested-at`.
+    /// The value of `artifact-token.dev/reconcile-requested-at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub reconcile: Option<String>,
-    /// Of `artifact-token.dev/confirm-identity`.
+    /// The value of `artifact-token.dev/confirm-identity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub confirm: Option<String>,

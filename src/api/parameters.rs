@@ -1,4 +1,4 @@
-//! What may be asked of a service for one token: parameters and a lifetime.
+//! What a token may ask of its service: parameters and a lifetime.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::duration::{GoDuration, MAX_LENGTH};
 
-/// Parameters by name. Which names and values a service knows is the business of its declaration.
+/// Parameters by name. The declaration of a service says which names and values it knows.
 pub type Parameters = BTreeMap<String, ParameterValue>;
 
 /// The value of one parameter: a string or a list of strings.
 ///
-/// Anything else is read, too, so that one wrong object never breaks a watch of all; the operator then says in a
-/// condition what is wrong.
+/// Anything else is read, too, so that one wrong object never breaks the watch of all objects; the operator then says in
+/// a condition what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ParameterValue {
@@ -49,7 +49,7 @@ impl JsonSchema for ParameterValue {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        // A string or a list cannot be said in a structural schema: https://kubernetes.io/docs/tasks/extend-kubernetes/
+        // A structural schema cannot say "a string or a list": https://kubernetes.io/docs/tasks/extend-kubernetes/
         // custom-resources/custom-resource-definitions/#specifying-a-structural-schema
         json_schema!({"x-kubernetes-preserve-unknown-fields": true})
     }
@@ -61,7 +61,7 @@ pub fn parameters_schema(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "maxProperties": 16, "additionalProperties": value})
 }
 
-/// How long a token is to live: `Never` (it never expires) or a duration.
+/// How long a token lives: `Never` (it never expires) or a duration.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(inline, extend("pattern" = "^(Never|([0-9]{1,5}(h|m|s|ms)){1,4})$", "maxLength" = MAX_LENGTH))]

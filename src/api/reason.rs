@@ -5,18 +5,18 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Why something is as it is. A condition's reason, an event's reason and a metric's label come from here alone.
+/// Why something is in its state. A condition's reason, an event's reason and a metric's label come only from here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Reason {
-    /// The current token was accepted by the service.
+    /// The service accepted the current token.
     TokenValid,
     /// The current token was published without a probe, because `verification.probe` is `Disabled`.
     TokenUnverified,
-    /// The first token is on its way.
+    /// The operator is issuing the first token.
     Issuing,
-    /// A replacement is on its way.
+    /// The operator is replacing the token.
     Rotating,
-    /// The object is being deleted and its tokens revoked.
+    /// The object is being deleted, and its tokens are being revoked.
     Deleting,
     /// A superseded token lives on until its overlap is over.
     OverlapActive,
@@ -32,13 +32,13 @@ pub enum Reason {
     CredentialMissing,
     /// The service accepts the operator's credential.
     CredentialsAccepted,
-    /// The service asked for fewer requests, or our own rate limit holds them back.
+    /// The service asked for fewer requests, or our own rate limit delays them.
     Throttled,
     /// A parameter is not declared, or its value is not allowed by the service's constraints.
     ParameterNotAllowed,
     /// The service cannot issue tokens of this lifetime.
     UnsupportedLifetime,
-    /// The service, or this object, has as many live tokens as it may.
+    /// The service, or this object, has as many live tokens as it may have.
     TokenLimitReached,
     /// A quota of the namespace refuses the Secret.
     QuotaExceeded,
@@ -46,7 +46,7 @@ pub enum Reason {
     NamespaceTerminating,
     /// The service lists a token under this object's identity that this cluster never claimed.
     IdentityConflict,
-    /// Most tokens of the service are refused since the operator's credential changed.
+    /// The service refuses most of its tokens since the operator's credential changed.
     OriginDoubtful,
     /// The service object does not allow this namespace.
     NamespaceNotAllowed,
@@ -58,7 +58,7 @@ pub enum Reason {
     SecretWriteForbidden,
     /// The service did not accept a fresh token.
     VerificationFailed,
-    /// The declared verify request is accepted without a token.
+    /// The service accepts the declared verify request without a token.
     VerifyProvesNothing,
     /// A revoke did not succeed yet; it is retried.
     RevocationFailed,
@@ -66,7 +66,7 @@ pub enum Reason {
     TokenExpired,
     /// The service refuses the current token.
     TokenRejected,
-    /// The spec is wrong in a way that only a person can mend.
+    /// The spec is wrong in a way that only a person can fix.
     InvalidSpec,
     /// The service did not issue a token.
     TokenGenerationFailed,
@@ -80,7 +80,7 @@ pub enum Reason {
     TokenRevoked,
     /// Event: a revoke failed and is retried.
     TokenRevocationFailed,
-    /// Event: tokens were left alive at the service on request.
+    /// Event: on request, tokens were left alive at the service.
     TokenRevocationSkipped,
     /// Event: the previous token was put back after a failed verification.
     RotationRolledBack,
@@ -88,11 +88,11 @@ pub enum Reason {
     SecretDriftCorrected,
     /// Event: the Secret could not be written.
     SecretUpdateFailed,
-    /// Event: a fresh token was not accepted.
+    /// Event: the service did not accept a fresh token.
     TokenVerificationFailed,
     /// Event: the service stopped accepting the current token.
     TokenInvalidatedExternally,
-    /// Event: a token of this object was found at the service that nobody needs.
+    /// Event: the service has a token of this object that nobody needs.
     OrphanedTokenFound,
 }
 

@@ -1,7 +1,7 @@
-//! What a user says about the Secret: `spec.secret` of an `ArtifactToken`.
+//! The Secret that a user asks for: `spec.secret` of an `ArtifactToken`.
 //!
-//! The rules here are those that one object can be checked for by the API server. What they cannot say (that a
-//! template compiles, say) is checked by `crate::secret::content::check`. Immutable fields are rules of the parent.
+//! The API server checks each object by the rules here. `crate::secret::content::check` checks what they cannot express,
+//! for example that a template compiles. The rules that make fields immutable belong to the parent.
 
 mod format;
 pub mod rules;
@@ -42,8 +42,8 @@ pub struct SecretTemplate {
     pub type_: SecretType,
 
     /// Labels of the Secret, beside the operator's own; at most 32. Default: none. Keys of `artifact-token.dev`,
-    /// `kubernetes.io` and `k8s.io` are reserved, but for `app.kubernetes.io/`. A label that is removed here is
-    /// removed from the Secret, labels that others put there stay. Example: `{app.kubernetes.io/part-of: ci}`.
+    /// `kubernetes.io` and `k8s.io` are reserved, except `app.kubernetes.io/`. A label that is removed here is also
+    /// removed from the Secret; labels that others add to it stay. Example: `{app.kubernetes.io/part-of: ci}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "labels_schema")]
     #[x_kube(validation = Rule::new(
@@ -52,8 +52,8 @@ pub struct SecretTemplate {
     pub labels: BTreeMap<String, String>,
 
     /// Annotations of the Secret, beside the operator's own; at most 32. Default: none. Keys of
-    /// `artifact-token.dev`, `kubernetes.io` and `k8s.io` are reserved. An annotation that is removed here is removed
-    /// from the Secret, annotations that others put there stay. Example: `{tekton.dev/git-0: https://git.example}`.
+    /// `artifact-token.dev`, `kubernetes.io` and `k8s.io` are reserved. An annotation that is removed here is also removed
+    /// from the Secret; annotations that others add to it stay. Example: `{tekton.dev/git-0: https://git.example}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "annotations_schema")]
     #[x_kube(validation = Rule::new(
@@ -61,23 +61,23 @@ pub struct SecretTemplate {
     ).message("use an annotation key of your own: artifact-token.dev/, kubernetes.io/ and k8s.io/ are reserved"))]
     pub annotations: BTreeMap<String, String>,
 
-    /// What stands in the Secret, one entry a file; 1 to 16. At least one entry must be of a format from which the
-    /// token can be read back: Raw, BasicAuth, Npmrc or DockerConfigJson. Example: `[{key: token, format: Raw}]`.
+    /// The data of the Secret, one entry per file; 1 to 16. At least one entry must have a format from which the operator
+    /// can read the token back: Raw, BasicAuth, Npmrc or DockerConfigJson. Example: `[{key: token, format: Raw}]`.
     #[schemars(length(min = 1, max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
     pub data: Vec<DataEntry>,
 }
 
-/// The types of Secret that may be asked for: a short list, so that no ServiceAccount token can be forged.
+/// The types that the Secret may have: a short list, so that nobody can forge a ServiceAccount token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SecretType {
     /// No rules about the keys.
     #[default]
     Opaque,
-    /// What `imagePullSecrets` takes: needs the key `.dockerconfigjson`.
+    /// For `imagePullSecrets`; it needs the key `.dockerconfigjson`.
     #[serde(rename = "kubernetes.io/dockerconfigjson")]
     DockerConfigJson,
-    /// What Tekton takes: the keys `username` and `password`.
+    /// For Tekton; it needs the keys `username` and `password`.
     #[serde(rename = "kubernetes.io/basic-auth")]
     BasicAuth,
 }
@@ -115,7 +115,7 @@ pub struct DataEntry {
     /// for image pulls. `BasicAuth`: two keys, `username` and `password`. `Template`: your own text. Example: `Raw`.
     pub format: Format,
 
-    /// User name that goes with the token, at most 255 printable ASCII characters without blanks and colons. Needed
+    /// User name that goes with the token, at most 255 printable ASCII characters without spaces and colons. Needed
     /// for BasicAuth, DockerConfigJson, and Npmrc with auth Basic; `username` in a Template. Default: none. Example:
     /// `payments`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,8 +123,8 @@ pub struct DataEntry {
     pub username: Option<String>,
 
     /// Where the tool sends the token. For Npmrc the URL of the registry with its path; for DockerConfigJson the host,
-    /// or whatever else the tool looks up; `host` in a Template (without scheme and last slash). Needed for Npmrc and
-    /// DockerConfigJson. Default: none. Example: `https://npm.example/`, `registry.example:5000`.
+    /// or another text that the tool looks up; a Template has it as `host`, without scheme and last slash. Needed for
+    /// Npmrc and DockerConfigJson. Default: none. Example: `https://npm.example/`, `registry.example:5000`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 1, max = 512),
@@ -132,7 +132,7 @@ pub struct DataEntry {
     )]
     pub registry: Option<String>,
 
-    /// Npmrc: the scopes whose packages come from this registry; 1 to 16. Default: it is the registry of all packages.
+    /// Npmrc: the scopes whose packages come from this registry; 1 to 16. Default: all packages come from it.
     /// Example: `["@payments"]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
@@ -146,8 +146,8 @@ pub struct DataEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<NpmAuth>,
 
-    /// Template: the text to write, at most 8192 characters: Jinja's holes, `if`, `elif`, `else`, `endif`, comparison
-    /// and `~` (join), nothing else. Variables: `token`, `username`, `host`, `id` (of the token at the service, empty
+    /// Template: the text to write, at most 8192 characters. It may use Jinja's holes, `if`, `elif`, `else`, `endif`,
+    /// comparisons and `~` (join), nothing else. Variables: `token`, `username`, `host`, `id` (of the token at the service, empty
     /// if it has none), `expirationTime` (RFC 3339, empty if the token never expires). Filters: `b64encode`,
     /// `urlencode`, `xml`; `json` and `toml` write a quoted string. Default: none. Example:
     /// `"[seal]\nkey = {{ token | toml }}\n"`.
@@ -167,7 +167,7 @@ pub enum NpmAuth {
     Basic,
 }
 
-/// Values as the API server wants them in labels.
+/// Values that the API server accepts in labels.
 fn labels_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",

@@ -43,7 +43,7 @@ impl Time {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// Reads RFC 3339 with any offset; what lies outside the years 0 to 9999 in UTC is clamped to these.
+    /// Reads RFC 3339 with any offset; a time outside the years 0 to 9999 in UTC is clamped to them.
     pub fn parse(text: &str) -> Option<Self> {
         DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc().into())
     }
@@ -54,17 +54,17 @@ impl Time {
     }
 }
 
-/// RFC 3339 as [`Time::parse`] reads it. The API server's own check of `date-time` lets through what no parser reads, such
-/// as an offset of 99 hours, and one object that cannot be read would end the watch of all.
+/// RFC 3339 as [`Time::parse`] reads it. The API server's own check of `date-time` accepts texts that no parser reads, such
+/// as an offset of 99 hours, and one unreadable object would end the watch of all objects.
 const PATTERN: &str = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$";
 
-/// The longest text that the pattern lets through: nanoseconds and an offset.
+/// The longest text that the pattern allows: nanoseconds and an offset.
 const MAX_LENGTH: usize = 35;
 
 /// 9999-12-31T23:59:59.999Z, the last time that RFC 3339 can write with four digits of year.
 const LATEST_MILLIS: i64 = 253_402_300_799_999;
 
-/// 0000-01-01T00:00:00Z, the first one.
+/// 0000-01-01T00:00:00Z, the first time.
 const EARLIEST_MILLIS: i64 = -62_167_219_200_000;
 
 impl From<DateTime<Utc>> for Time {
@@ -74,7 +74,7 @@ impl From<DateTime<Utc>> for Time {
 }
 
 impl fmt::Display for Time {
-    /// To the second: what a person reads in a message.
+    /// To the second, for messages to people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_utc().to_rfc3339_opts(SecondsFormat::Secs, true))
     }

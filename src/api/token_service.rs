@@ -44,34 +44,34 @@ pub use status::{Capability, TokenServiceStatus};
     .message("preset Custom starts from nothing: declare operations.verify, and generate, list and revoke as the service has them")
     .field_path(".operations"))]
 #[x_kube(validation = Rule::new("self.baseURL.startsWith('https://') || self.connection.insecureHTTP")
-    .message("credentials would travel in clear: use https://, or set connection.insecureHTTP: true for a service inside your own network")
+    .message("credentials would be sent in clear text: use https://, or set connection.insecureHTTP: true for a service inside your own network")
     .field_path(".baseURL"))]
 #[x_kube(validation = Rule::new(
     "!has(oldSelf.naming) || !has(oldSelf.naming.prefix) || (has(self.naming) && has(self.naming.prefix) && self.naming.prefix == oldSelf.naming.prefix)")
-    .message("naming.prefix is immutable, since living tokens are found by it: create a new service object for another prefix")
+    .message("naming.prefix is immutable, since the operator finds living tokens by it: create a new service object for another prefix")
     .field_path(".naming"))]
 pub struct TokenServiceSpec {
-    /// Which declaration that comes with the operator to start from; `Custom` starts from nothing. Mutable.
+    /// The built-in declaration to start from; `Custom` starts from nothing. Mutable.
     /// Example: `Verdaccio`.
     pub preset: Preset,
-    /// Where the service is: a URL prefix with `https://` (or `http://`, see `connection.insecureHTTP`) that every
-    /// path is appended to. Its origin (scheme, host and port) is immutable. Example: `https://tokens.corp.example/api`.
+    /// Where the service is: a URL with `https://` (or `http://`, see `connection.insecureHTTP`). The path of every
+    /// request is appended to it. Its origin (scheme, host and port) is immutable. Example: `https://tokens.corp.example/api`.
     #[serde(rename = "baseURL")]
     #[schemars(length(max = 512))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^https?://[A-Za-z0-9._:\[\]-]+(/[^?#\s]*)?$')")
         .message("write baseURL like https://tokens.corp.example/api: http(s), host, perhaps a port and a path, without user, query and fragment"))]
     #[x_kube(validation = Rule::new("self.split('/')[0] == oldSelf.split('/')[0] && self.split('/')[2] == oldSelf.split('/')[2]")
-        .message("the scheme, host and port of baseURL are immutable, since token ids mean something only there: create a new service object for another place"))]
+        .message("the scheme, host and port of baseURL are immutable, since token ids are valid only there: create a new service object for another address"))]
     pub base_url: String,
     /// The operator's own credentials: a name that templates use (`credentials.NAME`), and the key of a Secret in this
-    /// namespace; of a ClusterTokenService, in the operator's own. A change is noticed without a restart. Default: none.
+    /// namespace (for a ClusterTokenService: in the operator's own). A change needs no restart. Default: none.
     /// Example: `{adminKey: {name: reg-admin, key: token}}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "references_schema")]
     #[x_kube(validation = Rule::new("self.all(name, name.matches('^[A-Za-z][A-Za-z0-9_]{0,62}$'))")
         .message("names of credentials are letters, digits and _, and begin with a letter (at most 63 characters)"))]
     pub credentials: BTreeMap<String, KeyReference>,
-    /// Inputs of the templates that are no secrets (`variables.NAME`). Default: none. Example: `{user: ci}`.
+    /// Inputs of the templates that are not secret (`variables.NAME`). Default: none. Example: `{user: ci}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "variables_schema")]
     #[x_kube(validation = Rule::new("self.all(name, name.matches('^[A-Za-z][A-Za-z0-9_]{0,62}$'))")
@@ -80,27 +80,27 @@ pub struct TokenServiceSpec {
     /// Operations that replace those of the preset, part by part; required with `preset: Custom`. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operations: Option<Operations>,
-    /// How the service is reached. Mutable.
+    /// How the operator connects to the service. Mutable.
     #[serde(default)]
     pub connection: Connection,
-    /// How much may be asked of the service. Mutable.
+    /// The most requests and tokens that the service may get. Mutable.
     #[serde(default)]
     pub limits: Limits,
-    /// How this cluster is told apart in the names of tokens.
+    /// How the names of tokens show which cluster they belong to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub naming: Option<Naming>,
-    /// What is used where a token says nothing. Mutable.
+    /// Values for fields that a token leaves out. Mutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub defaults: Option<Defaults>,
     /// What tokens of this service may ask for. Mutable.
     #[serde(default)]
     pub constraints: Constraints,
-    /// What may be shown of a value of 20 or more characters, so that people can tell tokens apart: `LastFour`
-    /// characters or `None`. Default `LastFour`. Mutable.
+    /// The part of a token's value that the operator may show, so that people can tell tokens apart: the `LastFour`
+    /// characters (if it has 20 or more), or `None`. Default `LastFour`. Mutable.
     #[serde(default)]
     pub hint: HintPolicy,
-    /// Tokens at the service with the name of this operator, and no object: how often they are looked for, and what becomes of
-    /// them. Needs `list`, and tokens with names. Mutable.
+    /// How often the operator looks for tokens at the service that carry its name and belong to no object, and what it does
+    /// with them. Needs `list`, and tokens with names. Mutable.
     #[serde(default)]
     pub sweep: Sweep,
     /// "It leaked": tokens of this service that were claimed before this time (RFC 3339) are revoked at once and then replaced, the
@@ -108,24 +108,24 @@ pub struct TokenServiceSpec {
     /// `suspend: true` they are revoked and not replaced. Default: none. Mutable. Example: `2026-11-01T00:00:00Z`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoke_issued_before: Option<Time>,
-    /// Whether no new token is generated at this service; revokes and deletion go on. Default `false`. Mutable.
+    /// While true, no new token is generated at this service; revokes and deletion go on. Default `false`. Mutable.
     #[serde(default)]
     pub suspend: bool,
 }
 
-/// A declaration that comes with the operator.
+/// A built-in declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Preset {
-    /// The truthful service of the quick start and the tests.
+    /// The reference service of the quick start and the tests.
     Reference,
     /// Verdaccio 6, the npm registry.
     Verdaccio,
-    /// Nothing: `operations` says it all.
+    /// No built-in declaration: `operations` declares everything.
     Custom,
 }
 
-/// One key of a Secret or a ConfigMap in the namespace of the service object; of a ClusterTokenService, in the
-/// operator's own.
+/// One key of a Secret or a ConfigMap in the namespace of the service object (for a ClusterTokenService: in the
+/// operator's own).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyReference {
@@ -137,26 +137,27 @@ pub struct KeyReference {
     pub key: String,
 }
 
-/// How the service is reached. The environment's proxies are ignored and redirects are not followed.
+/// How the operator connects to the service. It ignores the environment's proxies and follows no redirects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Connection {
-    /// How long one request may take, answer included; `generate` has its own. Default `30s`, at
+    /// How long one request may take, answer included; `generate` has its own timeout. Default `30s`, at
     /// least `1s`. Example: `10s`.
     #[serde(default = "Connection::default_timeout")]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('10m')")
         .message("connection.timeout must be from 1s to 10m"))]
     pub timeout: GoDuration,
-    /// A ConfigMap key in this namespace (of a ClusterTokenService: in the operator's own) with more certificate
-    /// authorities to trust, in PEM. Default: the system's only. Example: `{name: corp-ca, key: ca.crt}`.
+    /// A ConfigMap key in this namespace (for a ClusterTokenService: in the operator's own) with more certificate
+    /// authorities to trust, in PEM. Default: only those of the system. Example: `{name: corp-ca, key: ca.crt}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_ref: Option<KeyReference>,
-    /// Whether `baseURL` may be plain `http://`, where everybody on the way reads the credentials. Default `false`.
+    /// Whether `baseURL` may be plain `http://`, where everybody on the network path can read the credentials.
+    /// Default `false`.
     #[serde(default, rename = "insecureHTTP")]
     pub insecure_http: bool,
     /// Whether the service may be at a link-local address (169.254.0.0/16, fe80::/10) or at the metadata address of a
-    /// cloud, which answers whoever asks from the right place with credentials. Judged after name resolution. Default
-    /// `false`: the service object is Stalled, and nothing is sent there.
+    /// cloud, which gives credentials to everybody who asks from the right machine. The operator checks the address after
+    /// name resolution. Default `false`: the service object is Stalled, and nothing is sent there.
     #[serde(default)]
     pub allow_link_local: bool,
 }
@@ -173,18 +174,18 @@ impl Default for Connection {
     }
 }
 
-/// How this cluster is told apart in the names of tokens.
+/// How the names of tokens show which cluster they belong to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Naming {
-    /// The beginning of the name of every token of this object, different in each cluster that uses the service; at
-    /// most 20 of `a-z`, `0-9` and `-`. Required where tokens have names; immutable. Example: `prod-eu1`.
+    /// The beginning of the name of every token of this object. Choose another one in each cluster that uses the service.
+    /// At most 20 characters of `a-z`, `0-9` and `-`. Required where tokens have names; immutable. Example: `prod-eu1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 20), regex(pattern = r"^[a-z0-9-]+$"))]
     pub prefix: Option<String>,
 }
 
-/// What may be shown of a value.
+/// The part of a token's value that the operator may show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum HintPolicy {
     /// Its last four characters.

@@ -1,7 +1,7 @@
 //! Which labels and annotations of a Secret came from its template.
 //!
-//! Others may put their own on the same Secret, so this memory tells what to take off when the template no longer asks
-//! for it.
+//! Others may put their own on the same Secret. So the operator remembers which ones to remove when the template no longer
+//! asks for them.
 
 use k8s_openapi::api::core::v1::Secret;
 use serde::Deserialize;
@@ -28,8 +28,8 @@ impl Applied {
 
     /// The keys that an earlier template asked for; none if the annotation is not as we write it.
     ///
-    /// The operator's own keys and those of Kubernetes are left out, whatever the annotation says, but for the labels
-    /// that a template may have.
+    /// Whatever the annotation says, the operator's own keys and those of Kubernetes are left out, except the labels that a
+    /// template may have.
     pub(super) fn on(secret: &Secret) -> Self {
         let text = metadata::annotation(secret, APPLIED).unwrap_or_default();
         let mut applied: Self = serde_json::from_str(text).unwrap_or_default();

@@ -60,7 +60,8 @@ pub enum Obstacle {
     },
 }
 
-/// Checks what can be known before there is a token, so that a bad template is told before one is generated.
+/// Checks everything that can be checked without a token, so that the user learns of a bad template before a token is
+/// generated.
 ///
 /// It repeats rules of the schema, because an object may be older than they are. The error is a sentence for the user.
 pub fn check(template: &SecretTemplate) -> Result<(), String> {
@@ -122,10 +123,10 @@ pub fn desired(
     if bytes > MAX_SECRET_BYTES {
         return Err(Unrenderable::SecretTooLarge { bytes, limit: MAX_SECRET_BYTES });
     }
-    Ok(around(data, template, owner, marks))
+    Ok(with_metadata(data, template, owner, marks))
 }
 
-/// Our Secret without a token (P5): only what its type needs, so that the API server accepts it.
+/// Our Secret without a token (P5). It has only the keys that its type needs, so that the API server accepts it.
 pub fn placeholder(template: &SecretTemplate, owner: &Owner, marks: &Marks) -> DesiredSecret {
     let data = match template.type_ {
         SecretType::Opaque => BTreeMap::new(),
@@ -134,11 +135,11 @@ pub fn placeholder(template: &SecretTemplate, owner: &Owner, marks: &Marks) -> D
         }
         SecretType::BasicAuth => BTreeMap::from([(PASSWORD_KEY.to_owned(), ByteString(Vec::new()))]),
     };
-    around(data, template, owner, marks)
+    with_metadata(data, template, owner, marks)
 }
 
 /// `data` with the labels and annotations that belong to it.
-fn around(
+fn with_metadata(
     data: BTreeMap<String, ByteString>,
     template: &SecretTemplate,
     owner: &Owner,
@@ -155,7 +156,7 @@ fn around(
 /// What keeps `secret` from taking the content of `template`, if anything.
 pub fn obstacle(template: &SecretTemplate, secret: &Secret) -> Option<Obstacle> {
     let wanted = template.type_.as_str();
-    // The API server makes an absent type Opaque.
+    // The API server stores an absent type as Opaque.
     let found = secret.type_.as_deref().unwrap_or(SecretType::Opaque.as_str());
     if secret.immutable == Some(true) {
         Some(Obstacle::Immutable)
@@ -168,7 +169,7 @@ pub fn obstacle(template: &SecretTemplate, secret: &Secret) -> Option<Obstacle> 
 
 /// The token that `secret` holds, read back through the readable entries of `template`.
 ///
-/// Entries whose key is missing say nothing; all others must agree, else there is no answer.
+/// Entries whose key is missing do not count. All others must agree; otherwise the result is `None`.
 pub fn token_in(template: &SecretTemplate, secret: &Secret) -> Option<SecretString> {
     let data = secret.data.as_ref()?;
     let mut token: Option<String> = None;
@@ -185,8 +186,8 @@ pub fn token_in(template: &SecretTemplate, secret: &Secret) -> Option<SecretStri
     token.map(SecretString::from)
 }
 
-/// Every text in `secret` that an entry of some readable format could have as its token, whatever the template says: one of
-/// them is the token, if it was changed after the Secret was written.
+/// Every text in `secret` that an entry of some readable format could have as its token, whatever the template says. If the
+/// template changed after the Secret was written, the token is one of them.
 pub fn tokens_in(secret: &Secret) -> impl Iterator<Item = SecretString> {
     let data = secret.data.iter();
     let entries = data.flat_map(|data| data.keys().flat_map(move |key| Format::ALL.map(|format| (format, key, data))));

@@ -1,7 +1,7 @@
 //! The operator's own marks on a Secret, and whose Secret it is.
 //!
-//! Anybody who may edit the Secret may edit the marks, so reading is total and bounded: what is not written as we
-//! write it counts as absent.
+//! Anybody who may edit the Secret may edit the marks, so reading never fails and is bounded: a mark that we would not
+//! write in this way counts as absent.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Secret;
 
 use crate::api::ids::is_token_id;
 
-/// Annotation: the attempt whose token the data holds; `0` for a shell.
+/// Annotation: the attempt whose token the data holds; `0` for a placeholder.
 pub const ATTEMPT: &str = "artifact-token.dev/attempt";
 
 /// Annotation: the id of that token at the service.
@@ -30,30 +30,30 @@ pub const APPLIED: &str = "artifact-token.dev/applied";
 /// Label: `true` on every Secret of the operator, so that they can be watched and listed.
 pub const MANAGED: &str = "artifact-token.dev/managed";
 
-/// The highest attempt or fence that is believed. An edited Secret must not push the counter to where it overflows.
+/// The highest attempt or fence that we believe. An edited Secret must not push the counter to its overflow.
 pub const MAX_NUMBER: u32 = 1_000_000_000;
 
-/// The most superseded ids that are marked on a Secret, and believed of one. The ledger has room for more: tokens that
-/// were found at the service. By itself an object has at most 5 live tokens.
+/// The most superseded ids that we write on a Secret, and that we believe when we read one. The ledger has room for more,
+/// for tokens that were found at the service. Without these an object has at most 5 live tokens.
 pub const MAX_MARKED_IDS: usize = 8;
 
 /// The longest text about a foreign owner that goes into a message, in characters.
 const MAX_OWNER_TEXT: usize = 320;
 
-/// What a reserved key has before its slash, alone or as the end of a longer domain.
+/// Reserved domains: a reserved key has one of them before its slash, alone or as the end of a longer domain.
 const RESERVED: [&str; 3] = ["artifact-token.dev", "kubernetes.io", "k8s.io"];
 
-/// Labels of this domain are recommended to everybody by Kubernetes.
+/// Kubernetes recommends the labels of this domain to everybody.
 const LABELS_FOR_ALL: &str = "app.kubernetes.io/";
 
 /// What the Secret says about its data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
-    /// The attempt whose token the data holds; 0 if there is none (a shell).
+    /// The attempt whose token the data holds; 0 if there is none (a placeholder).
     pub attempt: u32,
     /// The id of that token at the service, if it has one.
     pub token_id: Option<String>,
-    /// Ids of tokens that this one replaced and that may live.
+    /// Ids of tokens that this one replaced and that may still live.
     pub superseded: Vec<String>,
     /// No attempt at or below this number may be published any more.
     pub fence: u32,
@@ -77,24 +77,24 @@ pub struct Owner {
     pub uid: String,
 }
 
-/// Whose Secret it is, seen from one object.
+/// Which object owns a Secret, seen from one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// It is this object's.
+    /// This object owns it.
     Ours,
-    /// It is that of an object with the same kind and name that is gone: it is adopted (P22).
+    /// A deleted object with the same kind and name owned it: this object adopts it (P22).
     Predecessors {
         /// The uid of the object that is gone.
         uid: String,
     },
-    /// It is somebody else's and never written (S8).
+    /// Somebody else owns it, and we never write it (S8).
     Foreign {
-        /// What its owner annotation says, shortened; `None` without one.
+        /// Its owner annotation, shortened; `None` without one.
         owner: Option<String>,
     },
 }
 
-/// The operator's annotations that say `marks` and `owner`; a mark that says nothing has no annotation.
+/// The operator's annotations for `marks` and `owner`; an empty mark has no annotation.
 pub fn annotations(marks: &Marks, owner: &Owner) -> BTreeMap<String, String> {
     let mut texts = BTreeMap::from([
         (ATTEMPT.to_owned(), marks.attempt.to_string()),
@@ -110,7 +110,7 @@ pub fn annotations(marks: &Marks, owner: &Owner) -> BTreeMap<String, String> {
     texts
 }
 
-/// What `secret` says about its data. Junk counts as absent: a number out of bounds as 0, an id too long as none.
+/// The marks of `secret`. A wrong mark counts as absent: a number out of bounds as 0, an id that is too long as none.
 pub fn read_marks(secret: &Secret) -> Marks {
     let text = |key| annotation(secret, key);
     Marks {
@@ -121,14 +121,14 @@ pub fn read_marks(secret: &Secret) -> Marks {
     }
 }
 
-/// Whose Secret `secret` is, seen from `owner`.
+/// Which object owns `secret`, seen from `owner`.
 pub fn ownership(secret: &Secret, owner: &Owner) -> Ownership {
     let Some(text) = annotation(secret, OWNER) else {
         return Ownership::Foreign { owner: None };
     };
     let mut parts = text.splitn(3, '/');
     match (parts.next(), parts.next(), parts.next()) {
-        // A uid is bounded like an id.
+        // A uid has the same bound as an id.
         (Some(kind), Some(name), Some(uid)) if kind == owner.kind && name == owner.name && is_token_id(uid) => {
             if uid == owner.uid { Ownership::Ours } else { Ownership::Predecessors { uid: uid.to_owned() } }
         }
@@ -158,7 +158,7 @@ pub(super) fn annotation<'a>(secret: &'a Secret, key: &str) -> Option<&'a str> {
     secret.metadata.annotations.as_ref()?.get(key).map(String::as_str)
 }
 
-/// Digits alone: `+7` and ` 7` are not what we write.
+/// Only digits: we never write `+7` or ` 7`.
 fn number(text: &str) -> u32 {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = if digits { text.parse().unwrap_or(0) } else { 0 };

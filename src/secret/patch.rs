@@ -1,4 +1,4 @@
-//! Writes of a Secret, and how one differs from what it should be.
+//! Writes of a Secret, and how a Secret differs from its desired content.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use super::applied::Applied;
 use super::content::DesiredSecret;
 use super::metadata::{self, Marks, Owner};
 
-/// Annotations that say nothing by their absence, and so go when they are not wanted.
+/// Annotations that may be absent, and so are removed when they are not wanted.
 const OPTIONAL: [&str; 3] = [metadata::TOKEN_ID, metadata::SUPERSEDED, metadata::APPLIED];
 
-/// Stands for the version of a Secret that never came from an API server: no Secret has it, so the API server answers
-/// with a conflict. (An empty or absent version would be accepted, as a write without a check.)
+/// The version to send for a Secret that never came from an API server: no Secret has it, so the API server answers with
+/// a conflict. (The API server would accept an empty or absent version, as a write without a check.)
 const NO_VERSION: &str = "1";
 
 /// The Secret to create.
@@ -33,11 +33,11 @@ pub fn create_body(desired: &DesiredSecret, name: &str, namespace: &str) -> Secr
     }
 }
 
-/// The JSON merge patch that gives `current` the content `desired`, refused by the API server if `current` is not the
-/// newest version. It holds the values.
+/// The JSON merge patch that gives `current` the content `desired`. The API server refuses it if `current` is not the
+/// newest version. The patch contains the secret values.
 ///
-/// Data is ours alone: every other key goes. Labels and annotations of others stay; those that an earlier template
-/// asked for go.
+/// The data is ours alone: the patch removes every other key. Labels and annotations of others stay; it removes those that
+/// only an earlier template asked for.
 pub fn merge_patch(desired: &DesiredSecret, current: &Secret) -> Value {
     let applied = Applied::on(current);
     let mut annotations = nulls(applied.annotations.iter().map(String::as_str).chain(OPTIONAL));
@@ -56,8 +56,8 @@ pub fn merge_patch(desired: &DesiredSecret, current: &Secret) -> Value {
     })
 }
 
-/// The JSON merge patch that changes the marks alone, refused by the API server if `resource_version` is not the
-/// newest version: to raise the fence, and as a dry run before a token is generated.
+/// The JSON merge patch that changes the marks alone: to raise the fence, and as a dry run before a token is generated.
+/// The API server refuses it if `resource_version` is not the newest version.
 pub fn marks_patch(marks: &Marks, owner: &Owner, resource_version: &str) -> Value {
     let version = if resource_version.is_empty() { NO_VERSION } else { resource_version };
     let mut annotations = nulls([metadata::TOKEN_ID, metadata::SUPERSEDED]);
@@ -65,7 +65,7 @@ pub fn marks_patch(marks: &Marks, owner: &Owner, resource_version: &str) -> Valu
     json!({"metadata": {"resourceVersion": version, "annotations": annotations}})
 }
 
-/// In a merge patch `null` takes a key off, and does nothing where there is none.
+/// In a merge patch, `null` removes a key, and does nothing where there is none.
 fn nulls<'a>(keys: impl IntoIterator<Item = &'a str>) -> Map<String, Value> {
     keys.into_iter().map(|key| (key.to_owned(), Value::Null)).collect()
 }
@@ -74,8 +74,8 @@ fn extend<V: serde::Serialize>(patch: &mut Map<String, Value>, wanted: &BTreeMap
     patch.extend(wanted.iter().map(|(key, value)| (key.clone(), json!(value))));
 }
 
-/// What differs in `secret` from `desired`, one text each without any value; empty if nothing does. Labels and
-/// annotations of others are no difference.
+/// The differences between `secret` and `desired`: one text for each, without any value. Labels and annotations of others
+/// are no difference.
 pub fn drift(desired: &DesiredSecret, secret: &Secret) -> Vec<String> {
     let found = secret.type_.as_deref().unwrap_or("Opaque");
     let mut texts = Vec::new();
@@ -93,7 +93,7 @@ pub fn drift(desired: &DesiredSecret, secret: &Secret) -> Vec<String> {
     texts
 }
 
-/// Adds the keys of `wanted` that `found` has not or has with another value, and the `stale` ones that it still has.
+/// Adds the keys of `wanted` that `found` lacks or has with another value, and the `stale` keys that it still has.
 fn compare<V: PartialEq>(
     texts: &mut Vec<String>,
     what: &str,

@@ -1,21 +1,21 @@
-//! Which network addresses a service may have. Pure: what is known of an address by itself.
+//! Which network addresses a service may have. Pure: it judges an address by its number alone.
 //!
-//! Whoever writes a service object chooses where the operator, from its own place in the network, sends requests. Two
-//! kinds of places are never meant. Link-local and metadata addresses answer by where they are asked from, without a
-//! password: a cloud hands its machine's credentials out there. And a wildcard, multicast or broadcast address is no
-//! service. Loopback and private addresses are allowed: most services stand inside the own network.
+//! The author of a service object chooses where the operator sends requests, from the operator's own position in the
+//! network. Two kinds of addresses are never meant. Link-local and metadata addresses trust everybody who can reach them,
+//! without a password: a cloud gives the credentials of the machine away there. And a wildcard, multicast or broadcast
+//! address is no service. Loopback and private addresses are allowed: most services run inside the user's own network.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-/// Where clouds answer with credentials outside the link-local ranges: Alibaba, Oracle's older machines, Azure's wire
-/// server.
+/// The addresses outside the link-local ranges where clouds give credentials away: Alibaba, Oracle's older machines,
+/// Azure's wire server.
 const METADATA_V4: [Ipv4Addr; 3] =
     [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192), Ipv4Addr::new(168, 63, 129, 16)];
 
-/// The same for IPv6, each with the bits of its prefix: all that AWS reserves for its machines, Google, Scaleway.
+/// The same for IPv6, each with the length of its prefix: all addresses that AWS reserves for its machines, Google, Scaleway.
 const METADATA_V6: [(Ipv6Addr, u32); 3] = [
     (Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), 32),
     (Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254), 128),
@@ -31,7 +31,7 @@ const ENDS_IN_V4: [(Ipv6Addr, u32); 5] = [
     (Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, 0, 0), 48),
 ];
 
-/// Why an address is no place for a service.
+/// Why a service may not have an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forbidden {
     /// It means this link only, as most metadata services do.
@@ -75,8 +75,8 @@ impl fmt::Display for Forbidden {
     }
 }
 
-/// The address that stands in a URL itself, however it was written there: a URL keeps decimal, octal and hexadecimal
-/// ones in their plain form. `None` for a name, which is judged when it is looked up.
+/// The address in a URL itself, however the user wrote it: a parsed URL has decimal, octal and hexadecimal addresses in
+/// their plain form. `None` for a name, which the resolver judges when it looks it up.
 pub fn of(url: &Url) -> Option<IpAddr> {
     match url.host()? {
         Host::Ipv4(address) => Some(IpAddr::V4(address)),
@@ -85,7 +85,7 @@ pub fn of(url: &Url) -> Option<IpAddr> {
     }
 }
 
-/// Why nothing is sent to `address`; `None` if it may be asked. IPv6 addresses that carry an IPv4 one are judged by
+/// Why the operator sends nothing to `address`; `None` if it may. An IPv6 address that contains an IPv4 address is judged by
 /// that, too.
 pub fn forbidden(address: IpAddr, allow_link_local: bool) -> Option<Forbidden> {
     let why = match address {
@@ -127,7 +127,7 @@ fn forbidden_v6(address: Ipv6Addr) -> Option<Forbidden> {
     }
 }
 
-/// The IPv4 addresses that an IPv6 address leads to: at its end, or, of 6to4, Teredo and ISATAP, where those have it.
+/// The IPv4 addresses that an IPv6 address contains: at its end, or where 6to4, Teredo and ISATAP put them.
 fn carried(address: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
     let parts = address.segments();
     let at = |index: usize| v4(parts[index], parts[index + 1]);
@@ -155,7 +155,7 @@ fn is_in(address: Ipv6Addr, (prefix, bits): (Ipv6Addr, u32)) -> bool {
 mod tests {
     use super::*;
 
-    /// `None` where it may be asked.
+    /// `expected` is `None` where the address is allowed.
     fn check(address: &str, expected: Option<Forbidden>) {
         assert_eq!(forbidden(address.parse().unwrap(), false), expected, "{address}");
         let kept = expected.filter(|why| !why.can_be_allowed());

@@ -1,7 +1,8 @@
 //! A checked declaration of a service: preset and overrides merged, templates and paths compiled, contradictions
 //! refused.
 //!
-//! It is checked once, with all problems at a time, each with the path of its field. After that, nothing in it fails.
+//! The check runs once and reports all problems together, each with the path of its field. After that, nothing in the
+//! declaration fails.
 
 mod check;
 mod compile;
@@ -19,12 +20,12 @@ use crate::api::token_service::{Capability, TokenServiceSpec};
 use crate::service::errors::InvalidDeclaration;
 use crate::service::extraction::{JsonPath, RowsPath};
 use crate::service::request::{AuthenticationTemplate, RequestTemplate};
-use crate::service::template::Place;
+use crate::service::template::Encoding;
 
 /// One day, the unit of the hole `lifetimeDays`.
 const DAY_SECONDS: u64 = 86_400;
 
-/// A service whose declaration is checked.
+/// A checked declaration of a service.
 #[derive(Clone, Debug)]
 pub struct Declaration {
     pub(super) base_url: Url,
@@ -121,7 +122,7 @@ impl StatusSet {
     }
 }
 
-/// Which answers are meant.
+/// Which answers match.
 #[derive(Clone, Debug)]
 pub(super) struct Matcher {
     pub statuses: StatusSet,
@@ -129,7 +130,7 @@ pub(super) struct Matcher {
 }
 
 impl Matcher {
-    /// Whether an answer is meant; `body` is `None` if it is not JSON.
+    /// Whether an answer matches; `body` is `None` if it is not JSON.
     pub fn matches(&self, status: u16, body: Option<&serde_json::Value>) -> bool {
         let holds = |(path, equals): &(JsonPath, Option<String>)| {
             let found = body.and_then(|body| path.scalar(body).ok());
@@ -148,12 +149,12 @@ impl Declaration {
         check::declaration(spec)
     }
 
-    /// Scheme, host and port of `baseURL`: where the ids of tokens mean something.
+    /// Scheme, host and port of `baseURL`: ids of tokens are valid only there.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// What the service can do, in the order of the enum.
+    /// The capabilities of the service, in the order of the enum.
     pub fn capabilities(&self) -> Vec<Capability> {
         let list = self.list.as_ref();
         [
@@ -169,7 +170,7 @@ impl Declaration {
         .collect()
     }
 
-    /// Whether the service can do this.
+    /// Whether the service has this capability.
     pub fn can(&self, capability: Capability) -> bool {
         self.capabilities().contains(&capability)
     }
@@ -194,7 +195,7 @@ impl Declaration {
         self.credentials.iter().map(String::as_str)
     }
 
-    /// Whether the service can give this lifetime exactly; nothing is ever rounded.
+    /// Checks that the service can give exactly this lifetime; the operator never rounds.
     ///
     /// # Errors
     /// A sentence for the condition `UnsupportedLifetime`.
@@ -233,7 +234,7 @@ impl Declaration {
         Ok(())
     }
 
-    /// The parameters of a token with all defaults filled in, checked against the declaration and the constraints.
+    /// The parameters of a token with all defaults filled in, after a check against the declaration and the constraints.
     ///
     /// # Errors
     /// A sentence for the condition `ParameterNotAllowed`.
@@ -257,7 +258,7 @@ impl Declaration {
         Ok(complete)
     }
 
-    /// The values of `parameters.X` for a template: null where a parameter is not set.
+    /// The values of `parameters.X` for a template; null for a parameter that is not set.
     pub(super) fn parameter_values(&self, parameters: &Parameters) -> serde_json::Value {
         let value = |name| parameters.get(name).map_or(serde_json::Value::Null, compile::value_of);
         let pairs = self.parameters.iter().map(|known| (known.name.clone(), value(&known.name)));
@@ -281,17 +282,17 @@ impl Declaration {
         Ok(())
     }
 
-    /// Whether the parameter stands anywhere but in JSON.
+    /// Whether a template other than JSON uses the parameter.
     fn sends_as_text(&self, parameter: &str) -> bool {
         let hole = format!("parameters.{parameter}");
         let mut templates = self.generate.iter().flat_map(|generate| generate.request.templates());
-        templates.any(|template| template.place() != Place::Json && template.holes().contains(&hole))
+        templates.any(|template| template.encoding() != Encoding::Json && template.holes().contains(&hole))
     }
 }
 
 fn known_names(parameters: &[ParameterDeclaration]) -> String {
     if parameters.is_empty() {
-        return "it knows none, remove it".to_owned();
+        return "it knows none; remove it".to_owned();
     }
     let names: Vec<_> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
     format!("it knows {}", names.join(", "))

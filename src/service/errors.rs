@@ -1,4 +1,4 @@
-//! Errors that answer the caller's question: what now?
+//! Errors that say what the caller must do next.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::api::reason::Reason;
 
-/// Why a call to a service did not do what was asked. No message contains a body, a value or a credential.
+/// Why a call to a service failed. No message contains a body, a value or a credential.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ServiceError {
     /// A definite no: stop, and tell the user.
@@ -17,7 +17,7 @@ pub enum ServiceError {
         status: Option<u16>,
         /// What it means and what to do.
         message: String,
-        /// Whether it is the operator's own credential that was refused.
+        /// Whether the service refused the operator's own credential.
         credential: bool,
     },
     /// Nothing was executed: the same call may be sent again, after this long at the earliest.
@@ -25,10 +25,10 @@ pub enum ServiceError {
     Retry {
         /// How long to wait at least.
         after: Duration,
-        /// What was in the way.
+        /// Why it was not executed.
         what: String,
     },
-    /// The rate limit of the service object has no place in time; nothing was sent.
+    /// The rate limit of the service object has no place soon enough; nothing was sent.
     #[error(
         "{operation}: the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up; next try in {} s",
         .after.as_secs()
@@ -36,13 +36,13 @@ pub enum ServiceError {
     Throttled {
         /// When there will be a place.
         after: Duration,
-        /// What was to be asked.
+        /// The operation that was not sent.
         operation: &'static str,
     },
-    /// It may have happened: nothing may be concluded from it.
+    /// The call may have been executed: the caller must conclude nothing from this.
     #[error("{what}")]
     Unknown {
-        /// What was seen, and what to do.
+        /// What happened, and what to do.
         what: String,
     },
 }
@@ -97,7 +97,7 @@ fn sentences(problems: &[Problem]) -> String {
     problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Why no client could be made for a checked declaration.
+/// Why there is no client for a checked declaration.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConnectError {
     /// A credential that the declaration uses was not given.

@@ -1,4 +1,4 @@
-//! Values out of a service's answers, by JSONPath.
+//! Reads values from a service's answers, by JSONPath.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
@@ -9,10 +9,10 @@ use thiserror::Error;
 
 use crate::api::time::Time;
 
-/// Numbers from here on are milliseconds since 1970, below seconds: as seconds they would be the year 5138.
+/// Numbers from here on are milliseconds since 1970, smaller ones are seconds: as seconds this is the year 5138.
 const FIRST_MILLISECONDS: u64 = 100_000_000_000;
 
-/// Why an answer does not have what the declaration says. The text never has a part of the body.
+/// Why an answer does not have what the declaration promises. The text never contains a part of the body.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ExtractionError {
     /// Nothing is there, or null.
@@ -45,7 +45,7 @@ impl JsonPath {
         }
     }
 
-    /// The path as it was written.
+    /// The path as the user wrote it.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -63,7 +63,7 @@ impl JsonPath {
         }
     }
 
-    /// The one string there, not empty; a number or a truth value as JSON writes it.
+    /// The one string there, not empty; a number or a boolean as JSON writes it.
     ///
     /// # Errors
     /// `Nothing`, `Several` or `Type`.
@@ -89,8 +89,8 @@ impl JsonPath {
 
 /// The path of the rows of a list.
 ///
-/// An empty list and an answer of another shape give no rows alike, but the first proves that a token is gone. So what
-/// the rows are taken from must be there.
+/// An empty list and an answer of another shape both give no rows, but only the empty list proves that a token is gone. So
+/// the list or object that contains the rows must be in the answer.
 #[derive(Clone, Debug)]
 pub struct RowsPath {
     path: JsonPath,
@@ -113,12 +113,12 @@ impl RowsPath {
         Ok(Self { path, container })
     }
 
-    /// The path as it was written.
+    /// The path as the user wrote it.
     pub fn text(&self) -> &str {
         self.path.text()
     }
 
-    /// The rows. A list that is null is an empty one (Go writes it so).
+    /// The rows. A list that is null is empty (Go writes empty lists so).
     ///
     /// # Errors
     /// If there is no list in the answer.
@@ -133,14 +133,14 @@ impl RowsPath {
 }
 
 fn all<'a>(query: &JpQuery, body: &'a Value) -> Vec<&'a Value> {
-    // An error is a computed value instead of a place in the body, which a parsed query cannot give.
+    // An error would mean a computed value instead of a place in the body. A parsed query cannot give one.
     js_path_process(query, body).unwrap_or_default().into_iter().map(|found| found.val).collect()
 }
 
-/// Fractions from here on leave whole numbers out (2^53), so that two ids could be read as one.
+/// From here on (2^53) floating-point numbers skip whole numbers, so that two ids could be read as one.
 const FIRST_INEXACT: f64 = 9_007_199_254_740_992.0;
 
-/// A string as it is, a number or a truth value as JSON writes it.
+/// A string as it is, a number or a boolean as JSON writes it.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -157,7 +157,7 @@ fn read_time(value: &Value) -> Option<Time> {
         Value::String(text) => read_text(text),
         Value::Number(number) => {
             let number = number.as_i64().or_else(|| number.as_f64().map(|float| float as i64))?;
-            // The least number has no counterpart above zero, so `abs` would panic on it.
+            // The smallest number has no positive counterpart, so `abs` would panic on it.
             let millis = if number.unsigned_abs() < FIRST_MILLISECONDS { number.saturating_mul(1000) } else { number };
             Some(Time::from_millis(0).plus(std::time::Duration::from_millis(u64::try_from(millis).unwrap_or(0))))
         }
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_is_told_from_an_answer_of_another_shape() {
+    fn an_empty_list_is_not_an_answer_of_another_shape() {
         let rows = |path: &str, body: Value| RowsPath::parse(path).unwrap().rows(&body).map(|rows| rows.len()).ok();
         assert_eq!(rows("$.items[*]", json!({"items": [1, 2]})), Some(2));
         assert_eq!(rows("$.items[*]", json!({"items": []})), Some(0));

@@ -1,6 +1,6 @@
 //! One HTTP exchange with a service: bounded, without redirects, proxies and cookies.
 //!
-//! The only question that matters here is whether a request can have reached the service: `SendError`.
+//! An error says only one thing that matters: whether the request can have reached the service (`SendError`).
 
 use std::time::Duration;
 
@@ -17,16 +17,16 @@ use crate::service::errors::ConnectError;
 use crate::service::limits::http_date;
 use crate::service::resolver::{ForbiddenAddress, Resolver};
 
-/// The most bytes of an answer that are read: a page of a thousand tokens fits, and no answer fills the memory.
+/// The most bytes that are read of an answer: a page of a thousand tokens fits, and no answer fills the memory.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// How long a connection may take, TLS included, if the whole exchange may take twice as long.
+/// How long connecting may take, TLS included, if the whole exchange may take twice as long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// An idle connection is closed soon, since one that the service closes at the moment of use loses an answer.
+/// The client soon closes an idle connection: if the service closes it just when it is used again, an answer is lost.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What services see in their logs.
+/// The name that services see in their logs.
 const USER_AGENT: &str = concat!("artifact-token-operator/", env!("CARGO_PKG_VERSION"));
 
 /// Why there is no answer.
@@ -34,7 +34,7 @@ const USER_AGENT: &str = concat!("artifact-token-operator/", env!("CARGO_PKG_VER
 pub(super) enum SendError {
     /// The request never left: no connection.
     NotSent(String),
-    /// The request never left, and will not before somebody changes where it goes.
+    /// The request never left, and will not before somebody changes its address.
     Forbidden(String),
     /// It may have reached the service.
     Lost(String),
@@ -49,7 +49,7 @@ pub(super) struct Exchange<'a> {
     pub timeout: Duration,
 }
 
-/// An answer. The body has secrets in it, so it cannot be printed.
+/// An answer. Its body contains secrets, so it cannot be printed.
 pub(super) struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
@@ -78,8 +78,8 @@ impl Answer {
     }
 }
 
-/// A client that trusts the system's certificate authorities and those of `ca_bundle`, and asks only where `resolver`
-/// lets it. Addresses in the URL itself do not come to the resolver: a declaration is checked for those.
+/// A client that trusts the system's certificate authorities and those of `ca_bundle`, and connects only to addresses that
+/// `resolver` allows. The resolver does not see an address in the URL itself: the check of a declaration judges that.
 pub(super) fn client(
     timeout: Duration,
     https_only: bool,
@@ -136,7 +136,7 @@ fn method(method: Method) -> reqwest::Method {
     }
 }
 
-/// All are marked as sensitive: some are, and nobody needs to see the others.
+/// All headers are marked as sensitive: some are, and nobody needs to see the others.
 fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, SendError> {
     let mut headers = HeaderMap::new();
     for (name, value) in pairs {
@@ -151,7 +151,7 @@ fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, SendError> {
     Ok(headers)
 }
 
-/// Everything that is not clearly before sending counts as sent.
+/// Every error that did not clearly happen before sending counts as sent.
 fn send_error(error: &reqwest::Error, timeout: Duration) -> SendError {
     if let Some(forbidden) = ForbiddenAddress::behind(error) {
         SendError::Forbidden(forbidden.to_string())

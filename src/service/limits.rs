@@ -1,4 +1,4 @@
-//! How often one service may be asked.
+//! How often the operator may call one service.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::api::time::Time;
 /// The shortest pause that an answer can ask for.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest pause that an answer can ask for; a service that asks for more is asked again hourly.
+/// The longest pause that an answer can ask for. If a service asks for more, the operator tries again every hour.
 const MAX_PAUSE: Duration = Duration::from_secs(3600);
 
 /// The pause where an answer asks for one without a readable length.
@@ -18,8 +18,8 @@ const DEFAULT_PAUSE: Duration = Duration::from_secs(5);
 
 /// The rate limit of one service, shared by all its clones.
 ///
-/// Places are given out in the order of asking, ahead of time (GCRA): whoever gets one knows at once how long to wait,
-/// and never competes for it again. In every minute there are at most as many calls as allowed, a quarter of them at
+/// It gives out places ahead of time, in the order of the requests for them (GCRA): a caller learns at once how long to
+/// wait, and never competes for its place again. Every minute has at most as many calls as allowed, a quarter of them at
 /// once.
 #[derive(Clone, Debug)]
 pub struct RateLimit {
@@ -37,9 +37,9 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    /// When the places that were given out are used up.
+    /// When all places that were given out are used up.
     used_until: Instant,
-    /// The service asked for no request before.
+    /// The service asked for no request before this time.
     not_before: Instant,
 }
 
@@ -57,7 +57,7 @@ impl RateLimit {
     /// Waits until `calls` requests may be sent, one after the other without more waiting.
     ///
     /// # Errors
-    /// At once, with the wait, if that is longer than `longest_wait`; no place is taken then.
+    /// Fails at once, with the wait, if that is longer than `longest_wait`; it takes no place then.
     pub async fn acquire(&self, calls: u32, longest_wait: Duration) -> Result<(), Duration> {
         let now = Instant::now();
         let start = self.reserve(calls, now, longest_wait)?;
@@ -80,12 +80,12 @@ impl RateLimit {
         Ok(start)
     }
 
-    /// Nothing is sent to the service for the next `pause`, as it asked.
+    /// Sends nothing to the service for the next `pause`, because it asked for that.
     pub fn pause(&self, pause: Duration) {
         self.pause_from(Instant::now(), pause);
     }
 
-    /// How long nothing is to be sent yet, because the service asked for that.
+    /// How long nothing may be sent yet, because the service asked for a pause.
     pub fn paused(&self) -> Option<Duration> {
         self.state().not_before.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
     }
@@ -96,7 +96,7 @@ impl RateLimit {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Two plain times are consistent whatever a panicking holder did.
+        // Two plain times are consistent, whatever a panicking owner of the lock did.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -149,7 +149,7 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(86_400);
 
-    /// When each of the `calls` is sent, in milliseconds, if all are asked for at the beginning.
+    /// When each of the `calls` is sent, in milliseconds, if all take their places at the beginning.
     fn sent(limit: &RateLimit, calls: u32) -> Vec<u128> {
         let now = Instant::now();
         (0..calls).map(|_| (limit.reserve(1, now, DAY).unwrap() - now).as_millis()).collect()
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_beyond_the_bound_is_told_at_once_and_takes_no_place() {
+    fn a_wait_beyond_the_bound_fails_at_once_and_takes_no_place() {
         let (limit, now) = (RateLimit::new(1), Instant::now());
         let seconds = Duration::from_secs;
         assert_eq!(limit.reserve(2, now, seconds(1)), Ok(limit.state().not_before.max(now)));

@@ -1,7 +1,7 @@
-//! Token services: what one is (`declaration`, pure) and how it is asked (`client`, over HTTP).
+//! Token services: what one can do (`declaration`, pure), and how the operator calls it (`client`, over HTTP).
 //!
 //! Data flows `api::token_service -> declaration -> client`. A declaration is checked once, and then nothing in it can
-//! fail; the client's kinds of error (`errors::ServiceError`) tell the caller what to do next.
+//! fail. The client's kinds of error (`errors::ServiceError`) say what the caller must do next.
 
 pub mod address;
 pub mod client;

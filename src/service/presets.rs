@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::token_service::Preset;
 use crate::api::token_service::operations::Operations;
 
-/// Whether a preset was seen to work.
+/// How well a preset is confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Maturity {
     /// A real server confirms it in the tests.
@@ -18,9 +18,9 @@ pub enum Maturity {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PresetFile {
-    /// Whether it was seen to work.
+    /// How well it is confirmed.
     pub maturity: Maturity,
-    /// Where its facts come from.
+    /// The sources of its facts.
     pub sources: Vec<String>,
     /// The declaration.
     pub operations: Operations,
@@ -35,13 +35,13 @@ pub fn text(preset: Preset) -> Option<&'static str> {
     }
 }
 
-/// The operations of a preset; none at all for `Custom`, or for a file that a test would have refused.
+/// The operations of a preset. `Custom` has none, and neither has a file that a test would have refused.
 pub fn operations(preset: Preset) -> Operations {
     let file = text(preset).and_then(|text| serde_saphyr::from_str::<PresetFile>(text).ok());
     file.map(|file| file.operations).unwrap_or_default()
 }
 
-/// `preset` with the parts that `overrides` has in their places.
+/// `preset`, with each part replaced that `overrides` has.
 pub fn merge(preset: Operations, overrides: Option<Operations>) -> Operations {
     let Some(overrides) = overrides else { return preset };
     Operations {

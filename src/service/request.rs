@@ -46,7 +46,7 @@ pub enum AuthenticationTemplate {
     Header(Field),
 }
 
-/// One request, ready to be sent. It has secrets in it, so it cannot be printed.
+/// One request, ready to be sent. It contains secrets, so it cannot be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Call {
     /// The method.
@@ -61,7 +61,7 @@ pub struct Call {
     pub body: Option<String>,
 }
 
-/// Why a request could not be built. The part is named as in the schema; no value is.
+/// Why a request could not be built. It names the part as the schema does, and contains no value.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum FillError {
     /// A template gave no text.
@@ -87,7 +87,7 @@ impl RequestTemplate {
     /// The request with `values` in its holes, and authenticated if `authentication` is given.
     ///
     /// # Errors
-    /// When a value does not fit its place; then nothing can be sent.
+    /// When a value does not fit its part of the request; then nothing can be sent.
     pub fn fill(
         &self,
         authentication: Option<&AuthenticationTemplate>,
@@ -194,18 +194,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::service::template::Place;
+    use crate::service::template::Encoding;
 
     const HOSTILE: &str = "a/b?c#d%\"";
 
     fn field(name: &str, value: &str) -> Field {
-        Field { name: name.to_owned(), value: Template::compile(value, Place::Text).unwrap() }
+        Field { name: name.to_owned(), value: Template::compile(value, Encoding::Text).unwrap() }
     }
 
     fn request() -> RequestTemplate {
         RequestTemplate {
             method: Method::Post,
-            path: Template::compile("/t/{{ id }}", Place::Path).unwrap(),
+            path: Template::compile("/t/{{ id }}", Encoding::Path).unwrap(),
             query: vec![field("q&", "{{ id }}&x=1"), field("days", "{{ days }}")],
             headers: vec![field("X-Id", "{{ id }}")],
             body: Some(BodyTemplate::Form(vec![field("f", "{{ id }} +"), field("days", "{{ days }}")])),
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn every_place_of_a_request_keeps_a_hostile_value_inside_it() {
+    fn every_part_of_a_request_keeps_a_hostile_value_inside_it() {
         let call = request()
             .fill(None, &json!({"id": HOSTILE, "days": null}))
             .map_err(|error| error.to_string())
@@ -230,7 +230,7 @@ mod tests {
         let error = |call: Result<Call, FillError>| call.err().map(|error| error.to_string()).unwrap();
         let refused = error(request().fill(None, &json!({"id": "x\r\nEvil: 1", "days": 1})));
         assert!(refused.starts_with("headers.X-Id: the value of a header has a control character"), "{refused}");
-        let part = |source| Template::compile(source, Place::Text).unwrap();
+        let part = |source| Template::compile(source, Encoding::Text).unwrap();
         let basic = AuthenticationTemplate::Basic { username: part("{{ user }}"), password: part("{{ id }}") };
         let refused = error(request().fill(Some(&basic), &json!({"id": "x", "user": "a:b", "days": 1})));
         assert_eq!(refused, "basic.username: a user name with a colon cannot be sent with HTTP Basic");

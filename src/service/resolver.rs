@@ -1,7 +1,7 @@
-//! Looks a service's name up, and lets no forbidden address through.
+//! Looks up the name of a service, and refuses forbidden addresses.
 //!
-//! It is asked for every new connection, and the connection is made to the very addresses that it let through. So a
-//! name that leads elsewhere at the second look (DNS rebinding) is judged at the second look.
+//! The HTTP client asks it for every new connection, and connects only to the addresses that it returns. So a name that
+//! leads elsewhere at the second look-up (DNS rebinding) is judged at the second look-up.
 
 use std::error::Error;
 use std::io;
@@ -14,10 +14,10 @@ use thiserror::Error;
 
 use crate::service::address::{self, Forbidden};
 
-/// How a name is looked up: by the system, or as a test likes.
+/// How a name is looked up: by the system, or by a test.
 type LookUp = dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync;
 
-/// A name leads to an address that must not be asked.
+/// A name leads to a forbidden address.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{name} leads to {address}, {why}, so nothing was sent: {}", .why.advice())]
 pub(super) struct ForbiddenAddress {
@@ -27,7 +27,7 @@ pub(super) struct ForbiddenAddress {
 }
 
 impl ForbiddenAddress {
-    /// The one that made a request fail, if it was that.
+    /// The forbidden address that made a request fail, if one did.
     pub fn behind(error: &reqwest::Error) -> Option<&Self> {
         let mut cause: Option<&dyn Error> = Some(error);
         while let Some(error) = cause {
@@ -74,8 +74,8 @@ impl Resolve for Resolver {
     }
 }
 
-/// All addresses of a name, or none. One forbidden address among good ones is no service's set-up but somebody's
-/// trick, or a mistake that should be seen; leaving it out would let the order of the answers decide what is noticed.
+/// All addresses of a name, or none. No service has a forbidden address among good ones: it is an attack, or a mistake that
+/// people should see. To skip it would let the order of the addresses decide whether anybody notices.
 fn allowed(name: &str, found: Vec<SocketAddr>, allow_link_local: bool) -> Result<Vec<SocketAddr>, ForbiddenAddress> {
     let mut judged = found.iter().map(SocketAddr::ip);
     match judged.find_map(|address| Some((address, address::forbidden(address, allow_link_local)?))) {

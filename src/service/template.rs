@@ -1,8 +1,8 @@
-//! One template of a declaration: text with holes, each encoded for the place where the text goes.
+//! One template of a declaration: text with holes. Each value is encoded for the part of the request that gets the text.
 //!
-//! Templates are written by whoever may write service objects, values by anybody. So the environment is empty (no
-//! filters, no functions, nothing with I/O), only `if` is allowed beside holes, work and output are bounded, and no
-//! error carries a value.
+//! Authors of service objects write templates; anybody may write values. So the environment is empty (no filters, no
+//! functions, nothing with I/O), only `if` is allowed beside holes, work and output are bounded, and no error contains a
+//! value.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -14,7 +14,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::IgnoredAny;
 use thiserror::Error;
 
-/// The most bytes that one template may render to: four times the longest value.
+/// The most bytes of a rendered text: four times the longest value.
 const MAX_OUTPUT: usize = 64 * 1024;
 
 /// The most instructions that one rendering may take; a template of 8 KiB stays far below.
@@ -23,15 +23,15 @@ const FUEL: u64 = 20_000;
 /// The statements that a template may have. Loops and assignments could double a string until memory ends.
 const STATEMENTS: [&str; 4] = ["if", "elif", "else", "endif"];
 
-/// What is percent-encoded: every byte but the unreserved ones of RFC 3986.
+/// The bytes to percent-encode: all but the unreserved ones of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Where the rendered text goes, which decides how a hole is encoded.
+/// How values are encoded: by the part of the request that gets the rendered text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Encoding {
     /// A path: a hole is one non-empty segment.
     Path,
-    /// A header, query or form value, which is encoded or checked as a whole where the request is built.
+    /// A header, query or form value. The code that builds the request encodes or checks it as a whole.
     Text,
     /// A JSON document: a hole is a JSON value.
     Json,
@@ -43,11 +43,11 @@ pub enum RenderError {
     /// A hole has no value, for example a lifetime of a token that never expires.
     #[error("a hole has no value")]
     Absent,
-    /// A hole in a path is empty or made of dots, which would name another place.
+    /// A hole in a path is empty or made of dots, which would lead to another path.
     #[error("a value in the path is empty or only dots")]
     Segment,
-    /// A list stands where only text can.
-    #[error("a list can only stand in json")]
+    /// A hole outside JSON has a list.
+    #[error("a list can only be used in json")]
     List,
     /// The text is longer than 64 KiB.
     #[error("the rendered text is longer than 64 KiB")]
@@ -64,26 +64,26 @@ pub enum RenderError {
 #[derive(Clone, Debug)]
 pub struct Template {
     environment: Arc<Environment<'static>>,
-    place: Place,
+    encoding: Encoding,
     holes: BTreeSet<String>,
 }
 
 impl Template {
-    /// Compiles `source` for `place`.
+    /// Compiles `source`; its values get this `encoding`.
     ///
     /// # Errors
     /// A sentence that says what is wrong with it.
-    pub fn compile(source: &str, place: Place) -> Result<Self, String> {
+    pub fn compile(source: &str, encoding: Encoding) -> Result<Self, String> {
         check_statements(source)?;
         let mut environment = Environment::empty();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(FUEL));
-        environment.set_formatter(move |output, _, value| format_hole(place, output, value));
+        environment.set_formatter(move |output, _, value| format_hole(encoding, output, value));
         environment
             .add_template_owned("template", source.to_owned())
             .map_err(|error| format!("is not a template ({}): write holes like {{{{ name }}}}", error.kind()))?;
         let holes = holes(&environment);
-        Ok(Self { environment: Arc::new(environment), place, holes })
+        Ok(Self { environment: Arc::new(environment), encoding, holes })
     }
 
     /// The names of its holes, for example `credentials.password`.
@@ -91,9 +91,9 @@ impl Template {
         &self.holes
     }
 
-    /// Where its text goes.
-    pub fn place(&self) -> Place {
-        self.place
+    /// How its values are encoded.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// The text with `values` in its holes.
@@ -109,7 +109,7 @@ impl Template {
             Err(error) => return Err(render_error(&error)),
         }
         let text = String::from_utf8(output.bytes).map_err(|_| RenderError::Failed)?;
-        if self.place == Place::Json && serde_json::from_str::<IgnoredAny>(&text).is_err() {
+        if self.encoding == Encoding::Json && serde_json::from_str::<IgnoredAny>(&text).is_err() {
             return Err(RenderError::NotJson);
         }
         Ok(text)
@@ -121,7 +121,7 @@ fn holes(environment: &Environment<'_>) -> BTreeSet<String> {
     template.map(|template| template.undeclared_variables(true).into_iter().collect()).unwrap_or_default()
 }
 
-/// Any `{%` counts, also one in a string: strict, but never wrong.
+/// Every `{%` counts, also one in a string: this refuses too much at times, but never too little.
 fn check_statements(source: &str) -> Result<(), String> {
     for rest in source.split("{%").skip(1) {
         let word: String =
@@ -133,18 +133,18 @@ fn check_statements(source: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The kinds of `minijinja` that this module raises itself stand for its own errors: nothing else in an environment
-/// without filters and functions raises them.
-fn format_hole(place: Place, output: &mut Output<'_>, value: &Value) -> Result<(), Error> {
+/// This module uses some error kinds of `minijinja` for its own errors: nothing else in an environment without filters and
+/// functions raises them.
+fn format_hole(encoding: Encoding, output: &mut Output<'_>, value: &Value) -> Result<(), Error> {
     if value.is_undefined() {
         return Err(Error::from(ErrorKind::UndefinedError));
     }
-    let text = match place {
-        Place::Json => serde_json::to_string(value).map_err(|_| Error::from(ErrorKind::BadSerialization))?,
-        Place::Text | Place::Path if value.is_none() => return Err(Error::from(ErrorKind::MissingArgument)),
-        Place::Text | Place::Path if !is_scalar(value) => return Err(Error::from(ErrorKind::TooManyArguments)),
-        Place::Text => value.to_string(),
-        Place::Path => segment(&value.to_string()).ok_or(Error::from(ErrorKind::InvalidDelimiter))?,
+    let text = match encoding {
+        Encoding::Json => serde_json::to_string(value).map_err(|_| Error::from(ErrorKind::BadSerialization))?,
+        Encoding::Text | Encoding::Path if value.is_none() => return Err(Error::from(ErrorKind::MissingArgument)),
+        Encoding::Text | Encoding::Path if !is_scalar(value) => return Err(Error::from(ErrorKind::TooManyArguments)),
+        Encoding::Text => value.to_string(),
+        Encoding::Path => segment(&value.to_string()).ok_or(Error::from(ErrorKind::InvalidDelimiter))?,
     };
     output.write_str(&text).map_err(Error::from)
 }
@@ -162,7 +162,7 @@ fn render_error(error: &Error) -> RenderError {
     }
 }
 
-/// `text` as one path segment. Dots alone stay special even when percent-encoded, so there is no way to send them.
+/// `text` as one path segment. A segment of dots stays special even when percent-encoded, so it cannot be sent.
 fn segment(text: &str) -> Option<String> {
     (!text.bytes().all(|byte| byte == b'.')).then(|| percent_encode(text))
 }

@@ -261,7 +261,7 @@ fn token_service_cases() -> Vec<Case> {
         ),
         case("preset Custom starts from nothing", json!({"/spec/operations/verify": null}), json!({})),
         case(
-            "credentials would travel in clear",
+            "credentials would be sent in clear text",
             json!({"/spec/baseURL": "http://tokens.corp.example"}),
             json!({"/spec/baseURL": "http://tokens.corp.example", "/spec/connection/insecureHTTP": true}),
         ),

@@ -140,5 +140,5 @@ async fn the_api_server_refuses_what_the_schema_can_tell() {
     let unknown = world.refused(&token_service("wrong", &url, |spec| spec["preset"] = json!("Appetite"))).await;
     says(&unknown, &["Appetite", "Reference", "Verdaccio", "Custom"]);
     let plain = world.refused(&token_service("wrong", &url, |spec| spec["connection"] = json!({}))).await;
-    says(&plain, &["credentials would travel in clear", "insecureHTTP"]);
+    says(&plain, &["credentials would be sent in clear text", "insecureHTTP"]);
 }

@@ -1,4 +1,4 @@
-//! What people are alarmed about.
+//! The parts of the ledger that alarm people: leaks and identity conflicts.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use crate::api::ids::MAX_ID_CHARACTERS;
 use crate::api::time::Time;
 
-/// An answer to a leak: what `revokeIssuedBefore` asked for, and what was done.
+/// The response to a leak: what `revokeIssuedBefore` asked for, and what the operator did.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Leak {
-    /// The time that was asked for, as the spec had it; the same time does not fire again.
+    /// The time in the spec; the same time does not fire again.
     pub issued_before: Time,
-    /// Tokens claimed before are leaked: the time above, or when it was noticed if that was earlier.
+    /// Tokens claimed before this time leaked. It is the time in the spec, or the time when the operator noticed it, if
+    /// that was earlier.
     pub claimed_before: Time,
     /// When the revoke of the current token was answered, or given up for the moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,7 +31,7 @@ impl Leak {
     }
 }
 
-/// A token of a twin: another cluster that works with copies of the same objects.
+/// A token of another cluster that works with copies of the same objects.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Conflict {

@@ -22,18 +22,18 @@ pub struct Superseded {
     /// When its attempt was claimed; absent where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_time: Option<Time>,
-    /// It is revoked not before this time: the end of its overlap.
+    /// It is not revoked before this time, the end of its overlap.
     pub revoke_after_time: Time,
     /// It was never sent to the API server, so no consumer can hold it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unpublished: bool,
-    /// The Secret was seen to hold it when it was superseded, and may have done so until another one took its place there.
+    /// The Secret held it when it was superseded, and may have held it until another token replaced it there.
     #[serde(default, skip_serializing_if = "is_false")]
     pub held: bool,
-    /// How often a revoke was tried in vain.
+    /// How many revokes failed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tries: u32,
-    /// The next try, if one failed.
+    /// When the operator tries again, if a revoke failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_try_time: Option<Time>,
 }
@@ -64,15 +64,15 @@ pub struct PossiblyLost {
 /// How a revoke was proved (P9, P19).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Proof {
-    /// The old value was seen refused.
+    /// The service refused the old value.
     Refused,
-    /// The id is off a complete list.
+    /// A complete list did not have the id.
     Unlisted,
-    /// The service said so, and neither value nor list was at hand to prove it.
+    /// The service said so, and the operator had neither the value nor a list to prove it.
     Answered,
 }
 
-/// A token that died.
+/// A token that was revoked and proved dead.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Revoked {
@@ -85,9 +85,9 @@ pub struct Revoked {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = MAX_NONCE_CHARACTERS))]
     pub nonce: String,
-    /// When it was revoked and seen dead.
+    /// When the revoke was proved.
     pub revoked_time: Time,
-    /// How it was seen dead.
+    /// How the revoke was proved.
     pub proof: Proof,
 }
 

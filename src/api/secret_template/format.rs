@@ -1,8 +1,8 @@
 //! The formats: one word each, and which fields an entry of it has.
 //!
-//! How a format writes the token stands in `crate::secret::formats`. What the API server must know of it stands here,
-//! because the rules of the schema are generated from it and this room knows no other; a test in that room holds the two
-//! against each other. A new format is one word here with its shape, one file there, and one row of the table there.
+//! `crate::secret::formats` writes the token in each format. The facts that the API server must know are here, because
+//! the rules of the schema are generated from them and this module may use no other; a test there compares the two. A new
+//! format needs one word here with its shape, one file there, and one row of the table there.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ pub enum Format {
     Npmrc,
 }
 
-/// What an entry of a format says beside its key.
+/// Which fields an entry of a format has beside its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// The operator can read the token back from what the format writes.
@@ -35,7 +35,7 @@ pub struct Shape {
     pub registry: Registry,
     /// Whether it may have `scopes` and `auth`, as npm's files do.
     pub npm: bool,
-    /// It has `template`, always; the others never.
+    /// Whether it must have `template`; no other format may.
     pub template: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The rules of the schema that speak of several formats, generated from the formats' shapes.
+//! The rules of the schema that cover several formats, generated from the formats' shapes.
 
 use kube::core::Rule;
 
@@ -93,7 +93,7 @@ fn rule(expression: &str, message: &str) -> Rule {
     Rule::new(expression).message(message)
 }
 
-/// The formats that one rule speaks of, in the order of [`Format::ALL`].
+/// The formats that one rule covers, in the order of [`Format::ALL`].
 struct Group(Vec<Format>);
 
 impl Group {

@@ -1,4 +1,4 @@
-//! How much may be asked of a service, and what its tokens may be like.
+//! The limits of a service, and the defaults and constraints of its tokens.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::duration::GoDuration;
 use crate::api::parameters::{Lifetime, Parameters, parameters_schema};
 
-/// How much may be asked of the service.
+/// The most requests and tokens that the service may get.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
@@ -18,7 +18,7 @@ pub struct Limits {
     #[serde(default = "Limits::default_requests_per_minute")]
     #[schemars(range(min = 1, max = 6000))]
     pub requests_per_minute: i32,
-    /// The most tokens that may live at the service at a time, its page's limit for example; needs `list`.
+    /// The most tokens that may live at the service at a time, for example a limit that the service sets; needs `list`.
     /// Default: no limit. Example: `100`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 50000))]
@@ -37,11 +37,11 @@ impl Default for Limits {
     }
 }
 
-/// What is used where a token says nothing.
+/// Values for fields that a token leaves out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Defaults {
-    /// How long a token lives: `Never` or a duration. Default: the token must say it. Example: `2160h`.
+    /// How long a token lives: `Never` or a duration. Default: `Never`. Example: `2160h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<Lifetime>,
     /// How long a superseded token stays valid. Default: `10m`. Example: `6h`.
@@ -57,7 +57,8 @@ pub struct Defaults {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Constraints {
-    /// The values that a parameter may have, by its name; of a list, each element. Default: what the service knows.
+    /// The values that a parameter may have, by its name; each element of a list must be one of them. Default: every value
+    /// that the service knows.
     /// Example: `{role: [Developer]}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "allowed_values_schema")]

@@ -8,7 +8,7 @@ use super::request::{Authentication, Match, Request};
 use crate::api::duration::GoDuration;
 use crate::api::parameters::ParameterValue;
 
-/// What a service can do, and by which HTTP requests.
+/// The operations of a service, and the HTTP requests that perform them.
 ///
 /// Templates have holes (`{{ name }}`): `name`, `displayName`, `lifetimeSeconds`, `lifetimeDays`, `expirationTime`,
 /// `parameters.X` in `generate`; `id` in `revoke`; `token` in `verify`; `credentials.X` everywhere but in `verify`;
@@ -20,10 +20,10 @@ pub struct Operations {
     /// Example: `{bearer: "{{ credentials.adminKey }}"}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authentication: Option<Authentication>,
-    /// Whether tokens have names at the service, and how long these may be. Default: names of up to 255 characters.
+    /// Whether tokens have names at the service, and how long a name may be. Default: names of up to 255 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub naming: Option<TokenNames>,
-    /// Which lifetimes the service can give. Absent: tokens never expire, and only `lifetime: Never` can be asked for.
+    /// Which lifetimes the service can give. Absent: tokens never expire, and a token may only have `lifetime: Never`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<Lifetimes>,
     /// The parameters that a token of this service may have; a template reads them as `parameters.NAME`. Default: none.
@@ -50,7 +50,7 @@ pub struct Operations {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenNames {
-    /// Tokens have no name at this service; a lost one can then only be reported. Default `false`.
+    /// Whether tokens have no names at this service; the operator can then only report a lost one. Default `false`.
     #[serde(default)]
     pub unsupported: bool,
     /// The most characters that a name may have. Default 255. Example: `64`.
@@ -93,15 +93,15 @@ pub struct ParameterDeclaration {
     /// The name, as templates (`parameters.NAME`) and users write it. Example: `role`.
     #[schemars(length(max = 63), regex(pattern = r"^[A-Za-z][A-Za-z0-9_]*$"))]
     pub name: String,
-    /// The values that the service knows; of a list, each element must be one of them. Default: any.
+    /// The values that the service knows; each element of a list must be one of them. Default: any.
     /// Example: `[Developer, Admin]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64), inner(length(max = 256)))]
     pub values: Option<Vec<String>>,
-    /// The value where a token is silent, a string or a list of strings. Default: none. Example: `Developer`.
+    /// The value for a token that leaves it out, a string or a list of strings. Default: none. Example: `Developer`.
     #[serde(default, rename = "default", skip_serializing_if = "Option::is_none")]
     pub default_value: Option<ParameterValue>,
-    /// Whether a token must say it. Absent means it need not. Example: `true`.
+    /// Whether a token must set it. Default `false`. Example: `true`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
 }
@@ -123,7 +123,7 @@ pub struct Generate {
     pub not_executed: Option<Vec<i32>>,
     /// Where the answer has the token.
     pub response: GenerateResponse,
-    /// How long an answer may take; a late one leaves a token that nobody knows, so be generous.
+    /// How long an answer may take; an answer that comes too late leaves a token that nobody knows, so be generous.
     /// Default `60s`. Example: `90s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<GoDuration>,
@@ -136,7 +136,7 @@ pub struct GenerateResponse {
     /// The value, a string. Example: `$.token`.
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub value: String,
-    /// The id by which `list` and `revoke` know it. Default: none. Example: `$.id`.
+    /// The id that `list` and `revoke` use for it. Default: none. Example: `$.id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub id: Option<String>,
@@ -147,7 +147,7 @@ pub struct GenerateResponse {
     pub expiration_time: Option<String>,
 }
 
-/// Proves that a token is accepted, or that it no longer is. Every answer that neither names is "unknown".
+/// Proves that a token is accepted, or that it no longer is. An answer that matches neither field is "unknown".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Verify {
@@ -174,18 +174,18 @@ pub struct List {
     /// Example: `{statuses: [500], body: {path: $.error, equals: user not found}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub empty: Option<Match>,
-    /// The JSONPath of the rows; what it takes them from must be there also when the list is empty.
+    /// The JSONPath of the rows; the list or object that contains them must be in the answer even when it is empty.
     /// Example: `$.items[*]`.
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub items: String,
-    /// Where a row has what.
+    /// Where the values of a row are.
     pub item: ListItem,
-    /// How the next page is found. Absent: the list has one page.
+    /// How the operator finds the next page. Absent: the list has one page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pagination: Option<Pagination>,
 }
 
-/// Where a row of a list has what. All are JSONPaths of exactly one value of the row.
+/// Where the values of a row of a list are. All are JSONPaths of exactly one value of the row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ListItem {
@@ -210,7 +210,8 @@ pub struct ListItem {
     pub last_used_time: Option<String>,
 }
 
-/// How the next page of a list is found. A list ends at an empty page or where there is no next, never at a short page.
+/// How the operator finds the next page of a list. A list ends at an empty page or where there is no next page, never at
+/// a short page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(
@@ -223,7 +224,7 @@ pub struct Pagination {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub page_parameter: Option<String>,
-    /// What `pageParameter` is in the first request. Default: 1 without `next`; with it, the first request has none.
+    /// The value of `pageParameter` in the first request. Default: 1 without `next`; with `next`, none is sent.
     /// Example: `0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1))]
@@ -242,7 +243,8 @@ pub struct Pagination {
     pub link: Option<bool>,
 }
 
-/// Revokes one token by its id. The operator believes it only when the token is refused, or off the list.
+/// Revokes one token by its id. The operator believes a revoke only when the service refuses the token, or no longer
+/// lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Revoke {
@@ -252,7 +254,7 @@ pub struct Revoke {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16), inner(range(min = 200, max = 299)), extend("x-kubernetes-list-type" = "set"))]
     pub success: Option<Vec<i32>>,
-    /// Statuses that mean that there is no such token any more. Default `[404, 410]`. Example: `[404]`.
+    /// Statuses that mean that the token no longer exists. Default `[404, 410]`. Example: `[404]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(range(min = 400, max = 599)), extend("x-kubernetes-list-type" = "set"))]
     pub gone: Option<Vec<i32>>,

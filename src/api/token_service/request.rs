@@ -1,4 +1,4 @@
-//! The parts that every operation is made of: who asks, one request, and which answers are meant.
+//! The parts of every operation: the authentication, one request, and which answers match.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub struct Authentication {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     pub bearer: Option<String>,
-    /// A header of the service's own. Example: `{name: X-API-KEY, value: "{{ credentials.apiKey }}"}`.
+    /// A header that the service defines. Example: `{name: X-API-KEY, value: "{{ credentials.apiKey }}"}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<Header>,
 }
@@ -91,14 +91,14 @@ pub struct Request {
     pub form: Option<BTreeMap<String, String>>,
 }
 
-/// Which answers are meant: by status and, if `body` is set, by a value in the body, too.
+/// Which answers match: by status and, if `body` is set, by a value in the body, too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Match {
     /// HTTP statuses. Example: `[200]`.
     #[schemars(length(min = 1, max = 16), inner(range(min = 100, max = 599)), extend("x-kubernetes-list-type" = "set"))]
     pub statuses: Vec<i32>,
-    /// What must stand in the body, for services that answer 200 to everybody.
+    /// A value that the body must have, for services that answer 200 to everybody.
     /// Example: `{path: $.active, equals: "true"}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<BodyCondition>,
@@ -111,7 +111,7 @@ pub struct BodyCondition {
     /// The JSONPath of exactly one value. Example: `$.active`.
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub path: String,
-    /// The text that the value must have (numbers and `true`/`false` as JSON writes them). Default: any but null.
+    /// The text that the value must have (numbers and `true`/`false` as JSON writes them). Default: any value but null.
     /// Example: `"true"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]

@@ -10,24 +10,23 @@ use crate::api::condition::Condition;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenServiceStatus {
-    /// The generation of the spec that the rest speaks of; -1 before the first look.
+    /// The generation of the spec that the rest is about; -1 until the operator has looked at the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready` always; `Stalled` while a person must do something.
+    /// The state now: `Ready` always; `Stalled` while a person must do something.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
-    /// What the service can do. Without `Generate` tokens are handed over by people; without `Revoke` they are revoked
-    /// by people.
+    /// What the service can do. Without `Generate`, people hand tokens over; without `Revoke`, people revoke them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "set"))]
     pub capabilities: Vec<Capability>,
-    /// The versions of the Secrets with which the service was found ready, as a digest: after a restart it is not asked again
-    /// while they stay the same.
+    /// A digest of the versions of the Secrets with which the service became ready: after a restart the operator does not
+    /// check the service again while they stay the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub credentials_revision: Option<String>,
-    /// What lives at the service under this operator's name, as of the last sweep.
+    /// The tokens that live at the service under this operator's name, as of the last sweep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_sweep: Option<LastSweep>,
 }

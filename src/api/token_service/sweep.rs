@@ -1,4 +1,4 @@
-//! The sweep of a service: what is asked for, and what was found.
+//! The sweep of a service: what the spec asks for, and what the operator found.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -8,16 +8,17 @@ use crate::api::duration::GoDuration;
 use crate::api::ids::{MAX_ID_CHARACTERS, is_token_id};
 use crate::api::time::Time;
 
-/// Tokens without an owner.
+/// How the operator treats tokens without an owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Sweep {
-    /// How often they are looked for; less than `10s` counts as that. Default `1h`. Example: `30m`.
+    /// How often the operator looks for them; less than `10s` counts as `10s`. Default `1h`. Example: `30m`.
     #[serde(default = "Sweep::default_interval")]
     pub interval: GoDuration,
-    /// `Report`: they are counted in `status.lastSweep`. `Revoke`: those that the sweep before told, too, are revoked; only where the operator may list the
-    /// ArtifactTokens of all namespaces, and no other cluster uses the same `naming.prefix`. Tokens of living objects that these
-    /// do not need are revoked by the objects, whatever this says. Default `Report`.
+    /// `Report`: the operator counts them in `status.lastSweep`. `Revoke`: it also revokes those that the previous sweep
+    /// reported, too; only where it may list the ArtifactTokens of all namespaces, and no other cluster uses the same
+    /// `naming.prefix`. A living object revokes its own tokens that it does not need, whatever this policy is. Default
+    /// `Report`.
     #[serde(default)]
     pub policy: SweepPolicy,
 }
@@ -34,10 +35,10 @@ impl Default for Sweep {
     }
 }
 
-/// What becomes of tokens without an owner.
+/// What the operator does with tokens without an owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SweepPolicy {
-    /// They are told.
+    /// They are reported.
     #[default]
     Report,
     /// They are revoked.
@@ -60,13 +61,13 @@ pub struct LastSweep {
     pub managed: u32,
     /// Superseded tokens that their objects are about to revoke.
     pub pending_revocation: u32,
-    /// Living objects with tokens that their ledgers did not know: they look for themselves.
+    /// Living objects with tokens that their ledgers did not know. Each object then looks for these tokens itself.
     pub suspected: u32,
-    /// Tokens with the operator's name whose object is no more, and that still lived in the end. Absent where the operator may not
-    /// list the ArtifactTokens of all namespaces, and so cannot know.
+    /// Tokens with the operator's name whose object no longer exists, and that still lived when the sweep ended. Absent where
+    /// the operator may not list the ArtifactTokens of all namespaces, and so cannot know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orphaned: Option<u32>,
-    /// The first of them. Only what stands here is revoked by the next sweep.
+    /// The first of them. The next sweep revokes only tokens that are listed here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_ORPHANS))]
     pub orphans: Vec<Orphan>,

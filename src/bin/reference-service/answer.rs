@@ -1,4 +1,4 @@
-//! What the service says, and how much of it arrives.
+//! The answers of the service, and how much of each arrives.
 
 use std::io;
 
@@ -13,9 +13,9 @@ use crate::connection::Connection;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-/// What a misconfigured gateway serves in front of an API.
+/// The page that a misconfigured gateway serves in front of an API.
 const GATEWAY_PAGE: &str = "<!doctype html><title>Please wait</title><h1>We will be right back</h1>";
-/// The piece in which a huge body is sent.
+/// The size of the pieces of a huge body.
 const PIECE: &[u8] = &[b'a'; 64 * 1024];
 
 /// A complete answer.
@@ -37,7 +37,7 @@ impl Answer {
         Self { status, headers: vec![(CONTENT_TYPE, JSON)], body: body.to_string().into_bytes() }
     }
 
-    /// A refusal in words.
+    /// A refusal with a message.
     pub fn message(status: StatusCode, message: &str) -> Self {
         Self::json(status, &json!({ "message": message }))
     }
@@ -85,7 +85,7 @@ pub enum Delivery {
 }
 
 impl Delivery {
-    /// The status as the log knows it: 0 if the client cannot have a complete answer.
+    /// The status for the log: 0 if the client cannot have a complete answer.
     pub fn logged_status(&self) -> u16 {
         match self {
             Self::Whole(answer) => answer.status.as_u16(),
@@ -119,7 +119,7 @@ fn lost(connection: &Connection) -> Response {
     Response::new(Body::empty())
 }
 
-/// The length is the honest one, so that the client can tell that bytes are missing.
+/// The header has the true length, so that the client can see that bytes are missing.
 fn cut_half_way(answer: Answer) -> Response {
     let length = HeaderValue::from(answer.body.len());
     let half = Bytes::copy_from_slice(&answer.body[..answer.body.len() / 2]);

@@ -34,9 +34,9 @@ use crate::calls::Operation;
 use crate::connection::Connection;
 use crate::token::{Token, TokenRequest};
 
-/// Rows of a page unless the client asks for fewer or more.
+/// Rows of a page, unless the client asks for another number.
 const PAGE_DEFAULT: usize = 50;
-/// Most rows of a page. A client that asks for more gets these, as at most services.
+/// Most rows of a page. A client that asks for more gets this many, as at most services.
 const PAGE_LIMIT: usize = 100;
 /// Longest name in characters.
 const NAME_LIMIT: usize = 200;
@@ -236,8 +236,8 @@ fn verified(books: &mut Books, caller: Caller, now: DateTime<Utc>) -> Option<Val
     Some(json!({ "id": token.id, "name": token.name, "scopes": token.scopes }))
 }
 
-/// Answers 200 to everybody and tells in the body whether the token is good, so that a client
-/// which looks at the status alone is fooled.
+/// Answers 200 to everybody, and says in the body whether the token is valid, so that a client that
+/// looks only at the status is fooled.
 async fn introspect(connected: Connected) -> Response {
     receive(connected, Operation::Verify)
         .answer(|books, caller| {

@@ -1,7 +1,7 @@
 //! Every token ever issued, and the rules by which tokens are issued, shown, accepted and ended.
 //!
 //! The books are kept in memory and written through: a change is in the store before it is in
-//! memory, so that what a client was told survives. Time is a parameter.
+//! memory, so that every answer to a client stays true after a crash. Time is a parameter.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::store::{AdminKey, Store};
 use crate::token::{End, State, Token, TokenRequest, ValueHash};
 
-/// Who asks.
+/// The caller, by its credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// Shows the admin key.
@@ -21,7 +21,7 @@ pub enum Caller {
     Token(usize),
     /// Shows nothing.
     Nobody,
-    /// Shows something that is in no book.
+    /// Shows an unknown credential.
     Stranger,
 }
 
@@ -30,7 +30,7 @@ pub enum Caller {
 pub enum Refusal {
     /// A live token has the name.
     NameTaken,
-    /// So many tokens are allowed, and live.
+    /// As many tokens live as are allowed.
     LimitReached(usize),
     /// Nothing was changed.
     Store(anyhow::Error),
@@ -84,7 +84,7 @@ impl Books {
         &self.tokens
     }
 
-    /// Tells who shows this credential.
+    /// The caller that shows this credential.
     pub fn identify(&self, credential: Option<&str>) -> Caller {
         let Some(value) = credential else {
             return Caller::Nobody;
@@ -99,7 +99,7 @@ impl Books {
         }
     }
 
-    /// The token that a caller shows, whatever became of it.
+    /// The token that a caller shows, alive or not.
     pub fn shown_by(&self, caller: Caller) -> Option<&Token> {
         match caller {
             Caller::Token(order) => self.tokens.get(order),
@@ -107,7 +107,7 @@ impl Books {
         }
     }
 
-    /// Issues a token and returns its record with its value, for the one time.
+    /// Issues a token, and returns its record with its value, which nobody sees again.
     pub fn generate(&mut self, request: &TokenRequest, now: DateTime<Utc>) -> Result<(&Token, String), Refusal> {
         if self.live_named(&request.name, now) {
             return Err(Refusal::NameTaken);
@@ -126,7 +126,7 @@ impl Books {
         Ok((&self.tokens[order], value))
     }
 
-    /// Takes note of a shown token and returns it if its bearer is let in.
+    /// Records the use of a shown token, and returns the token if it is accepted.
     pub fn verify(&mut self, caller: Caller, now: DateTime<Utc>) -> Option<&Token> {
         let Caller::Token(order) = caller else {
             return None;
@@ -148,7 +148,7 @@ impl Books {
         self.tokens.iter().filter(move |token| token.listed(&self.settings, now))
     }
 
-    /// A token that still has a row: alive or expired. It knows no list lag.
+    /// A token that still has a row: alive or expired. The list lag does not matter here.
     pub fn find(&self, id: &str, now: DateTime<Utc>) -> Option<&Token> {
         let token = &self.tokens[*self.by_id.get(id)?];
         match token.state(now) {
@@ -169,7 +169,7 @@ impl Books {
         Ok(true)
     }
 
-    /// Puts another admin key in force; the old one is refused from now on.
+    /// Replaces the admin key; the old one is refused from now on.
     pub fn replace_admin_key(&mut self, key: &str) -> anyhow::Result<()> {
         let admin_key = AdminKey { given: self.admin_key.given.clone(), accepted: ValueHash::of(key) };
         self.store.save_admin_key(&admin_key)?;
@@ -177,7 +177,7 @@ impl Books {
         Ok(())
     }
 
-    /// Writes the use counts that are only in memory yet.
+    /// Writes the use counts that are so far only in memory.
     pub fn save_uses(&mut self) -> anyhow::Result<()> {
         if self.unsaved.is_empty() {
             return Ok(());
@@ -196,7 +196,7 @@ impl Books {
         self.tokens.iter().filter(|token| token.live(now)).count()
     }
 
-    /// The oldest live tokens that have to go for one more, already marked.
+    /// The oldest live tokens that must end to make room for one more, already marked as ended.
     fn to_drop(&self, now: DateTime<Utc>) -> Vec<(usize, Token)> {
         let Some(most) = self.settings.drop_oldest_above else {
             return Vec::new();
@@ -213,7 +213,7 @@ impl Books {
             .collect()
     }
 
-    /// Store first: if it fails, memory still says what the store says.
+    /// Writes the store first: if that fails, memory still agrees with the store.
     fn write_through(&mut self, changes: Vec<(usize, Token)>) -> anyhow::Result<()> {
         let records = changes.iter().map(|(order, token)| (*order, token));
         self.store.save_tokens(records).context("the books cannot be written")?;

@@ -1,4 +1,4 @@
-//! One call from its arrival to its entry in the log.
+//! One call, from its arrival to its entry in the log.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,7 +14,7 @@ use crate::calls::{Calls, Credential, Entry, EntryNumber, Operation};
 use crate::connection::Connection;
 use crate::faults::{self, Course, Fault};
 
-/// All that the two listeners share.
+/// The state that the two listeners share.
 pub struct Service {
     books: Mutex<Books>,
     calls: Mutex<Calls>,
@@ -27,8 +27,8 @@ impl Service {
         Self { books: Mutex::new(books), calls: Mutex::default(), faults: Mutex::default() }
     }
 
-    /// The books, for one change or one look. They change in the store first, so that books left
-    /// by a failed thread are still right.
+    /// The books, for one change or one read. They change in the store first, so that they are right
+    /// even after a thread panicked.
     pub fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -44,8 +44,7 @@ impl Service {
     }
 }
 
-/// The time as the service tells it: to the millisecond, so that what it stores, shows and
-/// compares is the same.
+/// The time now, to the millisecond: the service stores, shows and compares the same value.
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(3)
 }
@@ -63,7 +62,7 @@ impl From<Answer> for Outcome {
     }
 }
 
-/// A call that has come in.
+/// A call that has arrived.
 pub struct Call {
     service: Arc<Service>,
     connection: Connection,
@@ -75,7 +74,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// Finds out who calls, and counts the call.
+    /// Identifies the caller, and counts the call.
     pub fn receive(service: Arc<Service>, connection: Connection, operation: Operation, headers: &HeaderMap) -> Self {
         service.calls().count(operation);
         let books = service.books();
@@ -94,8 +93,8 @@ impl Call {
         self
     }
 
-    /// Carries the call out in a task of its own: a client that hangs up does not take the effect
-    /// back, as it would not at a real service.
+    /// Performs the call in a task of its own: the effect stays when a client hangs up, as it would
+    /// at a real service.
     pub async fn answer<E>(self, effect: E) -> Response
     where
         E: FnOnce(&mut Books, Caller) -> Outcome + Send + 'static,
@@ -133,13 +132,13 @@ impl Call {
             }
         };
         let delivery = faults::after_effect(&kinds, outcome.answer).await;
-        // Before the answer leaves: a client that has it finds it in the log.
+        // Before the answer leaves, so that a client that has the answer finds the call in the log.
         let number = self.record(delivery.logged_status(), outcome.token_id);
         (number, delivery.over(&self.connection))
     }
 
-    /// The books are written under their lock, which may wait for the disk; threads that serve
-    /// connections must not wait with it.
+    /// A write of the books keeps their lock and may wait for the disk. Threads that serve
+    /// connections must not wait for that.
     async fn perform<E>(&self, effect: E) -> Outcome
     where
         E: FnOnce(&mut Books, Caller) -> Outcome + Send + 'static,
@@ -166,8 +165,7 @@ fn internal_error() -> Answer {
     Answer::message(StatusCode::INTERNAL_SERVER_ERROR, "internal error")
 }
 
-/// The credential of an `Authorization: Bearer` header. Another scheme is a credential as well,
-/// and a wrong one.
+/// The credential of an `Authorization: Bearer` header. Another scheme counts as a wrong credential.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?;
     let Ok(text) = value.to_str() else {

@@ -1,4 +1,4 @@
-//! Which calls the service received: counters, and the last ones in detail.
+//! The calls that the service received: counters, and the last calls in detail.
 
 use std::collections::VecDeque;
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::books::Caller;
 
-/// Calls kept in detail. A test looks at hundreds; a benchmark of a thousand objects makes some
-/// thousands; more would only cost memory.
+/// How many calls are kept in detail. A test looks at hundreds; a benchmark of a thousand objects
+/// makes some thousands; more would only cost memory.
 const LOG_LIMIT: usize = 10_000;
 
 /// The four verbs of a token service.
@@ -21,7 +21,7 @@ pub enum Operation {
     Revoke,
 }
 
-/// What a caller showed.
+/// The credential that a caller showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Credential {
     Admin,
@@ -46,9 +46,9 @@ impl From<Caller> for Credential {
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     pub operation: Operation,
-    /// When it came in.
+    /// When it arrived.
     pub time: DateTime<Utc>,
-    /// What the client was told; 0 if the answer was lost or cut.
+    /// The status that the client got; 0 if the answer was lost or cut.
     pub status: u16,
     pub token_id: Option<String>,
     pub credential: Credential,
@@ -87,7 +87,7 @@ impl Calls {
         &self.log
     }
 
-    /// Counts a call when it comes in, so that one which is still waiting is seen.
+    /// Counts a call when it arrives, so that a call that still waits is counted, too.
     pub fn count(&mut self, operation: Operation) {
         let counter = match operation {
             Operation::Generate => &mut self.counts.generate,
@@ -108,21 +108,21 @@ impl Calls {
         EntryNumber(self.gone + self.log.len() as u64 - 1)
     }
 
-    /// Notes that the client left before it was answered.
+    /// Records that the client left before the answer.
     pub fn lose_answer(&mut self, number: EntryNumber) {
         if let Some(entry) = self.entry(number) {
             entry.status = 0;
         }
     }
 
-    /// Notes the token that a late effect was about.
+    /// Records the token that a late effect was about.
     pub fn name_token(&mut self, number: EntryNumber, token_id: String) {
         if let Some(entry) = self.entry(number) {
             entry.token_id = Some(token_id);
         }
     }
 
-    /// Forgets all calls. Numbers given out before name nothing afterwards.
+    /// Forgets all calls. Older numbers name no entry any more.
     pub fn reset(&mut self) {
         self.counts = Counts::default();
         self.gone += self.log.len() as u64;

@@ -22,7 +22,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Lets nothing more be written.
+    /// Stops all further writes.
     pub fn cut(&self) {
         self.cut.store(true, Ordering::Release);
     }
@@ -54,7 +54,7 @@ impl Listener for CuttableListener {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
-        // An answer is small and complete; waiting for more of it costs 40 ms. Without the option
+        // An answer is small and complete; to wait for more of it costs 40 ms. Without the option
         // the service is slower, not wrong.
         let _ = stream.set_nodelay(true);
         let connection = Connection::default();

@@ -1,5 +1,5 @@
-//! The routes of the books and the switches, for tests. They ask for no credential, and the
-//! listener is refused on anything but loopback.
+//! The control routes, for tests: they show the books and switch faults on. They need no credential,
+//! so the service refuses to start this listener on an address other than loopback.
 //!
 //! | route | what |
 //! |---|---|
@@ -90,7 +90,7 @@ async fn show_faults(State(service): State<Arc<Service>>) -> Answer {
     show(&json!(*service.faults()))
 }
 
-/// Answers with the faults as they were understood, defaults included.
+/// Answers with the faults as the service read them, defaults included.
 async fn replace_faults(State(service): State<Arc<Service>>, body: Bytes) -> Answer {
     match faults::parse(&body) {
         Ok(faults) => {
@@ -127,7 +127,7 @@ async fn reset_calls(State(service): State<Arc<Service>>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// As if a person had revoked the token on the service's page: neither counted nor logged.
+/// Revokes as if a person had done it on the service's web page: the call is neither counted nor logged.
 async fn revoke(State(service): State<Arc<Service>>, Path(id): Path<String>) -> Answer {
     match service.books().revoke(&id, now()) {
         Ok(true) => Answer::empty(StatusCode::NO_CONTENT),

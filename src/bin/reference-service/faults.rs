@@ -1,4 +1,4 @@
-//! What goes wrong on demand: which calls a fault hits, and what it does to them.
+//! Faults on demand: which calls a fault hits, and what it does to them.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ pub struct Fault {
     operation: Target,
     #[serde(flatten)]
     kind: FaultKind,
-    /// How many more calls it hits; without a number, all of them until it is cleared.
+    /// How many more calls it hits; without a number, all calls until somebody removes the fault.
     #[serde(default)]
     count: Option<u64>,
-    /// How many calls it lets pass before.
+    /// How many calls it spares first.
     #[serde(default)]
     skip: u64,
 }
@@ -68,7 +68,7 @@ pub enum FaultKind {
     LoseAnswer,
     /// No answer arrives; it takes effect later.
     LandLate { milliseconds: u64 },
-    /// It is sent elsewhere, without effect.
+    /// It is redirected, without effect.
     Redirect { location: String },
 }
 
@@ -108,7 +108,7 @@ fn parse_one(given: Value) -> Result<Fault, String> {
     }
 }
 
-/// Takes what hits this call out of the faults, in their order.
+/// The faults that hit this call, in their order; each counts it as a hit.
 pub fn strike(faults: &mut [Fault], operation: Operation) -> Vec<FaultKind> {
     let hits = faults.iter_mut().filter_map(|fault| fault.strike(operation));
     hits.collect()
@@ -142,8 +142,8 @@ impl Target {
     }
 }
 
-/// Waits as told and finds how the call goes on. The first fault that keeps the effect away
-/// decides; waits behind it still count.
+/// Waits as the faults say, and returns how the call goes on. The first fault that prevents the effect
+/// decides; waits after it still count.
 pub async fn before_effect(kinds: &[FaultKind]) -> Course {
     let mut course = Course::Proceed;
     for kind in kinds {
@@ -155,7 +155,7 @@ pub async fn before_effect(kinds: &[FaultKind]) -> Course {
     course
 }
 
-/// Waits as told and finds how much of the answer arrives.
+/// Waits as the faults say, and returns how much of the answer arrives.
 pub async fn after_effect(kinds: &[FaultKind], answer: Answer) -> Delivery {
     let mut delivery = Delivery::Whole(answer);
     for kind in kinds {
@@ -192,7 +192,7 @@ impl FaultKind {
         }
     }
 
-    /// Nothing but its loss happens to an answer that is spoilt already.
+    /// An answer that is spoilt already can only be lost.
     fn spoil(&self, delivery: Delivery) -> Delivery {
         let Delivery::Whole(answer) = delivery else {
             let lost = matches!(self, Self::LoseAnswer);

@@ -1,9 +1,10 @@
-//! A token service that tells the truth, for the quick start, the tests and the benchmarks.
+//! A small but real token service, for the quick start, the tests and the benchmarks.
 //!
-//! It issues, lists, verifies and revokes tokens as a real service does: the store is real, a
-//! value is shown once and kept only as a hash, a revoked token is refused, and the books survive
-//! a restart. A second listener, on loopback only, shows the books and switches faults on, so that
-//! a test can assert what lives at the service instead of which calls were made.
+//! It issues, lists, verifies and revokes tokens as a real service does: it has a real store, shows
+//! a value once and keeps only its hash, refuses a revoked token, and keeps its books across a
+//! restart. (Its *books* are the records of all tokens that it ever issued.) A second listener, on
+//! loopback only, shows the books and switches faults on, so that a test can assert which tokens
+//! live at the service instead of which calls were made.
 //!
 //! | file | what |
 //! |---|---|
@@ -14,7 +15,7 @@
 //! | `store.rs` | the books on disk |
 //! | `faults.rs`, `answer.rs`, `connection.rs` | what goes wrong, and how it reaches the client |
 //!
-//! **Invariant:** no token value and no admin key is stored, logged or shown after its birth.
+//! **Invariant:** no token value and no admin key is stored or logged, or shown after it was created.
 
 mod answer;
 mod api;
@@ -43,7 +44,7 @@ use crate::server::Options;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    // Before the ready line, so that a stop which follows it at once is already heard.
+    // Before the ready line, so that a signal that comes right after that line is not missed.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let running = server::start(&options).await?;
@@ -55,7 +56,7 @@ async fn main() -> anyhow::Result<()> {
     running.stop().await
 }
 
-/// Prints the one line by which a parent process learns the ports.
+/// Prints one line, from which a parent process learns the ports.
 fn announce(running: &server::Running) -> anyhow::Result<()> {
     let line = serde_json::json!({
         "address": running.address.to_string(),

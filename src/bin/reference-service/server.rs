@@ -17,14 +17,14 @@ use crate::connection::{Connection, CuttableListener};
 use crate::store::{Durable, Store};
 use crate::{api, control};
 
-/// How long a stop waits for answers under way. Faults may hold an answer for minutes, and a stop
-/// must not wait for those.
+/// How long a stop waits for open answers. Faults may delay an answer for minutes, and a stop must
+/// not wait so long.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// How often use counts and last-used times, which are not worth a write per call, are saved.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A truthful token service for the quick start, tests and benchmarks.
+/// A small but real token service for the quick start, the tests and the benchmarks.
 #[derive(Clone, clap::Parser)]
 #[command(name = "reference-service", version)]
 pub struct Options {
@@ -32,21 +32,21 @@ pub struct Options {
     #[arg(long, default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
 
-    /// Address of the books and the fault switches. Loopback only.
+    /// Address of the control routes, which show all tokens and switch faults on. Loopback only.
     #[arg(long, default_value = "127.0.0.1:0")]
     pub control_listen: SocketAddr,
 
-    /// File that keeps the books. Without it they live in memory and end with the process.
+    /// File that stores the tokens. Without it they are kept in memory, and lost when the process ends.
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
 
-    /// Key that may issue, list and revoke tokens. A key set through the control address stays in
-    /// force over restarts until another one is given here.
+    /// Key that may issue, list and revoke tokens. A key that was set through the control address
+    /// stays valid across restarts, until another one is given here.
     #[arg(long, value_name = "KEY", env = "REFERENCE_SERVICE_ADMIN_KEY", hide_env_values = true)]
     pub admin_key: String,
 
-    /// Leave written pages to the operating system instead of forcing them to the disk. The books
-    /// then survive a killed process, but not a crashed machine. For tests and benchmarks.
+    /// Do not force writes to the disk. The tokens then survive a killed process, but not a crashed
+    /// machine. For tests and benchmarks.
     #[arg(long)]
     pub no_fsync: bool,
 }
@@ -55,7 +55,7 @@ pub struct Options {
 pub struct Running {
     /// Where the service listens.
     pub address: SocketAddr,
-    /// Where the books are shown.
+    /// Where the control routes listen.
     pub control_address: SocketAddr,
     service: Arc<Service>,
     stop: watch::Sender<bool>,
@@ -112,14 +112,14 @@ fn serve(listener: TcpListener, routes: Router, mut stopped: watch::Receiver<boo
     tokio::spawn(async move {
         axum::serve(CuttableListener::new(listener), routes)
             .with_graceful_shutdown(async move {
-                // An error means that the sender is gone, which is a stop as well.
+                // An error means that the sender no longer exists, which is a stop as well.
                 let _ = stopped.wait_for(|stop| *stop).await;
             })
             .await
     })
 }
 
-/// Saves use counts until aborted. A failed save is tried again: what is unsaved stays marked.
+/// Saves use counts until it is aborted. After a failed save it tries again: unsaved records stay marked.
 async fn save_regularly(service: Arc<Service>) {
     loop {
         tokio::time::sleep(SAVE_INTERVAL).await;
@@ -132,7 +132,7 @@ async fn save_regularly(service: Arc<Service>) {
 }
 
 impl Running {
-    /// Closes both listeners, waits a short while for answers under way, and saves the rest.
+    /// Closes both listeners, waits a short while for open answers, and saves the rest.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.stop.send_replace(true);
         self.saver.abort();

@@ -1,13 +1,13 @@
-//! Standing quirks of the service, as real services have them.
+//! Permanent quirks of the service, as real services have them.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-/// How the service behaves until told otherwise. Kept in memory: a restart brings the defaults.
+/// How the service behaves until somebody changes it. Kept in memory: a restart brings the defaults back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Settings {
-    /// The list shows the world as it was this long ago.
+    /// The list shows the tokens as they were this long ago.
     pub list_lag_milliseconds: u32,
     /// A fresh token is refused for this long.
     pub settle_milliseconds: u32,
@@ -15,9 +15,9 @@ pub struct Settings {
     pub revoke_lag_milliseconds: u32,
     /// Generating is refused while this many tokens live.
     pub token_limit: Option<usize>,
-    /// The oldest live tokens are dropped in silence while more than this many live.
+    /// The service silently drops the oldest live tokens while more than this many live.
     pub drop_oldest_above: Option<usize>,
-    /// Revoking answers that it succeeded, whatever was asked to be revoked.
+    /// A revoke answers that it succeeded, whatever its id is.
     pub revoke_always_succeeds: bool,
     /// A requested lifetime is accepted and not kept: tokens never expire.
     pub ignore_lifetime: bool,

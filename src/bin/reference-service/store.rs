@@ -18,14 +18,14 @@ const TOKENS: TableDefinition<u64, &[u8]> = TableDefinition::new("tokens");
 const KEYS: TableDefinition<&str, &[u8]> = TableDefinition::new("keys");
 const ADMIN_KEY: &str = "admin";
 
-/// What a committed transaction survives.
+/// The crashes that a committed transaction survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durable {
     /// Every commit is forced to the disk.
     AgainstPowerLoss,
-    /// Every commit is handed to the operating system. A killed process loses nothing; a crashed
-    /// machine may lose or damage the file. A `Durability::None` commit would be weaker: it stays
-    /// in the process, and a killed process loses it.
+    /// Every commit goes to the operating system. A killed process loses nothing; a crashed machine
+    /// may lose or damage the file. A `Durability::None` commit would be weaker: it stays in the
+    /// process, and a killed process loses it.
     AgainstKill,
 }
 
@@ -35,7 +35,7 @@ pub enum Durable {
 pub struct AdminKey {
     /// The key given at the start. When it changes, it replaces the accepted one.
     pub given: ValueHash,
-    /// The key in force: the given one, or a later one set through the control address.
+    /// The valid key: the given one, or a later one that was set through the control address.
     pub accepted: ValueHash,
 }
 
@@ -62,7 +62,7 @@ impl Store {
         Self::with_tables(Database::builder().create_with_backend(InMemoryBackend::new())?)
     }
 
-    /// Opening a table creates it, so that a fresh store reads as an empty one.
+    /// Opens all tables, which creates them, so that a fresh store reads as an empty one.
     fn with_tables(database: Database) -> anyhow::Result<Self> {
         let transaction = database.begin_write()?;
         transaction.open_table(TOKENS)?;
@@ -118,7 +118,7 @@ impl Store {
     }
 }
 
-/// A file whose writes are never forced to the disk. Everything else is the real thing, so that
+/// A file whose writes are never forced to the disk. Everything else is as in production, so that
 /// tests and benchmarks run the same code.
 #[derive(Debug)]
 struct UnsyncedFile(FileBackend);
@@ -148,8 +148,8 @@ impl StorageBackend for UnsyncedFile {
         self.0.close()
     }
 
-    // The locks keep a second process out of the file. Without these the defaults would say that
-    // locking is not supported, and the file would be open to all.
+    // The locks keep a second process out of the file. Without these methods, the defaults would say
+    // that locking is not supported, and every process could open the file.
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.0.try_lock_range(start, end)

@@ -12,7 +12,7 @@ use client::{Reply, exchange};
 
 const ADMIN_KEY: &str = "the admin key";
 
-/// A started service and what a test asks of it.
+/// A started service, and the calls that tests make.
 struct Bench {
     running: Running,
 }

@@ -1,4 +1,4 @@
-//! One token in the books, and what its record says about it at a given time.
+//! One token in the books, and its state at a given time.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD, HEXLOWER};
@@ -19,18 +19,18 @@ impl ValueHash {
     }
 }
 
-/// What an admin asks for.
+/// The request of an admin.
 #[derive(Clone, Debug)]
 pub struct TokenRequest {
     /// 1 to 200 characters, free among the live tokens.
     pub name: String,
     /// Never expires if absent.
     pub lifetime: Option<TimeDelta>,
-    /// Kept and shown, but they allow nothing: the service guards no artifacts.
+    /// Stored and shown, but without effect: the service guards no artifacts.
     pub scopes: Vec<String>,
 }
 
-/// A record of the books. It never leaves them; only its end is added.
+/// A record of the books. It stays for ever; only its end is added.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Token {
@@ -55,7 +55,7 @@ pub enum End {
     Dropped(DateTime<Utc>),
 }
 
-/// What became of a token.
+/// The state of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum State {
     Live,
@@ -89,7 +89,7 @@ impl Token {
         Ok((token, value))
     }
 
-    /// What has become of it by now.
+    /// Its state now.
     pub fn state(&self, now: DateTime<Utc>) -> State {
         match self.ended {
             Some(End::Revoked(_)) => State::Revoked,
@@ -104,7 +104,7 @@ impl Token {
         self.state(now) == State::Live
     }
 
-    /// Whether the list shows it, which looks at the world as it was a while ago.
+    /// Whether the list shows it. The list shows the tokens as they were a while ago.
     pub fn listed(&self, settings: &Settings, now: DateTime<Utc>) -> bool {
         if settings.list_lag_milliseconds == 0 {
             return self.live(now);
@@ -117,7 +117,7 @@ impl Token {
         self.created_time <= seen && !ended && !self.expired(seen)
     }
 
-    /// Whether a client that shows it is let in.
+    /// Whether the service accepts it.
     pub fn accepted(&self, settings: &Settings, now: DateTime<Utc>) -> bool {
         let lingers = match self.ended {
             None => true,

@@ -28,15 +28,15 @@ pub(super) fn read_back(_: &str, data: &Data) -> Option<String> {
     text(data, PASSWORD_KEY).map(str::to_owned)
 }
 
-/// User name and password that HTTP's Basic scheme can carry (RFC 7617): no control characters, and no colon in the
-/// user name, since the first one ends it.
+/// User name and password that HTTP's Basic scheme can carry (RFC 7617): without control characters, and without a colon
+/// in the user name, since the first colon ends it.
 pub(super) fn credentials<'a>(entry: &'a DataEntry, token: &'a str) -> Result<(&'a str, &'a str), Refusal> {
     let username = entry.username.as_deref().unwrap_or_default();
     if username.is_empty() {
         return Err(Refusal::entry("username", format!("set it: format {} needs a user name", entry.format)));
     }
     if username.contains(':') || username.chars().any(char::is_control) {
-        return Err(Refusal::entry("username", "it has a colon or a control character: remove that"));
+        return Err(Refusal::entry("username", "it has a colon or a control character: remove it"));
     }
     if token.chars().any(char::is_control) {
         return Err(Refusal::token("it has a line break or another control character"));

@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use super::values::{Data, Files, Values, file, text};
 use crate::api::secret_template::DataEntry;
 
-/// The content without any login, which the API server takes for a valid one.
+/// The content without any login. The API server accepts it as valid.
 pub const EMPTY: &str = r#"{"auths":{}}"#;
 
 pub(super) fn render(entry: &DataEntry, values: &Values<'_>) -> Result<Files, Refusal> {
@@ -24,9 +24,9 @@ pub(super) fn render(entry: &DataEntry, values: &Values<'_>) -> Result<Files, Re
     Ok(file(entry, json!({"auths": {registry: login}}).to_string()))
 }
 
-/// The token of the only login. `auth` must say the same as `username` and `password`: tools differ in which they use.
+/// The token of the only login. `auth` must agree with `username` and `password`: some tools use one, some the others.
 ///
-/// Registry and user name are not compared, so that a change of either keeps the token.
+/// Registry and user name do not matter, so that a change of either keeps the token.
 pub(super) fn read_back(key: &str, data: &Data) -> Option<String> {
     let config: Value = serde_json::from_str(text(data, key)?).ok()?;
     let mut logins = config.get("auths")?.as_object()?.values();

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-/// One line. `key` must be free of `=`, `;`, `#`, quotes, backslashes and blanks.
+/// One line. `key` must not have `=`, `;`, `#`, quotes, backslashes or spaces.
 ///
-/// Plain where that reads back unchanged, else quoted as JSON. (The writer of `ini` itself escapes `;` and `#` but not
-/// the backslash before them, so that some values change.)
+/// The value is plain where it reads back unchanged, else quoted as JSON. (The writer of `ini` itself escapes `;` and `#`
+/// but not the backslash before them, so that some values change.)
 pub(super) fn line(key: &str, value: &str) -> String {
     let plain = |sign: char| sign.is_ascii_graphic() && !";#\\\"'".contains(sign);
     if !value.is_empty() && value.chars().all(plain) {
@@ -52,7 +52,7 @@ fn unquote(text: &str) -> Option<String> {
     Some(unescape(text))
 }
 
-/// Ends at the first `;` or `#` that has no backslash before it; takes that backslash off.
+/// Ends at the first `;` or `#` that has no backslash before it, and removes such backslashes.
 fn unescape(text: &str) -> String {
     let mut value = String::with_capacity(text.len());
     let mut signs = text.chars();

@@ -1,4 +1,4 @@
-//! The token in the forms that tools read: one file a format, and the table of them all in `family`.
+//! The token in the forms that tools read: one file per format, and the table of all formats in `family`.
 
 pub mod basic_auth;
 pub mod docker_config;
@@ -21,14 +21,14 @@ use crate::api::secret_template::{DataEntry, Format};
 pub use refusal::Unrenderable;
 pub use values::Facts;
 
-/// What is done with the entries of one format.
+/// How the entries of one format are written, read and checked.
 struct Family {
     /// Writes the token.
     render: fn(&DataEntry, &Values<'_>) -> Result<Files, Refusal>,
     /// Finds the token by the entry's key, whatever else the entry says, so that a change of the rest keeps the token.
-    /// `None` where the token cannot be told from the text around it.
+    /// `None` where nobody could tell the token from the text around it.
     read_back: Option<fn(&str, &Data) -> Option<String>>,
-    /// Finds mistakes that are better explained before a sample is rendered.
+    /// Finds mistakes that it explains better than the rendering of a sample does.
     check: Option<Check>,
 }
 
@@ -47,7 +47,7 @@ const fn family(format: Format) -> Family {
     }
 }
 
-/// Checks one entry without a token: it is rendered for a sample. Returns the keys that it writes.
+/// Checks one entry without a token: renders it for a sample. Returns the keys that it writes.
 ///
 /// # Errors
 /// A sentence for the user.

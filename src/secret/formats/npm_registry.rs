@@ -1,6 +1,6 @@
 //! The URL of an npm registry, in the form in which npm looks up the credentials for it.
 
-/// A registry: where packages come from, and the place under which npm looks for the credentials.
+/// A registry: where packages come from, and the key under which npm looks for the credentials.
 pub(super) struct NpmRegistry {
     scheme: &'static str,
     /// Host, port if it is not the scheme's own, and path with `/` at its end.
@@ -8,8 +8,8 @@ pub(super) struct NpmRegistry {
 }
 
 impl NpmRegistry {
-    /// Reads a URL, and writes it as npm's URL parser would: npm compares the place as text, so another way to write
-    /// the same URL finds no credentials. The error is a sentence for the user.
+    /// Reads a URL, and writes it as npm's URL parser would: npm compares URLs as text, so it finds no credentials under
+    /// another spelling of the same URL. The error is a sentence for the user.
     pub(super) fn parse(url: &str) -> Result<Self, &'static str> {
         let (scheme, default_port, rest) = if let Some(rest) = url.strip_prefix("https://") {
             ("https", ":443", rest)
@@ -26,7 +26,7 @@ impl NpmRegistry {
             return Err("use only letters, digits and . _ ~ % @ + - in its path");
         }
         if path.split('/').any(|segment| segment == "." || segment == "..") {
-            return Err("it has . or .. in its path: write the path that this leads to");
+            return Err("it has . or .. in its path: write the path without them");
         }
         let host = host.to_ascii_lowercase();
         let host = host.strip_suffix(default_port).unwrap_or(&host);
@@ -40,8 +40,8 @@ impl NpmRegistry {
         format!("{}://{}", self.scheme, self.location)
     }
 
-    /// What the keys of its credentials begin with.
-    pub(super) fn place(&self) -> String {
+    /// The beginning of the keys of its credentials.
+    pub(super) fn key_prefix(&self) -> String {
         format!("//{}", self.location)
     }
 }

@@ -3,7 +3,7 @@
 //! npm reads it in three steps, and each would change some values (seen in npm 11: `ini/lib/ini.js`,
 //! `@npmcli/config/lib/env-replace.js` and `parse-field.js`): `ini` takes quotes off, ends a value at `;` or `#` and
 //! unescapes; then the words `true`, `false`, `null` and `undefined` stop being text; then `${NAME}` becomes the
-//! environment's value. The first is answered by quoting, the others by refusing.
+//! environment's value. The writer quotes values against the first step, and refuses values that the others would change.
 
 use data_encoding::BASE64;
 
@@ -16,28 +16,28 @@ use crate::api::secret_template::{DataEntry, NpmAuth};
 /// Words that npm does not read as text, quoted or not.
 const WORDS: [&str; 4] = ["true", "false", "null", "undefined"];
 
-/// The key that ends in this has a bearer token.
+/// A key with this ending has a bearer token.
 const BEARER: &str = ":_authToken";
 
-/// The key that ends in this has a password in base64.
+/// A key with this ending has a password in base64.
 const PASSWORD: &str = ":_password";
 
 pub(super) fn render(entry: &DataEntry, values: &Values<'_>) -> Result<Files, Refusal> {
     let url = entry.registry.as_deref().unwrap_or_default();
     let registry = NpmRegistry::parse(url).map_err(|reason| Refusal::entry("registry", reason))?;
-    let place = registry.place();
+    let prefix = registry.key_prefix();
     let mut lines = registry_lines(entry, &registry)?;
     match entry.auth.unwrap_or_default() {
         NpmAuth::Bearer => {
             obstacle(values.token).map_or(Ok(()), |reason| Err(Refusal::token(reason)))?;
-            lines.push(ini::line(&format!("{place}{BEARER}"), values.token));
+            lines.push(ini::line(&format!("{prefix}{BEARER}"), values.token));
         }
         NpmAuth::Basic => {
             let (username, password) = basic_auth::credentials(entry, values.token)?;
             let refused = |reason| Refusal::entry("username", format!("{reason}: use another one"));
             obstacle(username).map_or(Ok(()), |reason| Err(refused(reason)))?;
-            lines.push(ini::line(&format!("{place}:username"), username));
-            lines.push(ini::line(&format!("{place}{PASSWORD}"), &BASE64.encode(password.as_bytes())));
+            lines.push(ini::line(&format!("{prefix}:username"), username));
+            lines.push(ini::line(&format!("{prefix}{PASSWORD}"), &BASE64.encode(password.as_bytes())));
         }
     }
     Ok(file(entry, lines.concat()))
@@ -60,16 +60,16 @@ fn registry_lines(entry: &DataEntry, registry: &NpmRegistry) -> Result<Vec<Strin
     scopes.iter().map(line).collect()
 }
 
-/// Why npm would not read `value` as it is written, if so.
+/// Why npm would read another text than `value`; `None` if it reads `value`.
 fn obstacle(value: &str) -> Option<&'static str> {
     if value.chars().any(|sign| !sign.is_ascii() || sign.is_ascii_control()) {
         Some("it has a line break, another control character or a character that is not ASCII")
     } else if value.trim() != value {
-        Some("it begins or ends with a blank")
+        Some("it begins or ends with a space")
     } else if WORDS.contains(&value) {
         Some("it is a word that npm does not read as text")
     } else if value.contains("${") {
-        Some("it has ${, where npm puts a variable of the environment")
+        Some("it has ${, which npm replaces by an environment variable")
     } else {
         None
     }
@@ -77,7 +77,7 @@ fn obstacle(value: &str) -> Option<&'static str> {
 
 /// The only token in the file, as npm would read it.
 ///
-/// Registry, user name and kind of authentication are not compared, so that a change of any keeps the token.
+/// Registry, user name and kind of authentication do not matter, so that a change of any keeps the token.
 pub(super) fn read_back(key: &str, data: &Data) -> Option<String> {
     let values = ini::read(text(data, key)?);
     let mut tokens = values.iter().filter(|(key, _)| key.starts_with("//")).filter_map(|(key, value)| {

@@ -1,4 +1,4 @@
-//! Why an entry or a token is not written: the field, what is wrong with it, and what to do.
+//! Why the operator cannot write an entry or a token: the field, what is wrong with it, and what to do.
 
 use crate::api::ids::MAX_TOKEN_BYTES;
 use crate::api::secret_template::{DataEntry, Format};
@@ -9,17 +9,17 @@ pub enum Unrenderable {
     /// The token has no characters.
     #[error("the service's token is empty: correct spec.operations.generate.response.value of the service")]
     Empty,
-    /// The token is longer than what is published.
+    /// The token is too long to be published.
     #[error(
-        "the service's token has {bytes} bytes, more than the {MAX_TOKEN_BYTES} that can be published: let it make shorter ones"
+        "the service's token has {bytes} bytes, more than the {MAX_TOKEN_BYTES} that can be published: let the service generate shorter tokens"
     )]
     TokenTooLong {
         /// Its length.
         bytes: usize,
     },
-    /// All entries together are longer than what the API server takes.
+    /// All entries together are longer than the API server accepts.
     #[error(
-        "spec.secret.data: the Secret would have {bytes} bytes of data, more than the {limit} that the API server takes: \
+        "spec.secret.data: the Secret would have {bytes} bytes of data, more than the {limit} that the API server accepts: \
          write fewer entries, or shorter templates"
     )]
     SecretTooLarge {
@@ -35,7 +35,7 @@ pub enum Unrenderable {
         key: String,
         /// The entry's format.
         format: Format,
-        /// What is in the way.
+        /// Why the format cannot write it.
         reason: String,
     },
     /// The entry is wrong whatever the token is.
@@ -50,7 +50,7 @@ pub enum Unrenderable {
     },
 }
 
-/// Why one format refuses, without the entry that it was asked for.
+/// Why one format refuses, without the entry.
 pub(super) enum Refusal {
     /// This token cannot be written.
     Token(String),

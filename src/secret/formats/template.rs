@@ -1,4 +1,4 @@
-//! `Template`: a text of the user's with holes.
+//! `Template`: a user's text with holes.
 
 use std::io;
 
@@ -17,13 +17,13 @@ use crate::api::time::Time;
 const FUEL: u64 = 50_000;
 
 /// The longest text that is rendered, in bytes, and the longest result of one filter: filters can be chained, and
-/// each `json` doubles what the one before escaped.
+/// each `json` doubles the escapes of the one before it.
 const MAX_OUTPUT_BYTES: usize = 64 * 1024;
 
-/// What a template can name, for people.
+/// The variables that a template can use, for people.
 const KNOWN: &str = "use token, id and expirationTime, and username or host where the entry has username or registry";
 
-/// Stands for a token while there is none.
+/// The sample of a token.
 const SAMPLE_TOKEN: &str = "sample-token-0123456789";
 
 /// An expiry for the sample: 2030-01-01T00:00:00Z.
@@ -32,8 +32,8 @@ const SAMPLE_EXPIRATION: Time = Time::from_millis(1_893_456_000_000);
 /// Every byte but the unreserved ones of RFC 3986 is encoded, so that the result fits any part of a URL.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Compiles the template of `entry` and renders it for samples with and without id and expiry, so that a template
-/// that passes fails later only for the token's length.
+/// Compiles the template of `entry` and renders it for samples with and without id and expiry. A template that passes can
+/// later fail only because of the token's length.
 pub(super) fn check(entry: &DataEntry) -> Result<(), Refusal> {
     for (id, expiration_time) in [("", None), ("sample-id", Some(SAMPLE_EXPIRATION))] {
         let values = Values { token: SAMPLE_TOKEN, id: Some(id), expiration_time };
@@ -47,7 +47,7 @@ pub(super) fn check(entry: &DataEntry) -> Result<(), Refusal> {
 
 /// Renders the template of `entry`.
 ///
-/// **Invariant:** only the kind of a mistake is told, and the line: what the engine says in full could quote a value.
+/// **Invariant:** the error has only the kind of a mistake, and its line: the engine's full text could quote a value.
 pub(super) fn render(entry: &DataEntry, values: &Values<'_>) -> Result<Files, Refusal> {
     let text = fill(source(entry)?, holes(entry, values)).map_err(|error| match error.line() {
         Some(line) => wrong(format!("{} in line {line}", error.kind())),
@@ -66,8 +66,8 @@ fn wrong(reason: impl Into<String>) -> Refusal {
     Refusal::entry("template", reason)
 }
 
-/// What a template can name. Absent facts of a token are empty texts, which are false in an `if`; an absent username
-/// or registry is a mistake in the spec, so naming it is an error.
+/// The variables of a template. Absent facts of a token are empty texts, which are false in an `if`. An absent username or
+/// registry is a mistake in the spec, so its use is an error.
 fn holes(entry: &DataEntry, values: &Values<'_>) -> Value {
     context! {
         token => values.token,
@@ -86,7 +86,7 @@ fn host(registry: &str) -> &str {
 
 fn fill(source: &str, holes: Value) -> Result<Vec<u8>, Error> {
     let mut environment = Environment::empty();
-    // A file's last line keeps its end.
+    // The last line of a file keeps its line break.
     environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build()?);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
@@ -107,18 +107,18 @@ fn capped(text: String) -> Result<String, Error> {
     Ok(text)
 }
 
-/// A JSON string with its quotes.
+/// A JSON string, with quotes.
 fn json(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// A TOML basic string with its quotes: JSON's escapes are a part of TOML's, which also wants DEL escaped.
+/// A TOML basic string, with quotes: TOML knows all of JSON's escapes, and also wants DEL escaped.
 fn toml(text: &str) -> String {
     json(text).replace('\u{7f}', "\\u007F")
 }
 
-/// Text for an XML element or a quoted attribute. Attributes lose line breaks and tabs that are not escaped; other
-/// control characters cannot be written in XML 1.0 at all.
+/// Text for an XML element or a quoted attribute. Attributes lose line breaks and tabs that are not escaped; XML 1.0 has no
+/// way to write other control characters.
 fn xml(text: &str) -> Result<String, Error> {
     let mut escaped = String::with_capacity(text.len());
     for sign in text.chars() {

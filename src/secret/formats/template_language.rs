@@ -1,14 +1,14 @@
-//! What a template may say: holes, and `if`, `elif`, `else`, `endif`.
+//! The language of templates: holes, and `if`, `elif`, `else`, `endif`.
 //!
 //! The engine's fuel counts steps, not the work inside one: `[[token] * 10000] * 10000 ~ ""` is a handful of steps and
-//! takes all memory. Tenants write templates, so what can multiply is refused before the engine sees it: loops,
-//! assignments, lists and every operator but comparison and joining. What is left grows with the length of the
-//! template alone.
+//! takes all memory. Tenants write templates, so everything that can multiply text is refused before the engine sees it:
+//! loops, assignments, lists and every operator but comparison and joining. The output of the rest grows only with the
+//! length of the template.
 
-/// The tags that are let through.
+/// The tags that are allowed.
 const TAGS: [&str; 4] = ["if", "elif", "else", "endif"];
 
-/// What may stand in a hole or tag outside quotes, beside letters, digits and blanks.
+/// The characters that a hole or tag may have outside quotes, beside letters, digits and spaces.
 const SIGNS: &str = "_.|()=!<>~+-";
 
 /// Checks `source`; the error is a sentence for the user.
@@ -39,7 +39,7 @@ fn check_tag(code: &str) -> Result<(), String> {
     Err(format!("the tag {word:?} is not allowed: use only if, elif, else and endif"))
 }
 
-/// What follows the hole or tag that `code` is the inside of.
+/// The text after the hole or tag in which `code` begins.
 fn after_code<'a>(code: &'a str, end: &str) -> Result<&'a str, String> {
     let mut quote = None;
     let mut escaped = false;

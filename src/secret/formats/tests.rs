@@ -93,14 +93,14 @@ fn a_token_that_a_format_cannot_carry_is_refused_with_the_reason() {
     let check = |entry: &DataEntry, token: &str, expected: &str| {
         let error = rendered(entry, token).expect_err(expected).to_string();
         assert!(error.contains(expected), "{token:?} in {entry:?}: {error}");
-        assert!(token.len() < 2 || !error.contains(token), "the error tells the token: {error}");
+        assert!(token.len() < 2 || !error.contains(token), "the error contains the token: {error}");
     };
     let bearer = entry(Format::Npmrc);
     check(&bearer, "line\nbreak", "spec.secret.data[token]: format Npmrc cannot carry this token: it has a line break");
     check(&bearer, "bell\u{7}", "control character");
     check(&bearer, "schlüssel", "not ASCII");
-    check(&bearer, " padded", "begins or ends with a blank");
-    check(&bearer, "padded ", "begins or ends with a blank");
+    check(&bearer, " padded", "begins or ends with a space");
+    check(&bearer, "padded ", "begins or ends with a space");
     check(&bearer, "a${HOME}b", "variable of the environment");
     for word in WORDS_OF_NPM {
         check(&bearer, word, "npm does not read as text");

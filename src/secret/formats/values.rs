@@ -1,4 +1,4 @@
-//! What goes into a format and what comes out of it.
+//! The input and the output of a format.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use crate::api::secret_template::DataEntry;
 use crate::api::time::Time;
 
-/// What is known of the token that is rendered.
+/// The facts about the token that is rendered.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// The token.
@@ -19,14 +19,14 @@ pub struct Facts<'a> {
     pub expiration_time: Option<Time>,
 }
 
-/// The same with the token out of its wrapper: what a format sees. It cannot be printed.
+/// The same with the token out of its wrapper, for the formats. It cannot be printed.
 pub(super) struct Values<'a> {
     pub(super) token: &'a str,
     pub(super) id: Option<&'a str>,
     pub(super) expiration_time: Option<Time>,
 }
 
-/// What one entry writes: keys of the Secret with their contents, which are secret.
+/// The files that one entry writes: keys of the Secret with their contents, which are secret.
 pub(super) type Files = Vec<(String, Vec<u8>)>;
 
 /// The data of a Secret.

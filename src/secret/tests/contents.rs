@@ -1,4 +1,4 @@
-//! What a Secret should hold, and what it is seen to hold.
+//! The content that a Secret should have, and the token that it is found to hold.
 
 use super::*;
 

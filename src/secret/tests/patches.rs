@@ -1,4 +1,4 @@
-//! Writes, and what they leave in the Secret.
+//! Writes, and the Secret after them.
 
 use super::*;
 

@@ -1,11 +1,11 @@
-//! What a service is asked for, and what it answers.
+//! The requests to a service, and its answers.
 
 use secrecy::SecretString;
 
 use crate::api::parameters::{Lifetime, Parameters};
 use crate::api::time::Time;
 
-/// What to generate.
+/// The token to generate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GenerateRequest {
     /// The whole name at the service; `None` where tokens have no names.
@@ -14,9 +14,9 @@ pub struct GenerateRequest {
     pub display_name: Option<String>,
     /// How long the token is to live; checked by `Declaration::check_lifetime`.
     pub lifetime: Lifetime,
-    /// What `Declaration::check_parameters` returned.
+    /// The result of `Declaration::check_parameters`.
     pub parameters: Parameters,
-    /// Now, which `expirationTime` is counted from.
+    /// The time now; `expirationTime` counts from it.
     pub now: Time,
 }
 
@@ -31,7 +31,7 @@ pub struct Generated {
     pub expiration_time: Option<Time>,
 }
 
-/// What the service says of a token.
+/// The service's answer about a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VerifyAnswer {
     /// It is valid.
@@ -62,7 +62,7 @@ pub struct ListedToken {
     pub last_used: Option<Time>,
 }
 
-/// How a revoke was answered. Neither is proof: see P19.
+/// The service's answer to a revoke. Neither answer is proof: see P19.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevokeAnswer {
     /// The service says that it ended the token.

@@ -1,4 +1,5 @@
-//! The way to one service: requests are filled in, go below `baseURL` and nowhere else, and an answer that asks to wait is heeded.
+//! The connection to one service. It fills in requests, sends them only below `baseURL`, and waits when an answer asks for
+//! that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::service::limits::RateLimit;
 use crate::service::request::{AuthenticationTemplate, Call, RequestTemplate};
 use crate::service::resolver::Resolver;
 
-/// When to try again after a connection could not be made.
+/// When to try again after a failed connection.
 const RECONNECT: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
@@ -55,7 +56,7 @@ impl Connection {
         waited.map_err(|after| ServiceError::Throttled { after, operation: operation.name() })
     }
 
-    /// How long nothing is to be sent yet, because the service asked for that.
+    /// How long nothing may be sent yet, because the service asked for a pause.
     pub(super) fn paused(&self) -> Option<Duration> {
         self.rate_limit.paused()
     }
@@ -64,7 +65,7 @@ impl Connection {
         self.declaration.authentication.as_ref()
     }
 
-    /// What every template but that of *verify* may use.
+    /// The values that every template but that of *verify* may use.
     pub(super) fn values(&self) -> Value {
         let credentials = self.credentials.iter().map(|(name, value)| (name.clone(), json!(value.expose_secret())));
         json!({
@@ -91,12 +92,12 @@ impl Connection {
         url.set_path(&path);
         url.set_query((!call.query.is_empty()).then_some(&call.query));
         if url.path() != path || url.origin() != base.origin() {
-            return Err(asked.not_sent("path: a value would change which place is asked"));
+            return Err(asked.not_sent("path: a value would lead to another address"));
         }
         Ok(url)
     }
 
-    /// One exchange. An answer that asks for a pause pauses the whole service.
+    /// Sends one request. An answer that asks for a pause pauses all calls to the service.
     pub(super) async fn send(
         &self,
         asked: Operation,

@@ -1,4 +1,4 @@
-//! What went wrong, as the caller needs it: the three kinds of `ServiceError`, with sentences that say what to do.
+//! Failures as the caller needs them: the kinds of `ServiceError`, with sentences that say what to do.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::service::extraction::ExtractionError;
 use crate::service::http::Answer;
 use crate::service::limits::retry_after;
 
-/// What was asked of the service.
+/// An operation of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     Generate,
@@ -26,7 +26,7 @@ impl fmt::Display for Operation {
 impl Operation {
     pub const ALL: [Self; 4] = [Self::Generate, Self::Verify, Self::List, Self::Revoke];
 
-    /// Its verb: what a label of the metrics and a message say.
+    /// Its verb, for metrics and messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Generate => "generate",
@@ -36,14 +36,15 @@ impl Operation {
         }
     }
 
-    /// The service has no such operation; a caller that looked at the capabilities never sees it.
+    /// The service has no such operation. A caller that checks the capabilities never sees this.
     pub fn not_declared(self) -> ServiceError {
-        let message =
-            format!("{self}: the service declares no such operation: declare spec.operations.{self}, or do it by hand");
+        let message = format!(
+            "{self}: the service object has no such operation: declare spec.operations.{self}, or do it by hand"
+        );
         ServiceError::Refused { status: None, message, credential: false }
     }
 
-    /// The request could not be built from these values. Of *verify* this says nothing about the token.
+    /// The request could not be built from these values. For *verify*, this says nothing about the token.
     pub fn not_sent(self, what: &str) -> ServiceError {
         let message = format!("{self} was not sent: spec.operations.{self}.request.{what}");
         match self {
@@ -54,7 +55,7 @@ impl Operation {
         }
     }
 
-    /// The service is where nothing is sent. The words are about the service object, whatever was to be asked.
+    /// The service has a forbidden address. The message is about the service object, whatever the operation is.
     pub fn forbidden(self, what: &str) -> ServiceError {
         ServiceError::Refused { status: None, message: format!("{self}: spec.baseURL: {what}"), credential: false }
     }
@@ -64,7 +65,7 @@ impl Operation {
         ServiceError::Retry { after, what: format!("{self}: {what}") }
     }
 
-    /// It asked to wait, and that time is not over.
+    /// The service asked for a pause, and the pause is not over.
     pub fn held_back(self, after: Duration) -> ServiceError {
         ServiceError::Retry { after, what: format!("{self}: the service asked to wait") }
     }
@@ -79,7 +80,7 @@ impl Operation {
         ServiceError::unknown(format!("{self}: {what}; whether it happened is not known"))
     }
 
-    /// There is a token of this name. Nobody guesses its nonce: it is this request's own, which arrived twice.
+    /// There is a token of this name. Nobody guesses its nonce, so this request itself arrived twice.
     pub fn taken(self, status: u16) -> ServiceError {
         ServiceError::unknown(format!("{self}: the service has a token of this name already (status {status})"))
     }
@@ -97,11 +98,11 @@ impl Operation {
     /// An answer that neither accepts nor refuses.
     pub fn no_verdict(self, status: u16) -> ServiceError {
         ServiceError::unknown(format!(
-            "{self}: status {status} is neither accepted nor refused, which says nothing about the token; if the service means something by it, declare it in spec.operations.verify"
+            "{self}: status {status} is declared neither as accepted nor as refused, so it says nothing about the token; if it has a meaning, declare it in spec.operations.verify"
         ))
     }
 
-    /// The failure that an answer says, which may ask to wait.
+    /// The failure for an answer, which may ask for a pause.
     pub fn failure_of(self, answer: &Answer) -> ServiceError {
         match answer.status {
             429 => self.not_executed(429, pause_of(answer)),
@@ -109,7 +110,7 @@ impl Operation {
         }
     }
 
-    /// The failure that a status says.
+    /// The failure for a status.
     pub fn failure(self, status: u16) -> ServiceError {
         match status {
             401 | 403 => self.refused(
@@ -120,7 +121,7 @@ impl Operation {
             404 | 405 => self.refused(
                 status,
                 false,
-                &format!("knows no such place; check spec.baseURL and spec.operations.{self}.request"),
+                &format!("does not know this address; check spec.baseURL and spec.operations.{self}.request"),
             ),
             // A request that the service gave up on, or a status that says "not now", may have been executed.
             408 | 425 | 429 => self.undecided(status),
@@ -130,7 +131,7 @@ impl Operation {
                 &format!("refuses the request; compare the token's spec and spec.operations.{self}.request with the service's documentation"),
             ),
             300..400 => ServiceError::unknown(format!(
-                "{self}: status {status} is a redirect, which is never followed: set spec.baseURL to the place itself"
+                "{self}: status {status} is a redirect, and the operator follows none: set spec.baseURL to the final address"
             )),
             _ => self.undecided(status),
         }
@@ -149,7 +150,7 @@ impl Operation {
     }
 }
 
-/// How long an answer asks to wait.
+/// The pause that an answer asks for.
 pub(super) fn pause_of(answer: &Answer) -> Duration {
     retry_after(answer.header("retry-after"), answer.time())
 }

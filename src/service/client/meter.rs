@@ -18,10 +18,10 @@ pub struct Labels {
 #[derive(Clone, Debug)]
 pub struct CallCounts(Family<Labels, Counter>);
 
-/// What an answer counts as.
+/// The outcomes of a call.
 const CODES: [&str; 4] = ["ok", "refused", "retry", "unknown"];
 
-/// All numbers are there from the beginning, so that a rate is right from the first call on.
+/// All numbers exist from the beginning, so that a rate is right from the first call on.
 impl Default for CallCounts {
     fn default() -> Self {
         let counts = Family::default();
@@ -35,12 +35,12 @@ impl Default for CallCounts {
 }
 
 impl CallCounts {
-    /// What a registry takes.
+    /// The counters, for a registry.
     pub fn family(&self) -> Family<Labels, Counter> {
         self.0.clone()
     }
 
-    /// A call ended. One that found no place in the rate limit was not made.
+    /// Counts a call that ended. A call without a place in the rate limit was not made, and does not count.
     pub(super) fn count<T>(&self, operation: Operation, answer: &Result<T, ServiceError>) {
         let code = match answer {
             Ok(_) => "ok",

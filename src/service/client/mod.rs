@@ -1,8 +1,8 @@
 //! Performs the declared operations over HTTP.
 //!
-//! Each call is one request (a list: one a page), never repeated here: whether it may be sent again is the caller's
-//! decision, and `ServiceError` is all that it needs for it. A call takes its place in the rate limit and is counted because it
-//! is made: there is no other way to reach a service. Credentials are exposed in this folder alone, where a request is built.
+//! Each call is one request (a list: one per page), and the client never repeats it: the caller decides whether to send it
+//! again, and `ServiceError` says all that it needs for that. Every call takes its place in the rate limit and is counted,
+//! because there is no other way to reach a service. Only this folder exposes credentials, where it builds a request.
 
 pub mod answers;
 mod connection;
@@ -25,14 +25,14 @@ use crate::service::declaration::Declaration;
 use crate::service::errors::{ConnectError, ServiceError};
 use crate::service::limits::RateLimit;
 
-/// One service, ready to be asked. Cheap to clone.
+/// A client of one service. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ServiceClient {
     connection: Arc<Connection>,
     counts: CallCounts,
 }
 
-/// Places in a service's rate limit. Each call uses one; where none is left it takes another one, and waits for it.
+/// Places in a service's rate limit. Each call uses one. If none is left, the call waits for another one.
 #[derive(Debug)]
 pub struct Places {
     taken: u32,
@@ -40,14 +40,14 @@ pub struct Places {
 }
 
 impl Places {
-    /// None ahead: each call waits for its own place, at most so long.
+    /// No places in advance: each call waits for its own place, at most `max_wait`.
     pub fn one_by_one(max_wait: Duration) -> Self {
         Self { taken: 0, max_wait }
     }
 }
 
 impl ServiceClient {
-    /// A client for `declaration`. `rate_limit` is given so that it outlives a change of credentials.
+    /// A client for `declaration`. The caller passes `rate_limit`, so that it outlives a change of credentials.
     ///
     /// # Errors
     /// When a credential is missing or the CA bundle is unreadable.
@@ -67,11 +67,11 @@ impl ServiceClient {
         &self.connection.declaration
     }
 
-    /// Waits until `calls` requests may be sent, and keeps their places. To be awaited before a claim for all the calls of an
-    /// issue: the time in this queue must not count against a claim.
+    /// Waits until `calls` requests may be sent, and keeps their places. A caller takes the places for all calls of an issue
+    /// before the claim: the time in this queue must not count against the claim.
     ///
     /// # Errors
-    /// At once, with the wait, if that is longer than `max_wait`.
+    /// Fails at once, with the wait, if that is longer than `max_wait`.
     pub async fn take_places(&self, calls: u32, max_wait: Duration) -> Result<Places, Duration> {
         self.connection.wait_for_places(calls, max_wait).await?;
         Ok(Places { taken: calls, max_wait })
@@ -80,7 +80,7 @@ impl ServiceClient {
     /// Generates one token.
     ///
     /// # Errors
-    /// See `ServiceError`; `Unknown` means that a token may live that nobody knows.
+    /// See `ServiceError`; `Unknown` means that there may be a living token that nobody knows.
     pub async fn generate(&self, wanted: &GenerateRequest, places: &mut Places) -> Result<Generated, ServiceError> {
         self.call(Operation::Generate, places, requests::generate(&self.connection, wanted)).await
     }
@@ -97,23 +97,23 @@ impl ServiceClient {
         self.call(Operation::Verify, places, requests::verify(&self.connection, token)).await
     }
 
-    /// The complete list, or an error. Its first page uses a place; each further page waits for one of its own.
+    /// The complete list, or an error. Its first page uses a place; each further page waits for its own.
     ///
     /// # Errors
-    /// `Refused`, `Throttled`, `Retry` or `Unknown`; a list that broke off is no list.
+    /// `Refused`, `Throttled`, `Retry` or `Unknown`; an incomplete list is no list.
     pub async fn list(&self, places: &mut Places) -> Result<Listing, ServiceError> {
         self.call(Operation::List, places, pages::list(&self.connection)).await
     }
 
-    /// Tells the service to end the token with this id.
+    /// Asks the service to revoke the token with this id.
     ///
     /// # Errors
-    /// Everything but success and gone.
+    /// Every answer but success and gone.
     pub async fn revoke(&self, id: &str, places: &mut Places) -> Result<RevokeAnswer, ServiceError> {
         self.call(Operation::Revoke, places, requests::revoke(&self.connection, id)).await
     }
 
-    /// Every call goes this way: it takes its place, is made, and is counted.
+    /// Takes the place of a call, makes it, and counts it. Every call comes through here.
     async fn call<T>(
         &self,
         operation: Operation,

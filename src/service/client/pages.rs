@@ -1,4 +1,4 @@
-//! Reads a list to its end. A list that cannot be read to its end is no list: what is missing in it proves nothing.
+//! Reads a list to its end. An incomplete list is no list: a token that it does not have may still live.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,30 +15,30 @@ use crate::service::extraction::{ExtractionError, JsonPath};
 use crate::service::http::Answer;
 use crate::service::template::percent_encode;
 
-/// The most pages of a list, so that a service that never ends it does not hold the operator for ever.
+/// The most pages of a list, so that a list without an end does not keep the operator busy for ever.
 const MAX_PAGES: usize = 1000;
 
-/// The most bytes of rows that are kept: some 300,000 rows of a usual length. A thousand pages could have a thousand times
-/// the bound of one answer.
+/// The most bytes of rows that are kept: some 300,000 rows of usual length. Without this limit, a thousand pages could have
+/// a thousand times the bound of one answer.
 const MAX_KEPT: usize = 64 * 1024 * 1024;
 
-/// The most characters of a name that are kept. What tells whose token it is stands in the first 57.
+/// The most characters of a name that are kept. The first 57 say which object a token belongs to.
 const MAX_NAME: usize = 256;
 
-/// The longest URL of a next page, which a service may write as it likes.
+/// The longest URL of a next page: the service chooses it.
 const MAX_URL: usize = 8 * 1024;
 
 /// How long one page may wait for its place in the rate limit.
 const MAX_WAIT: Duration = Duration::from_secs(120);
 
-/// Where reading a list stands.
+/// The state of reading a list.
 #[derive(Default)]
 struct Progress {
     rows: Vec<ListedToken>,
-    /// Where each id stands in `rows`.
+    /// The position of each id in `rows`.
     ids: BTreeMap<String, usize>,
     urls: BTreeSet<Url>,
-    /// What the rows and their ids take, in bytes.
+    /// The size of the rows and their ids, in bytes.
     kept: usize,
 }
 
@@ -86,9 +86,9 @@ struct Page<'a> {
 }
 
 impl Progress {
-    /// Takes the rows of a page in, and says where the next one is; `None` at the end.
+    /// Adds the rows of a page, and returns the URL of the next one; `None` at the end.
     ///
-    /// A page may be shorter than asked for in the middle of a list, so only an empty one is the end.
+    /// A page in the middle of a list may be shorter than requested, so only an empty page is the end.
     fn read(&mut self, page: &Page<'_>) -> Result<Option<Url>, ServiceError> {
         let rows =
             page.operation.items.rows(page.body).map_err(|error| Operation::List.misdeclared("items", &error))?;
@@ -97,7 +97,7 @@ impl Progress {
             let row = read_row(page.operation, row)?;
             match self.ids.get(&row.id) {
                 None => self.keep(row)?,
-                // One id under two names says nothing about whose it is, so it is taken for a stranger's.
+                // An id with two names does not say which object it belongs to, so it counts as a stranger's.
                 Some(at) if self.rows[*at].name != row.name => self.rows[*at].name = None,
                 Some(_) => {}
             }
@@ -142,7 +142,7 @@ fn read_row(operation: &ListOperation, row: &Value) -> Result<ListedToken, Servi
         Some(Ok(name)) => Some(name.chars().take(MAX_NAME).collect()),
         Some(Err(error)) => return Err(Operation::List.misdeclared("item.name", &error)),
     };
-    // Times of rows are shown and never decide about a token: one that cannot be read is one that is not told.
+    // The times of rows are only shown, and never decide about a token: an unreadable time counts as absent.
     let time = |path: &Option<JsonPath>| path.as_ref().and_then(|path| path.time(row).ok()).flatten();
     let (created, expiration, last_used) =
         (time(&operation.created), time(&operation.expiration), time(&operation.last_used));
@@ -157,7 +157,7 @@ fn first_page(paging: &Paging, bare: &Url) -> Url {
 }
 
 fn next_page(page: &Page<'_>) -> Result<Option<Url>, ServiceError> {
-    // A next page that cannot be read is not the end: what is missing in a list proves that a token is gone.
+    // An unreadable next page is not the end: from an incomplete list, a living token would count as gone.
     let find = |path: &JsonPath, field: &str| match path.find(page.body) {
         Ok(None | Some(Value::Bool(false))) => Ok(None),
         Ok(Some(Value::String(text))) if text.is_empty() => Ok(None),
@@ -195,7 +195,7 @@ fn same_origin(current: &Url, next: &str) -> Result<Url, ServiceError> {
     match current.join(next) {
         Ok(url) if url.origin() == current.origin() && url.username().is_empty() && url.password().is_none() => Ok(url),
         _ => Err(ServiceError::unknown(
-            "list: the next page is at another place than spec.baseURL, where the credential is not sent: use pageParameter in spec.operations.list.pagination",
+            "list: the next page has another origin than spec.baseURL, and the operator sends no credential there: use pageParameter in spec.operations.list.pagination",
         )),
     }
 }

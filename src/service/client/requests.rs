@@ -1,4 +1,4 @@
-//! One request of each operation: built from its declaration, sent once, and its answer read by the declaration.
+//! One request of each operation: builds it from the declaration, sends it once, and reads the answer by the declaration.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -9,12 +9,12 @@ use super::failure::{Operation, pause_of};
 use crate::api::ids::MAX_TOKEN_BYTES;
 use crate::service::errors::ServiceError;
 
-/// The answer of a service that has a token of this name.
+/// The status of a service that already has a token of this name.
 const NAME_TAKEN: u16 = 409;
 
 pub(super) async fn generate(connection: &Connection, wanted: &GenerateRequest) -> Result<Generated, ServiceError> {
     let asked = Operation::Generate;
-    // Whoever passed the queue before the service asked to wait is held back here.
+    // A caller that got its place before the service asked for a pause stops here.
     if let Some(after) = connection.paused() {
         return Err(asked.held_back(after));
     }

@@ -1,4 +1,4 @@
-//! The checks of a whole declaration: its parts, and what they must be together.
+//! The checks of a whole declaration: each part, and how the parts fit together.
 
 use url::{Position, Url};
 
@@ -12,8 +12,8 @@ use crate::service::address;
 use crate::service::errors::InvalidDeclaration;
 use crate::service::presets;
 
-/// What the operator puts after the prefix of a name: `.{uid16}.{attempt}.{nonce}` with an attempt of up to ten digits
-/// and a nonce of eight characters.
+/// The length of the part that the operator puts after the prefix of a name: `.{uid16}.{attempt}.{nonce}`, with an attempt
+/// of up to ten digits and a nonce of eight characters.
 const OWN_NAME_PART: usize = 1 + 16 + 1 + 10 + 1 + 8;
 
 pub(super) fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, InvalidDeclaration> {
@@ -62,7 +62,7 @@ pub(super) fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, Invali
 fn base_url(compiler: &mut Compiler<'_>, spec: &TokenServiceSpec) -> Option<Url> {
     let path = "spec.baseURL";
     let Ok(mut url) = Url::parse(&spec.base_url) else {
-        compiler.problem(path, "not a URL: write it like https://tokens.corp.example/api");
+        compiler.problem(path, "is not a URL: write it like https://tokens.corp.example/api");
         return None;
     };
     let plain =
@@ -74,7 +74,7 @@ fn base_url(compiler: &mut Compiler<'_>, spec: &TokenServiceSpec) -> Option<Url>
     if url.scheme() == "http" && !spec.connection.insecure_http {
         compiler.problem(
             path,
-            "credentials would travel in clear: use https://, or set connection.insecureHTTP: true for a service inside your own network",
+            "credentials would be sent in clear text: use https://, or set connection.insecureHTTP: true for a service inside your own network",
         );
     }
     if let Some(why) = address::of(&url).and_then(|it| address::forbidden(it, spec.connection.allow_link_local)) {
@@ -86,7 +86,8 @@ fn base_url(compiler: &mut Compiler<'_>, spec: &TokenServiceSpec) -> Option<Url>
     Some(url)
 }
 
-/// Names are how a lost token is found again (P3), so where they exist they must be sent, listed and long enough.
+/// The operator finds a lost token by its name (P3). So where tokens have names, the service must get them, list them, and
+/// allow names that are long enough.
 fn check_names(
     compiler: &mut Compiler<'_>,
     spec: &TokenServiceSpec,
@@ -133,7 +134,7 @@ fn check_names(
     }
 }
 
-/// What only makes sense beside something else.
+/// Checks parts that need each other.
 fn check_together(
     compiler: &mut Compiler<'_>,
     spec: &TokenServiceSpec,
@@ -167,7 +168,7 @@ fn check_together(
     }
 }
 
-/// The defaults are checked like a token's own wishes. A parameter that is required may be missing here.
+/// Checks the defaults like a token's own values. A required parameter may be missing here.
 fn check_defaults(declaration: &Declaration, spec: &TokenServiceSpec) -> Result<(), InvalidDeclaration> {
     let mut compiler = Compiler::new(spec, &declaration.parameters);
     let Some(defaults) = &spec.defaults else { return Ok(()) };

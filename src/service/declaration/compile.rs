@@ -1,6 +1,6 @@
 //! Compiles the parts of operations, and collects what is wrong with them.
 //!
-//! Each template is also rendered with a hostile sample, so that what compiles here gives a request for every value.
+//! It also renders each template with a hostile sample, so that a template that compiles gives a request for every value.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,16 +16,16 @@ use crate::api::token_service::request::{Authentication, Match, Request};
 use crate::service::errors::Problem;
 use crate::service::extraction::JsonPath;
 use crate::service::request::{AuthenticationTemplate, BodyTemplate, Field, RequestTemplate};
-use crate::service::template::{Place, RenderError, Template};
+use crate::service::template::{Encoding, RenderError, Template};
 
-/// Headers that the HTTP client sets itself; a second one would change where a request ends or goes.
+/// Headers that the HTTP client sets itself. A second one would change where a request ends, or where it goes.
 const RESERVED_HEADERS: [&str; 8] =
     ["host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect"];
 
-/// A value that would break out of its place if it were not encoded.
+/// A value that would break its surroundings if it were not encoded.
 const SAMPLE: &str = "a/b?c#d%\"";
 
-/// What a template is for, which decides which holes it may have.
+/// The purpose of a template. It decides which holes the template may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     Authentication,
@@ -36,7 +36,7 @@ pub(super) enum Purpose {
 }
 
 impl Purpose {
-    /// Its own holes, in the words of a message.
+    /// The holes that only it has.
     fn own_holes(self) -> &'static [&'static str] {
         match self {
             Self::Authentication | Self::List => &[],
@@ -73,14 +73,15 @@ impl<'a> Compiler<'a> {
             self.problem(path, "set json or form, not both");
         }
         let template = if request.path.starts_with('/') && !request.path.contains(['?', '#']) {
-            self.template(&format!("{path}.path"), &request.path, Place::Path, purpose)
+            self.template(&format!("{path}.path"), &request.path, Encoding::Path, purpose)
         } else {
             self.problem(format!("{path}.path"), "begin it with /, without ? and #; a query goes into the field query");
             None
         };
         let query = self.fields(&format!("{path}.query"), &request.query, purpose);
         let headers = self.headers(&format!("{path}.headers"), &request.headers, purpose);
-        let json = request.json.as_ref().map(|json| self.template(&format!("{path}.json"), json, Place::Json, purpose));
+        let json =
+            request.json.as_ref().map(|json| self.template(&format!("{path}.json"), json, Encoding::Json, purpose));
         let form = request.form.as_ref().map(|form| self.fields(&format!("{path}.form"), form, purpose));
         let body = match (json, form) {
             (Some(json), _) => Some(BodyTemplate::Json(json?)),
@@ -93,13 +94,15 @@ impl<'a> Compiler<'a> {
         let purpose = Purpose::Authentication;
         match (&part.basic, &part.bearer, &part.header) {
             (Some(basic), None, None) => {
-                let username = self.template(&format!("{path}.basic.username"), &basic.username, Place::Text, purpose);
-                let password = self.template(&format!("{path}.basic.password"), &basic.password, Place::Text, purpose);
+                let username =
+                    self.template(&format!("{path}.basic.username"), &basic.username, Encoding::Text, purpose);
+                let password =
+                    self.template(&format!("{path}.basic.password"), &basic.password, Encoding::Text, purpose);
                 Some(AuthenticationTemplate::Basic { username: username?, password: password? })
             }
             (None, Some(bearer), None) => {
                 let value =
-                    self.template(&format!("{path}.bearer"), &format!("Bearer {bearer}"), Place::Text, purpose)?;
+                    self.template(&format!("{path}.bearer"), &format!("Bearer {bearer}"), Encoding::Text, purpose)?;
                 Some(AuthenticationTemplate::Header(Field { name: "Authorization".to_owned(), value }))
             }
             (None, None, Some(header)) => {
@@ -118,7 +121,7 @@ impl<'a> Compiler<'a> {
         for name in headers.keys() {
             let path = format!("{path}.{name}");
             if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
-                self.problem(&path, "not the name of a header: use letters, digits, -, _ and .");
+                self.problem(&path, "is not the name of a header: use letters, digits, -, _ and .");
             }
             if RESERVED_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
                 self.problem(&path, "the operator sets this header itself: remove it");
@@ -133,15 +136,15 @@ impl<'a> Compiler<'a> {
     fn fields(&mut self, path: &str, fields: &BTreeMap<String, String>, purpose: Purpose) -> Vec<Field> {
         let mut compiled = Vec::new();
         for (name, source) in fields {
-            if let Some(value) = self.template(&format!("{path}.{name}"), source, Place::Text, purpose) {
+            if let Some(value) = self.template(&format!("{path}.{name}"), source, Encoding::Text, purpose) {
                 compiled.push(Field { name: name.clone(), value });
             }
         }
         compiled
     }
 
-    fn template(&mut self, path: &str, source: &str, place: Place, purpose: Purpose) -> Option<Template> {
-        let template = match Template::compile(source, place) {
+    fn template(&mut self, path: &str, source: &str, encoding: Encoding, purpose: Purpose) -> Option<Template> {
+        let template = match Template::compile(source, encoding) {
             Ok(template) => template,
             Err(message) => {
                 self.problem(path, message);
@@ -155,15 +158,15 @@ impl<'a> Compiler<'a> {
         if self.problems.len() > before {
             return None;
         }
-        // One sample with everything and one with the least: what neither shows, no real value does.
+        // One sample has all values, one has as few as possible: a problem that neither shows cannot come later.
         for complete in [true, false] {
             match template.render(&self.sample(complete)) {
-                Ok(text) if place == Place::Path && !is_plain_path(&text) => {
+                Ok(text) if encoding == Encoding::Path && !is_plain_path(&text) => {
                     self.problem(path, "has . or .. as a segment, or characters that a path cannot have: write it percent-encoded and without them");
                     return None;
                 }
                 Ok(_) => {}
-                Err(RenderError::Absent) if place == Place::Text => {}
+                Err(RenderError::Absent) if encoding == Encoding::Text => {}
                 Err(error) => {
                     self.problem(path, advice(error));
                     return None;

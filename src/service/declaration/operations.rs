@@ -1,4 +1,4 @@
-//! The checks of the operations of a declaration, one by one.
+//! The checks of the operations of a declaration, one function per operation.
 
 use super::compile::{Compiler, Purpose};
 use super::{GenerateOperation, ListOperation, Paging, RevokeOperation, VerifyOperation};
@@ -7,16 +7,16 @@ use crate::api::token_service::operations::{Generate, List, Pagination, Revoke, 
 use crate::api::token_service::request::Match;
 use crate::service::extraction::RowsPath;
 
-/// How long *generate* may take where the declaration is silent: one server took 23 s for its first token.
+/// How long *generate* may take by default: one server took 23 s for its first token.
 const GENERATE_TIMEOUT: GoDuration = GoDuration::from_secs(60);
 
-/// The statuses of a refused token where the declaration is silent.
+/// The default statuses of a refused token.
 const REFUSED: [i32; 2] = [401, 403];
 
-/// The statuses of a token that is gone where the declaration is silent.
+/// The default statuses of a token that no longer exists.
 const GONE: [i32; 2] = [404, 410];
 
-/// The statuses that prove that nothing was generated where the declaration is silent.
+/// The default statuses that prove that nothing was generated.
 const NOT_EXECUTED: [i32; 1] = [429];
 
 pub(super) fn generate(compiler: &mut Compiler<'_>, part: &Generate) -> Option<GenerateOperation> {
@@ -95,7 +95,7 @@ fn paging(compiler: &mut Compiler<'_>, part: &Pagination) -> Option<Paging> {
     match (&part.page_parameter, &part.next_url, part.link.unwrap_or(false)) {
         (Some(name), None, false) => {
             let next = compiler.optional_path(format!("{path}.next"), part.next.as_ref());
-            // A cursor has no first value; a counted page has.
+            // A cursor has no first value; a page number has.
             let first = part.first_page.or(if next.is_some() { None } else { Some(1) });
             Some(Paging::Parameter { name: name.clone(), first, next })
         }

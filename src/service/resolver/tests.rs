@@ -11,7 +11,7 @@ use crate::service::http::{self, Exchange, SendError};
 
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
-/// What each look-up finds, in turn; the last one for ever.
+/// The addresses that each look-up finds, in turn; the last ones for ever.
 fn finding(answers: &[&[&str]]) -> Resolver {
     let parse = |answer: &&[&str]| answer.iter().map(|text| SocketAddr::new(text.parse().unwrap(), 0)).collect();
     let answers: Mutex<Vec<Vec<SocketAddr>>> = Mutex::new(answers.iter().map(parse).collect());

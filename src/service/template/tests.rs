@@ -6,48 +6,48 @@ use super::*;
 
 const HOSTILE: &str = "a/b?c#d%\"\n";
 
-fn render(source: &str, place: Place, values: &serde_json::Value) -> Result<String, RenderError> {
-    Template::compile(source, place).unwrap().render(values)
+fn render(source: &str, encoding: Encoding, values: &serde_json::Value) -> Result<String, RenderError> {
+    Template::compile(source, encoding).unwrap().render(values)
 }
 
 #[test]
-fn a_value_is_encoded_for_its_place() {
-    let check = |source: &str, place: Place, expected: &str| {
+fn a_value_is_encoded_for_its_part_of_the_request() {
+    let check = |source: &str, encoding: Encoding, expected: &str| {
         let values = json!({"id": HOSTILE, "n": null, "list": ["x", HOSTILE], "days": 7});
-        assert_eq!(render(source, place, &values).as_deref(), Ok(expected), "{source}");
+        assert_eq!(render(source, encoding, &values).as_deref(), Ok(expected), "{source}");
     };
-    check("/t/{{ id }}/x", Place::Path, "/t/a%2Fb%3Fc%23d%25%22%0A/x");
-    check("pre {{ id }}", Place::Text, "pre a/b?c#d%\"\n");
-    check(r#"{"id": {{ id }}}"#, Place::Json, r#"{"id": "a/b?c#d%\"\n"}"#);
+    check("/t/{{ id }}/x", Encoding::Path, "/t/a%2Fb%3Fc%23d%25%22%0A/x");
+    check("pre {{ id }}", Encoding::Text, "pre a/b?c#d%\"\n");
+    check(r#"{"id": {{ id }}}"#, Encoding::Json, r#"{"id": "a/b?c#d%\"\n"}"#);
     check(
         r#"[{{ n }}, {{ list }}, {{ days }}, {{ "a" ~ days }}]"#,
-        Place::Json,
+        Encoding::Json,
         r#"[null, ["x","a/b?c#d%\"\n"], 7, "a7"]"#,
     );
-    check(r#"{"x": {{ list[0] == "x" }}{% if n %}, "n": {{ n }}{% endif %}}"#, Place::Json, r#"{"x": true}"#);
-    check(r#"{{ n or [] }}"#, Place::Json, "[]");
+    check(r#"{"x": {{ list[0] == "x" }}{% if n %}, "n": {{ n }}{% endif %}}"#, Encoding::Json, r#"{"x": true}"#);
+    check(r#"{{ n or [] }}"#, Encoding::Json, "[]");
 }
 
 #[test]
 fn a_hole_without_a_fitting_value_is_told_apart() {
-    let check = |source: &str, place: Place, values: serde_json::Value, expected: RenderError| {
-        assert_eq!(render(source, place, &values), Err(expected), "{source}");
+    let check = |source: &str, encoding: Encoding, values: serde_json::Value, expected: RenderError| {
+        assert_eq!(render(source, encoding, &values), Err(expected), "{source}");
     };
-    check("{{ n }}", Place::Text, json!({"n": null}), RenderError::Absent);
-    check("/{{ n }}", Place::Path, json!({"n": null}), RenderError::Absent);
-    check("/{{ n }}", Place::Path, json!({"n": ""}), RenderError::Segment);
-    check("/{{ n }}/x", Place::Path, json!({"n": ".."}), RenderError::Segment);
-    check("{{ n }}", Place::Text, json!({"n": ["x"]}), RenderError::List);
-    check("{{ m }}", Place::Text, json!({"n": 1}), RenderError::Failed);
-    check("{{ m }}", Place::Json, json!({"n": 1}), RenderError::Failed);
-    check(r#"{"n": "{{ n }}"}"#, Place::Json, json!({"n": "x"}), RenderError::NotJson);
-    check(&"{{ n }}".repeat(9), Place::Text, json!({"n": "x".repeat(8000)}), RenderError::TooLong);
+    check("{{ n }}", Encoding::Text, json!({"n": null}), RenderError::Absent);
+    check("/{{ n }}", Encoding::Path, json!({"n": null}), RenderError::Absent);
+    check("/{{ n }}", Encoding::Path, json!({"n": ""}), RenderError::Segment);
+    check("/{{ n }}/x", Encoding::Path, json!({"n": ".."}), RenderError::Segment);
+    check("{{ n }}", Encoding::Text, json!({"n": ["x"]}), RenderError::List);
+    check("{{ m }}", Encoding::Text, json!({"n": 1}), RenderError::Failed);
+    check("{{ m }}", Encoding::Json, json!({"n": 1}), RenderError::Failed);
+    check(r#"{"n": "{{ n }}"}"#, Encoding::Json, json!({"n": "x"}), RenderError::NotJson);
+    check(&"{{ n }}".repeat(9), Encoding::Text, json!({"n": "x".repeat(8000)}), RenderError::TooLong);
 }
 
 #[test]
 fn a_template_does_nothing_but_fill_holes() {
     let refused = |source: &str| {
-        Template::compile(source, Place::Text).is_err() || render(source, Place::Text, &json!({})).is_err()
+        Template::compile(source, Encoding::Text).is_err() || render(source, Encoding::Text, &json!({})).is_err()
     };
     for source in [
         "{{ range(9) }}",
@@ -69,10 +69,10 @@ fn a_template_does_nothing_but_fill_holes() {
 fn the_holes_are_known_by_their_full_names() {
     let template = Template::compile(
         "{{ name }} {{ credentials.a }} {% if parameters.b == 'x' %}{{ variables.c }}{% endif %}",
-        Place::Text,
+        Encoding::Text,
     );
     let holes: Vec<_> = template.unwrap().holes().iter().cloned().collect();
     assert_eq!(holes, ["credentials.a", "name", "parameters.b", "variables.c"]);
-    let dynamic = Template::compile("{{ credentials[name] }}{{ variables['x'] }}", Place::Text).unwrap();
+    let dynamic = Template::compile("{{ credentials[name] }}{{ variables['x'] }}", Encoding::Text).unwrap();
     assert_eq!(dynamic.holes().iter().cloned().collect::<Vec<_>>(), ["credentials", "name", "variables"]);
 }

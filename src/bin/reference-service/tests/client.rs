@@ -1,4 +1,4 @@
-//! An HTTP client that hides nothing: one request per connection, and every byte that came back.
+//! An HTTP client that hides nothing: it sends one request per connection, and shows every byte that came back.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 /// Longest wait for an answer. Only a broken test reaches it.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
-/// What came back before the connection ended.
+/// The bytes that came back before the connection ended.
 pub struct Reply(Vec<u8>);
 
 /// Sends one request and reads until the service closes the connection.

@@ -20,7 +20,7 @@ async fn until(bench: &Bench, holds: impl Fn(&Value) -> bool) -> Value {
     }
 }
 
-/// Makes one faulty generate call. Returns its reply, what lives afterwards, and the logged status.
+/// Makes one faulty generate call. Returns its reply, the tokens that live afterwards, and the logged status.
 async fn one_generate(faults: Value) -> (super::Reply, Vec<(String, String)>, Value) {
     let bench = Bench::start_faulty(faults).await;
     let reply = bench.generate("ci").await;

@@ -1,4 +1,4 @@
-//! What becomes of tokens, and what the books say about it.
+//! The life of tokens, and its records in the books.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Pages, and the standing quirks of the service.
+//! Pages, and the permanent quirks of the service.
 
 use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::token::{End, Token, TokenRequest};
 /// Longer than any test takes, so that a lag of this length never ends by itself.
 const LONG_MILLISECONDS: u64 = 3_600_000;
 
-/// Follows a list to its end, by what `next` finds in an answer. Returns every page's names.
+/// Follows a list to its end; `next` finds the next page in an answer. Returns the names of every page.
 async fn pages(bench: &Bench, first: &str, next: impl Fn(&super::Reply) -> Option<String>) -> Vec<Vec<String>> {
     let mut pages = Vec::new();
     let mut query = Some(first.to_owned());
@@ -125,7 +125,7 @@ async fn the_oldest_tokens_are_dropped_in_silence() {
 }
 
 #[tokio::test]
-async fn a_token_limit_is_told_and_counts_live_tokens() {
+async fn a_token_limit_is_reported_and_counts_live_tokens() {
     let bench = Bench::start_set(json!({"tokenLimit": 1})).await;
     let (id, _) = bench.issue("first").await;
     let refused = bench.generate("second").await;

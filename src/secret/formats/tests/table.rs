@@ -1,4 +1,4 @@
-//! What holds for every format: a new one is covered once it has its word, its shape, its file and its row.
+//! Tests of every format: they cover a new one as soon as it has its word, its shape, its file and its row.
 
 use super::*;
 

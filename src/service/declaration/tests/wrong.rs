@@ -13,7 +13,7 @@ fn every_wrong_field_is_named_with_what_to_do() {
         REFERENCE,
         "/baseURL",
         json!("http://tokens.example"),
-        "spec.baseURL: credentials would travel in clear: use https://, or set connection.insecureHTTP: true for a service inside your own network",
+        "spec.baseURL: credentials would be sent in clear text: use https://, or set connection.insecureHTTP: true for a service inside your own network",
     );
     check(
         REFERENCE,
@@ -31,7 +31,7 @@ fn every_wrong_field_is_named_with_what_to_do() {
         REFERENCE,
         "/baseURL",
         json!("tokens.example"),
-        "spec.baseURL: not a URL: write it like https://tokens.corp.example/api",
+        "spec.baseURL: is not a URL: write it like https://tokens.corp.example/api",
     );
     check(
         REFERENCE,
@@ -194,7 +194,7 @@ fn every_wrong_field_is_named_with_what_to_do() {
         CUSTOM,
         "/operations/generate/request/headers",
         json!({"a b": "x"}),
-        "spec.operations.generate.request.headers.a b: not the name of a header: use letters, digits, -, _ and .",
+        "spec.operations.generate.request.headers.a b: is not the name of a header: use letters, digits, -, _ and .",
     );
     check(
         CUSTOM,
