@@ -26,7 +26,7 @@ use super::observed::Row;
 pub use failure::{Failure, Leftover, MAX_RETRY_DELAY, backoff};
 
 /// Found tokens fill `superseded` up to here, so that room is left for what the operator supersedes by itself.
-pub const MAX_FOUND: usize = MAX_SUPERSEDED - MAX_LIVE;
+pub const MAX_ORPHANS: usize = MAX_SUPERSEDED - MAX_LIVE;
 /// A claim of unknown outcome is looked for so long.
 pub const LOST_FOR: Duration = Duration::from_secs(24 * 3600);
 
@@ -107,7 +107,7 @@ impl Ledger {
     pub fn orphans_found(&mut self, rows: &[Row], held: &[String], revoke_after: Time) {
         for row in rows {
             if !self.knows(&row.id) {
-                if self.superseded.len() >= MAX_FOUND {
+                if self.superseded.len() >= MAX_ORPHANS {
                     continue;
                 }
                 let claimed_time = self.claimed_time(row).or(row.created);

@@ -20,7 +20,7 @@ pub struct NamedToken {
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct Findings {
     /// Tokens that are in use.
     pub managed: u32,
     /// Tokens that their object is about to revoke.
@@ -30,13 +30,13 @@ pub struct Found {
     /// Uids of objects whose ledgers do not know a listed token: they look for themselves.
     pub suspects: BTreeSet<String>,
     /// A twin is at work. Its new objects are none of ours, and its tokens must not die for that.
-    pub disputed: bool,
+    pub conflict: bool,
 }
 
-impl Found {
+impl Findings {
     /// What may be revoked: what had no owner at the sweep before either, and stands written down since.
     pub fn revocable(&self, recorded: &[String]) -> Vec<NamedToken> {
-        let without_owner = self.ownerless.iter().flatten().filter(|_| !self.disputed);
+        let without_owner = self.ownerless.iter().flatten().filter(|_| !self.conflict);
         without_owner.filter(|orphan| recorded.contains(&orphan.id)).cloned().collect()
     }
 }
@@ -48,11 +48,11 @@ pub fn sort(
     rows: impl IntoIterator<Item = NamedToken>,
     owners: &HashMap<String, Ledger>,
     all: bool,
-) -> Found {
+) -> Findings {
     let by_name: HashMap<String, (&String, &Ledger)> =
         owners.iter().map(|(uid, ledger)| (identity::uid16(uid), (uid, ledger))).collect();
-    let disputed = owners.values().any(|ledger| ledger.conflict.is_some());
-    let (mut found, mut ownerless) = (Found { disputed, ..Found::default() }, Vec::new());
+    let conflict = owners.values().any(|ledger| ledger.conflict.is_some());
+    let (mut found, mut ownerless) = (Findings { conflict, ..Findings::default() }, Vec::new());
     for row in rows {
         let Some(name) = identity::parse(prefix, &row.name) else { continue };
         match by_name.get(&name.uid16) {
@@ -62,7 +62,7 @@ pub fn sort(
             }
             Some((_, ledger)) if ledger.knows(&row.id) => found.pending += 1,
             // Its own process has it in hand, or its object waits until it must show.
-            Some((_, ledger)) if awaited(ledger, &name) => {}
+            Some((_, ledger)) if is_open(ledger, &name) => {}
             Some((uid, _)) => {
                 found.suspects.insert((*uid).clone());
             }
@@ -73,7 +73,7 @@ pub fn sort(
 }
 
 /// The newest claim is undecided: an empty ledger's is the one of the finalizer.
-fn awaited(ledger: &Ledger, name: &identity::Name) -> bool {
+fn is_open(ledger: &Ledger, name: &identity::Name) -> bool {
     match &ledger.claim {
         Some(claim) => claim.outcome.is_none() && (claim.attempt, &claim.nonce) == (name.attempt, &name.nonce),
         None => name.nonce == identity::FIRST_NONCE,

@@ -36,14 +36,14 @@ pub fn confirmed(observed: &Observed) -> bool {
     observed.ledger.conflict.is_some() && confirm.is_some() && *confirm != observed.ledger.handled_requests.confirm
 }
 
-pub fn conflict_found(_: &Desired, observed: &Observed, step: &Step) -> bool {
+pub fn stopped_by_conflict(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let open = observed.ledger.conflict.is_some() && !confirmed(observed) && observed.object.leave.is_none();
     let looks = matches!(step, Step::Read | Step::Verify | Step::Reject);
     let allowed = looks || matches!(step, Step::Halt(_) | Step::Wait(_) | Step::GiveUp(GiveUpReason::Deleting));
     !open || allowed
 }
 
-pub fn twins(_: &Desired, observed: &Observed, step: &Step) -> bool {
+pub fn never_claimed(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let touched: Vec<&String> = match step {
         Step::Revoke { id, .. } => vec![id],
         Step::Supersede(rows) => rows.iter().map(|row| &row.id).collect(),
@@ -51,12 +51,12 @@ pub fn twins(_: &Desired, observed: &Observed, step: &Step) -> bool {
     };
     // A ledger that is behind its Secret cannot tell.
     let known = |row: &Row| observed.ledger.highest_attempt() >= 3 || row.attempt > observed.secrets.fence();
-    let of_twin = |row: &&Row| row.id == "twin" && !(row.attempt == 4 || row.attempt == 1) && known(row);
+    let of_twin = |row: &&Row| row.id == "other-cluster" && !(row.attempt == 4 || row.attempt == 1) && known(row);
     let twins: Vec<&String> = own_rows(observed).filter(of_twin).map(|row| &row.id).collect();
     confirmed(observed) || !touched.iter().any(|id| twins.contains(id))
 }
 
-pub fn dispute(_: &Desired, observed: &Observed, step: &Step) -> bool {
+pub fn record_conflict(_: &Desired, observed: &Observed, step: &Step) -> bool {
     match step {
         Step::RecordConflict(row) => {
             let ledger = &observed.ledger;

@@ -50,9 +50,9 @@ pub const AXES: [Axis; 13] = [
     Axis { name: "ledger", values: super::ledgers::LEDGER },
     Axis { name: "Secret", values: SECRET },
     Axis { name: "read", values: READ },
-    Axis { name: "in_flight", values: HAND },
+    Axis { name: "in flight", values: IN_FLIGHT },
     Axis { name: "listing", values: LISTING },
-    Axis { name: "wish", values: WISH },
+    Axis { name: "desired", values: DESIRED },
     Axis { name: "service", values: SERVICE },
     Axis { name: "verdict", values: VERDICT },
     Axis { name: "back-off", values: BACK_OFF },
@@ -85,7 +85,7 @@ const SECRET: &[Value] = &[
     ("foreign", |world| {
         world.observed.secrets.seen[0].state = SecretState::Foreign(Halt::stalled(Reason::SecretConflict, "foreign"));
     }),
-    ("shell", |world| {
+    ("placeholder", |world| {
         let fence = under_way(world) - 1;
         hold(world, Ours { fence, rendered: false, ..ours(0, None, Content::Empty, 2) });
     }),
@@ -105,7 +105,7 @@ const SECRET: &[Value] = &[
 
 const READ: &[Value] = &[("live", |_| {}), ("remembered", |world| world.observed.secrets.seen[0].live = false)];
 
-const HAND: &[Value] = &[
+const IN_FLIGHT: &[Value] = &[
     ("nothing", |_| {}),
     ("claim", |world| claim(world, under_way(world), 60)),
     ("claim, late", |world| claim(world, under_way(world), 0)),
@@ -135,14 +135,14 @@ const LISTING: &[Value] = &[
         }
         list(world, row(2, "below", "b2"));
     }),
-    ("never claimed", |world| list(world, row(9, "twin", "n9"))),
-    ("of another nonce", |world| list(world, row(3, "twin", "x3"))),
+    ("never claimed", |world| list(world, row(9, "other-cluster", "n9"))),
+    ("of another nonce", |world| list(world, row(3, "other-cluster", "x3"))),
     ("new", |world| list(world, row(under_way(world), "new", nonce(world)))),
-    ("new, unknown id", |world| list(world, row(under_way(world), "twin", nonce(world)))),
+    ("new, unknown id", |world| list(world, row(under_way(world), "other-cluster", nonce(world)))),
     ("theirs", |world| list(world, Row { predecessor: true, ..row(7, "theirs", "n7") })),
 ];
 
-const WISH: &[Value] = &[
+const DESIRED: &[Value] = &[
     ("as it is", |_| {}),
     ("rotation due", rotation_due),
     ("suspended", |world| {

@@ -6,7 +6,9 @@ use artifact_token_operator::rotation::observed::{Content, InFlight, Observed, R
 use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
 use artifact_token_operator::rotation::schedule::trigger;
 
-use super::alarms::{answering, confirmed, dispute, conflict_found, in_doubt, leaked, record_leak, twins};
+use super::alarms::{
+    answering, confirmed, in_doubt, leaked, never_claimed, record_conflict, record_leak, stopped_by_conflict,
+};
 use super::inputs::{NOW, ago};
 
 /// A law: its sentence, and whether a step obeys it.
@@ -29,7 +31,7 @@ pub const LAWS: &[Law] = &[
     ),
     ("a roll-back follows a durable failure and puts a living token back from memory", roll_back),
     ("a raised fence changes the Secret and reaches the attempt that it shuts out", raise_fence),
-    ("a shell is made only where nothing is, with a fence at every attempt known", shell),
+    ("a shell is made only where nothing is, with a fence at every attempt known", create_placeholder),
     ("a claim needs the finalizer, a dry-run, a live read, room, and no back-off, halt or suspend", claim),
     ("a claim is above everything seen and takes nothing that is in in_flight or could still land", claim_above),
     ("the finalizer claims attempt 1 only for an object that never had a claim", finalize),
@@ -51,11 +53,11 @@ pub const LAWS: &[Law] = &[
     ("a pause is kept", pauses),
     ("no token is rejected on the word of a service whose refusals are in doubt", in_doubt),
     ("a leak is written down once, for the time that the spec says", record_leak),
-    ("while a token is in dispute nothing is made, written or revoked", conflict_found),
-    ("a token that was never claimed here is neither revoked nor taken in before a person confirms it", twins),
+    ("while a token is in dispute nothing is made, written or revoked", stopped_by_conflict),
+    ("a token that was never claimed here is neither revoked nor taken in before a person confirms it", never_claimed),
     (
-        "only an unknown token is conflict_found, of an attempt that the ledger has come to or the Secret is not at; only what was listed is confirmed",
-        dispute,
+        "only an unknown token is stopped_by_conflict, of an attempt that the ledger has come to or the Secret is not at; only what was listed is confirmed",
+        record_conflict,
     ),
 ];
 
@@ -150,7 +152,7 @@ fn raise_fence(_: &Desired, observed: &Observed, step: &Step) -> bool {
     *fence > observed.secrets.fence() && *fence >= unresolved && !observed.secrets.any_absent()
 }
 
-fn shell(_: &Desired, observed: &Observed, step: &Step) -> bool {
+fn create_placeholder(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::CreatePlaceholder { fence } = step else { return true };
     observed.secrets.any_absent() && *fence >= observed.ledger.highest_attempt()
 }
@@ -189,10 +191,10 @@ fn decide(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let lost = observed.ledger.lost.iter().any(|lost| lost.attempt == ours.attempt);
     let is_in_flight = matches!(&observed.in_flight, InFlight::Value { id, .. } if Some(id) == ours.id.as_ref());
     let named = observed.service.seen.is_some_and(|service| service.attributable && service.same_origin);
-    let vouched = is_in_flight || named && own_rows(observed).any(|row| Some(&row.id) == ours.id.as_ref());
+    let attested = is_in_flight || named && own_rows(observed).any(|row| Some(&row.id) == ours.id.as_ref());
     let answered = match outcome {
-        Outcome::Verified => vouched && (!desired.probe || observed.facts.verdict == Some(Verdict::Accepted)),
-        Outcome::Failed => !vouched || observed.facts.verdict == Some(Verdict::Refused),
+        Outcome::Verified => attested && (!desired.probe || observed.facts.verdict == Some(Verdict::Accepted)),
+        Outcome::Failed => !attested || observed.facts.verdict == Some(Verdict::Refused),
     };
     let fresh = observed.open_claim().is_some_and(|claim| claim.attempt == ours.attempt && claim.time > ago(120));
     let early = fresh && !is_in_flight && named && *outcome == Outcome::Failed;
@@ -257,12 +259,12 @@ fn supersede(_: &Desired, observed: &Observed, step: &Step) -> bool {
 }
 
 fn give_up(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    let Step::GiveUp(because) = step else { return true };
+    let Step::GiveUp(reason) = step else { return true };
     let InFlight::Value { attempt, expected, sent: true, .. } = &observed.in_flight else { return true };
     let shut_out = observed.secrets.fence() >= *attempt
         || observed.secrets.expected() != *expected
         || observed.secrets.any_foreign();
-    *because == GiveUpReason::Deleting || (observed.secrets.live() && shut_out)
+    *reason == GiveUpReason::Deleting || (observed.secrets.live() && shut_out)
 }
 
 fn wait(_: &Desired, _: &Observed, step: &Step) -> bool {

@@ -62,9 +62,9 @@ pub const LEDGER: &[Value] = &[
     ("leak answered", |world| {
         world.observed.ledger.leak = Some(Leak { claimed_before: ago(3 * DAY), ..leak(Some(ago(DAY))) })
     }),
-    ("in dispute", |world| {
+    ("identity conflict", |world| {
         world.observed.ledger.superseded = vec![old(2, "old", ago(1))];
-        world.observed.ledger.conflict = Some(Conflict { attempt: 9, id: "twin".to_owned() });
+        world.observed.ledger.conflict = Some(Conflict { attempt: 9, id: "other-cluster".to_owned() });
     }),
     ("no room", |world| {
         let in_overlap = |place: usize| old(2, &format!("old-{place}"), in_seconds(300));

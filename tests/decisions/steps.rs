@@ -34,7 +34,7 @@ fn every_step_stands_in_the_table() {
     assert_eq!(names, variants(STEPS, "Step"), "add a section to tests/decisions/sections.rs that leads to the step");
     let with = |step: &str, word: String| format!("{step}({word})");
     let outcomes = variants(LEDGER, "Outcome").into_iter().map(|word| with("Decide", word));
-    let lapses = variants(STEPS, "GiveUpReason").into_iter().map(|word| with("GiveUp", word));
-    let missing: Vec<String> = outcomes.chain(lapses).filter(|step| !shown.contains(step.as_str())).collect();
+    let reasons = variants(STEPS, "GiveUpReason").into_iter().map(|word| with("GiveUp", word));
+    let missing: Vec<String> = outcomes.chain(reasons).filter(|step| !shown.contains(step.as_str())).collect();
     assert!(missing.is_empty(), "add a section to tests/decisions/sections.rs that leads to {missing:?}");
 }

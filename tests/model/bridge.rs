@@ -11,11 +11,11 @@ use artifact_token_operator::rotation::desired::{Desired, Timings};
 use artifact_token_operator::rotation::identity::FIRST_NONCE;
 use artifact_token_operator::rotation::ledger::Failure;
 use artifact_token_operator::rotation::observed::{
-    self, Content, InFlight, Observed, Ours, Row, SecretState, Secrets, Service, ServiceSeen, Verdict,
+    self, Content, Observed, Ours, Row, SecretState, Secrets, Service, ServiceSeen, Verdict,
 };
 
 use super::tokens::{Set, Token};
-use super::world::{Age, Alarm, Book, Facts, Fate, InHand, Leak, Object, Process, SLOTS, Said, Secret};
+use super::world::{Age, Alarm, Book, Facts, Fate, InFlight, Leak, Object, Process, SLOTS, Said, Secret};
 
 /// The only time there is.
 pub const NOW: Time = Time::from_millis(1_790_000_000_000);
@@ -112,7 +112,7 @@ pub fn observed(process: &Process, facts: &Facts, named: bool) -> Observed {
             suspected: process.suspects,
         },
         facts: observed::Facts {
-            holds_previous: process.held != Token::NONE && process.held == object.book.current,
+            holds_previous: process.remembered != Token::NONE && process.remembered == object.book.current,
             preflight: process.preflight,
             verdict: verdict(process.verdict),
             accepted: Some(if process.due { NOW.minus(5 * HOUR) } else { NOW }),
@@ -143,7 +143,7 @@ fn secret_state(secret: &Secret, process: &Process) -> SecretState {
     }
     // A process that has the value in memory sees that the data is another; one that has not believes the annotations.
     let own_value = process.in_flight.value && process.in_flight.token == secret.id;
-    let knows = process.held == secret.id || own_value;
+    let knows = process.remembered == secret.id || own_value;
     let content = match secret.data {
         Token::NONE => Content::Empty,
         data if data == secret.id => Content::Token,
@@ -165,16 +165,16 @@ fn content_hash(secret: &Secret) -> u64 {
     u64::from_le_bytes([secret.attempt, secret.id.0, secret.data.0, secret.fence, 1, 0, 0, 0])
 }
 
-fn in_flight(in_flight: &InHand, facts: &Facts) -> InFlight {
+fn in_flight(in_flight: &InFlight, facts: &Facts) -> observed::InFlight {
     if !in_flight.token.own() {
-        return InFlight::Nothing;
+        return observed::InFlight::Nothing;
     }
     let attempt = attempt(in_flight.token, facts);
     let deadline = if in_flight.late { NOW.minus(SECOND) } else { NOW.plus(SECOND) };
     if !in_flight.value {
-        return InFlight::Claim { attempt, deadline };
+        return observed::InFlight::Claim { attempt, deadline };
     }
-    InFlight::Value {
+    observed::InFlight::Value {
         attempt,
         id: id(in_flight.token),
         deadline,

@@ -31,7 +31,7 @@ pub fn free_slot(state: &State) -> Token {
 
 /// Drops what no transition looks at any more.
 fn strip(state: &mut State, setup: &Setup) {
-    let reportable = if setup.named { Set::EMPTY } else { state.alive.and(state.in_flight).and(asked_for(state)) };
+    let reportable = if setup.named { Set::EMPTY } else { state.alive.and(state.requests).and(asked_for(state)) };
     state.object.book.possibly_lost = state.object.book.possibly_lost.both(reportable);
     if state.object.deleting || !state.object.exists {
         state.holders = Set::EMPTY;
@@ -53,9 +53,9 @@ fn strip(state: &mut State, setup: &Setup) {
         }
         // Only a live read is the base of a checked write.
         process.secret_fresh &= process.live;
-        let held = process.held;
+        let held = process.remembered;
         if held != Token::NONE && !(setup.remembers() && others(state).has(held)) {
-            state.processes[index].held = Token::NONE;
+            state.processes[index].remembered = Token::NONE;
         }
     }
 }
@@ -66,7 +66,7 @@ fn asked_for(state: &State) -> Set {
 
 fn others(state: &State) -> Set {
     let mut set = state.object.book.refers().and(state.secret.refers()).and(state.armed.refers());
-    set = set.and(state.alive).and(state.in_flight).and(state.holders);
+    set = set.and(state.alive).and(state.requests).and(state.holders);
     for process in &state.processes {
         set = set.and(process.refers());
     }
@@ -82,7 +82,7 @@ fn forget(state: &mut State, used: Set) {
     state.asked = state.asked.both(used);
     state.claimed = state.claimed.both(used);
     state.facts.leaked = state.facts.leaked.both(used);
-    state.facts.twins = state.facts.twins.both(used);
+    state.facts.of_other_cluster = state.facts.of_other_cluster.both(used);
     for slot in 0..=SLOTS {
         if !used.has(Token(slot as u8)) {
             state.facts.attempts[slot] = 0;
@@ -127,7 +127,7 @@ fn each_token(state: &mut State, f: &mut impl FnMut(&mut Token)) {
         f(&mut process.object.book.current);
         f(&mut process.object.book.conflict);
         f(&mut process.target);
-        f(&mut process.held);
+        f(&mut process.remembered);
         f(&mut process.in_flight.token);
         secret_tokens(&mut process.secret, f);
         secret_tokens(&mut process.in_flight.expected, f);
@@ -140,10 +140,10 @@ fn secret_tokens(secret: &mut Secret, f: &mut impl FnMut(&mut Token)) {
 }
 
 fn each_set(state: &mut State, f: &mut impl FnMut(&mut Set)) {
-    for set in [&mut state.alive, &mut state.in_flight, &mut state.ended, &mut state.asked, &mut state.claimed] {
+    for set in [&mut state.alive, &mut state.requests, &mut state.ended, &mut state.asked, &mut state.claimed] {
         f(set);
     }
-    for set in [&mut state.holders, &mut state.facts.leaked, &mut state.facts.twins] {
+    for set in [&mut state.holders, &mut state.facts.leaked, &mut state.facts.of_other_cluster] {
         f(set);
     }
     for process in &mut state.processes {

@@ -15,7 +15,7 @@ use super::{canonical, environment, invariants, process};
 pub const MAX_STATES: usize = 6_000_000;
 
 /// What a run found.
-pub struct Found {
+pub struct Report {
     pub states: usize,
     pub transitions: usize,
     pub depth: usize,
@@ -46,7 +46,7 @@ struct Explorer<'a> {
 }
 
 /// Explores a run: safety in every state, and whether a clean state can be reached from each.
-pub fn explore(setup: &Setup) -> Found {
+pub fn explore(setup: &Setup) -> Report {
     let begun = Instant::now();
     let mut explorer = Explorer {
         setup,
@@ -77,7 +77,7 @@ pub fn explore(setup: &Setup) -> Found {
     if let (Some(first), None) = (stuck.first(), &violation) {
         violation = Some(explorer.violation("L: no clean state can be reached", *first, None));
     }
-    Found {
+    Report {
         states: explorer.parents.len(),
         transitions,
         depth,

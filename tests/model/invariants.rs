@@ -31,7 +31,7 @@ fn settled(state: &State) -> bool {
     let idle = state.processes.iter().all(|process| process.in_flight.token == Token::NONE && process.at != At::Asked);
     let claimed = book.claim != Token::NONE && book.fate != Fate::Open;
     idle && claimed
-        && state.in_flight.is_empty()
+        && state.requests.is_empty()
         && book.superseded.is_empty()
         && !book.rejected
         && state.secret.exists
@@ -46,7 +46,7 @@ fn unreported(state: &State) -> Set {
 /// Exactly one living token, verified, current, in the Secret; or the object is gone and so are its tokens.
 pub fn clean(state: &State, named: bool) -> bool {
     if !state.object.exists {
-        return !named || state.own_alive().is_empty() && state.in_flight.is_empty();
+        return !named || state.own_alive().is_empty() && state.requests.is_empty();
     }
     settled(state)
         && !state.object.deleting

@@ -10,7 +10,7 @@ use super::mutations::Mutation;
 use super::process::Turn;
 use super::setup::Fault;
 use super::tokens::{Set, Token};
-use super::world::{Age, Alarm, Book, Fate, InHand, Object, State};
+use super::world::{Age, Alarm, Book, Fate, InFlight, Object, State};
 
 /// Which proof does not matter here.
 pub const PROOF: Proof = Proof::Refused;
@@ -89,7 +89,7 @@ pub fn claim(turn: &mut Turn, attempt: u8) {
 /// In hand, with the Secret that the publishing is computed against.
 fn take(state: &mut State, index: usize, token: Token) {
     let process = &mut state.processes[index];
-    process.in_flight = InHand { token, expected: process.secret, ..InHand::EMPTY };
+    process.in_flight = InFlight { token, expected: process.secret, ..InFlight::EMPTY };
 }
 
 fn reborrow<'a>(turn: &'a mut Turn) -> Turn<'a> {
@@ -120,9 +120,9 @@ pub fn give_up(turn: &mut Turn) {
         |ledger| ledger.failed(&claim, leftover, bridge::failure(), bridge::NOW),
         |state, index| {
             let process = &mut state.processes[index];
-            process.in_flight = InHand::EMPTY;
+            process.in_flight = InFlight::EMPTY;
             if process.object.book.current == in_flight.token {
-                process.held = in_flight.token;
+                process.remembered = in_flight.token;
             }
         },
     );
@@ -140,12 +140,12 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
     let decided = undecided(turn);
     let claim = turn.claim_of(decided);
     let own = me.in_flight.value && me.in_flight.token == token;
-    let vouched = own || (me.listing.has(token) && token == decided) || turn.broken(Mutation::VouchForAnyId);
+    let attested = own || (me.listing.has(token) && token == decided) || turn.broken(Mutation::AttestAnyId);
     let mut facts = turn.state.facts;
     if token.real() {
         facts.attempts[usize::from(token.0)] = me.secret.attempt;
     }
-    let failed = if vouched {
+    let failed = if attested {
         Leftover::Published { id: bridge::id(token), revoke_after: bridge::after_overlap(), held: true }
     } else {
         Leftover::Unknown { attributable: turn.setup.named }
@@ -170,10 +170,10 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
         },
         |state, index| {
             let process = &mut state.processes[index];
-            process.in_flight = InHand::EMPTY;
+            process.in_flight = InFlight::EMPTY;
             process.verdict = Default::default();
             if own && outcome == Outcome::Verified {
-                process.held = token;
+                process.remembered = token;
             }
         },
     );
@@ -183,7 +183,7 @@ pub fn supersede(turn: &mut Turn, rows: Set) {
     let (facts, object) = (turn.state.facts, turn.me().object);
     let rows: Vec<_> = rows.iter().map(|token| bridge::row(token, &object, &facts)).collect();
     let held = [bridge::id(turn.secret().id)];
-    let at_once = turn.broken(Mutation::FoundAtOnce);
+    let at_once = turn.broken(Mutation::OrphanAtOnce);
     let change = |ledger: &mut Ledger| {
         ledger.orphans_found(&rows, &held, if at_once { bridge::NOW } else { bridge::after_overlap() });
         for found in ledger.superseded.iter_mut().filter(|old| at_once && rows.iter().any(|row| row.id == old.id)) {
@@ -212,11 +212,11 @@ pub fn reject(turn: &mut Turn) {
 }
 
 /// P21: a token of this identity that was never claimed here.
-pub fn dispute(turn: &mut Turn, token: Token) {
+pub fn record_conflict(turn: &mut Turn, token: Token) {
     // Without the status, what the Secret is not at may be a twin's as well.
     let above = turn.state.attempt(token) > turn.me().secret.fence;
     let unknown = above && turn.state.spent(turn.setup, Fault::LoseStatus);
-    let own = !turn.state.facts.twins.has(token);
+    let own = !turn.state.facts.of_other_cluster.has(token);
     let wrong = (own && !unknown).then_some("P21: an own token was taken for a twin's");
     let row = bridge::row(token, &turn.me().object, &turn.state.facts);
     alarm(
@@ -229,7 +229,7 @@ pub fn dispute(turn: &mut Turn, token: Token) {
 }
 
 /// P21: a person said so, and everything that is listed stands in the ledger.
-pub fn confirm(turn: &mut Turn) {
+pub fn confirm_identity(turn: &mut Turn) {
     alarm(
         turn,
         "confirms its identity",
@@ -299,12 +299,12 @@ pub fn release(turn: &mut Turn) {
     let open = if book.claim == Token::NONE { Token::FIRST } else { book.claim };
     let open = if book.fate == Fate::Open { Set::of(open) } else { Set::EMPTY };
     let reported = if turn.setup.named { Set::EMPTY } else { book.possibly_lost.and(open) };
-    let lives = !alive.but(reported).is_empty() || (turn.setup.named && !turn.state.in_flight.is_empty());
+    let lives = !alive.but(reported).is_empty() || (turn.setup.named && !turn.state.requests.is_empty());
     let wrong = lives.then_some("S12: the finalizer went, a token lives or lands");
     turn.push_checked("releases the object", 0, wrong, |state, index| {
         state.object_changed();
         state.object = Object::GONE;
         state.processes[index].end_pass();
-        state.processes[index].in_flight = InHand::EMPTY;
+        state.processes[index].in_flight = InFlight::EMPTY;
     });
 }

@@ -33,7 +33,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use explore::Found;
+use explore::Report;
 use setup::Setup;
 
 /// Runs are independent of each other; more threads than this would only take memory.
@@ -93,7 +93,7 @@ fn index_of(setups: &[Setup], setup: &Setup) -> Option<usize> {
 }
 
 /// A run passes without a violation, a mutation with one. Prints one line, and the trace that nobody wants.
-fn verdict(setup: &Setup, found: &Found) -> bool {
+fn verdict(setup: &Setup, found: &Report) -> bool {
     let caught = found.violation.as_ref();
     let good = if setup.mutation.is_some() { caught.is_some() } else { caught.is_none() && found.complete };
     let result = match caught {

@@ -22,7 +22,7 @@ pub enum Mutation {
     /// The predecessor's overlap is over at once.
     NoOverlap,
     /// A found token is taken for one that nobody holds.
-    FoundAtOnce,
+    OrphanAtOnce,
     /// A claim is kept in memory only.
     ClaimInMemory,
     /// A lost answer is taken for "not executed".
@@ -30,7 +30,7 @@ pub enum Mutation {
     /// `verified` empties the list of superseded tokens.
     DropSuperseded,
     /// An id is believed because it stands on the Secret.
-    VouchForAnyId,
+    AttestAnyId,
     /// A token whose publish was sent is given up as unpublished.
     SentIsUnpublished,
     /// An outcome is overwritten.
@@ -60,13 +60,13 @@ pub enum Mutation {
     /// On deletion a claim that may still land is not waited for.
     ReleaseUnsettled,
     /// A found token is revoked, not superseded.
-    RevokeFound,
+    RevokeOrphan,
     /// The predecessor is revoked once the successor is published.
     RevokeUnverified,
     /// A token is made before the finalizer is there.
     ClaimUnfinalized,
     /// A claim is taken while the Secret is absent.
-    ClaimWithoutShell,
+    ClaimWithoutPlaceholder,
     /// A claim is taken without a dry-run.
     ClaimWithoutPreflight,
     /// A rotation does not look at how many tokens live.
@@ -84,7 +84,7 @@ pub enum Mutation {
     /// A leaked token waits for its overlap.
     LeakWaits,
     /// What was never claimed here is taken for a token of this object.
-    BelieveTwins,
+    AdoptUnclaimed,
     /// Nonces are not kept beside attempts that were lost.
     ForgetNonces,
     /// Only attempts that were never reached here are taken for another cluster's.
@@ -102,11 +102,11 @@ pub fn all() -> Vec<Setup> {
         run(Mutation::NoSecretCas, 2, 3, &[(Rotate, 2), (Oversleep, 1)]),
         run(Mutation::NoStatusCas, 2, 3, &[(Rotate, 1)]),
         run(Mutation::NoOverlap, 1, 2, &[(Rotate, 1)]),
-        run(Mutation::FoundAtOnce, 1, 3, &[(Rotate, 1), (DeleteSecret, 1), (Crash, 2)]),
+        run(Mutation::OrphanAtOnce, 1, 3, &[(Rotate, 1), (DeleteSecret, 1), (Crash, 2)]),
         run(Mutation::ClaimInMemory, 1, 2, &[(Rotate, 1)]),
         run(Mutation::GenerateAgain, 1, 2, &[(LoseAnswer, 1)]),
         run(Mutation::DropSuperseded, 1, 2, &[(Rotate, 1)]),
-        run(Mutation::VouchForAnyId, 1, 3, &[(Forge, 1), (Crash, 1), (Rotate, 1), (Fault::LoseAnswer, 1)]),
+        run(Mutation::AttestAnyId, 1, 3, &[(Forge, 1), (Crash, 1), (Rotate, 1), (Fault::LoseAnswer, 1)]),
         run(Mutation::SentIsUnpublished, 2, 3, &[(LoseAnswer, 1), (Rotate, 1), (DeleteSecret, 1)]),
         run(Mutation::DecideAgain, 2, 3, &[(DeleteObject, 1), (Rotate, 1)]),
         run(Mutation::ForgetLost, 1, 3, &[(Crash, 1)]),
@@ -121,10 +121,10 @@ pub fn all() -> Vec<Setup> {
         run(Mutation::ReleaseUnswept, 1, 2, &[(Crash, 1), (DeleteObject, 1)]),
         run(Mutation::ReleaseAlive, 1, 2, &[(KeepAlive, 1), (DeleteObject, 1)]),
         run(Mutation::ReleaseUnsettled, 1, 2, &[(Crash, 1), (DeleteObject, 1)]),
-        run(Mutation::RevokeFound, 2, 3, &[(Rotate, 1), (LoseAnswer, 1), (Oversleep, 1)]),
+        run(Mutation::RevokeOrphan, 2, 3, &[(Rotate, 1), (LoseAnswer, 1), (Oversleep, 1)]),
         run(Mutation::RevokeUnverified, 1, 2, &[(Rotate, 1)]),
         run(Mutation::ClaimUnfinalized, 1, 2, &[]),
-        run(Mutation::ClaimWithoutShell, 1, 4, &[(DeleteSecret, 3), (LoseAnswer, 1)]),
+        run(Mutation::ClaimWithoutPlaceholder, 1, 4, &[(DeleteSecret, 3), (LoseAnswer, 1)]),
         run(Mutation::ClaimWithoutPreflight, 1, 2, &[(Rotate, 1)]),
         run(Mutation::NoLimit, 1, 6, &[(Rotate, ANY)]),
         run(Mutation::TrustOldRead, 2, 2, &[(Rotate, 1), (Refuse, 1)]),
@@ -133,9 +133,9 @@ pub fn all() -> Vec<Setup> {
         run(Mutation::PublishLeaked, 1, 4, &[(Fault::Leak, 1), (Rotate, 1), (Refuse, 1)]),
         run(Mutation::UncappedLeak, 1, 3, &[(Fault::LeakAhead, 1)]),
         run(Mutation::LeakWaits, 1, 3, &[(Fault::Leak, 1)]),
-        run(Mutation::BelieveTwins, 1, 3, &[(Fault::Twin, 1)]),
+        run(Mutation::AdoptUnclaimed, 1, 3, &[(Fault::OtherCluster, 1)]),
         run(Mutation::ForgetNonces, 1, 4, &[(LoseAnswer, 1), (Rotate, 2)]),
-        run(Mutation::CountAttempts, 1, 3, &[(Fault::Twin, 1), (Rotate, 1)]),
+        run(Mutation::CountAttempts, 1, 3, &[(Fault::OtherCluster, 1), (Rotate, 1)]),
         run(Mutation::WaitWithoutRoom, 1, 6, &[(Rotate, 4), (DeleteSecret, 1)]),
     ]
 }
@@ -164,7 +164,7 @@ pub fn before(setup: &Setup, observed: &mut Observed) {
                 *deadline = NOW.plus(day);
             }
         }
-        Mutation::VouchForAnyId => vouch(observed),
+        Mutation::AttestAnyId => attest(observed),
         Mutation::UncappedLeak => {
             observed.ledger.leak.iter_mut().for_each(|leak| leak.claimed_before = leak.issued_before)
         }
@@ -184,7 +184,7 @@ fn fence(observed: &mut Observed, fence: u32) {
 }
 
 /// A row of the list that says what the Secret says.
-fn vouch(observed: &mut Observed) {
+fn attest(observed: &mut Observed) {
     let Some(claim) = observed.open_claim() else { return };
     let id = observed.secrets.ours().find_map(|ours| ours.id.clone());
     if let (Some(id), Some(rows)) = (id, &mut observed.service.listing) {
@@ -208,16 +208,16 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
         }
         (Mutation::ReleaseUnswept, Step::Sweep) if observed.object.deleting => Step::Release,
         (Mutation::ReleaseAlive, Step::Revoke { .. }) if tried(observed) => Step::Release,
-        (Mutation::RevokeFound, Step::Supersede(rows)) => {
+        (Mutation::RevokeOrphan, Step::Supersede(rows)) => {
             rows.first().map_or(Step::Wait(None), |row| Step::Revoke { attempt: row.attempt, id: row.id.clone() })
         }
         (Mutation::RevokeUnverified, Step::Verify) if is_in_flight(observed) => revoke_current(observed),
         (Mutation::ClaimUnfinalized, Step::Finalize { claims: true }) => Step::Claim { attempt: 1 },
         (Mutation::ClaimUnfinalized, Step::Finalize { claims: false }) => Step::Generate,
-        (Mutation::ClaimWithoutShell, Step::CreatePlaceholder { .. }) if !unresolved(observed) => {
+        (Mutation::ClaimWithoutPlaceholder, Step::CreatePlaceholder { .. }) if !unresolved(observed) => {
             if observed.facts.preflight { claim } else { Step::Preflight }
         }
-        (Mutation::ClaimWithoutShell, Step::GiveUp(GiveUpReason::Overtaken)) if creates(observed) => Step::Update,
+        (Mutation::ClaimWithoutPlaceholder, Step::GiveUp(GiveUpReason::Overtaken)) if creates(observed) => Step::Update,
         (Mutation::ClaimWithoutPreflight, Step::Preflight) if observed.object.finalizer => claim,
         (Mutation::NoLimit, Step::Halt(_)) if crowded(observed) => {
             if observed.facts.preflight {
@@ -232,7 +232,7 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
         (Mutation::CountAttempts, Step::RecordConflict(row)) if row.attempt <= observed.ledger.highest_attempt() => {
             Step::Supersede(vec![row])
         }
-        (Mutation::BelieveTwins, Step::RecordConflict(row)) => Step::Supersede(vec![row]),
+        (Mutation::AdoptUnclaimed, Step::RecordConflict(row)) => Step::Supersede(vec![row]),
         (Mutation::ReuseAttempt, Step::Claim { attempt }) => Step::Claim { attempt: attempt - 1 },
         (Mutation::WaitWithoutRoom, Step::Revoke { .. }) if !observed.object.deleting && !observed.holds_current() => {
             Step::Wait(None)

@@ -12,7 +12,7 @@ use super::decision::{Decision, Do};
 use super::mutations::Mutation;
 use super::setup::{Fault, Label, Move, Setup};
 use super::tokens::{Set, Token};
-use super::world::{At, Book, Fate, InHand, Object, Process, Said, Secret, State};
+use super::world::{At, Book, Fate, InFlight, Object, Process, Said, Secret, State};
 use super::{ledger_steps, secret_steps, service_steps};
 
 /// One process's possible transitions out of one state.
@@ -68,7 +68,7 @@ fn perform(turn: &mut Turn, step: Do) {
         Do::Try => service_steps::try_value(turn),
         Do::Verify => service_steps::verify(turn),
         Do::Revoke(token) => service_steps::revoke(turn, token),
-        Do::Shell(fence) => secret_steps::shell(turn, fence),
+        Do::CreatePlaceholder(fence) => secret_steps::create_placeholder(turn, fence),
         Do::Update => secret_steps::update(turn),
         Do::RollBack(fence) => secret_steps::roll_back(turn, fence),
         Do::RaiseFence(fence) => secret_steps::raise_fence(turn, fence),
@@ -79,9 +79,9 @@ fn perform(turn: &mut Turn, step: Do) {
         Do::GiveUp(_) => ledger_steps::give_up(turn),
         Do::Decide(outcome) => ledger_steps::decide(turn, outcome),
         // The record is checked against the version that it was decided on: a ledger that is behind disputes nothing.
-        Do::Dispute(_) if !turn.me().object_fresh => turn.conflict(0),
-        Do::Dispute(token) => ledger_steps::dispute(turn, token),
-        Do::Confirm => ledger_steps::confirm(turn),
+        Do::RecordConflict(_) if !turn.me().object_fresh => turn.conflict(0),
+        Do::RecordConflict(token) => ledger_steps::record_conflict(turn, token),
+        Do::ConfirmIdentity => ledger_steps::confirm_identity(turn),
         Do::RecordLeak => ledger_steps::record_leak(turn),
         Do::Supersede(rows) => ledger_steps::supersede(turn, rows),
         Do::Abandon => ledger_steps::abandon(turn),
@@ -99,7 +99,7 @@ pub fn read(state: &mut State, index: usize) {
     process.live = true;
     process.verdict = Said::Nothing;
     if secret.data.own() && secret.data == process.object.book.current {
-        process.held = secret.data;
+        process.remembered = secret.data;
     }
 }
 
@@ -211,7 +211,7 @@ impl Turn<'_> {
                 }
             } else {
                 process.end_pass();
-                process.in_flight = InHand::EMPTY;
+                process.in_flight = InFlight::EMPTY;
             }
         });
     }

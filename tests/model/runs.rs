@@ -9,7 +9,7 @@ use super::setup::{ANY, Fault, Setup};
 
 use Fault::{
     Cancel, Crash, Decline, DeleteObject, DeleteSecret, Due, EditData, EditMarks, Forge, Forget, KeepAlive, Leak,
-    LeakAhead, LoseAnswer, LoseStatus, Oversleep, Refuse, Rotate, Touch, Twin,
+    LeakAhead, LoseAnswer, LoseStatus, OtherCluster, Oversleep, Refuse, Rotate, Touch,
 };
 
 /// The points of the plane, four to a row.
@@ -91,9 +91,9 @@ pub fn others() -> Vec<Setup> {
         Setup::new("leak", 1, 4, &[(LeakAhead, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),
         Setup::new("leak, two processes", 2, 3, &[(Leak, 1), (Oversleep, 1)]),
         Setup::new("leak, two processes", 2, 3, &[(LeakAhead, 1), (Rotate, 1)]),
-        Setup::new("twin", 1, 4, &[(Twin, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),
-        Setup::new("twin", 1, 4, &[(Twin, 1), (Rotate, 1), (Refuse, 1), (DeleteSecret, 1)]),
-        Setup::new("twin", 1, 3, &[(Twin, 1), (DeleteObject, 1), (Crash, 1)]),
-        Setup::new("twin, two processes", 2, 3, &[(Twin, 1), (Oversleep, 1)]),
+        Setup::new("another cluster", 1, 4, &[(OtherCluster, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),
+        Setup::new("another cluster", 1, 4, &[(OtherCluster, 1), (Rotate, 1), (Refuse, 1), (DeleteSecret, 1)]),
+        Setup::new("another cluster", 1, 3, &[(OtherCluster, 1), (DeleteObject, 1), (Crash, 1)]),
+        Setup::new("another cluster, two processes", 2, 3, &[(OtherCluster, 1), (Oversleep, 1)]),
     ]
 }

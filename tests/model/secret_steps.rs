@@ -68,12 +68,12 @@ fn write(
     }
 }
 
-pub fn shell(turn: &mut Turn, fence: u8) {
+pub fn create_placeholder(turn: &mut Turn, fence: u8) {
     if turn.state.secret.exists {
         return turn.push("finds a Secret in the shell's place", 0, read);
     }
-    let shell = Secret { exists: true, fence, ..Secret::ABSENT };
-    write(turn, "creates a shell", None, shell, |_, _| {});
+    let placeholder = Secret { exists: true, fence, ..Secret::ABSENT };
+    write(turn, "creates a shell", None, placeholder, |_, _| {});
 }
 
 pub fn update(turn: &mut Turn) {

@@ -46,7 +46,7 @@ pub enum Fault {
     /// A person says that the tokens made up to a time to come leaked.
     LeakAhead,
     /// Another cluster makes a token under this object's identity.
-    Twin,
+    OtherCluster,
     /// A person says that all tokens of this identity are this object's.
     Confirm,
 }
@@ -72,7 +72,7 @@ const FAULTS_NAMED: [Fault; FAULTS] = [
     Fault::Oversleep,
     Fault::Leak,
     Fault::LeakAhead,
-    Fault::Twin,
+    Fault::OtherCluster,
     Fault::Confirm,
 ];
 
@@ -99,7 +99,7 @@ impl Setup {
             counts[*fault as usize] = *count;
         }
         // Where a person may be asked, there is one.
-        if [Fault::Twin, Fault::LoseStatus].into_iter().any(|fault| counts[fault as usize] > 0) {
+        if [Fault::OtherCluster, Fault::LoseStatus].into_iter().any(|fault| counts[fault as usize] > 0) {
             counts[Fault::Confirm as usize] = ANY;
         }
         Self { name, processes, slots, named: true, faults: counts, mutation: None }
@@ -149,7 +149,7 @@ impl Setup {
             object: Object { exists: true, ..Object::GONE },
             secret: Secret::ABSENT,
             alive: Set::EMPTY,
-            in_flight: Set::EMPTY,
+            requests: Set::EMPTY,
             ended: Set::EMPTY,
             asked: Set::EMPTY,
             claimed: Set::EMPTY,

@@ -170,7 +170,7 @@ pub enum Said {
 
 /// What a process alone has.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct InHand {
+pub struct InFlight {
     pub token: Token,
     /// *Generate* was answered.
     pub value: bool,
@@ -183,7 +183,7 @@ pub struct InHand {
     pub sent: bool,
 }
 
-impl InHand {
+impl InFlight {
     pub const EMPTY: Self = Self {
         token: Token::NONE,
         value: false,
@@ -233,9 +233,9 @@ pub struct Process {
     pub suspects: bool,
     /// The current token is to be verified again.
     pub due: bool,
-    /// Whose value is in memory, beside the hand.
-    pub held: Token,
-    pub in_flight: InHand,
+    /// The token whose value is in memory, beside the one in flight.
+    pub remembered: Token,
+    pub in_flight: InFlight,
 }
 
 impl Process {
@@ -254,14 +254,14 @@ impl Process {
         swept: false,
         suspects: false,
         due: false,
-        held: Token::NONE,
-        in_flight: InHand::EMPTY,
+        remembered: Token::NONE,
+        in_flight: InFlight::EMPTY,
     };
 
     /// The end of a pass: the snapshots go, the memory stays.
     pub fn end_pass(&mut self) {
-        let Self { swept, suspects, due, held, in_flight, .. } = *self;
-        *self = Self { swept, suspects, due, held, in_flight, ..Self::IDLE };
+        let Self { swept, suspects, due, remembered, in_flight, .. } = *self;
+        *self = Self { swept, suspects, due, remembered, in_flight, ..Self::IDLE };
     }
 
     pub fn refers(&self) -> Set {
@@ -284,11 +284,11 @@ pub struct Facts {
     /// Claimed before the leak.
     pub leaked: Set,
     /// Another cluster's, under this object's identity.
-    pub twins: Set,
+    pub of_other_cluster: Set,
 }
 
 impl Facts {
-    pub const NONE: Self = Self { attempts: [0; SLOTS + 1], leaked: Set::EMPTY, twins: Set::EMPTY };
+    pub const NONE: Self = Self { attempts: [0; SLOTS + 1], leaked: Set::EMPTY, of_other_cluster: Set::EMPTY };
 
     pub fn attempt(&self, token: Token) -> u8 {
         if token == Token::FIRST { 1 } else { self.attempts.get(usize::from(token.0)).copied().unwrap_or(0) }
@@ -302,8 +302,8 @@ pub struct State {
     pub secret: Secret,
     /// At the service: alive.
     pub alive: Set,
-    /// At the service: requested, neither landed nor dropped.
-    pub in_flight: Set,
+    /// At the service: requests that are under way. They have neither landed nor been dropped.
+    pub requests: Set,
     /// A revoke was sent.
     pub ended: Set,
     /// Claims for which *generate* was sent.
@@ -329,7 +329,7 @@ impl State {
 
     /// What lives under this object's identity, but for twins' tokens.
     pub fn own_alive(&self) -> Set {
-        self.alive.without(Token::STRANGER).but(self.facts.twins)
+        self.alive.without(Token::STRANGER).but(self.facts.of_other_cluster)
     }
 
     /// The object changed: nobody's snapshot is fresh.

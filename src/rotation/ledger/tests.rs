@@ -164,7 +164,7 @@ fn more_found_tokens_than_there_is_room_for_stay_lost_and_leave_room_for_our_own
     let lost = |attempt: u32| Lost { attempt, nonce: format!("n{attempt}"), time: at(1000) };
     ledger.lost = vec![lost(70), lost(99)];
     ledger.orphans_found(&(10..100).map(row).collect::<Vec<_>>(), &[], at(1800));
-    assert_eq!((ledger.superseded.len(), ledger.lost.len()), (MAX_FOUND, 2));
+    assert_eq!((ledger.superseded.len(), ledger.lost.len()), (MAX_ORPHANS, 2));
     ledger.verified(&claim(2, at(1000)), current(2, at(1010)), &[], at(1610));
     ledger.revoke_failed(2, "t2", FIRST_RETRY, at(2000));
     assert!(bounded(&ledger));

@@ -12,7 +12,7 @@ pub(super) fn decide(view: &View) -> Option<Step> {
     if !secrets.live() {
         return Some(after_pause(view, facts.pauses.secret, Step::Read));
     }
-    if let Some(step) = vouch(view, ours, &claim) {
+    if let Some(step) = attest(view, ours, &claim) {
         return Some(step);
     }
     if !view.desired.probe {
@@ -29,7 +29,7 @@ pub(super) fn decide(view: &View) -> Option<Step> {
 
 /// Anybody who may write Secrets may have written that id. This process's own hand vouches for it, or a listed token with
 /// our name and this claim's nonce (P16); else it is not taken into the ledger.
-fn vouch(view: &View, ours: &Ours, claim: &Claim) -> Option<Step> {
+fn attest(view: &View, ours: &Ours, claim: &Claim) -> Option<Step> {
     let Observed { in_flight, service, facts, .. } = view.observed;
     let is_in_flight = matches!(in_flight, InFlight::Value { attempt, id, .. }
         if *attempt == claim.attempt && Some(id) == ours.id.as_ref());

@@ -3,7 +3,7 @@
 use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{InFlight, Leave, Observed};
-use crate::rotation::plan::ownership::doubt;
+use crate::rotation::plan::ownership::unresolved_conflict;
 use crate::rotation::plan::step::{GiveUpReason, Step};
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::{after_pause, wait};
@@ -18,9 +18,9 @@ pub(super) fn deletion(view: &View) -> Option<Step> {
     }
     match (object.leave, in_flight) {
         (Some(Leave::Orphan), _) => Some(Step::Release),
-        (Some(Leave::Skip), _) => Some(let_go(view)),
+        (Some(Leave::Skip), _) => Some(release(view)),
         (None, InFlight::Claim { .. } | InFlight::Value { .. }) => Some(Step::GiveUp(GiveUpReason::Deleting)),
-        (None, InFlight::Nothing) => Some(doubt(view).unwrap_or_else(|| end_tokens(view))),
+        (None, InFlight::Nothing) => Some(unresolved_conflict(view).unwrap_or_else(|| end_tokens(view))),
     }
 }
 
@@ -51,7 +51,7 @@ fn end_tokens(view: &View) -> Step {
     if ledger.alive() > 0 {
         return wait(view);
     }
-    let_go(view)
+    release(view)
 }
 
 /// A claim was unresolved: everything that the service lists under this uid is revoked. A nameless token cannot be told
@@ -88,11 +88,11 @@ fn cannot_revoke() -> Halt {
     Halt::stalled(
         Reason::RevocationFailed,
         "tokens of this object may live at the service, which cannot be asked to revoke them: create the service object \
-         and its credential again, or set the annotation artifact-token.dev/skip-revocation: \"true\" and revoke them by in_flight",
+         and its credential again, or set the annotation artifact-token.dev/skip-revocation: \"true\" and revoke them by hand",
     )
 }
 
-fn let_go(view: &View) -> Step {
+fn release(view: &View) -> Step {
     let Observed { secrets, facts, .. } = view.observed;
     if secrets.ours().next().is_some() {
         let step = view.after_read(Step::DeleteSecret);

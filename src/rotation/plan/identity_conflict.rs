@@ -5,14 +5,14 @@
 //! goes on. Until then nothing is generated or revoked, for a consumer of the other cluster may hold the token.
 
 use crate::rotation::observed::Observed;
-use crate::rotation::plan::ownership::doubt;
+use crate::rotation::plan::ownership::unresolved_conflict;
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::verify::verify;
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::{after_pause, wait};
 
 pub(super) fn identity_conflict(view: &View) -> Option<Step> {
-    match doubt(view) {
+    match unresolved_conflict(view) {
         // What the Secret holds is verified all the same: Ready must not speak of a dead token (S13).
         Some(Step::Halt(halt)) => return Some(verify(view).unwrap_or(Step::Halt(halt))),
         Some(step) => return Some(step),
@@ -26,6 +26,6 @@ pub(super) fn identity_conflict(view: &View) -> Option<Step> {
     if service.listing.is_none() {
         return Some(after_pause(view, facts.pauses.sweep, Step::Sweep));
     }
-    let strangers = view.unknown_rows().next().is_some();
+    let strangers = view.orphaned_rows().next().is_some();
     (!strangers && secrets.live()).then_some(Step::ConfirmIdentity)
 }

@@ -11,12 +11,12 @@ use crate::rotation::plan::wait::{after_pause, wait};
 pub(super) fn in_flight(view: &View) -> Option<Step> {
     match view.observed.in_flight {
         InFlight::Nothing => None,
-        InFlight::Claim { attempt, deadline } => Some(use_claim(view, attempt, deadline)),
-        InFlight::Value { .. } => publish(view),
+        InFlight::Claim { attempt, deadline } => Some(for_claim(view, attempt, deadline)),
+        InFlight::Value { .. } => for_value(view),
     }
 }
 
-fn use_claim(view: &View, attempt: u32, deadline: Time) -> Step {
+fn for_claim(view: &View, attempt: u32, deadline: Time) -> Step {
     let observed = view.observed;
     let Observed { object, ledger, secrets, service, facts, .. } = observed;
     let claim = observed.open_claim().filter(|claim| claim.attempt == attempt);
@@ -41,7 +41,7 @@ fn use_claim(view: &View, attempt: u32, deadline: Time) -> Step {
 }
 
 /// `None` once the Secret holds the value: then its outcome is to be decided.
-fn publish(view: &View) -> Option<Step> {
+fn for_value(view: &View) -> Option<Step> {
     let Observed { ledger, secrets, in_flight, service, facts, .. } = view.observed;
     let InFlight::Value { attempt, id, trial, .. } = in_flight else { return None };
     let recorded = ledger.knows(id);
@@ -59,8 +59,8 @@ fn publish(view: &View) -> Option<Step> {
     if recorded || !open {
         return Some(give_up(view, GiveUpReason::Overtaken));
     }
-    if let Some(because) = because(view) {
-        return Some(give_up(view, because));
+    if let Some(reason) = reason_to_give_up(view) {
+        return Some(give_up(view, reason));
     }
     let replaces = secrets.ours().any(|ours| ours.content != Content::Empty);
     if view.desired.probe && replaces && *trial != Some(Verdict::Accepted) {
@@ -72,7 +72,7 @@ fn publish(view: &View) -> Option<Step> {
     Some(after_pause(view, facts.pauses.secret, Step::Update))
 }
 
-fn because(view: &View) -> Option<GiveUpReason> {
+fn reason_to_give_up(view: &View) -> Option<GiveUpReason> {
     let observed = view.observed;
     let Observed { ledger, secrets, in_flight, .. } = observed;
     let InFlight::Value { attempt, deadline, issued, trial, expected, sent, .. } = in_flight else { return None };
@@ -93,7 +93,7 @@ fn because(view: &View) -> Option<GiveUpReason> {
 }
 
 /// A publish whose answer is unknown could still land: it is fenced off before the token is given up.
-fn give_up(view: &View, because: GiveUpReason) -> Step {
+fn give_up(view: &View, reason: GiveUpReason) -> Step {
     let Observed { secrets, in_flight, facts, .. } = view.observed;
     match in_flight {
         InFlight::Value { attempt, sent: true, expected, .. }
@@ -101,6 +101,6 @@ fn give_up(view: &View, because: GiveUpReason) -> Step {
         {
             after_pause(view, facts.pauses.secret, raise(view, *attempt))
         }
-        InFlight::Nothing | InFlight::Claim { .. } | InFlight::Value { .. } => Step::GiveUp(because),
+        InFlight::Nothing | InFlight::Claim { .. } | InFlight::Value { .. } => Step::GiveUp(reason),
     }
 }

@@ -8,7 +8,7 @@ use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 
 /// Whose tokens these are is in doubt: it is written down, and halts everything.
-pub(super) fn doubt(view: &View) -> Option<Step> {
+pub(super) fn unresolved_conflict(view: &View) -> Option<Step> {
     let Observed { ledger, secrets, service, .. } = view.observed;
     if confirmed(view) {
         return None;

@@ -1,6 +1,6 @@
 //! The token that a write of the Secret is about to replace.
 
-use crate::rotation::ledger::MAX_FOUND;
+use crate::rotation::ledger::MAX_ORPHANS;
 use crate::rotation::observed::{Observed, Row};
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
@@ -23,7 +23,7 @@ pub(super) fn replaced_token(view: &View) -> Option<Step> {
             && row.predecessor == replaced.predecessor.is_some()
             && (row.predecessor || row.attempt == replaced.attempt)
     };
-    let room = MAX_FOUND.saturating_sub(ledger.superseded.len());
+    let room = MAX_ORPHANS.saturating_sub(ledger.superseded.len());
     let found: Vec<Row> = rows.iter().filter(same).take(room).cloned().collect();
     (!found.is_empty()).then(|| after_pause(view, facts.pauses.secret, view.after_read(Step::Supersede(found))))
 }

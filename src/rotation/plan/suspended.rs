@@ -5,5 +5,5 @@ use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::wait;
 
 pub(super) fn suspended(view: &View) -> Option<Step> {
-    view.held_back().then(|| wait(view))
+    view.is_suspended().then(|| wait(view))
 }

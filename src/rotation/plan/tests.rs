@@ -232,7 +232,7 @@ fn numbers_at_the_end_of_their_range_and_a_flood_of_tokens_are_survived() {
     world.observed.secrets.seen[0].live = true;
     world.walk(10);
     let kept = world.observed.ledger.superseded.len();
-    assert!(kept <= crate::rotation::ledger::MAX_FOUND, "{kept}");
+    assert!(kept <= crate::rotation::ledger::MAX_ORPHANS, "{kept}");
     let told = world.walk(HOUR).join(", ");
     assert!(world.tokens.len() < 201 || !told.contains("Generate"), "{told}");
 }

@@ -16,7 +16,7 @@ pub(super) fn unresolved_claim(view: &View) -> Option<Step> {
     if let Some(claim) = observed.unresolved_claim() {
         return Some(resolve(view, &claim));
     }
-    if let Some(row) = view.unknown_rows().max_by_key(|row| row.attempt) {
+    if let Some(row) = view.orphaned_rows().max_by_key(|row| row.attempt) {
         return fence_off(view, row.attempt);
     }
     let look = next_look(&ledger.lost, service.swept, &view.desired.timings);

@@ -41,7 +41,7 @@ impl View<'_> {
 
     /// Listed tokens that neither the ledger nor this process's hand knows, and that the Secret does not hold undecided. One
     /// that it holds since before the ledger was lost is taken in: it is replaced, and nothing else would lead to it.
-    pub(super) fn unknown_rows(&self) -> impl Iterator<Item = &Row> {
+    pub(super) fn orphaned_rows(&self) -> impl Iterator<Item = &Row> {
         let observed = self.observed;
         let undecided = self.undecided_attempt().and_then(|(ours, _)| ours.id.clone());
         observed.service.own_rows().filter(move |row| {
@@ -50,7 +50,7 @@ impl View<'_> {
     }
 
     /// `suspend` stands against a new token, but not against the replacement of a leaked one.
-    pub(super) fn held_back(&self) -> bool {
+    pub(super) fn is_suspended(&self) -> bool {
         self.desired.suspended && !self.observed.ledger.leak_is_open()
     }
 
