@@ -1,4 +1,4 @@
-//! `spec.suspend`: no new token is made.
+//! `spec.suspend`: the operator makes no new token.
 
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
