@@ -1,10 +1,10 @@
 //! The abstract inputs of the decision: axes, each a short list of named values, the steady one first.
 //!
-//! A combination picks one value of every axis. The axes are applied in their order, so that a later one may look at
-//! what an earlier one made: the hand's attempt is that of the ledger's open claim, and its base is the Secret.
+//! A combination picks one value of every axis. The axes are applied in their order, so that a later one may look at what an earlier
+//! one made: the attempt in flight is that of the ledger's open claim, and its expected hashes are those of the Secret.
 //!
-//! The numbers are always the same: attempt 2 (`old`) is superseded, attempt 3 (`current`) is current, attempt 4 (`new`)
-//! is under way; with an empty ledger the attempt under way is the finalizer's, 1.
+//! The numbers are always the same: attempt 2 (`old`) is superseded, attempt 3 (`current`) is current, attempt 4 (`new`) is under way.
+//! With an empty ledger the attempt under way is the finalizer's, 1.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use artifact_token_operator::rotation::observed::{
 
 /// The time of every decision here.
 pub const NOW: Time = Time::from_millis(1_800_000_000_000);
-/// 120 s for a publish, 150 s for a claim to settle.
+/// A publish has 120 s, and a claim settles after 150 s.
 pub const TIMINGS: Timings = Timings {
     token_settle: seconds(60),
     publish_deadline: seconds(120),
@@ -35,16 +35,16 @@ pub struct World {
     pub observed: Observed,
 }
 
-/// A value: its name, and what it makes of the world.
+/// A value: its name, and how it changes the world.
 pub type Value = (&'static str, fn(&mut World));
 
-/// One input: its name, and its values with what each makes of the world.
+/// One input: its name and its values.
 pub struct Axis {
     pub name: &'static str,
     pub values: &'static [Value],
 }
 
-/// All inputs. Those from `verdict` on set one field each, whatever stood there.
+/// All inputs. Each from `verdict` on sets one field, whatever its value was.
 pub const AXES: [Axis; 13] = [
     Axis { name: "object", values: OBJECT },
     Axis { name: "ledger", values: super::ledgers::LEDGER },
@@ -52,7 +52,7 @@ pub const AXES: [Axis; 13] = [
     Axis { name: "read", values: READ },
     Axis { name: "in flight", values: IN_FLIGHT },
     Axis { name: "listing", values: LISTING },
-    Axis { name: "desired", values: DESIRED },
+    Axis { name: "spec", values: SPEC },
     Axis { name: "service", values: SERVICE },
     Axis { name: "verdict", values: VERDICT },
     Axis { name: "back-off", values: BACK_OFF },
@@ -61,7 +61,7 @@ pub const AXES: [Axis; 13] = [
     Axis { name: "pauses", values: PAUSES },
 ];
 
-/// The axes before this one make the world; the rest change one field each.
+/// The axes before this index make the world; each of the others sets one field.
 pub const SCALARS: usize = 8;
 
 const OBJECT: &[Value] = &[
@@ -128,7 +128,7 @@ const IN_FLIGHT: &[Value] = &[
 const LISTING: &[Value] = &[
     ("none", |_| {}),
     ("empty", |world| world.observed.service.listing = Some(vec![])),
-    // Of a claim that was lost, or before a ledger that was.
+    // A token of a lost claim, or from before the ledger was lost.
     ("below fence", |world| {
         if world.observed.ledger.highest_attempt() >= 3 {
             world.observed.ledger.lost.push(Lost { attempt: 2, nonce: "b2".to_owned(), time: ago(3600) });
@@ -142,7 +142,7 @@ const LISTING: &[Value] = &[
     ("theirs", |world| list(world, Row { predecessor: true, ..row(7, "theirs", "n7") })),
 ];
 
-const DESIRED: &[Value] = &[
+const SPEC: &[Value] = &[
     ("as it is", |_| {}),
     ("rotation due", rotation_due),
     ("suspended", |world| {
@@ -169,7 +169,7 @@ const DESIRED: &[Value] = &[
     ("doubtful", |world| world.observed.facts.doubtful = true),
 ];
 
-/// A service that can do all.
+/// A service that can do everything.
 const NAMED: ServiceSeen = ServiceSeen { attributable: true, same_origin: true, trusted: true };
 
 const SERVICE: &[Value] = &[
@@ -225,7 +225,7 @@ const PAUSES: &[Value] = &[
     }),
 ];
 
-/// The steady world: attempt 3 is current, verified a day ago, in the Secret; nothing is wanted.
+/// The steady world: attempt 3 is current, was verified a day ago and is in the Secret; no token is wanted.
 pub fn steady() -> World {
     let desired = Desired {
         halt: None,
@@ -269,7 +269,7 @@ fn rotation_due(world: &mut World) {
     world.desired.rotate_issued_before = Some(NOW);
 }
 
-/// The attempt under way: that of the open claim, else the one after the current token's.
+/// The attempt under way: that of the open claim, or else the one after the current token's.
 fn under_way(world: &World) -> u32 {
     world.observed.open_claim().map_or(4, |claim| claim.attempt)
 }

@@ -1,6 +1,6 @@
-//! The sections of `decisions.txt`: one a group of rows, each a small cross product of what these rows look at.
+//! The sections of `decisions.txt`: one for each group of rows, a small cross product of the inputs that these rows look at.
 
-/// A part of the table: some axes are held, some vary, and all others keep their steady value.
+/// A part of the table: some axes are fixed, some vary, and all others keep their steady value.
 pub struct Section {
     pub title: &'static str,
     /// Axis and value.
@@ -14,7 +14,7 @@ const NAMED: &[&str] = &["named", "nameless", "missing"];
 
 pub const SECTIONS: &[Section] = &[
     Section {
-        title: "deletion: what is in in_flight, and how to leave",
+        title: "deletion: what is in flight, and how to leave",
         held: &[],
         varied: &[
             ("object", &["deleting", "deleting, Orphan", "deleting, skip", "deleting, no finalizer"]),
@@ -48,22 +48,22 @@ pub const SECTIONS: &[Section] = &[
     },
     Section {
         title: "identity_conflict: a person confirmed",
-        held: &[("ledger", "identity conflict"), ("desired", "confirmed")],
+        held: &[("ledger", "identity conflict"), ("spec", "confirmed")],
         varied: &[("object", &["living", "deleting"]), ("listing", ALL), ("service", ALL), ("read", ALL)],
     },
     Section {
         title: "leak: noticed, revoked, replaced",
         held: &[],
         varied: &[
-            ("desired", &["as it is", "suspended, leaked", "leak to come"]),
+            ("spec", &["as it is", "suspended, leaked", "leak to come"]),
             ("ledger", &["verified", "past, back-off", "leak noticed", "leaked, revoked", "leak answered", "no room"]),
             ("read", ALL),
             ("pauses", ALL),
         ],
     },
     Section {
-        title: "leak: what is in in_flight",
-        held: &[("ledger", "open claim"), ("desired", "suspended, leaked")],
+        title: "leak: what is in flight",
+        held: &[("ledger", "open claim"), ("spec", "suspended, leaked")],
         varied: &[("in flight", &["nothing", "claim", "value", "value, sent"]), ("object", &["living", "deleting"])],
     },
     Section {
@@ -82,7 +82,7 @@ pub const SECTIONS: &[Section] = &[
             ("ledger", &["open claim", "first claim", "verified"]),
             ("pauses", ALL),
             ("service", &["named", "missing"]),
-            ("desired", &["as it is", "forbidden"]),
+            ("spec", &["as it is", "forbidden"]),
         ],
     },
     Section {
@@ -121,7 +121,7 @@ pub const SECTIONS: &[Section] = &[
         varied: &[
             ("in flight", &["value", "value, accepted", "value, sent, late"]),
             ("read", ALL),
-            ("desired", &["as it is", "no probe", "suspended", "invalid"]),
+            ("spec", &["as it is", "no probe", "suspended", "invalid"]),
             ("pauses", ALL),
         ],
     },
@@ -141,7 +141,7 @@ pub const SECTIONS: &[Section] = &[
         varied: &[
             ("in flight", &["nothing", "value, accepted"]),
             ("service", ALL),
-            ("desired", &["as it is", "no probe"]),
+            ("spec", &["as it is", "no probe"]),
             ("read", ALL),
         ],
     },
@@ -182,25 +182,25 @@ pub const SECTIONS: &[Section] = &[
             ("ledger", &["past overlap", "failed unpublished"]),
             ("read", ALL),
             ("service", ALL),
-            ("desired", &["as it is", "suspended", "invalid"]),
+            ("spec", &["as it is", "suspended", "invalid"]),
         ],
     },
     Section {
         title: "render and verify: the current token is kept",
         held: &[],
         varied: &[
-            ("desired", &["as it is", "invalid", "suspended", "no probe", "verification due", "doubtful"]),
+            ("spec", &["as it is", "invalid", "suspended", "no probe", "verification due", "doubtful"]),
             ("Secret", &["current", "current, old form", "current, edited"]),
             ("verdict", ALL),
         ],
     },
     Section {
         title: "verify: not read, paused, or without service",
-        held: &[("desired", "verification due")],
+        held: &[("spec", "verification due")],
         varied: &[("read", ALL), ("pauses", ALL), ("service", ALL)],
     },
     Section {
-        title: "unresolved_claim: claims that nobody has in in_flight",
+        title: "unresolved_claim: claims that are not in flight here",
         held: &[],
         varied: &[
             ("ledger", &["empty", "empty, fresh object", "first claim", "open claim", "open claim, settled", "lost"]),
@@ -210,7 +210,7 @@ pub const SECTIONS: &[Section] = &[
     },
     Section {
         title: "unresolved_claim: the sweep of the service saw an unknown token",
-        held: &[("desired", "suspected")],
+        held: &[("spec", "suspected")],
         varied: &[("listing", &["none", "empty", "below fence"]), ("service", ALL), ("pauses", ALL)],
     },
     Section {
@@ -219,10 +219,10 @@ pub const SECTIONS: &[Section] = &[
         varied: &[("listing", ALL), ("Secret", &["current", "current, fenced", "new"]), ("service", NAMED)],
     },
     Section {
-        title: "halt and suspended: by wish, Secret and service",
+        title: "halt and suspended: by spec, Secret and service",
         held: &[],
         varied: &[
-            ("desired", &["as it is", "rotation due", "suspended", "invalid", "forbidden"]),
+            ("spec", &["as it is", "rotation due", "suspended", "invalid", "forbidden"]),
             ("Secret", &["current", "absent", "foreign", "current, edited"]),
             ("service", &["named", "missing"]),
         ],
@@ -239,7 +239,7 @@ pub const SECTIONS: &[Section] = &[
     },
     Section {
         title: "claim: every other one",
-        held: &[("desired", "rotation due")],
+        held: &[("spec", "rotation due")],
         varied: &[
             ("ledger", &["verified", "in overlap", "failed unpublished", "rejected", "no room"]),
             ("Secret", &["absent", "placeholder", "current", "old"]),
@@ -249,7 +249,7 @@ pub const SECTIONS: &[Section] = &[
     },
     Section {
         title: "claim: without the finalizer, not read, or paused",
-        held: &[("desired", "rotation due"), ("dry-run", "done")],
+        held: &[("spec", "rotation due"), ("dry-run", "done")],
         varied: &[
             ("object", &["living", "no finalizer"]),
             ("Secret", &["current", "absent"]),
@@ -262,7 +262,7 @@ pub const SECTIONS: &[Section] = &[
         held: &[("dry-run", "done")],
         varied: &[
             ("ledger", &["verified", "verified, no digest", "other parameters"]),
-            ("desired", &["as it is", "rotation due", "suspended", "invalid"]),
+            ("spec", &["as it is", "rotation due", "suspended", "invalid"]),
             ("Secret", &["current", "current, old form", "placeholder"]),
         ],
     },

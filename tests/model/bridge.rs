@@ -1,4 +1,4 @@
-//! From the pretended world to the product's types and back: the decision and the ledger's transitions are the real ones.
+//! From the model's world to the product's types and back. The decision and the ledger's transitions are the real ones.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use artifact_token_operator::rotation::observed::{
 use super::tokens::{Set, Token};
 use super::world::{Age, Alarm, Book, Facts, Fate, InFlight, Leak, Object, Process, SLOTS, Said, Secret};
 
-/// The only time there is.
+/// The only time in the model.
 pub const NOW: Time = Time::from_millis(1_790_000_000_000);
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -27,7 +27,7 @@ pub fn timings() -> Timings {
     Timings::derive(30 * SECOND, 60 * SECOND, 30 * SECOND, SECOND)
 }
 
-/// When what is superseded now may be revoked.
+/// When a token superseded now may be revoked.
 pub fn after_overlap() -> Time {
     NOW.plus(HOUR)
 }
@@ -37,14 +37,13 @@ fn settled() -> Time {
     NOW.minus(2 * timings().claim_settle)
 }
 
-/// The least time of a claim that did not leak. There is one time, and an order about it: a claim that leaked is older, all
-/// others are not.
+/// The earliest time of a claim that did not leak. Claims that leaked are older than this time, all others are not.
 fn leak_time(object: &Object, facts: &Facts) -> Time {
     let (newest, claimed) = newest(object);
     if facts.leaked.has(newest) { claimed.plus(MOMENT) } else { NOW.minus(20 * HOUR) }
 }
 
-/// What a person wants to be told leaked.
+/// The time that a person gives for a leak: tokens claimed before it leaked.
 pub fn issued_before(object: &Object, facts: &Facts) -> Option<Time> {
     match object.alarm {
         Alarm::None => None,
@@ -53,7 +52,7 @@ pub fn issued_before(object: &Object, facts: &Facts) -> Option<Time> {
     }
 }
 
-/// After every claim.
+/// When a leak is recorded: after every claim.
 pub fn noticed() -> Time {
     NOW.plus(2 * MOMENT)
 }
@@ -96,7 +95,7 @@ pub fn desired(object: &Object, facts: &Facts) -> Desired {
     }
 }
 
-/// What this process saw.
+/// What this process saw, as the decision takes it.
 pub fn observed(process: &Process, facts: &Facts, named: bool) -> Observed {
     let object = &process.object;
     let listing = || process.listing.iter().map(|token| row(token, object, facts)).collect();
@@ -141,7 +140,7 @@ fn secret_state(secret: &Secret, process: &Process) -> SecretState {
     if !secret.exists {
         return SecretState::Absent;
     }
-    // A process that has the value in memory sees that the data is another; one that has not believes the annotations.
+    // A process with the value in memory sees that the data differs. One without it believes the annotations.
     let own_value = process.in_flight.value && process.in_flight.token == secret.id;
     let knows = process.remembered == secret.id || own_value;
     let content = match secret.data {
@@ -193,7 +192,7 @@ fn verdict(said: Said) -> Option<Verdict> {
     }
 }
 
-/// A token's row in the service's list.
+/// The row of a token in the service's list.
 pub fn row(token: Token, object: &Object, facts: &Facts) -> Row {
     Row {
         id: id(token),
@@ -306,7 +305,7 @@ fn superseded(token: Token, object: &Object, facts: &Facts) -> Superseded {
     }
 }
 
-/// The ledger in short. What `claim` was, for an attempt that stands there without a token of its number.
+/// The ledger in the model's terms. `before` says which claims were possibly lost.
 pub fn book(ledger: &Ledger, before: &Book) -> Book {
     let of_nonce = |nonce: &str| if nonce == FIRST_NONCE { Token::FIRST } else { token(nonce) };
     let mut book = Book { possibly_lost: before.possibly_lost, ..Book::BLANK };
@@ -364,7 +363,7 @@ pub fn transition(object: &Object, facts: &Facts, change: impl FnOnce(&mut Ledge
     after
 }
 
-/// Why an attempt failed: nothing that the decision looks at.
+/// Why an attempt failed. The decision does not look at it.
 pub fn failure() -> Failure {
     Failure {
         reason: Reason::VerificationFailed,

@@ -1,4 +1,4 @@
-//! The real decision, remembered by what it looked at.
+//! The real decision, cached by its input.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -44,7 +44,7 @@ pub enum Do {
     Rest,
 }
 
-/// The decision as one run asks for it.
+/// The decision and its cache, for one run.
 #[derive(Default)]
 pub struct Decision {
     known: HashMap<u128, Do, Identity>,

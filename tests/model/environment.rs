@@ -1,9 +1,9 @@
 //! What happens around the processes: the service, consumers, people, time.
 //!
-//! Time never moves as a whole. A single recorded time ends, wherever the protocol's assumptions let it: an overlap when
-//! no consumer holds the token any more, a claim's settle time after the deadlines of the hands that hold it. While the
-//! object is deleted a claim settles only once its request landed or was dropped (stated limit: what lands after that is
-//! found by the sweep). Everything else may end at any time, so that every process may sleep anywhere.
+//! Time never moves as a whole. Each recorded time ends by itself, as soon as the protocol's assumptions allow it: an overlap when no
+//! consumer holds the token any more, a claim's settle time after the deadlines of all processes in which it is in flight. During the
+//! deletion of an object a claim settles only once its request has landed or was dropped (a stated limit: the sweep finds what lands
+//! later). Everything else may end at any time, so that every process may sleep anywhere.
 
 use super::canonical::free_slot;
 use super::mutations::Mutation;
@@ -52,7 +52,7 @@ fn service(out: &mut Out) {
             state.requests = state.requests.without(token);
             state.alive = state.alive.with(token);
         });
-        // Where it makes a difference: a claim that is waited for, or looked for.
+        // Only where it makes a difference: where somebody waits for the claim, or looks for its token.
         let matters = state.object.deleting || !state.object.exists || state.object.book.lost.has(token);
         if matters && state.processes.iter().all(|process| process.at != At::Asked || process.in_flight.token != token)
         {
@@ -93,8 +93,8 @@ fn people(setup: &Setup, out: &mut Out) {
             }
         });
     }
-    // The status alone knows of a claim whose request is under way: what lands after the sweep that follows the loss is
-    // found by a later one, if there is any. That double fault is left out.
+    // Only the status knows of a claim whose request is under way. A token that lands after the sweep that follows the loss is found
+    // by a later sweep, if there is one. The model leaves out that double fault.
     let dies = setup.deletes() || setup.faults[Fault::Crash as usize] > 0;
     let claimed = |process: &Process| process.in_flight.token != Token::NONE && (dies || !process.in_flight.value);
     let waited_for = !out.state.requests.is_empty() || out.state.processes.iter().any(claimed);
@@ -121,7 +121,7 @@ fn people(setup: &Setup, out: &mut Out) {
     }
 }
 
-/// What leaked, and who else works with this object's identity.
+/// Leaks, and another cluster that works with this object's identity.
 fn alarms(setup: &Setup, out: &mut Out) {
     let state = out.state;
     let Object { exists, deleting, finalizer, alarm, confirmed, book, .. } = state.object;
@@ -148,13 +148,13 @@ fn alarms(setup: &Setup, out: &mut Out) {
         let attempts = state.claimed.iter().map(|token| state.attempt(token));
         let highest = attempts.chain([state.secret.fence, 1]).max().unwrap_or(1);
         let mut generates = |attempt: u8| {
-            out.fault(Fault::OtherCluster, "a twin generates", attempt, |state| {
+            out.fault(Fault::OtherCluster, "another cluster generates", attempt, |state| {
                 state.alive = state.alive.with(slot);
                 state.facts.of_other_cluster = state.facts.of_other_cluster.with(slot);
                 state.facts.attempts[usize::from(slot.0)] = attempt;
             });
         };
-        // Attempt 1 is the finalizer's, of both.
+        // Attempt 1 is the finalizer's claim in both clusters.
         generates(highest.max(2));
         generates(highest + 1);
     }
@@ -168,7 +168,7 @@ fn request(state: &mut State, requested: bool) {
 fn times(setup: &Setup, out: &mut Out) {
     let state = out.state;
     for token in overlaps(state).iter() {
-        // No consumer lags by more than an overlap behind the Secret, and no write is under way for so long.
+        // No consumer lags behind the Secret by more than an overlap, and no write is under way for so long.
         let held = state.secret.data == token;
         if !held || !state.armed.exists {
             out.push("overlap ends", token.0, |state| {
@@ -180,12 +180,12 @@ fn times(setup: &Setup, out: &mut Out) {
             });
         }
     }
-    // Within a day every lost token was listed at some time.
+    // Within a day some list shows every lost token.
     let known =
         state.processes.iter().fold(state.object.book.known(), |set, process| set.with(process.in_flight.token));
     let found = state.requests.is_empty() && state.own_alive().but(known).is_empty();
     for token in state.object.book.lost.iter() {
-        // What forgets it is a write, and a pass that has it in its list would not be of its time any more.
+        // A write forgets it. A pass that still has it in its list would be older than a day.
         let listed = state.processes.iter().any(|process| process.listing.has(token));
         if found && !listed && processes_with(state, token).next().is_none() {
             out.push("a day passes since the claim", token.0, |state| {
@@ -198,7 +198,7 @@ fn times(setup: &Setup, out: &mut Out) {
     ageing(setup, out);
 }
 
-/// What the Secret held before this one: it left when this one came, and this one's overlap began no earlier.
+/// The tokens that the Secret held before this one. They left when this one came, and the overlap of this one began no earlier.
 fn replaced_by(state: &State, token: Token) -> Set {
     let held = state.object.book.held;
     let before = held.iter().filter(|old| held.has(token) && state.attempt(*old) < state.attempt(token));
@@ -222,7 +222,7 @@ fn processes_with(state: &State, token: Token) -> impl Iterator<Item = &Process>
     state.processes.iter().filter(move |process| process.in_flight.token == token)
 }
 
-/// The newest claim grows older, wherever it is remembered; and so does the object.
+/// The newest claim grows older wherever a process remembers it, and so does the object.
 fn ageing(setup: &Setup, out: &mut Out) {
     let state = out.state;
     let lands = |token: Token| setup.deletes() && state.requests.has(token);
@@ -248,7 +248,7 @@ fn ageing(setup: &Setup, out: &mut Out) {
             })
         };
         age(Age::Settled);
-        // In between, only a refusal is judged by it.
+        // Only a refusal depends on the age in between.
         if state.processes.iter().any(|process| process.verdict == Said::Refused) {
             age(Age::Late);
         }
@@ -278,7 +278,7 @@ fn process(setup: &Setup, index: usize, out: &mut Out) {
         change(&mut state.processes[index]);
         out.moves.push(Move { label: Label { who: Some(index), what, number: 0 }, state, wrong: None });
     };
-    // What was only read is read again: a crash matters where memory or a deed not recorded is lost.
+    // A process can repeat its reads. So a crash matters only where memory is lost, or an operation that was not recorded.
     let loses = process.in_flight != InFlight::EMPTY || process.at == At::Revoked || process.remembered != Token::NONE;
     if loses && out.state.may(Fault::Crash) {
         own("crashes", Some(Fault::Crash), &|process| *process = Process::IDLE, out);
@@ -286,7 +286,7 @@ fn process(setup: &Setup, index: usize, out: &mut Out) {
     if process.in_flight.token != Token::NONE && !process.in_flight.late && out.state.may(Fault::Oversleep) {
         own("deadline passes", Some(Fault::Oversleep), &|process| process.in_flight.late = true, out);
     }
-    // Only looked at beside a refusal: it passes no earlier than it matters.
+    // Only a refusal depends on this time, so it passes only beside one.
     let refused = process.in_flight.trial == Said::Refused || process.verdict == Said::Refused;
     if process.in_flight.value && !process.in_flight.settled && refused {
         own("token settle time passes", None, &|process| process.in_flight.settled = true, out);
@@ -303,7 +303,7 @@ fn process(setup: &Setup, index: usize, out: &mut Out) {
     }
 }
 
-/// What lives under this object's identity, and stands neither in its ledger nor in a process's hand.
+/// Tokens that live under this object's identity and are neither in its ledger nor in flight in a process.
 fn unknown(state: &State) -> Set {
     let in_flight = state.processes.iter().fold(Set::EMPTY, |set, process| set.with(process.in_flight.token));
     state.alive.without(Token::STRANGER).but(state.object.book.known()).but(in_flight)

@@ -1,9 +1,9 @@
-//! What a process does: one step of its pass at a time, each with the outcomes that its calls may have.
+//! The transitions of a process: one step of its pass at a time, each with the possible outcomes of its calls.
 //!
-//! A process may sleep between any two transitions, since any other transition may come first. A deadline is checked in
-//! the same transition as what depends on it is sent; a sleep between the two is a write that lands late (`armed`), and
-//! that is modelled for checked replaces. Not for a create, which only the first publish of an object is: no fence holds it off.
-//! Where a person deletes the Secret while a process sleeps past its deadline, the Secret may hold a dead token for a moment.
+//! A process may sleep between any two transitions, since any other transition may come first. One transition checks a deadline and
+//! sends the write that depends on it. A sleep between the two is a write that lands late (`armed`). The model has such writes where a
+//! checked write replaces a Secret, but not for the create, which only the first publish of an object is: no fence holds it off. If a
+//! person deletes the Secret while a process sleeps past its deadline, the Secret may hold a dead token for a moment.
 
 use artifact_token_operator::api::ledger::{Claim, Ledger};
 
@@ -15,7 +15,7 @@ use super::tokens::{Set, Token};
 use super::world::{At, Book, Fate, InFlight, Object, Process, Said, Secret, State};
 use super::{ledger_steps, secret_steps, service_steps};
 
-/// One process's possible transitions out of one state.
+/// The possible transitions of one process out of one state.
 pub struct Turn<'a> {
     pub setup: &'a Setup,
     pub state: &'a State,
@@ -41,7 +41,7 @@ pub fn moves(setup: &Setup, decision: &mut Decision, state: &State, index: usize
     }
 }
 
-/// The object from the cache, the Secret as the watch remembers it. A pass that would rest at once is none.
+/// Starts a pass with the object from the cache and the Secret as the watch remembers it. A pass that would rest at once is left out.
 fn start(turn: &mut Turn, decision: &mut Decision) {
     let mut state = *turn.state;
     let (object, secret) = (state.object, state.secret);
@@ -78,7 +78,7 @@ fn perform(turn: &mut Turn, step: Do) {
         Do::Claim(attempt) => ledger_steps::claim(turn, attempt),
         Do::GiveUp(_) => ledger_steps::give_up(turn),
         Do::Decide(outcome) => ledger_steps::decide(turn, outcome),
-        // The record is checked against the version that it was decided on: a ledger that is behind disputes nothing.
+        // The record is checked against the version that the decision saw: a ledger that is behind records no conflict.
         Do::RecordConflict(_) if !turn.me().object_fresh => turn.conflict(0),
         Do::RecordConflict(token) => ledger_steps::record_conflict(turn, token),
         Do::ConfirmIdentity => ledger_steps::confirm_identity(turn),
@@ -128,7 +128,7 @@ impl Turn<'_> {
         self.moves.push(Move { label: Label { who: Some(self.index), what, number }, state, wrong });
     }
 
-    /// The same, if this fault is left.
+    /// The same, if this fault is left in the budget.
     pub fn fault(&mut self, fault: Fault, what: &'static str, number: u8, change: impl FnOnce(&mut State, usize)) {
         if self.state.may(fault) {
             self.push(what, number, |state, index| {
@@ -150,7 +150,7 @@ impl Turn<'_> {
         self.record_checked(what, number, None, change, then);
     }
 
-    /// The same, where the step itself may be wrong.
+    /// The same, where the step itself may break an invariant.
     pub fn record_checked(
         &mut self,
         what: &'static str,
@@ -200,7 +200,7 @@ impl Turn<'_> {
             if object.exists {
                 process.object = object;
                 process.object_fresh = true;
-                // What is read live, or listed, must be so after the ledger that is judged by it.
+                // A live read or a list must be newer than the ledger that it is used with.
                 if !trusts {
                     process.live = false;
                     process.preflight = false;
@@ -216,7 +216,7 @@ impl Turn<'_> {
         });
     }
 
-    /// The claim of what is in hand, as the ledger's transitions want it.
+    /// The claim of this token, as the ledger's transitions take it.
     pub fn claim_of(&self, token: Token) -> Claim {
         Claim {
             attempt: bridge::attempt(token, &self.state.facts),
@@ -228,7 +228,7 @@ impl Turn<'_> {
         }
     }
 
-    /// What is written once the Secret is as it was read.
+    /// The Secret as this process read it.
     pub fn secret(&self) -> &Secret {
         &self.me().secret
     }

@@ -23,7 +23,7 @@ pub fn sweep(turn: &mut Turn) {
     });
 }
 
-/// Sent once; whether the answer comes is another matter.
+/// Sends the request, once. The answer is a transition of its own.
 pub fn generate(turn: &mut Turn) {
     let token = turn.me().in_flight.token;
     let again = turn.state.asked.has(token);
@@ -59,7 +59,7 @@ pub fn generate(turn: &mut Turn) {
     }
 }
 
-/// The answer to *generate*: the value, or nothing that says anything.
+/// The answer to *generate*: the value, or a lost answer.
 pub fn answer(turn: &mut Turn) {
     let me = turn.me();
     let token = me.in_flight.token;
@@ -80,7 +80,7 @@ pub fn answer(turn: &mut Turn) {
     });
 }
 
-/// What the service says of a token.
+/// What the service says about a token.
 fn says(turn: &mut Turn, what: &'static str, token: Token, heard: impl Fn(&mut State, usize, Said)) {
     let works = turn.state.alive.has(token);
     let said = if works { Said::Accepted } else { Said::Refused };
@@ -106,13 +106,13 @@ pub fn verify(turn: &mut Turn) {
     });
 }
 
-/// S3: a token of this uid, after a live read.
+/// S3: revokes only a token of this uid, after a live read.
 pub fn revoke(turn: &mut Turn, token: Token) {
     let me = turn.me();
     let wrong = if !token.own() {
         Some("S3: a stranger's token was revoked")
     } else if turn.state.facts.of_other_cluster.has(token) {
-        Some("P21: a twin's token was revoked")
+        Some("P21: another cluster's token was revoked")
     } else if !me.live && !me.object.deleting {
         Some("S3: revoked without a live read")
     } else {

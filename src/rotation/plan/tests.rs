@@ -75,7 +75,8 @@ fn a_secret_deleted_by_hand_is_replaced_through_a_placeholder() {
     let mut world = World::at_rest();
     world.observed.secrets.seen[0].state = SecretState::Absent;
     world.pass_until(world.now.plus(seconds(10)));
-    let steps = "Read, CreatePlaceholder 1, Preflight, Claim 2, Generate, Update, Verify, Verified, Wait 600, Read, Revoke t1";
+    let steps =
+        "Read, CreatePlaceholder 1, Preflight, Claim 2, Generate, Update, Verify, Verified, Wait 600, Read, Revoke t1";
     check(&mut world, HOUR, steps, &["t2"], Some("t2"));
 }
 
@@ -183,7 +184,8 @@ fn a_token_of_another_cluster_stops_everything_until_a_person_confirms() {
     let mut world = World::at_rest();
     ask(&mut world);
     world.walk(HOUR);
-    let foreign = Row { id: "other-cluster".to_owned(), attempt: 2, nonce: "other".to_owned(), ..world.tokens[0].clone() };
+    let foreign =
+        Row { id: "other-cluster".to_owned(), attempt: 2, nonce: "other".to_owned(), ..world.tokens[0].clone() };
     world.tokens.push(foreign);
     world.observed.object.requests.rotate = Some("again".to_owned());
     world.observed.object.requests.confirm = Some("long ago".to_owned());
@@ -212,7 +214,8 @@ fn a_token_whose_attempt_left_no_trace_here_belongs_to_another_cluster() {
     }
     world.observed.ledger.history.clear();
     assert_eq!(world.state(), (vec!["t3"], Some("t3")));
-    let foreign = Row { id: "other-cluster".to_owned(), attempt: 2, nonce: "other".to_owned(), ..world.tokens[0].clone() };
+    let foreign =
+        Row { id: "other-cluster".to_owned(), attempt: 2, nonce: "other".to_owned(), ..world.tokens[0].clone() };
     world.tokens.push(foreign);
     world.observed.service.suspected = true;
     world.pass_until(world.now.plus(seconds(10)));

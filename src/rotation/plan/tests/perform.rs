@@ -94,9 +94,7 @@ impl World {
     }
 
     fn update(&mut self) {
-        let InFlight::Value { attempt, id, .. } = self.observed.in_flight.clone() else {
-            panic!("no value in flight")
-        };
+        let InFlight::Value { attempt, id, .. } = self.observed.in_flight.clone() else { panic!("no value in flight") };
         self.observed.facts.holds_previous = self.observed.holds_current();
         self.hold(attempt, Some(&id), attempt);
     }
