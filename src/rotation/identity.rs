@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_differs_in_one_letter_is_not_ours() {
+    fn only_an_exact_name_is_ours() {
         let uid = uid16("x");
         for other in [
             format!("p.{uid}.1"),

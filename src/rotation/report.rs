@@ -18,7 +18,7 @@ pub enum Phase<'a> {
     Halted(&'a Halt),
 }
 
-/// A step that failed for a while and is tried again. The conditions report it while it lasts.
+/// A step that failed transiently and is tried again. The conditions report it while it lasts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransientFailure {
     /// The reason of the condition.
@@ -34,7 +34,7 @@ pub struct Situation<'a> {
     pub ledger: &'a Ledger,
     /// The result of the pass.
     pub phase: Phase<'a>,
-    /// A step that failed for a while.
+    /// A step that failed transiently.
     pub transient_failure: Option<&'a TransientFailure>,
     /// Whether the Secret holds the ledger's current token.
     pub holds_current: bool,

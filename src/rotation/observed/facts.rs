@@ -4,7 +4,7 @@ use crate::api::time::Time;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::service::Verdict;
 
-/// What this process found out.
+/// What this process learned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Something that this pass saw and that forbids a new token. The row *halt* reports it when a token is wanted.
@@ -20,11 +20,11 @@ pub struct Facts {
     pub doubtful: bool,
     /// Whether this process has the current token's value in memory.
     pub holds_previous: bool,
-    /// When steps that failed for a while may be tried again.
+    /// When steps that failed transiently may be tried again.
     pub pauses: Pauses,
 }
 
-/// When steps that failed for a while may be tried again.
+/// When steps that failed transiently may be tried again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Pauses {
     /// Generate, and with it the claim: the service said "not now", or our own rate limit did.

@@ -1,4 +1,4 @@
-//! In which order the operator replaces the leaked tokens of a service.
+//! In which order the operator revokes and replaces the leaked tokens of a service.
 
 use std::time::Duration;
 
