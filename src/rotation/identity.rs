@@ -1,7 +1,7 @@
 //! The names that tokens carry at the service (P3).
 //!
-//! A name begins with `{prefix}.{uid16}.{attempt}.{nonce}`, then a blank and the display name. It is parsed strictly:
-//! what a user writes into `displayName` comes after the blank and cannot imitate another object's part.
+//! A name begins with `{prefix}.{uid16}.{attempt}.{nonce}`; a blank and the display name follow. The parser is strict: a user's
+//! `displayName` comes after the blank and cannot imitate the part of another object.
 
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
@@ -10,19 +10,19 @@ use sha2::{Digest, Sha256};
 const UID_BYTES: usize = 10;
 /// Bytes of a nonce: 40 bits, 8 characters of base32.
 pub const NONCE_BYTES: usize = 5;
-/// The nonce of the claim that the finalizer's patch is (P1).
+/// The nonce of the first claim, which the patch that adds the finalizer makes (P1).
 pub const FIRST_NONCE: &str = "0";
 /// The most characters of the operator's own part: prefix 20, uid16 16, attempt 10, nonce 8, and three dots.
 pub const OWN_PART: usize = 57;
 
-/// What the operator's own part of a name says.
+/// The operator's own part of a name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Name {
-    /// Whose token it is: the first 80 bits of SHA-256 of the uid's text, base32 in lower case.
+    /// The object that the token belongs to: the first 80 bits of SHA-256 of the uid's text, base32 in lower case.
     pub uid16: String,
     /// The attempt that generated it.
     pub attempt: u32,
-    /// The claim's nonce.
+    /// The nonce of its claim.
     pub nonce: String,
 }
 
@@ -36,7 +36,7 @@ pub fn nonce(random: [u8; NONCE_BYTES]) -> String {
     BASE32_NOPAD.encode(&random).to_ascii_lowercase()
 }
 
-/// The whole name at the service, at most `maximum` characters: only the display name is ever cut.
+/// The whole name at the service, at most `maximum` characters long: only the display name is ever cut.
 pub fn format(prefix: &str, name: &Name, display: &str, maximum: usize) -> String {
     let own = format!("{prefix}.{}.{}.{}", name.uid16, name.attempt, name.nonce);
     let room = maximum.saturating_sub(own.len() + 1);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_to_the_letter_is_a_strangers() {
+    fn only_an_exact_name_is_ours() {
         let uid = uid16("x");
         for other in [
             format!("p.{uid}.1"),

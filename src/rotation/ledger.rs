@@ -1,13 +1,12 @@
-//! The transitions of the ledger. Each is one resourceVersion-checked status write of the controller.
+//! The transitions of the ledger. The controller performs each as one status write that checks the resourceVersion.
 //!
 //! ```text
-//! claim ──► undecided ──► Verified: current; the one before becomes superseded
-//!               │  └────► Failed: a value that was generated becomes superseded, too
-//!               └───────► abandoned (settled, unknown): lost, until found ──► superseded
+//! claim ──► undecided ──► Verified: current; its predecessor becomes superseded
+//!               │  └────► Failed: a token that was generated becomes superseded, too
+//!               └───────► abandoned (settled, outcome unknown): lost, until a list shows its token ──► superseded
 //! superseded ──► revoked and proved ──► history
 //! ```
-//! **Invariant:** nothing leaves `current` or `superseded` but by [`Ledger::revoked`]; nothing leaves `superseded` to become
-//! current again.
+//! **Invariant:** a token leaves the ledger only by [`Ledger::revoked`]; a superseded token never becomes current again.
 
 mod failure;
 mod standing;
@@ -25,13 +24,13 @@ use super::observed::Row;
 
 pub use failure::{Failure, Leftover, MAX_RETRY_DELAY, backoff};
 
-/// Found tokens fill `superseded` up to here, so that room is left for what the operator supersedes by itself.
-pub const MAX_FOUND: usize = MAX_SUPERSEDED - MAX_LIVE;
-/// A claim of unknown outcome is looked for so long.
+/// Orphaned tokens fill `superseded` up to this length. The rest is for tokens that the operator itself supersedes.
+pub const MAX_ORPHANS: usize = MAX_SUPERSEDED - MAX_LIVE;
+/// The operator looks for the token of a lost claim for so long.
 pub const LOST_FOR: Duration = Duration::from_secs(24 * 3600);
 
 impl Ledger {
-    /// Takes an attempt number (P2). A claim that was still open becomes a lost one.
+    /// Takes an attempt number (P2). A claim that is still open becomes a lost one.
     pub fn claimed(&mut self, claim: Claim, open: Option<Claim>, attributable: bool) {
         if let Some(open) = open {
             self.lose(&open, attributable);
@@ -40,13 +39,12 @@ impl Ledger {
         self.claim = Some(claim);
     }
 
-    /// The outcome of an attempt whose token the Secret holds: accepted. Its predecessor is superseded from now on, and so is
-    /// every id of `replaced`, which the Secret held before: it may have been superseded earlier, but only now do its
-    /// consumers begin to move.
+    /// The outcome of an attempt whose token the Secret holds: verified. This supersedes its predecessor. It also restarts the
+    /// overlap of every id in `replaced`: the Secret held these tokens until now, so their consumers begin to move only now.
     pub fn verified(&mut self, claim: &Claim, current: Current, replaced: &[String], revoke_after: Time) {
         self.decide(claim, Outcome::Verified);
-        // What failed after its publish may have been in the Secret until this token came, even where an edit by hand hides
-        // that: its overlap counts from here, too.
+        // A token that failed after its publish may have stayed in the Secret until this one came, even where an edit by hand
+        // hides that. So its overlap counts from here, too.
         let before = self.current.as_ref().map_or(0, |old| old.attempt);
         for failed in self.superseded.iter_mut().filter(|old| old.attempt > before && !old.unpublished) {
             failed.revoke_after_time = failed.revoke_after_time.max(revoke_after);
@@ -69,9 +67,9 @@ impl Ledger {
         self.current = Some(current);
     }
 
-    /// The outcome of an attempt: failed. The next one waits for its back-off.
+    /// The outcome of an attempt: failed. The next attempt waits for the back-off.
     pub fn failed(&mut self, claim: &Claim, leftover: Leftover, failure: Failure, now: Time) {
-        // Another process found or verified the token meanwhile, or ended it: then giving it up is no failure.
+        // If another process recorded, verified or revoked the token meanwhile, giving it up is no failure.
         let recorded = match &leftover {
             Leftover::Unpublished(id) | Leftover::Published { id, .. } => self.knows(id) || self.ended(id),
             Leftover::Nothing | Leftover::Unknown { .. } => false,
@@ -86,15 +84,15 @@ impl Ledger {
             }
             Leftover::Unknown { attributable } => self.lose(claim, attributable),
         }
-        // Nor is it one that a leak ended it: its replacement does not wait for a back-off.
+        // An attempt that a leak ended is no failure, either: its replacement does not wait for a back-off.
         if !recorded && !self.leak_covers(claim.time) {
             self.failures = Some(self.next_failures(failure, now));
         }
         self.prune(now);
     }
 
-    /// A settled claim of unknown outcome, fenced off (P5). It counts as a failure: the back-off bounds how many tokens a
-    /// service that loses its answers can be made to generate.
+    /// Gives up a claim that is settled and fenced off, but whose outcome is unknown (P5). It counts as a failure: the back-off
+    /// limits how many tokens a service that loses its answers is asked to generate.
     pub fn abandoned(&mut self, claim: &Claim, attributable: bool, failure: Failure, now: Time) {
         self.lose(claim, attributable);
         self.claim = Some(Claim { outcome: Some(Outcome::Failed), ..claim.clone() });
@@ -102,23 +100,23 @@ impl Ledger {
         self.prune(now);
     }
 
-    /// Tokens found at the service that nobody needs: each gets a full overlap, since a consumer may hold it. The Secret holds those of
-    /// `held`.
+    /// Takes orphaned tokens, which the service lists, into `superseded`. Each gets a full overlap, since a consumer may hold it. The
+    /// Secret holds the ids of `held`.
     pub fn orphans_found(&mut self, rows: &[Row], held: &[String], revoke_after: Time) {
         for row in rows {
             if !self.knows(&row.id) {
-                if self.superseded.len() >= MAX_FOUND {
+                if self.superseded.len() >= MAX_ORPHANS {
                     continue;
                 }
                 let claimed_time = self.claimed_time(row).or(row.created);
-                let found = superseded(row.attempt, row.id.clone(), row.nonce.clone(), claimed_time, revoke_after);
-                self.supersede(Superseded { held: held.contains(&row.id), ..found });
+                let orphan = superseded(row.attempt, row.id.clone(), row.nonce.clone(), claimed_time, revoke_after);
+                self.supersede(Superseded { held: held.contains(&row.id), ..orphan });
             }
             self.lost.retain(|lost| (lost.attempt, &lost.nonce) != (row.attempt, &row.nonce));
         }
     }
 
-    /// A token was revoked and seen dead.
+    /// A token was revoked and proved dead.
     pub fn revoked(&mut self, attempt: u32, id: &str, proof: Proof, now: Time) {
         let known = self.superseded.iter().find(|old| old.id == id).map(|old| old.nonce.clone());
         self.superseded.retain(|old| old.id != id);
@@ -129,7 +127,7 @@ impl Ledger {
         self.prune(now);
     }
 
-    /// A revoke did not succeed, or could not be proved: the next try waits for its own back-off.
+    /// A revoke did not succeed, or nothing proved it. The next try waits for the back-off of this token.
     pub fn revoke_failed(&mut self, attempt: u32, id: &str, first_retry: Duration, now: Time) {
         if let Some(current) = self.take_current(id, now) {
             self.supersede(of_current(current, now));
@@ -143,8 +141,8 @@ impl Ledger {
         }
     }
 
-    /// An older version may have recorded the current token without a digest. Such a token counts as asked for with the parameters and
-    /// lifetime of now. Every record fills their digest in, so that a later change is seen.
+    /// An older version may have recorded the current token without a digest. Such a token counts as requested with today's parameters
+    /// and lifetime. Every record fills in their digest, so that the operator notices a later change.
     pub fn fill_in_digest(&mut self, digest: &str) {
         if let Some(current) = self.current.as_mut().filter(|current| current.request_digest.is_empty()) {
             digest.clone_into(&mut current.request_digest);
@@ -158,8 +156,7 @@ impl Ledger {
         }
     }
 
-    /// Tokens claimed before this time leaked, or before now if that is earlier. A leak that is answered later covers the tokens of
-    /// an earlier one, too.
+    /// Tokens claimed before this time leaked, or before now if that is earlier. A later leak also covers the tokens of an earlier one.
     pub fn leaked(&mut self, issued_before: Time, now: Time) {
         let claimed_before = issued_before.min(now);
         let covered = self.leak.as_ref().map_or(claimed_before, |leak| leak.claimed_before.max(claimed_before));
@@ -171,19 +168,19 @@ impl Ledger {
         self.failures = None;
     }
 
-    /// The service lists a token of this identity that was never claimed here. What was confirmed before counts no more.
+    /// The service lists a token of this identity that was never claimed here. An earlier confirmation no longer counts.
     pub fn conflict_found(&mut self, row: &Row, confirm: Option<String>) {
         self.conflict = Some(Conflict { attempt: row.attempt, id: row.id.clone() });
         self.handled_requests.confirm = confirm;
     }
 
-    /// A person said that all tokens of this identity are this object's, and all that are listed stand here.
+    /// A person confirmed that all tokens of this identity belong to this object, and the ledger has all that are listed.
     pub fn identity_confirmed(&mut self, confirm: Option<String>) {
         self.conflict = None;
         self.handled_requests.confirm = confirm;
     }
 
-    /// The current token, if it is this one: it is current no more.
+    /// Removes the current token from its place, if it has this id.
     fn take_current(&mut self, id: &str, now: Time) -> Option<Current> {
         let current = self.current.take_if(|current| current.id == id)?;
         if let Some(leak) = self.leak.as_mut().filter(|leak| leak.covers(current.claimed_time)) {
@@ -207,15 +204,15 @@ impl Ledger {
                 newest.outcome = Some(outcome)
             }
             Some(_) => {}
-            // Only the finalizer's claim stands in no ledger. Any other was lost with its ledger, and the implied claim stays
-            // open, so that the service is listed for what else was lost.
+            // Only the finalizer's claim is in no ledger. Any other claim was lost with its ledger. Then the implied claim stays
+            // open, so that the operator lists the service for whatever else was lost.
             None if claim.nonce == FIRST_NONCE => self.claim = Some(Claim { outcome: Some(outcome), ..claim.clone() }),
             None => {}
         }
     }
 
     fn supersede(&mut self, token: Superseded) {
-        // Found by a list before its own process gave it up: one entry, and the longer wait counts.
+        // A list may have shown the token before its own process gave it up: it keeps one entry, and the longer wait counts.
         match self.superseded.iter_mut().find(|old| old.id == token.id) {
             Some(old) => {
                 old.revoke_after_time = old.revoke_after_time.max(token.revoke_after_time);
@@ -230,7 +227,7 @@ impl Ledger {
         if !attributable {
             return self.possibly_lose(claim);
         }
-        // Its token may have been found before.
+        // A list may have shown its token already.
         if self.superseded.iter().any(|old| (old.attempt, &old.nonce) == (claim.attempt, &claim.nonce)) {
             return;
         }
@@ -258,7 +255,7 @@ impl Ledger {
     }
 }
 
-/// A token that was not tried to be revoked yet.
+/// A token that nobody has tried to revoke yet.
 fn superseded(attempt: u32, id: String, nonce: String, claimed_time: Option<Time>, revoke_after: Time) -> Superseded {
     Superseded {
         attempt,
@@ -273,13 +270,13 @@ fn superseded(attempt: u32, id: String, nonce: String, claimed_time: Option<Time
     }
 }
 
-/// What was current.
+/// The entry of a token that was current.
 fn of_current(current: Current, revoke_after: Time) -> Superseded {
     let Current { attempt, id, nonce, claimed_time, .. } = current;
     superseded(attempt, id, nonce, Some(claimed_time), revoke_after)
 }
 
-/// The token of a claim that failed.
+/// The entry for the token of a failed claim.
 fn of_claim(claim: &Claim, id: String, revoke_after: Time) -> Superseded {
     superseded(claim.attempt, id, claim.nonce.clone(), Some(claim.time), revoke_after)
 }

@@ -1,66 +1,65 @@
-//! The decision: one pure function says the next step.
+//! The decision: one pure function returns the next step.
 //!
-//! [`next_step`] is total and synchronous, without I/O, clock, randomness or `Result`. The rows below are tried in
-//! order and the first that matches wins; `tests/decisions.txt` shows the table rendered over all inputs. Each row is the
-//! function and the file of its name. The controller performs the step (one external act and its record), observes again,
-//! and asks again.
+//! [`next_step`] is total and synchronous, without I/O, clock, randomness or `Result`. It tries the rows below in order, and the
+//! first that matches wins. `tests/decisions.txt` shows the table rendered over all inputs. A row, its function and its file have
+//! the same name. The controller performs the step (one external act and its record), observes again, and asks again.
 //!
 //! | row | if | then |
 //! |---|---|---|
-//! | deletion | deleting, without our finalizer | Wait: nothing of ours is left to do |
-//! | | deleting, tokens shall be left alive | DeleteSecret (not with `Orphan`), Release |
-//! | | deleting, another cluster's token is listed or in the ledger, and nobody confirmed this object | Dispute, Halt |
-//! | | deleting, something in hand | GiveUp: into the ledger, so that the next line revokes it |
-//! | | deleting, the Secret not read yet | Read: its value proves the revoke |
-//! | | deleting, a known token lives and its own back-off is over | Revoke |
+//! | deletion | deleting, without our finalizer | Wait: we have nothing left to do |
+//! | | deleting, and the tokens stay alive | DeleteSecret (not with `Orphan`), Release |
+//! | | deleting, another cluster's token is listed or recorded, and nobody confirmed this object | RecordConflict, Halt |
+//! | | deleting, an attempt is in flight | GiveUp: it enters the ledger, and the next lines revoke it |
+//! | | deleting, the Secret not read yet | Read: its value can prove the revoke |
+//! | | deleting, a known token lives and its back-off is over | Revoke |
 //! | | deleting, a claim could still land | Wait(claimSettle) |
-//! | | deleting, a claim was unresolved and not listed since | Sweep; Revoke each row of this uid |
+//! | | deleting, a claim is unresolved and the service was not listed since | Sweep; Revoke each row of this uid |
 //! | | deleting, nothing may live | DeleteSecret, Release |
-//! | identity_conflict | a listed token of this uid that was never claimed here | Dispute: into the ledger |
-//! | | the ledger has one, and nobody confirmed this object since | *verify* what the Secret holds; Halt |
-//! | | confirmed | Sweep; Confirm once all rows are known (*orphans* takes them in) |
-//! | leak | asked for, and not answered yet, with a token claimed before or a time to come | RecordLeak |
-//! | | a leaked token, its turn come and its back-off over | Read, Revoke |
-//! | in_flight | claim in hand: overtaken, the Secret foreign, or past its deadline | GiveUp |
-//! | | claim in hand, the finalizer taken off by hand | Finalize |
-//! | | claim in hand, the Secret holds a token that the ledger does not know | Sweep, Supersede if it is listed |
-//! | | claim in hand, and something forbids a token since | Wait, until its deadline |
-//! | | claim in hand | Generate |
-//! | | value in hand, the Secret not read live | Read |
-//! | | value in hand, and the ledger knows its id: another process recorded it; or its claim is not open any more | GiveUp |
-//! | | value in hand: past its deadline, fenced off, the Secret changed under it, or refused | GiveUp; if a publish may still land, RaiseFence first |
-//! | | value in hand of a replacement, not accepted yet | Try |
-//! | | value in hand, not published | Update |
-//! | orphans | a listed token that nobody knows, above the fence, of no open claim | RaiseFence |
-//! | | a listed token, at or below the fence, that nobody knows | Supersede, with an overlap of its own |
-//! | decide | the Secret's attempt is undecided: not read live | Read |
-//! | | not from this process's hand, and nobody vouches for its id | Sweep; once settled, Decide(failed) if the list does not |
-//! | | not asked yet | Verify |
-//! | | accepted, or not to be probed | Decide(verified) |
-//! | | refused, inside its settle time, or by a service whose refusals are in doubt | Wait |
-//! | | refused | Decide(failed) |
-//! | roll_back | decided failed, the previous value in memory and its token alive, an overlap left for those who hold what failed | RollBack |
-//! | revoke | a superseded token past its overlap, its back-off over, another verified one in the Secret (or it was never published, or there is no room for another and consumers have left it) | Read, Revoke |
-//! | render | the Secret holds the current token in another form than wished | Read, Render |
-//! | verify | the current token's verification is due | Read, Verify; Reject if refused, by a service whose refusals are not in doubt |
-//! | unresolved_claim | a claim not in hand could still land | Wait(claimSettle) |
-//! | | it is settled, and above the fence | Read, Shell if the Secret is absent, RaiseFence; Halt if it is foreign |
-//! | | it is settled and fenced off, and the service cannot be called, or is another place | Halt or Wait |
-//! | | it is settled and fenced off, and tokens have names | Sweep; *orphans* takes in its token, and what a lost ledger knew |
-//! | | it is settled, fenced off and listed, or tokens have no names | Abandon: into `lost`, if it was not found |
-//! | | a lost one is due to be looked for, or the sweep of the service saw an unknown token | Sweep |
-//! | halt | spec invalid, Secret foreign; or the service missing or not ready, and a token wanted | Halt |
-//! | suspended | suspended | Wait |
-//! | claim | a token wanted: no room, or tokens may live at another place | Halt |
-//! | | a back-off or a pause runs, or older tokens of a leak come first | Wait |
+//! | identity_conflict | a listed token of this uid was never claimed here | RecordConflict |
+//! | | a conflict is recorded, and nobody confirmed this object since | *verify* the token in the Secret; Halt |
+//! | | a person confirmed this object | Sweep; ConfirmIdentity once the ledger has all rows (*orphans* adds them) |
+//! | leak | a leak is requested and not recorded yet, and a token was claimed before that time, or the time is in the future | RecordLeak |
+//! | | a token leaked, its turn has come and its back-off is over | Read, Revoke |
+//! | in_flight | a claim is in flight: overtaken, past its deadline, or the Secret is foreign | GiveUp |
+//! | | a claim is in flight, and somebody removed the finalizer by hand | Finalize |
+//! | | a claim is in flight, and the Secret holds a token that the ledger does not know | Sweep, Supersede if it is listed |
+//! | | a claim is in flight, and something has forbidden a token since | Wait, until its deadline |
+//! | | a claim is in flight | Generate |
+//! | | a value is in flight, and the Secret was not read live | Read |
+//! | | a value is in flight, and another process recorded its id in the ledger, or its claim is no longer open | GiveUp |
+//! | | a value is in flight: past its deadline, fenced off, refused, or the Secret changed since its claim | GiveUp; RaiseFence first if a publish may still land |
+//! | | a value is in flight as a replacement, and the service has not accepted it yet | Try |
+//! | | a value is in flight, not published | Update |
+//! | orphans | a listed token is known to nobody, above the fence, and belongs to no open claim | RaiseFence |
+//! | | a listed token is known to nobody, at or below the fence | Supersede, with an overlap of its own |
+//! | decide | the Secret's attempt is undecided, and the Secret was not read live | Read |
+//! | | its value is not in flight here, and nothing else attests its id | Sweep; once it is settled, Decide(failed) unless the list attests it |
+//! | | the service was not asked yet | Verify |
+//! | | the service accepted it, or the spec turns the probe off | Decide(verified) |
+//! | | the service refused it within its settle time, or the service's refusals are in doubt | Wait |
+//! | | the service refused it | Decide(failed) |
+//! | roll_back | the outcome is failed, the previous token lives and its value is in memory, and holders of the failed token have an overlap left | RollBack |
+//! | revoke | a superseded token is past its overlap and its back-off, and the Secret holds another, verified one (or it was never published, or there is no room for another and its consumers have moved on) | Read, Revoke |
+//! | render | the Secret holds the current token in another form than the spec asks for | Read, Render |
+//! | verify | the verification of the current token is due | Read, Verify; Reject if the service refuses it, unless its refusals are in doubt |
+//! | unresolved_claim | a claim that is not in flight here could still land | Wait(claimSettle) |
+//! | | it is settled, and above the fence | Read; CreatePlaceholder if the Secret is absent, else RaiseFence; Halt if the Secret is foreign |
+//! | | it is settled and fenced off, and the operator cannot call the service, or it is another service | Halt or Wait |
+//! | | it is settled and fenced off, and tokens have names | Sweep; *orphans* adds its token, and others that a lost ledger knew |
+//! | | it is settled and fenced off, and the service was listed or tokens have no names | Abandon: the claim becomes a lost one, unless its token is in the ledger |
+//! | | the search for a lost claim is due, or the sweep of the service saw an unknown token | Sweep |
+//! | halt | the spec is invalid or the Secret foreign; or a token is wanted, and the service is missing or not ready | Halt |
+//! | suspended | the spec says `suspend` | Wait |
+//! | claim | a token is wanted, but there is no room, or tokens may live at another service | Halt |
+//! | | a back-off or a pause is not over, or older tokens of a leak come first | Wait |
 //! | | the finalizer is missing, and this is not the very first claim | Finalize |
-//! | | the Secret is absent, and this is not the very first claim | Read, Shell |
-//! | | the write was not dry-run in this pass | Preflight |
-//! | | the very first claim | Finalize, which claims attempt 1 |
+//! | | the Secret is absent, and this is not the very first claim | Read, CreatePlaceholder |
+//! | | this pass made no dry run of the write | Preflight |
+//! | | this is the very first claim | Finalize, which claims attempt 1 |
 //! | | otherwise | Claim |
-//! | wait | otherwise | Wait until the next of all the above |
+//! | wait | otherwise | Wait until the earliest time of all rows above |
 //!
-//! Rows down to *unresolved_claim* need only the ledger, never a valid spec.
+//! The rows down to *unresolved_claim* need only the ledger, never a valid spec.
 
 mod claim;
 mod decide;
@@ -92,7 +91,7 @@ use view::View;
 
 pub use step::{GiveUpReason, Step};
 
-/// A row's name, and what it says if it matches.
+/// A row's name, and the step it returns if it matches.
 type NamedRow = (&'static str, fn(&View) -> Option<Step>);
 
 /// The rows in their order: the table of contents of the protocol.
@@ -112,22 +111,22 @@ const ROWS: [NamedRow; 14] = [
     ("suspended", suspended::suspended),
     ("claim", claim::claim),
 ];
-/// The row of all that no other row matches.
+/// The row for everything that no other row matches.
 const OTHERWISE: (&str, fn(&View) -> Step) = ("wait", wait::wait);
 
-/// Says the next step. See the table above.
+/// Returns the next step. See the table above.
 pub fn next_step(desired: &Desired, observed: &Observed, now: Time) -> Step {
     first_match(desired, observed, now).1
 }
 
-/// The next step, after the name of the row that says it.
+/// The name of the first row that matches, and its step.
 pub fn first_match(desired: &Desired, observed: &Observed, now: Time) -> (&'static str, Step) {
     let view = View { desired, observed, now };
     let matched = ROWS.iter().find_map(|(name, row)| Some((*name, row(&view)?)));
     matched.unwrap_or_else(|| (OTHERWISE.0, OTHERWISE.1(&view)))
 }
 
-/// When some row may match that does not match now: what a halted object is looked at again for.
+/// When a row may match that does not match now. The controller looks at a halted object again at this time.
 pub fn next_wake(desired: &Desired, observed: &Observed, now: Time) -> Option<Time> {
     wait::next_wake(&View { desired, observed, now })
 }

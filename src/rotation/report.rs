@@ -1,4 +1,4 @@
-//! What is told to people: the conditions, from the ledger and what the pass came to. Pure.
+//! The conditions that people read, made from the ledger and the result of a pass. Pure.
 
 use crate::api::condition::{Condition, ConditionStatus, ConditionType};
 use crate::api::ledger::{Current, Ledger};
@@ -7,40 +7,40 @@ use crate::api::time::Time;
 
 use super::desired::Halt;
 
-/// What a pass came to.
+/// The result of a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase<'a> {
     /// Steps are running.
     Working,
-    /// Nothing is to be done before some later time.
+    /// There is nothing to do before some later time.
     Resting,
-    /// Nothing new may be made.
+    /// No new token may be made.
     Halted(&'a Halt),
 }
 
-/// A step that failed in passing and is tried again; told while it lasts.
+/// A step that failed transiently and is tried again. The conditions report it while it lasts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransientFailure {
-    /// The word.
+    /// The reason of the condition.
     pub reason: Reason,
     /// What happened and what happens next.
     pub message: String,
 }
 
-/// What the conditions speak of.
+/// What the conditions describe.
 #[derive(Clone, Copy, Debug)]
 pub struct Situation<'a> {
     /// The ledger after the pass.
     pub ledger: &'a Ledger,
-    /// What the pass came to.
+    /// The result of the pass.
     pub phase: Phase<'a>,
-    /// A step that failed in passing.
+    /// A step that failed transiently.
     pub transient_failure: Option<&'a TransientFailure>,
-    /// The Secret holds the ledger's current token.
+    /// Whether the Secret holds the ledger's current token.
     pub holds_current: bool,
-    /// A new token is wanted.
+    /// Whether a new token is wanted.
     pub wanted: bool,
-    /// The object is being deleted.
+    /// Whether the object is being deleted.
     pub deleting: bool,
     /// `spec.suspend`.
     pub suspended: bool,
@@ -50,7 +50,7 @@ pub struct Situation<'a> {
     pub now: Time,
 }
 
-/// The conditions of this situation. `old` gives the times of those that did not change.
+/// The conditions of this situation. A condition whose status did not change keeps its time from `old`.
 pub fn conditions(situation: &Situation, old: &[Condition]) -> Vec<Condition> {
     let make = |(type_, status, reason, message): (ConditionType, ConditionStatus, Reason, String)| {
         let before = old.iter().find(|before| before.type_ == type_ && before.status == status);
@@ -101,9 +101,7 @@ fn ready(situation: &Situation) -> ConditionParts {
         Some(current) if expired(current, situation.now) => {
             no(Reason::TokenExpired, format!("attempt {} has expired; a new one is on its way", current.attempt))
         }
-        Some(_) => {
-            no(Reason::Issuing, "the Secret does not hold the token any more; a new one is on its way".to_owned())
-        }
+        Some(_) => no(Reason::Issuing, "the Secret no longer holds the token; a new one is on its way".to_owned()),
     }
 }
 
@@ -114,7 +112,7 @@ fn reconciling(situation: &Situation) -> Option<ConditionParts> {
         _ if situation.deleting => parts(Reason::Deleting, "tokens are being revoked"),
         Phase::Halted(halt) if halt.stalled => None,
         Phase::Halted(halt) => parts(halt.reason, &halt.message),
-        Phase::Working if situation.ledger.current.is_some() => parts(Reason::Rotating, "rotation steps are running"),
+        Phase::Working if situation.ledger.current.is_some() => parts(Reason::Rotating, "a rotation is in progress"),
         Phase::Working => parts(Reason::Issuing, "the first token is on its way"),
         Phase::Resting if situation.suspended || usable(situation).is_some() => None,
         Phase::Resting => parts(Reason::Issuing, "a new token is on its way"),
@@ -153,10 +151,15 @@ fn rotation_failed(situation: &Situation) -> Option<ConditionParts> {
     let parts = |reason, message| Some((ConditionType::RotationFailed, ConditionStatus::True, reason, message));
     let Some(failures) = &situation.ledger.failures else {
         let transient_failure = situation.transient_failure.filter(|_| situation.phase == Phase::Resting)?;
-        return parts(transient_failure.reason, format!("{}; the token before it is kept", transient_failure.message));
+        return parts(
+            transient_failure.reason,
+            format!("{}; the previous token stays in use", transient_failure.message),
+        );
     };
-    let message =
-        format!("{}; the token before it is kept, the next attempt is at {}", failures.message, failures.next_try_time);
+    let message = format!(
+        "{}; the previous token stays in use, the next attempt is at {}",
+        failures.message, failures.next_try_time
+    );
     parts(failures.reason, message)
 }
 

@@ -1,31 +1,31 @@
-//! After the operator's own credential changed: do the tokens of the service still work (P20)? Pure: time comes in.
+//! After the operator's own credential changed: do the tokens of the service still work (P20)? Pure: time is a parameter.
 //!
-//! Another account, or another place behind the same address, refuses them all. That is the service's state, and no reason to make
-//! every token anew; so while it is not known, no refusal is acted upon.
+//! Another account, or another service behind the same address, refuses them all. Such a refusal says something about the service, and
+//! must not replace every token. So the operator acts on no refusal until this review has an answer.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::api::time::Time;
 
-/// Who did not answer within this time is not waited for: a token may be suspended, or its Secret gone.
+/// After this time the review stops waiting for objects that have not answered: one may be suspended, or its Secret gone.
 const MAX_AGE: Duration = Duration::from_secs(600);
 
-/// What a review came to.
+/// The result of a review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judgement {
-    /// Most tokens work: the refusals of the others count.
+    /// Most tokens work: the service's refusals count.
     Trusted,
-    /// Most are refused.
+    /// The service refuses most of them.
     Doubtful,
 }
 
-/// What the tokens of one service were answered since its credential changed.
+/// What the service said about its tokens since the operator's credential changed.
 #[derive(Debug)]
 pub struct Review {
-    /// Of the credential.
+    /// The revision of the credential.
     pub revision: String,
-    /// What it came to, once enough have answered.
+    /// The result, once enough objects have answered.
     pub judgement: Option<Judgement>,
     begun: Time,
     accepted: HashSet<String>,
@@ -33,12 +33,12 @@ pub struct Review {
 }
 
 impl Review {
-    /// Of the tokens under this credential.
+    /// Starts a review of the tokens under this credential.
     pub fn begin(revision: String, now: Time) -> Self {
         Self { revision, judgement: None, begun: now, accepted: HashSet::new(), refused: HashSet::new() }
     }
 
-    /// Whether the token of this object is to be asked for: for the first time, or because its refusal counts now.
+    /// Whether this object must ask about its token: for the first time, or again because a refusal counts now.
     pub fn awaits(&self, uid: &str) -> bool {
         match self.judgement {
             None => !self.accepted.contains(uid) && !self.refused.contains(uid),
@@ -47,7 +47,7 @@ impl Review {
         }
     }
 
-    /// The token of this object, one of so many, was asked for. The judgement, if this answer brings it.
+    /// Takes the service's answer about the token of this object, one of `objects`. Returns the judgement if this answer decides it.
     pub fn answer(&mut self, uid: &str, accepted: bool, objects: usize, now: Time) -> Option<Judgement> {
         let (is, is_not) =
             if accepted { (&mut self.accepted, &mut self.refused) } else { (&mut self.refused, &mut self.accepted) };
@@ -56,12 +56,12 @@ impl Review {
         if self.accepted.len() + self.refused.len() >= objects { self.judge() } else { self.settle(now) }
     }
 
-    /// The judgement, if the time brings it.
+    /// Returns the judgement if time decides it.
     pub fn settle(&mut self, now: Time) -> Option<Judgement> {
         if now.since(self.begun) >= MAX_AGE { self.judge() } else { None }
     }
 
-    /// By most of those who answered; one alone is no mass.
+    /// The majority of the answers decides; a single refusal is not enough.
     fn judge(&mut self) -> Option<Judgement> {
         if self.judgement.is_some() {
             return None;
@@ -80,7 +80,7 @@ mod tests {
     const NOW: Time = Time::from_millis(1_800_000_000_000);
 
     #[test]
-    fn most_tokens_decide_and_one_alone_is_no_mass() {
+    fn the_majority_decides_and_a_single_refusal_is_not_enough() {
         let judge = |accepted: &[&str], refused: &[&str], objects: usize| {
             let mut review = Review::begin(String::new(), NOW);
             accepted.iter().for_each(|uid| _ = review.answer(uid, true, objects, NOW));
@@ -94,17 +94,17 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_answer_is_not_waited_for_without_end() {
+    fn a_review_does_not_wait_for_ever_for_objects_that_do_not_answer() {
         let mut review = Review::begin(String::new(), NOW);
         review.answer("a", false, 3, NOW);
         review.answer("b", false, 3, NOW);
         assert_eq!(review.settle(NOW.plus(MAX_AGE / 2)), None);
         assert_eq!(review.settle(NOW.plus(MAX_AGE)), Some(Judgement::Doubtful));
-        assert_eq!(review.settle(NOW.plus(MAX_AGE)), None, "told once");
+        assert_eq!(review.settle(NOW.plus(MAX_AGE)), None, "a judgement is returned once");
     }
 
     #[test]
-    fn who_was_refused_is_asked_again_when_the_others_work() {
+    fn a_refused_object_is_asked_again_when_the_others_work() {
         let mut review = Review::begin(String::new(), NOW);
         review.answer("a", false, 2, NOW);
         assert!(!review.awaits("a") && review.awaits("b"));

@@ -1,7 +1,7 @@
-//! The sweep of a whole service: whose are the listed tokens? Pure.
+//! The sweep of a whole service: which object does each listed token belong to? Pure.
 //!
-//! The service was listed first and the objects were read after that, live: an object is created before its tokens, so a row
-//! without an object has none any more.
+//! The operator listed the service first and read the objects live after that. An object is created before its tokens, so a row without
+//! an object belongs to a deleted one.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,41 +18,41 @@ pub struct NamedToken {
     pub name: String,
 }
 
-/// What was found.
+/// What a sweep found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct Findings {
     /// Tokens that are in use.
     pub managed: u32,
     /// Tokens that their object is about to revoke.
     pub pending: u32,
-    /// Tokens of objects that are no more; `None` where not all objects could be seen, so that nobody knows.
+    /// Tokens of deleted objects; `None` if the operator could not see all objects and so cannot know.
     pub ownerless: Option<Vec<NamedToken>>,
-    /// Uids of objects whose ledgers do not know a listed token: they look for themselves.
+    /// Uids of objects whose ledgers lack a listed token. They look for it themselves.
     pub suspects: BTreeSet<String>,
-    /// A twin is at work. Its new objects are none of ours, and its tokens must not die for that.
-    pub disputed: bool,
+    /// Another cluster uses the same identities. Its objects are not visible here, but its tokens must stay alive.
+    pub conflict: bool,
 }
 
-impl Found {
-    /// What may be revoked: what had no owner at the sweep before either, and stands written down since.
+impl Findings {
+    /// The tokens that may be revoked: the sweep before this one also found no owner and recorded them.
     pub fn revocable(&self, recorded: &[String]) -> Vec<NamedToken> {
-        let without_owner = self.ownerless.iter().flatten().filter(|_| !self.disputed);
+        let without_owner = self.ownerless.iter().flatten().filter(|_| !self.conflict);
         without_owner.filter(|orphan| recorded.contains(&orphan.id)).cloned().collect()
     }
 }
 
-/// Sorts the rows of a list that carry this prefix. `owners` are the objects that may have tokens of the service, by uid; `all` says
-/// whether these are all that there are.
+/// Sorts the listed rows that have this prefix. `owners` are the objects that may have tokens of the service, by uid; `all` says
+/// whether these are all such objects.
 pub fn sort(
     prefix: &str,
     rows: impl IntoIterator<Item = NamedToken>,
     owners: &HashMap<String, Ledger>,
     all: bool,
-) -> Found {
+) -> Findings {
     let by_name: HashMap<String, (&String, &Ledger)> =
         owners.iter().map(|(uid, ledger)| (identity::uid16(uid), (uid, ledger))).collect();
-    let disputed = owners.values().any(|ledger| ledger.conflict.is_some());
-    let (mut found, mut ownerless) = (Found { disputed, ..Found::default() }, Vec::new());
+    let conflict = owners.values().any(|ledger| ledger.conflict.is_some());
+    let (mut found, mut ownerless) = (Findings { conflict, ..Findings::default() }, Vec::new());
     for row in rows {
         let Some(name) = identity::parse(prefix, &row.name) else { continue };
         match by_name.get(&name.uid16) {
@@ -61,8 +61,8 @@ pub fn sort(
                 found.managed += 1;
             }
             Some((_, ledger)) if ledger.knows(&row.id) => found.pending += 1,
-            // Its own process has it in hand, or its object waits until it must show.
-            Some((_, ledger)) if awaited(ledger, &name) => {}
+            // It is in flight in its own process, or its object waits until the service must list it.
+            Some((_, ledger)) if is_open(ledger, &name) => {}
             Some((uid, _)) => {
                 found.suspects.insert((*uid).clone());
             }
@@ -72,8 +72,8 @@ pub fn sort(
     found
 }
 
-/// The newest claim is undecided: an empty ledger's is the one of the finalizer.
-fn awaited(ledger: &Ledger, name: &identity::Name) -> bool {
+/// Whether this name is that of the newest claim, and that claim is undecided. An empty ledger implies the finalizer's claim.
+fn is_open(ledger: &Ledger, name: &identity::Name) -> bool {
     match &ledger.claim {
         Some(claim) => claim.outcome.is_none() && (claim.attempt, &claim.nonce) == (name.attempt, &name.nonce),
         None => name.nonce == identity::FIRST_NONCE,
@@ -133,11 +133,11 @@ mod tests {
         assert_eq!((found.managed, found.pending), (0, 1));
         assert_eq!(found.ownerless, Some(vec![listed("gone", "c", 7, "dddddddd")]));
         assert_eq!(found.suspects, BTreeSet::from(["a".to_owned()]));
-        assert_eq!(sort("prod", rows, &owners, false).ownerless, None, "whose it is, an unseen object may say");
+        assert_eq!(sort("prod", rows, &owners, false).ownerless, None, "it may belong to an object that was not seen");
     }
 
     #[test]
-    fn only_what_was_written_down_is_revoked_and_nothing_beside_a_twin() {
+    fn only_recorded_tokens_are_revoked_and_none_beside_another_cluster() {
         let rows = [listed("new", "c", 7, "dddddddd"), listed("old", "c", 6, "cccccccc")];
         let recorded = ["old".to_owned(), "somebody's".to_owned()];
         let mut owners = HashMap::from([("a".to_owned(), Ledger::default())]);
@@ -145,7 +145,7 @@ mod tests {
             |owners: &HashMap<_, _>, all: bool| sort("prod", rows.clone(), owners, all).revocable(&recorded);
         assert_eq!(revocable(&owners, true), [listed("old", "c", 6, "cccccccc")]);
         assert!(revocable(&owners, false).is_empty());
-        owners.get_mut("a").unwrap().conflict = Some(Conflict { attempt: 9, id: "twin".into() });
+        owners.get_mut("a").unwrap().conflict = Some(Conflict { attempt: 9, id: "other-cluster".into() });
         assert!(revocable(&owners, true).is_empty());
     }
 }

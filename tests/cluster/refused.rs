@@ -30,7 +30,7 @@ async fn a_replacement_that_is_refused_is_never_published_and_the_old_token_is_k
     world.faults(json!([{"operation": "verify", "kind": "Status", "status": 401}])).await;
     world.annotate("ci", ROTATE_REQUESTED_AT, "1").await;
     let failed = world.until_reason("ci", ConditionType::RotationFailed, Reason::VerificationFailed).await;
-    assert!(failed.message.contains("the token before it is kept"), "{}", failed.message);
+    assert!(failed.message.contains("the previous token stays in use"), "{}", failed.message);
     assert!(is_ready(&world.token("ci").await));
     assert_eq!(world.until_event("ci", "TokenVerificationFailed").await.0, "Warning");
     assert_eq!(world.value("ci-secret", "token").await, first, "the refused token never stood in the Secret");

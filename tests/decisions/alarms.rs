@@ -1,4 +1,4 @@
-//! Laws about leaks, twins and services in doubt.
+//! Laws about leaks, identity conflicts and services whose refusals are in doubt.
 
 use artifact_token_operator::rotation::desired::Desired;
 use artifact_token_operator::rotation::observed::{Observed, Row, Verdict};
@@ -7,7 +7,7 @@ use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
 use super::inputs::NOW;
 use super::laws::own_rows;
 
-/// P14: no overlap, and no successor is waited for.
+/// P14: whether this token leaked, so that its revoke waits for no overlap and no successor.
 pub fn leaked(observed: &Observed, id: &str) -> bool {
     let ledger = &observed.ledger;
     let current = ledger.current.iter().map(|current| (&current.id, current.claimed_time, None));
@@ -19,7 +19,7 @@ pub fn leaked(observed: &Observed, id: &str) -> bool {
     })
 }
 
-/// A leaked token was in use, and has no replacement yet.
+/// Whether a leaked token was in use and has no replacement yet.
 pub fn answering(observed: &Observed) -> bool {
     observed.ledger.leak.as_ref().is_some_and(|leak| leak.replaced_time.is_none())
 }
@@ -30,33 +30,33 @@ pub fn record_leak(desired: &Desired, observed: &Observed, step: &Step) -> bool 
     fresh && desired.revoke_issued_before == Some(*issued_before) && !observed.object.deleting
 }
 
-/// A person confirmed that all tokens of this identity are this object's.
+/// Whether a person confirmed that all tokens of this identity belong to this object.
 pub fn confirmed(observed: &Observed) -> bool {
     let confirm = &observed.object.requests.confirm;
     observed.ledger.conflict.is_some() && confirm.is_some() && *confirm != observed.ledger.handled_requests.confirm
 }
 
-pub fn conflict_found(_: &Desired, observed: &Observed, step: &Step) -> bool {
+pub fn stopped_by_conflict(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let open = observed.ledger.conflict.is_some() && !confirmed(observed) && observed.object.leave.is_none();
     let looks = matches!(step, Step::Read | Step::Verify | Step::Reject);
     let allowed = looks || matches!(step, Step::Halt(_) | Step::Wait(_) | Step::GiveUp(GiveUpReason::Deleting));
     !open || allowed
 }
 
-pub fn twins(_: &Desired, observed: &Observed, step: &Step) -> bool {
+pub fn never_claimed(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let touched: Vec<&String> = match step {
         Step::Revoke { id, .. } => vec![id],
         Step::Supersede(rows) => rows.iter().map(|row| &row.id).collect(),
         _ => vec![],
     };
-    // A ledger that is behind its Secret cannot tell.
+    // A ledger that is behind its Secret cannot know.
     let known = |row: &Row| observed.ledger.highest_attempt() >= 3 || row.attempt > observed.secrets.fence();
-    let of_twin = |row: &&Row| row.id == "twin" && !(row.attempt == 4 || row.attempt == 1) && known(row);
-    let twins: Vec<&String> = own_rows(observed).filter(of_twin).map(|row| &row.id).collect();
-    confirmed(observed) || !touched.iter().any(|id| twins.contains(id))
+    let is_foreign = |row: &&Row| row.id == "other-cluster" && !(row.attempt == 4 || row.attempt == 1) && known(row);
+    let foreign: Vec<&String> = own_rows(observed).filter(is_foreign).map(|row| &row.id).collect();
+    confirmed(observed) || !touched.iter().any(|id| foreign.contains(id))
 }
 
-pub fn dispute(_: &Desired, observed: &Observed, step: &Step) -> bool {
+pub fn record_conflict(_: &Desired, observed: &Observed, step: &Step) -> bool {
     match step {
         Step::RecordConflict(row) => {
             let ledger = &observed.ledger;

@@ -1,10 +1,10 @@
 //! The abstract inputs of the decision: axes, each a short list of named values, the steady one first.
 //!
-//! A combination picks one value of every axis. The axes are applied in their order, so that a later one may look at
-//! what an earlier one made: the hand's attempt is that of the ledger's open claim, and its base is the Secret.
+//! A combination picks one value of every axis. The axes are applied in their order, so that a later one may look at what an earlier
+//! one made: the attempt in flight is that of the ledger's open claim, and its expected hashes are those of the Secret.
 //!
-//! The numbers are always the same: attempt 2 (`old`) is superseded, attempt 3 (`current`) is current, attempt 4 (`new`)
-//! is under way; with an empty ledger the attempt under way is the finalizer's, 1.
+//! The numbers are always the same: attempt 2 (`old`) is superseded, attempt 3 (`current`) is current, attempt 4 (`new`) is under way.
+//! With an empty ledger the attempt under way is the finalizer's, 1.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use artifact_token_operator::rotation::observed::{
 
 /// The time of every decision here.
 pub const NOW: Time = Time::from_millis(1_800_000_000_000);
-/// 120 s for a publish, 150 s for a claim to settle.
+/// A publish has 120 s, and a claim settles after 150 s.
 pub const TIMINGS: Timings = Timings {
     token_settle: seconds(60),
     publish_deadline: seconds(120),
@@ -35,24 +35,24 @@ pub struct World {
     pub observed: Observed,
 }
 
-/// A value: its name, and what it makes of the world.
+/// A value: its name, and how it changes the world.
 pub type Value = (&'static str, fn(&mut World));
 
-/// One input: its name, and its values with what each makes of the world.
+/// One input: its name and its values.
 pub struct Axis {
     pub name: &'static str,
     pub values: &'static [Value],
 }
 
-/// All inputs. Those from `verdict` on set one field each, whatever stood there.
+/// All inputs. Each from `verdict` on sets one field, whatever its value was.
 pub const AXES: [Axis; 13] = [
     Axis { name: "object", values: OBJECT },
     Axis { name: "ledger", values: super::ledgers::LEDGER },
     Axis { name: "Secret", values: SECRET },
     Axis { name: "read", values: READ },
-    Axis { name: "in_flight", values: HAND },
+    Axis { name: "in flight", values: IN_FLIGHT },
     Axis { name: "listing", values: LISTING },
-    Axis { name: "wish", values: WISH },
+    Axis { name: "spec", values: SPEC },
     Axis { name: "service", values: SERVICE },
     Axis { name: "verdict", values: VERDICT },
     Axis { name: "back-off", values: BACK_OFF },
@@ -61,7 +61,7 @@ pub const AXES: [Axis; 13] = [
     Axis { name: "pauses", values: PAUSES },
 ];
 
-/// The axes before this one make the world; the rest change one field each.
+/// The axes before this index make the world; each of the others sets one field.
 pub const SCALARS: usize = 8;
 
 const OBJECT: &[Value] = &[
@@ -85,7 +85,7 @@ const SECRET: &[Value] = &[
     ("foreign", |world| {
         world.observed.secrets.seen[0].state = SecretState::Foreign(Halt::stalled(Reason::SecretConflict, "foreign"));
     }),
-    ("shell", |world| {
+    ("placeholder", |world| {
         let fence = under_way(world) - 1;
         hold(world, Ours { fence, rendered: false, ..ours(0, None, Content::Empty, 2) });
     }),
@@ -105,7 +105,7 @@ const SECRET: &[Value] = &[
 
 const READ: &[Value] = &[("live", |_| {}), ("remembered", |world| world.observed.secrets.seen[0].live = false)];
 
-const HAND: &[Value] = &[
+const IN_FLIGHT: &[Value] = &[
     ("nothing", |_| {}),
     ("claim", |world| claim(world, under_way(world), 60)),
     ("claim, late", |world| claim(world, under_way(world), 0)),
@@ -128,21 +128,21 @@ const HAND: &[Value] = &[
 const LISTING: &[Value] = &[
     ("none", |_| {}),
     ("empty", |world| world.observed.service.listing = Some(vec![])),
-    // Of a claim that was lost, or before a ledger that was.
+    // A token of a lost claim, or from before the ledger was lost.
     ("below fence", |world| {
         if world.observed.ledger.highest_attempt() >= 3 {
             world.observed.ledger.lost.push(Lost { attempt: 2, nonce: "b2".to_owned(), time: ago(3600) });
         }
         list(world, row(2, "below", "b2"));
     }),
-    ("never claimed", |world| list(world, row(9, "twin", "n9"))),
-    ("of another nonce", |world| list(world, row(3, "twin", "x3"))),
+    ("never claimed", |world| list(world, row(9, "other-cluster", "n9"))),
+    ("of another nonce", |world| list(world, row(3, "other-cluster", "x3"))),
     ("new", |world| list(world, row(under_way(world), "new", nonce(world)))),
-    ("new, unknown id", |world| list(world, row(under_way(world), "twin", nonce(world)))),
+    ("new, unknown id", |world| list(world, row(under_way(world), "other-cluster", nonce(world)))),
     ("theirs", |world| list(world, Row { predecessor: true, ..row(7, "theirs", "n7") })),
 ];
 
-const WISH: &[Value] = &[
+const SPEC: &[Value] = &[
     ("as it is", |_| {}),
     ("rotation due", rotation_due),
     ("suspended", |world| {
@@ -169,7 +169,7 @@ const WISH: &[Value] = &[
     ("doubtful", |world| world.observed.facts.doubtful = true),
 ];
 
-/// A service that can do all.
+/// A service that can do everything.
 const NAMED: ServiceSeen = ServiceSeen { attributable: true, same_origin: true, trusted: true };
 
 const SERVICE: &[Value] = &[
@@ -225,7 +225,7 @@ const PAUSES: &[Value] = &[
     }),
 ];
 
-/// The steady world: attempt 3 is current, verified a day ago, in the Secret; nothing is wanted.
+/// The steady world: attempt 3 is current, was verified a day ago and is in the Secret; no token is wanted.
 pub fn steady() -> World {
     let desired = Desired {
         halt: None,
@@ -269,7 +269,7 @@ fn rotation_due(world: &mut World) {
     world.desired.rotate_issued_before = Some(NOW);
 }
 
-/// The attempt under way: that of the open claim, else the one after the current token's.
+/// The attempt under way: that of the open claim, or else the one after the current token's.
 fn under_way(world: &World) -> u32 {
     world.observed.open_claim().map_or(4, |claim| claim.attempt)
 }

@@ -1,4 +1,4 @@
-//! The full cross product: the decision is total, and these laws hold in every combination.
+//! Laws that hold for every combination of the inputs.
 
 use artifact_token_operator::api::ledger::{MAX_LIVE, Outcome, Superseded};
 use artifact_token_operator::rotation::desired::Desired;
@@ -6,56 +6,70 @@ use artifact_token_operator::rotation::observed::{Content, InFlight, Observed, R
 use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
 use artifact_token_operator::rotation::schedule::trigger;
 
-use super::alarms::{answering, confirmed, conflict_found, dispute, in_doubt, leaked, record_leak, twins};
+use super::alarms::{
+    answering, confirmed, in_doubt, leaked, never_claimed, record_conflict, record_leak, stopped_by_conflict,
+};
 use super::inputs::{NOW, ago};
 
-/// A law: its sentence, and whether a step obeys it.
+/// A law: its sentence, and a check whether a step obeys it.
 pub type Law = (&'static str, fn(&Desired, &Observed, &Step) -> bool);
 
 /// All laws.
 pub const LAWS: &[Law] = &[
     (
-        "generate needs a claim in in_flight that is open, in time and above the fence, the finalizer, no foreign Secret, and nothing that forbids it",
+        "generate needs a claim in flight that is open, in time and above the fence, the finalizer, no foreign Secret, and nothing that forbids it",
         generate,
     ),
-    ("a revoke needs a live read, and the service at which the id means something", revoke_reads),
+    ("a revoke needs a live read, and the service that issued the token", revoke_reads),
     ("a revoke of a living object goes only to a superseded token past its time that no Secret holds", revoke_living),
     ("a revoke on deletion goes only to an id of the ledger or of the list", revoke_deleting),
     ("a write of a Secret needs a live read", write_reads),
     ("a foreign Secret is never written or deleted", never_foreign),
     (
-        "an update is above the fence, in time, against what is there, tried if it replaces; only attempt 1 creates",
+        "an update is above the fence, in time, against the Secret as it is, and tried if it replaces a token; only attempt 1 creates",
         update,
     ),
     ("a roll-back follows a durable failure and puts a living token back from memory", roll_back),
-    ("a raised fence changes the Secret and reaches the attempt that it shuts out", raise_fence),
-    ("a shell is made only where nothing is, with a fence at every attempt known", shell),
+    ("a raised fence changes the Secret and reaches the attempt that it fences off", raise_fence),
+    (
+        "a placeholder is created only where no Secret is, with a fence at or above every known attempt",
+        create_placeholder,
+    ),
     ("a claim needs the finalizer, a dry-run, a live read, room, and no back-off, halt or suspend", claim),
-    ("a claim is above everything seen and takes nothing that is in in_flight or could still land", claim_above),
-    ("the finalizer claims attempt 1 only for an object that never had a claim", finalize),
+    (
+        "a claim is above every attempt seen, and nobody claims while another attempt is in flight or could still land",
+        claim_above,
+    ),
+    ("adding the finalizer claims attempt 1 only for an object that never had a claim", finalize),
     ("a decision needs a live read of the undecided token, and an answer or no probe", decide),
     ("only a current token that the Secret holds and the service refuses is rejected, and once", reject),
-    ("deletion makes nothing", deletion),
-    ("the finalizer goes only when nothing known lives and nothing could land, unless told to leave it", release),
+    ("deletion makes no token", deletion),
+    (
+        "the finalizer goes only when no known token lives and none could land, unless the object says to leave them",
+        release,
+    ),
     ("a claim is abandoned only when it is settled and fenced off", abandon),
     (
-        "a found token is unknown, at or below the fence of a live read or a predecessor's, and not the undecided one",
+        "an orphan is unknown, a predecessor's or at or below the fence of a live read, and not the undecided one",
         supersede,
     ),
     ("a value whose publish may still land is given up only by deletion", give_up),
     ("a wait ends after now", wait),
-    ("a wait without end is for something that only a change from outside can bring", endless),
+    ("a wait without end is for something that only a change from outside can end", endless),
     ("a halt has a cause", halt),
-    ("no step asks for what is known in this pass", no_loop),
-    ("no step that calls the service is taken without one, and no other place's list is asked for", needs_service),
+    ("no step asks for something that this pass knows already", no_loop),
+    (
+        "no step calls a service that is missing, and none lists another service than the one that issued the tokens",
+        needs_service,
+    ),
     ("a pause is kept", pauses),
     ("no token is rejected on the word of a service whose refusals are in doubt", in_doubt),
-    ("a leak is written down once, for the time that the spec says", record_leak),
-    ("while a token is in dispute nothing is made, written or revoked", conflict_found),
-    ("a token that was never claimed here is neither revoked nor taken in before a person confirms it", twins),
+    ("a leak is recorded once, with the time that the spec says", record_leak),
+    ("during an identity conflict nothing is made, written or revoked", stopped_by_conflict),
+    ("a token that was never claimed here is neither revoked nor taken in before a person confirms it", never_claimed),
     (
-        "only an unknown token is conflict_found, of an attempt that the ledger has come to or the Secret is not at; only what was listed is confirmed",
-        dispute,
+        "only an unknown token is a conflict, of an attempt that the ledger has reached or the Secret has not; an identity is confirmed only after a list",
+        record_conflict,
     ),
 ];
 
@@ -81,7 +95,7 @@ fn revoke_living(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let held = observed.secrets.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(id));
     let ledger = &observed.ledger;
     let old = ledger.superseded.iter().find(|old| (old.attempt, &old.id) == (*attempt, id));
-    // What failed may have been in the Secret until the next one came.
+    // A failed token may have been in the Secret until the next one came.
     let newer = |old: &Superseded, other: &Superseded| {
         other.held && other.attempt > old.attempt && other.revoke_after_time <= NOW
     };
@@ -150,7 +164,7 @@ fn raise_fence(_: &Desired, observed: &Observed, step: &Step) -> bool {
     *fence > observed.secrets.fence() && *fence >= unresolved && !observed.secrets.any_absent()
 }
 
-fn shell(_: &Desired, observed: &Observed, step: &Step) -> bool {
+fn create_placeholder(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::CreatePlaceholder { fence } = step else { return true };
     observed.secrets.any_absent() && *fence >= observed.ledger.highest_attempt()
 }
@@ -187,15 +201,15 @@ fn decide(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Some(ours) = observed.secrets.ours().next() else { return false };
     let open = observed.open_claim().is_some_and(|claim| claim.attempt == ours.attempt);
     let lost = observed.ledger.lost.iter().any(|lost| lost.attempt == ours.attempt);
-    let is_in_flight = matches!(&observed.in_flight, InFlight::Value { id, .. } if Some(id) == ours.id.as_ref());
+    let in_flight = matches!(&observed.in_flight, InFlight::Value { id, .. } if Some(id) == ours.id.as_ref());
     let named = observed.service.seen.is_some_and(|service| service.attributable && service.same_origin);
-    let vouched = is_in_flight || named && own_rows(observed).any(|row| Some(&row.id) == ours.id.as_ref());
+    let attested = in_flight || named && own_rows(observed).any(|row| Some(&row.id) == ours.id.as_ref());
     let answered = match outcome {
-        Outcome::Verified => vouched && (!desired.probe || observed.facts.verdict == Some(Verdict::Accepted)),
-        Outcome::Failed => !vouched || observed.facts.verdict == Some(Verdict::Refused),
+        Outcome::Verified => attested && (!desired.probe || observed.facts.verdict == Some(Verdict::Accepted)),
+        Outcome::Failed => !attested || observed.facts.verdict == Some(Verdict::Refused),
     };
     let fresh = observed.open_claim().is_some_and(|claim| claim.attempt == ours.attempt && claim.time > ago(120));
-    let early = fresh && !is_in_flight && named && *outcome == Outcome::Failed;
+    let early = fresh && !in_flight && named && *outcome == Outcome::Failed;
     observed.secrets.live() && (open || lost) && answered && !early
 }
 
@@ -257,12 +271,12 @@ fn supersede(_: &Desired, observed: &Observed, step: &Step) -> bool {
 }
 
 fn give_up(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    let Step::GiveUp(because) = step else { return true };
+    let Step::GiveUp(reason) = step else { return true };
     let InFlight::Value { attempt, expected, sent: true, .. } = &observed.in_flight else { return true };
     let shut_out = observed.secrets.fence() >= *attempt
         || observed.secrets.expected() != *expected
         || observed.secrets.any_foreign();
-    *because == GiveUpReason::Deleting || (observed.secrets.live() && shut_out)
+    *reason == GiveUpReason::Deleting || (observed.secrets.live() && shut_out)
 }
 
 fn wait(_: &Desired, _: &Observed, step: &Step) -> bool {

@@ -1,4 +1,4 @@
-//! The ledgers that the decision is asked with.
+//! The ledgers on the axis `ledger`.
 
 use artifact_token_operator::api::ledger::{Conflict, Current, Leak, Ledger, Lost, MAX_LIVE, Outcome, Superseded};
 use artifact_token_operator::api::time::Time;
@@ -62,16 +62,16 @@ pub const LEDGER: &[Value] = &[
     ("leak answered", |world| {
         world.observed.ledger.leak = Some(Leak { claimed_before: ago(3 * DAY), ..leak(Some(ago(DAY))) })
     }),
-    ("in dispute", |world| {
+    ("identity conflict", |world| {
         world.observed.ledger.superseded = vec![old(2, "old", ago(1))];
-        world.observed.ledger.conflict = Some(Conflict { attempt: 9, id: "twin".to_owned() });
+        world.observed.ledger.conflict = Some(Conflict { attempt: 9, id: "other-cluster".to_owned() });
     }),
     ("no room", |world| {
         let in_overlap = |place: usize| old(2, &format!("old-{place}"), in_seconds(300));
         world.observed.ledger.superseded = (2..MAX_LIVE).map(in_overlap).collect();
     }),
-    ("verified, no digest", |world| asked_with(world, "")),
-    ("other parameters", |world| asked_with(world, "other")),
+    ("verified, no digest", |world| requested_with(world, "")),
+    ("other parameters", |world| requested_with(world, "other")),
 ];
 
 /// Attempt 3 is current, verified a day ago.
@@ -94,14 +94,14 @@ pub fn verified() -> Ledger {
     Ledger { claim: Some(claimed(3, DAY, Some(Outcome::Verified))), current: Some(current), ..Ledger::default() }
 }
 
-/// The current token was asked for with something whose digest is this.
-fn asked_with(world: &mut World, digest: &str) {
+/// The current token was requested with this digest.
+fn requested_with(world: &mut World, digest: &str) {
     if let Some(current) = &mut world.observed.ledger.current {
         digest.clone_into(&mut current.request_digest);
     }
 }
 
-/// Everything up to now leaked.
+/// All tokens up to now leaked.
 fn leak(replaced_time: Option<Time>) -> Leak {
     Leak { issued_before: NOW, claimed_before: NOW, revoked_time: None, replaced_time }
 }

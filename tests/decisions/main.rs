@@ -1,7 +1,7 @@
 //! The decision table rendered over all inputs, and laws that hold over their full cross product.
 //!
-//! `tests/decisions.txt` is what `next_step` says today. `UPDATE_GOLDEN=1 cargo test --test decisions` writes it anew; the
-//! difference belongs into the review of the change that made it.
+//! `tests/decisions.txt` shows what `next_step` returns today. `UPDATE_GOLDEN=1 cargo test --test decisions` rewrites it; the review of
+//! a change must look at the difference.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod alarms;
@@ -25,23 +25,23 @@ use sections::{SECTIONS, Section};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/decisions.txt");
 
-/// How many differing lines a failure shows.
+/// A failure shows so many differing lines.
 const SHOWN: usize = 12;
 
 const HEAD: &str = "\
-# The decision, rendered. Written by `UPDATE_GOLDEN=1 cargo test --test decisions`; never by in_flight.
+# The decision, rendered. Written by `UPDATE_GOLDEN=1 cargo test --test decisions`; never by hand.
 #
-# Each section is about some rows of the table in src/rotation/plan.rs. Its first line says what is held fixed, its second
-# names the columns that vary, then comes one line for each of their combinations: `inputs -> step`. Every input that a
-# section does not name keeps its steady value: a living object with its finalizer; attempt 3 (`current`) verified a day ago
-# and in the Secret, which was read live; nothing in in_flight, nothing listed, nothing wanted; a service with named tokens; no
-# verdict, no back-off, no dry-run, no pause.
+# Each section is about some rows of the table in src/rotation/plan.rs. Its first line says which inputs are fixed, its second
+# names the columns that vary. One line follows for each of their combinations: `inputs -> step`. Every input that a section
+# does not name keeps its steady value: a living object with its finalizer; attempt 3 (`current`) verified a day ago and in the
+# Secret, which was read live; nothing in flight, nothing listed, no token wanted; a service with named tokens; no verdict, no
+# back-off, no dry run, no pause.
 #
 # Attempt 2 (`old`) is superseded; attempt 4 (`new`) is under way, or attempt 1 where the ledger is empty. `open claim` is
-# 10 s old; a claim is settled after 150 s. A pause ends in 5 s, a claim or value in in_flight has 60 s left unless it is late.
-# `Wait(+5 s)` looks again in 5 s, `Wait` when something changes.
+# 10 s old; a claim is settled after 150 s. A pause ends in 5 s, a claim or value in flight has 60 s left unless it is late.
+# `other-cluster` is a token that another cluster may have made. `Wait(+5 s)` looks again in 5 s, `Wait` when something changes.
 #
-# A section begins with the names of the rows that it is about, and ends with those of all rows that speak in it.
+# A section begins with the names of the rows that it is about, and ends with those of all rows that match in it.
 ";
 
 /// A step in one short phrase.
@@ -51,13 +51,13 @@ fn phrase(step: &Step) -> String {
         Step::Wait(Some(until)) => format!("Wait({})", from_now(*until)),
         Step::Halt(halt) => format!("Halt({})", halt.reason),
         Step::Revoke { attempt, id } => format!("Revoke({attempt} {id})"),
-        Step::CreatePlaceholder { fence } => format!("Shell(fence {fence})"),
+        Step::CreatePlaceholder { fence } => format!("CreatePlaceholder(fence {fence})"),
         Step::RaiseFence { fence } => format!("RaiseFence({fence})"),
         Step::RollBack { fence } => format!("RollBack(fence {fence})"),
         Step::Claim { attempt } => format!("Claim({attempt})"),
         Step::Finalize { claims: true } => "Finalize(claims 1)".to_owned(),
         Step::Finalize { claims: false } => "Finalize".to_owned(),
-        Step::RecordConflict(row) => format!("Dispute({})", named(row)),
+        Step::RecordConflict(row) => format!("RecordConflict({})", named(row)),
         Step::RecordLeak { issued_before } => format!("RecordLeak(before {})", from_now(*issued_before)),
         Step::Supersede(rows) => format!("Supersede({})", rows.iter().map(named).collect::<Vec<_>>().join(", ")),
         Step::Read
@@ -110,7 +110,7 @@ fn columns(section: &Section) -> Vec<(usize, Vec<usize>)> {
     section.varied.iter().map(column).collect()
 }
 
-/// A section as text, and the rows that speak in it.
+/// A section as text, and the rows that match in it.
 fn render_section(section: &Section) -> (String, BTreeSet<&'static str>) {
     let columns = columns(section);
     let width = |(at, values): &(usize, Vec<usize>)| {
@@ -127,7 +127,7 @@ fn render_section(section: &Section) -> (String, BTreeSet<&'static str>) {
     let mut text = format!("\n## {}\n# {held}\n", section.title);
     writeln!(text, "# {}", line(columns.iter().map(|(at, _)| AXES[*at].name).collect()).trim_end()).unwrap();
     let count: usize = columns.iter().map(|(_, values)| values.len()).product();
-    let mut speaking = BTreeSet::new();
+    let mut matching = BTreeSet::new();
     for index in 0..count {
         let picks = combination(&columns, index);
         let mut all = [0; AXES.len()];
@@ -136,12 +136,12 @@ fn render_section(section: &Section) -> (String, BTreeSet<&'static str>) {
         }
         let cells = picks.iter().map(|(at, value)| AXES[*at].values[*value].0).collect();
         let (row, step) = decide(&all);
-        speaking.insert(row);
+        matching.insert(row);
         writeln!(text, "  {} -> {}", line(cells), phrase(&step)).unwrap();
     }
-    let rows: Vec<&str> = row_names().filter(|row| speaking.contains(row)).collect();
+    let rows: Vec<&str> = row_names().filter(|row| matching.contains(row)).collect();
     writeln!(text, "# rows: {}", rows.join(", ")).unwrap();
-    (text, speaking)
+    (text, matching)
 }
 
 /// The table: all sections.
@@ -160,7 +160,7 @@ fn combination(columns: &[(usize, Vec<usize>)], mut index: usize) -> Vec<(usize,
     picks
 }
 
-/// What is decided for one combination, after the row that says it.
+/// The row that matches one combination, and its step.
 fn decide(picks: &[usize; AXES.len()]) -> (&'static str, Step) {
     let mut world = steady();
     for (axis, value) in AXES.iter().zip(picks) {

@@ -7,16 +7,16 @@ use artifact_token_operator::rotation::plan::first_match;
 use super::inputs::{AXES, Axis, NOW, SCALARS, World, steady};
 use super::laws::LAWS;
 
-/// The usual run takes one in so many of the inner combinations, another one in each world; it is coprime to their number.
+/// The usual run takes one in so many of the inner combinations, and other ones in each world. It is coprime to their number.
 const STRIDE: usize = 25;
-/// The cores of a small machine.
+/// A small machine has so many cores.
 const THREADS: usize = 2;
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Default)]
 struct Tally {
     decisions: u64,
-    /// For each broken law how often, and the shortest input that breaks it.
+    /// How often each law was broken, and the shortest input that breaks it.
     broken: BTreeMap<&'static str, (u64, String)>,
 }
 
@@ -44,7 +44,7 @@ fn check(stride: usize) {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// Every `THREADS`-th world from `first` on.
+/// Explores every `THREADS`-th world from `first` on.
 fn explore(first: usize, stride: usize) -> Tally {
     let (makers, setters) = AXES.split_at(SCALARS);
     let inner: Vec<Vec<usize>> = (0..combinations(setters)).map(|index| picks(setters, index)).collect();
@@ -93,7 +93,7 @@ fn picks(axes: &[Axis], mut index: usize) -> Vec<usize> {
     picks
 }
 
-/// What is not steady.
+/// The inputs that are not steady.
 fn describe<'a>(picks: impl Iterator<Item = &'a usize>) -> String {
     let name = |(axis, pick): (&Axis, &usize)| format!("{} = {}", axis.name, axis.values[*pick].0);
     AXES.iter().zip(picks).filter(|(_, pick)| **pick != 0).map(name).collect::<Vec<_>>().join(", ")

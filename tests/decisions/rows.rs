@@ -1,4 +1,4 @@
-//! The rows of the table: each has one name for its function, its file, its lines in the documentation and its sections here.
+//! The rows of the table: the function, the file, the documentation and the sections of a row use the same name.
 
 use std::collections::BTreeSet;
 
@@ -25,21 +25,21 @@ fn each_row_is_the_function_and_the_file_of_its_name_and_the_documentation_has_t
 }
 
 #[test]
-fn each_row_has_a_section_in_which_it_speaks() {
+fn each_row_has_a_section_in_which_it_matches() {
     let mut shown = BTreeSet::new();
     for section in SECTIONS {
-        let speaking = render_section(section).1;
+        let matching = render_section(section).1;
         let about = section.title.split(':').next().unwrap().split(" and ");
         for row in about {
             assert!(
-                speaking.contains(row),
-                "## {}: the row {row} does not speak here, but {speaking:?}",
+                matching.contains(row),
+                "## {}: the row {row} does not match here, but {matching:?}",
                 section.title
             );
             shown.insert(row);
         }
     }
-    // What no row matches ends in a wait in nearly every section.
+    // Nearly every section has inputs that no other row matches.
     shown.insert("wait");
     assert_eq!(shown, row_names().collect(), "add a section to tests/decisions/sections.rs");
 }

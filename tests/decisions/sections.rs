@@ -1,6 +1,6 @@
-//! The sections of `decisions.txt`: one a group of rows, each a small cross product of what these rows look at.
+//! The sections of `decisions.txt`: one for each group of rows, a small cross product of the inputs that these rows look at.
 
-/// A part of the table: some axes are held, some vary, and all others keep their steady value.
+/// A part of the table: some axes are fixed, some vary, and all others keep their steady value.
 pub struct Section {
     pub title: &'static str,
     /// Axis and value.
@@ -14,11 +14,11 @@ const NAMED: &[&str] = &["named", "nameless", "missing"];
 
 pub const SECTIONS: &[Section] = &[
     Section {
-        title: "deletion: what is in in_flight, and how to leave",
+        title: "deletion: what is in flight, and how to leave",
         held: &[],
         varied: &[
             ("object", &["deleting", "deleting, Orphan", "deleting, skip", "deleting, no finalizer"]),
-            ("in_flight", &["nothing", "claim", "value", "value, sent"]),
+            ("in flight", &["nothing", "claim", "value", "value, sent"]),
             ("read", ALL),
         ],
     },
@@ -29,7 +29,7 @@ pub const SECTIONS: &[Section] = &[
     },
     Section {
         title: "deletion: after what was lost was looked for",
-        held: &[("object", "deleting"), ("Secret", "shell")],
+        held: &[("object", "deleting"), ("Secret", "placeholder")],
         varied: &[("ledger", &["empty", "empty, fresh object"]), ("listing", ALL), ("service", NAMED)],
     },
     Section {
@@ -43,34 +43,34 @@ pub const SECTIONS: &[Section] = &[
         varied: &[
             ("object", &["living", "deleting", "deleting, skip"]),
             ("listing", &["none", "never claimed", "of another nonce", "below fence"]),
-            ("ledger", &["verified", "empty", "in dispute"]),
+            ("ledger", &["verified", "empty", "identity conflict"]),
         ],
     },
     Section {
         title: "identity_conflict: a person confirmed",
-        held: &[("ledger", "in dispute"), ("wish", "confirmed")],
+        held: &[("ledger", "identity conflict"), ("spec", "confirmed")],
         varied: &[("object", &["living", "deleting"]), ("listing", ALL), ("service", ALL), ("read", ALL)],
     },
     Section {
         title: "leak: noticed, revoked, replaced",
         held: &[],
         varied: &[
-            ("wish", &["as it is", "suspended, leaked", "leak to come"]),
+            ("spec", &["as it is", "suspended, leaked", "leak to come"]),
             ("ledger", &["verified", "past, back-off", "leak noticed", "leaked, revoked", "leak answered", "no room"]),
             ("read", ALL),
             ("pauses", ALL),
         ],
     },
     Section {
-        title: "leak: what is in in_flight",
-        held: &[("ledger", "open claim"), ("wish", "suspended, leaked")],
-        varied: &[("in_flight", &["nothing", "claim", "value", "value, sent"]), ("object", &["living", "deleting"])],
+        title: "leak: what is in flight",
+        held: &[("ledger", "open claim"), ("spec", "suspended, leaked")],
+        varied: &[("in flight", &["nothing", "claim", "value", "value, sent"]), ("object", &["living", "deleting"])],
     },
     Section {
         title: "in_flight: an attempt that was claimed before a leak",
         held: &[("ledger", "leaked, open claim")],
         varied: &[
-            ("in_flight", &["claim", "claim, overtaken", "value", "value, accepted", "value, late", "value, sent"]),
+            ("in flight", &["claim", "claim, overtaken", "value", "value, accepted", "value, late", "value, sent"]),
             ("read", ALL),
         ],
     },
@@ -78,29 +78,29 @@ pub const SECTIONS: &[Section] = &[
         title: "in_flight: a claim",
         held: &[],
         varied: &[
-            ("in_flight", &["claim", "claim, late", "claim, overtaken"]),
+            ("in flight", &["claim", "claim, late", "claim, overtaken"]),
             ("ledger", &["open claim", "first claim", "verified"]),
             ("pauses", ALL),
             ("service", &["named", "missing"]),
-            ("wish", &["as it is", "forbidden"]),
+            ("spec", &["as it is", "forbidden"]),
         ],
     },
     Section {
         title: "in_flight: a claim, and the Secret of a predecessor",
-        held: &[("in_flight", "claim"), ("ledger", "empty, fresh object")],
-        varied: &[("Secret", &["absent", "shell", "predecessor's"]), ("listing", ALL), ("service", NAMED)],
+        held: &[("in flight", "claim"), ("ledger", "empty, fresh object")],
+        varied: &[("Secret", &["absent", "placeholder", "predecessor's"]), ("listing", ALL), ("service", NAMED)],
     },
     Section {
         title: "in_flight: a claim, and no finalizer",
         held: &[("object", "no finalizer"), ("ledger", "open claim")],
-        varied: &[("in_flight", &["claim", "claim, late", "claim, overtaken"])],
+        varied: &[("in flight", &["claim", "claim, late", "claim, overtaken"])],
     },
     Section {
         title: "in_flight: a value, by what the Secret holds",
         held: &[("ledger", "open claim")],
         varied: &[
             (
-                "in_flight",
+                "in flight",
                 &[
                     "value",
                     "value, accepted",
@@ -119,9 +119,9 @@ pub const SECTIONS: &[Section] = &[
         title: "in_flight: a value, not to be probed, or not read, or paused, or without service",
         held: &[("ledger", "open claim")],
         varied: &[
-            ("in_flight", &["value", "value, accepted", "value, sent, late"]),
+            ("in flight", &["value", "value, accepted", "value, sent, late"]),
             ("read", ALL),
-            ("wish", &["as it is", "no probe", "suspended", "invalid"]),
+            ("spec", &["as it is", "no probe", "suspended", "invalid"]),
             ("pauses", ALL),
         ],
     },
@@ -130,7 +130,7 @@ pub const SECTIONS: &[Section] = &[
         held: &[("Secret", "new")],
         varied: &[
             ("ledger", &["open claim", "open claim, settled", "lost", "empty", "verified"]),
-            ("in_flight", &["nothing", "value, accepted", "value, refused, settled"]),
+            ("in flight", &["nothing", "value, accepted", "value, refused, settled"]),
             ("listing", &["none", "empty", "new"]),
             ("verdict", ALL),
         ],
@@ -139,9 +139,9 @@ pub const SECTIONS: &[Section] = &[
         title: "decide: by service, probe and read",
         held: &[("Secret", "new"), ("ledger", "open claim")],
         varied: &[
-            ("in_flight", &["nothing", "value, accepted"]),
+            ("in flight", &["nothing", "value, accepted"]),
             ("service", ALL),
-            ("wish", &["as it is", "no probe"]),
+            ("spec", &["as it is", "no probe"]),
             ("read", ALL),
         ],
     },
@@ -150,7 +150,7 @@ pub const SECTIONS: &[Section] = &[
         held: &[],
         varied: &[
             ("ledger", &["failed", "failed unpublished", "rejected"]),
-            ("Secret", &["current", "absent", "shell", "new", "new, edited", "old"]),
+            ("Secret", &["current", "absent", "placeholder", "new", "new, edited", "old"]),
             ("previous", ALL),
             ("read", ALL),
         ],
@@ -182,35 +182,35 @@ pub const SECTIONS: &[Section] = &[
             ("ledger", &["past overlap", "failed unpublished"]),
             ("read", ALL),
             ("service", ALL),
-            ("wish", &["as it is", "suspended", "invalid"]),
+            ("spec", &["as it is", "suspended", "invalid"]),
         ],
     },
     Section {
         title: "render and verify: the current token is kept",
         held: &[],
         varied: &[
-            ("wish", &["as it is", "invalid", "suspended", "no probe", "verification due", "doubtful"]),
+            ("spec", &["as it is", "invalid", "suspended", "no probe", "verification due", "doubtful"]),
             ("Secret", &["current", "current, old form", "current, edited"]),
             ("verdict", ALL),
         ],
     },
     Section {
         title: "verify: not read, paused, or without service",
-        held: &[("wish", "verification due")],
+        held: &[("spec", "verification due")],
         varied: &[("read", ALL), ("pauses", ALL), ("service", ALL)],
     },
     Section {
-        title: "unresolved_claim: claims that nobody has in in_flight",
+        title: "unresolved_claim: claims that are not in flight here",
         held: &[],
         varied: &[
             ("ledger", &["empty", "empty, fresh object", "first claim", "open claim", "open claim, settled", "lost"]),
-            ("Secret", &["absent", "foreign", "shell", "current", "current, fenced", "current, edited"]),
+            ("Secret", &["absent", "foreign", "placeholder", "current", "current, fenced", "current, edited"]),
             ("read", ALL),
         ],
     },
     Section {
         title: "unresolved_claim: the sweep of the service saw an unknown token",
-        held: &[("wish", "suspected")],
+        held: &[("spec", "suspected")],
         varied: &[("listing", &["none", "empty", "below fence"]), ("service", ALL), ("pauses", ALL)],
     },
     Section {
@@ -219,10 +219,10 @@ pub const SECTIONS: &[Section] = &[
         varied: &[("listing", ALL), ("Secret", &["current", "current, fenced", "new"]), ("service", NAMED)],
     },
     Section {
-        title: "halt and suspended: by wish, Secret and service",
+        title: "halt and suspended: by spec, Secret and service",
         held: &[],
         varied: &[
-            ("wish", &["as it is", "rotation due", "suspended", "invalid", "forbidden"]),
+            ("spec", &["as it is", "rotation due", "suspended", "invalid", "forbidden"]),
             ("Secret", &["current", "absent", "foreign", "current, edited"]),
             ("service", &["named", "missing"]),
         ],
@@ -231,7 +231,7 @@ pub const SECTIONS: &[Section] = &[
         title: "claim: the very first one",
         held: &[("ledger", "empty"), ("object", "no finalizer")],
         varied: &[
-            ("Secret", &["absent", "foreign", "shell", "new", "predecessor's"]),
+            ("Secret", &["absent", "foreign", "placeholder", "new", "predecessor's"]),
             ("read", ALL),
             ("dry-run", ALL),
             ("pauses", ALL),
@@ -239,17 +239,17 @@ pub const SECTIONS: &[Section] = &[
     },
     Section {
         title: "claim: every other one",
-        held: &[("wish", "rotation due")],
+        held: &[("spec", "rotation due")],
         varied: &[
             ("ledger", &["verified", "in overlap", "failed unpublished", "rejected", "no room"]),
-            ("Secret", &["absent", "shell", "current", "old"]),
+            ("Secret", &["absent", "placeholder", "current", "old"]),
             ("back-off", ALL),
             ("dry-run", ALL),
         ],
     },
     Section {
         title: "claim: without the finalizer, not read, or paused",
-        held: &[("wish", "rotation due"), ("dry-run", "done")],
+        held: &[("spec", "rotation due"), ("dry-run", "done")],
         varied: &[
             ("object", &["living", "no finalizer"]),
             ("Secret", &["current", "absent"]),
@@ -262,8 +262,8 @@ pub const SECTIONS: &[Section] = &[
         held: &[("dry-run", "done")],
         varied: &[
             ("ledger", &["verified", "verified, no digest", "other parameters"]),
-            ("wish", &["as it is", "rotation due", "suspended", "invalid"]),
-            ("Secret", &["current", "current, old form", "shell"]),
+            ("spec", &["as it is", "rotation due", "suspended", "invalid"]),
+            ("Secret", &["current", "current, old form", "placeholder"]),
         ],
     },
 ];

@@ -1,4 +1,4 @@
-//! The steps that the decision can say, and those that the table shows.
+//! The steps that the decision can return, and those that the table shows.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use super::render_table;
 const STEPS: &str = "src/rotation/plan/step.rs";
 const LEDGER: &str = "src/api/ledger.rs";
 
-/// The variants of an enum, as its file has them; a list beside the enum would miss what is added to it. Relies on rustfmt: they
-/// stand four blanks in.
+/// The variants of an enum, read from its file; a list beside the enum would miss new ones. Relies on rustfmt, which indents them by
+/// four blanks.
 fn variants(file: &str, name: &str) -> BTreeSet<String> {
     let text = std::fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let begin = format!("pub enum {name} {{");
@@ -34,7 +34,7 @@ fn every_step_stands_in_the_table() {
     assert_eq!(names, variants(STEPS, "Step"), "add a section to tests/decisions/sections.rs that leads to the step");
     let with = |step: &str, word: String| format!("{step}({word})");
     let outcomes = variants(LEDGER, "Outcome").into_iter().map(|word| with("Decide", word));
-    let lapses = variants(STEPS, "GiveUpReason").into_iter().map(|word| with("GiveUp", word));
-    let missing: Vec<String> = outcomes.chain(lapses).filter(|step| !shown.contains(step.as_str())).collect();
+    let reasons = variants(STEPS, "GiveUpReason").into_iter().map(|word| with("GiveUp", word));
+    let missing: Vec<String> = outcomes.chain(reasons).filter(|step| !shown.contains(step.as_str())).collect();
     assert!(missing.is_empty(), "add a section to tests/decisions/sections.rs that leads to {missing:?}");
 }

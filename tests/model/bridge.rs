@@ -1,4 +1,4 @@
-//! From the pretended world to the product's types and back: the decision and the ledger's transitions are the real ones.
+//! From the model's world to the product's types and back. The decision and the ledger's transitions are the real ones.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use artifact_token_operator::rotation::desired::{Desired, Timings};
 use artifact_token_operator::rotation::identity::FIRST_NONCE;
 use artifact_token_operator::rotation::ledger::Failure;
 use artifact_token_operator::rotation::observed::{
-    self, Content, InFlight, Observed, Ours, Row, SecretState, Secrets, Service, ServiceSeen, Verdict,
+    self, Content, Observed, Ours, Row, SecretState, Secrets, Service, ServiceSeen, Verdict,
 };
 
 use super::tokens::{Set, Token};
-use super::world::{Age, Alarm, Book, Facts, Fate, InHand, Leak, Object, Process, SLOTS, Said, Secret};
+use super::world::{Age, Alarm, Book, Facts, Fate, InFlight, Leak, Object, Process, SLOTS, Said, Secret};
 
-/// The only time there is.
+/// The only time in the model.
 pub const NOW: Time = Time::from_millis(1_790_000_000_000);
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -27,7 +27,7 @@ pub fn timings() -> Timings {
     Timings::derive(30 * SECOND, 60 * SECOND, 30 * SECOND, SECOND)
 }
 
-/// When what is superseded now may be revoked.
+/// When a token superseded now may be revoked.
 pub fn after_overlap() -> Time {
     NOW.plus(HOUR)
 }
@@ -37,14 +37,13 @@ fn settled() -> Time {
     NOW.minus(2 * timings().claim_settle)
 }
 
-/// The least time of a claim that did not leak. There is one time, and an order about it: a claim that leaked is older, all
-/// others are not.
+/// The earliest time of a claim that did not leak. Claims that leaked are older than this time, all others are not.
 fn leak_time(object: &Object, facts: &Facts) -> Time {
     let (newest, claimed) = newest(object);
     if facts.leaked.has(newest) { claimed.plus(MOMENT) } else { NOW.minus(20 * HOUR) }
 }
 
-/// What a person wants to be told leaked.
+/// The time that a person gives for a leak: tokens claimed before it leaked.
 pub fn issued_before(object: &Object, facts: &Facts) -> Option<Time> {
     match object.alarm {
         Alarm::None => None,
@@ -53,7 +52,7 @@ pub fn issued_before(object: &Object, facts: &Facts) -> Option<Time> {
     }
 }
 
-/// After every claim.
+/// When a leak is recorded: after every claim.
 pub fn noticed() -> Time {
     NOW.plus(2 * MOMENT)
 }
@@ -96,7 +95,7 @@ pub fn desired(object: &Object, facts: &Facts) -> Desired {
     }
 }
 
-/// What this process saw.
+/// What this process saw, as the decision takes it.
 pub fn observed(process: &Process, facts: &Facts, named: bool) -> Observed {
     let object = &process.object;
     let listing = || process.listing.iter().map(|token| row(token, object, facts)).collect();
@@ -112,7 +111,7 @@ pub fn observed(process: &Process, facts: &Facts, named: bool) -> Observed {
             suspected: process.suspects,
         },
         facts: observed::Facts {
-            holds_previous: process.held != Token::NONE && process.held == object.book.current,
+            holds_previous: process.remembered != Token::NONE && process.remembered == object.book.current,
             preflight: process.preflight,
             verdict: verdict(process.verdict),
             accepted: Some(if process.due { NOW.minus(5 * HOUR) } else { NOW }),
@@ -141,9 +140,9 @@ fn secret_state(secret: &Secret, process: &Process) -> SecretState {
     if !secret.exists {
         return SecretState::Absent;
     }
-    // A process that has the value in memory sees that the data is another; one that has not believes the annotations.
+    // A process with the value in memory sees that the data differs. One without it believes the annotations.
     let own_value = process.in_flight.value && process.in_flight.token == secret.id;
-    let knows = process.held == secret.id || own_value;
+    let knows = process.remembered == secret.id || own_value;
     let content = match secret.data {
         Token::NONE => Content::Empty,
         data if data == secret.id => Content::Token,
@@ -165,16 +164,16 @@ fn content_hash(secret: &Secret) -> u64 {
     u64::from_le_bytes([secret.attempt, secret.id.0, secret.data.0, secret.fence, 1, 0, 0, 0])
 }
 
-fn in_flight(in_flight: &InHand, facts: &Facts) -> InFlight {
+fn in_flight(in_flight: &InFlight, facts: &Facts) -> observed::InFlight {
     if !in_flight.token.own() {
-        return InFlight::Nothing;
+        return observed::InFlight::Nothing;
     }
     let attempt = attempt(in_flight.token, facts);
     let deadline = if in_flight.late { NOW.minus(SECOND) } else { NOW.plus(SECOND) };
     if !in_flight.value {
-        return InFlight::Claim { attempt, deadline };
+        return observed::InFlight::Claim { attempt, deadline };
     }
-    InFlight::Value {
+    observed::InFlight::Value {
         attempt,
         id: id(in_flight.token),
         deadline,
@@ -193,7 +192,7 @@ fn verdict(said: Said) -> Option<Verdict> {
     }
 }
 
-/// A token's row in the service's list.
+/// The row of a token in the service's list.
 pub fn row(token: Token, object: &Object, facts: &Facts) -> Row {
     Row {
         id: id(token),
@@ -306,7 +305,7 @@ fn superseded(token: Token, object: &Object, facts: &Facts) -> Superseded {
     }
 }
 
-/// The ledger in short. What `claim` was, for an attempt that stands there without a token of its number.
+/// The ledger in the model's terms. `before` says which claims were possibly lost.
 pub fn book(ledger: &Ledger, before: &Book) -> Book {
     let of_nonce = |nonce: &str| if nonce == FIRST_NONCE { Token::FIRST } else { token(nonce) };
     let mut book = Book { possibly_lost: before.possibly_lost, ..Book::BLANK };
@@ -364,7 +363,7 @@ pub fn transition(object: &Object, facts: &Facts, change: impl FnOnce(&mut Ledge
     after
 }
 
-/// Why an attempt failed: nothing that the decision looks at.
+/// Why an attempt failed. The decision does not look at it.
 pub fn failure() -> Failure {
     Failure {
         reason: Reason::VerificationFailed,

@@ -1,14 +1,14 @@
 //! One representative for states that differ only in names.
 //!
-//! Token numbers that nothing refers to are freed and the others moved down in their order; attempts above 1 are
-//! numbered anew in their order, for the decision only compares them and takes the highest plus one. 0 (a shell) and 1
-//! (the implied claim of the finalizer's patch) keep their meaning, and so does token 0. Processes are sorted.
+//! Token numbers that nothing refers to are freed, and the others move down in their order. Attempts above 1 are renumbered in their
+//! order, because the decision only compares them and takes the highest plus one. Attempts 0 (a placeholder) and 1 (the implied claim
+//! of the finalizer's patch) keep their meaning, and so does token 0. Processes are sorted.
 
 use super::setup::Setup;
 use super::tokens::{Set, Token};
 use super::world::{At, Fate, Process, SLOTS, Secret, State};
 
-/// Renames.
+/// Turns a state into its representative.
 pub fn canonical(state: &mut State, setup: &Setup) {
     strip(state, setup);
     let used = used(state);
@@ -23,15 +23,15 @@ pub fn canonical(state: &mut State, setup: &Setup) {
     }
 }
 
-/// The lowest slot that is free, after `canonical`.
+/// The lowest free slot, after `canonical`.
 pub fn free_slot(state: &State) -> Token {
     let used = used(state).0;
     (1..SLOTS as u8).find(|slot| used & (1 << slot) == 0).map_or(Token::NONE, Token)
 }
 
-/// Drops what no transition looks at any more.
+/// Drops everything that no transition looks at any more.
 fn strip(state: &mut State, setup: &Setup) {
-    let reportable = if setup.named { Set::EMPTY } else { state.alive.and(state.in_flight).and(asked_for(state)) };
+    let reportable = if setup.named { Set::EMPTY } else { state.alive.and(state.requests).and(asked_for(state)) };
     state.object.book.possibly_lost = state.object.book.possibly_lost.both(reportable);
     if state.object.deleting || !state.object.exists {
         state.holders = Set::EMPTY;
@@ -45,17 +45,17 @@ fn strip(state: &mut State, setup: &Setup) {
         if process.object.book.fate != Fate::Open {
             process.object.book.age = Default::default();
         }
-        // The implied claim's age, only looked at where there is no other.
+        // Only an object without another claim looks at the age of the implied one.
         process.object.old &= process.object.book.claim == Token::NONE;
-        // A list from before the loss does not put off the look for it.
+        // A list from before the loss does not delay the search for the lost token.
         if state.object.book.lost.is_empty() && process.object.book.lost.is_empty() {
             process.swept = false;
         }
-        // Only a live read is the base of a checked write.
+        // A checked write starts only from a live read.
         process.secret_fresh &= process.live;
-        let held = process.held;
-        if held != Token::NONE && !(setup.remembers() && others(state).has(held)) {
-            state.processes[index].held = Token::NONE;
+        let remembered = process.remembered;
+        if remembered != Token::NONE && !(setup.remembers() && others(state).has(remembered)) {
+            state.processes[index].remembered = Token::NONE;
         }
     }
 }
@@ -66,7 +66,7 @@ fn asked_for(state: &State) -> Set {
 
 fn others(state: &State) -> Set {
     let mut set = state.object.book.refers().and(state.secret.refers()).and(state.armed.refers());
-    set = set.and(state.alive).and(state.in_flight).and(state.holders);
+    set = set.and(state.alive).and(state.requests).and(state.holders);
     for process in &state.processes {
         set = set.and(process.refers());
     }
@@ -82,7 +82,7 @@ fn forget(state: &mut State, used: Set) {
     state.asked = state.asked.both(used);
     state.claimed = state.claimed.both(used);
     state.facts.leaked = state.facts.leaked.both(used);
-    state.facts.twins = state.facts.twins.both(used);
+    state.facts.of_other_cluster = state.facts.of_other_cluster.both(used);
     for slot in 0..=SLOTS {
         if !used.has(Token(slot as u8)) {
             state.facts.attempts[slot] = 0;
@@ -127,7 +127,7 @@ fn each_token(state: &mut State, f: &mut impl FnMut(&mut Token)) {
         f(&mut process.object.book.current);
         f(&mut process.object.book.conflict);
         f(&mut process.target);
-        f(&mut process.held);
+        f(&mut process.remembered);
         f(&mut process.in_flight.token);
         secret_tokens(&mut process.secret, f);
         secret_tokens(&mut process.in_flight.expected, f);
@@ -140,10 +140,10 @@ fn secret_tokens(secret: &mut Secret, f: &mut impl FnMut(&mut Token)) {
 }
 
 fn each_set(state: &mut State, f: &mut impl FnMut(&mut Set)) {
-    for set in [&mut state.alive, &mut state.in_flight, &mut state.ended, &mut state.asked, &mut state.claimed] {
+    for set in [&mut state.alive, &mut state.requests, &mut state.ended, &mut state.asked, &mut state.claimed] {
         f(set);
     }
-    for set in [&mut state.holders, &mut state.facts.leaked, &mut state.facts.twins] {
+    for set in [&mut state.holders, &mut state.facts.leaked, &mut state.facts.of_other_cluster] {
         f(set);
     }
     for process in &mut state.processes {

@@ -1,4 +1,4 @@
-//! The real decision, remembered by what it looked at.
+//! The real decision, cached by its input.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -19,7 +19,7 @@ pub enum Do {
     Read,
     Sweep,
     Preflight,
-    Shell(u8),
+    CreatePlaceholder(u8),
     Finalize(bool),
     Claim(u8),
     Generate,
@@ -29,8 +29,8 @@ pub enum Do {
     Verify,
     Decide(Outcome),
     RollBack(u8),
-    Dispute(Token),
-    Confirm,
+    RecordConflict(Token),
+    ConfirmIdentity,
     RecordLeak,
     Supersede(Set),
     Revoke(Token),
@@ -44,7 +44,7 @@ pub enum Do {
     Rest,
 }
 
-/// The decision as one run asks for it.
+/// The decision and its cache, for one run.
 #[derive(Default)]
 pub struct Decision {
     known: HashMap<u128, Do, Identity>,
@@ -82,18 +82,18 @@ fn short(step: Step) -> Do {
         Step::Read => Do::Read,
         Step::Sweep => Do::Sweep,
         Step::Preflight => Do::Preflight,
-        Step::CreatePlaceholder { fence } => Do::Shell(number(fence)),
+        Step::CreatePlaceholder { fence } => Do::CreatePlaceholder(number(fence)),
         Step::Finalize { claims } => Do::Finalize(claims),
         Step::Claim { attempt } => Do::Claim(number(attempt)),
         Step::Generate => Do::Generate,
         Step::Try => Do::Try,
         Step::Update => Do::Update,
-        Step::GiveUp(because) => Do::GiveUp(because),
+        Step::GiveUp(reason) => Do::GiveUp(reason),
         Step::Verify => Do::Verify,
         Step::Decide(outcome) => Do::Decide(outcome),
         Step::RollBack { fence } => Do::RollBack(number(fence)),
-        Step::RecordConflict(row) => Do::Dispute(bridge::token(&row.id)),
-        Step::ConfirmIdentity => Do::Confirm,
+        Step::RecordConflict(row) => Do::RecordConflict(bridge::token(&row.id)),
+        Step::ConfirmIdentity => Do::ConfirmIdentity,
         Step::RecordLeak { .. } => Do::RecordLeak,
         Step::Supersede(rows) => {
             Do::Supersede(rows.iter().fold(Set::EMPTY, |set, row| set.with(bridge::token(&row.id))))

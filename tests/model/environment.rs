@@ -1,15 +1,15 @@
 //! What happens around the processes: the service, consumers, people, time.
 //!
-//! Time never moves as a whole. A single recorded time ends, wherever the protocol's assumptions let it: an overlap when
-//! no consumer holds the token any more, a claim's settle time after the deadlines of the hands that hold it. While the
-//! object is deleted a claim settles only once its request landed or was dropped (stated limit: what lands after that is
-//! found by the sweep). Everything else may end at any time, so that every process may sleep anywhere.
+//! Time never moves as a whole. Each recorded time ends by itself, as soon as the protocol's assumptions allow it: an overlap when no
+//! consumer holds the token any more, a claim's settle time after the deadlines of all processes in which it is in flight. During the
+//! deletion of an object a claim settles only once its request has landed or was dropped (a stated limit: the sweep finds what lands
+//! later). Everything else may end at any time, so that every process may sleep anywhere.
 
 use super::canonical::free_slot;
 use super::mutations::Mutation;
 use super::setup::{Fault, Label, Move, Setup};
 use super::tokens::{Set, Token};
-use super::world::{Age, Alarm, At, Book, Fate, InHand, Object, Process, SLOTS, Said, Secret, State};
+use super::world::{Age, Alarm, At, Book, Fate, InFlight, Object, Process, SLOTS, Said, Secret, State};
 
 struct Out<'a> {
     state: &'a State,
@@ -47,16 +47,16 @@ pub fn moves(setup: &Setup, state: &State, moves: &mut Vec<Move>) {
 
 fn service(out: &mut Out) {
     let state = out.state;
-    for token in state.in_flight.iter() {
+    for token in state.requests.iter() {
         out.push("request lands", token.0, |state| {
-            state.in_flight = state.in_flight.without(token);
+            state.requests = state.requests.without(token);
             state.alive = state.alive.with(token);
         });
-        // Where it makes a difference: a claim that is waited for, or looked for.
+        // Only where it makes a difference: where somebody waits for the claim, or looks for its token.
         let matters = state.object.deleting || !state.object.exists || state.object.book.lost.has(token);
         if matters && state.processes.iter().all(|process| process.at != At::Asked || process.in_flight.token != token)
         {
-            out.push("request is dropped", token.0, |state| state.in_flight = state.in_flight.without(token));
+            out.push("request is dropped", token.0, |state| state.requests = state.requests.without(token));
         }
     }
     for token in state.alive.iter() {
@@ -93,11 +93,11 @@ fn people(setup: &Setup, out: &mut Out) {
             }
         });
     }
-    // The status alone knows of a claim whose request is under way: what lands after the sweep that follows the loss is
-    // found by a later one, if there is any. That double fault is left out.
+    // Only the status knows of a claim whose request is under way. A token that lands after the sweep that follows the loss is found
+    // by a later sweep, if there is one. The model leaves out that double fault.
     let dies = setup.deletes() || setup.faults[Fault::Crash as usize] > 0;
     let claimed = |process: &Process| process.in_flight.token != Token::NONE && (dies || !process.in_flight.value);
-    let waited_for = !out.state.in_flight.is_empty() || out.state.processes.iter().any(claimed);
+    let waited_for = !out.state.requests.is_empty() || out.state.processes.iter().any(claimed);
     if exists && book != Book::BLANK && !waited_for {
         out.fault(Fault::LoseStatus, "status lost", 0, |state| {
             state.object_changed();
@@ -105,25 +105,23 @@ fn people(setup: &Setup, out: &mut Out) {
         });
     }
     if secret.exists {
-        out.fault(Fault::DeleteSecret, "Secret deleted by in_flight", 0, |state| edit(state, Secret::ABSENT));
-        out.fault(Fault::EditData, "data edited by in_flight", 0, |state| {
+        out.fault(Fault::DeleteSecret, "Secret deleted by hand", 0, |state| edit(state, Secret::ABSENT));
+        out.fault(Fault::EditData, "data edited by hand", 0, |state| {
             edit(state, Secret { data: Token::JUNK, ..secret })
         });
         let wiped = Secret { attempt: 0, id: Token::NONE, fence: 0, ..secret };
-        out.fault(Fault::EditMarks, "annotations wiped by in_flight", 0, |state| edit(state, wiped));
+        out.fault(Fault::EditMarks, "annotations wiped by hand", 0, |state| edit(state, wiped));
         let forged = Secret { id: Token::STRANGER, data: Token::STRANGER, ..secret };
-        out.fault(Fault::Forge, "stranger's token put in by in_flight", 0, |state| {
+        out.fault(Fault::Forge, "stranger's token put in by hand", 0, |state| {
             edit(state, forged);
             state.facts.attempts[SLOTS] = secret.attempt;
             state.alive = state.alive.with(Token::STRANGER);
         });
-        out.fault(Fault::Touch, "label edited by in_flight", 0, |state| {
-            edit(state, Secret { touched: true, ..secret })
-        });
+        out.fault(Fault::Touch, "label edited by hand", 0, |state| edit(state, Secret { touched: true, ..secret }));
     }
 }
 
-/// What leaked, and who else works with this object's identity.
+/// Leaks, and another cluster that works with this object's identity.
 fn alarms(setup: &Setup, out: &mut Out) {
     let state = out.state;
     let Object { exists, deleting, finalizer, alarm, confirmed, book, .. } = state.object;
@@ -142,23 +140,23 @@ fn alarms(setup: &Setup, out: &mut Out) {
         out.fault(Fault::Confirm, "a person confirms", 0, |state| {
             state.object_changed();
             state.object.confirmed = true;
-            state.facts.twins = Set::EMPTY;
+            state.facts.of_other_cluster = Set::EMPTY;
         });
     }
     let slot = free_slot(state);
     if exists && finalizer && usize::from(slot.0) < setup.slots {
         let attempts = state.claimed.iter().map(|token| state.attempt(token));
         let highest = attempts.chain([state.secret.fence, 1]).max().unwrap_or(1);
-        let mut twin = |attempt: u8| {
-            out.fault(Fault::Twin, "a twin generates", attempt, |state| {
+        let mut generates = |attempt: u8| {
+            out.fault(Fault::OtherCluster, "another cluster generates", attempt, |state| {
                 state.alive = state.alive.with(slot);
-                state.facts.twins = state.facts.twins.with(slot);
+                state.facts.of_other_cluster = state.facts.of_other_cluster.with(slot);
                 state.facts.attempts[usize::from(slot.0)] = attempt;
             });
         };
-        // Attempt 1 is the finalizer's, of both.
-        twin(highest.max(2));
-        twin(highest + 1);
+        // Attempt 1 is the finalizer's claim in both clusters.
+        generates(highest.max(2));
+        generates(highest + 1);
     }
 }
 
@@ -170,7 +168,7 @@ fn request(state: &mut State, requested: bool) {
 fn times(setup: &Setup, out: &mut Out) {
     let state = out.state;
     for token in overlaps(state).iter() {
-        // No consumer lags by more than an overlap behind the Secret, and no write is under way for so long.
+        // No consumer lags behind the Secret by more than an overlap, and no write is under way for so long.
         let held = state.secret.data == token;
         if !held || !state.armed.exists {
             out.push("overlap ends", token.0, |state| {
@@ -182,14 +180,14 @@ fn times(setup: &Setup, out: &mut Out) {
             });
         }
     }
-    // Within a day every lost token was listed at some time.
+    // Within a day some list shows every lost token.
     let known =
         state.processes.iter().fold(state.object.book.known(), |set, process| set.with(process.in_flight.token));
-    let found = state.in_flight.is_empty() && state.own_alive().but(known).is_empty();
+    let found = state.requests.is_empty() && state.own_alive().but(known).is_empty();
     for token in state.object.book.lost.iter() {
-        // What forgets it is a write, and a pass that has it in its list would not be of its time any more.
+        // A write forgets it. A pass that still has it in its list would be older than a day.
         let listed = state.processes.iter().any(|process| process.listing.has(token));
-        if found && !listed && is_in_flight(state, token).next().is_none() {
+        if found && !listed && processes_with(state, token).next().is_none() {
             out.push("a day passes since the claim", token.0, |state| {
                 each_book(state, |book| {
                     book.lost = book.lost.without(token);
@@ -200,7 +198,7 @@ fn times(setup: &Setup, out: &mut Out) {
     ageing(setup, out);
 }
 
-/// What the Secret held before this one: it left when this one came, and this one's overlap began no earlier.
+/// The tokens that the Secret held before this one. They left when this one came, and the overlap of this one began no earlier.
 fn replaced_by(state: &State, token: Token) -> Set {
     let held = state.object.book.held;
     let before = held.iter().filter(|old| held.has(token) && state.attempt(*old) < state.attempt(token));
@@ -220,14 +218,14 @@ fn each_book(state: &mut State, change: impl Fn(&mut Book)) {
     }
 }
 
-fn is_in_flight(state: &State, token: Token) -> impl Iterator<Item = &Process> {
+fn processes_with(state: &State, token: Token) -> impl Iterator<Item = &Process> {
     state.processes.iter().filter(move |process| process.in_flight.token == token)
 }
 
-/// The newest claim grows older, wherever it is remembered; and so does the object.
+/// The newest claim grows older wherever a process remembers it, and so does the object.
 fn ageing(setup: &Setup, out: &mut Out) {
     let state = out.state;
-    let lands = |token: Token| setup.deletes() && state.in_flight.has(token);
+    let lands = |token: Token| setup.deletes() && state.requests.has(token);
     let mut claims = Set::EMPTY;
     let remembered = state.processes.iter().map(|process| process.object.book);
     for book in remembered.chain([state.object.book]) {
@@ -236,7 +234,7 @@ fn ageing(setup: &Setup, out: &mut Out) {
         }
     }
     for token in claims.iter() {
-        let late = is_in_flight(state, token).all(|process| process.in_flight.late);
+        let late = processes_with(state, token).all(|process| process.in_flight.late);
         if !late || lands(token) {
             continue;
         }
@@ -250,12 +248,12 @@ fn ageing(setup: &Setup, out: &mut Out) {
             })
         };
         age(Age::Settled);
-        // In between, only a refusal is judged by it.
+        // Only a refusal depends on the age in between.
         if state.processes.iter().any(|process| process.verdict == Said::Refused) {
             age(Age::Late);
         }
     }
-    let late = is_in_flight(state, Token::FIRST).all(|process| process.in_flight.late) && !lands(Token::FIRST);
+    let late = processes_with(state, Token::FIRST).all(|process| process.in_flight.late) && !lands(Token::FIRST);
     let Object { exists, old, finalizer, .. } = state.object;
     let implied = finalizer && late;
     if exists && !old && (implied || (setup.broken(Mutation::OldFinalizer) && !finalizer)) {
@@ -280,15 +278,15 @@ fn process(setup: &Setup, index: usize, out: &mut Out) {
         change(&mut state.processes[index]);
         out.moves.push(Move { label: Label { who: Some(index), what, number: 0 }, state, wrong: None });
     };
-    // What was only read is read again: a crash matters where memory or a deed not recorded is lost.
-    let loses = process.in_flight != InHand::EMPTY || process.at == At::Revoked || process.held != Token::NONE;
+    // A process can repeat its reads. So a crash matters only where memory is lost, or an operation that was not recorded.
+    let loses = process.in_flight != InFlight::EMPTY || process.at == At::Revoked || process.remembered != Token::NONE;
     if loses && out.state.may(Fault::Crash) {
         own("crashes", Some(Fault::Crash), &|process| *process = Process::IDLE, out);
     }
     if process.in_flight.token != Token::NONE && !process.in_flight.late && out.state.may(Fault::Oversleep) {
         own("deadline passes", Some(Fault::Oversleep), &|process| process.in_flight.late = true, out);
     }
-    // Only looked at beside a refusal: it passes no earlier than it matters.
+    // Only a refusal depends on this time, so it passes only beside one.
     let refused = process.in_flight.trial == Said::Refused || process.verdict == Said::Refused;
     if process.in_flight.value && !process.in_flight.settled && refused {
         own("token settle time passes", None, &|process| process.in_flight.settled = true, out);
@@ -296,7 +294,7 @@ fn process(setup: &Setup, index: usize, out: &mut Out) {
     if process.swept && !out.state.object.book.lost.is_empty() {
         own("next look for lost tokens", None, &|process| process.swept = false, out);
     }
-    let unlisted = !unknown(out.state).is_empty() && setup.faults[Fault::Twin as usize] > 0;
+    let unlisted = !unknown(out.state).is_empty() && setup.faults[Fault::OtherCluster as usize] > 0;
     if process.at == At::Idle && !process.suspects && unlisted {
         own("the sweep of the service tells of a token", None, &|process| process.suspects = true, out);
     }
@@ -305,8 +303,8 @@ fn process(setup: &Setup, index: usize, out: &mut Out) {
     }
 }
 
-/// What lives under this object's identity, and stands neither in its ledger nor in a process's hand.
+/// Tokens that live under this object's identity and are neither in its ledger nor in flight in a process.
 fn unknown(state: &State) -> Set {
-    let in_flights = state.processes.iter().fold(Set::EMPTY, |set, process| set.with(process.in_flight.token));
-    state.alive.without(Token::STRANGER).but(state.object.book.known()).but(in_flights)
+    let in_flight = state.processes.iter().fold(Set::EMPTY, |set, process| set.with(process.in_flight.token));
+    state.alive.without(Token::STRANGER).but(state.object.book.known()).but(in_flight)
 }

@@ -1,4 +1,4 @@
-//! Breadth first, to a fixpoint.
+//! Breadth-first exploration, to a fixpoint.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,19 +11,19 @@ use super::tokens::Set;
 use super::world::State;
 use super::{canonical, environment, invariants, process};
 
-/// More states than this are too many for a run.
+/// A run with more states fails.
 pub const MAX_STATES: usize = 6_000_000;
 
-/// What a run found.
-pub struct Found {
+/// The result of a run.
+pub struct Report {
     pub states: usize,
     pub transitions: usize,
     pub depth: usize,
     pub seconds: Duration,
-    /// No bound on states was hit.
+    /// Whether all states were explored, without reaching the limit.
     pub complete: bool,
     pub violation: Option<Violation>,
-    /// Clean states.
+    /// The number of clean states.
     pub clean: usize,
 }
 
@@ -37,7 +37,7 @@ struct Explorer<'a> {
     setup: &'a Setup,
     decision: Decision,
     seen: HashMap<u128, u32, Identity>,
-    /// Of each state: from which state it was reached, and by which of its moves.
+    /// For each state: the state it was reached from, and the index of the move.
     parents: Vec<(u32, u16)>,
     edges: Vec<(u32, u32)>,
     clean: Vec<bool>,
@@ -45,8 +45,8 @@ struct Explorer<'a> {
     moves: Vec<Move>,
 }
 
-/// Explores a run: safety in every state, and whether a clean state can be reached from each.
-pub fn explore(setup: &Setup) -> Found {
+/// Explores a run. Checks safety in every state, and that a clean state can be reached from each.
+pub fn explore(setup: &Setup) -> Report {
     let begun = Instant::now();
     let mut explorer = Explorer {
         setup,
@@ -77,7 +77,7 @@ pub fn explore(setup: &Setup) -> Found {
     if let (Some(first), None) = (stuck.first(), &violation) {
         violation = Some(explorer.violation("L: no clean state can be reached", *first, None));
     }
-    Found {
+    Report {
         states: explorer.parents.len(),
         transitions,
         depth,
@@ -131,7 +131,7 @@ impl Explorer<'_> {
         found
     }
 
-    /// States that no clean one is reachable from. A state that can come to the bound of token slots counts as clean.
+    /// States from which no clean state can be reached. A state that can reach the limit of token slots counts as clean.
     fn stuck(&mut self) -> Vec<u32> {
         let count = self.parents.len();
         self.edges.sort_unstable();
@@ -156,7 +156,7 @@ impl Explorer<'_> {
         (0..count as u32).filter(|number| !good[*number as usize]).collect()
     }
 
-    /// Walks again from the start to a state, for the labels.
+    /// Repeats the way from the start to a state, to collect the labels.
     fn violation(&mut self, what: &'static str, mut number: u32, last: Option<usize>) -> Violation {
         let mut path: Vec<usize> = last.into_iter().collect();
         while number != 0 {
@@ -178,10 +178,10 @@ impl Explorer<'_> {
     }
 }
 
-/// The label of a claim that no slot is left for.
+/// The label of a claim for which no slot is left.
 pub const AT_BOUND: &str = "is at the bound of the model";
 
-/// What stands where, for a trace. Token numbers are those of the state; they may change from one line to the next.
+/// A state in one line, for a trace. The token numbers are those of the state; they may change from line to line.
 fn brief(state: &State) -> String {
     let book = &state.object.book;
     let set = |set: Set| set.iter().map(|token| token.0.to_string()).collect::<String>();

@@ -1,4 +1,4 @@
-//! 128-bit fingerprints of states. Two states with the same one would be taken for one: at ten million states the chance
+//! 128-bit fingerprints of states. The model would confuse two states with the same fingerprint. At ten million states the chance
 //! of that is below one in 10^24.
 
 use std::hash::{BuildHasher, Hasher};
@@ -14,7 +14,7 @@ pub fn fingerprint(feed: impl FnOnce(&mut Fingerprint)) -> u128 {
     u128::from(hasher.left) << 64 | u128::from(hasher.right)
 }
 
-/// Two folded multiplications a word.
+/// Hashes each word by two folded multiplications.
 pub struct Fingerprint {
     word: u64,
     bytes: u32,
@@ -56,7 +56,7 @@ impl Hasher for Fingerprint {
         self.push(byte);
     }
 
-    /// Lengths and variants are small.
+    /// One byte is enough: lengths and variants are small.
     fn write_usize(&mut self, number: usize) {
         self.push(number as u8);
     }
@@ -66,7 +66,7 @@ impl Hasher for Fingerprint {
     }
 }
 
-/// For maps whose keys are fingerprints already.
+/// The hasher of maps whose keys are fingerprints already.
 #[derive(Clone, Copy, Default)]
 pub struct Identity;
 
@@ -78,7 +78,7 @@ impl BuildHasher for Identity {
     }
 }
 
-/// Takes a fingerprint's lower half for its hash.
+/// Uses the lower half of a fingerprint as its hash.
 pub struct Taken(u64);
 
 impl Hasher for Taken {

@@ -1,4 +1,4 @@
-//! What holds in every state, and what a clean one is.
+//! The invariants of every state, and the definition of a clean one.
 
 use super::tokens::{Set, Token};
 use super::world::{Alarm, At, Fate, Leak, State};
@@ -31,7 +31,7 @@ fn settled(state: &State) -> bool {
     let idle = state.processes.iter().all(|process| process.in_flight.token == Token::NONE && process.at != At::Asked);
     let claimed = book.claim != Token::NONE && book.fate != Fate::Open;
     idle && claimed
-        && state.in_flight.is_empty()
+        && state.requests.is_empty()
         && book.superseded.is_empty()
         && !book.rejected
         && state.secret.exists
@@ -43,10 +43,10 @@ fn unreported(state: &State) -> Set {
     state.own_alive().without(book.current).but(book.possibly_lost)
 }
 
-/// Exactly one living token, verified, current, in the Secret; or the object is gone and so are its tokens.
+/// Whether exactly one token lives, and it is verified, current and in the Secret; or the object is gone and so are its tokens.
 pub fn clean(state: &State, named: bool) -> bool {
     if !state.object.exists {
-        return !named || state.own_alive().is_empty() && state.in_flight.is_empty();
+        return !named || state.own_alive().is_empty() && state.requests.is_empty();
     }
     settled(state)
         && !state.object.deleting
@@ -57,7 +57,7 @@ pub fn clean(state: &State, named: bool) -> bool {
         && unreported(state).is_empty()
 }
 
-/// P14: what leaked is dead, and replaced.
+/// P14: whether every leaked token is dead and replaced.
 fn answered(state: &State) -> bool {
     let leak = state.object.book.leak;
     let noticed = state.object.alarm != Alarm::Ahead || leak != Leak::None;

@@ -10,9 +10,9 @@ use super::mutations::Mutation;
 use super::process::Turn;
 use super::setup::Fault;
 use super::tokens::{Set, Token};
-use super::world::{Age, Alarm, Book, Fate, InHand, Object, State};
+use super::world::{Age, Alarm, Book, Fate, InFlight, Object, State};
 
-/// Which proof does not matter here.
+/// The kind of proof does not matter here.
 pub const PROOF: Proof = Proof::Refused;
 
 /// The most tokens that may live (S6).
@@ -50,7 +50,7 @@ pub fn claim(turn: &mut Turn, attempt: u8) {
         return turn.push("is at the bound of the model", 0, |state, index| state.processes[index].end_pass());
     }
     let sure = turn.me().preflight && turn.me().live;
-    // S6: tokens that are found at the service come on top; the operator does not add to five.
+    // S6: orphaned tokens come on top, but the operator does not claim beyond five.
     let crowded = turn.state.alive.both(turn.state.object.book.known()).count() >= MOST;
     let wrong = if !sure {
         Some("P15: claimed without a dry-run")
@@ -86,10 +86,10 @@ pub fn claim(turn: &mut Turn, attempt: u8) {
     );
 }
 
-/// In hand, with the Secret that the publishing is computed against.
+/// Puts a claim in flight, with the Secret that its publish expects.
 fn take(state: &mut State, index: usize, token: Token) {
     let process = &mut state.processes[index];
-    process.in_flight = InHand { token, expected: process.secret, ..InHand::EMPTY };
+    process.in_flight = InFlight { token, expected: process.secret, ..InFlight::EMPTY };
 }
 
 fn reborrow<'a>(turn: &'a mut Turn) -> Turn<'a> {
@@ -100,7 +100,7 @@ fn seen(turn: &Turn) -> Observed {
     bridge::observed(turn.me(), &turn.state.facts, turn.setup.named)
 }
 
-/// What remains of an attempt in hand: nothing, a token that nobody else saw, or one that consumers may hold.
+/// The attempt in flight leaves nothing, a token that nobody else saw, or one that consumers may hold.
 pub fn give_up(turn: &mut Turn) {
     let in_flight = turn.me().in_flight;
     let claim = turn.claim_of(in_flight.token);
@@ -120,9 +120,9 @@ pub fn give_up(turn: &mut Turn) {
         |ledger| ledger.failed(&claim, leftover, bridge::failure(), bridge::NOW),
         |state, index| {
             let process = &mut state.processes[index];
-            process.in_flight = InHand::EMPTY;
+            process.in_flight = InFlight::EMPTY;
             if process.object.book.current == in_flight.token {
-                process.held = in_flight.token;
+                process.remembered = in_flight.token;
             }
         },
     );
@@ -140,18 +140,18 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
     let decided = undecided(turn);
     let claim = turn.claim_of(decided);
     let own = me.in_flight.value && me.in_flight.token == token;
-    let vouched = own || (me.listing.has(token) && token == decided) || turn.broken(Mutation::VouchForAnyId);
+    let attested = own || (me.listing.has(token) && token == decided) || turn.broken(Mutation::AttestAnyId);
     let mut facts = turn.state.facts;
     if token.real() {
         facts.attempts[usize::from(token.0)] = me.secret.attempt;
     }
-    let failed = if vouched {
+    let failed = if attested {
         Leftover::Published { id: bridge::id(token), revoke_after: bridge::after_overlap(), held: true }
     } else {
         Leftover::Unknown { attributable: turn.setup.named }
     };
     let overlap = if turn.broken(Mutation::NoOverlap) { bridge::NOW } else { bridge::after_overlap() };
-    // What the Secret held before, as this process saw it; another one reads all that the Secret says it replaced.
+    // The token that the Secret held before, as this process saw it. Another process reads all ids that the Secret says it replaced.
     let before = if own { Set::of(me.in_flight.expected.id) } else { me.object.book.superseded };
     let replaced: Vec<String> = before.iter().map(bridge::id).collect();
     let drops = turn.broken(Mutation::DropSuperseded);
@@ -170,10 +170,10 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
         },
         |state, index| {
             let process = &mut state.processes[index];
-            process.in_flight = InHand::EMPTY;
+            process.in_flight = InFlight::EMPTY;
             process.verdict = Default::default();
             if own && outcome == Outcome::Verified {
-                process.held = token;
+                process.remembered = token;
             }
         },
     );
@@ -183,14 +183,14 @@ pub fn supersede(turn: &mut Turn, rows: Set) {
     let (facts, object) = (turn.state.facts, turn.me().object);
     let rows: Vec<_> = rows.iter().map(|token| bridge::row(token, &object, &facts)).collect();
     let held = [bridge::id(turn.secret().id)];
-    let at_once = turn.broken(Mutation::FoundAtOnce);
+    let at_once = turn.broken(Mutation::OrphanAtOnce);
     let change = |ledger: &mut Ledger| {
         ledger.orphans_found(&rows, &held, if at_once { bridge::NOW } else { bridge::after_overlap() });
-        for found in ledger.superseded.iter_mut().filter(|old| at_once && rows.iter().any(|row| row.id == old.id)) {
-            found.unpublished = true;
+        for orphan in ledger.superseded.iter_mut().filter(|old| at_once && rows.iter().any(|row| row.id == old.id)) {
+            orphan.unpublished = true;
         }
     };
-    turn.record("supersedes what it found", 0, change, |_, _| {});
+    turn.record("supersedes orphaned tokens", 0, change, |_, _| {});
 }
 
 pub fn abandon(turn: &mut Turn) {
@@ -212,24 +212,24 @@ pub fn reject(turn: &mut Turn) {
 }
 
 /// P21: a token of this identity that was never claimed here.
-pub fn dispute(turn: &mut Turn, token: Token) {
-    // Without the status, what the Secret is not at may be a twin's as well.
+pub fn record_conflict(turn: &mut Turn, token: Token) {
+    // Without the status, a token above the Secret's fence may also be another cluster's.
     let above = turn.state.attempt(token) > turn.me().secret.fence;
     let unknown = above && turn.state.spent(turn.setup, Fault::LoseStatus);
-    let own = !turn.state.facts.twins.has(token);
-    let wrong = (own && !unknown).then_some("P21: an own token was taken for a twin's");
+    let own = !turn.state.facts.of_other_cluster.has(token);
+    let wrong = (own && !unknown).then_some("P21: an own token was taken for another cluster's");
     let row = bridge::row(token, &turn.me().object, &turn.state.facts);
     alarm(
         turn,
-        "disputes a token",
+        "records an identity conflict",
         wrong,
         |state| state.object.confirmed = false,
         |ledger| ledger.conflict_found(&row, None),
     );
 }
 
-/// P21: a person said so, and everything that is listed stands in the ledger.
-pub fn confirm(turn: &mut Turn) {
+/// P21: a person confirmed the identity, and the ledger has every listed token.
+pub fn confirm_identity(turn: &mut Turn) {
     alarm(
         turn,
         "confirms its identity",
@@ -239,7 +239,7 @@ pub fn confirm(turn: &mut Turn) {
     );
 }
 
-/// P14: which tokens leaked, before the first of them is revoked. A time to come is capped.
+/// P14: records which tokens leaked, before the first of them is revoked. A time in the future is capped.
 pub fn record_leak(turn: &mut Turn) {
     let me = turn.me().object;
     let Some(issued_before) = bridge::issued_before(&me, &turn.state.facts) else { return };
@@ -251,7 +251,7 @@ pub fn record_leak(turn: &mut Turn) {
     alarm(turn, "notices a leak", None, capped, |ledger| ledger.leaked(issued_before, bridge::noticed()));
 }
 
-/// A record that means something beyond the ledger, from the moment that it is written.
+/// A record that also changes facts outside the ledger, from the moment it is written.
 fn alarm(
     turn: &mut Turn,
     what: &'static str,
@@ -282,7 +282,7 @@ pub fn record_revoked(turn: &mut Turn) {
             let process = &mut state.processes[index];
             process.at = super::world::At::Pass;
             process.target = Token::NONE;
-            // What this pass saw dead is not found in its list.
+            // This pass knows that the token is dead, so its list no longer shows it.
             process.listing = process.listing.without(token);
         },
     );
@@ -294,17 +294,17 @@ pub fn release(turn: &mut Turn) {
         return turn.conflict(0);
     }
     let alive = turn.state.own_alive();
-    // Without names, what is lost is reported when the finalizer goes, an open claim's token as well (P18).
+    // Without names, lost tokens are reported when the finalizer goes, and so is the token of an open claim (P18).
     let book = &turn.state.object.book;
     let open = if book.claim == Token::NONE { Token::FIRST } else { book.claim };
     let open = if book.fate == Fate::Open { Set::of(open) } else { Set::EMPTY };
     let reported = if turn.setup.named { Set::EMPTY } else { book.possibly_lost.and(open) };
-    let lives = !alive.but(reported).is_empty() || (turn.setup.named && !turn.state.in_flight.is_empty());
+    let lives = !alive.but(reported).is_empty() || (turn.setup.named && !turn.state.requests.is_empty());
     let wrong = lives.then_some("S12: the finalizer went, a token lives or lands");
     turn.push_checked("releases the object", 0, wrong, |state, index| {
         state.object_changed();
         state.object = Object::GONE;
         state.processes[index].end_pass();
-        state.processes[index].in_flight = InHand::EMPTY;
+        state.processes[index].in_flight = InFlight::EMPTY;
     });
 }

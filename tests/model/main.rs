@@ -1,14 +1,14 @@
 //! The protocol's model: breadth-first exploration of the real decision (`rotation::plan::next_step`) and the real
-//! transitions of the ledger in a pretended world, to a fixpoint.
+//! transitions of the ledger in a model world, to a fixpoint.
 //!
 //! - `world` is the state, `canonical` its representative among states that differ only in names,
-//! - `bridge` and `decision` turn it into what the product's code takes and says,
-//! - `process`, `secret_steps`, `service_steps` and `ledger_steps` are what a process does, `environment` what others do,
-//! - `invariants` is what holds, `explore` the search, `runs` the features that meet, `mutations` the rules broken one by
-//!   one, each of which must be caught.
+//! - `bridge` and `decision` translate it to the product's types and back,
+//! - `process`, `secret_steps`, `service_steps` and `ledger_steps` have the transitions of a process, `environment` all others,
+//! - `invariants` has the rules for states, `explore` the search, `runs` the combinations of features, `mutations` the rules that
+//!   are broken one by one; the model must catch each.
 //!
-//! It is a program of its own, without libtest, for it prints one line a run. A trace of a violated invariant is printed
-//! step by step. Arguments of libtest are taken and ignored, but for `--list` and a filter on a run's name.
+//! It is a program of its own, without libtest, because it prints one line for each run. It prints the trace of a violated invariant
+//! step by step. It ignores the arguments of libtest, except `--list` and a filter on the names of runs.
 
 mod bridge;
 mod canonical;
@@ -33,10 +33,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use explore::Found;
+use explore::Report;
 use setup::Setup;
 
-/// Runs are independent of each other; more threads than this would only take memory.
+/// Runs are independent of each other. More threads would only take memory.
 const MAX_THREADS: usize = 4;
 
 fn main() -> ExitCode {
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Each run once, in as many threads as there are processors; whether it passed.
+/// Explores each run once, in as many threads as there are processors. Returns which of them passed.
 fn explore_all(setups: &[Setup]) -> Vec<bool> {
     let next = AtomicUsize::new(0);
     let passed = Mutex::new(vec![false; setups.len()]);
@@ -92,8 +92,8 @@ fn index_of(setups: &[Setup], setup: &Setup) -> Option<usize> {
     setups.iter().position(|other| std::ptr::eq(other, setup))
 }
 
-/// A run passes without a violation, a mutation with one. Prints one line, and the trace that nobody wants.
-fn verdict(setup: &Setup, found: &Found) -> bool {
+/// A run passes without a violation, a mutation with one. Prints one line, and the trace of an unwanted violation.
+fn verdict(setup: &Setup, found: &Report) -> bool {
     let caught = found.violation.as_ref();
     let good = if setup.mutation.is_some() { caught.is_some() } else { caught.is_none() && found.complete };
     let result = match caught {

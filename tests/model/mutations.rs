@@ -1,7 +1,7 @@
-//! One-line mutations of the rules. Each must be caught by a violated invariant in the run beside it.
+//! One-line mutations of the rules. An invariant must catch each in the run beside it.
 //!
-//! Nothing in the product knows of them: a mutation changes what the decision sees, or replaces the step that it says,
-//! or breaks a rule of the pretended world (there: `Turn::broken`).
+//! The product does not know them. A mutation changes the input of the decision, replaces the step that it returns, or breaks a rule
+//! of the model world (see `Turn::broken`).
 
 use std::time::Duration;
 
@@ -21,55 +21,55 @@ pub enum Mutation {
     NoStatusCas,
     /// The predecessor's overlap is over at once.
     NoOverlap,
-    /// A found token is taken for one that nobody holds.
-    FoundAtOnce,
+    /// An orphaned token gets no overlap, as if nobody could hold it.
+    OrphanAtOnce,
     /// A claim is kept in memory only.
     ClaimInMemory,
-    /// A lost answer is taken for "not executed".
+    /// A lost answer counts as "not executed".
     GenerateAgain,
     /// `verified` empties the list of superseded tokens.
     DropSuperseded,
-    /// An id is believed because it stands on the Secret.
-    VouchForAnyId,
+    /// An id counts as attested because the Secret has it.
+    AttestAnyId,
     /// A token whose publish was sent is given up as unpublished.
     SentIsUnpublished,
     /// An outcome is overwritten.
     DecideAgain,
-    /// An abandoned claim's token is not looked for.
+    /// Nobody looks for the token of an abandoned claim.
     ForgetLost,
-    /// What was read before is taken for a live read.
+    /// A remembered Secret counts as read live.
     PretendLive,
     /// A claim counts as settled at once.
     PretendSettled,
-    /// A replacement is published untried.
+    /// A replacement is published without a try.
     PublishUntried,
     /// There is no fence.
     NoFence,
-    /// Every attempt is taken to be fenced off.
+    /// Every attempt counts as fenced off.
     PretendFenced,
-    /// A failed verification is rolled back before it is decided.
+    /// A failed verification is rolled back before its outcome is recorded.
     RollBackUndecided,
-    /// A value is published past its deadline.
+    /// A value is published after its deadline.
     PublishLate,
     /// A value whose publish is under way is given up without a fence.
     GiveUpUnfenced,
-    /// On deletion the service is not listed for what was lost.
+    /// Deletion does not list the service for lost tokens.
     ReleaseUnswept,
-    /// On deletion a token that resists is let go.
+    /// Deletion releases the object although a token resists its revoke.
     ReleaseAlive,
-    /// On deletion a claim that may still land is not waited for.
+    /// Deletion does not wait for a claim that may still land.
     ReleaseUnsettled,
-    /// A found token is revoked, not superseded.
-    RevokeFound,
-    /// The predecessor is revoked once the successor is published.
+    /// An orphaned token is revoked at once, not superseded.
+    RevokeOrphan,
+    /// The predecessor is revoked once its successor is published, before that is verified.
     RevokeUnverified,
-    /// A token is made before the finalizer is there.
+    /// A token is generated before the object has the finalizer.
     ClaimUnfinalized,
     /// A claim is taken while the Secret is absent.
-    ClaimWithoutShell,
+    ClaimWithoutPlaceholder,
     /// A claim is taken without a dry-run.
     ClaimWithoutPreflight,
-    /// A rotation does not look at how many tokens live.
+    /// A rotation ignores how many tokens live.
     NoLimit,
     /// A read of the Secret counts as live after the ledger was read again.
     TrustOldRead,
@@ -77,19 +77,19 @@ pub enum Mutation {
     OldFinalizer,
     /// An attempt number is used twice.
     ReuseAttempt,
-    /// An attempt that leaked is published all the same.
+    /// An attempt that leaked is published even so.
     PublishLeaked,
-    /// A leak whose time is to come covers what comes after it was noticed.
+    /// A leak with a time in the future also covers tokens claimed after it was recorded.
     UncappedLeak,
     /// A leaked token waits for its overlap.
     LeakWaits,
-    /// What was never claimed here is taken for a token of this object.
-    BelieveTwins,
-    /// Nonces are not kept beside attempts that were lost.
+    /// A token that was never claimed here counts as this object's.
+    AdoptUnclaimed,
+    /// The ledger keeps lost attempts without their nonces.
     ForgetNonces,
-    /// Only attempts that were never reached here are taken for another cluster's.
+    /// Only attempts that this object never reached count as another cluster's.
     CountAttempts,
-    /// Without room for another token, superseded ones wait for one.
+    /// Superseded tokens wait for a successor even if there is no room for one.
     WaitWithoutRoom,
 }
 
@@ -102,11 +102,11 @@ pub fn all() -> Vec<Setup> {
         run(Mutation::NoSecretCas, 2, 3, &[(Rotate, 2), (Oversleep, 1)]),
         run(Mutation::NoStatusCas, 2, 3, &[(Rotate, 1)]),
         run(Mutation::NoOverlap, 1, 2, &[(Rotate, 1)]),
-        run(Mutation::FoundAtOnce, 1, 3, &[(Rotate, 1), (DeleteSecret, 1), (Crash, 2)]),
+        run(Mutation::OrphanAtOnce, 1, 3, &[(Rotate, 1), (DeleteSecret, 1), (Crash, 2)]),
         run(Mutation::ClaimInMemory, 1, 2, &[(Rotate, 1)]),
         run(Mutation::GenerateAgain, 1, 2, &[(LoseAnswer, 1)]),
         run(Mutation::DropSuperseded, 1, 2, &[(Rotate, 1)]),
-        run(Mutation::VouchForAnyId, 1, 3, &[(Forge, 1), (Crash, 1), (Rotate, 1), (Fault::LoseAnswer, 1)]),
+        run(Mutation::AttestAnyId, 1, 3, &[(Forge, 1), (Crash, 1), (Rotate, 1), (Fault::LoseAnswer, 1)]),
         run(Mutation::SentIsUnpublished, 2, 3, &[(LoseAnswer, 1), (Rotate, 1), (DeleteSecret, 1)]),
         run(Mutation::DecideAgain, 2, 3, &[(DeleteObject, 1), (Rotate, 1)]),
         run(Mutation::ForgetLost, 1, 3, &[(Crash, 1)]),
@@ -121,10 +121,10 @@ pub fn all() -> Vec<Setup> {
         run(Mutation::ReleaseUnswept, 1, 2, &[(Crash, 1), (DeleteObject, 1)]),
         run(Mutation::ReleaseAlive, 1, 2, &[(KeepAlive, 1), (DeleteObject, 1)]),
         run(Mutation::ReleaseUnsettled, 1, 2, &[(Crash, 1), (DeleteObject, 1)]),
-        run(Mutation::RevokeFound, 2, 3, &[(Rotate, 1), (LoseAnswer, 1), (Oversleep, 1)]),
+        run(Mutation::RevokeOrphan, 2, 3, &[(Rotate, 1), (LoseAnswer, 1), (Oversleep, 1)]),
         run(Mutation::RevokeUnverified, 1, 2, &[(Rotate, 1)]),
         run(Mutation::ClaimUnfinalized, 1, 2, &[]),
-        run(Mutation::ClaimWithoutShell, 1, 4, &[(DeleteSecret, 3), (LoseAnswer, 1)]),
+        run(Mutation::ClaimWithoutPlaceholder, 1, 4, &[(DeleteSecret, 3), (LoseAnswer, 1)]),
         run(Mutation::ClaimWithoutPreflight, 1, 2, &[(Rotate, 1)]),
         run(Mutation::NoLimit, 1, 6, &[(Rotate, ANY)]),
         run(Mutation::TrustOldRead, 2, 2, &[(Rotate, 1), (Refuse, 1)]),
@@ -133,14 +133,14 @@ pub fn all() -> Vec<Setup> {
         run(Mutation::PublishLeaked, 1, 4, &[(Fault::Leak, 1), (Rotate, 1), (Refuse, 1)]),
         run(Mutation::UncappedLeak, 1, 3, &[(Fault::LeakAhead, 1)]),
         run(Mutation::LeakWaits, 1, 3, &[(Fault::Leak, 1)]),
-        run(Mutation::BelieveTwins, 1, 3, &[(Fault::Twin, 1)]),
+        run(Mutation::AdoptUnclaimed, 1, 3, &[(Fault::OtherCluster, 1)]),
         run(Mutation::ForgetNonces, 1, 4, &[(LoseAnswer, 1), (Rotate, 2)]),
-        run(Mutation::CountAttempts, 1, 3, &[(Fault::Twin, 1), (Rotate, 1)]),
+        run(Mutation::CountAttempts, 1, 3, &[(Fault::OtherCluster, 1), (Rotate, 1)]),
         run(Mutation::WaitWithoutRoom, 1, 6, &[(Rotate, 4), (DeleteSecret, 1)]),
     ]
 }
 
-/// What the decision is made to see.
+/// Changes the input of the decision.
 pub fn before(setup: &Setup, observed: &mut Observed) {
     let Some(mutation) = setup.mutation else { return };
     let day = Duration::from_secs(24 * 3600);
@@ -164,7 +164,7 @@ pub fn before(setup: &Setup, observed: &mut Observed) {
                 *deadline = NOW.plus(day);
             }
         }
-        Mutation::VouchForAnyId => vouch(observed),
+        Mutation::AttestAnyId => attest(observed),
         Mutation::UncappedLeak => {
             observed.ledger.leak.iter_mut().for_each(|leak| leak.claimed_before = leak.issued_before)
         }
@@ -183,8 +183,8 @@ fn fence(observed: &mut Observed, fence: u32) {
     }
 }
 
-/// A row of the list that says what the Secret says.
-fn vouch(observed: &mut Observed) {
+/// Adds a row to the list that attests the id in the Secret.
+fn attest(observed: &mut Observed) {
     let Some(claim) = observed.open_claim() else { return };
     let id = observed.secrets.ours().find_map(|ours| ours.id.clone());
     if let (Some(id), Some(rows)) = (id, &mut observed.service.listing) {
@@ -192,7 +192,7 @@ fn vouch(observed: &mut Observed) {
     }
 }
 
-/// The step that is taken in place of the one that was said.
+/// The step that replaces the one that the decision returned.
 pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
     let Some(mutation) = setup.mutation else { return step };
     let claim = Step::Claim { attempt: observed.highest_attempt() + 1 };
@@ -202,22 +202,22 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
             Step::RollBack { fence: observed.secrets.fence() }
         }
         (Mutation::GiveUpUnfenced, Step::RaiseFence { .. } | Step::CreatePlaceholder { .. })
-            if is_in_flight(observed) =>
+            if has_value_in_flight(observed) =>
         {
             Step::GiveUp(GiveUpReason::Late)
         }
         (Mutation::ReleaseUnswept, Step::Sweep) if observed.object.deleting => Step::Release,
         (Mutation::ReleaseAlive, Step::Revoke { .. }) if tried(observed) => Step::Release,
-        (Mutation::RevokeFound, Step::Supersede(rows)) => {
+        (Mutation::RevokeOrphan, Step::Supersede(rows)) => {
             rows.first().map_or(Step::Wait(None), |row| Step::Revoke { attempt: row.attempt, id: row.id.clone() })
         }
-        (Mutation::RevokeUnverified, Step::Verify) if is_in_flight(observed) => revoke_current(observed),
+        (Mutation::RevokeUnverified, Step::Verify) if has_value_in_flight(observed) => revoke_current(observed),
         (Mutation::ClaimUnfinalized, Step::Finalize { claims: true }) => Step::Claim { attempt: 1 },
         (Mutation::ClaimUnfinalized, Step::Finalize { claims: false }) => Step::Generate,
-        (Mutation::ClaimWithoutShell, Step::CreatePlaceholder { .. }) if !unresolved(observed) => {
+        (Mutation::ClaimWithoutPlaceholder, Step::CreatePlaceholder { .. }) if !unresolved(observed) => {
             if observed.facts.preflight { claim } else { Step::Preflight }
         }
-        (Mutation::ClaimWithoutShell, Step::GiveUp(GiveUpReason::Overtaken)) if creates(observed) => Step::Update,
+        (Mutation::ClaimWithoutPlaceholder, Step::GiveUp(GiveUpReason::Overtaken)) if creates(observed) => Step::Update,
         (Mutation::ClaimWithoutPreflight, Step::Preflight) if observed.object.finalizer => claim,
         (Mutation::NoLimit, Step::Halt(_)) if crowded(observed) => {
             if observed.facts.preflight {
@@ -226,13 +226,13 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
                 Step::Preflight
             }
         }
-        (Mutation::PublishLeaked, Step::GiveUp(GiveUpReason::Leaked)) if is_in_flight(observed) => Step::Update,
+        (Mutation::PublishLeaked, Step::GiveUp(GiveUpReason::Leaked)) if has_value_in_flight(observed) => Step::Update,
         (Mutation::PublishLeaked, Step::GiveUp(GiveUpReason::Leaked)) => Step::Generate,
         (Mutation::LeakWaits, Step::Revoke { .. }) if leaked(observed) => Step::Wait(None),
         (Mutation::CountAttempts, Step::RecordConflict(row)) if row.attempt <= observed.ledger.highest_attempt() => {
             Step::Supersede(vec![row])
         }
-        (Mutation::BelieveTwins, Step::RecordConflict(row)) => Step::Supersede(vec![row]),
+        (Mutation::AdoptUnclaimed, Step::RecordConflict(row)) => Step::Supersede(vec![row]),
         (Mutation::ReuseAttempt, Step::Claim { attempt }) => Step::Claim { attempt: attempt - 1 },
         (Mutation::WaitWithoutRoom, Step::Revoke { .. }) if !observed.object.deleting && !observed.holds_current() => {
             Step::Wait(None)
@@ -241,7 +241,7 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
     }
 }
 
-fn is_in_flight(observed: &Observed) -> bool {
+fn has_value_in_flight(observed: &Observed) -> bool {
     matches!(observed.in_flight, InFlight::Value { .. })
 }
 
@@ -253,13 +253,13 @@ fn unresolved(observed: &Observed) -> bool {
     observed.unresolved_claim().is_some()
 }
 
-/// A value that was computed against no Secret, and there is none.
+/// Whether a value in flight expects no Secret, and there is none.
 fn creates(observed: &Observed) -> bool {
     let InFlight::Value { deadline, expected, sent, .. } = &observed.in_flight else { return false };
     *deadline > NOW && !sent && observed.secrets.any_absent() && *expected == observed.secrets.expected()
 }
 
-/// A revoke was tried in vain: the current token became a superseded one.
+/// Whether a revoke was tried in vain, so that the current token became a superseded one.
 fn tried(observed: &Observed) -> bool {
     observed.object.deleting && observed.ledger.current.is_none()
 }

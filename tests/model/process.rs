@@ -1,9 +1,9 @@
-//! What a process does: one step of its pass at a time, each with the outcomes that its calls may have.
+//! The transitions of a process: one step of its pass at a time, each with the possible outcomes of its calls.
 //!
-//! A process may sleep between any two transitions, since any other transition may come first. A deadline is checked in
-//! the same transition as what depends on it is sent; a sleep between the two is a write that lands late (`armed`), and
-//! that is modelled for checked replaces. Not for a create, which only the first publish of an object is: no fence holds it off.
-//! Where a person deletes the Secret while a process sleeps past its deadline, the Secret may hold a dead token for a moment.
+//! A process may sleep between any two transitions, since any other transition may come first. One transition checks a deadline and
+//! sends the write that depends on it. A sleep between the two is a write that lands late (`armed`). The model has such writes where a
+//! checked write replaces a Secret, but not for the create, which only the first publish of an object is: no fence holds it off. If a
+//! person deletes the Secret while a process sleeps past its deadline, the Secret may hold a dead token for a moment.
 
 use artifact_token_operator::api::ledger::{Claim, Ledger};
 
@@ -12,10 +12,10 @@ use super::decision::{Decision, Do};
 use super::mutations::Mutation;
 use super::setup::{Fault, Label, Move, Setup};
 use super::tokens::{Set, Token};
-use super::world::{At, Book, Fate, InHand, Object, Process, Said, Secret, State};
+use super::world::{At, Book, Fate, InFlight, Object, Process, Said, Secret, State};
 use super::{ledger_steps, secret_steps, service_steps};
 
-/// One process's possible transitions out of one state.
+/// The possible transitions of one process out of one state.
 pub struct Turn<'a> {
     pub setup: &'a Setup,
     pub state: &'a State,
@@ -41,7 +41,7 @@ pub fn moves(setup: &Setup, decision: &mut Decision, state: &State, index: usize
     }
 }
 
-/// The object from the cache, the Secret as the watch remembers it. A pass that would rest at once is none.
+/// Starts a pass with the object from the cache and the Secret as the watch remembers it. A pass that would rest at once is left out.
 fn start(turn: &mut Turn, decision: &mut Decision) {
     let mut state = *turn.state;
     let (object, secret) = (state.object, state.secret);
@@ -68,7 +68,7 @@ fn perform(turn: &mut Turn, step: Do) {
         Do::Try => service_steps::try_value(turn),
         Do::Verify => service_steps::verify(turn),
         Do::Revoke(token) => service_steps::revoke(turn, token),
-        Do::Shell(fence) => secret_steps::shell(turn, fence),
+        Do::CreatePlaceholder(fence) => secret_steps::create_placeholder(turn, fence),
         Do::Update => secret_steps::update(turn),
         Do::RollBack(fence) => secret_steps::roll_back(turn, fence),
         Do::RaiseFence(fence) => secret_steps::raise_fence(turn, fence),
@@ -78,10 +78,10 @@ fn perform(turn: &mut Turn, step: Do) {
         Do::Claim(attempt) => ledger_steps::claim(turn, attempt),
         Do::GiveUp(_) => ledger_steps::give_up(turn),
         Do::Decide(outcome) => ledger_steps::decide(turn, outcome),
-        // The record is checked against the version that it was decided on: a ledger that is behind disputes nothing.
-        Do::Dispute(_) if !turn.me().object_fresh => turn.conflict(0),
-        Do::Dispute(token) => ledger_steps::dispute(turn, token),
-        Do::Confirm => ledger_steps::confirm(turn),
+        // The record is checked against the version that the decision saw: a ledger that is behind records no conflict.
+        Do::RecordConflict(_) if !turn.me().object_fresh => turn.conflict(0),
+        Do::RecordConflict(token) => ledger_steps::record_conflict(turn, token),
+        Do::ConfirmIdentity => ledger_steps::confirm_identity(turn),
         Do::RecordLeak => ledger_steps::record_leak(turn),
         Do::Supersede(rows) => ledger_steps::supersede(turn, rows),
         Do::Abandon => ledger_steps::abandon(turn),
@@ -99,7 +99,7 @@ pub fn read(state: &mut State, index: usize) {
     process.live = true;
     process.verdict = Said::Nothing;
     if secret.data.own() && secret.data == process.object.book.current {
-        process.held = secret.data;
+        process.remembered = secret.data;
     }
 }
 
@@ -128,7 +128,7 @@ impl Turn<'_> {
         self.moves.push(Move { label: Label { who: Some(self.index), what, number }, state, wrong });
     }
 
-    /// The same, if this fault is left.
+    /// The same, if this fault is left in the budget.
     pub fn fault(&mut self, fault: Fault, what: &'static str, number: u8, change: impl FnOnce(&mut State, usize)) {
         if self.state.may(fault) {
             self.push(what, number, |state, index| {
@@ -150,7 +150,7 @@ impl Turn<'_> {
         self.record_checked(what, number, None, change, then);
     }
 
-    /// The same, where the step itself may be wrong.
+    /// The same, where the step itself may break an invariant.
     pub fn record_checked(
         &mut self,
         what: &'static str,
@@ -200,7 +200,7 @@ impl Turn<'_> {
             if object.exists {
                 process.object = object;
                 process.object_fresh = true;
-                // What is read live, or listed, must be so after the ledger that is judged by it.
+                // A live read or a list must be newer than the ledger that it is used with.
                 if !trusts {
                     process.live = false;
                     process.preflight = false;
@@ -211,12 +211,12 @@ impl Turn<'_> {
                 }
             } else {
                 process.end_pass();
-                process.in_flight = InHand::EMPTY;
+                process.in_flight = InFlight::EMPTY;
             }
         });
     }
 
-    /// The claim of what is in hand, as the ledger's transitions want it.
+    /// The claim of this token, as the ledger's transitions take it.
     pub fn claim_of(&self, token: Token) -> Claim {
         Claim {
             attempt: bridge::attempt(token, &self.state.facts),
@@ -228,7 +228,7 @@ impl Turn<'_> {
         }
     }
 
-    /// What is written once the Secret is as it was read.
+    /// The Secret as this process read it.
     pub fn secret(&self) -> &Secret {
         &self.me().secret
     }

@@ -1,15 +1,15 @@
-//! The runs: which features meet.
+//! The runs: the combinations of features.
 //!
-//! All features at once are too many states. Sixteen of them are the points of the affine plane of order four; its twenty
-//! lines have four points each and any two points lie on exactly one line, so that with a run for each line every pair of
-//! features meets in some run. Those runs have one process, which may sleep, die and lose answers; two processes without
-//! mutual exclusion, and services whose tokens have no names, have runs of their own with fewer features.
+//! All features together would make too many states. Sixteen of them are the points of the affine plane of order four. Each of its
+//! twenty lines has four points, and any two points lie on exactly one line. So with one run for each line, every pair of features
+//! meets in some run. Those runs have one process, which may sleep, crash and lose answers. Two processes without mutual exclusion,
+//! and services whose tokens have no names, have runs of their own with fewer features.
 
 use super::setup::{ANY, Fault, Setup};
 
 use Fault::{
     Cancel, Crash, Decline, DeleteObject, DeleteSecret, Due, EditData, EditMarks, Forge, Forget, KeepAlive, Leak,
-    LeakAhead, LoseAnswer, LoseStatus, Oversleep, Refuse, Rotate, Touch, Twin,
+    LeakAhead, LoseAnswer, LoseStatus, OtherCluster, Oversleep, Refuse, Rotate, Touch,
 };
 
 /// The points of the plane, four to a row.
@@ -44,12 +44,12 @@ fn lines() -> Vec<Vec<Fault>> {
     upright.chain(others).collect()
 }
 
-/// Every pair of features, one process.
+/// Runs with every pair of features and one process.
 pub fn pairs() -> Vec<Setup> {
     let setup = |features: Vec<Fault>| {
         let mut faults: Vec<(Fault, u8)> = features.iter().map(|fault| (*fault, 1)).collect();
         faults.push((Rotate, 1));
-        // What was edited or forgotten is noticed by the next verification.
+        // The next verification notices what was edited or forgotten.
         if features.iter().any(|fault| matches!(fault, Forget | EditData | EditMarks | Forge)) {
             faults.push((Due, ANY));
         }
@@ -58,7 +58,7 @@ pub fn pairs() -> Vec<Setup> {
     lines().into_iter().map(setup).collect()
 }
 
-/// Two processes, and what needs a shape of its own.
+/// Runs with two processes, and others with a special setup.
 pub fn others() -> Vec<Setup> {
     let two = |slots, faults: &[(Fault, u8)]| Setup::new("two processes", 2, slots, faults);
     vec![
@@ -91,9 +91,9 @@ pub fn others() -> Vec<Setup> {
         Setup::new("leak", 1, 4, &[(LeakAhead, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),
         Setup::new("leak, two processes", 2, 3, &[(Leak, 1), (Oversleep, 1)]),
         Setup::new("leak, two processes", 2, 3, &[(LeakAhead, 1), (Rotate, 1)]),
-        Setup::new("twin", 1, 4, &[(Twin, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),
-        Setup::new("twin", 1, 4, &[(Twin, 1), (Rotate, 1), (Refuse, 1), (DeleteSecret, 1)]),
-        Setup::new("twin", 1, 3, &[(Twin, 1), (DeleteObject, 1), (Crash, 1)]),
-        Setup::new("twin, two processes", 2, 3, &[(Twin, 1), (Oversleep, 1)]),
+        Setup::new("another cluster", 1, 4, &[(OtherCluster, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),
+        Setup::new("another cluster", 1, 4, &[(OtherCluster, 1), (Rotate, 1), (Refuse, 1), (DeleteSecret, 1)]),
+        Setup::new("another cluster", 1, 3, &[(OtherCluster, 1), (DeleteObject, 1), (Crash, 1)]),
+        Setup::new("another cluster, two processes", 2, 3, &[(OtherCluster, 1), (Oversleep, 1)]),
     ]
 }

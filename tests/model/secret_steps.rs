@@ -6,8 +6,7 @@ use super::setup::Fault;
 use super::tokens::Token;
 use super::world::{Leak, Said, Secret, State};
 
-/// A checked write of the Secret. `then` says what a process does with the answer, and also what it remembers once the
-/// write was sent at all.
+/// A checked write of the Secret. `sent` says what a process remembers once it has sent the write, whatever the answer is.
 fn write(
     turn: &mut Turn,
     what: &'static str,
@@ -30,7 +29,7 @@ fn write(
             process.preflight = false;
         });
     }
-    // The very first publish is a create that cannot be fenced: it does not land late here.
+    // The very first publish is a create, which cannot be fenced off: here it does not land late.
     let replaces = me.secret.exists;
     let late = replaces || (secret.id.own() && secret.id != Token::FIRST);
     let land = |state: &mut State| {
@@ -68,12 +67,12 @@ fn write(
     }
 }
 
-pub fn shell(turn: &mut Turn, fence: u8) {
+pub fn create_placeholder(turn: &mut Turn, fence: u8) {
     if turn.state.secret.exists {
-        return turn.push("finds a Secret in the shell's place", 0, read);
+        return turn.push("finds a Secret in the placeholder's place", 0, read);
     }
-    let shell = Secret { exists: true, fence, ..Secret::ABSENT };
-    write(turn, "creates a shell", None, shell, |_, _| {});
+    let placeholder = Secret { exists: true, fence, ..Secret::ABSENT };
+    write(turn, "creates a placeholder", None, placeholder, |_, _| {});
 }
 
 pub fn update(turn: &mut Turn) {
@@ -95,7 +94,7 @@ pub fn roll_back(turn: &mut Turn, fence: u8) {
     write(turn, "rolls back", wrong, Secret { fence, ..secret }, |_, _| {});
 }
 
-/// P14: who knows that a token leaked does not publish it.
+/// P14: a process that knows of a leak does not publish a leaked token.
 fn leaked(turn: &Turn, token: Token) -> Option<&'static str> {
     let known = turn.me().object.book.leak != Leak::None;
     (known && turn.state.facts.leaked.has(token)).then_some("P14: a leaked token was published")
@@ -107,7 +106,7 @@ pub fn raise_fence(turn: &mut Turn, fence: u8) {
     write(turn, "raises the fence", None, Secret { fence, ..secret }, |_, _| {});
 }
 
-/// The same token, as the spec wants it.
+/// Writes the same token in the form that the spec asks for.
 pub fn render(turn: &mut Turn) {
     let secret = *turn.secret();
     write(turn, "renders the Secret", None, Secret { touched: false, ..secret }, |_, _| {});

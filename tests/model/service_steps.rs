@@ -5,7 +5,7 @@ use super::mutations::Mutation;
 use super::process::Turn;
 use super::setup::Fault;
 use super::tokens::{Set, Token};
-use super::world::{At, InHand, Said, State};
+use super::world::{At, InFlight, Said, State};
 use artifact_token_operator::rotation::ledger::Leftover;
 
 pub fn sweep(turn: &mut Turn) {
@@ -23,7 +23,7 @@ pub fn sweep(turn: &mut Turn) {
     });
 }
 
-/// Sent once; whether the answer comes is another matter.
+/// Sends the request, once. The answer is a transition of its own.
 pub fn generate(turn: &mut Turn) {
     let token = turn.me().in_flight.token;
     let again = turn.state.asked.has(token);
@@ -39,7 +39,7 @@ pub fn generate(turn: &mut Turn) {
         None
     };
     turn.push_checked("sends generate", token.0, wrong, |state, index| {
-        state.in_flight = state.in_flight.with(token);
+        state.requests = state.requests.with(token);
         state.asked = state.asked.with(token);
         state.processes[index].at = At::Asked;
     });
@@ -53,17 +53,17 @@ pub fn generate(turn: &mut Turn) {
             },
             |state, index| {
                 state.spend(Fault::Decline);
-                state.processes[index].in_flight = InHand::EMPTY;
+                state.processes[index].in_flight = InFlight::EMPTY;
             },
         );
     }
 }
 
-/// The answer to *generate*: the value, or nothing that says anything.
+/// The answer to *generate*: the value, or a lost answer.
 pub fn answer(turn: &mut Turn) {
     let me = turn.me();
     let token = me.in_flight.token;
-    if !turn.state.in_flight.has(token) {
+    if !turn.state.requests.has(token) {
         turn.push("has the value", token.0, |state, index| {
             let process = &mut state.processes[index];
             process.in_flight.value = true;
@@ -74,13 +74,13 @@ pub fn answer(turn: &mut Turn) {
     turn.fault(Fault::LoseAnswer, "never hears of the token", token.0, |state, index| {
         let process = &mut state.processes[index];
         if !again {
-            process.in_flight = InHand::EMPTY;
+            process.in_flight = InFlight::EMPTY;
         }
         process.at = At::Pass;
     });
 }
 
-/// What the service says of a token.
+/// What the service says about a token.
 fn says(turn: &mut Turn, what: &'static str, token: Token, heard: impl Fn(&mut State, usize, Said)) {
     let works = turn.state.alive.has(token);
     let said = if works { Said::Accepted } else { Said::Refused };
@@ -106,13 +106,13 @@ pub fn verify(turn: &mut Turn) {
     });
 }
 
-/// S3: a token of this uid, after a live read.
+/// S3: revokes only a token of this uid, after a live read.
 pub fn revoke(turn: &mut Turn, token: Token) {
     let me = turn.me();
     let wrong = if !token.own() {
         Some("S3: a stranger's token was revoked")
-    } else if turn.state.facts.twins.has(token) {
-        Some("P21: a twin's token was revoked")
+    } else if turn.state.facts.of_other_cluster.has(token) {
+        Some("P21: another cluster's token was revoked")
     } else if !me.live && !me.object.deleting {
         Some("S3: revoked without a live read")
     } else {

@@ -1,17 +1,17 @@
-//! What a run is allowed to do.
+//! The setup of a run: what may happen in it.
 
 use super::mutations::Mutation;
 use super::tokens::Set;
 use super::world::{FAULTS, Facts, Object, PROCESSES, Process, Secret, State};
 
-/// What may go wrong, a counted number of times in a run, or without a limit.
+/// What may go wrong in a run, a limited number of times or without a limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
-    /// A process dies; its memory is lost.
+    /// A process crashes and loses its memory.
     Crash,
     /// A person asks for a rotation.
     Rotate,
-    /// ... and takes it back.
+    /// A person withdraws the request for a rotation.
     Cancel,
     /// The service refuses a token that it accepts another time.
     Refuse,
@@ -39,15 +39,15 @@ pub enum Fault {
     Due,
     /// The service refuses to make a token.
     Decline,
-    /// A process sleeps past the deadline of what it has in hand.
+    /// A process sleeps past the deadline of its attempt in flight.
     Oversleep,
     /// A person says that the tokens made so far leaked.
     Leak,
-    /// A person says that the tokens made up to a time to come leaked.
+    /// A person says that the tokens made up to a time in the future leaked.
     LeakAhead,
     /// Another cluster makes a token under this object's identity.
-    Twin,
-    /// A person says that all tokens of this identity are this object's.
+    OtherCluster,
+    /// A person confirms that all tokens of this identity belong to this object.
     Confirm,
 }
 
@@ -72,7 +72,7 @@ const FAULTS_NAMED: [Fault; FAULTS] = [
     Fault::Oversleep,
     Fault::Leak,
     Fault::LeakAhead,
-    Fault::Twin,
+    Fault::OtherCluster,
     Fault::Confirm,
 ];
 
@@ -98,8 +98,8 @@ impl Setup {
         for (fault, count) in faults {
             counts[*fault as usize] = *count;
         }
-        // Where a person may be asked, there is one.
-        if [Fault::Twin, Fault::LoseStatus].into_iter().any(|fault| counts[fault as usize] > 0) {
+        // Where the decision may ask a person, a person answers.
+        if [Fault::OtherCluster, Fault::LoseStatus].into_iter().any(|fault| counts[fault as usize] > 0) {
             counts[Fault::Confirm as usize] = ANY;
         }
         Self { name, processes, slots, named: true, faults: counts, mutation: None }
@@ -113,7 +113,7 @@ impl Setup {
         Self { mutation: Some(mutation), ..self }
     }
 
-    /// Whether a value in memory can matter: only beside refusals and edits.
+    /// Whether a value in memory can matter. It does only beside refusals and edits.
     pub fn remembers(&self) -> bool {
         let matters = [Fault::Refuse, Fault::Forget, Fault::EditData, Fault::EditMarks, Fault::Forge];
         matters.into_iter().any(|fault| self.faults[fault as usize] > 0)
@@ -124,10 +124,10 @@ impl Setup {
         self.faults[Fault::DeleteObject as usize] > 0
     }
 
-    /// Its name, and what may go wrong in it.
+    /// Its name, and the faults in it.
     pub fn title(&self) -> String {
-        let told = |fault: &&Fault| self.faults[**fault as usize] > 0 && **fault != Fault::Confirm;
-        let features = FAULTS_NAMED.iter().filter(told).map(|fault| match self.faults[*fault as usize] {
+        let shown = |fault: &&Fault| self.faults[**fault as usize] > 0 && **fault != Fault::Confirm;
+        let features = FAULTS_NAMED.iter().filter(shown).map(|fault| match self.faults[*fault as usize] {
             1 => format!("{fault:?}"),
             ANY => format!("{fault:?} at any time"),
             count => format!("{fault:?} {count} times"),
@@ -149,7 +149,7 @@ impl Setup {
             object: Object { exists: true, ..Object::GONE },
             secret: Secret::ABSENT,
             alive: Set::EMPTY,
-            in_flight: Set::EMPTY,
+            requests: Set::EMPTY,
             ended: Set::EMPTY,
             asked: Set::EMPTY,
             claimed: Set::EMPTY,
@@ -168,12 +168,12 @@ impl State {
         self.budget[fault as usize] > 0
     }
 
-    /// Whether it happened.
+    /// Whether this fault happened.
     pub fn spent(&self, setup: &Setup, fault: Fault) -> bool {
         self.budget[fault as usize] < setup.faults[fault as usize]
     }
 
-    /// Takes one from the budget.
+    /// Takes one such fault from the budget.
     pub fn spend(&mut self, fault: Fault) {
         let left = &mut self.budget[fault as usize];
         if *left != ANY {

@@ -2,26 +2,26 @@
 
 use super::world::SLOTS;
 
-/// A token, or what stands in its place.
+/// A token, or a marker in its place.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Token(pub u8);
 
 impl Token {
-    /// Of the finalizer's patch.
+    /// The token of the finalizer's claim.
     pub const FIRST: Self = Self(0);
     /// A token of somebody else; its id may be forged into our Secret.
     pub const STRANGER: Self = Self(6);
-    /// Bytes that are no token.
+    /// Bytes that are not a token.
     pub const JUNK: Self = Self(14);
-    /// None.
+    /// No token.
     pub const NONE: Self = Self(15);
 
-    /// A token of this object.
+    /// Whether it is a token of this object.
     pub fn own(self) -> bool {
         usize::from(self.0) < SLOTS
     }
 
-    /// A real token, ours or a stranger's.
+    /// Whether it is a real token, ours or a stranger's.
     pub fn real(self) -> bool {
         self.0 <= Self::STRANGER.0
     }

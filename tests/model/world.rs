@@ -1,15 +1,14 @@
-//! The pretended world in as few bytes as possible: what stands at the API server, at the service, at a consumer, and in
-//! the memory of each process.
+//! The model world in as few bytes as possible: the state of the API server, the service, a consumer, and the memory of each process.
 //!
-//! Tokens are numbered by their claims. A number that nothing refers to any more is taken again, and attempts are kept
-//! only in their order (see `canonical`), so that the space is finite without a bound on how often things happen.
-//! A resourceVersion is "unchanged since I read it"; a time is "over" or "not over yet".
+//! Tokens are numbered by their claims. A number that nothing refers to any more is reused, and only the order of attempts is kept (see
+//! `canonical`). So the space is finite although things may happen any number of times. A resourceVersion is "unchanged since I read
+//! it"; a time is "over" or "not over yet".
 
 use super::tokens::{Set, Token};
 
-/// Token slots. Slot 0 belongs to the claim that the finalizer's patch is.
+/// Token slots. Slot 0 belongs to the finalizer's claim.
 pub const SLOTS: usize = 6;
-/// The most processes.
+/// The maximum number of processes.
 pub const PROCESSES: usize = 2;
 /// Kinds of counted faults, see `setup::Fault`.
 pub const FAULTS: usize = 21;
@@ -34,30 +33,30 @@ pub enum Fate {
     Failed,
 }
 
-/// What stands in the ledger of a leak.
+/// What the ledger says about a leak.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Leak {
-    /// None was noticed.
+    /// No leak is recorded.
     #[default]
     None,
-    /// What was in use has no replacement yet.
+    /// The token that was in use has no replacement yet.
     Open,
     Replaced,
 }
 
-/// What a person said of a leak: a token claimed before some time leaked.
+/// What a person said about a leak: tokens claimed before some time leaked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Alarm {
     #[default]
     None,
-    /// The time is past: what was claimed when it was said.
+    /// The time is past: the leak covers what was claimed when the person said so.
     Past,
-    /// The time is to come: what was claimed when it is noticed.
+    /// The time is in the future: the leak covers what was claimed when it is recorded.
     Ahead,
 }
 
-/// The ledger. Counts, messages, history and the order of superseded tokens are left out: the decision does not look at
-/// them, but for the highest attempt, which the newest claim keeps.
+/// The ledger without counts, messages, history and the order of superseded tokens. The decision does not look at these, except for
+/// the highest attempt, which the newest claim keeps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Book {
     pub claim: Token,
@@ -66,17 +65,17 @@ pub struct Book {
     pub current: Token,
     pub rejected: bool,
     pub superseded: Set,
-    /// Of `superseded`: the overlap is over.
+    /// Those of `superseded` whose overlap is over.
     pub over: Set,
-    /// Of `superseded`: never published.
+    /// Those of `superseded` that were never published.
     pub unpublished: Set,
-    /// Of `superseded`: the Secret held it then.
+    /// Those of `superseded` that the Secret held at that time.
     pub held: Set,
     pub lost: Set,
     /// Kept for nameless services only.
     pub possibly_lost: Set,
     pub leak: Leak,
-    /// A twin's token.
+    /// A token of another cluster.
     pub conflict: Token,
 }
 
@@ -97,7 +96,7 @@ impl Book {
         conflict: Token::NONE,
     };
 
-    /// Tokens that stand in it as alive.
+    /// The tokens that it lists as living.
     pub fn known(&self) -> Set {
         self.superseded.with(self.current)
     }
@@ -118,7 +117,7 @@ pub struct Object {
     /// Created longer ago than any settle time.
     pub old: bool,
     pub alarm: Alarm,
-    /// A person said that all tokens of this identity are this object's.
+    /// A person confirmed that all tokens of this identity belong to this object.
     pub confirmed: bool,
     pub book: Book,
 }
@@ -142,7 +141,7 @@ pub struct Secret {
     pub exists: bool,
     pub attempt: u8,
     pub id: Token,
-    /// What the data is.
+    /// The token in the data.
     pub data: Token,
     /// max(attempt, annotation `fence`).
     pub fence: u8,
@@ -159,7 +158,7 @@ impl Secret {
     }
 }
 
-/// What a service said.
+/// What the service said.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Said {
     #[default]
@@ -168,22 +167,22 @@ pub enum Said {
     Refused,
 }
 
-/// What a process alone has.
+/// The attempt that only this process has.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct InHand {
+pub struct InFlight {
     pub token: Token,
-    /// *Generate* was answered.
+    /// The service answered *generate*.
     pub value: bool,
-    /// Past the publish deadline.
+    /// The publish deadline has passed.
     pub late: bool,
-    /// Past its token settle time.
+    /// The token settle time has passed.
     pub settled: bool,
     pub trial: Said,
     pub expected: Secret,
     pub sent: bool,
 }
 
-impl InHand {
+impl InFlight {
     pub const EMPTY: Self = Self {
         token: Token::NONE,
         value: false,
@@ -195,7 +194,7 @@ impl InHand {
     };
 }
 
-/// Where a process is.
+/// The place of a process in its pass.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum At {
     /// Between two passes.
@@ -205,9 +204,9 @@ pub enum At {
     Pass,
     /// *Generate* was sent.
     Asked,
-    /// The service was listed, the Secret not read yet.
+    /// It listed the service and has not read the Secret yet.
     Listed,
-    /// A revoke is proved and not recorded yet.
+    /// It proved a revoke and has not recorded it yet.
     Revoked,
 }
 
@@ -217,25 +216,25 @@ pub struct Process {
     pub at: At,
     pub target: Token,
     pub object: Object,
-    /// The object is unchanged since.
+    /// The object is unchanged since this process read it.
     pub object_fresh: bool,
     pub secret: Secret,
-    /// The Secret is unchanged since.
+    /// The Secret is unchanged since this process read it.
     pub secret_fresh: bool,
     pub live: bool,
     pub preflight: bool,
     pub verdict: Said,
     pub listed: bool,
     pub listing: Set,
-    /// The service was listed for lost claims not long ago.
+    /// It recently listed the service for lost claims.
     pub swept: bool,
-    /// The sweep of the service saw a token that the ledger does not know.
+    /// The sweep of the service saw a token that is not in the ledger.
     pub suspects: bool,
-    /// The current token is to be verified again.
+    /// The verification of the current token is due.
     pub due: bool,
-    /// Whose value is in memory, beside the hand.
-    pub held: Token,
-    pub in_flight: InHand,
+    /// The token whose value is in memory, beside the one in flight.
+    pub remembered: Token,
+    pub in_flight: InFlight,
 }
 
 impl Process {
@@ -254,14 +253,14 @@ impl Process {
         swept: false,
         suspects: false,
         due: false,
-        held: Token::NONE,
-        in_flight: InHand::EMPTY,
+        remembered: Token::NONE,
+        in_flight: InFlight::EMPTY,
     };
 
-    /// The end of a pass: the snapshots go, the memory stays.
+    /// Ends the pass: drops the snapshots and keeps the memory.
     pub fn end_pass(&mut self) {
-        let Self { swept, suspects, due, held, in_flight, .. } = *self;
-        *self = Self { swept, suspects, due, held, in_flight, ..Self::IDLE };
+        let Self { swept, suspects, due, remembered, in_flight, .. } = *self;
+        *self = Self { swept, suspects, due, remembered, in_flight, ..Self::IDLE };
     }
 
     pub fn refers(&self) -> Set {
@@ -276,45 +275,45 @@ impl Process {
     }
 }
 
-/// What is so of tokens, whoever knows it.
+/// Facts about tokens, whether or not anybody knows them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Facts {
     /// The attempt of each slot's claim.
     pub attempts: [u8; SLOTS + 1],
-    /// Claimed before the leak.
+    /// Tokens claimed before the leak.
     pub leaked: Set,
-    /// Another cluster's, under this object's identity.
-    pub twins: Set,
+    /// Tokens of another cluster under this object's identity.
+    pub of_other_cluster: Set,
 }
 
 impl Facts {
-    pub const NONE: Self = Self { attempts: [0; SLOTS + 1], leaked: Set::EMPTY, twins: Set::EMPTY };
+    pub const NONE: Self = Self { attempts: [0; SLOTS + 1], leaked: Set::EMPTY, of_other_cluster: Set::EMPTY };
 
     pub fn attempt(&self, token: Token) -> u8 {
         if token == Token::FIRST { 1 } else { self.attempts.get(usize::from(token.0)).copied().unwrap_or(0) }
     }
 }
 
-/// Everything.
+/// The whole state.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct State {
     pub object: Object,
     pub secret: Secret,
-    /// At the service: alive.
+    /// Tokens that live at the service.
     pub alive: Set,
-    /// At the service: requested, neither landed nor dropped.
-    pub in_flight: Set,
-    /// A revoke was sent.
+    /// Requests on their way to the service: neither landed nor dropped yet.
+    pub requests: Set,
+    /// Tokens for which a revoke was sent.
     pub ended: Set,
     /// Claims for which *generate* was sent.
     pub asked: Set,
     /// Claims that were durable once.
     pub claimed: Set,
-    /// A write of the Secret that was sent, whose answer is lost, and that lands if the Secret is unchanged.
+    /// A write of the Secret that was sent and whose answer is lost. It lands if the Secret is unchanged.
     pub armed: Secret,
-    /// ... and that is a create: it lands whenever there is no Secret.
+    /// Whether `armed` is a create, which lands whenever there is no Secret.
     pub creates: bool,
-    /// What consumers may hold: all that was ever in the Secret, but for what an overlap passed by since it left.
+    /// The tokens that consumers may hold: all that were ever in the Secret, except those that left it more than an overlap ago.
     pub holders: Set,
     pub facts: Facts,
     pub processes: [Process; PROCESSES],
@@ -327,19 +326,19 @@ impl State {
         self.facts.attempt(token)
     }
 
-    /// What lives under this object's identity, but for twins' tokens.
+    /// The tokens that live under this object's identity, without those of other clusters.
     pub fn own_alive(&self) -> Set {
-        self.alive.without(Token::STRANGER).but(self.facts.twins)
+        self.alive.without(Token::STRANGER).but(self.facts.of_other_cluster)
     }
 
-    /// The object changed: nobody's snapshot is fresh.
+    /// The object changed, so that no snapshot of it is fresh.
     pub fn object_changed(&mut self) {
         for process in &mut self.processes {
             process.object_fresh = false;
         }
     }
 
-    /// The Secret changes: nobody's snapshot is fresh, nothing that was sent lands, and a consumer has it at once.
+    /// Changes the Secret. No snapshot of it is fresh then, no write sent before lands, and a consumer has the new token at once.
     pub fn write_secret(&mut self, secret: Secret) {
         for process in &mut self.processes {
             process.secret_fresh = false;
@@ -353,7 +352,7 @@ impl State {
         }
     }
 
-    /// What the Secret is once this token is published into it.
+    /// The Secret after this token is published into it.
     pub fn published(&self, token: Token) -> Secret {
         let attempt = self.attempt(token);
         Secret { exists: true, attempt, id: token, data: token, fence: attempt, touched: false }

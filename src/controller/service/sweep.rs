@@ -20,7 +20,7 @@ use crate::controller::finalizer_time;
 use crate::controller::registry::{Change, ServiceEntry};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
-use crate::rotation::service_sweep::{Found, NamedToken, sort};
+use crate::rotation::service_sweep::{Findings, NamedToken, sort};
 use crate::service::client::answers::ListedToken;
 use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;
@@ -78,7 +78,7 @@ async fn list(client: &ServiceClient) -> Option<Vec<NamedToken>> {
 }
 
 /// Revokes what was told to have no owner, and believes it when a list shows it no more.
-async fn end(client: &ServiceClient, found: &mut Found, recorded: &[String]) {
+async fn end(client: &ServiceClient, found: &mut Findings, recorded: &[String]) {
     let revocable = found.revocable(recorded);
     for orphan in &revocable {
         let answer = client.revoke(&orphan.id, &mut Places::one_by_one(MAX_WAIT)).await;
@@ -95,7 +95,7 @@ async fn end(client: &ServiceClient, found: &mut Found, recorded: &[String]) {
     }
 }
 
-async fn report(service: &ServiceObject, found: &Found, ctx: &Shared) -> Result<(), PassError> {
+async fn report(service: &ServiceObject, found: &Findings, ctx: &Shared) -> Result<(), PassError> {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let orphan = |orphan: &NamedToken| Orphan::new(&orphan.id, &orphan.name);
     let time: Time = ctx.clock.now().latest;

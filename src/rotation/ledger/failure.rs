@@ -1,17 +1,17 @@
-//! A failed attempt: why, what is left of it, and how long the next one waits.
+//! A failed attempt: why it failed, what is left of it, and how long the next one waits.
 
 use std::time::Duration;
 
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
-/// No back-off is longer.
+/// The longest back-off.
 pub const MAX_RETRY_DELAY: Duration = Duration::from_secs(3600);
 
 /// Why an attempt failed, for `status.failures`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The word.
+    /// The reason of the condition.
     pub reason: Reason,
     /// What happened and what to do.
     pub message: String,
@@ -23,30 +23,30 @@ pub struct Failure {
     pub at_least: Duration,
 }
 
-/// What becomes of an attempt's token when the attempt fails.
+/// What a failed attempt leaves behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Leftover {
-    /// *Generate* did not take effect, for certain.
+    /// No token: *generate* certainly did not take effect.
     Nothing,
-    /// The token lives, and no consumer can hold it.
+    /// A living token that no consumer can hold.
     Unpublished(String),
-    /// The token lives, and consumers may hold it.
+    /// A living token that consumers may hold.
     Published {
         /// Its id.
         id: String,
-        /// It is revoked not before this time.
+        /// The token is not revoked before this time.
         revoke_after: Time,
         /// The Secret holds it.
         held: bool,
     },
-    /// A token may live: it is looked for by its name if it has one, else only a person can tell.
+    /// Perhaps a living token. The operator looks for it by its name; without a name, only a person can find it.
     Unknown {
-        /// Tokens have names.
+        /// Whether tokens of this service have names.
         attributable: bool,
     },
 }
 
-/// The delay after the `count`-th failure: doubled each time, at most [`MAX_RETRY_DELAY`].
+/// The delay after the `count`-th failure. It doubles each time, up to [`MAX_RETRY_DELAY`].
 pub fn backoff(first: Duration, count: u32) -> Duration {
     first.saturating_mul(1 << count.saturating_sub(1).min(16)).min(MAX_RETRY_DELAY)
 }

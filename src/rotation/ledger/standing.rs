@@ -1,10 +1,10 @@
-//! Questions about what stands in the ledger.
+//! Questions about the content of the ledger.
 
 use crate::api::ledger::Ledger;
 use crate::api::time::Time;
 
 impl Ledger {
-    /// The highest attempt that stands anywhere in it.
+    /// The highest attempt anywhere in it.
     pub fn highest_attempt(&self) -> u32 {
         let claim = self.claim.iter().map(|claim| claim.attempt);
         let current = self.current.iter().map(|current| current.attempt);
@@ -15,18 +15,18 @@ impl Ledger {
         claim.chain(current).chain(superseded).chain(lost).chain(possibly).chain(dead).max().unwrap_or(0)
     }
 
-    /// Whether this id stands in it as alive.
+    /// Whether it lists this id as a living token.
     pub fn knows(&self, id: &str) -> bool {
         let current = self.current.as_ref().is_some_and(|current| current.id == id);
         current || self.superseded.iter().any(|old| old.id == id)
     }
 
-    /// Whether this token was revoked and seen dead not long ago.
+    /// Whether this token was recently revoked and proved dead.
     pub fn ended(&self, id: &str) -> bool {
         self.history.iter().any(|dead| dead.id == id)
     }
 
-    /// The nonces of this attempt, as far as they stand in it; an empty one is not known.
+    /// The nonces of this attempt that it has. An empty nonce means that it is unknown.
     pub fn nonces_of(&self, attempt: u32) -> impl Iterator<Item = &str> {
         let claim = self.claim.iter().map(|claim| (claim.attempt, &claim.nonce));
         let current = self.current.iter().map(|current| (current.attempt, &current.nonce));
@@ -37,17 +37,17 @@ impl Ledger {
         all.filter(move |(of, _)| *of == attempt).map(|(_, nonce)| nonce.as_str())
     }
 
-    /// Tokens that may be alive, found ones included and lost ones not.
+    /// How many tokens it lists as living; lost claims do not count.
     pub fn alive(&self) -> usize {
         usize::from(self.current.is_some()) + self.superseded.len()
     }
 
-    /// The token that is claimed at this time leaked.
+    /// Whether a token claimed at this time leaked.
     pub fn leak_covers(&self, claimed: Time) -> bool {
         self.leak.as_ref().is_some_and(|leak| leak.covers(claimed))
     }
 
-    /// A leaked token was in use, and has no replacement yet.
+    /// Whether a leaked token was in use and has no replacement yet.
     pub fn leak_is_open(&self) -> bool {
         self.leak.as_ref().is_some_and(|leak| leak.replaced_time.is_none())
     }

@@ -1,4 +1,4 @@
-//! The ledger's transitions, one by one; in random order in `moves`.
+//! The ledger's transitions one by one; `moves` has them in random order.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod moves;
@@ -66,7 +66,7 @@ fn rotating() -> Ledger {
 }
 
 #[test]
-fn a_request_is_handled_by_the_token_that_was_claimed_for_it_whoever_verifies_it() {
+fn a_request_is_handled_by_the_token_that_was_claimed_for_it() {
     let mut ledger = rotating();
     ledger.handled_requests.rotate = Some("0".to_owned());
     let asked = Claim { request: Some("1".to_owned()), ..claim(3, at(1100)) };
@@ -79,14 +79,14 @@ fn a_request_is_handled_by_the_token_that_was_claimed_for_it_whoever_verifies_it
 }
 
 #[test]
-fn an_abandoned_claim_whose_token_was_found_is_not_looked_for() {
+fn an_abandoned_claim_whose_token_is_in_the_ledger_is_not_a_lost_one() {
     let mut ledger = rotating();
     ledger.orphans_found(&[row(2)], &[], at(2000));
     ledger.abandoned(&claim(2, at(1000)), true, failure(1, 0), at(1500));
     assert!(ledger.lost.is_empty(), "{:?}", ledger.lost);
 }
 
-/// Ids and whether they are current, superseded or dead, in the order of the ledger.
+/// The ids in the order of the ledger, and whether each is current, superseded or dead.
 fn standing(ledger: &Ledger) -> String {
     let current = ledger.current.iter().map(|current| format!("{} current", current.id));
     let superseded = ledger.superseded.iter().map(|old| {
@@ -134,7 +134,7 @@ fn each_transition_puts_every_token_where_it_belongs() {
 }
 
 #[test]
-fn a_found_token_is_no_more_looked_for_and_known_once() {
+fn an_orphan_is_recorded_once_and_no_longer_lost() {
     let mut ledger = rotating();
     ledger.abandoned(&claim(2, at(1000)), true, failure(1, 0), at(1200));
     ledger.orphans_found(&[row(2), row(2)], &["t2".to_owned()], at(1800));
@@ -143,7 +143,7 @@ fn a_found_token_is_no_more_looked_for_and_known_once() {
 }
 
 #[test]
-fn a_token_that_was_found_before_it_was_given_up_stays_as_it_was_found() {
+fn an_orphan_that_its_own_process_gives_up_later_stays_as_it_was_recorded() {
     let mut ledger = rotating();
     ledger.orphans_found(&[row(2)], &[], at(1800));
     ledger.failed(&claim(2, at(1000)), Leftover::Unpublished("t2".into()), failure(1, 0), at(1010));
@@ -155,23 +155,23 @@ fn a_token_that_was_found_before_it_was_given_up_stays_as_it_was_found() {
         at(1020),
     );
     assert_eq!(standing(&ledger), "t1 current, t2 superseded +1800");
-    assert_eq!(ledger.failures, None, "whoever found it looks after it");
+    assert_eq!(ledger.failures, None, "the ledger tracks it already");
 }
 
 #[test]
-fn more_found_tokens_than_there_is_room_for_stay_lost_and_leave_room_for_our_own() {
+fn orphans_without_room_stay_lost_and_leave_room_for_the_operators_own_tokens() {
     let mut ledger = rotating();
     let lost = |attempt: u32| Lost { attempt, nonce: format!("n{attempt}"), time: at(1000) };
     ledger.lost = vec![lost(70), lost(99)];
     ledger.orphans_found(&(10..100).map(row).collect::<Vec<_>>(), &[], at(1800));
-    assert_eq!((ledger.superseded.len(), ledger.lost.len()), (MAX_FOUND, 2));
+    assert_eq!((ledger.superseded.len(), ledger.lost.len()), (MAX_ORPHANS, 2));
     ledger.verified(&claim(2, at(1000)), current(2, at(1010)), &[], at(1610));
     ledger.revoke_failed(2, "t2", FIRST_RETRY, at(2000));
     assert!(bounded(&ledger));
 }
 
 #[test]
-fn a_lost_claim_that_the_secret_turns_out_to_hold_can_still_be_decided() {
+fn a_lost_claim_whose_token_the_secret_holds_can_still_be_decided() {
     let mut ledger = rotating();
     ledger.abandoned(&claim(2, at(1000)), true, failure(1, 0), at(1200));
     ledger.claimed(claim(3, at(1300)), None, true);

@@ -1,40 +1,40 @@
-//! Facts of this pass, and what this process remembers of earlier ones.
+//! Facts of this pass, and what this process remembers from earlier passes.
 
 use crate::api::time::Time;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::service::Verdict;
 
-/// What this process found out.
+/// What this process learned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// What was seen that forbids a new token; the row *halt* tells it when one is wanted.
+    /// Something that this pass saw and that forbids a new token. The row *halt* reports it when a token is wanted.
     pub halt: Option<Halt>,
-    /// The Secret write was dry-run in this pass, against the Secrets as seen.
+    /// Whether this pass made a dry run of the Secret write, against the Secrets as it saw them.
     pub preflight: bool,
-    /// What the service said of the bytes that the Secrets hold, in this pass.
+    /// What the service said in this pass about the bytes that the Secrets hold.
     pub verdict: Option<Verdict>,
-    /// When this process last saw the current token accepted.
+    /// When this process last saw the service accept the current token.
     pub accepted: Option<Time>,
-    /// Somebody else wrote the Secret since it was seen to hold the current token, and only the service can tell whether it
-    /// still does.
+    /// Somebody else wrote the Secret after this process saw the current token in it. Only the service can tell whether the Secret
+    /// still holds that token.
     pub doubtful: bool,
-    /// The current token's value is in this process's memory.
+    /// Whether this process has the current token's value in memory.
     pub holds_previous: bool,
-    /// Steps that failed in passing, and may be tried again at these times.
+    /// When steps that failed transiently may be tried again.
     pub pauses: Pauses,
 }
 
-/// When steps that failed in passing may be tried again.
+/// When steps that failed transiently may be tried again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Pauses {
-    /// Generate, and with it the claim: the service said "not now", or our own rate limit.
+    /// Generate, and with it the claim: the service said "not now", or our own rate limit did.
     pub generate: Option<Time>,
     /// Try and Verify.
     pub verify: Option<Time>,
     /// Sweep.
     pub sweep: Option<Time>,
-    /// Writes of the Secret, the dry-run among them.
+    /// Writes of the Secret, including the dry run.
     pub secret: Option<Time>,
-    /// The answer to a leak at the service: the turns of older tokens come before.
+    /// The answer to a leak at the service: older tokens have their turn first.
     pub leak: Option<Time>,
 }

@@ -1,42 +1,42 @@
-//! The attempt that this process alone has.
+//! The attempt in flight: only this process knows about it.
 
 use crate::api::time::Time;
 use crate::rotation::observed::service::Verdict;
 
-/// What this process alone has, until it is published or given up.
+/// The attempt that only this process has, until it is published or given up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum InFlight {
     /// Nothing.
     #[default]
     Nothing,
-    /// An attempt, claimed by this process, for which *generate* did not take effect yet.
+    /// An attempt that this process claimed. *Generate* has not taken effect yet.
     Claim {
         /// The attempt.
         attempt: u32,
-        /// Past this time it is given up.
+        /// After this time it is given up.
         deadline: Time,
     },
-    /// A value that is not decided yet.
+    /// A generated value whose outcome is not decided yet.
     Value {
         /// The attempt.
         attempt: u32,
         /// The token's id.
         id: String,
-        /// Past this time it is not published any more.
+        /// After this time it is no longer published.
         deadline: Time,
-        /// When the service answered.
+        /// When the service answered with the value.
         issued: Time,
-        /// What the service said of it before publishing.
+        /// What the service said about it before the publish.
         trial: Option<Verdict>,
-        /// The Secrets as the publishing was computed against; `None` for an absent one.
+        /// The content hash of each Secret that the publish replaces; `None` for an absent Secret.
         expected: Vec<Option<u64>>,
-        /// A publish was sent, and was not refused for certain: it has landed, or may still land.
+        /// Whether a publish was sent that has landed, or may still land.
         sent: bool,
     },
 }
 
 impl InFlight {
-    /// The attempt in hand.
+    /// The number of the attempt in flight.
     pub fn attempt(&self) -> Option<u32> {
         match self {
             Self::Nothing => None,
@@ -44,7 +44,7 @@ impl InFlight {
         }
     }
 
-    /// Whether the value in hand is this token's.
+    /// Whether the value in flight is that of this token.
     pub fn holds(&self, id: &str) -> bool {
         matches!(self, Self::Value { id: own, .. } if own == id)
     }

@@ -1,7 +1,7 @@
-//! What a pass saw: the input of the decision beside the wish.
+//! What a pass saw: the input of the decision beside the checked spec.
 //!
-//! It comes in parts, each with a `Default` that says "nothing of the kind": a new fact stands in one part, is set by the
-//! controller where it is seen, and is looked at by its row.
+//! It has five parts. The `Default` of each part says "nothing of the kind". A new fact belongs to one part; the controller sets it
+//! where it sees it, and a row of the decision reads it.
 
 mod facts;
 mod in_flight;
@@ -18,26 +18,26 @@ pub use object::{Leave, Object};
 pub use secret::{Content, Ours, SecretState, Secrets, Seen};
 pub use service::{Row, Service, ServiceSeen, Verdict};
 
-/// Everything that the decision looks at, beside the wish and the time.
+/// Everything that the decision looks at, beside the checked spec and the time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
     /// The object.
     pub object: Object,
     /// The ledger as read, or as this process wrote it last.
     pub ledger: Ledger,
-    /// The Secrets that shall hold the token.
+    /// The Secrets that must hold the token.
     pub secrets: Secrets,
-    /// What this process alone has.
+    /// The attempt that only this process has.
     pub in_flight: InFlight,
     /// The service.
     pub service: Service,
-    /// What this process found out, in this pass and before.
+    /// What this process learned, in this pass and before.
     pub facts: Facts,
 }
 
 impl Observed {
-    /// The undecided claim, in hand or not. An object with the finalizer and no claim in its ledger has an implied one:
-    /// the finalizer's patch (P1), of attempt 1, whose outcome nobody recorded.
+    /// The undecided claim, in flight or not. An object with the finalizer and no claim in its ledger has an implied claim: the patch
+    /// that added the finalizer claimed attempt 1 (P1), and nobody recorded its outcome.
     pub fn open_claim(&self) -> Option<Claim> {
         match &self.ledger.claim {
             Some(claim) => claim.outcome.is_none().then(|| claim.clone()),
@@ -52,12 +52,13 @@ impl Observed {
         }
     }
 
-    /// The open claim if it is not in this process's hand.
+    /// The open claim, unless it is in flight in this process.
     pub fn unresolved_claim(&self) -> Option<Claim> {
         self.open_claim().filter(|claim| self.in_flight.attempt() != Some(claim.attempt))
     }
 
-    /// Whether this token is what this process has in hand: its value, or what *generate* made of the claim without an answer.
+    /// Whether this token belongs to the attempt in flight: it is the value, or *generate* made it for the claim and the answer is not
+    /// here.
     pub fn is_in_flight(&self, row: &Row) -> bool {
         let claimed = |claim: &Claim| (claim.attempt, &claim.nonce) == (row.attempt, &row.nonce);
         match self.in_flight {
@@ -74,7 +75,7 @@ impl Observed {
         self.ledger.current.as_ref().is_some_and(|current| self.secrets.published(current.attempt, &current.id))
     }
 
-    /// The highest attempt that was ever seen; the next claim is above it.
+    /// The highest attempt seen anywhere; the next claim takes a higher one.
     pub fn highest_attempt(&self) -> u32 {
         let secrets = self.secrets.ours().map(|ours| ours.fence);
         let rows = self.service.own_rows().map(|row| row.attempt);

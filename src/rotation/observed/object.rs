@@ -1,26 +1,26 @@
-//! The object: what stands in its metadata and asks for something.
+//! The object: what its metadata says and asks for.
 
 use crate::api::ledger::HandledRequests;
 use crate::api::time::Time;
 
-/// What was seen of the object, beside its spec and its ledger.
+/// The object, without its spec and its ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Object {
     /// It is being deleted.
     pub deleting: bool,
-    /// Our finalizer is on it.
+    /// It has our finalizer.
     pub finalizer: bool,
-    /// Tokens shall be left alive on deletion.
+    /// Deletion leaves the tokens alive.
     pub leave: Option<Leave>,
     /// The generation of the spec.
     pub generation: i64,
-    /// When the finalizer was put on it, or the object created: the time of the claim that this patch is (P1).
+    /// When the object got the finalizer, or else when it was created: the time of the implied claim (P1).
     pub created: Time,
     /// The request annotations as they are now.
     pub requests: HandledRequests,
 }
 
-/// How tokens are left alive on deletion.
+/// How deletion leaves tokens alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Leave {
     /// `deletion.policy: Orphan`: tokens and Secret stay.

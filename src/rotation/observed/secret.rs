@@ -1,8 +1,8 @@
-//! The Secrets that shall hold the token.
+//! The Secrets that must hold the token.
 
 use crate::rotation::desired::Halt;
 
-/// What was seen of the Secrets. There is one for an `ArtifactToken`; a later kind has many.
+/// The Secrets as seen. An `ArtifactToken` has one; a later kind may have many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Secrets {
     /// Each of them.
@@ -12,29 +12,29 @@ pub struct Secrets {
 /// One Secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Read from the API server in this pass, and after the list if there was one. Else it is what the ledger and the
-    /// watch remember.
+    /// Whether this pass read it from the API server, and after the list if there was one. Otherwise the state is what the ledger and
+    /// the watch remember.
     pub live: bool,
-    /// What is there.
+    /// What this pass knows about it.
     pub state: SecretState,
 }
 
-/// What is there under the Secret's name.
+/// What exists under the Secret's name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SecretState {
     /// Nothing.
     #[default]
     Absent,
-    /// A Secret that is not ours, or that we cannot write: why.
+    /// A Secret that is not ours, or that we cannot write, and why.
     Foreign(Halt),
-    /// Ours, or a predecessor's.
+    /// Our Secret, or that of a predecessor.
     Ours(Ours),
 }
 
 /// A Secret of this object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ours {
-    /// The attempt that generated what it holds; 0 for a shell and for a predecessor's.
+    /// The attempt that generated its token; 0 for a placeholder and for a predecessor's Secret.
     pub attempt: u32,
     /// The token's id.
     pub id: Option<String>,
@@ -42,11 +42,11 @@ pub struct Ours {
     pub fence: u32,
     /// Whether a token can be read from it.
     pub content: Content,
-    /// It is as this spec wants it rendered.
+    /// Whether it has the form that the spec asks for.
     pub rendered: bool,
-    /// A digest of data, attempt, id, superseded, fence and owner: what P4 compares.
+    /// A hash of data, attempt, id, superseded, fence and owner: P4 compares it.
     pub content_hash: u64,
-    /// The uid in the owner annotation, if it is that of an object of the same name which is no more (P22).
+    /// The uid in the owner annotation, if it is that of a deleted object of the same name (P22).
     pub predecessor: Option<String>,
 }
 
@@ -58,7 +58,7 @@ pub enum Content {
     Empty,
     /// The token that its annotations name, as far as this process can tell.
     Token,
-    /// Something else: it was edited by hand.
+    /// Something else: somebody edited it by hand.
     Edited,
 }
 
@@ -68,7 +68,7 @@ impl Secrets {
         Self { seen: vec![Seen { live, state }] }
     }
 
-    /// Whether every Secret was read live.
+    /// Whether this pass read every Secret live.
     pub fn live(&self) -> bool {
         self.seen.iter().all(|seen| seen.live)
     }
@@ -81,7 +81,7 @@ impl Secrets {
         })
     }
 
-    /// Whether every Secret is there and satisfies `check`.
+    /// Whether every Secret exists, is ours and satisfies `check`.
     pub fn all_ours(&self, check: impl Fn(&Ours) -> bool) -> bool {
         !self.seen.is_empty()
             && self.seen.iter().all(|seen| match &seen.state {
@@ -100,7 +100,7 @@ impl Secrets {
         self.seen.iter().any(|seen| matches!(seen.state, SecretState::Foreign(_)))
     }
 
-    /// The fence: the least over all Secrets; an absent one fences nothing.
+    /// The fence: the lowest of all Secrets. An absent Secret fences nothing off.
     pub fn fence(&self) -> u32 {
         let fence = |seen: &Seen| match &seen.state {
             SecretState::Ours(ours) => ours.fence,
@@ -119,7 +119,7 @@ impl Secrets {
         })
     }
 
-    /// What the publishing of a value claimed now is computed against.
+    /// The content hashes that a publish expects if its value is claimed now.
     pub fn expected(&self) -> Vec<Option<u64>> {
         let content_hash = |seen: &Seen| match &seen.state {
             SecretState::Ours(ours) => Some(ours.content_hash),

@@ -1,21 +1,21 @@
-//! The service, and what it says of this object's tokens.
+//! The service, and what it says about this object's tokens.
 
 use crate::api::time::Time;
 
-/// What was seen of the service.
+/// The service as seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Service {
-    /// What it can do now; `None` if it cannot be called at all.
+    /// What it can do now; `None` if the operator cannot call it at all.
     pub seen: Option<ServiceSeen>,
-    /// Its list as of this pass: rows with this object's uid, or a predecessor's.
+    /// Its list, if this pass read it: rows with the uid of this object or of a predecessor.
     pub listing: Option<Vec<Row>>,
     /// When this process last saw a complete list for this object.
     pub swept: Option<Time>,
-    /// The sweep of the whole service saw a token of this object that its ledger does not know.
+    /// The sweep of the whole service saw a token of this object that is not in its ledger.
     pub suspected: bool,
 }
 
-/// A token that the service lists under our name.
+/// A token that the service lists under one of our names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Row {
     /// Its id.
@@ -24,52 +24,52 @@ pub struct Row {
     pub attempt: u32,
     /// The nonce in its name.
     pub nonce: String,
-    /// When the service says that it was made.
+    /// When it was created, as the service says.
     pub created: Option<Time>,
     /// When it expires.
     pub expiration: Option<Time>,
-    /// It carries the uid of a predecessor, not of this object.
+    /// Its name has the uid of a predecessor, not of this object.
     pub predecessor: bool,
 }
 
 /// What the service can do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ServiceSeen {
-    /// Tokens have names and can be listed, so that a lost one can be told from a stranger's.
+    /// It can list tokens by name, so that the operator can tell a lost token from a stranger's.
     pub attributable: bool,
-    /// The ledger's ids mean something there: it has the same origin as when they were generated.
+    /// It has the same origin as when the ledger's tokens were generated, so their ids are valid there.
     pub same_origin: bool,
-    /// A refusal of a token may be acted on. Not while most of its tokens are refused since the operator's own credential changed:
-    /// then it is another place, or another account (P20).
+    /// The operator may act on its refusals. That is not so while it refuses most tokens since the operator's own credential
+    /// changed: then it may be another place or another account (P20).
     pub trusted: bool,
 }
 
-/// What the service says of a token.
+/// What the service says about a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// It works.
+    /// The token works.
     Accepted,
-    /// It does not.
+    /// The token does not work.
     Refused,
 }
 
 impl Service {
-    /// It can be called, and is where the ledger's ids and values mean something.
+    /// Whether the operator can call it, and its origin is that of the ledger's tokens.
     pub fn same_place(&self) -> bool {
         self.seen.is_some_and(|seen| seen.same_origin)
     }
 
-    /// What it refuses may be acted on.
+    /// Whether the operator may act on its refusals.
     pub fn trusted(&self) -> bool {
         self.seen.is_some_and(|seen| seen.trusted)
     }
 
-    /// It can list tokens and tell ours by their names, and it is the one that made them.
+    /// Whether it can list our tokens by name, and its origin is that of the ledger's tokens.
     pub fn attributable(&self) -> bool {
         self.seen.is_some_and(|seen| seen.attributable && seen.same_origin)
     }
 
-    /// Listed rows of this object's own uid.
+    /// The listed rows with this object's own uid.
     pub fn own_rows(&self) -> impl Iterator<Item = &Row> {
         self.listing.iter().flatten().filter(|row| !row.predecessor)
     }

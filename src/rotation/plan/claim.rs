@@ -1,4 +1,4 @@
-//! Taking the next attempt (P1, P2, P15).
+//! The next claim: it takes an attempt number (P1, P2, P15).
 
 use crate::rotation::observed::Observed;
 use crate::rotation::plan::room::forbidden;
@@ -15,7 +15,7 @@ pub(super) fn claim(view: &View) -> Option<Step> {
         return Some(Step::Halt(halt));
     }
     let pauses = &facts.pauses;
-    // The older tokens of a leak at the service come first.
+    // After a leak at the service, older tokens have their turn first.
     if view.backing_off().is_some() || view.paused(pauses.leak) || view.paused(pauses.generate.max(pauses.secret)) {
         return Some(wait(view));
     }
@@ -33,6 +33,6 @@ pub(super) fn claim(view: &View) -> Option<Step> {
     if never_claimed {
         return Some(Step::Finalize { claims: true });
     }
-    // A forged number at the end of the range is no reason to fall over: the claim is then below the fence, and fails.
+    // A forged number at the end of the range must not cause a panic. The claim is then below the fence, and fails.
     Some(Step::Claim { attempt: observed.highest_attempt().saturating_add(1) })
 }

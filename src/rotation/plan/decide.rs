@@ -1,4 +1,4 @@
-//! The outcome of what the Secret holds, decided once (P6).
+//! The outcome of the attempt whose token the Secret holds. It is decided once (P6).
 
 use crate::api::ledger::{Claim, Outcome};
 use crate::rotation::observed::{InFlight, Observed, Ours, Verdict};
@@ -12,7 +12,7 @@ pub(super) fn decide(view: &View) -> Option<Step> {
     if !secrets.live() {
         return Some(after_pause(view, facts.pauses.secret, Step::Read));
     }
-    if let Some(step) = vouch(view, ours, &claim) {
+    if let Some(step) = unattested(view, ours, &claim) {
         return Some(step);
     }
     if !view.desired.probe {
@@ -27,9 +27,10 @@ pub(super) fn decide(view: &View) -> Option<Step> {
     }
 }
 
-/// Anybody who may write Secrets may have written that id. This process's own hand vouches for it, or a listed token with
-/// our name and this claim's nonce (P16); else it is not taken into the ledger.
-fn vouch(view: &View, ours: &Ours, claim: &Claim) -> Option<Step> {
+/// The step for an id that nothing attests; `None` for an attested one. Anybody who may write Secrets may have written that id. The
+/// value in flight attests it, or a listed token with our name and this claim's nonce does (P16). Otherwise the id does not enter the
+/// ledger.
+fn unattested(view: &View, ours: &Ours, claim: &Claim) -> Option<Step> {
     let Observed { in_flight, service, facts, .. } = view.observed;
     let is_in_flight = matches!(in_flight, InFlight::Value { attempt, id, .. }
         if *attempt == claim.attempt && Some(id) == ours.id.as_ref());
@@ -39,7 +40,7 @@ fn vouch(view: &View, ours: &Ours, claim: &Claim) -> Option<Step> {
     if !service.same_place() {
         return Some(wait(view));
     }
-    // Its own process may be about to decide, and a list may lag behind a fresh token.
+    // The process that made it may be about to decide, and a list may not show a fresh token yet.
     let unlisted = if settled(view, claim) { Step::Decide(Outcome::Failed) } else { wait(view) };
     if !service.attributable() {
         return Some(unlisted);
@@ -53,7 +54,7 @@ fn vouch(view: &View, ours: &Ours, claim: &Claim) -> Option<Step> {
     (!listed).then_some(unlisted)
 }
 
-/// A refusal counts once a fresh token must be known to the service.
+/// Whether a refusal counts: the service must know a fresh token by now.
 fn settled(view: &View, claim: &Claim) -> bool {
     let timings = &view.desired.timings;
     let known_by = match view.observed.in_flight {

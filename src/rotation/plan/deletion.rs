@@ -1,9 +1,9 @@
-//! Deletion (P13): known tokens at once, then what could still land, then the Secret, then the finalizer.
+//! Deletion (P13) ends the known tokens at once, then those that could still land, then the Secret, then the finalizer.
 
 use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{InFlight, Leave, Observed};
-use crate::rotation::plan::ownership::doubt;
+use crate::rotation::plan::ownership::unresolved_conflict;
 use crate::rotation::plan::step::{GiveUpReason, Step};
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::{after_pause, wait};
@@ -18,13 +18,13 @@ pub(super) fn deletion(view: &View) -> Option<Step> {
     }
     match (object.leave, in_flight) {
         (Some(Leave::Orphan), _) => Some(Step::Release),
-        (Some(Leave::Skip), _) => Some(let_go(view)),
+        (Some(Leave::Skip), _) => Some(release(view)),
         (None, InFlight::Claim { .. } | InFlight::Value { .. }) => Some(Step::GiveUp(GiveUpReason::Deleting)),
-        (None, InFlight::Nothing) => Some(doubt(view).unwrap_or_else(|| end_tokens(view))),
+        (None, InFlight::Nothing) => Some(unresolved_conflict(view).unwrap_or_else(|| end_tokens(view))),
     }
 }
 
-/// Revokes what is known, waits for what could still land, lists, and lets go.
+/// Revokes the known tokens, waits for requests that could still land, lists the service, and releases the object.
 fn end_tokens(view: &View) -> Step {
     let observed = view.observed;
     let Observed { ledger, secrets, service, facts, .. } = observed;
@@ -42,7 +42,7 @@ fn end_tokens(view: &View) -> Step {
     if unsettled.is_some_and(|settled| settled > view.now) {
         return wait(view);
     }
-    // What a person confirmed to be this object's may stand in no ledger, either.
+    // Tokens that a person confirmed to be this object's may also be missing from the ledger.
     let confirmed = ledger.conflict.is_some();
     let unresolved = open.is_some() || confirmed || !ledger.lost.is_empty();
     if unresolved && let Some(step) = sweep(view) {
@@ -51,18 +51,18 @@ fn end_tokens(view: &View) -> Step {
     if ledger.alive() > 0 {
         return wait(view);
     }
-    let_go(view)
+    release(view)
 }
 
-/// A claim was unresolved: everything that the service lists under this uid is revoked. A nameless token cannot be told
-/// from a stranger's; it is reported when the finalizer goes (P18).
+/// A claim was unresolved, so the operator revokes everything that the service lists under this uid. It cannot tell a token without
+/// a name from a stranger's; it reports such a token when it removes the finalizer (P18).
 fn sweep(view: &View) -> Option<Step> {
     let Observed { ledger, service, facts, .. } = view.observed;
     let Some(seen) = service.seen else { return Some(Step::Halt(cannot_revoke())) };
     if !seen.attributable {
         return None;
     }
-    // Another place's list says nothing of what was lost here.
+    // The list of another service says nothing about tokens that were lost at this one.
     if !seen.same_origin {
         return Some(Step::Halt(cannot_revoke()));
     }
@@ -87,12 +87,13 @@ fn next_known(view: &View) -> Option<(u32, String)> {
 fn cannot_revoke() -> Halt {
     Halt::stalled(
         Reason::RevocationFailed,
-        "tokens of this object may live at the service, which cannot be asked to revoke them: create the service object \
-         and its credential again, or set the annotation artifact-token.dev/skip-revocation: \"true\" and revoke them by in_flight",
+        "tokens of this object may still be alive, and the operator cannot ask the service to revoke them: create the service \
+         object and its credential again, or set the annotation artifact-token.dev/skip-revocation: \"true\" and revoke the \
+         tokens by hand",
     )
 }
 
-fn let_go(view: &View) -> Step {
+fn release(view: &View) -> Step {
     let Observed { secrets, facts, .. } = view.observed;
     if secrets.ours().next().is_some() {
         let step = view.after_read(Step::DeleteSecret);

@@ -1,4 +1,4 @@
-//! The fence: a number in the Secret at or below which no publish can land any more (P5).
+//! The fence: a number in the Secret. No publish of an attempt at or below it can land any more (P5).
 
 use crate::rotation::observed::Observed;
 use crate::rotation::plan::halt::halt;
@@ -7,7 +7,7 @@ use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::after_pause;
 
-/// The step that makes sure that no publish of `attempt` can land any more; `None` if none can.
+/// The step that keeps publishes of `attempt` from landing; `None` if none can land any more.
 pub(super) fn fence_off(view: &View, attempt: u32) -> Option<Step> {
     let observed = view.observed;
     let Observed { secrets, facts, .. } = observed;
@@ -17,7 +17,7 @@ pub(super) fn fence_off(view: &View, attempt: u32) -> Option<Step> {
     if secrets.any_foreign() {
         return halt(view);
     }
-    // A predecessor's Secret becomes ours by this write: its token goes into the ledger before (P22).
+    // This write makes a predecessor's Secret ours. Its token enters the ledger first (P22).
     if let Some(step) = replaced_token(view).filter(|_| secrets.ours().any(|ours| ours.predecessor.is_some())) {
         return Some(step);
     }

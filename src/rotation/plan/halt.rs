@@ -1,12 +1,12 @@
-//! Nothing new may be made until a person or another object changes something.
+//! No new token may be made until a person or another object changes something.
 
 use crate::rotation::observed::{Observed, SecretState};
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::schedule::trigger;
 
-/// A wrong spec and a foreign Secret are told at once. What only forbids a new token (a service that is down, a namespace
-/// that ends) is told when one is wanted.
+/// An invalid spec and a foreign Secret are reported at once. Whatever only forbids a new token (a service that is down, a namespace
+/// that is ending) is reported when a token is wanted.
 pub(super) fn halt(view: &View) -> Option<Step> {
     let observed = view.observed;
     let Observed { secrets, facts, .. } = observed;
@@ -14,7 +14,7 @@ pub(super) fn halt(view: &View) -> Option<Step> {
         SecretState::Foreign(halt) => Some(halt),
         SecretState::Absent | SecretState::Ours(_) => None,
     });
-    let wanted = !view.held_back() && trigger(view.desired, observed, view.now).is_some();
+    let wanted = !view.is_suspended() && trigger(view.desired, observed, view.now).is_some();
     let forbids = facts.halt.as_ref().filter(|_| wanted);
     [view.desired.halt.as_ref(), foreign, forbids].into_iter().flatten().next().cloned().map(Step::Halt)
 }

@@ -1,19 +1,19 @@
 //! Another cluster works with copies of the same objects, or seems to (P21).
 //!
-//! A token whose name carries this object's identity is this object's own, or that of a copy: a clone of the cluster, or the
-//! cluster that this one was restored from, has the same uids and goes on counting attempts. A person must say which of the two
-//! goes on. Until then nothing is generated or revoked, for a consumer of the other cluster may hold the token.
+//! A token with this object's identity in its name belongs to this object or to a copy of it. A clone of the cluster, or the cluster
+//! that this one was restored from, has the same uids and continues to count attempts. A person must say which of the two continues.
+//! Until then nothing is generated or revoked, because a consumer of the other cluster may hold the token.
 
 use crate::rotation::observed::Observed;
-use crate::rotation::plan::ownership::doubt;
+use crate::rotation::plan::ownership::unresolved_conflict;
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::verify::verify;
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::{after_pause, wait};
 
 pub(super) fn identity_conflict(view: &View) -> Option<Step> {
-    match doubt(view) {
-        // What the Secret holds is verified all the same: Ready must not speak of a dead token (S13).
+    match unresolved_conflict(view) {
+        // The token in the Secret is verified even so: Ready must not stay true for a dead token (S13).
         Some(Step::Halt(halt)) => return Some(verify(view).unwrap_or(Step::Halt(halt))),
         Some(step) => return Some(step),
         None => {}
@@ -26,6 +26,6 @@ pub(super) fn identity_conflict(view: &View) -> Option<Step> {
     if service.listing.is_none() {
         return Some(after_pause(view, facts.pauses.sweep, Step::Sweep));
     }
-    let strangers = view.unknown_rows().next().is_some();
-    (!strangers && secrets.live()).then_some(Step::ConfirmIdentity)
+    let orphans = view.orphaned_rows().next().is_some();
+    (!orphans && secrets.live()).then_some(Step::ConfirmIdentity)
 }

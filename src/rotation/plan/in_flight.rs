@@ -1,4 +1,4 @@
-//! What this process alone has in hand: a claim to use, a value to publish (P2-P6).
+//! The attempt in flight: a claim to generate a token for, or a value to publish (P2-P6).
 
 use crate::api::time::Time;
 use crate::rotation::observed::{Content, InFlight, Observed, Verdict};
@@ -11,12 +11,12 @@ use crate::rotation::plan::wait::{after_pause, wait};
 pub(super) fn in_flight(view: &View) -> Option<Step> {
     match view.observed.in_flight {
         InFlight::Nothing => None,
-        InFlight::Claim { attempt, deadline } => Some(use_claim(view, attempt, deadline)),
-        InFlight::Value { .. } => publish(view),
+        InFlight::Claim { attempt, deadline } => Some(for_claim(view, attempt, deadline)),
+        InFlight::Value { .. } => for_value(view),
     }
 }
 
-fn use_claim(view: &View, attempt: u32, deadline: Time) -> Step {
+fn for_claim(view: &View, attempt: u32, deadline: Time) -> Step {
     let observed = view.observed;
     let Observed { object, ledger, secrets, service, facts, .. } = observed;
     let claim = observed.open_claim().filter(|claim| claim.attempt == attempt);
@@ -29,23 +29,23 @@ fn use_claim(view: &View, attempt: u32, deadline: Time) -> Step {
     if deadline <= view.now {
         return Step::GiveUp(GiveUpReason::Late);
     }
-    // Taken off by hand since the claim: without it the object could be gone before the answer is there.
+    // Somebody removed the finalizer by hand since the claim. Without it the object could be gone before the answer arrives.
     if !object.finalizer {
         return Step::Finalize { claims: false };
     }
-    // What was forbidden since the claim, a permission taken away among it: it waits, and at its deadline it is given up.
+    // Something forbids a token since the claim, perhaps a permission that was taken away. The claim waits until its deadline.
     if !service.same_place() || facts.halt.is_some() {
         return wait(view);
     }
     replaced_token(view).unwrap_or_else(|| after_pause(view, facts.pauses.generate, Step::Generate))
 }
 
-/// `None` once the Secret holds the value: then its outcome is to be decided.
-fn publish(view: &View) -> Option<Step> {
+/// `None` once the Secret holds the value: then the row *decide* decides its outcome.
+fn for_value(view: &View) -> Option<Step> {
     let Observed { ledger, secrets, in_flight, service, facts, .. } = view.observed;
     let InFlight::Value { attempt, id, trial, .. } = in_flight else { return None };
     let recorded = ledger.knows(id);
-    // The finalizer's claim stands in no ledger, also where the finalizer was taken off by hand since.
+    // The finalizer's claim is in no ledger, even if somebody has removed the finalizer by hand since.
     let open =
         ledger.claim.as_ref().map_or(*attempt == 1, |claim| claim.attempt == *attempt && claim.outcome.is_none());
     if secrets.published(*attempt, id) && open && !recorded {
@@ -54,13 +54,12 @@ fn publish(view: &View) -> Option<Step> {
     if !secrets.live() {
         return Some(after_pause(view, facts.pauses.secret, Step::Read));
     }
-    // Another process recorded what became of it: the ledger looks after it from now on. Or nothing says any more that it is to come:
-    // the ledger was lost.
+    // Another process recorded the token, so the ledger tracks it from now on. Or the claim is gone, because the ledger was lost.
     if recorded || !open {
         return Some(give_up(view, GiveUpReason::Overtaken));
     }
-    if let Some(because) = because(view) {
-        return Some(give_up(view, because));
+    if let Some(reason) = reason_to_give_up(view) {
+        return Some(give_up(view, reason));
     }
     let replaces = secrets.ours().any(|ours| ours.content != Content::Empty);
     if view.desired.probe && replaces && *trial != Some(Verdict::Accepted) {
@@ -72,12 +71,12 @@ fn publish(view: &View) -> Option<Step> {
     Some(after_pause(view, facts.pauses.secret, Step::Update))
 }
 
-fn because(view: &View) -> Option<GiveUpReason> {
+fn reason_to_give_up(view: &View) -> Option<GiveUpReason> {
     let observed = view.observed;
     let Observed { ledger, secrets, in_flight, .. } = observed;
     let InFlight::Value { attempt, deadline, issued, trial, expected, sent, .. } = in_flight else { return None };
-    // Only the finalizer's claim, attempt 1, may create, and once: what was created and is gone was deleted by a person,
-    // perhaps long ago. Every other publish replaces a Secret or its shell (P5).
+    // Only the finalizer's claim, attempt 1, may create the Secret, and only once: if the created Secret is gone, a person deleted
+    // it, perhaps long ago. Every other publish replaces a Secret or its placeholder (P5).
     let creates = secrets.any_absent() && (*attempt > 1 || *sent);
     if creates || secrets.any_foreign() || secrets.fence() >= *attempt || secrets.expected() != *expected {
         return Some(GiveUpReason::Overtaken);
@@ -92,8 +91,8 @@ fn because(view: &View) -> Option<GiveUpReason> {
     (*trial == Some(Verdict::Refused) && settled).then_some(GiveUpReason::Refused)
 }
 
-/// A publish whose answer is unknown could still land: it is fenced off before the token is given up.
-fn give_up(view: &View, because: GiveUpReason) -> Step {
+/// A publish whose answer is unknown could still land. The step fences it off before it gives the token up.
+fn give_up(view: &View, reason: GiveUpReason) -> Step {
     let Observed { secrets, in_flight, facts, .. } = view.observed;
     match in_flight {
         InFlight::Value { attempt, sent: true, expected, .. }
@@ -101,6 +100,6 @@ fn give_up(view: &View, because: GiveUpReason) -> Step {
         {
             after_pause(view, facts.pauses.secret, raise(view, *attempt))
         }
-        InFlight::Nothing | InFlight::Claim { .. } | InFlight::Value { .. } => Step::GiveUp(because),
+        InFlight::Nothing | InFlight::Claim { .. } | InFlight::Value { .. } => Step::GiveUp(reason),
     }
 }

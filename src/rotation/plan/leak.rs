@@ -1,4 +1,4 @@
-//! The answer to a leak (P14): revoke first, then replace. No overlap, no suspend, no live successor is waited for.
+//! The answer to a leak (P14): revoke first, then replace. It waits for no overlap, no end of `suspend` and no live successor.
 
 use crate::api::time::Time;
 use crate::rotation::observed::Observed;
@@ -10,7 +10,7 @@ pub(super) fn leak(view: &View) -> Option<Step> {
         return Some(step);
     }
     let Observed { service, facts, .. } = view.observed;
-    // The turns of older tokens of the service come first.
+    // Older tokens of the service have their turn first.
     if !service.same_place() || view.paused(facts.pauses.leak) {
         return None;
     }
@@ -18,8 +18,8 @@ pub(super) fn leak(view: &View) -> Option<Step> {
     Some(view.after_read(Step::Revoke { attempt, id }))
 }
 
-/// A time that was not answered yet goes into the ledger where it says something: a token was claimed before, or the time is yet
-/// to come and has to be capped now.
+/// A requested time enters the ledger once, and only if it matters: a token was claimed before it, or the time is in the future and
+/// must be capped now.
 fn notice(view: &View) -> Option<Step> {
     let observed = view.observed;
     let issued_before = view.desired.revoke_issued_before?;
@@ -27,11 +27,11 @@ fn notice(view: &View) -> Option<Step> {
         return None;
     }
     let claimed_before = issued_before.min(view.now);
-    let says = issued_before > view.now || claims(observed).any(|claimed| claimed < claimed_before);
-    says.then_some(Step::RecordLeak { issued_before })
+    let matters = issued_before > view.now || claims(observed).any(|claimed| claimed < claimed_before);
+    matters.then_some(Step::RecordLeak { issued_before })
 }
 
-/// When the tokens that may live were claimed, as far as that is known.
+/// The claim times of all tokens that may live, as far as they are known.
 fn claims(observed: &Observed) -> impl Iterator<Item = Time> {
     let ledger = &observed.ledger;
     let current = ledger.current.iter().map(|current| current.claimed_time);
@@ -39,7 +39,7 @@ fn claims(observed: &Observed) -> impl Iterator<Item = Time> {
     current.chain(superseded).chain(observed.open_claim().map(|claim| claim.time))
 }
 
-/// The current token first: it is the one in use.
+/// The current token goes first, because it is in use.
 fn next_leaked(view: &View) -> Option<(u32, String)> {
     let ledger = &view.observed.ledger;
     let leak = ledger.leak.as_ref()?;

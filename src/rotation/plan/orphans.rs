@@ -1,12 +1,12 @@
-//! Listed tokens that nobody knows (P5): once no publish of them can land, they go into the ledger.
+//! Orphaned tokens: listed, but known to nobody (P5). They enter the ledger once no publish of them can land.
 
-use crate::rotation::ledger::MAX_FOUND;
+use crate::rotation::ledger::MAX_ORPHANS;
 use crate::rotation::observed::{Observed, Row};
 use crate::rotation::plan::fence::fence_off;
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 
-/// A token at or below the fence cannot be published any more. It gets a full overlap, for a consumer may hold it.
+/// A token at or below the fence can no longer be published. It gets a full overlap, because a consumer may hold it.
 pub(super) fn orphans(view: &View) -> Option<Step> {
     let observed = view.observed;
     let Observed { ledger, secrets, service, .. } = observed;
@@ -14,14 +14,14 @@ pub(super) fn orphans(view: &View) -> Option<Step> {
         return None;
     }
     let fence = secrets.fence();
-    // All that was found goes into the ledger in one write: a lost claim that is found is not looked for any more, and it may
-    // have been the only reason to look for the others.
-    let highest = view.unknown_rows().map(|row| row.attempt).max().filter(|highest| *highest > fence);
+    // All orphans enter the ledger in one write. The search ends once the token of a lost claim is found, and that claim may have been
+    // the only reason to look for the others.
+    let highest = view.orphaned_rows().map(|row| row.attempt).max().filter(|highest| *highest > fence);
     if let Some(highest) = highest.filter(|_| observed.unresolved_claim().is_none() && !secrets.any_foreign()) {
         return fence_off(view, highest);
     }
-    // More than the ledger holds wait for the next list, and do not keep those that it holds from being revoked.
-    let room = MAX_FOUND.saturating_sub(ledger.superseded.len());
-    let found: Vec<Row> = view.unknown_rows().filter(|row| row.attempt <= fence).take(room).cloned().collect();
-    (!found.is_empty()).then_some(Step::Supersede(found))
+    // Orphans without room in the ledger wait for the next list. They must not delay the revokes of those in the ledger.
+    let room = MAX_ORPHANS.saturating_sub(ledger.superseded.len());
+    let orphans: Vec<Row> = view.orphaned_rows().filter(|row| row.attempt <= fence).take(room).cloned().collect();
+    (!orphans.is_empty()).then_some(Step::Supersede(orphans))
 }

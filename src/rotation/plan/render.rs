@@ -1,4 +1,4 @@
-//! The same token, written as the spec wants it now: after an edit by hand, or a change of the spec.
+//! The same token, written in the form that the spec now asks for: after an edit by hand, or a change of the spec.
 
 use crate::rotation::observed::Observed;
 use crate::rotation::plan::step::Step;
@@ -8,7 +8,7 @@ pub(super) fn render(view: &View) -> Option<Step> {
     let observed = view.observed;
     let Observed { secrets, facts, .. } = observed;
     let drifted = secrets.all_ours(|ours| ours.predecessor.is_none()) && secrets.ours().any(|ours| !ours.rendered);
-    // While its write is refused, what is below goes on: the token still works.
+    // While the API server refuses this write, the rows below continue: the token still works.
     let paused = view.paused(facts.pauses.secret);
     if !drifted || paused || !observed.holds_current() || view.desired.halt.is_some() {
         return None;

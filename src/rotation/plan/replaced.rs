@@ -1,13 +1,13 @@
-//! The token that a write of the Secret is about to replace.
+//! The token that the next write of the Secret replaces.
 
-use crate::rotation::ledger::MAX_FOUND;
+use crate::rotation::ledger::MAX_ORPHANS;
 use crate::rotation::observed::{Observed, Row};
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::after_pause;
 
-/// A token that the Secret holds and the ledger does not know, a predecessor's (P22) or our own after the ledger was lost
-/// (P16), goes into the ledger before the Secret is written over: afterwards nothing would lead to it.
+/// The Secret may hold a token that the ledger does not know: a predecessor's (P22), or our own after the ledger was lost (P16). Such
+/// a token enters the ledger before the Secret is overwritten, because nothing would lead to it afterwards.
 pub(super) fn replaced_token(view: &View) -> Option<Step> {
     let Observed { ledger, secrets, service, facts, .. } = view.observed;
     let unknown = |id: &String| !ledger.knows(id) && !ledger.ended(id);
@@ -23,7 +23,7 @@ pub(super) fn replaced_token(view: &View) -> Option<Step> {
             && row.predecessor == replaced.predecessor.is_some()
             && (row.predecessor || row.attempt == replaced.attempt)
     };
-    let room = MAX_FOUND.saturating_sub(ledger.superseded.len());
-    let found: Vec<Row> = rows.iter().filter(same).take(room).cloned().collect();
-    (!found.is_empty()).then(|| after_pause(view, facts.pauses.secret, view.after_read(Step::Supersede(found))))
+    let room = MAX_ORPHANS.saturating_sub(ledger.superseded.len());
+    let tokens: Vec<Row> = rows.iter().filter(same).take(room).cloned().collect();
+    (!tokens.is_empty()).then(|| after_pause(view, facts.pauses.secret, view.after_read(Step::Supersede(tokens))))
 }

@@ -21,16 +21,16 @@ fn due(view: &View, old: &Superseded) -> bool {
     old.revoke_after_time <= view.now && old.next_try_time.is_none_or(|next| next <= view.now)
 }
 
-/// No Secret holds it, and every Secret holds another, verified one. A token that was never published needs no other; and
-/// where there is no room for another, waiting for one would be for ever.
+/// Whether no Secret holds this token, and every Secret holds another one that is verified. A token that was never published needs no
+/// successor. Nor does one need it where there is no room for a successor: it would wait for ever.
 fn unneeded(view: &View, old: &Superseded) -> bool {
     let observed = view.observed;
     let held = observed.secrets.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(&old.id));
     !held && (old.unpublished || observed.holds_current() || (!has_room(view) && !held_long(view, old)))
 }
 
-/// A held token may have stayed in the Secret past its own overlap, until its replacement was published. Consumers have left it once
-/// the overlap of one that came later is over.
+/// A held token may have stayed in the Secret past its own overlap, until its replacement was published. Its consumers have moved on
+/// once the overlap of a later token is over.
 fn held_long(view: &View, old: &Superseded) -> bool {
     let ledger = &view.observed.ledger;
     let verified = ledger.current.as_ref().map_or(0, |current| current.attempt);

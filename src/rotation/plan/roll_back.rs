@@ -1,4 +1,4 @@
-//! The way back to the token before, after one that failed (P10).
+//! The way back to the previous token after one that failed (P10).
 
 use crate::api::ledger::{Outcome, Superseded};
 use crate::rotation::observed::{Content, Observed};
@@ -17,7 +17,7 @@ pub(super) fn roll_back(view: &View) -> Option<Step> {
     if !(alive && holds_failed && facts.holds_previous) || observed.holds_current() {
         return None;
     }
-    // Consumers hold what failed until the roll-back reaches them: with less than an overlap left for that, forward.
+    // Consumers hold the failed token until the roll-back reaches them. If less than an overlap is left for that, go forward instead.
     let time_left = |failed: &Superseded| failed.revoke_after_time >= view.now.plus(view.desired.overlap);
     let published = |old: &&Superseded| old.attempt > current.attempt && !old.unpublished;
     if !ledger.superseded.iter().filter(published).all(time_left) {

@@ -1,4 +1,4 @@
-//! What the decision can say.
+//! The steps that the decision can return.
 
 use crate::api::ledger::Outcome;
 use crate::api::time::Time;
@@ -12,16 +12,16 @@ pub enum Step {
     Read,
     /// List the service's tokens, and read the Secrets after that.
     Sweep,
-    /// Dry-run the Secret write; what it answers is a live read, too.
+    /// Dry-run the Secret write. Its answer also counts as a live read.
     Preflight,
-    /// Create our Secret without token data, with this fence.
+    /// Create our Secret as a placeholder: without token data, with this fence.
     CreatePlaceholder {
         /// The fence.
         fence: u32,
     },
-    /// Put the finalizer on the object.
+    /// Add the finalizer to the object.
     Finalize {
-        /// The patch is also the claim of attempt 1.
+        /// Whether the patch is also the claim of attempt 1.
         claims: bool,
     },
     /// Take this attempt number.
@@ -37,7 +37,7 @@ pub enum Step {
     Update,
     /// Record that the attempt in flight failed, with what is left of it.
     GiveUp(GiveUpReason),
-    /// Ask the service whether what the Secret holds works.
+    /// Ask the service whether the token in the Secret works.
     Verify,
     /// Record the outcome of the Secret's attempt.
     Decide(Outcome),
@@ -48,49 +48,49 @@ pub enum Step {
     },
     /// Take orphaned tokens into the ledger.
     Supersede(Vec<Row>),
-    /// Record that this token carries our identity and was never claimed here.
+    /// Record that this token has our identity and was never claimed here.
     RecordConflict(Row),
-    /// Record that all tokens of this identity are this object's.
+    /// Record that all tokens of this identity belong to this object.
     ConfirmIdentity,
     /// Record that tokens claimed before this time, or before now if that is earlier, leaked.
     RecordLeak {
-        /// The time that was asked for.
+        /// The requested time.
         issued_before: Time,
     },
-    /// Revoke this token and prove it dead.
+    /// Revoke this token and prove that it is dead.
     Revoke {
         /// Its attempt.
         attempt: u32,
         /// Its id.
         id: String,
     },
-    /// Write a fence into the Secret, so that an older publish cannot land.
+    /// Write a fence into the Secret, so that no older publish can land.
     RaiseFence {
         /// The fence.
         fence: u32,
     },
-    /// Record that a settled claim's outcome stays unknown.
+    /// Record that the outcome of a settled claim stays unknown.
     Abandon,
-    /// Write the Secret anew with the token that it holds.
+    /// Rewrite the Secret with the token that it holds.
     Render,
     /// Record that the service refuses the current token.
     Reject,
     /// Delete the Secret.
     DeleteSecret,
-    /// Take the finalizer off.
+    /// Remove the finalizer.
     Release,
-    /// Nothing new may be made; say why.
+    /// Make no new token, and report why.
     Halt(Halt),
-    /// Nothing to do before this time, if any.
+    /// Do nothing before this time, or before a change if there is no time.
     Wait(Option<Time>),
 }
 
-/// Why an attempt in hand is given up.
+/// Why the attempt in flight is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GiveUpReason {
-    /// Its deadline is past.
+    /// Its deadline has passed.
     Late,
-    /// Another attempt was published, or the Secret was changed by somebody else.
+    /// Another attempt was published, or somebody else changed the Secret.
     Overtaken,
     /// The service does not accept the token.
     Refused,

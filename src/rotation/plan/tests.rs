@@ -1,5 +1,5 @@
-//! Whole walks as lists of steps, in a tiny world where every step works. Each ends with what lives at the service and
-//! what the Secret holds.
+//! Whole walks as lists of steps, in a tiny world where every step works. Each test ends with the tokens that live at the service
+//! and the token that the Secret holds.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod perform;
@@ -12,15 +12,15 @@ use world::{World, seconds};
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 
-/// Walks, and compares the steps, the tokens that live, and the one that the Secret holds.
+/// Walks, and compares the steps, the living tokens, and the token in the Secret.
 fn check(world: &mut World, horizon: u64, steps: &str, tokens: &[&str], held: Option<&str>) {
-    let told = world.walk(horizon).join(", ");
+    let steps_taken = world.walk(horizon).join(", ");
     let wanted = steps.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!(told, wanted);
-    assert_eq!(world.state(), (tokens.to_vec(), held), "after {told}");
+    assert_eq!(steps_taken, wanted);
+    assert_eq!(world.state(), (tokens.to_vec(), held), "after {steps_taken}");
 }
 
-/// A rotation is asked for.
+/// A person requests a rotation.
 fn ask(world: &mut World) {
     world.observed.object.requests.rotate = Some("now".to_owned());
     world.pass_until(world.now.plus(seconds(10)));
@@ -33,14 +33,14 @@ fn a_first_token_takes_three_writes_and_one_generate() {
 }
 
 #[test]
-fn a_rotation_is_tried_before_and_verified_after_publishing_and_the_old_token_gets_its_overlap() {
+fn a_replacement_is_tried_before_and_verified_after_its_publish_and_the_old_token_gets_its_overlap() {
     let mut world = World::at_rest();
     let steps = "Wait 86400, Preflight, Claim 2, Generate, Try, Update, Verify, Verified, Wait 600, Read, Revoke t1";
     check(&mut world, DAY + HOUR, steps, &["t2"], Some("t2"));
 }
 
 #[test]
-fn a_process_that_ends_after_the_update_is_followed_up_without_another_generate() {
+fn a_crash_after_the_update_needs_no_second_generate() {
     let mut world = World::at_rest();
     world.pass_until(world.now.plus(seconds(DAY)));
     world.walk_to("Update");
@@ -49,7 +49,7 @@ fn a_process_that_ends_after_the_update_is_followed_up_without_another_generate(
 }
 
 #[test]
-fn a_process_that_ends_after_the_first_update_costs_a_token_since_its_ledger_cannot_be_told_from_a_lost_one() {
+fn a_crash_after_the_first_update_costs_a_token_because_its_ledger_looks_like_a_lost_one() {
     let mut world = World::new();
     world.walk_to("Update");
     world.crash();
@@ -59,7 +59,7 @@ fn a_process_that_ends_after_the_first_update_costs_a_token_since_its_ledger_can
 }
 
 #[test]
-fn a_lost_answer_is_fenced_off_looked_for_and_its_token_revoked_after_an_overlap() {
+fn a_lost_answer_is_fenced_off_and_its_token_is_found_and_revoked_after_an_overlap() {
     let mut world = World::at_rest();
     world.pass_until(world.now.plus(seconds(DAY)));
     world.walk_to("Generate");
@@ -71,28 +71,29 @@ fn a_lost_answer_is_fenced_off_looked_for_and_its_token_revoked_after_an_overlap
 }
 
 #[test]
-fn a_secret_deleted_by_hand_is_replaced_by_way_of_a_shell() {
+fn a_secret_deleted_by_hand_is_replaced_through_a_placeholder() {
     let mut world = World::at_rest();
     world.observed.secrets.seen[0].state = SecretState::Absent;
     world.pass_until(world.now.plus(seconds(10)));
-    let steps = "Read, Shell 1, Preflight, Claim 2, Generate, Update, Verify, Verified, Wait 600, Read, Revoke t1";
+    let steps =
+        "Read, CreatePlaceholder 1, Preflight, Claim 2, Generate, Update, Verify, Verified, Wait 600, Read, Revoke t1";
     check(&mut world, HOUR, steps, &["t2"], Some("t2"));
 }
 
 #[test]
-fn a_token_refused_after_publishing_is_rolled_back_once_it_must_be_known() {
+fn a_token_refused_after_its_publish_is_rolled_back_once_the_service_must_know_it() {
     let mut world = World::at_rest();
     world.pass_until(world.now.plus(seconds(DAY)));
     world.walk_to("Update");
     world.refused = Some("t2".to_owned());
     let steps = "Verify, Wait 60, Read, Verify, Failed, RollBack 2";
-    let told = world.walk(60).join(", ");
-    assert!(told.starts_with(steps), "{told}");
+    let steps_taken = world.walk(60).join(", ");
+    assert!(steps_taken.starts_with(steps), "{steps_taken}");
     assert_eq!(world.state().1, Some("t1"));
 }
 
 #[test]
-fn a_token_refused_before_publishing_never_reaches_the_secret_and_dies_at_once() {
+fn a_token_refused_before_its_publish_never_reaches_the_secret_and_is_revoked_at_once() {
     let mut world = World::at_rest();
     world.pass_until(world.now.plus(seconds(DAY)));
     world.walk_to("Generate");
@@ -103,7 +104,7 @@ fn a_token_refused_before_publishing_never_reaches_the_secret_and_dies_at_once()
 }
 
 #[test]
-fn deletion_revokes_at_once_then_takes_the_secret_and_lets_go() {
+fn deletion_revokes_at_once_then_deletes_the_secret_and_releases_the_object() {
     let mut world = World::at_rest();
     world.observed.object.deleting = true;
     check(&mut world, HOUR, "Revoke t1, DeleteSecret, Release", &[], None);
@@ -126,7 +127,7 @@ fn deletion_waits_for_a_claim_that_could_still_land_and_looks_for_its_token() {
 }
 
 #[test]
-fn a_lost_ledger_goes_forward_and_the_token_that_the_secret_held_dies_after_an_overlap() {
+fn after_a_lost_ledger_a_new_token_comes_and_the_one_in_the_secret_is_revoked_after_an_overlap() {
     let mut world = World::at_rest();
     ask(&mut world);
     world.walk(2 * HOUR);
@@ -141,7 +142,7 @@ fn a_lost_ledger_goes_forward_and_the_token_that_the_secret_held_dies_after_an_o
 }
 
 #[test]
-fn a_leaked_token_is_revoked_at_once_and_then_replaced_whatever_else_is_asked_for() {
+fn a_leaked_token_is_revoked_at_once_and_then_replaced_even_if_the_object_is_suspended() {
     let mut world = World::at_rest();
     ask(&mut world);
     world.walk_to("Verified");
@@ -156,7 +157,7 @@ fn a_leaked_token_is_revoked_at_once_and_then_replaced_whatever_else_is_asked_fo
 }
 
 #[test]
-fn a_leak_to_come_is_one_of_now_and_fires_once() {
+fn a_leak_time_in_the_future_counts_as_now_and_acts_once() {
     let mut world = World::at_rest();
     world.pass_until(world.now.plus(seconds(10)));
     world.desired.revoke_issued_before = Some(world.now.plus(seconds(DAY / 2)));
@@ -165,7 +166,7 @@ fn a_leak_to_come_is_one_of_now_and_fires_once() {
 }
 
 #[test]
-fn a_leak_spares_what_was_claimed_after_it_and_takes_what_was_in_hand() {
+fn a_leak_spares_tokens_claimed_after_it_and_ends_the_attempt_in_flight() {
     let mut world = World::at_rest();
     world.desired.revoke_issued_before = Some(world.now.minus(seconds(DAY)));
     check(&mut world, HOUR, "", &["t1"], Some("t1"));
@@ -179,48 +180,50 @@ fn a_leak_spares_what_was_claimed_after_it_and_takes_what_was_in_hand() {
 }
 
 #[test]
-fn a_token_of_a_twin_stops_everything_until_a_person_confirms() {
+fn a_token_of_another_cluster_stops_everything_until_a_person_confirms() {
     let mut world = World::at_rest();
     ask(&mut world);
     world.walk(HOUR);
-    let twin = Row { id: "twin".to_owned(), attempt: 2, nonce: "other".to_owned(), ..world.tokens[0].clone() };
-    world.tokens.push(twin);
+    let foreign =
+        Row { id: "other-cluster".to_owned(), attempt: 2, nonce: "other".to_owned(), ..world.tokens[0].clone() };
+    world.tokens.push(foreign);
     world.observed.object.requests.rotate = Some("again".to_owned());
     world.observed.object.requests.confirm = Some("long ago".to_owned());
     world.observed.service.listing = Some(world.tokens.clone());
     world.observed.secrets.seen[0].live = true;
-    check(&mut world, 2 * HOUR, "Dispute twin", &["t2", "twin"], Some("t2"));
+    check(&mut world, 2 * HOUR, "RecordConflict other-cluster", &["t2", "other-cluster"], Some("t2"));
     world.desired.verification_interval = seconds(HOUR);
     world.observed.facts.accepted = Some(world.now);
     world.pass_until(world.now.plus(seconds(HOUR)));
     world.walk_to("Verify");
-    assert!(world.observed.facts.verdict.is_some(), "what the Secret holds is verified all the same");
+    assert!(world.observed.facts.verdict.is_some(), "the token in the Secret is verified even so");
     world.desired.verification_interval = seconds(0);
     world.observed.object.requests.confirm = Some("now".to_owned());
     world.pass_until(world.now.plus(seconds(10)));
-    let steps = "Sweep, Supersede twin, Confirm, Preflight, Claim 3, Generate, Try, Update, Verify, Verified, \
-        Wait 600, Read, Revoke twin, Revoke t2";
+    let steps = "Sweep, Supersede other-cluster, ConfirmIdentity, Preflight, Claim 3, Generate, Try, Update, Verify, Verified, \
+        Wait 600, Read, Revoke other-cluster, Revoke t2";
     check(&mut world, 2 * HOUR, steps, &["t3"], Some("t3"));
 }
 
 #[test]
-fn a_token_of_an_attempt_that_left_no_trace_here_is_another_clusters() {
+fn a_token_whose_attempt_left_no_trace_here_belongs_to_another_cluster() {
     let mut world = World::at_rest();
-    for wish in ["1", "2"] {
-        world.observed.object.requests.rotate = Some(wish.to_owned());
+    for request in ["1", "2"] {
+        world.observed.object.requests.rotate = Some(request.to_owned());
         world.walk(3 * HOUR);
     }
     world.observed.ledger.history.clear();
     assert_eq!(world.state(), (vec!["t3"], Some("t3")));
-    let twin = Row { id: "twin".to_owned(), attempt: 2, nonce: "other".to_owned(), ..world.tokens[0].clone() };
-    world.tokens.push(twin);
+    let foreign =
+        Row { id: "other-cluster".to_owned(), attempt: 2, nonce: "other".to_owned(), ..world.tokens[0].clone() };
+    world.tokens.push(foreign);
     world.observed.service.suspected = true;
     world.pass_until(world.now.plus(seconds(10)));
-    check(&mut world, HOUR, "Sweep, Dispute twin", &["t3", "twin"], Some("t3"));
+    check(&mut world, HOUR, "Sweep, RecordConflict other-cluster", &["t3", "other-cluster"], Some("t3"));
 }
 
 #[test]
-fn numbers_at_the_end_of_their_range_and_a_flood_of_tokens_are_survived() {
+fn the_decision_survives_numbers_at_the_end_of_their_range_and_a_flood_of_tokens() {
     let mut world = World::at_rest();
     world.hold(u32::MAX, Some("forged"), u32::MAX);
     let row = |number: u32| {
@@ -232,7 +235,7 @@ fn numbers_at_the_end_of_their_range_and_a_flood_of_tokens_are_survived() {
     world.observed.secrets.seen[0].live = true;
     world.walk(10);
     let kept = world.observed.ledger.superseded.len();
-    assert!(kept <= crate::rotation::ledger::MAX_FOUND, "{kept}");
-    let told = world.walk(HOUR).join(", ");
-    assert!(world.tokens.len() < 201 || !told.contains("Generate"), "{told}");
+    assert!(kept <= crate::rotation::ledger::MAX_ORPHANS, "{kept}");
+    let steps_taken = world.walk(HOUR).join(", ");
+    assert!(world.tokens.len() < 201 || !steps_taken.contains("Generate"), "{steps_taken}");
 }

@@ -1,4 +1,4 @@
-//! Claims of unknown outcome that this process does not have in hand (P5, P12).
+//! Claims of unknown outcome that are not in flight in this process (P5, P12).
 
 use crate::api::ledger::Claim;
 use crate::rotation::observed::Observed;
@@ -16,7 +16,7 @@ pub(super) fn unresolved_claim(view: &View) -> Option<Step> {
     if let Some(claim) = observed.unresolved_claim() {
         return Some(resolve(view, &claim));
     }
-    if let Some(row) = view.unknown_rows().max_by_key(|row| row.attempt) {
+    if let Some(row) = view.orphaned_rows().max_by_key(|row| row.attempt) {
         return fence_off(view, row.attempt);
     }
     let look = next_look(&ledger.lost, service.swept, &view.desired.timings);
@@ -27,7 +27,7 @@ pub(super) fn unresolved_claim(view: &View) -> Option<Step> {
     None
 }
 
-/// Until it is settled its own process may still publish; then it is fenced off, looked for and abandoned.
+/// Until the claim is settled its own process may still publish. Then it is fenced off, its token looked for, and the claim abandoned.
 fn resolve(view: &View, claim: &Claim) -> Step {
     let Observed { service, facts, .. } = view.observed;
     if view.desired.timings.settle_time(claim) > view.now {
@@ -36,15 +36,15 @@ fn resolve(view: &View, claim: &Claim) -> Step {
     if let Some(step) = fence_off(view, claim.attempt) {
         return step;
     }
-    // Whether its token lives, only the service says that was asked for it.
+    // Only the service that received the request can say whether its token lives.
     if let Some(halt) = stranded(view) {
         return Step::Halt(halt);
     }
     if service.seen.is_none() {
         return halt(view).unwrap_or_else(|| wait(view));
     }
-    // Where tokens have names, no claim is forgotten that was never looked for. And one that stands in no ledger may be that of a
-    // lost one: what that knew is taken in while no newer claim makes it doubtful.
+    // Where tokens have names, the operator looks for a claim's token before it forgets the claim. And a claim that is in no ledger may
+    // come from a lost ledger. Its other tokens are taken in now, before a newer claim makes their origin uncertain.
     if service.listing.is_none() && service.attributable() {
         return after_pause(view, facts.pauses.sweep, Step::Sweep);
     }

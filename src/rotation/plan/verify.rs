@@ -1,4 +1,4 @@
-//! Whether the service still accepts what the Secret holds.
+//! Whether the service still accepts the token in the Secret.
 
 use crate::rotation::observed::{Observed, Verdict};
 use crate::rotation::plan::step::Step;

@@ -1,4 +1,4 @@
-//! What a row looks at, and what several rows ask of it.
+//! The input of a row, and questions that several rows ask of it.
 
 use crate::api::ledger::Claim;
 use crate::api::time::Time;
@@ -14,12 +14,12 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
-    /// This pause is not over.
+    /// Whether this pause is not over yet.
     pub(super) fn paused(&self, until: Option<Time>) -> bool {
         until.is_some_and(|until| until > self.now)
     }
 
-    /// The step, after a live read of the Secrets.
+    /// The step, or first a live read of the Secrets.
     pub(super) fn after_read(&self, step: Step) -> Step {
         if self.observed.secrets.live() { step } else { Step::Read }
     }
@@ -33,15 +33,15 @@ impl View<'_> {
         if ours.attempt == 0 || ours.predecessor.is_some() || !observed.secrets.all_ours(same) {
             return None;
         }
-        // With no claim in the ledger it may be a lost one, which knew of other claims: only the hand tells that it is not. It
-        // is abandoned once settled, and the service listed for what it knew.
+        // A ledger without a claim may have lost it, and others with it. Only an attempt in flight shows that it has not. Otherwise the
+        // row *unresolved_claim* abandons the claim once it is settled, and lists the service for what the ledger lost.
         let known = observed.ledger.claim.is_some() || observed.in_flight.attempt() == Some(ours.attempt);
         observed.open_claim().filter(|claim| known && claim.attempt == ours.attempt).map(|claim| (ours, claim))
     }
 
-    /// Listed tokens that neither the ledger nor this process's hand knows, and that the Secret does not hold undecided. One
-    /// that it holds since before the ledger was lost is taken in: it is replaced, and nothing else would lead to it.
-    pub(super) fn unknown_rows(&self) -> impl Iterator<Item = &Row> {
+    /// Listed tokens that are not in the ledger, not in flight, and not undecided in the Secret. A token that the Secret has held since
+    /// before the ledger was lost is one of them: it is replaced later, and then nothing else would lead to it.
+    pub(super) fn orphaned_rows(&self) -> impl Iterator<Item = &Row> {
         let observed = self.observed;
         let undecided = self.undecided_attempt().and_then(|(ours, _)| ours.id.clone());
         observed.service.own_rows().filter(move |row| {
@@ -49,12 +49,12 @@ impl View<'_> {
         })
     }
 
-    /// `suspend` stands against a new token, but not against the replacement of a leaked one.
-    pub(super) fn held_back(&self) -> bool {
+    /// Whether `suspend` forbids a new token. It does not forbid the replacement of a leaked one.
+    pub(super) fn is_suspended(&self) -> bool {
         self.desired.suspended && !self.observed.ledger.leak_is_open()
     }
 
-    /// When the issue step may be tried again, if that is later than now. A changed spec cancels the back-off.
+    /// When the next attempt may begin, if that is later than now. A changed spec cancels the back-off.
     pub(super) fn backing_off(&self) -> Option<Time> {
         let failures = self.observed.ledger.failures.as_ref()?;
         let same_spec = failures.generation == self.observed.object.generation;

@@ -1,4 +1,4 @@
-//! When to look again: the earliest time at which some row may match that does not match now.
+//! When to look again: the earliest time at which a row may match that does not match now.
 
 use crate::api::time::Time;
 use crate::rotation::observed::{InFlight, Observed};
@@ -6,17 +6,17 @@ use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::schedule::{next_look, next_rotation, verification_due};
 
-/// Nothing to do before the next of all the rows' times. Other rows say this, too, when nothing below them may be done either.
+/// Waits for the earliest time of all rows. Other rows also return this when no row below them may act.
 pub(super) fn wait(view: &View) -> Step {
     Step::Wait(next_wake(view))
 }
 
-/// The step, once this pause is over; until then, wait.
+/// The step once this pause is over; a wait until then.
 pub(super) fn after_pause(view: &View, until: Option<Time>, step: Step) -> Step {
     if view.paused(until) { wait(view) } else { step }
 }
 
-/// The next of all the rows' times.
+/// The earliest time of all rows.
 pub(super) fn next_wake(view: &View) -> Option<Time> {
     wakes(view).into_iter().flatten().filter(|wake| *wake > view.now).min()
 }

@@ -1,4 +1,4 @@
-//! The conditions of each situation.
+//! The conditions in each situation.
 #![allow(clippy::unwrap_used)]
 
 use super::*;

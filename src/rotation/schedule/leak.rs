@@ -1,11 +1,11 @@
-//! In which order the leaked tokens of a service are answered.
+//! In which order the operator revokes and replaces the leaked tokens of a service.
 
 use std::time::Duration;
 
 use crate::api::time::Time;
 
-/// When the turn of an object comes in the answer to a leak at its service: each of the `older` tokens takes `calls` of the
-/// `per_minute` that the rate limit allows before it, a quarter of a minute's calls at once.
+/// When an object has its turn after a leak at its service. Each of the `older` tokens goes first and takes `calls` of the
+/// `per_minute` calls that the rate limit allows; a quarter of a minute's calls may go at once.
 pub fn leak_turn(older: u32, calls: u32, per_minute: u32, now: Time) -> Time {
     let per_minute = per_minute.max(1);
     let ahead = older.saturating_add(1).saturating_sub(per_minute / 4 / calls);

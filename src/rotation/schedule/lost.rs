@@ -1,4 +1,4 @@
-//! When a lost token is looked for.
+//! When the operator looks for a lost token.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use crate::api::ledger::Lost;
 use crate::api::time::Time;
 use crate::rotation::desired::Timings;
 
-/// When the service is next listed for a lost claim's token: once it is settled, then at doubling ages, for a day. `swept` is when
-/// it was listed last.
+/// When the operator next lists the service for the token of a lost claim: once the claim is settled, then each time its age has
+/// doubled, for a day. `swept` is the time of the last list.
 pub fn next_look(lost: &[Lost], swept: Option<Time>, timings: &Timings) -> Option<Time> {
     lost.iter().map(|lost| next(lost.time, swept, timings)).min()
 }
@@ -17,7 +17,7 @@ fn next(claimed: Time, swept: Option<Time>, timings: &Timings) -> Time {
     let mut look = claimed.plus(settle);
     let Some(swept) = swept else { return look };
     let mut age = settle;
-    // Doubling from a second reaches a day in 17 steps; the bound only makes that evident.
+    // From one second, 17 doublings reach a day; the limit only makes that evident.
     for _ in 0..32 {
         if look > swept {
             break;

@@ -1,5 +1,5 @@
-//! When something is due: here a rotation, beside it the verification of a token, the look for a lost one, the answer to a
-//! leak. Pure: time comes in, a time comes out.
+//! When something is due. This file covers rotations; the others cover the verification of a token, the search for a lost token and
+//! the answer to a leak. Pure: time is a parameter.
 
 mod leak;
 mod lost;
@@ -23,7 +23,7 @@ pub enum Trigger {
     Drift,
     /// The service refuses the current token.
     Rejected,
-    /// Its expiry has passed or comes near.
+    /// Its expiry has passed or is near.
     Expiry,
     /// It is as old as `rotation.interval` allows.
     Interval,
@@ -31,11 +31,11 @@ pub enum Trigger {
     IssuedBefore,
     /// The annotation `rotate-requested-at`.
     Request,
-    /// Parameters or lifetime changed.
+    /// The parameters or the lifetime changed.
     Spec,
 }
 
-/// Why a new token is wanted now, if one is.
+/// Why a new token is wanted now; `None` if none is wanted.
 pub fn trigger(desired: &Desired, observed: &Observed, now: Time) -> Option<Trigger> {
     let Some(current) = &observed.ledger.current else { return Some(Trigger::First) };
     if current.rejected_time.is_some() {
@@ -55,14 +55,14 @@ pub fn trigger(desired: &Desired, observed: &Observed, now: Time) -> Option<Trig
     {
         return Some(Trigger::Request);
     }
-    // Absent where an older version recorded the token: an upgrade is no reason for another one.
+    // An older version recorded the token without a digest. An upgrade must not cause another token.
     if !current.request_digest.is_empty() && current.request_digest != desired.request_digest {
         return Some(Trigger::Spec);
     }
     interval_due(desired, current).filter(|due| *due <= now).map(|_| Trigger::Interval)
 }
 
-/// When the next rotation is due as things stand; `None` if only a change can make one due.
+/// When the next rotation is due; `None` if only a change of spec or state can make one due.
 pub fn next_rotation(desired: &Desired, current: &Current) -> Option<Time> {
     [expiry_due(desired, current), issued_before_due(desired, current), interval_due(desired, current)]
         .into_iter()
@@ -74,13 +74,13 @@ fn interval_due(desired: &Desired, current: &Current) -> Option<Time> {
     desired.interval.map(|interval| current.issued_time.plus(interval.saturating_sub(desired.spread.min(interval / 2))))
 }
 
-/// Before the expiry: `rotateBefore`, or a third of the token's life.
+/// A rotation is due `rotateBefore` the expiry, or a third of the token's life before it.
 fn expiry_due(desired: &Desired, current: &Current) -> Option<Time> {
     let expiration = current.expiration_time?;
     let life = expiration.since(current.issued_time);
-    // A service may give less life than asked for: never due the moment it is made, or it would be a loop.
+    // A service may grant less life than requested. A fresh token must never be due at once, or rotation would loop.
     let before = desired.rotate_before.unwrap_or(life / 3).min(life / 2);
-    // Nor if it gives an end that is past: a replacement takes this long to make.
+    // The same holds for an expiry in the past. Making a replacement takes this long.
     Some(expiration.minus(before).max(current.issued_time.plus(desired.timings.publish_deadline)))
 }
 

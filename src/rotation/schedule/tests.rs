@@ -15,7 +15,7 @@ fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-/// So long after the token was issued.
+/// The time so many seconds after the token was issued.
 fn at(count: u64) -> Time {
     Time::from_millis(1_800_000_000_000).plus(seconds(count))
 }
@@ -67,7 +67,7 @@ fn observed(current: Option<Current>) -> Observed {
 
 type Cause = fn(&mut Desired, &mut Observed);
 
-/// Changes that each make a rotation due, the one that is named first when several hold first.
+/// Changes that each make a rotation due. When several hold, the trigger names the one that is first here.
 const CAUSES: [(Trigger, Cause); 8] = [
     (Trigger::First, |_, observed| observed.ledger.current = None),
     (Trigger::Rejected, |_, observed| observed.ledger.rejected(at(5))),
@@ -83,7 +83,7 @@ const CAUSES: [(Trigger, Cause); 8] = [
 ];
 
 #[test]
-fn the_first_of_several_causes_is_named() {
+fn the_trigger_names_the_first_of_several_causes() {
     for first in 0..CAUSES.len() {
         for last in first..CAUSES.len() {
             let (mut desired, mut observed) = (desired(), observed(Some(current(None))));
@@ -108,7 +108,7 @@ fn a_token_that_an_older_version_recorded_without_a_digest_counts_as_unchanged()
 }
 
 #[test]
-fn a_request_is_answered_once_and_its_removal_never() {
+fn a_request_is_answered_once_and_its_removal_has_no_effect() {
     let check = |asked: Option<&str>, handled: Option<&str>, wanted: Option<Trigger>| {
         let mut observed = observed(Some(current(None)));
         observed.object.requests.rotate = asked.map(str::to_owned);
@@ -135,24 +135,24 @@ fn a_token_is_replaced_at_its_interval_less_the_spread() {
     check(None, 0, None);
     check(Some(30 * DAY), 0, Some(30 * DAY));
     check(Some(30 * DAY), DAY, Some(29 * DAY));
-    // A spread that is as long as the interval would be a loop.
+    // A spread as long as the interval would make rotation loop.
     check(Some(DAY), DAY, Some(DAY / 2));
     check(Some(HOUR), DAY, Some(HOUR / 2));
 }
 
 #[test]
-fn an_expiry_is_met_in_time_and_never_by_a_loop_at_once() {
+fn a_rotation_comes_before_the_expiry_and_never_loops() {
     let check = |life: Time, rotate_before: Option<u64>, due: Time| {
         let desired = Desired { interval: None, rotate_before: rotate_before.map(seconds), ..desired() };
         assert_eq!(next_rotation(&desired, &current(Some(life))), Some(due), "{life:?} {rotate_before:?}");
-        assert!(due >= at(120), "a replacement takes as long");
+        assert!(due >= at(120), "a replacement takes this long");
     };
     check(at(30 * DAY), None, at(20 * DAY));
     check(at(30 * DAY), Some(DAY), at(29 * DAY));
-    // Less life than asked for: at its half, whatever `rotateBefore` says.
+    // The service grants less life than requested: the rotation comes at half of it, whatever `rotateBefore` says.
     check(at(HOUR), Some(DAY), at(HOUR / 2));
     check(at(HOUR), None, at(HOUR * 2 / 3));
-    // No life worth the name, or an end that is past.
+    // A life of seconds, or an expiry in the past.
     check(at(10), Some(DAY), at(120));
     check(at(0), None, at(120));
     check(at(0).minus(seconds(30 * DAY)), None, at(120));
@@ -176,7 +176,7 @@ fn the_next_rotation_is_the_earliest_of_all_causes_with_a_time() {
 }
 
 #[test]
-fn a_verification_is_due_at_fixed_slots_that_a_restart_keeps() {
+fn a_restart_keeps_the_fixed_times_of_verifications() {
     let slot = 12 * HOUR;
     let check = |accepted: Option<u64>, now: u64, due: u64| {
         let seen = accepted.map_or_else(|| last_slot(&desired(), &current(None), at(now)), at);
@@ -186,23 +186,23 @@ fn a_verification_is_due_at_fixed_slots_that_a_restart_keeps() {
     check(None, 2, 2 + slot);
     check(None, 1, 2 + slot);
     check(None, 2 + slot - 1, 2 + slot);
-    // A process that was started in the second slot waits for its end: a crash loop is no storm of calls.
+    // A process that starts in the second slot waits for its end, so that a crash loop does not flood the service with calls.
     check(None, 2 + slot, 2 + 2 * slot);
     check(None, 2 + 5 * slot + 7, 2 + 6 * slot);
     check(Some(2 + slot + 5), 2 + slot + 9, 2 + 2 * slot + 5);
     check(Some(2 + slot), 9 * slot, 2 + 2 * slot);
-    // An acceptance before the token was verified is not this token's.
+    // An acceptance from before the verification belongs to another token.
     check(Some(0), 5, 2 + slot);
 }
 
 #[test]
-fn the_turn_of_a_leaked_token_comes_when_the_rate_limit_has_room_for_it_and_not_before_older_ones() {
+fn a_leaked_token_has_its_turn_after_older_ones_when_the_rate_limit_has_room() {
     let turn = |older: u32, per_minute: u32| leak_turn(older, 5, per_minute, at(0)).since(at(0)).as_secs();
     let turns: Vec<u64> = (0..6).map(|older| turn(older, 60)).collect();
-    assert_eq!(turns, [0, 0, 0, 5, 10, 15], "three answers of five calls at once, then one each 5 s");
+    assert_eq!(turns, [0, 0, 0, 5, 10, 15], "three answers of five calls each at once, then one every 5 s");
     assert_eq!(turn(2, 6000), 0);
     assert_eq!((turn(0, 1), turn(1, 1)), (300, 600));
-    assert!(turn(u32::MAX, 0) > 300, "whatever the numbers");
+    assert!(turn(u32::MAX, 0) > 300, "for any numbers");
 }
 
 #[test]

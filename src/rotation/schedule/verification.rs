@@ -6,7 +6,7 @@ use crate::api::ledger::Current;
 use crate::api::time::Time;
 use crate::rotation::desired::Desired;
 
-/// An interval after the token was last seen accepted.
+/// One interval after the service was last seen to accept the token.
 pub fn verification_due(desired: &Desired, current: &Current, accepted: Option<Time>) -> Option<Time> {
     if !desired.probe || desired.verification_interval.is_zero() {
         return None;
@@ -18,8 +18,8 @@ pub fn verification_due(desired: &Desired, current: &Current, accepted: Option<T
     )
 }
 
-/// What a process that has just begun takes for the time when the token was last seen accepted: multiples of the interval after it
-/// was verified first, so that a restart needs no record and is no reason to ask all services at once.
+/// When the token was last seen accepted, as a process assumes that has just started. It takes the last whole interval since the
+/// first verification. So nothing needs to be recorded, and a restart does not ask all services at once.
 pub fn last_slot(desired: &Desired, current: &Current, now: Time) -> Time {
     let interval = desired.verification_interval.as_millis().max(1);
     let passed = now.since(current.verified_time).as_millis() / interval * interval;

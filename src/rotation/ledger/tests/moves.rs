@@ -1,10 +1,10 @@
-//! Transitions in random order: nothing is lost, nothing stands twice, and no list grows without end.
+//! Transitions in random order: no token is lost, none is listed twice, and no list grows without end.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// One transition, with numbers that are made to fit the ledger when it is applied.
+/// One transition. Its numbers are fitted to the ledger when it is applied.
 #[derive(Clone, Copy, Debug)]
 enum Move {
     Claim(bool),

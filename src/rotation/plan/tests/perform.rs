@@ -1,4 +1,4 @@
-//! What each step does in the tiny world.
+//! The effect of each step in the tiny world.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl World {
             Step::Generate => self.generate(),
             Step::Update => self.update(),
             Step::Try => {
-                let answer = self.ask(self.is_in_flight().as_deref());
+                let answer = self.ask(self.id_in_flight().as_deref());
                 if let InFlight::Value { trial, .. } = &mut self.observed.in_flight {
                     *trial = Some(answer);
                 }
@@ -85,7 +85,7 @@ impl World {
 
     fn generate(&mut self) {
         let claim = self.observed.open_claim().unwrap();
-        let InFlight::Claim { attempt, deadline } = self.observed.in_flight else { panic!("no claim in in_flight") };
+        let InFlight::Claim { attempt, deadline } = self.observed.in_flight else { panic!("no claim in flight") };
         let id = format!("t{attempt}");
         self.tokens.push(Row { id: id.clone(), attempt, nonce: claim.nonce, ..Row::default() });
         let expected = self.observed.secrets.expected();
@@ -94,14 +94,12 @@ impl World {
     }
 
     fn update(&mut self) {
-        let InFlight::Value { attempt, id, .. } = self.observed.in_flight.clone() else {
-            panic!("no value in in_flight")
-        };
+        let InFlight::Value { attempt, id, .. } = self.observed.in_flight.clone() else { panic!("no value in flight") };
         self.observed.facts.holds_previous = self.observed.holds_current();
         self.hold(attempt, Some(&id), attempt);
     }
 
-    fn is_in_flight(&self) -> Option<String> {
+    fn id_in_flight(&self) -> Option<String> {
         match &self.observed.in_flight {
             InFlight::Value { id, .. } => Some(id.clone()),
             InFlight::Nothing | InFlight::Claim { .. } => None,
@@ -114,7 +112,7 @@ impl World {
     }
 
     fn give_up(&mut self) {
-        let leftover = self.is_in_flight().map_or(Leftover::Nothing, Leftover::Unpublished);
+        let leftover = self.id_in_flight().map_or(Leftover::Nothing, Leftover::Unpublished);
         let claim = self.observed.open_claim().unwrap();
         self.observed.ledger.failed(&claim, leftover, failure(), self.now);
         self.observed.in_flight = InFlight::Nothing;

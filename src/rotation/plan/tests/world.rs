@@ -1,4 +1,4 @@
-//! A tiny world for walks: one object, one Secret, one service; every step is performed at once and works.
+//! A tiny world for walks: one object, one Secret, one service. Every step is performed at once and works.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use crate::rotation::observed::{
 };
 use crate::rotation::plan::{Step, next_step};
 
-/// A walk that takes more steps is a loop.
+/// A walk with more steps is a loop.
 const MAX_STEPS: usize = 80;
 
 pub(super) struct World {
     pub(super) desired: Desired,
     pub(super) observed: Observed,
     pub(super) now: Time,
-    /// What lives at the service.
+    /// The tokens that live at the service.
     pub(super) tokens: Vec<Row>,
-    /// What lives and is refused all the same.
+    /// A living token that the service refuses.
     pub(super) refused: Option<String>,
     writes: u64,
 }
@@ -29,7 +29,7 @@ pub(super) fn seconds(count: u64) -> Duration {
 }
 
 impl World {
-    /// A fresh object. Tokens are rotated after a day, superseded ones live for ten minutes more.
+    /// A fresh object. Tokens are rotated after a day, and a superseded token lives for ten more minutes.
     pub(super) fn new() -> Self {
         let now = Time::from_millis(1_800_000_000_000);
         let desired = Desired {
@@ -63,32 +63,32 @@ impl World {
         world
     }
 
-    /// Takes steps until nothing is to be done within `horizon` seconds from now, and tells them.
+    /// Takes steps until there is nothing to do within `horizon` seconds from now, and returns them.
     pub(super) fn walk(&mut self, horizon: u64) -> Vec<String> {
         let end = self.now.plus(seconds(horizon));
-        let mut told = Vec::new();
-        while told.len() < MAX_STEPS {
+        let mut steps = Vec::new();
+        while steps.len() < MAX_STEPS {
             let step = next_step(&self.desired, &self.observed, self.now);
             match step {
                 Step::Wait(Some(until)) if until <= end => {
-                    told.push(format!("Wait {}", until.since(self.now).as_secs()));
+                    steps.push(format!("Wait {}", until.since(self.now).as_secs()));
                     self.pass_until(until);
                 }
-                Step::Wait(_) | Step::Halt(_) => return told,
+                Step::Wait(_) | Step::Halt(_) => return steps,
                 Step::Read | Step::Sweep | Step::Preflight => {
-                    told.push(phrase(&step));
+                    steps.push(phrase(&step));
                     self.look(&step);
                 }
                 _ => {
-                    told.push(phrase(&step));
+                    steps.push(phrase(&step));
                     self.perform(step);
                 }
             }
         }
-        told
+        steps
     }
 
-    /// Takes steps up to and with the first that is told so.
+    /// Takes steps up to and including the first with this phrase.
     pub(super) fn walk_to(&mut self, last: &str) {
         for _ in 0..MAX_STEPS {
             let step = next_step(&self.desired, &self.observed, self.now);
@@ -104,7 +104,7 @@ impl World {
         }
     }
 
-    /// The process ends and another one starts.
+    /// The process crashes and another one starts.
     pub(super) fn crash(&mut self) {
         self.observed.in_flight = InFlight::Nothing;
         self.observed.facts.holds_previous = false;
@@ -113,7 +113,7 @@ impl World {
         self.pass_until(self.now);
     }
 
-    /// A new pass, at this time.
+    /// Begins a new pass at this time.
     pub(super) fn pass_until(&mut self, time: Time) {
         self.now = time;
         self.observed.secrets.seen[0].live = false;
@@ -122,7 +122,7 @@ impl World {
         self.observed.facts.preflight = false;
     }
 
-    /// The ids of the tokens that live, and the id that the Secret holds.
+    /// The ids of the living tokens, and the id in the Secret.
     pub(super) fn state(&self) -> (Vec<&str>, Option<&str>) {
         let tokens = self.tokens.iter().map(|row| row.id.as_str()).collect();
         (tokens, self.observed.secrets.ours().next().and_then(|ours| ours.id.as_deref()))
