@@ -1,23 +1,24 @@
 //! Durations as users write them.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// A length of time in the subset of Go's notation that GEP-2257 allows: `720h`, `1h30m`, `10s`, `500ms`; no days.
 ///
 /// At most four parts of at most five digits each. More than `99999h`, eleven years, counts as that: so every value can be written.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(inline, extend("pattern" = PATTERN, "maxLength" = MAX_LENGTH))]
 pub struct GoDuration(pub Duration);
 
 /// The pattern of GEP-2257, as the schema of every duration field has it.
 const PATTERN: &str = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
 
 /// The longest text that the pattern lets through: four parts of five digits and two letters.
-const MAX_LENGTH: usize = 28;
+pub(super) const MAX_LENGTH: usize = 28;
 
 /// What five digits of hours can say.
 const MAX: Duration = Duration::from_secs(99_999 * 3600);
@@ -92,30 +93,17 @@ impl fmt::Debug for GoDuration {
     }
 }
 
-impl Serialize for GoDuration {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl TryFrom<String> for GoDuration {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("write a duration such as 720h, 1h30m or 10s (there are no days)")
     }
 }
 
-impl<'de> Deserialize<'de> for GoDuration {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| de::Error::custom("not a duration such as 720h, 1h30m or 10s (no days)"))
-    }
-}
-
-impl JsonSchema for GoDuration {
-    fn schema_name() -> Cow<'static, str> {
-        "GoDuration".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": PATTERN, "maxLength": MAX_LENGTH})
+impl From<GoDuration> for String {
+    fn from(duration: GoDuration) -> Self {
+        duration.to_string()
     }
 }
 

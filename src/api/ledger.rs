@@ -5,19 +5,24 @@
 //! not (P16). `crate::rotation::ledger` holds the transitions.
 
 mod alarms;
+mod former;
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+use super::ids::{MAX_ID_CHARACTERS, MAX_NONCE_CHARACTERS};
 use super::reason::Reason;
 use super::time::Time;
 
 pub use alarms::{Conflict, Leak};
+pub use former::{Lost, PossiblyLost, Proof, Revoked, Superseded};
 
-/// The most entries of `superseded`: `crate::rotation::plan::MAX_LIVE` bounds what the operator adds by itself, and
-/// tokens found at the service come on top.
+/// The most tokens of one object that may be alive (S6). One place is kept for a leak response.
+pub const MAX_LIVE: usize = 5;
+/// The most entries of `superseded`: [`MAX_LIVE`] bounds what the operator adds by itself, and tokens found at the service
+/// come on top.
 pub const MAX_SUPERSEDED: usize = 64;
 /// The most entries of `lost`. The back-off of the issue step grows to an hour, so a day holds fewer.
 pub const MAX_LOST: usize = 32;
@@ -119,14 +124,14 @@ pub struct Claim {
     /// The attempt; never used twice for an object.
     pub attempt: u32,
     /// Random; a part of the token's name at the service.
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = MAX_NONCE_CHARACTERS))]
     pub nonce: String,
     /// When it was claimed, by the API server's clock.
     pub time: Time,
     /// A digest of the parameters and lifetime to ask for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
-    pub wish: String,
+    pub request_digest: String,
     /// The value of the annotation `artifact-token.dev/rotate-requested-at` that its token fulfils, whoever verifies it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
@@ -152,20 +157,21 @@ pub struct Current {
     /// The attempt that generated it.
     pub attempt: u32,
     /// Its id at the service.
-    #[schemars(length(max = 512))]
+    #[schemars(length(max = MAX_ID_CHARACTERS))]
     pub id: String,
     /// The nonce of its claim; absent where only the Secret is known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = MAX_NONCE_CHARACTERS))]
     pub nonce: String,
     /// Its last four characters, if the service object allows that to be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub hint: Option<String>,
-    /// A digest of the parameters and lifetime that it was asked for with; another digest is a rotation.
+    /// A digest of the parameters and lifetime that it was asked for with; another digest is a rotation. Absent where an
+    /// older version recorded the token: then it counts as unchanged, and the next record says it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
-    pub wish: String,
+    pub request_digest: String,
     /// When its attempt was claimed. Leaks and "rotate what was issued before" compare with this.
     pub claimed_time: Time,
     /// When the service answered.
@@ -186,91 +192,6 @@ pub struct Current {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
     pub secret_resource_version: String,
-}
-
-/// A token that is to be revoked.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Superseded {
-    /// The attempt that generated it.
-    pub attempt: u32,
-    /// Its id at the service.
-    #[schemars(length(max = 512))]
-    pub id: String,
-    /// The nonce of its claim; absent where that is not known.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 16))]
-    pub nonce: String,
-    /// When its attempt was claimed; absent where that is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub claimed_time: Option<Time>,
-    /// It is revoked not before this time: the end of its overlap.
-    pub revoke_after_time: Time,
-    /// It was never sent to the API server, so no consumer can hold it.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub unpublished: bool,
-    /// The Secret was seen to hold it when it was superseded, and may have done so until another one took its place there.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub held: bool,
-    /// How often a revoke was tried in vain.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub tries: u32,
-    /// The next try, if one failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next_try_time: Option<Time>,
-}
-
-/// A claim of unknown outcome.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Lost {
-    /// The attempt.
-    pub attempt: u32,
-    /// Its nonce, by which the token is recognised at the service.
-    #[schemars(length(max = 16))]
-    pub nonce: String,
-    /// When it was claimed.
-    pub time: Time,
-}
-
-/// A token that may live at a service where tokens have no names.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PossiblyLost {
-    /// The attempt.
-    pub attempt: u32,
-    /// When it was claimed: look at the service for a token of this time.
-    pub claimed_time: Time,
-}
-
-/// How a revoke was proved (P9, P19).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum Proof {
-    /// The old value was seen refused.
-    Refused,
-    /// The id is off a complete list.
-    Unlisted,
-    /// The service said so, and neither value nor list was at hand to prove it.
-    Answered,
-}
-
-/// A token that died.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Revoked {
-    /// The attempt that generated it.
-    pub attempt: u32,
-    /// Its id at the service.
-    #[schemars(length(max = 512))]
-    pub id: String,
-    /// The nonce of its claim; absent where that is not known.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 16))]
-    pub nonce: String,
-    /// When it was revoked and seen dead.
-    pub revoked_time: Time,
-    /// How it was seen dead.
-    pub proof: Proof,
 }
 
 /// Attempts that failed since the last success: the back-off of the issue step.
@@ -312,12 +233,4 @@ impl HandledRequests {
     fn is_empty(&self) -> bool {
         self.rotate.is_none() && self.reconcile.is_none() && self.confirm.is_none()
     }
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
-}
-
-fn is_zero(value: &u32) -> bool {
-    *value == 0
 }

@@ -1,11 +1,13 @@
 //! What users write and read, exactly as on the wire: one file a kind.
 //!
-//! Nothing here decides anything. `crate::rotation::desired` turns these wire types into checked ones.
+//! Nothing here decides anything. `crate::controller` checks these wire types and turns them into what
+//! `crate::rotation::desired` describes.
 
 pub mod artifact_token;
 pub mod cluster_token_service;
 pub mod condition;
 pub mod duration;
+pub mod ids;
 pub mod ledger;
 pub mod parameters;
 pub mod reason;

@@ -6,9 +6,9 @@ use std::fmt;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 
-use super::duration::GoDuration;
+use super::duration::{GoDuration, MAX_LENGTH};
 
 /// Parameters by name. Which names and values a service knows is the business of its declaration.
 pub type Parameters = BTreeMap<String, ParameterValue>;
@@ -62,7 +62,9 @@ pub fn parameters_schema(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// How long a token is to live: `Never` (it never expires) or a duration.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(inline, extend("pattern" = "^(Never|([0-9]{1,5}(h|m|s|ms)){1,4})$", "maxLength" = MAX_LENGTH))]
 pub enum Lifetime {
     /// The token has no expiry.
     Never,
@@ -100,30 +102,17 @@ impl fmt::Debug for Lifetime {
     }
 }
 
-impl Serialize for Lifetime {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl TryFrom<String> for Lifetime {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("write Never or a duration such as 720h (there are no days)")
     }
 }
 
-impl<'de> Deserialize<'de> for Lifetime {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| de::Error::custom("neither Never nor a duration such as 720h (no days)"))
-    }
-}
-
-impl JsonSchema for Lifetime {
-    fn schema_name() -> Cow<'static, str> {
-        "Lifetime".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": "^(Never|([0-9]{1,5}(h|m|s|ms)){1,4})$", "maxLength": 28})
+impl From<Lifetime> for String {
+    fn from(lifetime: Lifetime) -> Self {
+        lifetime.to_string()
     }
 }
 

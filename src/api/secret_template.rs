@@ -3,19 +3,21 @@
 //! The rules here are those that one object can be checked for by the API server. What they cannot say (that a
 //! template compiles, say) is checked by `crate::secret::content::check`. Immutable fields are rules of the parent.
 
+mod format;
+pub mod rules;
+
 use std::collections::BTreeMap;
-use std::fmt;
 
 use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+pub use format::{Format, Registry, Shape, Username};
+
 /// The Secret that holds the token, and the files in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new(
-    "self.data.exists(e, e.format in ['Raw', 'BasicAuth', 'Npmrc', 'DockerConfigJson'])"
-).message("add an entry of format Raw, BasicAuth, Npmrc or DockerConfigJson: the operator reads the token back from it"))]
+#[x_kube(validation = rules::readable())]
 #[x_kube(validation = Rule::new(
     "self.type != 'kubernetes.io/dockerconfigjson' || self.data.exists(e, e.key == '.dockerconfigjson' && e.format == 'DockerConfigJson')"
 ).message("type kubernetes.io/dockerconfigjson needs an entry with key .dockerconfigjson and format DockerConfigJson"))]
@@ -94,25 +96,15 @@ impl SecretType {
 /// One entry of the Secret: the token in the form that one tool reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("(self.format == 'Template') == has(self.template)")
-    .message("set template when format is Template, and only then"))]
+#[x_kube(validation = rules::template())]
 #[x_kube(validation = Rule::new("self.format != 'BasicAuth' || self.key == 'password'")
     .message("set key to password for format BasicAuth: it writes the keys username and password"))]
-#[x_kube(validation = Rule::new(
-    "has(self.username) || !(self.format in ['BasicAuth', 'DockerConfigJson'] || (self.format == 'Npmrc' && has(self.auth) && self.auth == 'Basic'))"
-).message("set username: formats BasicAuth and DockerConfigJson, and Npmrc with auth Basic, need it"))]
-#[x_kube(validation = Rule::new(
-    "!has(self.username) || self.format in ['BasicAuth', 'DockerConfigJson', 'Template'] || (self.format == 'Npmrc' && has(self.auth) && self.auth == 'Basic')"
-).message("remove username, or for format Npmrc set auth to Basic: nothing else would use it"))]
-#[x_kube(validation = Rule::new("has(self.registry) || !(self.format in ['Npmrc', 'DockerConfigJson'])")
-    .message("set registry: formats Npmrc and DockerConfigJson need it"))]
-#[x_kube(validation = Rule::new("!has(self.registry) || self.format in ['Npmrc', 'DockerConfigJson', 'Template']")
-    .message("remove registry: formats Raw and BasicAuth do not use it"))]
-#[x_kube(validation = Rule::new(
-    "self.format != 'Npmrc' || !has(self.registry) || self.registry.startsWith('https://') || self.registry.startsWith('http://')"
-).message("start registry with https:// for format Npmrc, such as https://npm.example/"))]
-#[x_kube(validation = Rule::new("self.format == 'Npmrc' || !(has(self.scopes) || has(self.auth))")
-    .message("remove scopes and auth: only format Npmrc uses them"))]
+#[x_kube(validation = rules::username_needed())]
+#[x_kube(validation = rules::username_used())]
+#[x_kube(validation = rules::registry_needed())]
+#[x_kube(validation = rules::registry_used())]
+#[x_kube(validation = rules::registry_is_url())]
+#[x_kube(validation = rules::npm())]
 pub struct DataEntry {
     /// Key in the Secret, which is the file's name where the Secret is mounted. Letters, digits, `-`, `_` and `.`, at
     /// most 253. For format BasicAuth it must be `password`. Example: `.npmrc`.
@@ -164,27 +156,6 @@ pub struct DataEntry {
     pub template: Option<String>,
 }
 
-/// How an entry writes the token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Format {
-    /// The token and nothing else.
-    Raw,
-    /// A text with holes.
-    Template,
-    /// The keys `username` and `password`.
-    BasicAuth,
-    /// Docker's `config.json`.
-    DockerConfigJson,
-    /// npm's `.npmrc`.
-    Npmrc,
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
-
 /// Npmrc: how npm sends the token. `Bearer`: as it is. `Basic`: as the password of `username`. Default: `Bearer`.
 /// Example: `Basic`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -217,3 +188,7 @@ fn annotations_schema(_: &mut SchemaGenerator) -> Schema {
         "additionalProperties": {"type": "string", "maxLength": 4096},
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,17 +1,18 @@
 //! Points in time and lengths of time as the wire has them.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// A point in time, to the millisecond, written as RFC 3339 in UTC.
 ///
 /// It is a number inside, so that the pure parts can compare and add without a clock or a calendar.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(inline, extend("format" = "date-time", "pattern" = PATTERN, "maxLength" = MAX_LENGTH))]
 pub struct Time(i64);
 
 impl Time {
@@ -81,34 +82,22 @@ impl fmt::Display for Time {
 
 impl fmt::Debug for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_utc().to_rfc3339_opts(SecondsFormat::Millis, true))
+        f.write_str(&String::from(*self))
     }
 }
 
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.to_utc().to_rfc3339_opts(SecondsFormat::Millis, true))
+impl TryFrom<String> for Time {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("write a time of RFC 3339, such as 2026-11-01T00:00:00Z")
     }
 }
 
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| de::Error::custom("not an RFC 3339 time"))
-    }
-}
-
-impl JsonSchema for Time {
-    fn schema_name() -> Cow<'static, str> {
-        "Time".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "format": "date-time", "pattern": PATTERN, "maxLength": MAX_LENGTH})
+impl From<Time> for String {
+    /// To the millisecond, so that the wire keeps what the ledger compares.
+    fn from(time: Time) -> Self {
+        time.to_utc().to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 }
 

@@ -1,7 +1,9 @@
 //! The `TokenService` kind: one service, as data. Its spec and status are those of a `ClusterTokenService`, too.
 
+mod constraints;
 pub mod operations;
 pub mod request;
+mod status;
 pub mod sweep;
 
 use std::collections::BTreeMap;
@@ -11,11 +13,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use self::operations::Operations;
-use self::sweep::{LastSweep, Sweep};
-use super::condition::Condition;
+use self::sweep::Sweep;
 use super::duration::GoDuration;
-use super::parameters::{Lifetime, Parameters, parameters_schema};
 use super::time::Time;
+
+pub use constraints::{Constraints, Defaults, Limits};
+pub use status::{Capability, TokenServiceStatus};
 
 /// How one service issues, checks, lists and revokes tokens, and with which credential.
 ///
@@ -170,34 +173,6 @@ impl Default for Connection {
     }
 }
 
-/// How much may be asked of the service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Limits {
-    /// The most requests in a minute, for all tokens of this object together. Default 60.
-    /// Example: `30`.
-    #[serde(default = "Limits::default_requests_per_minute")]
-    #[schemars(range(min = 1, max = 6000))]
-    pub requests_per_minute: i32,
-    /// The most tokens that may live at the service at a time, its page's limit for example; needs `list`.
-    /// Default: no limit. Example: `100`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 50000))]
-    pub maximum_live_tokens: Option<i32>,
-}
-
-impl Limits {
-    fn default_requests_per_minute() -> i32 {
-        60
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { requests_per_minute: Self::default_requests_per_minute(), maximum_live_tokens: None }
-    }
-}
-
 /// How this cluster is told apart in the names of tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -207,49 +182,6 @@ pub struct Naming {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 20), regex(pattern = r"^[a-z0-9-]+$"))]
     pub prefix: Option<String>,
-}
-
-/// What is used where a token says nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Defaults {
-    /// How long a token lives: `Never` or a duration. Default: the token must say it. Example: `2160h`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lifetime: Option<Lifetime>,
-    /// How long a superseded token stays valid. Default: `10m`. Example: `6h`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub overlap: Option<GoDuration>,
-    /// Parameters by name. Default: none. Example: `{role: Developer}`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "parameters_schema")]
-    pub parameters: Parameters,
-}
-
-/// What tokens of this service may ask for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Constraints {
-    /// The values that a parameter may have, by its name; of a list, each element. Default: what the service knows.
-    /// Example: `{role: [Developer]}`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "allowed_values_schema")]
-    pub parameters: BTreeMap<String, Vec<String>>,
-    /// The shortest `rotation.interval` that a token may have, so that nobody floods the service. Default `1h`.
-    /// Example: `24h`.
-    #[serde(default = "Constraints::default_minimum_interval")]
-    pub minimum_interval: GoDuration,
-}
-
-impl Constraints {
-    fn default_minimum_interval() -> GoDuration {
-        GoDuration::from_secs(3600)
-    }
-}
-
-impl Default for Constraints {
-    fn default() -> Self {
-        Self { parameters: BTreeMap::new(), minimum_interval: Self::default_minimum_interval() }
-    }
 }
 
 /// What may be shown of a value.
@@ -262,49 +194,6 @@ pub enum HintPolicy {
     None,
 }
 
-/// What the operator found out about the service.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TokenServiceStatus {
-    /// The generation of the spec that the rest speaks of; -1 before the first look.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-    /// `Ready` always; `Stalled` while a person must do something.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
-    pub conditions: Vec<Condition>,
-    /// What the service can do. Without `Generate` tokens are handed over by people; without `Revoke` they are revoked
-    /// by people.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "set"))]
-    pub capabilities: Vec<Capability>,
-    /// The versions of the Secrets with which the service was found ready, as a digest: after a restart it is not asked again
-    /// while they stay the same.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub credentials_revision: Option<String>,
-    /// What lives at the service under this operator's name, as of the last sweep.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_sweep: Option<LastSweep>,
-}
-
-/// One thing that a service can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum Capability {
-    /// It generates tokens on request.
-    Generate,
-    /// It lists its live tokens.
-    List,
-    /// It revokes a token on request.
-    Revoke,
-    /// Tokens can have a limited lifetime.
-    Expiry,
-    /// Tokens have names, so that lost ones can be found.
-    Names,
-    /// The list says when a token was last used.
-    LastUsed,
-}
-
 fn references_schema(generator: &mut SchemaGenerator) -> Schema {
     let reference = generator.subschema_for::<KeyReference>();
     json_schema!({"type": "object", "maxProperties": 8, "additionalProperties": reference})
@@ -312,11 +201,4 @@ fn references_schema(generator: &mut SchemaGenerator) -> Schema {
 
 fn variables_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "maxProperties": 16, "additionalProperties": {"type": "string", "maxLength": 256}})
-}
-
-fn allowed_values_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "object", "maxProperties": 16,
-        "additionalProperties": {"type": "array", "maxItems": 64, "items": {"type": "string", "maxLength": 256}}
-    })
 }

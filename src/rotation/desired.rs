@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use crate::api::ledger::Claim;
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
 /// What a user wants, checked once; after this nothing about the spec can fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desired {
-    /// Row 15: why nothing new may be made, if so. Rows above need no valid spec.
+    /// Why nothing new may be made, if so: the row *halt* tells it. The rows above that one need no valid spec.
     pub halt: Option<Halt>,
     /// No new token.
     pub suspended: bool,
@@ -29,7 +30,7 @@ pub struct Desired {
     /// How often the current token is verified again.
     pub verification_interval: Duration,
     /// A digest of what the token is asked for with.
-    pub wish: String,
+    pub request_digest: String,
     /// The service's times.
     pub timings: Timings,
 }
@@ -53,6 +54,11 @@ impl Timings {
     pub fn derive(generate_timeout: Duration, token_settle: Duration, margin: Duration, first_retry: Duration) -> Self {
         let publish_deadline = generate_timeout + token_settle + margin;
         Self { token_settle, publish_deadline, claim_settle: publish_deadline + margin, first_retry }
+    }
+
+    /// When a claim that no process seems to have counts as settled: what it sent has landed by then, or never will.
+    pub fn settle_time(&self, claim: &Claim) -> Time {
+        claim.time.plus(self.claim_settle)
     }
 }
 

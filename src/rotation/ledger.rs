@@ -10,75 +10,27 @@
 //! current again.
 
 mod failure;
+mod standing;
 
 use std::time::Duration;
 
 use crate::api::ledger::{
-    Claim, Conflict, Current, Failures, Leak, Ledger, Lost, MAX_HISTORY, MAX_LOST, MAX_POSSIBLY_LOST, MAX_SUPERSEDED,
-    Outcome, PossiblyLost, Proof, Revoked, Superseded,
+    Claim, Conflict, Current, Failures, Leak, Ledger, Lost, MAX_HISTORY, MAX_LIVE, MAX_LOST, MAX_POSSIBLY_LOST,
+    MAX_SUPERSEDED, Outcome, PossiblyLost, Proof, Revoked, Superseded,
 };
 use crate::api::time::Time;
 
 use super::identity::FIRST_NONCE;
 use super::observed::Row;
-use super::plan::MAX_LIVE;
 
-pub use failure::{Failure, Remains};
+pub use failure::{Failure, LONGEST_RETRY, Remains, backoff};
 
 /// Found tokens fill `superseded` up to here, so that room is left for what the operator supersedes by itself.
 pub const MAX_FOUND: usize = MAX_SUPERSEDED - MAX_LIVE;
 /// A claim of unknown outcome is looked for so long.
 pub const LOST_FOR: Duration = Duration::from_secs(24 * 3600);
-/// No back-off is longer.
-pub const LONGEST_RETRY: Duration = Duration::from_secs(3600);
-
-/// The delay after the `count`-th failure: doubled each time, at most [`LONGEST_RETRY`].
-pub fn backoff(first: Duration, count: u32) -> Duration {
-    first.saturating_mul(1 << count.saturating_sub(1).min(16)).min(LONGEST_RETRY)
-}
 
 impl Ledger {
-    /// The highest attempt that stands anywhere in it.
-    pub fn highest_attempt(&self) -> u32 {
-        let claim = self.claim.iter().map(|claim| claim.attempt);
-        let current = self.current.iter().map(|current| current.attempt);
-        let superseded = self.superseded.iter().map(|old| old.attempt);
-        let lost = self.lost.iter().map(|lost| lost.attempt);
-        let possibly = self.possibly_lost.iter().map(|lost| lost.attempt);
-        let dead = self.history.iter().map(|dead| dead.attempt);
-        claim.chain(current).chain(superseded).chain(lost).chain(possibly).chain(dead).max().unwrap_or(0)
-    }
-
-    /// Whether this id stands in it as alive.
-    pub fn knows(&self, id: &str) -> bool {
-        self.is_current(id) || self.superseded.iter().any(|old| old.id == id)
-    }
-
-    /// Whether this token was revoked and seen dead not long ago.
-    pub fn ended(&self, id: &str) -> bool {
-        self.history.iter().any(|dead| dead.id == id)
-    }
-
-    /// The nonces of this attempt, as far as they stand in it; an empty one is not known.
-    pub fn nonces_of(&self, attempt: u32) -> impl Iterator<Item = &str> {
-        let claim = self.claim.iter().map(|claim| (claim.attempt, &claim.nonce));
-        let current = self.current.iter().map(|current| (current.attempt, &current.nonce));
-        let superseded = self.superseded.iter().map(|old| (old.attempt, &old.nonce));
-        let lost = self.lost.iter().map(|lost| (lost.attempt, &lost.nonce));
-        let dead = self.history.iter().map(|dead| (dead.attempt, &dead.nonce));
-        let all = claim.chain(current).chain(superseded).chain(lost).chain(dead);
-        all.filter(move |(of, _)| *of == attempt).map(|(_, nonce)| nonce.as_str())
-    }
-
-    fn is_current(&self, id: &str) -> bool {
-        self.current.as_ref().is_some_and(|current| current.id == id)
-    }
-
-    /// Tokens that may be alive, found ones included and lost ones not.
-    pub fn alive(&self) -> usize {
-        usize::from(self.current.is_some()) + self.superseded.len()
-    }
-
     /// Takes an attempt number (P2). A claim that was still open becomes a lost one.
     pub fn claimed(&mut self, claim: Claim, open: Option<Claim>, attributable: bool) {
         if let Some(open) = open {
@@ -135,8 +87,7 @@ impl Ledger {
             Remains::Unknown { attributable } => self.lose(claim, attributable),
         }
         // Nor is it one that a leak ended it: its replacement does not wait for a back-off.
-        let leaked = self.leak.as_ref().is_some_and(|leak| leak.covers(claim.time));
-        if !recorded && !leaked {
+        if !recorded && !self.leak_covers(claim.time) {
             self.failures = Some(self.next_failures(failure, now));
         }
         self.prune(now);
@@ -160,9 +111,8 @@ impl Ledger {
                     continue;
                 }
                 let claimed_time = self.claimed_time(row).or(row.created);
-                let (id, nonce, held) = (row.id.clone(), row.nonce.clone(), held.contains(&row.id));
-                let found = superseded(row.attempt, id, nonce, claimed_time, revoke_after);
-                self.supersede(Superseded { held, ..found });
+                let found = superseded(row.attempt, row.id.clone(), row.nonce.clone(), claimed_time, revoke_after);
+                self.supersede(Superseded { held: held.contains(&row.id), ..found });
             }
             self.lost.retain(|lost| (lost.attempt, &lost.nonce) != (row.attempt, &row.nonce));
         }
@@ -190,6 +140,14 @@ impl Ledger {
         for old in self.superseded.iter_mut().filter(|old| old.id == id) {
             old.tries = old.tries.saturating_add(1);
             old.next_try_time = Some(now.plus(backoff(first_retry, old.tries)));
+        }
+    }
+
+    /// An older version may have recorded the current token without a digest. Such a token counts as asked for with the parameters and
+    /// lifetime of now. Every record fills their digest in, so that a later change is seen.
+    pub fn fill_in_digest(&mut self, digest: &str) {
+        if let Some(current) = self.current.as_mut().filter(|current| current.request_digest.is_empty()) {
+            digest.clone_into(&mut current.request_digest);
         }
     }
 
@@ -302,8 +260,17 @@ impl Ledger {
 
 /// A token that was not tried to be revoked yet.
 fn superseded(attempt: u32, id: String, nonce: String, claimed_time: Option<Time>, revoke_after: Time) -> Superseded {
-    let (unpublished, held, tries, next_try_time, revoke_after_time) = (false, false, 0, None, revoke_after);
-    Superseded { attempt, id, nonce, claimed_time, revoke_after_time, unpublished, held, tries, next_try_time }
+    Superseded {
+        attempt,
+        id,
+        nonce,
+        claimed_time,
+        revoke_after_time: revoke_after,
+        unpublished: false,
+        held: false,
+        tries: 0,
+        next_try_time: None,
+    }
 }
 
 /// What was current.

@@ -6,7 +6,6 @@ use crate::api::reason::Reason;
 use crate::api::time::Time;
 
 use super::desired::Halt;
-use super::plan::leak;
 
 /// What a pass came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +90,7 @@ fn ready(situation: &Situation) -> Told {
         return no(failures.reason, format!("{}; the next attempt is at {}", failures.message, failures.next_try_time));
     }
     match &situation.ledger.current {
-        None if leak::open(situation.ledger.leak.as_ref()) => {
+        None if situation.ledger.leak_is_open() => {
             no(Reason::TokenRejected, "the token leaked and was revoked; a new one is on its way".to_owned())
         }
         None => no(Reason::Issuing, "the first token is on its way".to_owned()),
@@ -173,144 +172,4 @@ fn expired(current: &Current, now: Time) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::api::ledger::{Failures, Superseded};
-
-    fn current() -> Current {
-        Current {
-            attempt: 7,
-            id: "t7".into(),
-            nonce: String::new(),
-            hint: None,
-            wish: String::new(),
-            claimed_time: Time::from_millis(0),
-            issued_time: Time::from_millis(0),
-            published_time: Time::from_millis(0),
-            verified_time: Time::from_millis(0),
-            probed: true,
-            rejected_time: None,
-            expiration_time: None,
-            secret_resource_version: String::new(),
-        }
-    }
-
-    fn told(ledger: &Ledger, phase: Phase, change: impl Fn(&mut Situation)) -> Vec<(ConditionType, bool, Reason)> {
-        let mut situation = Situation {
-            ledger,
-            phase,
-            trouble: None,
-            holds_current: true,
-            wanted: false,
-            deleting: false,
-            suspended: false,
-            generation: 3,
-            now: Time::from_millis(1000),
-        };
-        change(&mut situation);
-        let made = conditions(&situation, &[]);
-        made.iter().map(|made| (made.type_, made.status == ConditionStatus::True, made.reason)).collect()
-    }
-
-    #[test]
-    fn a_valid_token_stays_ready_through_rotation_overlap_and_a_failed_attempt() {
-        use ConditionType as T;
-        let mut ledger = Ledger { current: Some(current()), ..Ledger::default() };
-        assert_eq!(told(&ledger, Phase::Resting, |_| {}), [(T::Ready, true, Reason::TokenValid)]);
-        assert_eq!(
-            told(&ledger, Phase::Working, |_| {}),
-            [(T::Ready, true, Reason::TokenValid), (T::Reconciling, true, Reason::Rotating)]
-        );
-        let (tries, next_try_time) = (0, None);
-        let revoke_after_time = Time::from_millis(9000);
-        let old = Superseded {
-            attempt: 6,
-            id: "t6".into(),
-            nonce: String::new(),
-            claimed_time: None,
-            revoke_after_time,
-            unpublished: false,
-            held: false,
-            tries,
-            next_try_time,
-        };
-        ledger.superseded.push(old);
-        assert_eq!(
-            told(&ledger, Phase::Resting, |_| {}),
-            [(T::Ready, true, Reason::TokenValid), (T::RevocationPending, true, Reason::OverlapActive)]
-        );
-        ledger.superseded[0].tries = 2;
-        let next_try_time = Time::from_millis(5000);
-        let (reason, message) = (Reason::VerificationFailed, String::new());
-        ledger.failures = Some(Failures { count: 1, next_try_time, generation: 3, reason, message });
-        assert_eq!(
-            told(&ledger, Phase::Resting, |situation| situation.wanted = true),
-            [
-                (T::Ready, true, Reason::TokenValid),
-                (T::RevocationPending, true, Reason::RevocationFailed),
-                (T::RotationFailed, true, Reason::VerificationFailed)
-            ]
-        );
-    }
-
-    #[test]
-    fn without_a_usable_token_ready_says_why() {
-        use ConditionType as T;
-        let halt = Halt::stalled(Reason::SecretConflict, "");
-        let check = |ledger: &Ledger, phase: Phase, change: &dyn Fn(&mut Situation), wanted: &[(T, bool, Reason)]| {
-            assert_eq!(told(ledger, phase, change), wanted);
-        };
-        let none = Ledger::default();
-        check(
-            &none,
-            Phase::Resting,
-            &|_| {},
-            &[(T::Ready, false, Reason::Issuing), (T::Reconciling, true, Reason::Issuing)],
-        );
-        check(
-            &none,
-            Phase::Halted(&halt),
-            &|_| {},
-            &[(T::Ready, false, Reason::SecretConflict), (T::Stalled, true, Reason::SecretConflict)],
-        );
-        check(&none, Phase::Resting, &|situation| situation.suspended = true, &[(T::Ready, false, Reason::Suspended)]);
-        let mut rejected = Ledger { current: Some(current()), ..Ledger::default() };
-        rejected.rejected(Time::from_millis(5));
-        check(
-            &rejected,
-            Phase::Resting,
-            &|_| {},
-            &[(T::Ready, false, Reason::TokenRejected), (T::Reconciling, true, Reason::Issuing)],
-        );
-        let ended = Current { expiration_time: Some(Time::from_millis(1000)), ..current() };
-        let expired = Ledger { current: Some(ended), ..Ledger::default() };
-        check(
-            &expired,
-            Phase::Resting,
-            &|_| {},
-            &[(T::Ready, false, Reason::TokenExpired), (T::Reconciling, true, Reason::Issuing)],
-        );
-    }
-
-    #[test]
-    fn a_condition_keeps_its_time_until_its_status_changes() {
-        let ledger = Ledger { current: Some(current()), ..Ledger::default() };
-        let mut situation = Situation {
-            ledger: &ledger,
-            phase: Phase::Resting,
-            trouble: None,
-            holds_current: true,
-            wanted: false,
-            deleting: false,
-            suspended: false,
-            generation: 1,
-            now: Time::from_millis(1000),
-        };
-        let first = conditions(&situation, &[]);
-        situation.now = Time::from_millis(2000);
-        assert_eq!(conditions(&situation, &first)[0].last_transition_time, Time::from_millis(1000));
-        situation.holds_current = false;
-        assert_eq!(conditions(&situation, &first)[0].last_transition_time, Time::from_millis(2000));
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@
 use k8s_openapi::api::core::v1::Secret;
 use serde::Deserialize;
 
-use super::layout::{self, APPLIED};
+use super::metadata::{self, APPLIED};
 use crate::api::secret_template::SecretTemplate;
 
 /// The keys, as the annotation [`APPLIED`] has them.
@@ -31,10 +31,10 @@ impl Applied {
     /// The operator's own keys and those of Kubernetes are left out, whatever the annotation says, but for the labels
     /// that a template may have.
     pub(super) fn on(secret: &Secret) -> Self {
-        let text = layout::annotation(secret, APPLIED).unwrap_or_default();
+        let text = metadata::annotation(secret, APPLIED).unwrap_or_default();
         let mut applied: Self = serde_json::from_str(text).unwrap_or_default();
-        applied.labels.retain(|key| layout::may_be_label(key));
-        applied.annotations.retain(|key| layout::may_be_annotation(key));
+        applied.labels.retain(|key| metadata::may_be_label(key));
+        applied.annotations.retain(|key| metadata::may_be_annotation(key));
         applied
     }
 

@@ -8,10 +8,10 @@ use k8s_openapi::api::core::v1::Secret;
 use secrecy::SecretString;
 
 use super::applied::Applied;
-use super::formats::basic_auth::{PASSWORD_KEY, USERNAME_KEY};
+use super::formats::basic_auth::PASSWORD_KEY;
 use super::formats::{self, Facts, Unrenderable, docker_config};
-use super::layout::{self, Marks, Owner};
-use crate::api::secret_template::{DataEntry, Format, SecretTemplate, SecretType};
+use super::metadata::{self, Marks, Owner};
+use crate::api::secret_template::{Format, SecretTemplate, SecretType, rules};
 
 /// The most bytes of all values together: the API server's own limit (`MaxSecretSize`).
 pub const MAX_SECRET_BYTES: usize = 1024 * 1024;
@@ -64,25 +64,19 @@ pub enum Obstacle {
 ///
 /// It repeats rules of the schema, because an object may be older than they are. The error is a sentence for the user.
 pub fn check(template: &SecretTemplate) -> Result<(), String> {
-    template.data.iter().try_for_each(formats::check)?;
     let mut keys = BTreeSet::new();
-    for key in template.data.iter().flat_map(keys_of) {
-        if !keys.insert(key) {
-            return Err(format!("two entries write the key {key}: give one of them another key"));
+    for entry in &template.data {
+        for key in formats::check(entry)? {
+            if let Some(key) = keys.replace(key) {
+                return Err(format!("spec.secret.data: two entries write the key {key}: give one of them another key"));
+            }
         }
     }
     if !template.data.iter().any(|entry| formats::is_readable(entry.format)) {
-        return Err("add an entry of format Raw, BasicAuth, Npmrc or DockerConfigJson".to_owned());
+        return Err(format!("spec.secret.data: {}", rules::add_readable()));
     }
     check_type(template)?;
     check_keys(template)
-}
-
-fn keys_of(entry: &DataEntry) -> Vec<&str> {
-    match entry.format {
-        Format::BasicAuth => vec![USERNAME_KEY, PASSWORD_KEY],
-        Format::Raw | Format::Template | Format::DockerConfigJson | Format::Npmrc => vec![&entry.key],
-    }
 }
 
 fn check_type(template: &SecretTemplate) -> Result<(), String> {
@@ -94,13 +88,17 @@ fn check_type(template: &SecretTemplate) -> Result<(), String> {
         }
         SecretType::BasicAuth => (has(Format::BasicAuth, PASSWORD_KEY), "key password and format BasicAuth"),
     };
-    if enough { Ok(()) } else { Err(format!("type {} needs an entry with {need}", template.type_.as_str())) }
+    if enough {
+        return Ok(());
+    }
+    Err(format!("spec.secret.data: add an entry with {need}, which type {} needs", template.type_.as_str()))
 }
 
 fn check_keys(template: &SecretTemplate) -> Result<(), String> {
-    let label = template.labels.keys().find(|key| !layout::may_be_label(key));
-    match label.or_else(|| template.annotations.keys().find(|key| !layout::may_be_annotation(key))) {
-        Some(key) => Err(format!("the label or annotation {key} is reserved: use a key of your own")),
+    let label = template.labels.keys().find(|key| !metadata::may_be_label(key)).map(|key| ("labels", key));
+    let annotation = || template.annotations.keys().find(|key| !metadata::may_be_annotation(key));
+    match label.or_else(|| annotation().map(|key| ("annotations", key))) {
+        Some((field, key)) => Err(format!("spec.secret.{field}: {key} is reserved: use a key of your own")),
         None => Ok(()),
     }
 }
@@ -147,9 +145,9 @@ fn around(
     marks: &Marks,
 ) -> DesiredSecret {
     let mut labels = template.labels.clone();
-    labels.insert(layout::MANAGED.to_owned(), "true".to_owned());
+    labels.insert(metadata::MANAGED.to_owned(), "true".to_owned());
     let mut annotations = template.annotations.clone();
-    annotations.extend(layout::annotations(marks, owner));
+    annotations.extend(metadata::annotations(marks, owner));
     annotations.extend(Applied::of(template).annotation());
     DesiredSecret { type_: template.type_, labels, annotations, data }
 }
@@ -178,7 +176,7 @@ pub fn token_in(template: &SecretTemplate, secret: &Secret) -> Option<SecretStri
         if !data.contains_key(&entry.key) {
             continue;
         }
-        let read = formats::read_back(entry, data)?;
+        let read = formats::read_back(entry.format, &entry.key, data)?;
         if token.as_ref().is_some_and(|token| *token != read) {
             return None;
         }
@@ -190,12 +188,7 @@ pub fn token_in(template: &SecretTemplate, secret: &Secret) -> Option<SecretStri
 /// Every text in `secret` that an entry of some readable format could have as its token, whatever the template says: one of
 /// them is the token, if it was changed after the Secret was written.
 pub fn tokens_in(secret: &Secret) -> impl Iterator<Item = SecretString> {
-    const READABLE: [Format; 4] = [Format::Raw, Format::BasicAuth, Format::DockerConfigJson, Format::Npmrc];
-    let keys = secret.data.iter().flat_map(BTreeMap::keys);
-    let pairs = keys.flat_map(|key| READABLE.map(|format| (key, format)));
-    pairs.filter_map(|(key, format)| {
-        let (username, registry, scopes, auth, template) = (None, None, None, None, None);
-        let entry = DataEntry { key: key.clone(), format, username, registry, scopes, auth, template };
-        formats::read_back(&entry, secret.data.as_ref()?).map(SecretString::from)
-    })
+    let data = secret.data.iter();
+    let entries = data.flat_map(|data| data.keys().flat_map(move |key| Format::ALL.map(|format| (format, key, data))));
+    entries.filter_map(|(format, key, data)| formats::read_back(format, key, data).map(SecretString::from))
 }

@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 
 use super::applied::Applied;
 use super::content::DesiredSecret;
-use super::layout::{self, Marks, Owner};
+use super::metadata::{self, Marks, Owner};
 
 /// Annotations that say nothing by their absence, and so go when they are not wanted.
-const OPTIONAL: [&str; 3] = [layout::TOKEN_ID, layout::SUPERSEDED, layout::APPLIED];
+const OPTIONAL: [&str; 3] = [metadata::TOKEN_ID, metadata::SUPERSEDED, metadata::APPLIED];
 
 /// Stands for the version of a Secret that never came from an API server: no Secret has it, so the API server answers
 /// with a conflict. (An empty or absent version would be accepted, as a write without a check.)
@@ -60,8 +60,8 @@ pub fn merge_patch(desired: &DesiredSecret, current: &Secret) -> Value {
 /// newest version: to raise the fence, and as a dry run before a token is generated.
 pub fn marks_patch(marks: &Marks, owner: &Owner, resource_version: &str) -> Value {
     let version = if resource_version.is_empty() { NO_VERSION } else { resource_version };
-    let mut annotations = nulls([layout::TOKEN_ID, layout::SUPERSEDED]);
-    extend(&mut annotations, &layout::annotations(marks, owner));
+    let mut annotations = nulls([metadata::TOKEN_ID, metadata::SUPERSEDED]);
+    extend(&mut annotations, &metadata::annotations(marks, owner));
     json!({"metadata": {"resourceVersion": version, "annotations": annotations}})
 }
 

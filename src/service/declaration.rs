@@ -5,6 +5,7 @@
 
 mod check;
 mod compile;
+mod operations;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -201,7 +202,9 @@ impl Declaration {
         match (lifetime, &self.lifetimes) {
             (Lifetime::Never, None) => Ok(()),
             (Lifetime::Never, Some(lifetimes)) if lifetimes.never => Ok(()),
-            (Lifetime::Never, Some(_)) => Err("tokens of this service always expire: set a duration".to_owned()),
+            (Lifetime::Never, Some(_)) => {
+                Err("tokens of this service always expire: set lifetime to a duration".to_owned())
+            }
             (Lifetime::Limited(_), None) => {
                 Err("tokens of this service never expire: set lifetime: Never, and rotate by rotation.interval"
                     .to_owned())
@@ -214,17 +217,17 @@ impl Declaration {
         let uses = |hole| self.generate.as_ref().is_some_and(|generate| generate.request.uses(hole));
         let shown = GoDuration(length);
         if let Some(minimum) = lifetimes.minimum.filter(|minimum| length < minimum.0) {
-            return Err(format!("{shown} is less than the {minimum} that the service can give at least"));
+            return Err(format!("a lifetime of {shown} is too short: the service gives at least {minimum}"));
         }
         if let Some(maximum) = lifetimes.maximum.filter(|maximum| length > maximum.0) {
-            return Err(format!("{shown} is more than the {maximum} that the service can give at most"));
+            return Err(format!("a lifetime of {shown} is too long: the service gives at most {maximum}"));
         }
         if length.is_zero() || length.subsec_nanos() != 0 {
-            return Err(format!("{shown} is not a whole number of seconds"));
+            return Err(format!("a lifetime of {shown} is not a whole number of seconds: leave the fraction out"));
         }
         if uses("lifetimeDays") && !length.as_secs().is_multiple_of(DAY_SECONDS) {
             return Err(format!(
-                "{shown} is not a whole number of days, and the service counts in days: use a multiple of 24h"
+                "a lifetime of {shown} is not a whole number of days, and the service counts in days: use a multiple of 24h"
             ));
         }
         Ok(())

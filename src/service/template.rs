@@ -5,12 +5,12 @@
 //! error carries a value.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
 use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, UndefinedBehavior};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::IgnoredAny;
 use thiserror::Error;
 
@@ -22,6 +22,9 @@ const FUEL: u64 = 20_000;
 
 /// The statements that a template may have. Loops and assignments could double a string until memory ends.
 const STATEMENTS: [&str; 4] = ["if", "elif", "else", "endif"];
+
+/// What is percent-encoded: every byte but the unreserved ones of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Where the rendered text goes, which decides how a hole is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +81,7 @@ impl Template {
         environment.set_formatter(move |output, _, value| format_hole(place, output, value));
         environment
             .add_template_owned("template", source.to_owned())
-            .map_err(|error| format!("not a template ({}); holes are written {{{{ name }}}}", error.kind()))?;
+            .map_err(|error| format!("is not a template ({}): write holes like {{{{ name }}}}", error.kind()))?;
         let holes = holes(&environment);
         Ok(Self { environment: Arc::new(environment), place, holes })
     }
@@ -124,7 +127,7 @@ fn check_statements(source: &str) -> Result<(), String> {
         let word: String =
             rest.trim_start_matches(['-', '+']).trim_start().chars().take_while(char::is_ascii_alphanumeric).collect();
         if !STATEMENTS.contains(&word.as_str()) {
-            return Err("templates know no statement but if, elif, else and endif: remove the other one".to_owned());
+            return Err(format!("the tag {word:?} is not allowed: use only if, elif, else and endif"));
         }
     }
     Ok(())
@@ -166,16 +169,7 @@ fn segment(text: &str) -> Option<String> {
 
 /// Percent-encodes everything but RFC 3986's unreserved characters: right for path segments, queries and forms.
 pub fn percent_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 /// A buffer that refuses to grow beyond `MAX_OUTPUT`.

@@ -203,9 +203,9 @@ pub fn status(kind: Kind) -> Value {
             "nextRotationTime": TIME,
             "binding": {"name": "registry-token"},
             "service": {"uid": "d90b9474-8543", "origin": "https://tokens.corp.example"},
-            "claim": {"attempt": 7, "nonce": "k3f9q2ax", "time": TIME, "wish": "9c56", "request": "1", "outcome": "Verified"},
+            "claim": {"attempt": 7, "nonce": "k3f9q2ax", "time": TIME, "requestDigest": "9c56", "request": "1", "outcome": "Verified"},
             "current": {
-                "attempt": 7, "id": "tok_01J9", "nonce": "k3f9q2ax", "hint": "****x7Qd", "wish": "9c56", "claimedTime": TIME,
+                "attempt": 7, "id": "tok_01J9", "nonce": "k3f9q2ax", "hint": "****x7Qd", "requestDigest": "9c56", "claimedTime": TIME,
                 "issuedTime": TIME, "publishedTime": TIME, "verifiedTime": TIME, "probed": true, "rejectedTime": TIME,
                 "expirationTime": TIME, "secretResourceVersion": "4711",
             },

@@ -27,17 +27,17 @@ pub fn answering(observed: &Observed) -> bool {
 pub fn record_leak(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::RecordLeak { issued_before } = step else { return true };
     let fresh = observed.ledger.leak.as_ref().is_none_or(|leak| leak.issued_before != *issued_before);
-    fresh && desired.revoke_issued_before == Some(*issued_before) && !observed.deleting
+    fresh && desired.revoke_issued_before == Some(*issued_before) && !observed.object.deleting
 }
 
 /// A person confirmed that all tokens of this identity are this object's.
 pub fn confirmed(observed: &Observed) -> bool {
-    let confirm = &observed.requests.confirm;
+    let confirm = &observed.object.requests.confirm;
     observed.ledger.conflict.is_some() && confirm.is_some() && *confirm != observed.ledger.handled_requests.confirm
 }
 
 pub fn disputed(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    let open = observed.ledger.conflict.is_some() && !confirmed(observed) && observed.leave.is_none();
+    let open = observed.ledger.conflict.is_some() && !confirmed(observed) && observed.object.leave.is_none();
     let looks = matches!(step, Step::Read | Step::Verify | Step::Reject);
     let allowed = looks || matches!(step, Step::Halt(_) | Step::Wait(_) | Step::GiveUp(Lapse::Deleting));
     !open || allowed
@@ -50,7 +50,7 @@ pub fn twins(_: &Desired, observed: &Observed, step: &Step) -> bool {
         _ => vec![],
     };
     // A ledger that is behind its Secret cannot tell.
-    let known = |row: &Row| observed.ledger.highest_attempt() >= 3 || row.attempt > observed.fence();
+    let known = |row: &Row| observed.ledger.highest_attempt() >= 3 || row.attempt > observed.secrets.fence();
     let of_twin = |row: &&Row| row.id == "twin" && !(row.attempt == 4 || row.attempt == 1) && known(row);
     let twins: Vec<&String> = own_rows(observed).filter(of_twin).map(|row| &row.id).collect();
     confirmed(observed) || !touched.iter().any(|id| twins.contains(id))
@@ -62,17 +62,17 @@ pub fn dispute(_: &Desired, observed: &Observed, step: &Step) -> bool {
             let ledger = &observed.ledger;
             let claimed = ledger.nonces_of(row.attempt).any(|nonce| nonce == row.nonce);
             let known = claimed || ledger.knows(&row.id) || observed.hand.holds(&row.id);
-            let held = observed.published(row.attempt, &row.id);
+            let held = observed.secrets.published(row.attempt, &row.id);
             let reached = ledger.claim.is_some() && row.attempt <= ledger.highest_attempt();
-            observed.live() && !known && !held && (reached || row.attempt > observed.fence())
+            observed.secrets.live() && !known && !held && (reached || row.attempt > observed.secrets.fence())
         }
-        Step::Confirm => confirmed(observed) && observed.listing.is_some(),
+        Step::Confirm => confirmed(observed) && observed.service.listing.is_some(),
         _ => true,
     }
 }
 
 pub fn in_doubt(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    let doubted = observed.service.is_some_and(|service| !service.trusted);
-    let refused = observed.verdict == Some(Verdict::Refused);
+    let doubted = observed.service.seen.is_some_and(|service| !service.trusted);
+    let refused = observed.facts.verdict == Some(Verdict::Refused);
     !(doubted && refused && matches!(step, Step::Reject))
 }

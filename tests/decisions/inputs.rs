@@ -8,12 +8,13 @@
 
 use std::time::Duration;
 
-use artifact_token_operator::api::ledger::{Claim, Failures, HandledRequests, Lost, Outcome};
+use artifact_token_operator::api::ledger::{Claim, Failures, Lost, Outcome};
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Halt, Timings};
 use artifact_token_operator::rotation::observed::{
-    Content, Hand, Leave, Observed, Ours, Pauses, Row, SecretState, Seen, ServiceSeen, Verdict,
+    Content, Facts, Hand, Leave, Object, Observed, Ours, Pauses, Row, SecretState, Secrets, Service, ServiceSeen,
+    Verdict,
 };
 
 /// The time of every decision here.
@@ -65,18 +66,24 @@ pub const SCALARS: usize = 8;
 
 const OBJECT: &[Value] = &[
     ("living", |_| {}),
-    ("no finalizer", |world| world.observed.finalizer = false),
-    ("deleting", |world| world.observed.deleting = true),
-    ("deleting, Orphan", |world| (world.observed.deleting, world.observed.leave) = (true, Some(Leave::Orphan))),
-    ("deleting, skip", |world| (world.observed.deleting, world.observed.leave) = (true, Some(Leave::Skip))),
-    ("deleting, no finalizer", |world| (world.observed.deleting, world.observed.finalizer) = (true, false)),
+    ("no finalizer", |world| world.observed.object.finalizer = false),
+    ("deleting", |world| world.observed.object.deleting = true),
+    ("deleting, Orphan", |world| {
+        (world.observed.object.deleting, world.observed.object.leave) = (true, Some(Leave::Orphan))
+    }),
+    ("deleting, skip", |world| {
+        (world.observed.object.deleting, world.observed.object.leave) = (true, Some(Leave::Skip))
+    }),
+    ("deleting, no finalizer", |world| {
+        (world.observed.object.deleting, world.observed.object.finalizer) = (true, false)
+    }),
 ];
 
 const SECRET: &[Value] = &[
     ("current", |_| {}),
-    ("absent", |world| world.observed.secrets[0].state = SecretState::Absent),
+    ("absent", |world| world.observed.secrets.seen[0].state = SecretState::Absent),
     ("foreign", |world| {
-        world.observed.secrets[0].state = SecretState::Foreign(Halt::stalled(Reason::SecretConflict, "foreign"));
+        world.observed.secrets.seen[0].state = SecretState::Foreign(Halt::stalled(Reason::SecretConflict, "foreign"));
     }),
     ("shell", |world| {
         let fence = under_way(world) - 1;
@@ -96,7 +103,7 @@ const SECRET: &[Value] = &[
     }),
 ];
 
-const READ: &[Value] = &[("live", |_| {}), ("remembered", |world| world.observed.secrets[0].live = false)];
+const READ: &[Value] = &[("live", |_| {}), ("remembered", |world| world.observed.secrets.seen[0].live = false)];
 
 const HAND: &[Value] = &[
     ("nothing", |_| {}),
@@ -120,7 +127,7 @@ const HAND: &[Value] = &[
 
 const LISTING: &[Value] = &[
     ("none", |_| {}),
-    ("empty", |world| world.observed.listing = Some(vec![])),
+    ("empty", |world| world.observed.service.listing = Some(vec![])),
     // Of a claim that was lost, or before a ledger that was.
     ("below fence", |world| {
         if world.observed.ledger.highest_attempt() >= 3 {
@@ -148,64 +155,73 @@ const WISH: &[Value] = &[
     }),
     ("forbidden", |world| {
         rotation_due(world);
-        world.observed.halt = Some(Halt::passing(Reason::NamespaceTerminating, "ending"));
+        world.observed.facts.halt = Some(Halt::passing(Reason::NamespaceTerminating, "ending"));
     }),
     ("suspended, leaked", |world| {
         world.desired.suspended = true;
         world.desired.revoke_issued_before = Some(NOW);
     }),
     ("leak to come", |world| world.desired.revoke_issued_before = Some(in_seconds(60))),
-    ("confirmed", |world| world.observed.requests.confirm = Some("yes".to_owned())),
+    ("confirmed", |world| world.observed.object.requests.confirm = Some("yes".to_owned())),
     ("no probe", |world| world.desired.probe = false),
-    ("verification due", |world| world.observed.accepted = Some(ago(13 * 3600))),
-    ("suspected", |world| world.observed.suspected = true),
-    ("doubtful", |world| world.observed.doubtful = true),
+    ("verification due", |world| world.observed.facts.accepted = Some(ago(13 * 3600))),
+    ("suspected", |world| world.observed.service.suspected = true),
+    ("doubtful", |world| world.observed.facts.doubtful = true),
 ];
+
+/// A service that can do all.
+const NAMED: ServiceSeen = ServiceSeen { attributable: true, same_origin: true, trusted: true };
 
 const SERVICE: &[Value] = &[
     ("named", |_| {}),
     ("nameless", |world| {
-        world.observed.service = Some(ServiceSeen { attributable: false, same_origin: true, trusted: true })
+        world.observed.service.seen = Some(ServiceSeen { attributable: false, ..NAMED });
     }),
     ("elsewhere", |world| {
-        world.observed.service = Some(ServiceSeen { attributable: true, same_origin: false, trusted: true })
+        world.observed.service.seen = Some(ServiceSeen { same_origin: false, ..NAMED });
     }),
     ("in doubt", |world| {
-        world.observed.service = Some(ServiceSeen { attributable: true, same_origin: true, trusted: false });
-        world.observed.halt = Some(Halt::stalled(Reason::OriginDoubtful, "in doubt"));
+        world.observed.service.seen = Some(ServiceSeen { trusted: false, ..NAMED });
+        world.observed.facts.halt = Some(Halt::stalled(Reason::OriginDoubtful, "in doubt"));
     }),
     ("missing", |world| {
-        world.observed.service = None;
-        world.observed.halt = Some(Halt::passing(Reason::ServiceNotFound, "missing"));
+        world.observed.service.seen = None;
+        world.observed.facts.halt = Some(Halt::passing(Reason::ServiceNotFound, "missing"));
     }),
 ];
 
 const VERDICT: &[Value] = &[
-    ("none", |world| world.observed.verdict = None),
-    ("accepted", |world| world.observed.verdict = Some(Verdict::Accepted)),
-    ("refused", |world| world.observed.verdict = Some(Verdict::Refused)),
+    ("none", |world| world.observed.facts.verdict = None),
+    ("accepted", |world| world.observed.facts.verdict = Some(Verdict::Accepted)),
+    ("refused", |world| world.observed.facts.verdict = Some(Verdict::Refused)),
 ];
 
 const BACK_OFF: &[Value] = &[
     ("over", |world| world.observed.ledger.failures = None),
     ("runs", |world| {
-        let (count, next_try_time, generation) = (1, in_seconds(30), world.observed.generation);
-        let (reason, message) = (Reason::TokenGenerationFailed, String::new());
-        world.observed.ledger.failures = Some(Failures { count, next_try_time, generation, reason, message });
+        world.observed.ledger.failures = Some(Failures {
+            count: 1,
+            next_try_time: in_seconds(30),
+            generation: world.observed.object.generation,
+            reason: Reason::TokenGenerationFailed,
+            message: String::new(),
+        });
     }),
 ];
 
 const DRY_RUN: &[Value] =
-    &[("no", |world| world.observed.preflight = false), ("done", |world| world.observed.preflight = true)];
+    &[("no", |world| world.observed.facts.preflight = false), ("done", |world| world.observed.facts.preflight = true)];
 
-const PREVIOUS: &[Value] =
-    &[("gone", |world| world.observed.holds_previous = false), ("held", |world| world.observed.holds_previous = true)];
+const PREVIOUS: &[Value] = &[
+    ("gone", |world| world.observed.facts.holds_previous = false),
+    ("held", |world| world.observed.facts.holds_previous = true),
+];
 
 const PAUSES: &[Value] = &[
-    ("none", |world| world.observed.pauses = Pauses::default()),
+    ("none", |world| world.observed.facts.pauses = Pauses::default()),
     ("all", |world| {
         let all = Some(in_seconds(5));
-        world.observed.pauses = Pauses { generate: all, verify: all, sweep: all, secret: all, leak: all };
+        world.observed.facts.pauses = Pauses { generate: all, verify: all, sweep: all, secret: all, leak: all };
     }),
 ];
 
@@ -222,31 +238,17 @@ pub fn steady() -> World {
         revoke_issued_before: None,
         probe: true,
         verification_interval: seconds(12 * 3600),
-        wish: "wish".to_owned(),
+        request_digest: "digest".to_owned(),
         timings: TIMINGS,
     };
     let state = SecretState::Ours(ours(3, Some("current"), Content::Token, 1));
     let observed = Observed {
-        deleting: false,
-        finalizer: true,
-        leave: None,
-        generation: 1,
-        created: ago(3 * DAY),
-        requests: HandledRequests::default(),
+        object: Object { finalizer: true, generation: 1, created: ago(3 * DAY), ..Object::default() },
         ledger: super::ledgers::verified(),
-        secrets: vec![Seen { live: true, state }],
-        hand: Hand::Empty,
-        holds_previous: false,
-        listing: None,
-        swept: None,
-        suspected: false,
-        service: Some(ServiceSeen { attributable: true, same_origin: true, trusted: true }),
-        halt: None,
-        preflight: false,
-        verdict: None,
-        accepted: Some(ago(1)),
-        doubtful: false,
-        pauses: Pauses::default(),
+        secrets: Secrets::one(true, state),
+        service: Service { seen: Some(NAMED), ..Service::default() },
+        facts: Facts { accepted: Some(ago(1)), ..Facts::default() },
+        ..Observed::default()
     };
     World { desired, observed }
 }
@@ -278,19 +280,19 @@ fn nonce(world: &World) -> &'static str {
 
 fn ours(attempt: u32, id: Option<&str>, content: Content, essence: u64) -> Ours {
     let id = id.map(str::to_owned);
-    Ours { attempt, id, fence: attempt, content, rendered: true, essence, predecessor: None }
+    Ours { attempt, id, fence: attempt, content, rendered: true, essence, ..Ours::default() }
 }
 
 fn hold(world: &mut World, ours: Ours) {
-    world.observed.secrets[0].state = SecretState::Ours(ours);
+    world.observed.secrets.seen[0].state = SecretState::Ours(ours);
 }
 
 fn row(attempt: u32, id: &str, nonce: &str) -> Row {
-    Row { id: id.to_owned(), attempt, nonce: nonce.to_owned(), created: None, expiration: None, predecessor: false }
+    Row { id: id.to_owned(), attempt, nonce: nonce.to_owned(), ..Row::default() }
 }
 
 fn list(world: &mut World, row: Row) {
-    world.observed.listing = Some(vec![row]);
+    world.observed.service.listing = Some(vec![row]);
 }
 
 fn claim(world: &mut World, attempt: u32, left: u64) {
@@ -299,12 +301,12 @@ fn claim(world: &mut World, attempt: u32, left: u64) {
 
 fn value(world: &mut World, trial: Option<Verdict>, (left, age): (u64, u64), sent: bool) {
     let (attempt, deadline, issued) = (under_way(world), in_seconds(left), ago(age));
-    let base = world.observed.base();
+    let base = world.observed.secrets.base();
     world.observed.hand = Hand::Value { attempt, id: "new".to_owned(), deadline, issued, trial, base, sent };
 }
 
 /// A claim `age` seconds old.
 pub fn claimed(attempt: u32, age: u64, outcome: Option<Outcome>) -> Claim {
     let nonce = if attempt == 1 { "0".to_owned() } else { format!("n{attempt}") };
-    Claim { attempt, nonce, time: ago(age), wish: "wish".to_owned(), request: None, outcome }
+    Claim { attempt, nonce, time: ago(age), request_digest: "digest".to_owned(), request: None, outcome }
 }

@@ -1,9 +1,9 @@
 //! The full cross product: the decision is total, and these laws hold in every combination.
 
-use artifact_token_operator::api::ledger::{Outcome, Superseded};
+use artifact_token_operator::api::ledger::{MAX_LIVE, Outcome, Superseded};
 use artifact_token_operator::rotation::desired::Desired;
 use artifact_token_operator::rotation::observed::{Content, Hand, Observed, Row, Verdict};
-use artifact_token_operator::rotation::plan::{Lapse, MAX_LIVE, Step};
+use artifact_token_operator::rotation::plan::{Lapse, Step};
 use artifact_token_operator::rotation::schedule::trigger;
 
 use super::alarms::{answering, confirmed, dispute, disputed, in_doubt, leaked, record_leak, twins};
@@ -63,18 +63,22 @@ fn generate(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Generate = step else { return true };
     let Hand::Claim { attempt, deadline } = observed.hand else { return false };
     let open = observed.open_claim().is_some_and(|claim| claim.attempt == attempt);
-    let forbidden = observed.halt.is_some();
-    open && !forbidden && deadline > NOW && observed.finalizer && !observed.any_foreign() && observed.fence() < attempt
+    let forbidden = observed.facts.halt.is_some();
+    open && !forbidden
+        && deadline > NOW
+        && observed.object.finalizer
+        && !observed.secrets.any_foreign()
+        && observed.secrets.fence() < attempt
 }
 
 fn revoke_reads(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Revoke { .. } = step else { return true };
-    observed.live() && observed.service.is_some_and(|service| service.same_origin)
+    observed.secrets.live() && observed.service.seen.is_some_and(|service| service.same_origin)
 }
 
 fn revoke_living(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Revoke { attempt, id } = step else { return true };
-    let held = observed.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(id));
+    let held = observed.secrets.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(id));
     let ledger = &observed.ledger;
     let old = ledger.superseded.iter().find(|old| (old.attempt, &old.id) == (*attempt, id));
     // What failed may have been in the Secret until the next one came.
@@ -91,12 +95,12 @@ fn revoke_living(_: &Desired, observed: &Observed, step: &Step) -> bool {
             && tried
             && (old.unpublished || observed.holds_current() || (observed.ledger.alive() + 1 >= MAX_LIVE && !last(old)))
     });
-    observed.deleting || (due && !held) || leaked(observed, id)
+    observed.object.deleting || (due && !held) || leaked(observed, id)
 }
 
 fn revoke_deleting(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Revoke { id, .. } = step else { return true };
-    !observed.deleting || observed.ledger.knows(id) || own_rows(observed).any(|row| row.id == *id)
+    !observed.object.deleting || observed.ledger.knows(id) || own_rows(observed).any(|row| row.id == *id)
 }
 
 fn writes(step: &Step) -> bool {
@@ -112,20 +116,20 @@ fn writes(step: &Step) -> bool {
 }
 
 fn write_reads(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    !writes(step) || observed.live()
+    !writes(step) || observed.secrets.live()
 }
 
 fn never_foreign(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    !writes(step) || !observed.any_foreign()
+    !writes(step) || !observed.secrets.any_foreign()
 }
 
 fn update(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Update = step else { return true };
     let Hand::Value { attempt, deadline, trial, base, .. } = &observed.hand else { return false };
-    let replaces = observed.ours().any(|ours| ours.content != Content::Empty);
+    let replaces = observed.secrets.ours().any(|ours| ours.content != Content::Empty);
     let tried = !replaces || !desired.probe || *trial == Some(Verdict::Accepted);
-    let creates = observed.any_absent() && *attempt > 1;
-    !creates && observed.fence() < *attempt && *deadline > NOW && observed.base() == *base && tried
+    let creates = observed.secrets.any_absent() && *attempt > 1;
+    !creates && observed.secrets.fence() < *attempt && *deadline > NOW && observed.secrets.base() == *base && tried
 }
 
 fn roll_back(_: &Desired, observed: &Observed, step: &Step) -> bool {
@@ -133,65 +137,68 @@ fn roll_back(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let failed = observed.ledger.claim.as_ref().filter(|claim| claim.outcome == Some(Outcome::Failed));
     let alive = observed.ledger.current.as_ref().is_some_and(|current| current.rejected_time.is_none());
     let fenced = failed.is_some_and(|claim| claim.attempt <= *fence);
-    fenced && alive && observed.holds_previous && !observed.holds_current()
+    fenced && alive && observed.facts.holds_previous && !observed.holds_current()
 }
 
 fn raise_fence(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::RaiseFence { fence } = step else { return true };
     let stray = observed.stray_claim().map_or(0, |claim| claim.attempt);
-    *fence > observed.fence() && *fence >= stray && !observed.any_absent()
+    *fence > observed.secrets.fence() && *fence >= stray && !observed.secrets.any_absent()
 }
 
 fn shell(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Shell { fence } = step else { return true };
-    observed.any_absent() && *fence >= observed.ledger.highest_attempt()
+    observed.secrets.any_absent() && *fence >= observed.ledger.highest_attempt()
 }
 
 fn claim(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let (Step::Claim { .. } | Step::Finalize { claims: true }) = step else { return true };
-    let finalizer = observed.finalizer == matches!(step, Step::Claim { .. });
+    let finalizer = observed.object.finalizer == matches!(step, Step::Claim { .. });
     let backing_off = observed.ledger.failures.as_ref().is_some_and(|failures| failures.next_try_time > NOW);
     let suspended = desired.suspended && !answering(observed);
-    let stopped = suspended || desired.halt.is_some() || observed.halt.is_some() || observed.any_foreign();
+    let stopped =
+        suspended || desired.halt.is_some() || observed.facts.halt.is_some() || observed.secrets.any_foreign();
     let room = observed.ledger.alive() + usize::from(!answering(observed)) < MAX_LIVE;
     let wanted = trigger(desired, observed, NOW).is_some();
-    finalizer && observed.preflight && observed.live() && room && wanted && !backing_off && !stopped
+    finalizer && observed.facts.preflight && observed.secrets.live() && room && wanted && !backing_off && !stopped
 }
 
 fn claim_above(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Claim { attempt } = step else { return true };
-    let fences = observed.ours().map(|ours| ours.fence);
+    let fences = observed.secrets.ours().map(|ours| ours.fence);
     let rows = own_rows(observed).map(|row| row.attempt);
-    let free = observed.stray_claim().is_none() && !observed.any_absent();
+    let free = observed.stray_claim().is_none() && !observed.secrets.any_absent();
     free && fences.chain(rows).chain([observed.ledger.highest_attempt()]).all(|seen| seen < *attempt)
 }
 
 fn finalize(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Finalize { claims: true } = step else { return true };
-    !observed.finalizer && observed.ledger.claim.is_none() && observed.ours().all(|ours| ours.predecessor.is_some())
+    !observed.object.finalizer
+        && observed.ledger.claim.is_none()
+        && observed.secrets.ours().all(|ours| ours.predecessor.is_some())
 }
 
 fn decide(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Decide(outcome) = step else { return true };
-    let Some(ours) = observed.ours().next() else { return false };
+    let Some(ours) = observed.secrets.ours().next() else { return false };
     let open = observed.open_claim().is_some_and(|claim| claim.attempt == ours.attempt);
     let lost = observed.ledger.lost.iter().any(|lost| lost.attempt == ours.attempt);
     let in_hand = matches!(&observed.hand, Hand::Value { id, .. } if Some(id) == ours.id.as_ref());
-    let named = observed.service.is_some_and(|service| service.attributable && service.same_origin);
+    let named = observed.service.seen.is_some_and(|service| service.attributable && service.same_origin);
     let vouched = in_hand || named && own_rows(observed).any(|row| Some(&row.id) == ours.id.as_ref());
     let answered = match outcome {
-        Outcome::Verified => vouched && (!desired.probe || observed.verdict == Some(Verdict::Accepted)),
-        Outcome::Failed => !vouched || observed.verdict == Some(Verdict::Refused),
+        Outcome::Verified => vouched && (!desired.probe || observed.facts.verdict == Some(Verdict::Accepted)),
+        Outcome::Failed => !vouched || observed.facts.verdict == Some(Verdict::Refused),
     };
     let fresh = observed.open_claim().is_some_and(|claim| claim.attempt == ours.attempt && claim.time > ago(120));
     let early = fresh && !in_hand && named && *outcome == Outcome::Failed;
-    observed.live() && (open || lost) && answered && !early
+    observed.secrets.live() && (open || lost) && answered && !early
 }
 
 fn reject(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Reject = step else { return true };
     let first = observed.ledger.current.as_ref().is_some_and(|current| current.rejected_time.is_none());
-    observed.verdict == Some(Verdict::Refused) && observed.holds_current() && first
+    observed.facts.verdict == Some(Verdict::Refused) && observed.holds_current() && first
 }
 
 fn deletion(_: &Desired, observed: &Observed, step: &Step) -> bool {
@@ -208,35 +215,37 @@ fn deletion(_: &Desired, observed: &Observed, step: &Step) -> bool {
             | Step::Halt(_)
     );
     let reserved = matches!(step, Step::Release | Step::DeleteSecret | Step::GiveUp(Lapse::Deleting));
-    if observed.deleting { allowed } else { !reserved }
+    if observed.object.deleting { allowed } else { !reserved }
 }
 
 fn release(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let (Step::Release | Step::DeleteSecret) = step else { return true };
-    let settled = observed.open_claim().is_none_or(|claim| Observed::settle_time(&claim, &desired.timings) <= NOW);
+    let settled = observed.open_claim().is_none_or(|claim| desired.timings.settle_time(&claim) <= NOW);
     let open = observed.open_claim().is_some() || !observed.ledger.lost.is_empty();
-    let attributable = observed.service.is_some_and(|service| service.attributable);
-    let elsewhere = observed.service.is_none_or(|service| !service.same_origin);
-    let looked = observed.listing.is_some() && own_rows(observed).next().is_none() && !elsewhere;
+    let attributable = observed.service.seen.is_some_and(|service| service.attributable);
+    let elsewhere = observed.service.seen.is_none_or(|service| !service.same_origin);
+    let looked = observed.service.listing.is_some() && own_rows(observed).next().is_none() && !elsewhere;
     let over = observed.ledger.alive() == 0 && observed.hand == Hand::Empty && settled;
-    let nameless = observed.service.is_some() && !attributable;
-    observed.leave.is_some() || (over && (!open || looked || nameless))
+    let nameless = observed.service.seen.is_some() && !attributable;
+    observed.object.leave.is_some() || (over && (!open || looked || nameless))
 }
 
 fn abandon(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Abandon = step else { return true };
     observed.stray_claim().is_some_and(|claim| {
-        Observed::settle_time(&claim, &desired.timings) <= NOW && observed.live() && observed.fence() >= claim.attempt
+        desired.timings.settle_time(&claim) <= NOW
+            && observed.secrets.live()
+            && observed.secrets.fence() >= claim.attempt
     })
 }
 
 fn supersede(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Supersede(rows) = step else { return true };
-    let fenced = |row: &Row| observed.live() && row.attempt <= observed.fence();
+    let fenced = |row: &Row| observed.secrets.live() && row.attempt <= observed.secrets.fence();
     let replaced = matches!(observed.hand, Hand::Claim { .. });
     let open = |row: &Row| {
         let claim = observed.ledger.claim.as_ref().filter(|claim| claim.attempt == row.attempt);
-        claim.is_some_and(|claim| claim.outcome.is_none()) && observed.published(row.attempt, &row.id)
+        claim.is_some_and(|claim| claim.outcome.is_none()) && observed.secrets.published(row.attempt, &row.id)
     };
     let fits =
         |row: &Row| !observed.ledger.knows(&row.id) && (row.predecessor || fenced(row)) && (replaced || !open(row));
@@ -246,8 +255,9 @@ fn supersede(_: &Desired, observed: &Observed, step: &Step) -> bool {
 fn give_up(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::GiveUp(lapse) = step else { return true };
     let Hand::Value { attempt, base, sent: true, .. } = &observed.hand else { return true };
-    let shut_out = observed.fence() >= *attempt || observed.base() != *base || observed.any_foreign();
-    *lapse == Lapse::Deleting || (observed.live() && shut_out)
+    let shut_out =
+        observed.secrets.fence() >= *attempt || observed.secrets.base() != *base || observed.secrets.any_foreign();
+    *lapse == Lapse::Deleting || (observed.secrets.live() && shut_out)
 }
 
 fn wait(_: &Desired, _: &Observed, step: &Step) -> bool {
@@ -256,34 +266,35 @@ fn wait(_: &Desired, _: &Observed, step: &Step) -> bool {
 
 fn endless(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Wait(None) = step else { return true };
-    let stopped = desired.suspended || desired.halt.is_some() || observed.halt.is_some() || observed.any_foreign();
-    let service = observed.service.is_none_or(|service| !service.same_origin);
+    let stopped =
+        desired.suspended || desired.halt.is_some() || observed.facts.halt.is_some() || observed.secrets.any_foreign();
+    let service = observed.service.seen.is_none_or(|service| !service.same_origin);
     let wanted = trigger(desired, observed, NOW).is_some() || observed.stray_claim().is_some();
-    let gone = observed.deleting && !observed.finalizer;
-    gone || (!observed.deleting && (stopped || service || !wanted))
+    let gone = observed.object.deleting && !observed.object.finalizer;
+    gone || (!observed.object.deleting && (stopped || service || !wanted))
 }
 
 fn halt(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Halt(_) = step else { return true };
-    let service = observed.service.is_none_or(|service| !service.same_origin);
-    let wanted = desired.halt.is_some() || observed.any_foreign() || observed.halt.is_some();
+    let service = observed.service.seen.is_none_or(|service| !service.same_origin);
+    let wanted = desired.halt.is_some() || observed.secrets.any_foreign() || observed.facts.halt.is_some();
     let full = observed.ledger.alive() + 1 >= MAX_LIVE;
-    let elsewhere = observed.service.is_some_and(|service| !service.same_origin);
+    let elsewhere = observed.service.seen.is_some_and(|service| !service.same_origin);
     if observed.ledger.conflict.is_some() && !confirmed(observed) {
         return true;
     }
-    if observed.deleting { service } else { wanted || full || elsewhere }
+    if observed.object.deleting { service } else { wanted || full || elsewhere }
 }
 
 fn no_loop(_: &Desired, observed: &Observed, step: &Step) -> bool {
     match step {
-        Step::Read => !observed.live(),
-        Step::Sweep => observed.listing.is_none(),
-        Step::Preflight => !observed.preflight || !observed.live(),
-        Step::Verify => observed.verdict.is_none(),
-        Step::Finalize { .. } => !observed.finalizer,
-        Step::Render => observed.ours().any(|ours| !ours.rendered),
-        Step::DeleteSecret => observed.ours().next().is_some(),
+        Step::Read => !observed.secrets.live(),
+        Step::Sweep => observed.service.listing.is_none(),
+        Step::Preflight => !observed.facts.preflight || !observed.secrets.live(),
+        Step::Verify => observed.facts.verdict.is_none(),
+        Step::Finalize { .. } => !observed.object.finalizer,
+        Step::Render => observed.secrets.ours().any(|ours| !ours.rendered),
+        Step::DeleteSecret => observed.secrets.ours().next().is_some(),
         Step::Dispute(_) => observed.ledger.conflict.is_none(),
         _ => true,
     }
@@ -291,12 +302,12 @@ fn no_loop(_: &Desired, observed: &Observed, step: &Step) -> bool {
 
 fn needs_service(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let calls = matches!(step, Step::Generate | Step::Try | Step::Verify | Step::Sweep | Step::Revoke { .. });
-    let named = observed.service.is_some_and(|service| service.attributable && service.same_origin);
-    (!calls || observed.service.is_some()) && (*step != Step::Sweep || named)
+    let named = observed.service.seen.is_some_and(|service| service.attributable && service.same_origin);
+    (!calls || observed.service.seen.is_some()) && (*step != Step::Sweep || named)
 }
 
 fn pauses(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    let pauses = &observed.pauses;
+    let pauses = &observed.facts.pauses;
     let pause = match step {
         Step::Generate | Step::Claim { .. } => pauses.generate,
         Step::Try | Step::Verify => pauses.verify,
@@ -309,5 +320,5 @@ fn pauses(_: &Desired, observed: &Observed, step: &Step) -> bool {
 }
 
 pub fn own_rows(observed: &Observed) -> impl Iterator<Item = &Row> {
-    observed.listing.iter().flatten().filter(|row| !row.predecessor)
+    observed.service.listing.iter().flatten().filter(|row| !row.predecessor)
 }

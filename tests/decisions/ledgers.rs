@@ -1,10 +1,9 @@
 //! The ledgers that the decision is asked with.
 
-use artifact_token_operator::api::ledger::{Conflict, Current, Leak, Ledger, Lost, Outcome, Superseded};
+use artifact_token_operator::api::ledger::{Conflict, Current, Leak, Ledger, Lost, MAX_LIVE, Outcome, Superseded};
 use artifact_token_operator::api::time::Time;
-use artifact_token_operator::rotation::plan::MAX_LIVE;
 
-use super::inputs::{NOW, Value, ago, claimed, in_seconds};
+use super::inputs::{NOW, Value, World, ago, claimed, in_seconds};
 
 const DAY: u64 = 24 * 3600;
 
@@ -13,7 +12,7 @@ pub const LEDGER: &[Value] = &[
     ("empty", |world| world.observed.ledger = Ledger::default()),
     ("empty, fresh object", |world| {
         world.observed.ledger = Ledger::default();
-        world.observed.created = ago(10);
+        world.observed.object.created = ago(10);
     }),
     ("first claim", |world| {
         world.observed.ledger = Ledger { claim: Some(claimed(1, 10, None)), ..Ledger::default() };
@@ -55,6 +54,11 @@ pub const LEDGER: &[Value] = &[
         world.observed.ledger.leak = Some(Leak { revoked_time: Some(ago(3)), ..leak(None) });
         world.observed.ledger.current = None;
     }),
+    ("leaked, open claim", |world| {
+        world.observed.ledger.claim = Some(claimed(4, 10, None));
+        world.observed.ledger.leak = Some(Leak { revoked_time: Some(ago(3)), ..leak(None) });
+        world.observed.ledger.current = None;
+    }),
     ("leak answered", |world| {
         world.observed.ledger.leak = Some(Leak { claimed_before: ago(3 * DAY), ..leak(Some(ago(DAY))) })
     }),
@@ -66,6 +70,8 @@ pub const LEDGER: &[Value] = &[
         let in_overlap = |place: usize| old(2, &format!("old-{place}"), in_seconds(300));
         world.observed.ledger.superseded = (2..MAX_LIVE).map(in_overlap).collect();
     }),
+    ("verified, no digest", |world| asked_with(world, "")),
+    ("other parameters", |world| asked_with(world, "other")),
 ];
 
 /// Attempt 3 is current, verified a day ago.
@@ -75,7 +81,7 @@ pub fn verified() -> Ledger {
         id: "current".to_owned(),
         nonce: "n3".to_owned(),
         hint: None,
-        wish: "wish".to_owned(),
+        request_digest: "digest".to_owned(),
         claimed_time: ago(DAY + 4),
         issued_time: ago(DAY + 3),
         published_time: ago(DAY + 2),
@@ -88,23 +94,28 @@ pub fn verified() -> Ledger {
     Ledger { claim: Some(claimed(3, DAY, Some(Outcome::Verified))), current: Some(current), ..Ledger::default() }
 }
 
+/// The current token was asked for with something whose digest is this.
+fn asked_with(world: &mut World, digest: &str) {
+    if let Some(current) = &mut world.observed.ledger.current {
+        digest.clone_into(&mut current.request_digest);
+    }
+}
+
 /// Everything up to now leaked.
 fn leak(replaced_time: Option<Time>) -> Leak {
     Leak { issued_before: NOW, claimed_before: NOW, revoked_time: None, replaced_time }
 }
 
 fn old(attempt: u32, id: &str, revoke_after_time: Time) -> Superseded {
-    let (nonce, claimed_time) = (format!("n{attempt}"), Some(ago(2 * DAY)));
-    let (tries, next_try_time) = (0, None);
     Superseded {
         attempt,
         id: id.to_owned(),
-        nonce,
-        claimed_time,
+        nonce: format!("n{attempt}"),
+        claimed_time: Some(ago(2 * DAY)),
         revoke_after_time,
         unpublished: false,
         held: false,
-        tries,
-        next_try_time,
+        tries: 0,
+        next_try_time: None,
     }
 }

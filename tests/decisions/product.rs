@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use artifact_token_operator::rotation::plan::next_step;
+use artifact_token_operator::rotation::plan::first_match;
 
 use super::inputs::{AXES, Axis, NOW, SCALARS, World, steady};
 use super::laws::LAWS;
@@ -62,12 +62,12 @@ fn explore(first: usize, stride: usize) -> Tally {
 }
 
 fn judge(world: &World, tally: &mut Tally, describe: impl Fn() -> String) {
-    let step = next_step(&world.desired, &world.observed, NOW);
+    let (row, step) = first_match(&world.desired, &world.observed, NOW);
     tally.decisions += 1;
     for (name, _) in LAWS.iter().filter(|(_, law)| !law(&world.desired, &world.observed, &step)) {
         let (count, shortest) = tally.broken.entry(name).or_default();
         *count += 1;
-        let text = format!("{} -> {step:?}", describe());
+        let text = format!("{} -> {row}: {step:?}", describe());
         if shortest.is_empty() || text.len() < shortest.len() {
             *shortest = text;
         }

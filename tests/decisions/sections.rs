@@ -38,7 +38,7 @@ pub const SECTIONS: &[Section] = &[
         varied: &[("Secret", ALL), ("read", ALL), ("pauses", ALL)],
     },
     Section {
-        title: "twin: listed tokens of this identity that were never claimed here",
+        title: "identity_conflict: listed tokens of this identity that were never claimed here",
         held: &[],
         varied: &[
             ("object", &["living", "deleting", "deleting, skip"]),
@@ -47,7 +47,7 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
-        title: "twin: a person confirmed",
+        title: "identity_conflict: a person confirmed",
         held: &[("ledger", "in dispute"), ("wish", "confirmed")],
         varied: &[("object", &["living", "deleting"]), ("listing", ALL), ("service", ALL), ("read", ALL)],
     },
@@ -67,7 +67,15 @@ pub const SECTIONS: &[Section] = &[
         varied: &[("hand", &["nothing", "claim", "value", "value, sent"]), ("object", &["living", "deleting"])],
     },
     Section {
-        title: "hand: a claim",
+        title: "in_flight: an attempt that was claimed before a leak",
+        held: &[("ledger", "leaked, open claim")],
+        varied: &[
+            ("hand", &["claim", "claim, overtaken", "value", "value, accepted", "value, late", "value, sent"]),
+            ("read", ALL),
+        ],
+    },
+    Section {
+        title: "in_flight: a claim",
         held: &[],
         varied: &[
             ("hand", &["claim", "claim, late", "claim, overtaken"]),
@@ -78,17 +86,17 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
-        title: "hand: a claim, and the Secret of a predecessor",
+        title: "in_flight: a claim, and the Secret of a predecessor",
         held: &[("hand", "claim"), ("ledger", "empty, fresh object")],
         varied: &[("Secret", &["absent", "shell", "predecessor's"]), ("listing", ALL), ("service", NAMED)],
     },
     Section {
-        title: "hand: a claim, and no finalizer",
+        title: "in_flight: a claim, and no finalizer",
         held: &[("object", "no finalizer"), ("ledger", "open claim")],
         varied: &[("hand", &["claim", "claim, late", "claim, overtaken"])],
     },
     Section {
-        title: "hand: a value, by what the Secret holds",
+        title: "in_flight: a value, by what the Secret holds",
         held: &[("ledger", "open claim")],
         varied: &[
             (
@@ -108,7 +116,7 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
-        title: "hand: a value, not to be probed, or not read, or paused, or without service",
+        title: "in_flight: a value, not to be probed, or not read, or paused, or without service",
         held: &[("ledger", "open claim")],
         varied: &[
             ("hand", &["value", "value, accepted", "value, sent, late"]),
@@ -138,7 +146,7 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
-        title: "roll back",
+        title: "roll_back",
         held: &[],
         varied: &[
             ("ledger", &["failed", "failed unpublished", "rejected"]),
@@ -148,7 +156,7 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
-        title: "found: listed tokens that nobody knows",
+        title: "orphans: listed tokens that nobody knows",
         held: &[],
         varied: &[
             ("listing", &["empty", "below fence", "never claimed", "of another nonce", "new", "theirs"]),
@@ -192,7 +200,7 @@ pub const SECTIONS: &[Section] = &[
         varied: &[("read", ALL), ("pauses", ALL), ("service", ALL)],
     },
     Section {
-        title: "stray: claims that nobody has in hand",
+        title: "unresolved_claim: claims that nobody has in hand",
         held: &[],
         varied: &[
             ("ledger", &["empty", "empty, fresh object", "first claim", "open claim", "open claim, settled", "lost"]),
@@ -201,17 +209,17 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
-        title: "stray: the sweep of the service saw an unknown token",
+        title: "unresolved_claim: the sweep of the service saw an unknown token",
         held: &[("wish", "suspected")],
         varied: &[("listing", &["none", "empty", "below fence"]), ("service", ALL), ("pauses", ALL)],
     },
     Section {
-        title: "stray: looking for a lost token",
+        title: "unresolved_claim: looking for a lost token",
         held: &[("ledger", "lost")],
         varied: &[("listing", ALL), ("Secret", &["current", "current, fenced", "new"]), ("service", NAMED)],
     },
     Section {
-        title: "halt and suspend: by wish, Secret and service",
+        title: "halt and suspended: by wish, Secret and service",
         held: &[],
         varied: &[
             ("wish", &["as it is", "rotation due", "suspended", "invalid", "forbidden"]),
@@ -247,6 +255,15 @@ pub const SECTIONS: &[Section] = &[
             ("Secret", &["current", "absent"]),
             ("read", ALL),
             ("pauses", ALL),
+        ],
+    },
+    Section {
+        title: "claim: a token that an older version recorded without a digest counts as unchanged",
+        held: &[("dry-run", "done")],
+        varied: &[
+            ("ledger", &["verified", "verified, no digest", "other parameters"]),
+            ("wish", &["as it is", "rotation due", "suspended", "invalid"]),
+            ("Secret", &["current", "current, old form", "shell"]),
         ],
     },
 ];

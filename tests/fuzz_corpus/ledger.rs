@@ -11,7 +11,8 @@ use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Halt, Timings};
 use artifact_token_operator::rotation::observed::{
-    Content, Hand, Leave, Observed, Ours, Pauses, Row, SecretState, Seen, ServiceSeen, Verdict,
+    Content, Facts, Hand, Leave, Object, Observed, Ours, Pauses, Row, SecretState, Secrets, Seen, Service, ServiceSeen,
+    Verdict,
 };
 use artifact_token_operator::rotation::plan::{Step, next_step};
 
@@ -66,7 +67,7 @@ fn desired(input: &mut Unstructured) -> Result<Desired> {
         revoke_issued_before: maybe(input, time)?,
         probe: input.arbitrary()?,
         verification_interval: length(input)?,
-        wish: id(input)?,
+        request_digest: id(input)?,
         timings,
     })
 }
@@ -129,8 +130,23 @@ fn pauses(input: &mut Unstructured) -> Result<Pauses> {
 }
 
 fn observed(input: &mut Unstructured, status: ArtifactTokenStatus) -> Result<Observed> {
-    let secrets = (0..input.int_in_range(0..=2)?).map(|_| seen(input)).collect::<Result<_>>()?;
-    Ok(Observed {
+    // In the order in which the corpus has them.
+    let secrets = Secrets { seen: (0..input.int_in_range(0..=2)?).map(|_| seen(input)).collect::<Result<_>>()? };
+    let object = object(input)?;
+    let hand = hand(input)?;
+    let holds_previous = input.arbitrary()?;
+    let service = Service {
+        listing: maybe(input, rows)?,
+        swept: maybe(input, time)?,
+        suspected: input.arbitrary()?,
+        seen: maybe(input, service)?,
+    };
+    let facts = Facts { holds_previous, ..facts(input)? };
+    Ok(Observed { object, ledger: status.ledger, secrets, hand, service, facts })
+}
+
+fn object(input: &mut Unstructured) -> Result<Object> {
+    Ok(Object {
         deleting: input.arbitrary()?,
         finalizer: input.arbitrary()?,
         leave: maybe(input, |input| Ok(*input.choose(&[Leave::Orphan, Leave::Skip])?))?,
@@ -141,14 +157,12 @@ fn observed(input: &mut Unstructured, status: ArtifactTokenStatus) -> Result<Obs
             reconcile: maybe(input, id)?,
             confirm: maybe(input, id)?,
         },
-        ledger: status.ledger,
-        secrets,
-        hand: hand(input)?,
-        holds_previous: input.arbitrary()?,
-        listing: maybe(input, rows)?,
-        swept: maybe(input, time)?,
-        suspected: input.arbitrary()?,
-        service: maybe(input, service)?,
+    })
+}
+
+fn facts(input: &mut Unstructured) -> Result<Facts> {
+    Ok(Facts {
+        holds_previous: false,
         halt: maybe(input, halt)?,
         preflight: input.arbitrary()?,
         verdict: maybe(input, verdict)?,
@@ -167,9 +181,9 @@ fn check(bytes: &[u8]) -> Option<()> {
     let step = next_step(&desired, &observed, now);
     assert_eq!(step, next_step(&desired, &observed, now), "the same of the same");
     if let Step::Revoke { id, .. } = &step {
-        let listed = observed.listing.iter().flatten().any(|row| row.id == *id);
+        let listed = observed.service.listing.iter().flatten().any(|row| row.id == *id);
         assert!(observed.ledger.knows(id) || listed, "a revoke of a stranger's token: {observed:#?}");
-        assert!(observed.finalizer, "a revoke without a finalizer: {observed:#?}");
+        assert!(observed.object.finalizer, "a revoke without a finalizer: {observed:#?}");
     }
     Some(())
 }

@@ -2,8 +2,9 @@
 //! fence and owner, a line each.
 
 use arbitrary::{Arbitrary as _, Unstructured};
-use artifact_token_operator::secret::layout::{
-    ATTEMPT, FENCE, MAX_ID_BYTES, MAX_NUMBER, Marks, OWNER, Owner, Ownership, SUPERSEDED, TOKEN_ID, annotations,
+use artifact_token_operator::api::ids::is_token_id;
+use artifact_token_operator::secret::metadata::{
+    ATTEMPT, FENCE, MAX_MARKED_IDS, MAX_NUMBER, Marks, OWNER, Owner, Ownership, SUPERSEDED, TOKEN_ID, annotations,
     ownership, read_marks,
 };
 use k8s_openapi::api::core::v1::Secret;
@@ -15,9 +16,9 @@ fn secret(texts: impl IntoIterator<Item = (String, String)>) -> Secret {
 }
 
 fn check(marks: &Marks) {
-    assert!(marks.highest() <= MAX_NUMBER && marks.superseded.len() <= 8);
+    assert!(marks.highest() <= MAX_NUMBER && marks.superseded.len() <= MAX_MARKED_IDS);
     for id in marks.superseded.iter().chain(&marks.token_id) {
-        assert!(!id.is_empty() && id.len() <= MAX_ID_BYTES && !id.chars().any(char::is_control));
+        assert!(is_token_id(id), "{id}");
     }
 }
 

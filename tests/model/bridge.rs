@@ -11,7 +11,7 @@ use artifact_token_operator::rotation::desired::{Desired, Timings};
 use artifact_token_operator::rotation::identity::FIRST_NONCE;
 use artifact_token_operator::rotation::ledger::Failure;
 use artifact_token_operator::rotation::observed::{
-    Content, Hand, Observed, Ours, Pauses, Row, SecretState, Seen, ServiceSeen, Verdict,
+    self, Content, Hand, Observed, Ours, Row, SecretState, Secrets, Service, ServiceSeen, Verdict,
 };
 
 use super::tokens::{Set, Token};
@@ -91,7 +91,7 @@ pub fn desired(object: &Object, facts: &Facts) -> Desired {
         revoke_issued_before: issued_before(object, facts),
         probe: true,
         verification_interval: HOUR,
-        wish: String::new(),
+        request_digest: String::new(),
         timings: timings(),
     }
 }
@@ -99,30 +99,41 @@ pub fn desired(object: &Object, facts: &Facts) -> Desired {
 /// What this process saw.
 pub fn observed(process: &Process, facts: &Facts, named: bool) -> Observed {
     let object = &process.object;
-    let asked = |asks: bool| asks.then(|| "r".to_owned());
-    let requests =
-        HandledRequests { rotate: asked(object.requested), confirm: asked(object.confirmed), reconcile: None };
+    let listing = || process.listing.iter().map(|token| row(token, object, facts)).collect();
     Observed {
+        object: seen_object(object),
+        ledger: ledger(object, facts),
+        secrets: Secrets::one(process.live, secret_state(&process.secret, process)),
+        hand: hand(&process.hand, facts),
+        service: Service {
+            seen: Some(ServiceSeen { attributable: named, same_origin: true, trusted: true }),
+            listing: process.listed.then(listing),
+            swept: process.swept.then_some(NOW),
+            suspected: process.suspects,
+        },
+        facts: observed::Facts {
+            holds_previous: process.held != Token::NONE && process.held == object.book.current,
+            preflight: process.preflight,
+            verdict: verdict(process.verdict),
+            accepted: Some(if process.due { NOW.minus(5 * HOUR) } else { NOW }),
+            ..observed::Facts::default()
+        },
+    }
+}
+
+fn seen_object(object: &Object) -> observed::Object {
+    let asked = |asks: bool| asks.then(|| "r".to_owned());
+    observed::Object {
         deleting: object.deleting,
         finalizer: object.finalizer,
         leave: None,
         generation: 1,
         created: if object.old { settled() } else { NOW },
-        requests,
-        ledger: ledger(object, facts),
-        secrets: vec![Seen { live: process.live, state: secret_state(&process.secret, process) }],
-        hand: hand(&process.hand, facts),
-        holds_previous: process.held != Token::NONE && process.held == object.book.current,
-        listing: process.listed.then(|| process.listing.iter().map(|token| row(token, object, facts)).collect()),
-        swept: process.swept.then_some(NOW),
-        suspected: process.suspects,
-        service: Some(ServiceSeen { attributable: named, same_origin: true, trusted: true }),
-        halt: None,
-        doubtful: false,
-        preflight: process.preflight,
-        verdict: verdict(process.verdict),
-        accepted: Some(if process.due { NOW.minus(5 * HOUR) } else { NOW }),
-        pauses: Pauses::default(),
+        requests: HandledRequests {
+            rotate: asked(object.requested),
+            confirm: asked(object.confirmed),
+            reconcile: None,
+        },
     }
 }
 
@@ -223,7 +234,7 @@ pub fn ledger(object: &Object, facts: &Facts) -> Ledger {
         attempt: attempt(token, facts),
         nonce: nonce(token),
         time: claimed(token, object, facts),
-        wish: String::new(),
+        request_digest: String::new(),
         request: None,
         outcome,
     };
@@ -268,7 +279,7 @@ pub fn current(token: Token, object: &Object, facts: &Facts) -> Current {
         id: id(token),
         nonce: nonce(token),
         hint: None,
-        wish: String::new(),
+        request_digest: String::new(),
         claimed_time: claimed(token, object, facts),
         issued_time: past,
         published_time: past,

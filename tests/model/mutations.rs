@@ -145,13 +145,13 @@ pub fn before(setup: &Setup, observed: &mut Observed) {
     let Some(mutation) = setup.mutation else { return };
     let day = Duration::from_secs(24 * 3600);
     match mutation {
-        Mutation::PretendLive => observed.secrets.iter_mut().for_each(|seen| seen.live = true),
+        Mutation::PretendLive => observed.secrets.seen.iter_mut().for_each(|seen| seen.live = true),
         Mutation::PretendSettled => {
-            observed.created = observed.created.minus(day / 2);
+            observed.object.created = observed.object.created.minus(day / 2);
             observed.ledger.claim.iter_mut().for_each(|claim| claim.time = claim.time.minus(day / 2));
         }
-        Mutation::ReleaseUnsettled if observed.deleting => {
-            observed.created = observed.created.minus(day / 2);
+        Mutation::ReleaseUnsettled if observed.object.deleting => {
+            observed.object.created = observed.object.created.minus(day / 2);
             observed.ledger.claim.iter_mut().for_each(|claim| claim.time = claim.time.minus(day / 2));
         }
         Mutation::NoFence => fence(observed, 0),
@@ -176,7 +176,7 @@ pub fn before(setup: &Setup, observed: &mut Observed) {
 }
 
 fn fence(observed: &mut Observed, fence: u32) {
-    for seen in &mut observed.secrets {
+    for seen in &mut observed.secrets.seen {
         if let SecretState::Ours(ours) = &mut seen.state {
             ours.fence = fence;
         }
@@ -186,16 +186,9 @@ fn fence(observed: &mut Observed, fence: u32) {
 /// A row of the list that says what the Secret says.
 fn vouch(observed: &mut Observed) {
     let Some(claim) = observed.open_claim() else { return };
-    let id = observed.ours().find_map(|ours| ours.id.clone());
-    if let (Some(id), Some(rows)) = (id, &mut observed.listing) {
-        rows.push(Row {
-            id,
-            attempt: claim.attempt,
-            nonce: claim.nonce,
-            created: None,
-            expiration: None,
-            predecessor: false,
-        });
+    let id = observed.secrets.ours().find_map(|ours| ours.id.clone());
+    if let (Some(id), Some(rows)) = (id, &mut observed.service.listing) {
+        rows.push(Row { id, attempt: claim.attempt, nonce: claim.nonce, ..Row::default() });
     }
 }
 
@@ -205,13 +198,13 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
     let claim = Step::Claim { attempt: observed.highest_attempt() + 1 };
     match (mutation, step) {
         (Mutation::PublishUntried, Step::Try) => Step::Update,
-        (Mutation::RollBackUndecided, Step::Decide(Outcome::Failed)) if observed.holds_previous => {
-            Step::RollBack { fence: observed.fence() }
+        (Mutation::RollBackUndecided, Step::Decide(Outcome::Failed)) if observed.facts.holds_previous => {
+            Step::RollBack { fence: observed.secrets.fence() }
         }
         (Mutation::GiveUpUnfenced, Step::RaiseFence { .. } | Step::Shell { .. }) if in_hand(observed) => {
             Step::GiveUp(Lapse::Late)
         }
-        (Mutation::ReleaseUnswept, Step::Sweep) if observed.deleting => Step::Release,
+        (Mutation::ReleaseUnswept, Step::Sweep) if observed.object.deleting => Step::Release,
         (Mutation::ReleaseAlive, Step::Revoke { .. }) if tried(observed) => Step::Release,
         (Mutation::RevokeFound, Step::Supersede(rows)) => {
             rows.first().map_or(Step::Wait(None), |row| Step::Revoke { attempt: row.attempt, id: row.id.clone() })
@@ -220,16 +213,16 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
         (Mutation::ClaimUnfinalized, Step::Finalize { claims: true }) => Step::Claim { attempt: 1 },
         (Mutation::ClaimUnfinalized, Step::Finalize { claims: false }) => Step::Generate,
         (Mutation::ClaimWithoutShell, Step::Shell { .. }) if !stray(observed) => {
-            if observed.preflight {
+            if observed.facts.preflight {
                 claim
             } else {
                 Step::Preflight
             }
         }
         (Mutation::ClaimWithoutShell, Step::GiveUp(Lapse::Overtaken)) if creates(observed) => Step::Update,
-        (Mutation::ClaimWithoutPreflight, Step::Preflight) if observed.finalizer => claim,
+        (Mutation::ClaimWithoutPreflight, Step::Preflight) if observed.object.finalizer => claim,
         (Mutation::NoLimit, Step::Halt(_)) if crowded(observed) => {
-            if observed.preflight {
+            if observed.facts.preflight {
                 claim
             } else {
                 Step::Preflight
@@ -243,7 +236,7 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
         }
         (Mutation::BelieveTwins, Step::Dispute(row)) => Step::Supersede(vec![row]),
         (Mutation::ReuseAttempt, Step::Claim { attempt }) => Step::Claim { attempt: attempt - 1 },
-        (Mutation::WaitWithoutRoom, Step::Revoke { .. }) if !observed.deleting && !observed.holds_current() => {
+        (Mutation::WaitWithoutRoom, Step::Revoke { .. }) if !observed.object.deleting && !observed.holds_current() => {
             Step::Wait(None)
         }
         (_, step) => step,
@@ -265,16 +258,16 @@ fn stray(observed: &Observed) -> bool {
 /// A value that was computed against no Secret, and there is none.
 fn creates(observed: &Observed) -> bool {
     let Hand::Value { deadline, base, sent, .. } = &observed.hand else { return false };
-    *deadline > NOW && !sent && observed.any_absent() && *base == observed.base()
+    *deadline > NOW && !sent && observed.secrets.any_absent() && *base == observed.secrets.base()
 }
 
 /// A revoke was tried in vain: the current token became a superseded one.
 fn tried(observed: &Observed) -> bool {
-    observed.deleting && observed.ledger.current.is_none()
+    observed.object.deleting && observed.ledger.current.is_none()
 }
 
 fn crowded(observed: &Observed) -> bool {
-    let wanted = observed.requests.rotate.is_some();
+    let wanted = observed.object.requests.rotate.is_some();
     wanted && observed.ledger.alive() >= 4 && observed.stray_claim().is_none() && observed.hand == Hand::Empty
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A process may sleep between any two transitions, since any other transition may come first. A deadline is checked in
 //! the same transition as what depends on it is sent; a sleep between the two is a write that lands late (`armed`), and
-//! that is modelled for checked replaces. Not for a create: that is protocol.md's stated limit of the first publish.
+//! that is modelled for checked replaces. Not for a create, which only the first publish of an object is: no fence holds it off.
+//! Where a person deletes the Secret while a process sleeps past its deadline, the Secret may hold a dead token for a moment.
 
 use artifact_token_operator::api::ledger::{Claim, Ledger};
 
@@ -221,7 +222,7 @@ impl Turn<'_> {
             attempt: bridge::attempt(token, &self.state.facts),
             nonce: bridge::nonce(token),
             time: bridge::claimed(token, &self.me().object, &self.state.facts),
-            wish: String::new(),
+            request_digest: String::new(),
             request: None,
             outcome: None,
         }

@@ -74,7 +74,7 @@ fn a_tenants_template_can_do_nothing_but_encode() {
             template: Some(template.to_owned()),
         };
         let refused = formats::check(&entry).expect_err(template);
-        assert!(refused.starts_with("entry x: template: "), "{template}: {refused}");
+        assert!(refused.starts_with("spec.secret.data[x].template: "), "{template}: {refused}");
         assert!(!refused.contains("root:"), "{refused}");
     }
 }
@@ -138,7 +138,7 @@ async fn an_object_with_such_a_template_gets_no_token_and_no_secret() {
         })
         .await;
     let stalled = world.until_reason("evil", ConditionType::Stalled, Reason::InvalidSpec).await;
-    assert!(stalled.message.contains("entry stolen: template: "), "{}", stalled.message);
+    assert!(stalled.message.contains("spec.secret.data[stolen].template: "), "{}", stalled.message);
     assert!(world.secret("evil-secret").await.is_none());
     world.apply(&token_yaml("right")).await;
     world.until_ready("right").await;

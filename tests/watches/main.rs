@@ -6,6 +6,7 @@
 //! | `cloned` | the store is copied to another control plane, and both go on |
 //! | `restarts` | the API server ends and comes back, stands still, or comes back late |
 //! | `compaction` | the store forgets the versions that a cut watch would go on from |
+//! | `outlived` | a service object goes while its watch is down and a check of it is under way |
 //! | `proxied` | watches are refused, events dropped and doubled, requests turned away, by a proxy in between |
 //! | `restored` | the store is put back to an earlier state: resourceVersions go back, and what happened since did not |
 //!
@@ -16,6 +17,7 @@
 mod cloned;
 mod compaction;
 mod consumers;
+mod outlived;
 mod place;
 mod proxied;
 mod restarts;

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::api::ids::MAX_ID_CHARACTERS;
 use crate::api::time::Time;
 
 /// An answer to a leak: what `revokeIssuedBefore` asked for, and what was done.
@@ -36,6 +37,6 @@ pub struct Conflict {
     /// The attempt in its name.
     pub attempt: u32,
     /// Its id at the service.
-    #[schemars(length(max = 512))]
+    #[schemars(length(max = MAX_ID_CHARACTERS))]
     pub id: String,
 }

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::duration::GoDuration;
+use crate::api::ids::{MAX_ID_CHARACTERS, is_token_id};
 use crate::api::time::Time;
 
 /// Tokens without an owner.
@@ -46,6 +47,9 @@ pub enum SweepPolicy {
 /// The most entries of `status.lastSweep.orphans`.
 pub const MAX_ORPHANS: usize = 64;
 
+/// The most characters of the name of an orphan that are shown.
+const MAX_NAME_CHARACTERS: usize = 256;
+
 /// What the last sweep found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -72,9 +76,29 @@ pub struct LastSweep {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Orphan {
     /// Its id at the service.
-    #[schemars(length(max = 512))]
+    #[schemars(length(max = MAX_ID_CHARACTERS))]
     pub id: String,
     /// Its name there.
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = MAX_NAME_CHARACTERS))]
     pub name: String,
+}
+
+impl Orphan {
+    /// The token with this id and name; `None` if the status cannot hold its id.
+    pub fn new(id: &str, name: &str) -> Option<Self> {
+        is_token_id(id).then(|| Self { id: id.to_owned(), name: name.chars().take(MAX_NAME_CHARACTERS).collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_orphan_that_the_status_cannot_hold_is_counted_and_not_named() {
+        let long = "語".repeat(MAX_ID_CHARACTERS);
+        let name = Orphan::new(&long, &"n".repeat(300)).map(|orphan| orphan.name.len());
+        assert_eq!(name, Some(MAX_NAME_CHARACTERS));
+        assert_eq!(Orphan::new(&format!("{long}x"), "n"), None);
+    }
 }

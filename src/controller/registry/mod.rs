@@ -1,5 +1,9 @@
 //! The services as they were checked last, for the passes of the tokens.
 
+pub(crate) mod members;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +17,7 @@ use crate::api::cluster_token_service::AllowedNamespaces;
 use crate::api::time::Time;
 use crate::api::token_service::TokenServiceSpec;
 use crate::rotation::desired::Halt;
-use crate::rotation::review::{Judgement, Review};
+use crate::rotation::service_review::{Judgement, Review};
 use crate::service::client::ServiceClient;
 use crate::service::declaration::Declaration;
 use crate::service::limits::RateLimit;
@@ -103,20 +107,32 @@ pub(crate) struct ServiceEntry {
 }
 
 /// All of them, one registry for the whole process: a service that many namespaces share has one rate limit.
+///
+/// **Invariant:** only [`members::Members`], which the watch of service objects feeds, brings an object in or takes it out. Everybody else
+/// changes what is known of an object that is in: whoever is under way when it goes leaves nothing behind.
 #[derive(Debug, Default)]
 pub(crate) struct Services {
-    entries: Mutex<HashMap<Key, Arc<ServiceEntry>>>,
-    limits: Mutex<HashMap<Key, (i32, RateLimit)>>,
-    doubted: Mutex<HashSet<Key>>,
-    stale: Mutex<HashSet<Key>>,
-    /// Services whose credential changed, while it is not known whether their tokens still work.
-    reviews: Mutex<HashMap<Key, Review>>,
+    places: Mutex<HashMap<Key, Place>>,
     /// Uids of objects that are to look for tokens which their ledgers do not know.
     suspects: Mutex<HashSet<String>>,
     /// Who checks services, and is told which to check again.
     checkers: Mutex<Vec<UnboundedSender<Key>>>,
     /// Who keeps tokens, and is told of changes.
     keepers: Mutex<Vec<UnboundedSender<Change>>>,
+}
+
+/// What is known of one service object. It goes with the object.
+#[derive(Debug, Default)]
+struct Place {
+    uid: String,
+    /// As it was checked last.
+    entry: Option<Arc<ServiceEntry>>,
+    limit: Option<(i32, RateLimit)>,
+    doubted: bool,
+    /// A Secret or ConfigMap of it changed.
+    stale: bool,
+    /// Its credential changed, and it is not known whether its tokens still work.
+    review: Option<Review>,
 }
 
 impl Services {
@@ -132,34 +148,40 @@ impl Services {
 
     /// A service as it was checked last.
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<ServiceEntry>> {
-        locked(&self.entries).get(key).cloned()
+        self.at(key, |place| place.entry.clone())?
     }
 
-    /// Those that are known.
-    pub(crate) fn keys(&self) -> Vec<Key> {
-        locked(&self.entries).keys().cloned().collect()
+    /// The same, if it is still the object with this uid.
+    pub(crate) fn get_object(&self, key: &Key, uid: &str) -> Option<Arc<ServiceEntry>> {
+        self.get(key).filter(|entry| entry.uid == uid)
     }
 
-    /// A service was checked. Its tokens are looked at again if that changes anything for them.
+    /// Whether there is such an object.
+    pub(crate) fn has(&self, key: &Key) -> bool {
+        self.at(key, |_| ()).is_some()
+    }
+
+    /// A service was checked. Its tokens are looked at again if that changes anything for them; nothing happens if the object is
+    /// gone, or another one has its name.
     pub(crate) fn put(&self, entry: ServiceEntry) {
-        let key = entry.key.clone();
-        let differs = |old: &Arc<ServiceEntry>| {
-            (old.generation, &old.uid, &old.halt, &old.revision)
-                != (entry.generation, &entry.uid, &entry.halt, &entry.revision)
+        let entry = Arc::new(entry);
+        let differs = |old: Arc<ServiceEntry>| {
+            (old.generation, &old.halt, &old.revision) != (entry.generation, &entry.halt, &entry.revision)
         };
-        let changed = locked(&self.entries).get(&key).is_none_or(differs);
-        locked(&self.entries).insert(key.clone(), Arc::new(entry));
-        if changed {
-            self.tell(Change::Service(key));
+        let old = self.at_object(&entry, |place| place.entry.replace(entry.clone()));
+        if old.is_some_and(|old| old.is_none_or(differs)) {
+            self.tell(Change::Service(entry.key.clone()));
         }
     }
 
-    /// A service object is gone.
-    pub(crate) fn remove(&self, key: &Key) {
-        locked(&self.limits).remove(key);
-        if locked(&self.entries).remove(key).is_some() {
-            self.tell(Change::Service(key.clone()));
-        }
+    /// What is done to the place of a service object, if it has one.
+    fn at<T>(&self, key: &Key, act: impl FnOnce(&mut Place) -> T) -> Option<T> {
+        locked(&self.places).get_mut(key).map(act)
+    }
+
+    /// The same for the very object that was loaded.
+    fn at_object<T>(&self, entry: &ServiceEntry, act: impl FnOnce(&mut Place) -> T) -> Option<T> {
+        self.at(&entry.key, |place| (place.uid == entry.uid).then(|| act(place)))?
     }
 
     /// The tokens that `change` concerns are looked at again.
@@ -168,51 +190,50 @@ impl Services {
     }
 
     /// The rate limit of a service; it outlives changes of everything but the limit itself.
-    pub(crate) fn limit(&self, key: &Key, requests_per_minute: i32) -> RateLimit {
-        let mut limits = locked(&self.limits);
-        let fresh = || (requests_per_minute, RateLimit::new(u32::try_from(requests_per_minute).unwrap_or(1)));
-        let (rate, limit) = limits.entry(key.clone()).or_insert_with(fresh);
-        if *rate != requests_per_minute {
-            (*rate, *limit) = fresh();
-        }
-        limit.clone()
+    pub(crate) fn limit(&self, entry: &ServiceEntry) -> RateLimit {
+        let rate = entry.spec.limits.requests_per_minute;
+        let fresh = || (rate, RateLimit::new(u32::try_from(rate).unwrap_or(1)));
+        let kept = |place: &mut Place| {
+            let (_, limit) = place.limit.take_if(|(old, _)| *old == rate).unwrap_or_else(fresh);
+            place.limit = Some((rate, limit.clone()));
+            limit
+        };
+        self.at_object(entry, kept).unwrap_or_else(|| fresh().1)
     }
 
     /// The operator's credential was refused in passing, or nothing could be sent: check it again, now.
     pub(crate) fn doubt(&self, key: Key) {
-        locked(&self.doubted).insert(key.clone());
+        self.at(&key, |place| place.doubted = true);
         self.check_again(key);
     }
 
     /// The check of a service is put off: what it was to be checked for is still to be done.
-    pub fn put_off(&self, key: &Key, doubted: bool) {
-        self.set_stale(key.clone());
-        if doubted {
-            locked(&self.doubted).insert(key.clone());
-        }
+    pub(crate) fn put_off(&self, key: &Key, doubted: bool) {
+        self.at(key, |place| (place.stale, place.doubted) = (true, place.doubted || doubted));
     }
 
     /// Whether the credential was doubted since this was asked last.
     pub(crate) fn take_doubt(&self, key: &Key) -> bool {
-        locked(&self.doubted).remove(key)
+        self.at(key, |place| std::mem::take(&mut place.doubted)).unwrap_or_default()
     }
 
     /// The credential of a service changed: each of its tokens is to be verified, and no refusal counts before most have been.
-    pub(crate) fn review(&self, key: &Key, revision: &str, now: Time) {
-        let mut reviews = locked(&self.reviews);
-        if reviews.get(key).is_none_or(|review| review.revision != revision) {
-            reviews.insert(key.clone(), Review::begin(revision.to_owned(), now));
-        }
+    pub(crate) fn review(&self, entry: &ServiceEntry, now: Time) {
+        self.at_object(entry, |place| {
+            if place.review.as_ref().is_none_or(|review| review.revision != entry.revision) {
+                place.review = Some(Review::begin(entry.revision.clone(), now));
+            }
+        });
     }
 
     /// What the review of a service came to: `None` without one, `Some(None)` while it goes on.
     pub(crate) fn judgement(&self, key: &Key) -> Option<Option<Judgement>> {
-        locked(&self.reviews).get(key).map(|review| review.judgement)
+        self.at(key, |place| place.review.as_ref().map(|review| review.judgement))?
     }
 
     /// Who did not answer for long is not waited for any more.
     pub(crate) fn settle(&self, key: &Key, now: Time) {
-        if locked(&self.reviews).get_mut(key).and_then(|review| review.settle(now)).is_some() {
+        if self.at(key, |place| place.review.as_mut()?.settle(now)).flatten().is_some() {
             self.tell(Change::Service(key.clone()));
         }
     }
@@ -224,20 +245,22 @@ impl Services {
 
     /// Refusals count from now on: a person said so.
     pub(crate) fn trust(&self, key: &Key) {
-        if let Some(review) = locked(&self.reviews).get_mut(key) {
-            review.judgement = Some(Judgement::Trusted);
-        }
+        self.at(key, |place| {
+            if let Some(review) = &mut place.review {
+                review.judgement = Some(Judgement::Trusted);
+            }
+        });
     }
 
     /// Whether the token of this object is to be verified for it.
     pub(crate) fn awaits(&self, key: &Key, uid: &str) -> bool {
-        locked(&self.reviews).get(key).is_some_and(|review| review.awaits(uid))
+        self.at(key, |place| place.review.as_ref().is_some_and(|review| review.awaits(uid))).unwrap_or_default()
     }
 
     /// The service accepted or refused the token of this object, one of so many.
     pub(crate) fn answered(&self, key: &Key, uid: &str, accepted: bool, objects: usize, now: Time) {
-        let judged = locked(&self.reviews).get_mut(key).and_then(|review| review.answer(uid, accepted, objects, now));
-        if judged.is_some() {
+        let judged = self.at(key, |place| place.review.as_mut()?.answer(uid, accepted, objects, now));
+        if judged.flatten().is_some() {
             self.check_again(key.clone());
             self.tell(Change::Service(key.clone()));
         }
@@ -260,17 +283,17 @@ impl Services {
 
     /// Whether a Secret or ConfigMap of this service changed since this was asked last.
     pub(crate) fn take_stale(&self, key: &Key) -> bool {
-        locked(&self.stale).remove(key)
+        self.at(key, |place| std::mem::take(&mut place.stale)).unwrap_or_default()
     }
 
     /// Takes note that it is still to be checked.
-    pub(crate) fn set_stale(&self, key: Key) {
-        locked(&self.stale).insert(key);
+    pub(crate) fn set_stale(&self, key: &Key) {
+        self.at(key, |place| place.stale = true);
     }
 
     /// A Secret or ConfigMap of this service changed.
     pub(crate) fn check_again(&self, key: Key) {
-        self.set_stale(key.clone());
+        self.set_stale(&key);
         broadcast(&self.checkers, &key);
     }
 }

@@ -19,7 +19,7 @@ use crate::controller::service::object::ServiceObject;
 use crate::controller::service::sweep::sweep;
 use crate::controller::shared::Shared;
 use crate::rotation::desired::Halt;
-use crate::rotation::review::Judgement;
+use crate::rotation::service_review::Judgement;
 use crate::service::client::answers::VerifyAnswer;
 use crate::service::client::{Places, ServiceClient};
 use crate::service::declaration::Declaration;
@@ -50,29 +50,31 @@ const WRONG_TOKEN: &str = "artifact-token-operator.this-token-was-never-issued";
 /// # Errors
 /// When the API server does not answer.
 pub(crate) async fn check(service: ServiceObject, ctx: &Shared) -> Result<Action, PassError> {
-    let key = service.key.clone();
+    let (key, uid) = (service.key.clone(), service.uid());
     if service.meta.deletion_timestamp.is_some() {
         return end(service, ctx).await;
     }
-    if !ctx.services.take_stale(&key) && unchanged(&service, ctx.services.get(&key).as_deref()) {
+    if !ctx.services.take_stale(&key) && unchanged(&service, ctx.services.get_object(&key, &uid).as_deref()) {
         return ready(&service, ctx).await;
     }
     let checked = check_now(service, ctx).await;
     if checked.is_err() {
         // What was taken note of is not done yet.
-        ctx.services.set_stale(key);
+        ctx.services.set_stale(&key);
     }
     checked
 }
 
 async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, PassError> {
-    if let Some(known) = ctx.services.get(&service.key).filter(|known| known.allowed != service.allowed) {
+    let known = ctx.services.get_object(&service.key, &service.uid());
+    if let Some(known) = known.filter(|known| known.allowed != service.allowed) {
         // A permission that is taken away does not wait until the service answers.
         ctx.services.put(ServiceEntry { allowed: service.allowed.clone(), ..(*known).clone() });
     }
     service.hold(&ctx.client).await.map_err(|source| failed("the service object", source))?;
     let mut entry = load(&service, ctx).await?;
-    let (doubted, known) = (ctx.services.take_doubt(&service.key), ctx.services.get(&service.key));
+    let doubted = ctx.services.take_doubt(&service.key);
+    let known = ctx.services.get_object(&service.key, &entry.uid);
     // What this process found wrong is newer than a cached status that still says Ready.
     let halted = known.as_ref().is_some_and(|known| known.halt.is_some());
     // And what it found right is newer than a cached status that does not say so yet.
@@ -109,7 +111,7 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
 fn review(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Option<Halt> {
     let status = service.status.as_ref()?;
     if status.credentials_revision.as_ref().is_some_and(|known| *known != entry.revision) {
-        ctx.services.review(&entry.key, &entry.revision, ctx.clock.now().earliest);
+        ctx.services.review(entry, ctx.clock.now().earliest);
     }
     ctx.services.settle(&entry.key, ctx.clock.now().earliest);
     if ctx.services.judgement(&entry.key) != Some(Some(Judgement::Doubtful)) {
@@ -129,7 +131,8 @@ fn review(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Option
 
 /// All is well: it is swept now and then.
 async fn ready(service: &ServiceObject, ctx: &Shared) -> Result<Action, PassError> {
-    let Some(entry) = ctx.services.get(&service.key) else { return Ok(Action::await_change()) };
+    let known = ctx.services.get_object(&service.key, &service.uid());
+    let Some(entry) = known else { return Ok(Action::await_change()) };
     let swept = sweep(service, &entry, ctx).await?;
     let open = ctx.services.judgement(&service.key) == Some(None);
     Ok(if open { Action::requeue(REVIEW_LOOK) } else { swept })
@@ -226,7 +229,7 @@ async fn end(mut service: ServiceObject, ctx: &Shared) -> Result<Action, PassErr
         return Ok(Action::requeue(DELETION_LOOK));
     }
     service.let_go(&ctx.client).await.map_err(|source| failed("the service object", source))?;
-    ctx.services.remove(&entry.key);
+    // The event of its deletion takes it out of the registry: others may hold it still.
     Ok(Action::await_change())
 }
 

@@ -1,6 +1,5 @@
 //! Wiring of the service objects: they are loaded before the first pass over a token, watched, and checked.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +20,7 @@ use crate::api::artifact_token::ServiceKind;
 use crate::api::cluster_token_service::ClusterTokenService;
 use crate::api::token_service::TokenService;
 use crate::controller::error::{PassError, StartError, describe};
+use crate::controller::registry::members::Members;
 use crate::controller::registry::{Change, Key};
 use crate::controller::service::check;
 use crate::controller::service::load::load;
@@ -87,8 +87,10 @@ async fn load_kind<K: Kind>(api: Api<K>, ctx: &Shared) -> Result<(), StartError>
             Err(error) => return Err(StartError::List { kind, why: describe(&error) }),
         }
     };
-    for service in list {
-        let service = service.object();
+    let services: Vec<ServiceObject> = list.iter().map(K::object).collect();
+    let listed = services.iter().map(|service| (service.key.clone(), service.uid())).collect();
+    Members::new(K::KIND, api.namespace()).list(listed, &ctx.services);
+    for service in services {
         let mut entry = load(&service, ctx).await.map_err(StartError::Load)?;
         if entry.halt.is_none() {
             entry.halt = check::standing_halt(&service, &entry);
@@ -108,7 +110,8 @@ pub(in crate::controller) async fn run<K>(
     K: Kind,
 {
     let (store, writer) = reflector::store::<K>();
-    let mut known = Known::new(ctx.clone(), api.namespace());
+    let members = Members::new(K::KIND, api.namespace());
+    let mut known = Known { ctx: ctx.clone(), members, references: ReferenceWatches::default() };
     let events = watched(api).default_backoff().modify(strip).reflect(writer).inspect(move |event| {
         if let Ok(event) = event {
             known.apply(event);
@@ -128,44 +131,26 @@ pub(in crate::controller) async fn run<K>(
         .await;
 }
 
-/// What the watch of one kind and scope knows of.
+/// What follows from the watch of one kind and scope.
 struct Known {
     ctx: Arc<Shared>,
-    namespace: Option<String>,
+    members: Members,
     references: ReferenceWatches,
-    /// In the list that is under way.
-    listed: HashSet<Key>,
 }
 
 impl Known {
-    fn new(ctx: Arc<Shared>, namespace: Option<&str>) -> Self {
-        let namespace = namespace.map(str::to_owned);
-        Self { ctx, namespace, references: ReferenceWatches::default(), listed: HashSet::new() }
-    }
-
     fn apply<K: Kind>(&mut self, event: &Event<K>) {
+        let member = |service: &K| {
+            let service = service.object();
+            let uid = service.uid();
+            (service.key, uid)
+        };
+        self.members.apply(event, member, &self.ctx.services);
         match event {
-            Event::Init => self.listed.clear(),
-            Event::InitApply(service) => {
-                let service = service.object();
-                self.references.follow(&service, &self.ctx);
-                self.listed.insert(service.key);
-            }
-            // What went while there was no watch had no event of its own.
-            Event::InitDone => {
-                let ours =
-                    |key: &Key| key.kind() == K::KIND && (self.namespace.is_none() || key.namespace == self.namespace);
-                let gone = self.ctx.services.keys().into_iter().filter(|key| ours(key) && !self.listed.contains(key));
-                gone.for_each(|key| self.leave(&key));
-            }
-            Event::Apply(service) => self.references.follow(&service.object(), &self.ctx),
-            Event::Delete(service) => self.leave(&service.object().key),
+            Event::Apply(service) | Event::InitApply(service) => self.references.follow(&service.object(), &self.ctx),
+            Event::Delete(_) | Event::InitDone => self.references.keep_only(|key| self.ctx.services.has(key)),
+            Event::Init => {}
         }
-    }
-
-    fn leave(&self, key: &Key) {
-        self.references.leave(key);
-        self.ctx.services.remove(key);
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
         Err(problem) => {
             entry.halt = Some(Halt::stalled(problem.reason(), problem.to_string()));
             // Living tokens are still verified and revoked as the last good declaration says: its place cannot have changed.
-            if let Some(old) = ctx.services.get(&entry.key).filter(|old| old.uid == entry.uid) {
+            if let Some(old) = ctx.services.get_object(&entry.key, &entry.uid) {
                 entry.origin.clone_from(&old.origin);
                 (entry.declaration, entry.client) = (old.declaration.clone(), old.client.clone());
                 entry.revision.clone_from(&old.revision);
@@ -54,7 +54,7 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
     entry.declaration = Some(declaration.clone());
     let referred = read_referred(service, ctx).await?;
     entry.revision = referred.revision();
-    let limit = ctx.services.limit(&entry.key, service.spec.limits.requests_per_minute);
+    let limit = ctx.services.limit(&entry);
     let Referred { credentials, bundle, unread, .. } = referred;
     let client = match unread {
         Some(problem) => Err(problem.to_owned()),
@@ -68,7 +68,7 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
             let place = place.map(|own| format!(" (in {own}, the operator's own namespace)")).unwrap_or_default();
             entry.halt = Some(Halt::stalled(Reason::CredentialMissing, problem + &place));
             // Living tokens are still revoked with the last good credential.
-            let old = ctx.services.get(&entry.key).filter(|old| old.uid == entry.uid);
+            let old = ctx.services.get_object(&entry.key, &entry.uid);
             entry.client = old.and_then(|old| old.client.clone());
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -25,28 +25,29 @@ enum Reference {
 
 /// One watch by name for each Secret and ConfigMap that a service refers to.
 #[derive(Debug, Default)]
-pub(crate) struct ReferenceWatches(Mutex<HashMap<Key, Tasks>>);
+pub(crate) struct ReferenceWatches(HashMap<Key, HashMap<Reference, Task>>);
 
-type Tasks = HashMap<Reference, AbortHandle>;
+/// A watch. It ends with this.
+#[derive(Debug)]
+struct Task(AbortHandle);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 impl ReferenceWatches {
     /// Watches what `service` refers to now, and nothing else.
-    pub(crate) fn follow(&self, service: &ServiceObject, ctx: &Arc<Shared>) {
+    pub(crate) fn follow(&mut self, service: &ServiceObject, ctx: &Arc<Shared>) {
         let key = &service.key;
         let Some(namespace) = ctx.place_of_secrets(key) else { return };
         let (secrets, bundle) = service.references();
         let secrets = secrets.into_iter().map(|name| Reference::Secret(name.to_owned()));
         let bundle = bundle.map(|name| Reference::ConfigMap(name.to_owned()));
         let wanted: HashSet<Reference> = secrets.chain(bundle).collect();
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let followed = all.entry(key.clone()).or_default();
-        followed.retain(|reference, task| {
-            let keep = wanted.contains(reference);
-            if !keep {
-                task.abort();
-            }
-            keep
-        });
+        let followed = self.0.entry(key.clone()).or_default();
+        followed.retain(|reference, _| wanted.contains(reference));
         for reference in wanted {
             let (ctx, key, namespace) = (ctx.clone(), key.clone(), namespace.to_owned());
             followed.entry(reference.clone()).or_insert_with(|| {
@@ -61,17 +62,14 @@ impl ReferenceWatches {
                         }
                     }
                 };
-                tokio::spawn(task).abort_handle()
+                Task(tokio::spawn(task).abort_handle())
             });
         }
     }
 
-    /// The service object is gone.
-    pub(crate) fn leave(&self, key: &Key) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (_, task) in all.remove(key).unwrap_or_default() {
-            task.abort();
-        }
+    /// Ends the watches of service objects that are gone.
+    pub(crate) fn keep_only(&mut self, has: impl Fn(&Key) -> bool) {
+        self.0.retain(|key, _| has(key));
     }
 }
 
@@ -85,5 +83,24 @@ where
         if matches!(event, Ok(Event::Apply(_) | Event::Delete(_) | Event::InitDone)) {
             ctx.services.check_again(key.clone());
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_service_object_that_is_gone_refers_to_is_watched_no_more() {
+        let (gone, stays) = [(); 2].map(|()| tokio::spawn(std::future::pending::<()>())).into();
+        let key = |name: &str| Key { namespace: Some("ci".into()), name: name.into() };
+        let secret = || Reference::Secret("admin".into());
+        let watch = |task: &tokio::task::JoinHandle<()>| [(secret(), Task(task.abort_handle()))].into();
+        let mut watches = ReferenceWatches([(key("gone"), watch(&gone)), (key("stays"), watch(&stays))].into());
+        watches.keep_only(|key| key.name == "stays");
+        assert!(gone.await.unwrap_err().is_cancelled() && !stays.is_finished());
+        drop(watches);
+        assert!(stays.await.unwrap_err().is_cancelled());
     }
 }

@@ -20,7 +20,7 @@ use crate::controller::finalizer_time;
 use crate::controller::registry::{Change, ServiceEntry};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
-use crate::rotation::sweep::{Found, Listed, sort};
+use crate::rotation::service_sweep::{Found, Listed, sort};
 use crate::service::client::answers::ListedToken;
 use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;
@@ -97,7 +97,7 @@ async fn end(client: &ServiceClient, found: &mut Found, recorded: &[String]) {
 
 async fn report(service: &ServiceObject, found: &Found, ctx: &Shared) -> Result<(), PassError> {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let orphan = |orphan: &Listed| Orphan { id: orphan.id.clone(), name: orphan.name.chars().take(256).collect() };
+    let orphan = |orphan: &Listed| Orphan::new(&orphan.id, &orphan.name);
     let time: Time = ctx.clock.now().latest;
     let last_sweep = LastSweep {
         time,
@@ -105,7 +105,7 @@ async fn report(service: &ServiceObject, found: &Found, ctx: &Shared) -> Result<
         pending_revocation: found.pending,
         suspected: count(found.suspects.len()),
         orphaned: found.ownerless.as_ref().map(|ownerless| count(ownerless.len())),
-        orphans: found.ownerless.iter().flatten().take(MAX_ORPHANS).map(orphan).collect(),
+        orphans: found.ownerless.iter().flatten().filter_map(orphan).take(MAX_ORPHANS).collect(),
     };
     if !last_sweep.orphans.is_empty() {
         let ids: Vec<&str> = last_sweep.orphans.iter().map(|orphan| orphan.id.as_str()).collect();

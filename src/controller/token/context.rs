@@ -10,7 +10,7 @@ use crate::api::artifact_token::ArtifactToken;
 use crate::api::time::Time;
 use crate::controller::registry::Key;
 use crate::controller::shared::Shared;
-use crate::controller::token::memory::Memories;
+use crate::controller::token::memories::Memories;
 use crate::controller::token::secret_index::SecretIndex;
 use crate::controller::watch::Listed;
 

@@ -18,12 +18,12 @@ use crate::controller::error::PassError;
 use crate::controller::registry::Change;
 use crate::controller::shared::Shared;
 use crate::controller::token::context::Context;
-use crate::controller::token::memory::Memories;
+use crate::controller::token::memories::Memories;
 use crate::controller::token::pass::Pass;
 use crate::controller::token::secret_index::SecretIndex;
 use crate::controller::watch::{Listed, touched, watched, watched_metadata};
 use crate::controller::worker::{Shutdown, WORKERS, after_error, guarded, scoped, strip};
-use crate::secret::layout::{MANAGED, OWNER};
+use crate::secret::metadata::{MANAGED, OWNER};
 
 /// Keeps the tokens of one scope, until `shutdown`; calls `listed` when the first list of its Secrets is complete.
 pub(in crate::controller) async fn run(
@@ -60,7 +60,9 @@ pub(in crate::controller) async fn run(
         // After the reflector: a list counts once its objects are in the store.
         if let Ok(event) = event {
             seen.listed.apply(event);
-            seen.memories.apply(event);
+            for gone in seen.memories.apply(event) {
+                seen.shared.services.cleared(&gone);
+            }
         }
     });
     let stream = touched(events, ctx.objects.clone());

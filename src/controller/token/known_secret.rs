@@ -18,7 +18,7 @@ use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Content, Ours, SecretState};
 use crate::secret::content;
 use crate::secret::formats::Facts;
-use crate::secret::layout::{self, Marks, Owner, Ownership};
+use crate::secret::metadata::{self, Marks, Owner, Ownership};
 use crate::secret::patch;
 
 /// A number on a Secret that is further than this above the ledger's was not written by us (P16).
@@ -135,7 +135,7 @@ impl Pass<'_> {
     /// digest of what this process wrote or read.
     pub(super) fn value_in(&self, secret: &Secret) -> Option<SecretString> {
         content::token_in(&self.object.spec.secret, secret).or_else(|| {
-            let id = layout::read_marks(secret).token_id?;
+            let id = metadata::read_marks(secret).token_id?;
             let digest = match &self.memory.digest {
                 Some((known, digest)) if *known == id => *digest,
                 Some(_) | None => digest_of(self.memory.values.get(&id)?),
@@ -146,7 +146,7 @@ impl Pass<'_> {
 
     fn state_of(&self, secret: &Secret) -> SecretState {
         let template = &self.object.spec.secret;
-        let predecessor = match layout::ownership(secret, &self.owner()) {
+        let predecessor = match metadata::ownership(secret, &self.owner()) {
             Ownership::Ours => None,
             Ownership::Predecessors { uid } => Some(uid),
             Ownership::Foreign { owner } => return SecretState::Foreign(foreign(&template.name, owner.as_deref())),
@@ -158,7 +158,7 @@ impl Pass<'_> {
             );
             return SecretState::Foreign(Halt::stalled(Reason::SecretConflict, message));
         }
-        let marks = self.bounded(layout::read_marks(secret));
+        let marks = self.bounded(metadata::read_marks(secret));
         SecretState::Ours(Ours {
             attempt: if predecessor.is_some() { 0 } else { marks.attempt },
             fence: if predecessor.is_some() { 0 } else { marks.highest() },
@@ -243,7 +243,7 @@ fn essence(secret: &Secret, marks: &Marks) -> u64 {
         value.0.hash(&mut hasher);
     }
     (marks.attempt, &marks.token_id, &marks.superseded, marks.fence).hash(&mut hasher);
-    secret.annotations().get(layout::OWNER).hash(&mut hasher);
+    secret.annotations().get(metadata::OWNER).hash(&mut hasher);
     hasher.finish()
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod context;
 pub(crate) mod controller;
 pub(crate) mod known_secret;
+pub(crate) mod memories;
 pub(crate) mod memory;
 pub(crate) mod observe;
 pub(crate) mod pass;

@@ -14,7 +14,7 @@ use crate::controller::finalizer_time;
 use crate::controller::registry::{Key, ServiceEntry};
 use crate::controller::token::pass::Pass;
 use crate::rotation::desired::Halt;
-use crate::rotation::observed::{Hand, Leave, Observed, Pauses, Seen, ServiceSeen};
+use crate::rotation::observed::{Facts, Hand, Leave, Object, Observed, Pauses, Secrets, Service, ServiceSeen};
 
 /// The longest request annotation that is remembered; the status has the same bound.
 const LONGEST_REQUEST: usize = 256;
@@ -29,25 +29,31 @@ impl Pass<'_> {
         let key = Key::of(&self.object);
         let trusted = self.ctx.shared.services.trusts(&key);
         let mut observed = Observed {
-            deleting: meta.deletion_timestamp.is_some(),
-            finalizer: meta.finalizers.iter().flatten().any(|name| name == FINALIZER),
-            leave,
-            generation: meta.generation.unwrap_or_default(),
-            created,
-            requests: self.requests(),
-            holds_previous: ledger.current.as_ref().is_some_and(|current| self.memory.values.contains_key(&current.id)),
-            secrets: vec![Seen { live: self.known.live, state: self.known.state.clone() }],
+            object: Object {
+                deleting: meta.deletion_timestamp.is_some(),
+                finalizer: meta.finalizers.iter().flatten().any(|name| name == FINALIZER),
+                leave,
+                generation: meta.generation.unwrap_or_default(),
+                created,
+                requests: self.requests(),
+            },
+            secrets: Secrets::one(self.known.live, self.known.state.clone()),
             hand: self.memory.held.as_ref().map_or(Hand::Empty, |held| held.hand(now)),
-            listing: self.listing.clone(),
-            swept: self.memory.swept,
-            suspected: self.ctx.shared.services.suspects(&self.uid()),
-            service: self.service.as_deref().and_then(|service| service_seen(service, &ledger, trusted)),
-            halt: self.halt.clone().or_else(|| self.standing_halt()),
-            preflight: self.preflight,
-            verdict: self.verdict,
-            accepted: self.memory.accepted,
-            doubtful: self.known.doubtful || self.ctx.shared.services.awaits(&key, &self.uid()),
-            pauses: Pauses { leak: self.leak_turn(now), ..self.memory.retries.pauses() },
+            service: Service {
+                seen: self.service.as_deref().and_then(|service| service_seen(service, &ledger, trusted)),
+                listing: self.listing.clone(),
+                swept: self.memory.swept,
+                suspected: self.ctx.shared.services.suspects(&self.uid()),
+            },
+            facts: Facts {
+                halt: self.halt.clone().or_else(|| self.standing_halt()),
+                preflight: self.preflight,
+                verdict: self.verdict,
+                accepted: self.memory.accepted,
+                doubtful: self.known.doubtful || self.ctx.shared.services.awaits(&key, &self.uid()),
+                holds_previous: self.holds_previous(&ledger),
+                pauses: Pauses { leak: self.leak_turn(now), ..self.memory.retries.pauses() },
+            },
             ledger,
         };
         self.drop_decided_hand(&mut observed);
@@ -69,6 +75,10 @@ impl Pass<'_> {
             self.memory.held = None;
             observed.hand = Hand::Empty;
         }
+    }
+
+    fn holds_previous(&self, ledger: &Ledger) -> bool {
+        ledger.current.as_ref().is_some_and(|current| self.memory.values.contains_key(&current.id))
     }
 
     fn leave(&self) -> Option<Leave> {

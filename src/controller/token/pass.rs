@@ -150,16 +150,16 @@ impl<'a> Pass<'a> {
     async fn rest(mut self, observed: &Observed, phase: Phase<'_>, until: Option<Time>) -> Result<Action, PassError> {
         let mut ledger = observed.ledger.clone();
         // Every pass begins with the look that was asked for; where the service has to be asked, too, it ends with its answer.
-        let answered = !observed.doubtful || !self.wish.desired.probe;
-        if observed.requests.reconcile.is_some() && answered && ledger != Ledger::default() {
-            ledger.handled_requests.reconcile.clone_from(&observed.requests.reconcile);
+        let answered = !observed.facts.doubtful || !self.wish.desired.probe;
+        if observed.object.requests.reconcile.is_some() && answered && ledger != Ledger::default() {
+            ledger.handled_requests.reconcile.clone_from(&observed.object.requests.reconcile);
         }
         let told = self.told(observed, phase, ledger);
         let old = self.object.status.clone().unwrap_or_default();
         let now = self.ctx.shared.clock.now().earliest;
-        let young = now.since(observed.created) < ISSUING_AFTER && old.conditions.is_empty();
+        let young = now.since(observed.object.created) < ISSUING_AFTER && old.conditions.is_empty();
         let brief = young && phase == Phase::Resting && observed.ledger == Ledger::default() && until.is_some();
-        let released = observed.deleting && !observed.finalizer;
+        let released = observed.object.deleting && !observed.object.finalizer;
         if told != old && !brief && !released {
             if self.write_status(told).await? != Written::Yes {
                 return Ok(Action::requeue(AFTER_CONFLICT));
@@ -183,15 +183,15 @@ impl<'a> Pass<'a> {
             trouble: self.memory.trouble.as_ref().map(|(_, trouble)| trouble),
             holds_current: after.holds_current(),
             wanted: schedule::trigger(&self.wish.desired, &after, now.earliest).is_some(),
-            deleting: observed.deleting,
+            deleting: observed.object.deleting,
             suspended: self.wish.desired.suspended,
-            generation: observed.generation,
+            generation: observed.object.generation,
             now: now.latest,
         };
         let next =
             after.ledger.current.as_ref().and_then(|current| schedule::next_rotation(&self.wish.desired, current));
         ArtifactTokenStatus {
-            observed_generation: Some(observed.generation),
+            observed_generation: Some(observed.object.generation),
             conditions: conditions(&situation, &old.conditions),
             next_rotation_time: next,
             binding: after.ledger.current.as_ref().map(|_| Binding { name: self.object.spec.secret.name.clone() }),

@@ -34,6 +34,8 @@ pub(crate) struct Wish {
     pub parameters: Parameters,
     /// The user's part of the token's name.
     pub display_name: String,
+    /// The digest is that of a request: the service's defaults are in it, and the service allows the parameters.
+    pub digest_is_known: bool,
 }
 
 impl Wish {
@@ -49,6 +51,7 @@ impl Wish {
             RotationPolicy::Disabled => None,
         };
         let (parameters, problem) = parameters(spec, service);
+        let digest_is_known = problem.is_none() && service.is_some_and(|service| service.declaration.is_some());
         let halt = halt(spec, service, lifetime, overlap, interval).or(problem);
         let timeout = service.and_then(|service| service.declaration.as_ref());
         let timeout = timeout.map_or(GENERATE_TIMEOUT, |declaration| declaration.generate_timeout());
@@ -65,11 +68,11 @@ impl Wish {
             revoke_issued_before: spec.rotation.revoke_issued_before.max(of_service),
             probe: spec.verification.probe == Probe::Required,
             verification_interval: verification.max(LEAST_VERIFICATION_INTERVAL),
-            wish: digest(lifetime, &parameters),
+            request_digest: digest(lifetime, &parameters),
             timings: settings.timings(timeout),
         };
         let display_name = spec.display_name.clone().unwrap_or_else(|| format!("{namespace}/{}", object.name_any()));
-        Self { desired, lifetime, parameters, display_name }
+        Self { desired, lifetime, parameters, display_name, digest_is_known }
     }
 }
 

@@ -1,9 +1,12 @@
-//! A failed attempt: why, and what is left of it.
+//! A failed attempt: why, what is left of it, and how long the next one waits.
 
 use std::time::Duration;
 
 use crate::api::reason::Reason;
 use crate::api::time::Time;
+
+/// No back-off is longer.
+pub const LONGEST_RETRY: Duration = Duration::from_secs(3600);
 
 /// Why an attempt failed, for `status.failures`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,4 +44,9 @@ pub enum Remains {
         /// Tokens have names.
         attributable: bool,
     },
+}
+
+/// The delay after the `count`-th failure: doubled each time, at most [`LONGEST_RETRY`].
+pub fn backoff(first: Duration, count: u32) -> Duration {
+    first.saturating_mul(1 << count.saturating_sub(1).min(16)).min(LONGEST_RETRY)
 }

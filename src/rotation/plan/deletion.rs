@@ -3,50 +3,53 @@
 use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Hand, Leave, Observed};
-
-use super::{Lapse, Step, View, twin};
+use crate::rotation::plan::ownership::doubt;
+use crate::rotation::plan::step::{Lapse, Step};
+use crate::rotation::plan::view::View;
+use crate::rotation::plan::wait::{after_pause, wait};
 
 pub(super) fn deletion(view: &View) -> Option<Step> {
-    let observed = view.observed;
-    if !observed.deleting {
+    let Observed { object, hand, .. } = view.observed;
+    if !object.deleting {
         return None;
     }
-    if !observed.finalizer {
+    if !object.finalizer {
         return Some(Step::Wait(None));
     }
-    match (observed.leave, &observed.hand) {
+    match (object.leave, hand) {
         (Some(Leave::Orphan), _) => Some(Step::Release),
         (Some(Leave::Skip), _) => Some(let_go(view)),
         (None, Hand::Claim { .. } | Hand::Value { .. }) => Some(Step::GiveUp(Lapse::Deleting)),
-        (None, Hand::Empty) => Some(twin::doubt(view).unwrap_or_else(|| end_tokens(view))),
+        (None, Hand::Empty) => Some(doubt(view).unwrap_or_else(|| end_tokens(view))),
     }
 }
 
 /// Revokes what is known, waits for what could still land, lists, and lets go.
 fn end_tokens(view: &View) -> Step {
     let observed = view.observed;
-    if !observed.live() {
-        return view.paused(observed.pauses.secret).unwrap_or(Step::Read);
+    let Observed { ledger, secrets, service, facts, .. } = observed;
+    if !secrets.live() {
+        return after_pause(view, facts.pauses.secret, Step::Read);
     }
-    if observed.ledger.alive() > 0 && !view.same_place() {
+    if ledger.alive() > 0 && !service.same_place() {
         return Step::Halt(cannot_revoke());
     }
     if let Some((attempt, id)) = next_known(view) {
         return Step::Revoke { attempt, id };
     }
     let open = observed.open_claim();
-    let unsettled = open.as_ref().map(|claim| Observed::settle_time(claim, &view.desired.timings));
+    let unsettled = open.as_ref().map(|claim| view.desired.timings.settle_time(claim));
     if unsettled.is_some_and(|settled| settled > view.now) {
-        return view.wait();
+        return wait(view);
     }
     // What a person confirmed to be this object's may stand in no ledger, either.
-    let confirmed = observed.ledger.conflict.is_some();
-    let unresolved = open.is_some() || confirmed || !observed.ledger.lost.is_empty();
+    let confirmed = ledger.conflict.is_some();
+    let unresolved = open.is_some() || confirmed || !ledger.lost.is_empty();
     if unresolved && let Some(step) = sweep(view) {
         return step;
     }
-    if observed.ledger.alive() > 0 {
-        return view.wait();
+    if ledger.alive() > 0 {
+        return wait(view);
     }
     let_go(view)
 }
@@ -54,19 +57,19 @@ fn end_tokens(view: &View) -> Step {
 /// A claim was unresolved: everything that the service lists under this uid is revoked. A nameless token cannot be told
 /// from a stranger's; it is reported when the finalizer goes (P18).
 fn sweep(view: &View) -> Option<Step> {
-    let observed = view.observed;
-    let Some(service) = observed.service else { return Some(Step::Halt(cannot_revoke())) };
-    if !service.attributable {
+    let Observed { ledger, service, facts, .. } = view.observed;
+    let Some(seen) = service.seen else { return Some(Step::Halt(cannot_revoke())) };
+    if !seen.attributable {
         return None;
     }
     // Another place's list says nothing of what was lost here.
-    if !service.same_origin {
+    if !seen.same_origin {
         return Some(Step::Halt(cannot_revoke()));
     }
-    if observed.listing.is_none() {
-        return Some(view.paused(observed.pauses.sweep).unwrap_or(Step::Sweep));
+    if service.listing.is_none() {
+        return Some(after_pause(view, facts.pauses.sweep, Step::Sweep));
     }
-    let row = view.rows().find(|row| !observed.ledger.knows(&row.id))?;
+    let row = service.own_rows().find(|row| !ledger.knows(&row.id))?;
     Some(Step::Revoke { attempt: row.attempt, id: row.id.clone() })
 }
 
@@ -90,9 +93,10 @@ fn cannot_revoke() -> Halt {
 }
 
 fn let_go(view: &View) -> Step {
-    if view.observed.ours().next().is_some() {
+    let Observed { secrets, facts, .. } = view.observed;
+    if secrets.ours().next().is_some() {
         let step = view.after_read(Step::DeleteSecret);
-        return view.paused(view.observed.pauses.secret).unwrap_or(step);
+        return after_pause(view, facts.pauses.secret, step);
     }
     Step::Release
 }

@@ -1,16 +1,17 @@
 //! The answer to a leak (P14): revoke first, then replace. No overlap, no suspend, no live successor is waited for.
 
-use crate::api::ledger::Leak;
 use crate::api::time::Time;
 use crate::rotation::observed::Observed;
-
-use super::{Step, View};
+use crate::rotation::plan::step::Step;
+use crate::rotation::plan::view::View;
 
 pub(super) fn leak(view: &View) -> Option<Step> {
     if let Some(step) = notice(view) {
         return Some(step);
     }
-    if !view.same_place() || turn(view).is_some() {
+    let Observed { service, facts, .. } = view.observed;
+    // The turns of older tokens of the service come first.
+    if !service.same_place() || view.paused(facts.pauses.leak) {
         return None;
     }
     let (attempt, id) = next_leaked(view)?;
@@ -49,19 +50,4 @@ fn next_leaked(view: &View) -> Option<(u32, String)> {
     let leaked = ledger.superseded.iter().filter(|old| old.claimed_time.is_some_and(|claimed| leak.covers(claimed)));
     let due = leaked.filter(|old| old.next_try_time.is_none_or(|next| next <= view.now));
     due.map(|old| (old.attempt, old.id.clone())).next()
-}
-
-/// Until when older tokens of the service come first.
-pub(super) fn turn(view: &View) -> Option<Time> {
-    view.observed.pauses.leak.filter(|turn| *turn > view.now)
-}
-
-/// The attempt that was claimed at this time leaked.
-pub(super) fn covers(view: &View, claimed: Time) -> bool {
-    view.observed.ledger.leak.as_ref().is_some_and(|leak| leak.covers(claimed))
-}
-
-/// A leaked token was in use, and has no replacement yet.
-pub(in crate::rotation) fn open(leak: Option<&Leak>) -> bool {
-    leak.is_some_and(|leak| leak.replaced_time.is_none())
 }

@@ -2,6 +2,8 @@
 //! what the Secret holds.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod perform;
+mod phrase;
 mod world;
 
 use crate::rotation::observed::{Row, SecretState};
@@ -20,7 +22,7 @@ fn check(world: &mut World, horizon: u64, steps: &str, tokens: &[&str], held: Op
 
 /// A rotation is asked for.
 fn ask(world: &mut World) {
-    world.observed.requests.rotate = Some("now".to_owned());
+    world.observed.object.requests.rotate = Some("now".to_owned());
     world.pass_until(world.now.plus(seconds(10)));
 }
 
@@ -71,7 +73,7 @@ fn a_lost_answer_is_fenced_off_looked_for_and_its_token_revoked_after_an_overlap
 #[test]
 fn a_secret_deleted_by_hand_is_replaced_by_way_of_a_shell() {
     let mut world = World::at_rest();
-    world.observed.secrets[0].state = SecretState::Absent;
+    world.observed.secrets.seen[0].state = SecretState::Absent;
     world.pass_until(world.now.plus(seconds(10)));
     let steps = "Read, Shell 1, Preflight, Claim 2, Generate, Update, Verify, Verified, Wait 600, Read, Revoke t1";
     check(&mut world, HOUR, steps, &["t2"], Some("t2"));
@@ -103,12 +105,12 @@ fn a_token_refused_before_publishing_never_reaches_the_secret_and_dies_at_once()
 #[test]
 fn deletion_revokes_at_once_then_takes_the_secret_and_lets_go() {
     let mut world = World::at_rest();
-    world.observed.deleting = true;
+    world.observed.object.deleting = true;
     check(&mut world, HOUR, "Revoke t1, DeleteSecret, Release", &[], None);
     world = World::at_rest();
     ask(&mut world);
     world.walk_to("Generate");
-    world.observed.deleting = true;
+    world.observed.object.deleting = true;
     check(&mut world, HOUR, "GiveUp, Revoke t2, Revoke t1, DeleteSecret, Release", &[], None);
 }
 
@@ -118,7 +120,7 @@ fn deletion_waits_for_a_claim_that_could_still_land_and_looks_for_its_token() {
     ask(&mut world);
     world.walk_to("Generate");
     world.crash();
-    world.observed.deleting = true;
+    world.observed.object.deleting = true;
     let steps = "Read, Revoke t1, Wait 120, Read, Wait 30, Read, Sweep, Revoke t2, DeleteSecret, Release";
     check(&mut world, HOUR, steps, &[], None);
 }
@@ -130,7 +132,7 @@ fn a_lost_ledger_goes_forward_and_the_token_that_the_secret_held_dies_after_an_o
     world.walk(2 * HOUR);
     assert_eq!(world.state().1, Some("t2"));
     world.observed.ledger = Default::default();
-    world.observed.requests.rotate = None;
+    world.observed.object.requests.rotate = None;
     world.crash();
     world.pass_until(world.now.plus(seconds(3 * DAY)));
     let steps = "Read, Sweep, Supersede t2, Abandon, Wait 30, Preflight, Claim 3, Generate, Try, Update, Verify, Verified, \
@@ -183,18 +185,18 @@ fn a_token_of_a_twin_stops_everything_until_a_person_confirms() {
     world.walk(HOUR);
     let twin = Row { id: "twin".to_owned(), attempt: 2, nonce: "other".to_owned(), ..world.tokens[0].clone() };
     world.tokens.push(twin);
-    world.observed.requests.rotate = Some("again".to_owned());
-    world.observed.requests.confirm = Some("long ago".to_owned());
-    world.observed.listing = Some(world.tokens.clone());
-    world.observed.secrets[0].live = true;
+    world.observed.object.requests.rotate = Some("again".to_owned());
+    world.observed.object.requests.confirm = Some("long ago".to_owned());
+    world.observed.service.listing = Some(world.tokens.clone());
+    world.observed.secrets.seen[0].live = true;
     check(&mut world, 2 * HOUR, "Dispute twin", &["t2", "twin"], Some("t2"));
     world.desired.verification_interval = seconds(HOUR);
-    world.observed.accepted = Some(world.now);
+    world.observed.facts.accepted = Some(world.now);
     world.pass_until(world.now.plus(seconds(HOUR)));
     world.walk_to("Verify");
-    assert!(world.observed.verdict.is_some(), "what the Secret holds is verified all the same");
+    assert!(world.observed.facts.verdict.is_some(), "what the Secret holds is verified all the same");
     world.desired.verification_interval = seconds(0);
-    world.observed.requests.confirm = Some("now".to_owned());
+    world.observed.object.requests.confirm = Some("now".to_owned());
     world.pass_until(world.now.plus(seconds(10)));
     let steps = "Sweep, Supersede twin, Confirm, Preflight, Claim 3, Generate, Try, Update, Verify, Verified, \
         Wait 600, Read, Revoke twin, Revoke t2";
@@ -205,14 +207,14 @@ fn a_token_of_a_twin_stops_everything_until_a_person_confirms() {
 fn a_token_of_an_attempt_that_left_no_trace_here_is_another_clusters() {
     let mut world = World::at_rest();
     for wish in ["1", "2"] {
-        world.observed.requests.rotate = Some(wish.to_owned());
+        world.observed.object.requests.rotate = Some(wish.to_owned());
         world.walk(3 * HOUR);
     }
     world.observed.ledger.history.clear();
     assert_eq!(world.state(), (vec!["t3"], Some("t3")));
     let twin = Row { id: "twin".to_owned(), attempt: 2, nonce: "other".to_owned(), ..world.tokens[0].clone() };
     world.tokens.push(twin);
-    world.observed.suspected = true;
+    world.observed.service.suspected = true;
     world.pass_until(world.now.plus(seconds(10)));
     check(&mut world, HOUR, "Sweep, Dispute twin", &["t3", "twin"], Some("t3"));
 }
@@ -222,12 +224,12 @@ fn numbers_at_the_end_of_their_range_and_a_flood_of_tokens_are_survived() {
     let mut world = World::at_rest();
     world.hold(u32::MAX, Some("forged"), u32::MAX);
     let row = |number: u32| {
-        let (id, nonce) = (format!("f{number}"), "x".to_owned());
-        Row { id, attempt: u32::MAX, nonce, created: None, expiration: None, predecessor: false }
+        let id = format!("f{number}");
+        Row { id, attempt: u32::MAX, nonce: "x".to_owned(), ..Row::default() }
     };
     world.tokens.extend((0..200).map(row));
-    world.observed.listing = Some(world.tokens.clone());
-    world.observed.secrets[0].live = true;
+    world.observed.service.listing = Some(world.tokens.clone());
+    world.observed.secrets.seen[0].live = true;
     world.walk(10);
     let kept = world.observed.ledger.superseded.len();
     assert!(kept <= crate::rotation::ledger::MAX_FOUND, "{kept}");

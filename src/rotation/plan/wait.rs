@@ -2,55 +2,57 @@
 
 use crate::api::time::Time;
 use crate::rotation::observed::{Hand, Observed};
-use crate::rotation::schedule::{next_rotation, verification_due};
+use crate::rotation::plan::step::Step;
+use crate::rotation::plan::view::View;
+use crate::rotation::schedule::{next_look, next_rotation, verification_due};
 
-use super::{Step, View, claim, cleanup};
+/// Nothing to do before the next of all the rows' times. Other rows say this, too, when nothing below them may be done either.
+pub(super) fn wait(view: &View) -> Step {
+    Step::Wait(next_wake(view))
+}
 
-impl View<'_> {
-    /// Nothing to do before the next of all the rows' times.
-    pub(super) fn wait(&self) -> Step {
-        Step::Wait(self.next_wake())
+/// The step, once this pause is over; until then, wait.
+pub(super) fn after_pause(view: &View, until: Option<Time>, step: Step) -> Step {
+    if view.paused(until) { wait(view) } else { step }
+}
+
+/// The next of all the rows' times.
+pub(super) fn next_wake(view: &View) -> Option<Time> {
+    wakes(view).into_iter().flatten().filter(|wake| *wake > view.now).min()
+}
+
+fn wakes(view: &View) -> Vec<Option<Time>> {
+    let Observed { ledger, service, facts, .. } = view.observed;
+    let (timings, pauses) = (&view.desired.timings, &facts.pauses);
+    let open = view.observed.open_claim();
+    let mut wakes = vec![
+        open.as_ref().map(|claim| timings.settle_time(claim)),
+        open.as_ref().map(|claim| claim.time.plus(timings.publish_deadline)),
+        pauses.generate,
+        pauses.verify,
+        pauses.sweep,
+        pauses.secret,
+        pauses.leak,
+        next_look(&ledger.lost, service.swept, timings),
+        view.backing_off(),
+    ];
+    wakes.extend(hand_wakes(view));
+    for old in &ledger.superseded {
+        wakes.push(Some(old.revoke_after_time));
+        wakes.push(old.next_try_time);
     }
-
-    /// The next of all the rows' times.
-    pub(super) fn next_wake(&self) -> Option<Time> {
-        self.wakes().into_iter().flatten().filter(|wake| *wake > self.now).min()
+    if let Some(current) = &ledger.current {
+        wakes.push(next_rotation(view.desired, current));
+        wakes.push(verification_due(view.desired, current, facts.accepted));
+        wakes.push(current.expiration_time);
     }
+    wakes
+}
 
-    fn wakes(&self) -> Vec<Option<Time>> {
-        let observed = self.observed;
-        let timings = &self.desired.timings;
-        let mut wakes = vec![
-            observed.open_claim().map(|claim| Observed::settle_time(&claim, timings)),
-            observed.open_claim().map(|claim| claim.time.plus(timings.publish_deadline)),
-            observed.pauses.generate,
-            observed.pauses.verify,
-            observed.pauses.sweep,
-            observed.pauses.secret,
-            observed.pauses.leak,
-            cleanup::next_look(self),
-            claim::backing_off(self),
-        ];
-        wakes.extend(self.hand_wakes());
-        for old in &observed.ledger.superseded {
-            wakes.push(Some(old.revoke_after_time));
-            wakes.push(old.next_try_time);
-        }
-        if let Some(current) = &observed.ledger.current {
-            wakes.push(next_rotation(self.desired, current));
-            wakes.push(verification_due(self.desired, current, observed.accepted));
-            wakes.push(current.expiration_time);
-        }
-        wakes
-    }
-
-    fn hand_wakes(&self) -> [Option<Time>; 2] {
-        match self.observed.hand {
-            Hand::Empty => [None, None],
-            Hand::Claim { deadline, .. } => [Some(deadline), None],
-            Hand::Value { deadline, issued, .. } => {
-                [Some(deadline), Some(issued.plus(self.desired.timings.token_settle))]
-            }
-        }
+fn hand_wakes(view: &View) -> [Option<Time>; 2] {
+    match view.observed.hand {
+        Hand::Empty => [None, None],
+        Hand::Claim { deadline, .. } => [Some(deadline), None],
+        Hand::Value { deadline, issued, .. } => [Some(deadline), Some(issued.plus(view.desired.timings.token_settle))],
     }
 }

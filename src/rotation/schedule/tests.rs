@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::api::ledger::{HandledRequests, Ledger};
+use crate::api::ledger::Ledger;
 use crate::rotation::desired::Timings;
-use crate::rotation::observed::{Content, Hand, Ours, Pauses, SecretState, Seen};
+use crate::rotation::observed::{Content, Ours, SecretState, Secrets};
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
@@ -32,7 +32,7 @@ fn desired() -> Desired {
         revoke_issued_before: None,
         probe: true,
         verification_interval: seconds(12 * HOUR),
-        wish: "wish".to_owned(),
+        request_digest: "digest".to_owned(),
         timings: Timings::derive(seconds(30), seconds(60), seconds(30), seconds(30)),
     }
 }
@@ -43,7 +43,7 @@ fn current(expiration_time: Option<Time>) -> Current {
         id: "current".to_owned(),
         nonce: String::new(),
         hint: None,
-        wish: "wish".to_owned(),
+        request_digest: "digest".to_owned(),
         claimed_time: at(0).minus(seconds(1)),
         issued_time: at(0),
         published_time: at(1),
@@ -57,29 +57,11 @@ fn current(expiration_time: Option<Time>) -> Current {
 
 fn observed(current: Option<Current>) -> Observed {
     let id = Some("current".to_owned());
-    let content = Content::Token;
-    let ours = Ours { attempt: 3, id, fence: 3, content, rendered: true, essence: 1, predecessor: None };
+    let ours = Ours { attempt: 3, id, content: Content::Token, ..Ours::default() };
     Observed {
-        deleting: false,
-        finalizer: true,
-        leave: None,
-        generation: 1,
-        created: at(0),
-        requests: HandledRequests::default(),
         ledger: Ledger { current, ..Ledger::default() },
-        secrets: vec![Seen { live: true, state: SecretState::Ours(ours) }],
-        hand: Hand::Empty,
-        holds_previous: false,
-        listing: None,
-        swept: None,
-        suspected: false,
-        service: None,
-        halt: None,
-        preflight: false,
-        verdict: None,
-        accepted: None,
-        doubtful: false,
-        pauses: Pauses::default(),
+        secrets: Secrets::one(true, SecretState::Ours(ours)),
+        ..Observed::default()
     }
 }
 
@@ -89,14 +71,14 @@ type Cause = fn(&mut Desired, &mut Observed);
 const CAUSES: [(Trigger, Cause); 8] = [
     (Trigger::First, |_, observed| observed.ledger.current = None),
     (Trigger::Rejected, |_, observed| observed.ledger.rejected(at(5))),
-    (Trigger::Drift, |_, observed| observed.secrets[0].state = SecretState::Absent),
+    (Trigger::Drift, |_, observed| observed.secrets.seen[0].state = SecretState::Absent),
     (Trigger::Expiry, |_, observed| {
         observed.ledger.current =
             observed.ledger.current.take().map(|old| Current { expiration_time: Some(at(HOUR)), ..old });
     }),
     (Trigger::IssuedBefore, |desired, _| desired.rotate_issued_before = Some(at(HOUR))),
-    (Trigger::Request, |_, observed| observed.requests.rotate = Some("now".to_owned())),
-    (Trigger::Spec, |desired, _| desired.wish = "another".to_owned()),
+    (Trigger::Request, |_, observed| observed.object.requests.rotate = Some("now".to_owned())),
+    (Trigger::Spec, |desired, _| desired.request_digest = "another".to_owned()),
     (Trigger::Interval, |desired, _| desired.interval = Some(seconds(2 * DAY))),
 ];
 
@@ -115,10 +97,21 @@ fn the_first_of_several_causes_is_named() {
 }
 
 #[test]
+fn a_token_that_an_older_version_recorded_without_a_digest_counts_as_unchanged() {
+    let check = |recorded: &str, wanted: Option<Trigger>| {
+        let current = Current { request_digest: recorded.to_owned(), ..current(None) };
+        assert_eq!(trigger(&desired(), &observed(Some(current)), at(DAY)), wanted, "{recorded:?}");
+    };
+    check("digest", None);
+    check("", None);
+    check("another", Some(Trigger::Spec));
+}
+
+#[test]
 fn a_request_is_answered_once_and_its_removal_never() {
     let check = |asked: Option<&str>, handled: Option<&str>, wanted: Option<Trigger>| {
         let mut observed = observed(Some(current(None)));
-        observed.requests.rotate = asked.map(str::to_owned);
+        observed.object.requests.rotate = asked.map(str::to_owned);
         observed.ledger.handled_requests.rotate = handled.map(str::to_owned);
         assert_eq!(trigger(&desired(), &observed, at(DAY)), wanted, "{asked:?} {handled:?}");
     };

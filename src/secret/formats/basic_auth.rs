@@ -1,10 +1,7 @@
 //! `BasicAuth`: the keys `username` and `password`, as Tekton and the Secret type `kubernetes.io/basic-auth` have them.
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::ByteString;
-
-use super::{Refusal, text};
+use super::refusal::Refusal;
+use super::values::{Data, Files, Values, text};
 use crate::api::secret_template::DataEntry;
 
 /// The key of the user name.
@@ -13,10 +10,13 @@ pub const USERNAME_KEY: &str = "username";
 /// The key of the token.
 pub const PASSWORD_KEY: &str = "password";
 
-pub(super) fn render(entry: &DataEntry, token: &str) -> Result<Vec<(String, Vec<u8>)>, Refusal> {
-    let (username, password) = credentials(entry, token)?;
+pub(super) fn render(entry: &DataEntry, values: &Values<'_>) -> Result<Files, Refusal> {
+    let (username, password) = credentials(entry, values.token)?;
     if entry.key != PASSWORD_KEY {
-        return Err(Refusal::entry("format BasicAuth needs the key password"));
+        return Err(Refusal::entry(
+            "key",
+            "set it to password: format BasicAuth writes the keys username and password",
+        ));
     }
     Ok(vec![
         (USERNAME_KEY.to_owned(), username.as_bytes().to_vec()),
@@ -24,7 +24,7 @@ pub(super) fn render(entry: &DataEntry, token: &str) -> Result<Vec<(String, Vec<
     ])
 }
 
-pub(super) fn read_back(data: &BTreeMap<String, ByteString>) -> Option<String> {
+pub(super) fn read_back(_: &str, data: &Data) -> Option<String> {
     text(data, PASSWORD_KEY).map(str::to_owned)
 }
 
@@ -33,10 +33,10 @@ pub(super) fn read_back(data: &BTreeMap<String, ByteString>) -> Option<String> {
 pub(super) fn credentials<'a>(entry: &'a DataEntry, token: &'a str) -> Result<(&'a str, &'a str), Refusal> {
     let username = entry.username.as_deref().unwrap_or_default();
     if username.is_empty() {
-        return Err(Refusal::entry(format!("format {} needs username", entry.format)));
+        return Err(Refusal::entry("username", format!("set it: format {} needs a user name", entry.format)));
     }
     if username.contains(':') || username.chars().any(char::is_control) {
-        return Err(Refusal::entry("username has a colon or a control character"));
+        return Err(Refusal::entry("username", "it has a colon or a control character: remove that"));
     }
     if token.chars().any(char::is_control) {
         return Err(Refusal::token("it has a line break or another control character"));

@@ -3,28 +3,32 @@
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-use super::Refusal;
 use super::basic_auth::credentials;
+use super::refusal::Refusal;
+use super::values::{Data, Files, Values, file, text};
 use crate::api::secret_template::DataEntry;
 
 /// The content without any login, which the API server takes for a valid one.
 pub const EMPTY: &str = r#"{"auths":{}}"#;
 
-pub(super) fn render(entry: &DataEntry, token: &str) -> Result<Vec<u8>, Refusal> {
-    let (username, password) = credentials(entry, token)?;
+pub(super) fn render(entry: &DataEntry, values: &Values<'_>) -> Result<Files, Refusal> {
+    let (username, password) = credentials(entry, values.token)?;
     let registry = entry.registry.as_deref().unwrap_or_default();
     if registry.is_empty() {
-        return Err(Refusal::entry("format DockerConfigJson needs registry"));
+        return Err(Refusal::entry(
+            "registry",
+            "set it to the host that the tool looks up, such as registry.example:5000",
+        ));
     }
     let login = json!({"username": username, "password": password, "auth": auth(username, password)});
-    Ok(json!({"auths": {registry: login}}).to_string().into_bytes())
+    Ok(file(entry, json!({"auths": {registry: login}}).to_string()))
 }
 
 /// The token of the only login. `auth` must say the same as `username` and `password`: tools differ in which they use.
 ///
 /// Registry and user name are not compared, so that a change of either keeps the token.
-pub(super) fn read_back(text: &str) -> Option<String> {
-    let config: Value = serde_json::from_str(text).ok()?;
+pub(super) fn read_back(key: &str, data: &Data) -> Option<String> {
+    let config: Value = serde_json::from_str(text(data, key)?).ok()?;
     let mut logins = config.get("auths")?.as_object()?.values();
     let (login, None) = (logins.next()?, logins.next()) else {
         return None;

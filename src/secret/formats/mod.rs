@@ -1,101 +1,63 @@
-//! The token in the forms that tools read: one file a format family.
+//! The token in the forms that tools read: one file a format, and the table of them all in `family`.
 
 pub mod basic_auth;
 pub mod docker_config;
 mod ini;
 mod npm_registry;
 mod npmrc;
+mod raw;
+mod refusal;
 mod template;
 mod template_language;
+mod values;
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::ByteString;
 use secrecy::{ExposeSecret, SecretString};
 
+use self::refusal::Refusal;
+use self::values::{Data, Files, Values};
+use crate::api::ids::MAX_TOKEN_BYTES;
 use crate::api::secret_template::{DataEntry, Format};
-use crate::api::time::Time;
 
-/// The longest token that is published, in bytes.
-pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
+pub use refusal::Unrenderable;
+pub use values::Facts;
 
-/// What is known of the token that is rendered.
-#[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
-    /// The token.
-    pub token: &'a SecretString,
-    /// Its id at the service, if it has one.
-    pub id: Option<&'a str>,
-    /// When it expires; `None` if never.
-    pub expiration_time: Option<Time>,
+/// What is done with the entries of one format.
+struct Family {
+    /// Writes the token.
+    render: fn(&DataEntry, &Values<'_>) -> Result<Files, Refusal>,
+    /// Finds the token by the entry's key, whatever else the entry says, so that a change of the rest keeps the token.
+    /// `None` where the token cannot be told from the text around it.
+    read_back: Option<fn(&str, &Data) -> Option<String>>,
+    /// Finds mistakes that are better explained before a sample is rendered.
+    check: Option<Check>,
 }
 
-/// Why a token cannot be written as asked. No text contains the token.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unrenderable {
-    /// The token has no characters.
-    #[error("the token is empty")]
-    Empty,
-    /// The token is longer than what is published.
-    #[error("the token has {bytes} bytes, more than the {MAX_TOKEN_BYTES} that may be published")]
-    TokenTooLong {
-        /// Its length.
-        bytes: usize,
-    },
-    /// All entries together are longer than what the API server takes.
-    #[error("the Secret would have {bytes} bytes of data, more than the {limit} that the API server takes")]
-    SecretTooLarge {
-        /// Their length.
-        bytes: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// The format has no way to write this token.
-    #[error("entry {key}: format {format} cannot carry this token: {reason}")]
-    Token {
-        /// The entry's key.
-        key: String,
-        /// The entry's format.
-        format: Format,
-        /// What is in the way.
-        reason: String,
-    },
-    /// The entry is wrong whatever the token is.
-    #[error("entry {key}: {reason}")]
-    Entry {
-        /// The entry's key.
-        key: String,
-        /// What is wrong.
-        reason: String,
-    },
-}
+type Check = fn(&DataEntry) -> Result<(), Refusal>;
 
-/// Why one format refuses; `render` adds the entry.
-enum Refusal {
-    /// This token cannot be written.
-    Token(String),
-    /// The entry is wrong whatever the token is.
-    Entry(String),
-}
-
-impl Refusal {
-    fn token(reason: impl Into<String>) -> Self {
-        Self::Token(reason.into())
-    }
-
-    fn entry(reason: impl Into<String>) -> Self {
-        Self::Entry(reason.into())
+/// The table of formats: a row each.
+const fn family(format: Format) -> Family {
+    match format {
+        Format::Raw => Family { render: raw::render, read_back: Some(raw::read_back), check: None },
+        Format::BasicAuth => Family { render: basic_auth::render, read_back: Some(basic_auth::read_back), check: None },
+        Format::Npmrc => Family { render: npmrc::render, read_back: Some(npmrc::read_back), check: None },
+        Format::DockerConfigJson => {
+            Family { render: docker_config::render, read_back: Some(docker_config::read_back), check: None }
+        }
+        Format::Template => Family { render: template::render, read_back: None, check: Some(template::check) },
     }
 }
 
-/// Checks one entry without a token: it is rendered for a sample. The error is a sentence for the user.
-pub fn check(entry: &DataEntry) -> Result<(), String> {
-    if entry.format == Format::Template {
-        return template::check(entry).map_err(|reason| format!("entry {}: {reason}", entry.key));
-    }
+/// Checks one entry without a token: it is rendered for a sample. Returns the keys that it writes.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn check(entry: &DataEntry) -> Result<Vec<String>, String> {
+    let checked = family(entry.format).check.map_or(Ok(()), |check| check(entry));
+    checked.map_err(|refusal| refusal.of(entry).to_string())?;
     let sample = SecretString::from("sample");
     let facts = Facts { token: &sample, id: None, expiration_time: None };
-    render(entry, &facts).map(drop).map_err(|error| error.to_string())
+    let files = render(entry, &facts).map_err(|error| error.to_string())?;
+    Ok(files.into_iter().map(|(key, _)| key).collect())
 }
 
 /// The keys and values that `entry` writes into the Secret. The values are secret.
@@ -107,43 +69,19 @@ pub fn render(entry: &DataEntry, facts: &Facts<'_>) -> Result<Vec<(String, Vec<u
     if token.len() > MAX_TOKEN_BYTES {
         return Err(Unrenderable::TokenTooLong { bytes: token.len() });
     }
-    let file = |content| vec![(entry.key.clone(), content)];
-    let rendered = match entry.format {
-        Format::Raw => Ok(file(token.as_bytes().to_vec())),
-        Format::Template => template::render(entry, token, facts).map(file),
-        Format::BasicAuth => basic_auth::render(entry, token),
-        Format::DockerConfigJson => docker_config::render(entry, token).map(file),
-        Format::Npmrc => npmrc::render(entry, token).map(file),
-    };
-    rendered.map_err(|refusal| match refusal {
-        Refusal::Token(reason) => Unrenderable::Token { key: entry.key.clone(), format: entry.format, reason },
-        Refusal::Entry(reason) => Unrenderable::Entry { key: entry.key.clone(), reason },
-    })
+    let values = Values { token, id: facts.id, expiration_time: facts.expiration_time };
+    (family(entry.format).render)(entry, &values).map_err(|refusal| refusal.of(entry))
 }
 
 /// Whether the token can be read back from what `format` writes.
 pub fn is_readable(format: Format) -> bool {
-    match format {
-        Format::Raw | Format::BasicAuth | Format::DockerConfigJson | Format::Npmrc => true,
-        Format::Template => false,
-    }
+    family(format).read_back.is_some()
 }
 
-/// The token that `data` holds under `entry`; `None` if it holds none, or in another form.
-pub(super) fn read_back(entry: &DataEntry, data: &BTreeMap<String, ByteString>) -> Option<String> {
-    let content = text(data, &entry.key);
-    let token = match entry.format {
-        Format::Raw => content.map(str::to_owned),
-        Format::Template => None,
-        Format::BasicAuth => basic_auth::read_back(data),
-        Format::DockerConfigJson => content.and_then(docker_config::read_back),
-        Format::Npmrc => content.and_then(npmrc::read_back),
-    };
-    token.filter(|token| !token.is_empty() && token.len() <= MAX_TOKEN_BYTES)
-}
-
-fn text<'a>(data: &'a BTreeMap<String, ByteString>, key: &str) -> Option<&'a str> {
-    std::str::from_utf8(&data.get(key)?.0).ok()
+/// The token that `data` holds under `key` in this format; `None` if it holds none, or in another form.
+pub(super) fn read_back(format: Format, key: &str, data: &Data) -> Option<String> {
+    let token = family(format).read_back?(key, data)?;
+    (!token.is_empty() && token.len() <= MAX_TOKEN_BYTES).then_some(token)
 }
 
 #[cfg(test)]

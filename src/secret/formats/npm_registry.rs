@@ -16,17 +16,17 @@ impl NpmRegistry {
         } else if let Some(rest) = url.strip_prefix("http://") {
             ("http", ":80", rest)
         } else {
-            return Err("format Npmrc needs a registry that starts with https://");
+            return Err("start it with https://, such as https://npm.example/");
         };
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         if host.is_empty() || !host.chars().all(|sign| sign.is_ascii_alphanumeric() || ".-:".contains(sign)) {
-            return Err("registry needs a host of letters, digits, dots and dashes, and may have a port");
+            return Err("write a host of letters, digits, dots and dashes after //, perhaps with a port");
         }
         if !path.chars().all(|sign| sign.is_ascii_alphanumeric() || "._~%@+/-".contains(sign)) {
-            return Err("registry has a sign in its path that does not belong there");
+            return Err("use only letters, digits and . _ ~ % @ + - in its path");
         }
         if path.split('/').any(|segment| segment == "." || segment == "..") {
-            return Err("registry has . or .. in its path");
+            return Err("it has . or .. in its path: write the path that this leads to");
         }
         let host = host.to_ascii_lowercase();
         let host = host.strip_suffix(default_port).unwrap_or(&host);

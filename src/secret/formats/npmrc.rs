@@ -8,7 +8,9 @@
 use data_encoding::BASE64;
 
 use super::npm_registry::NpmRegistry;
-use super::{Refusal, basic_auth, ini};
+use super::refusal::Refusal;
+use super::values::{Data, Files, Values, file, text};
+use super::{basic_auth, ini};
 use crate::api::secret_template::{DataEntry, NpmAuth};
 
 /// Words that npm does not read as text, quoted or not.
@@ -20,23 +22,25 @@ const BEARER: &str = ":_authToken";
 /// The key that ends in this has a password in base64.
 const PASSWORD: &str = ":_password";
 
-pub(super) fn render(entry: &DataEntry, token: &str) -> Result<Vec<u8>, Refusal> {
-    let registry = NpmRegistry::parse(entry.registry.as_deref().unwrap_or_default()).map_err(Refusal::entry)?;
+pub(super) fn render(entry: &DataEntry, values: &Values<'_>) -> Result<Files, Refusal> {
+    let url = entry.registry.as_deref().unwrap_or_default();
+    let registry = NpmRegistry::parse(url).map_err(|reason| Refusal::entry("registry", reason))?;
     let place = registry.place();
     let mut lines = registry_lines(entry, &registry)?;
     match entry.auth.unwrap_or_default() {
         NpmAuth::Bearer => {
-            obstacle(token).map_or(Ok(()), |reason| Err(Refusal::token(reason)))?;
-            lines.push(ini::line(&format!("{place}{BEARER}"), token));
+            obstacle(values.token).map_or(Ok(()), |reason| Err(Refusal::token(reason)))?;
+            lines.push(ini::line(&format!("{place}{BEARER}"), values.token));
         }
         NpmAuth::Basic => {
-            let (username, password) = basic_auth::credentials(entry, token)?;
-            obstacle(username).map_or(Ok(()), |reason| Err(Refusal::entry(format!("username: {reason}"))))?;
+            let (username, password) = basic_auth::credentials(entry, values.token)?;
+            let refused = |reason| Refusal::entry("username", format!("{reason}: use another one"));
+            obstacle(username).map_or(Ok(()), |reason| Err(refused(reason)))?;
             lines.push(ini::line(&format!("{place}:username"), username));
             lines.push(ini::line(&format!("{place}{PASSWORD}"), &BASE64.encode(password.as_bytes())));
         }
     }
-    Ok(lines.concat().into_bytes())
+    Ok(file(entry, lines.concat()))
 }
 
 /// Which packages come from the registry: those of the scopes, or all.
@@ -50,7 +54,7 @@ fn registry_lines(entry: &DataEntry, registry: &NpmRegistry) -> Result<Vec<Strin
             Some(name) if !name.is_empty() && name.chars().all(plain) => {
                 Ok(ini::line(&format!("{scope}:registry"), &registry.url()))
             }
-            _ => Err(Refusal::entry("scopes must look like @payments")),
+            _ => Err(Refusal::entry("scopes", "write each scope like @payments")),
         }
     };
     scopes.iter().map(line).collect()
@@ -63,9 +67,9 @@ fn obstacle(value: &str) -> Option<&'static str> {
     } else if value.trim() != value {
         Some("it begins or ends with a blank")
     } else if WORDS.contains(&value) {
-        Some("npm does not read this word as text")
+        Some("it is a word that npm does not read as text")
     } else if value.contains("${") {
-        Some("npm puts a variable of the environment where it has ${")
+        Some("it has ${, where npm puts a variable of the environment")
     } else {
         None
     }
@@ -74,8 +78,8 @@ fn obstacle(value: &str) -> Option<&'static str> {
 /// The only token in the file, as npm would read it.
 ///
 /// Registry, user name and kind of authentication are not compared, so that a change of any keeps the token.
-pub(super) fn read_back(text: &str) -> Option<String> {
-    let values = ini::read(text);
+pub(super) fn read_back(key: &str, data: &Data) -> Option<String> {
+    let values = ini::read(text(data, key)?);
     let mut tokens = values.iter().filter(|(key, _)| key.starts_with("//")).filter_map(|(key, value)| {
         if key.ends_with(BEARER) {
             Some(value.clone().filter(|value| obstacle(value).is_none()))

@@ -1,13 +1,15 @@
 //! `Template`: a text of the user's with holes.
 
-use std::fmt::Write as _;
 use std::io;
 
 use data_encoding::BASE64;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Facts, Refusal, template_language};
+use super::refusal::Refusal;
+use super::template_language;
+use super::values::{Files, Values, file};
 use crate::api::secret_template::DataEntry;
 use crate::api::time::Time;
 
@@ -27,16 +29,17 @@ const SAMPLE_TOKEN: &str = "sample-token-0123456789";
 /// An expiry for the sample: 2030-01-01T00:00:00Z.
 const SAMPLE_EXPIRATION: Time = Time::from_millis(1_893_456_000_000);
 
+/// Every byte but the unreserved ones of RFC 3986 is encoded, so that the result fits any part of a URL.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// Compiles the template of `entry` and renders it for samples with and without id and expiry, so that a template
 /// that passes fails later only for the token's length.
-pub(super) fn check(entry: &DataEntry) -> Result<(), String> {
+pub(super) fn check(entry: &DataEntry) -> Result<(), Refusal> {
     for (id, expiration_time) in [("", None), ("sample-id", Some(SAMPLE_EXPIRATION))] {
-        let holes = holes(entry, SAMPLE_TOKEN, Some(id), expiration_time);
-        fill(source(entry)?, holes).map_err(|error| match (error.kind(), error.line()) {
-            (ErrorKind::UndefinedError, Some(line)) => {
-                format!("template: undefined value in line {line}: {KNOWN}")
-            }
-            _ => format!("template: {error}"),
+        let values = Values { token: SAMPLE_TOKEN, id: Some(id), expiration_time };
+        fill(source(entry)?, holes(entry, &values)).map_err(|error| match (error.kind(), error.line()) {
+            (ErrorKind::UndefinedError, Some(line)) => wrong(format!("undefined value in line {line}: {KNOWN}")),
+            _ => wrong(error.to_string()),
         })?;
     }
     Ok(())
@@ -45,30 +48,33 @@ pub(super) fn check(entry: &DataEntry) -> Result<(), String> {
 /// Renders the template of `entry`.
 ///
 /// **Invariant:** only the kind of a mistake is told, and the line: what the engine says in full could quote a value.
-pub(super) fn render(entry: &DataEntry, token: &str, facts: &Facts<'_>) -> Result<Vec<u8>, Refusal> {
-    let source = source(entry).map_err(Refusal::Entry)?;
-    let holes = holes(entry, token, facts.id, facts.expiration_time);
-    fill(source, holes).map_err(|error| match error.line() {
-        Some(line) => Refusal::Entry(format!("template: {} in line {line}", error.kind())),
-        None => Refusal::Entry(format!("template: {}", error.kind())),
-    })
+pub(super) fn render(entry: &DataEntry, values: &Values<'_>) -> Result<Files, Refusal> {
+    let text = fill(source(entry)?, holes(entry, values)).map_err(|error| match error.line() {
+        Some(line) => wrong(format!("{} in line {line}", error.kind())),
+        None => wrong(error.kind().to_string()),
+    })?;
+    Ok(file(entry, text))
 }
 
-fn source(entry: &DataEntry) -> Result<&str, String> {
-    let source = entry.template.as_deref().ok_or("format Template needs template")?;
-    template_language::check(source).map_err(|reason| format!("template: {reason}"))?;
+fn source(entry: &DataEntry) -> Result<&str, Refusal> {
+    let source = entry.template.as_deref().ok_or_else(|| wrong("set it: format Template needs a text to write"))?;
+    template_language::check(source).map_err(wrong)?;
     Ok(source)
+}
+
+fn wrong(reason: impl Into<String>) -> Refusal {
+    Refusal::entry("template", reason)
 }
 
 /// What a template can name. Absent facts of a token are empty texts, which are false in an `if`; an absent username
 /// or registry is a mistake in the spec, so naming it is an error.
-fn holes(entry: &DataEntry, token: &str, id: Option<&str>, expiration_time: Option<Time>) -> Value {
+fn holes(entry: &DataEntry, values: &Values<'_>) -> Value {
     context! {
-        token,
+        token => values.token,
         username => entry.username.as_deref().map_or(Value::UNDEFINED, Value::from),
         host => entry.registry.as_deref().map_or(Value::UNDEFINED, |registry| Value::from(host(registry))),
-        id => id.unwrap_or_default(),
-        expirationTime => expiration_time.map(|time| time.to_string()).unwrap_or_default(),
+        id => values.id.unwrap_or_default(),
+        expirationTime => values.expiration_time.map(|time| time.to_string()).unwrap_or_default(),
     }
 }
 
@@ -85,7 +91,7 @@ fn fill(source: &str, holes: Value) -> Result<Vec<u8>, Error> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     environment.add_filter("b64encode", |text: &str| capped(BASE64.encode(text.as_bytes())));
-    environment.add_filter("urlencode", |text: &str| capped(urlencode(text)));
+    environment.add_filter("urlencode", |text: &str| capped(utf8_percent_encode(text, RESERVED).to_string()));
     environment.add_filter("json", |text: &str| capped(json(text)));
     environment.add_filter("toml", |text: &str| capped(toml(text)));
     environment.add_filter("xml", |text: &str| capped(xml(text)?));
@@ -99,20 +105,6 @@ fn capped(text: String) -> Result<String, Error> {
         return Err(Error::new(ErrorKind::InvalidOperation, "the result of a filter is longer than 64 KiB"));
     }
     Ok(text)
-}
-
-/// Every byte but the unreserved ones of RFC 3986, so that the result fits any part of a URL.
-fn urlencode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }
 
 /// A JSON string with its quotes.

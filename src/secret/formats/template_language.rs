@@ -17,7 +17,7 @@ pub(super) fn check(source: &str) -> Result<(), String> {
     while let Some(start) = rest.find('{') {
         let tag = &rest[start..];
         rest = if let Some(comment) = tag.strip_prefix("{#") {
-            comment.split_once("#}").ok_or("a comment has no end")?.1
+            comment.split_once("#}").ok_or("a comment has no #}: close it")?.1
         } else if let Some(code) = tag.strip_prefix("{{") {
             after_code(code, "}}")?
         } else if let Some(code) = tag.strip_prefix("{%") {
@@ -36,7 +36,7 @@ fn check_tag(code: &str) -> Result<(), String> {
     if TAGS.contains(&word) {
         return Ok(());
     }
-    Err(format!("the tag {word:?} is not allowed, only if, elif, else and endif"))
+    Err(format!("the tag {word:?} is not allowed: use only if, elif, else and endif"))
 }
 
 /// What follows the hole or tag that `code` is the inside of.
@@ -52,8 +52,8 @@ fn after_code<'a>(code: &'a str, end: &str) -> Result<&'a str, String> {
             None if code[at..].starts_with(end) => return Ok(&code[at + end.len()..]),
             None if sign == '"' || sign == '\'' => quote = Some(sign),
             None if sign.is_ascii_alphanumeric() || sign.is_ascii_whitespace() || SIGNS.contains(sign) => {}
-            None => return Err(format!("{sign:?} is not allowed in a hole or tag")),
+            None => return Err(format!("{sign:?} is not allowed in a hole or tag: remove it")),
         }
     }
-    Err(format!("a hole or tag has no {end}"))
+    Err(format!("a hole or tag has no {end}: close it"))
 }

@@ -1,24 +1,30 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod table;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
 use proptest::prelude::*;
 
 use super::*;
-use crate::api::secret_template::NpmAuth;
+use crate::api::secret_template::{NpmAuth, Registry, Username};
 
 /// The token that would break a URL, an ini file and a careless base64 reader.
 const AWKWARD: &str = "s3al+/tok=x";
 
+/// An entry with what its format needs, and nothing else.
 fn entry(format: Format) -> DataEntry {
-    let login = matches!(format, Format::BasicAuth | Format::DockerConfigJson);
-    let place = matches!(format, Format::Npmrc | Format::DockerConfigJson);
+    let shape = format.shape();
     DataEntry {
         key: if format == Format::BasicAuth { "password" } else { "token" }.to_owned(),
         format,
-        username: login.then(|| "payments".to_owned()),
-        registry: place.then(|| "https://npm.example/".to_owned()),
+        username: (shape.username == Username::Required).then(|| "payments".to_owned()),
+        registry: matches!(shape.registry, Registry::Required | Registry::Url)
+            .then(|| "https://npm.example/".to_owned()),
         scopes: None,
         auth: None,
-        template: None,
+        template: shape.template.then(|| "{{ token }}".to_owned()),
     }
 }
 
@@ -30,8 +36,14 @@ fn template(text: &str) -> DataEntry {
     DataEntry { template: Some(text.to_owned()), ..entry(Format::Template) }
 }
 
-fn readable() -> [DataEntry; 5] {
-    [entry(Format::Raw), entry(Format::BasicAuth), entry(Format::DockerConfigJson), entry(Format::Npmrc), npm_basic()]
+/// An entry of each readable format, and the other way of npm.
+fn readable() -> Vec<DataEntry> {
+    let readable = Format::ALL.into_iter().filter(|format| is_readable(*format));
+    readable.map(entry).chain([npm_basic()]).collect()
+}
+
+fn token_of(entry: &DataEntry, data: &Data) -> Option<String> {
+    read_back(entry.format, &entry.key, data)
 }
 
 fn rendered(entry: &DataEntry, token: &str) -> Result<BTreeMap<String, ByteString>, Unrenderable> {
@@ -84,21 +96,21 @@ fn a_token_that_a_format_cannot_carry_is_refused_with_the_reason() {
         assert!(token.len() < 2 || !error.contains(token), "the error tells the token: {error}");
     };
     let bearer = entry(Format::Npmrc);
-    check(&bearer, "line\nbreak", "entry token: format Npmrc cannot carry this token: it has a line break");
+    check(&bearer, "line\nbreak", "spec.secret.data[token]: format Npmrc cannot carry this token: it has a line break");
     check(&bearer, "bell\u{7}", "control character");
     check(&bearer, "schlüssel", "not ASCII");
     check(&bearer, " padded", "begins or ends with a blank");
     check(&bearer, "padded ", "begins or ends with a blank");
     check(&bearer, "a${HOME}b", "variable of the environment");
     for word in WORDS_OF_NPM {
-        check(&bearer, word, "does not read this word as text");
+        check(&bearer, word, "npm does not read as text");
     }
     for entry in [entry(Format::BasicAuth), entry(Format::DockerConfigJson), npm_basic()] {
         check(&entry, "line\nbreak", "line break");
         check(&entry, "escape\u{1b}", "control character");
     }
     for entry in readable() {
-        check(&entry, "", "the token is empty");
+        check(&entry, "", "token is empty");
         check(&entry, &"x".repeat(MAX_TOKEN_BYTES + 1), "more than the 16384");
     }
     check(&template("{{ token * 9 }}"), "secret-token", "'*' is not allowed");
@@ -113,11 +125,11 @@ fn an_entry_that_is_wrong_for_every_token_is_refused_before_there_is_one() {
         let error = super::check(&entry).expect_err(expected);
         assert!(error.contains(expected), "{entry:?}: {error}");
     };
-    check(DataEntry { username: None, ..entry(Format::BasicAuth) }, "needs username");
+    check(DataEntry { username: None, ..entry(Format::BasicAuth) }, "data[password].username: set it");
     check(DataEntry { username: Some("a:b".to_owned()), ..entry(Format::DockerConfigJson) }, "colon");
-    check(DataEntry { key: "token".to_owned(), ..entry(Format::BasicAuth) }, "needs the key password");
-    check(DataEntry { registry: None, ..entry(Format::DockerConfigJson) }, "needs registry");
-    check(DataEntry { username: Some("true".to_owned()), ..npm_basic() }, "does not read this word");
+    check(DataEntry { key: "token".to_owned(), ..entry(Format::BasicAuth) }, "data[token].key: set it to password");
+    check(DataEntry { registry: None, ..entry(Format::DockerConfigJson) }, "data[token].registry: set it");
+    check(DataEntry { username: Some("true".to_owned()), ..npm_basic() }, "data[token].username: it is a word");
     check(DataEntry { scopes: Some(vec!["a=b".to_owned()]), ..entry(Format::Npmrc) }, "@payments");
     for registry in ["", "npm.example", "https://", "https://u:p@h/", "https://h/a/../b", "https://h/#x", "https://h/;"]
     {
@@ -133,7 +145,7 @@ fn npm_gets_back_what_would_otherwise_be_changed() {
         ["a;b", "a#b", r"a\b", r"a\;b", r"a\\b", "\"a\"", "'a'", "\"", "'", "a b", "[a]", "a=b", "=", r"\", "$x"]
     {
         let data = rendered(&entry(Format::Npmrc), token).unwrap();
-        assert_eq!(read_back(&entry(Format::Npmrc), &data).as_deref(), Some(token), "{token}");
+        assert_eq!(token_of(&entry(Format::Npmrc), &data).as_deref(), Some(token), "{token}");
     }
 }
 
@@ -142,7 +154,7 @@ fn a_file_by_other_hands_is_read_as_the_tool_reads_it() {
     let check = |format, text: &str, expected: Option<&str>| {
         let entry = entry(format);
         let data = BTreeMap::from([(entry.key.clone(), ByteString(text.into()))]);
-        assert_eq!(read_back(&entry, &data).as_deref(), expected, "{text}");
+        assert_eq!(token_of(&entry, &data).as_deref(), expected, "{text}");
     };
     check(Format::Npmrc, "; c\n# c\n\n  //h/:_authToken = abc ; tail\r\n", Some("abc"));
     check(Format::Npmrc, "//h/:_authToken='a;b'", Some("a;b"));
@@ -187,13 +199,13 @@ fn a_template_has_the_facts_and_filters_and_keeps_its_last_line_end() {
 fn a_template_that_could_fail_or_take_all_memory_is_refused_before_there_is_a_token() {
     let check = |text: &str, expected: &str| {
         let error = super::check(&template(text)).expect_err(text);
-        assert!(error.contains(expected) && error.starts_with("entry token: template: "), "{text}: {error}");
+        assert!(error.contains(expected) && error.starts_with("spec.secret.data[token].template: "), "{text}: {error}");
     };
     check("{{ tokn }}", "undefined");
     check("{{ username }}", "undefined");
     check("{% if expirationTime %}{{ tokn }}{% endif %}", "undefined");
     check("{{ token | upper }}", "unknown filter");
-    check("{{ token", "has no }}");
+    check("{{ token", "has no }}: close it");
     check("{{ 'token }}", "has no }}");
     check("{% if token %}", "end of input");
     check("{{ range(10) }}", "unknown function");
@@ -221,7 +233,7 @@ proptest! {
     fn every_format_gives_printable_tokens_back_unchanged_or_refuses(token in "[ -~]{1,80}") {
         for entry in readable() {
             match rendered(&entry, &token) {
-                Ok(data) => prop_assert_eq!(read_back(&entry, &data), Some(token.clone())),
+                Ok(data) => prop_assert_eq!(token_of(&entry, &data), Some(token.clone())),
                 Err(Unrenderable::Token { .. }) => {
                     prop_assert!(entry.format == Format::Npmrc && entry.auth.is_none());
                     let changed = token.trim() != token || token.contains("${");
@@ -236,7 +248,7 @@ proptest! {
     fn every_format_gives_any_text_back_unchanged_or_refuses(token in "\\PC{0,30}|(?s:.{0,30})") {
         for entry in readable() {
             if let Ok(data) = rendered(&entry, &token) {
-                prop_assert_eq!(read_back(&entry, &data), Some(token.clone()));
+                prop_assert_eq!(token_of(&entry, &data), Some(token.clone()));
             }
         }
     }
@@ -246,7 +258,7 @@ proptest! {
         for entry in readable() {
             for content in [text.clone(), format!("{key}={text}")] {
                 let data = BTreeMap::from([(entry.key.clone(), ByteString(content.into_bytes()))]);
-                let _ = read_back(&entry, &data);
+                let _ = token_of(&entry, &data);
             }
         }
     }

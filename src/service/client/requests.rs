@@ -6,10 +6,8 @@ use serde_json::{Value, json};
 use super::answers::{GenerateRequest, Generated, RevokeAnswer, VerifyAnswer};
 use super::connection::Connection;
 use super::failure::{Operation, pause_of};
+use crate::api::ids::MAX_TOKEN_BYTES;
 use crate::service::errors::ServiceError;
-
-/// The longest value of a token that can be published.
-const MAX_VALUE: usize = 16 * 1024;
 
 /// The answer of a service that has a token of this name.
 const NAME_TAKEN: u16 = 409;
@@ -39,7 +37,7 @@ pub(super) async fn generate(connection: &Connection, wanted: &GenerateRequest) 
         move |error| asked.misdeclared(&field, &error)
     };
     let value = operation.value.scalar(&body).map_err(wrong("value"))?;
-    if value.len() > MAX_VALUE {
+    if value.len() > MAX_TOKEN_BYTES {
         return Err(asked.unreadable(answer.status, "the value is longer than the 16 KiB that can be published"));
     }
     let id = operation.id.as_ref().map(|path| path.scalar(&body).map_err(wrong("id"))).transpose()?;

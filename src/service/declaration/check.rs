@@ -1,34 +1,20 @@
-//! The checks of a whole declaration, part by part.
+//! The checks of a whole declaration: its parts, and what they must be together.
 
 use url::{Position, Url};
 
-use super::compile::{Compiler, Purpose};
-use super::{Declaration, GenerateOperation, ListOperation, Paging, RevokeOperation, VerifyOperation};
-use crate::api::duration::GoDuration;
+use super::compile::Compiler;
+use super::operations::{generate, list, revoke, verify};
+use super::{Declaration, GenerateOperation};
 use crate::api::reason::Reason;
 use crate::api::token_service::TokenServiceSpec;
-use crate::api::token_service::operations::{Generate, List, Operations, Pagination, Revoke, TokenNames, Verify};
-use crate::api::token_service::request::Match;
+use crate::api::token_service::operations::{Operations, TokenNames};
 use crate::service::address;
 use crate::service::errors::InvalidDeclaration;
-use crate::service::extraction::RowsPath;
 use crate::service::presets;
-
-/// How long *generate* may take where the declaration is silent: one server took 23 s for its first token.
-const GENERATE_TIMEOUT: GoDuration = GoDuration::from_secs(60);
 
 /// What the operator puts after the prefix of a name: `.{uid16}.{attempt}.{nonce}` with an attempt of up to ten digits
 /// and a nonce of eight characters.
 const OWN_NAME_PART: usize = 1 + 16 + 1 + 10 + 1 + 8;
-
-/// The statuses of a refused token where the declaration is silent.
-const REFUSED: [i32; 2] = [401, 403];
-
-/// The statuses of a token that is gone where the declaration is silent.
-const GONE: [i32; 2] = [404, 410];
-
-/// The statuses that prove that nothing was generated where the declaration is silent.
-const NOT_EXECUTED: [i32; 1] = [429];
 
 pub(super) fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, InvalidDeclaration> {
     let operations = presets::merge(presets::operations(spec.preset), spec.operations.clone());
@@ -82,7 +68,7 @@ fn base_url(compiler: &mut Compiler<'_>, spec: &TokenServiceSpec) -> Option<Url>
     let plain =
         url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
     if !plain || !url.has_host() || !["http", "https"].contains(&url.scheme()) {
-        compiler.problem(path, "must be http(s)://HOST[:PORT][/PREFIX] without user, query and fragment");
+        compiler.problem(path, "write it like https://tokens.corp.example/api, without user, query and fragment");
         return None;
     }
     if url.scheme() == "http" && !spec.connection.insecure_http {
@@ -100,106 +86,6 @@ fn base_url(compiler: &mut Compiler<'_>, spec: &TokenServiceSpec) -> Option<Url>
     Some(url)
 }
 
-fn generate(compiler: &mut Compiler<'_>, part: &Generate) -> Option<GenerateOperation> {
-    let path = "spec.operations.generate";
-    let request = compiler.request(&format!("{path}.request"), &part.request, Purpose::Generate);
-    let success = compiler.success(path, part.success.as_ref());
-    let not_executed = part.not_executed.as_deref().unwrap_or(&NOT_EXECUTED);
-    let not_executed = compiler.statuses(&format!("{path}.notExecuted"), not_executed);
-    let response = &part.response;
-    let value = compiler.json_path(format!("{path}.response.value"), &response.value);
-    let id = compiler.optional_path(format!("{path}.response.id"), response.id.as_ref());
-    let expiration_time =
-        compiler.optional_path(format!("{path}.response.expirationTime"), response.expiration_time.as_ref());
-    let timeout = part.timeout.unwrap_or(GENERATE_TIMEOUT).0;
-    if timeout < GoDuration::from_secs(1).0 || timeout > GoDuration::from_secs(600).0 {
-        compiler.problem(format!("{path}.timeout"), "must be from 1s to 10m");
-    }
-    Some(GenerateOperation { request: request?, success, not_executed, value: value?, id, expiration_time, timeout })
-}
-
-fn verify(compiler: &mut Compiler<'_>, part: Option<&Verify>) -> Option<VerifyOperation> {
-    let path = "spec.operations.verify";
-    let Some(part) = part else {
-        compiler
-            .problem(path, "is missing: declare a request that is accepted with a valid token and refused without one");
-        return None;
-    };
-    let request = compiler.request(&format!("{path}.request"), &part.request, Purpose::Verify);
-    if request.as_ref().is_some_and(|request| !request.uses("token")) {
-        compiler.problem(format!("{path}.request"), "does not send the token: put {{ token }} into a header");
-    }
-    let accepted = compiler.matcher(&format!("{path}.accepted"), &part.accepted);
-    let silent = Match { statuses: REFUSED.to_vec(), body: None };
-    let refused = compiler.matcher(&format!("{path}.refused"), part.refused.as_ref().unwrap_or(&silent));
-    if part.refused.as_ref().unwrap_or(&silent) == &part.accepted {
-        compiler.problem(format!("{path}.refused"), "is the same as accepted, which proves nothing: tell them apart");
-    }
-    Some(VerifyOperation { request: request?, accepted: accepted?, refused: refused? })
-}
-
-fn list(compiler: &mut Compiler<'_>, part: &List) -> Option<ListOperation> {
-    let path = "spec.operations.list";
-    let request = compiler.request(&format!("{path}.request"), &part.request, Purpose::List);
-    let success = compiler.success(path, part.success.as_ref());
-    let empty = match &part.empty {
-        None => None,
-        Some(part) => Some(compiler.matcher(&format!("{path}.empty"), part)?),
-    };
-    let items = RowsPath::parse(&part.items).map_err(|message| compiler.problem(format!("{path}.items"), message)).ok();
-    let mut field = |name: &str, text| compiler.optional_path(format!("{path}.item.{name}"), text);
-    let id = field("id", Some(&part.item.id));
-    let name = field("name", part.item.name.as_ref());
-    let created = field("createdTime", part.item.created_time.as_ref());
-    let expiration = field("expirationTime", part.item.expiration_time.as_ref());
-    let last_used = field("lastUsedTime", part.item.last_used_time.as_ref());
-    let pagination = part.pagination.as_ref().map_or(Some(Paging::None), |part| paging(compiler, part));
-    Some(ListOperation {
-        request: request?,
-        success,
-        empty,
-        items: items?,
-        id: id?,
-        name,
-        created,
-        expiration,
-        last_used,
-        pagination: pagination?,
-    })
-}
-
-fn paging(compiler: &mut Compiler<'_>, part: &Pagination) -> Option<Paging> {
-    let path = "spec.operations.list.pagination";
-    match (&part.page_parameter, &part.next_url, part.link.unwrap_or(false)) {
-        (Some(name), None, false) => {
-            let next = compiler.optional_path(format!("{path}.next"), part.next.as_ref());
-            // A cursor has no first value; a counted page has.
-            let first = part.first_page.or(if next.is_some() { None } else { Some(1) });
-            Some(Paging::Parameter { name: name.clone(), first, next })
-        }
-        (None, Some(next), false) => compiler.json_path(format!("{path}.nextURL"), next).map(Paging::Url),
-        (None, None, true) => Some(Paging::Link),
-        _ => {
-            compiler.problem(path, "set exactly one of pageParameter, nextURL and link: true");
-            None
-        }
-    }
-}
-
-fn revoke(compiler: &mut Compiler<'_>, part: &Revoke) -> Option<RevokeOperation> {
-    let path = "spec.operations.revoke";
-    let request = compiler.request(&format!("{path}.request"), &part.request, Purpose::Revoke);
-    if request.as_ref().is_some_and(|request| !request.uses("id")) {
-        compiler.problem(
-            format!("{path}.request"),
-            "does not say which token: put {{ id }} into the path, the query or the body",
-        );
-    }
-    let success = compiler.success(path, part.success.as_ref());
-    let gone = compiler.statuses(&format!("{path}.gone"), part.gone.as_deref().unwrap_or(&GONE));
-    Some(RevokeOperation { request: request?, success, gone })
-}
-
 /// Names are how a lost token is found again (P3), so where they exist they must be sent, listed and long enough.
 fn check_names(
     compiler: &mut Compiler<'_>,
@@ -214,13 +100,13 @@ fn check_names(
     if generate.is_some_and(|generate| !generate.request.uses("name")) {
         compiler.problem(
             "spec.operations.generate.request",
-            "does not send the token's name: put {{ name }} into it, or say operations.naming: {unsupported: true}",
+            "does not send the token's name: put {{ name }} into it, or set spec.operations.naming: {unsupported: true} if tokens have no names",
         );
     }
     if operations.list.as_ref().is_some_and(|list| list.item.name.is_none()) {
         compiler.problem(
             "spec.operations.list.item.name",
-            "is missing: lost tokens are found by their names; declare it, or say operations.naming: {unsupported: true}",
+            "is missing: the operator finds lost tokens by their names; set it, or set spec.operations.naming: {unsupported: true} if tokens have no names",
         );
     }
     let Some(prefix) = spec.naming.as_ref().and_then(|naming| naming.prefix.as_deref()) else {
@@ -232,14 +118,17 @@ fn check_names(
     };
     let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if prefix.is_empty() || prefix.len() > 20 || !prefix.bytes().all(valid) {
-        compiler.problem("spec.naming.prefix", "must be 1 to 20 of a-z, 0-9 and -");
+        compiler.problem("spec.naming.prefix", "write 1 to 20 characters of a-z, 0-9 and -");
     }
     let (needed, maximum) = (prefix.len() + OWN_NAME_PART, names.maximum_length);
     if usize::try_from(maximum).unwrap_or(0) < needed {
         compiler.problem_for(
             Reason::NameTooShort,
             "spec.operations.naming.maximumLength",
-            format!("names of {maximum} characters are too short for the operator's own part: {needed} are needed with this prefix"),
+            format!(
+                "names of {maximum} characters are too short for the operator's own part: {needed} are needed with this prefix; \
+                 shorten spec.naming.prefix, or set spec.operations.naming: {{unsupported: true}}"
+            ),
         );
     }
 }
@@ -256,19 +145,19 @@ fn check_together(
     if operations.lifetime.is_some() && !sends_lifetime {
         compiler.problem(
             "spec.operations.generate.request",
-            "does not send the lifetime that operations.lifetime promises: put {{ lifetimeSeconds }}, {{ lifetimeDays }} or {{ expirationTime }} into it",
+            "does not send the lifetime that spec.operations.lifetime promises: put {{ lifetimeSeconds }}, {{ lifetimeDays }} or {{ expirationTime }} into it",
         );
     }
     if generate.is_some_and(|generate| generate.id.is_none()) {
         compiler.problem(
             "spec.operations.generate.response.id",
-            "is missing: the operator keeps its books, and revokes, by the id of a generated token",
+            "is missing: the operator records and revokes a token by its id; say where the answer has it, such as $.id",
         );
     }
     if spec.limits.maximum_live_tokens.is_some() && operations.list.is_none() {
         compiler.problem(
             "spec.limits.maximumLiveTokens",
-            "needs operations.list to count by: declare it, or remove the limit",
+            "needs spec.operations.list, which counts the tokens: declare it, or remove the limit",
         );
     }
     let declared = operations.parameters.iter().flatten();

@@ -75,7 +75,7 @@ impl<'a> Compiler<'a> {
         let template = if request.path.starts_with('/') && !request.path.contains(['?', '#']) {
             self.template(&format!("{path}.path"), &request.path, Place::Path, purpose)
         } else {
-            self.problem(format!("{path}.path"), "must begin with / and have no ? and no #; put a query into query");
+            self.problem(format!("{path}.path"), "begin it with /, without ? and #; a query goes into the field query");
             None
         };
         let query = self.fields(&format!("{path}.query"), &request.query, purpose);
@@ -121,7 +121,7 @@ impl<'a> Compiler<'a> {
                 self.problem(&path, "not the name of a header: use letters, digits, -, _ and .");
             }
             if RESERVED_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
-                self.problem(&path, "this header is set by the operator: remove it");
+                self.problem(&path, "the operator sets this header itself: remove it");
             }
         }
         for (name, _) in headers.iter().filter(|(_, value)| value.chars().any(char::is_control)) {
@@ -239,7 +239,7 @@ impl<'a> Compiler<'a> {
             .filter(|status| (100..600).contains(status))
             .collect();
         if read.len() != statuses.len() {
-            self.problem(path, "an HTTP status is a number from 100 to 599");
+            self.problem(path, "write HTTP statuses, which are numbers from 100 to 599");
         }
         StatusSet::These(read)
     }
@@ -278,11 +278,8 @@ fn no_such_hole(hole: &str, purpose: Purpose) -> String {
 
 fn advice(error: RenderError) -> String {
     match error {
-        RenderError::Absent => "a hole in the path may have no value: use one that always has".to_owned(),
-        RenderError::Failed => {
-            "uses a value as what it is not, for example a part of a string, or arithmetic on one: use it as it is"
-                .to_owned()
-        }
+        RenderError::Absent => "has a hole that may be empty: use one that always has a value".to_owned(),
+        RenderError::Failed => "takes a value apart or calculates with it: use each value as it is".to_owned(),
         RenderError::Segment | RenderError::List | RenderError::TooLong | RenderError::NotJson => error.to_string(),
     }
 }

@@ -113,11 +113,14 @@ fn a_lifetime_is_given_exactly_or_not_at_all() {
     };
     check("24h", "");
     check("8760h", "");
-    check("Never", "tokens of this service always expire: set a duration");
-    check("23h", "23h is less than the 24h that the service can give at least");
-    check("8761h", "8761h is more than the 8760h that the service can give at most");
-    check("36h", "36h is not a whole number of days, and the service counts in days: use a multiple of 24h");
-    check("24h500ms", "24h500ms is not a whole number of seconds");
+    check("Never", "tokens of this service always expire: set lifetime to a duration");
+    check("23h", "a lifetime of 23h is too short: the service gives at least 24h");
+    check("8761h", "a lifetime of 8761h is too long: the service gives at most 8760h");
+    check(
+        "36h",
+        "a lifetime of 36h is not a whole number of days, and the service counts in days: use a multiple of 24h",
+    );
+    check("24h500ms", "a lifetime of 24h500ms is not a whole number of seconds: leave the fraction out");
     let unlimited = changed(CUSTOM, "/operations/lifetime", Value::Null);
     let unlimited = Declaration::check(&unlimited).unwrap();
     assert!(unlimited.check_lifetime(Lifetime::Never).is_ok());

@@ -1,11 +1,10 @@
 //! What this process alone knows of an object: values in hand, and what it saw. All of it may be lost at any time.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
-use kube::runtime::watcher::Event;
 use secrecy::SecretString;
 
 use crate::api::artifact_token::ArtifactToken;
@@ -16,48 +15,6 @@ use crate::rotation::ledger::backoff;
 use crate::rotation::observed::{Hand, Ours, Pauses, Verdict};
 use crate::rotation::report::Trouble;
 use crate::service::client::Places;
-
-/// The memories of all objects, by uid.
-#[derive(Debug, Default)]
-pub(crate) struct Memories(Mutex<All>);
-
-#[derive(Debug, Default)]
-struct All {
-    memories: HashMap<String, Arc<tokio::sync::Mutex<Memory>>>,
-    released: VecDeque<String>,
-}
-
-/// Released objects remembered at most: the cache shows them for a moment longer.
-const MOST_RELEASED: usize = 4096;
-
-impl Memories {
-    /// The memory of this object; a pass holds its lock from beginning to end. `None` once this process released it.
-    pub(crate) fn of(&self, uid: &str) -> Option<Arc<tokio::sync::Mutex<Memory>>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.released.iter().any(|released| released == uid) {
-            return None;
-        }
-        Some(all.memories.entry(uid.to_owned()).or_default().clone())
-    }
-
-    /// Takes one event of the watch of objects. A list that begins now does not have what was released before, unless the store was
-    /// put back and it is there again.
-    pub(crate) fn apply(&self, event: &Event<ArtifactToken>) {
-        if matches!(event, Event::Init) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).released.clear();
-        }
-    }
-
-    /// Forgets an object that is gone.
-    pub(crate) fn forget(&self, uid: &str) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.memories.remove(uid);
-        all.released.push_back(uid.to_owned());
-        if all.released.len() > MOST_RELEASED {
-            all.released.pop_front();
-        }
-    }
-}
 
 /// One object's.
 #[derive(Debug, Default)]
@@ -176,7 +133,7 @@ pub(crate) struct Held {
     /// Past this it is given up; on the monotonic clock, from before the claim was sent.
     pub deadline: Instant,
     /// The digest of what it asks for.
-    pub wish: String,
+    pub request_digest: String,
     /// The Secrets as they were before the claim.
     pub base: Vec<Option<u64>>,
     /// The ids of the tokens that they held.

@@ -29,7 +29,7 @@ impl Pass<'_> {
 
     /// P21: whose token this is, a person has to say.
     pub(super) async fn dispute(&mut self, row: Row, observed: &Observed) -> Result<Flow, PassError> {
-        let confirm = observed.requests.confirm.clone();
+        let confirm = observed.object.requests.confirm.clone();
         let disputed = row.clone();
         let written = self.record(observed, Phase::Working, move |ledger| ledger.disputed(&disputed, confirm)).await?;
         if written == Written::Yes {
@@ -42,7 +42,7 @@ impl Pass<'_> {
 
     /// P21: a person said so, and everything that is listed stands in the ledger.
     pub(super) async fn confirm(&mut self, observed: &Observed) -> Result<Flow, PassError> {
-        let confirm = observed.requests.confirm.clone();
+        let confirm = observed.object.requests.confirm.clone();
         let written = self.record(observed, Phase::Working, move |ledger| ledger.confirmed(confirm)).await?;
         Ok(if written == Written::Gone { Flow::Gone } else { Flow::Continue })
     }

@@ -73,7 +73,7 @@ impl Pass<'_> {
         Failure {
             reason,
             message: message.into().chars().take(900).collect(),
-            generation: observed.generation,
+            generation: observed.object.generation,
             first_retry: self.wish.desired.timings.first_retry,
             at_least: Duration::ZERO,
         }

@@ -11,12 +11,11 @@ use crate::controller::events;
 use crate::controller::token::memory::{Held, Kind};
 use crate::controller::token::pass::{Flow, Pass};
 use crate::rotation::desired::Halt;
-use crate::rotation::identity::FIRST_NONCE;
 use crate::rotation::ledger::Remains;
 use crate::rotation::observed::{Hand, Observed, Row};
 use crate::rotation::plan::Lapse;
 use crate::rotation::report::Phase;
-use crate::secret::layout;
+use crate::secret::metadata;
 
 use crate::controller::error::PassError;
 use crate::controller::token::perform::record::Written;
@@ -49,7 +48,7 @@ impl Pass<'_> {
             None => Remains::Nothing,
             Some(value) if value.sent => {
                 let revoke_after = self.ctx.shared.clock.now().latest.plus(self.wish.desired.overlap);
-                let held = observed.ours().any(|ours| ours.id.as_ref() == Some(&value.id));
+                let held = observed.secrets.ours().any(|ours| ours.id.as_ref() == Some(&value.id));
                 Remains::Published { id: value.id.clone(), revoke_after, held }
             }
             Some(value) => Remains::Unpublished(value.id.clone()),
@@ -104,7 +103,7 @@ impl Pass<'_> {
         let replaced = self.replaced_by(attempt);
         let strangers: Vec<String> = replaced.iter().filter(|id| !self.ledger().knows(id)).cloned().collect();
         let revoke_after = now.plus(self.wish.desired.overlap);
-        let requests = observed.requests.clone();
+        let requests = observed.object.requests.clone();
         let note = issued_note(&current);
         let change = move |ledger: &mut Ledger| {
             ledger.verified(&claim, current, &replaced, revoke_after);
@@ -147,22 +146,22 @@ impl Pass<'_> {
 
     /// The claim and the token that the Secret holds: from the hand, or from the list that vouched for it.
     fn published(&self, observed: &Observed) -> Option<(Claim, Current)> {
-        let ours = observed.ours().next()?;
+        let ours = observed.secrets.ours().next()?;
         let (id, attempt) = (ours.id.clone()?, ours.attempt);
         let claim = self.claim_of(attempt, observed);
         let raw = self.known.raw.as_ref()?;
         let value = self.value_in(raw)?;
         let held = self.memory.held.as_ref().filter(|held| held.attempt == attempt);
         let of_hand = held.and_then(|held| held.value.as_ref());
-        let listed = observed.listing.iter().flatten().find(|row| row.id == id);
-        let wish = held.map(|held| held.wish.clone()).unwrap_or_else(|| claim.wish.clone());
+        let listed = observed.service.listing.iter().flatten().find(|row| row.id == id);
+        let request_digest = held.map_or_else(|| claim.request_digest.clone(), |held| held.request_digest.clone());
         let claimed = held.map_or(claim.time, |held| held.claimed);
         let current = Current {
             attempt,
             id,
             nonce: claim.nonce.clone(),
             hint: self.hint(value.expose_secret()),
-            wish: if claim.nonce == FIRST_NONCE && wish.is_empty() { self.wish.desired.wish.clone() } else { wish },
+            request_digest,
             claimed_time: claimed,
             issued_time: of_hand.map_or(claimed, |value| value.issued),
             published_time: of_hand.and_then(|value| value.published).unwrap_or(claimed),
@@ -178,7 +177,7 @@ impl Pass<'_> {
     /// What the Secret held before this attempt: as this process saw it, else as the Secret says.
     fn replaced_by(&self, attempt: u32) -> Vec<String> {
         let held = self.memory.held.as_ref().filter(|held| held.attempt == attempt);
-        let marked = || self.known.raw.as_ref().map(|raw| layout::read_marks(raw).superseded).unwrap_or_default();
+        let marked = || self.known.raw.as_ref().map(|raw| metadata::read_marks(raw).superseded).unwrap_or_default();
         held.map_or_else(marked, |held| held.replaces.clone())
     }
 
@@ -191,11 +190,15 @@ impl Pass<'_> {
 
     /// P6, the other outcome. An id that nobody vouches for does not get into the ledger.
     pub(super) async fn decide_failed(&mut self, observed: &Observed) -> Result<Flow, PassError> {
-        let Some(ours) = observed.ours().next() else { return Ok(Flow::Continue) };
+        let Some(ours) = observed.secrets.ours().next() else { return Ok(Flow::Continue) };
         let claim = self.claim_of(ours.attempt, observed);
         let in_hand = matches!(&observed.hand, Hand::Value { id, .. } if Some(id) == ours.id.as_ref());
-        let listed =
-            observed.listing.iter().flatten().any(|row| Some(&row.id) == ours.id.as_ref() && row.nonce == claim.nonce);
+        let listed = observed
+            .service
+            .listing
+            .iter()
+            .flatten()
+            .any(|row| Some(&row.id) == ours.id.as_ref() && row.nonce == claim.nonce);
         let now = self.ctx.shared.clock.now().latest;
         // Twice: a roll-back within the first overlap leaves its consumers a whole one.
         let revoke_after = now.plus(self.wish.desired.overlap).plus(self.wish.desired.overlap);
@@ -222,7 +225,7 @@ impl Pass<'_> {
         let revoke_after = self.ctx.shared.clock.now().latest.plus(self.wish.desired.overlap);
         let rows = rows.to_vec();
         let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
-        let held: Vec<String> = observed.ours().filter_map(|ours| ours.id.clone()).collect();
+        let held: Vec<String> = observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect();
         let change = move |ledger: &mut Ledger| ledger.found(&rows, &held, revoke_after);
         match self.record(observed, Phase::Working, change).await? {
             Written::Gone => return Ok(Flow::Gone),

@@ -18,7 +18,7 @@ use crate::controller::token::memory::{Held, Kind};
 use crate::controller::token::pass::{Flow, Pass};
 use crate::controller::token::validate::Wish;
 use crate::rotation::identity::{FIRST_NONCE, NONCE_BYTES, nonce};
-use crate::rotation::observed::{Leave, Observed};
+use crate::rotation::observed::{Leave, Observed, Secrets};
 use crate::rotation::report::Phase;
 use crate::service::client::Places;
 
@@ -56,7 +56,7 @@ impl Pass<'_> {
         let mut ledger = self.ledger();
         change(&mut ledger);
         let mut seen = observed.clone();
-        seen.secrets = vec![crate::rotation::observed::Seen { live: self.known.live, state: self.known.state.clone() }];
+        seen.secrets = Secrets::one(self.known.live, self.known.state.clone());
         let told = self.told(&seen, phase, ledger);
         self.write_status(told).await
     }
@@ -64,8 +64,11 @@ impl Pass<'_> {
     /// Writes the whole status, checked against the version of `object`.
     pub(in crate::controller) async fn write_status(
         &mut self,
-        status: ArtifactTokenStatus,
+        mut status: ArtifactTokenStatus,
     ) -> Result<Written, PassError> {
+        if self.wish.digest_is_known {
+            status.ledger.fill_in_digest(&self.wish.desired.request_digest);
+        }
         let mut object = ArtifactToken::clone(&self.object);
         object.meta_mut().managed_fields = None;
         object.status = Some(status);
@@ -195,11 +198,11 @@ impl Pass<'_> {
             return Ok(Flow::Continue);
         }
         let (sent, now) = (Instant::now(), self.ctx.shared.clock.now());
-        let wish = self.wish.desired.wish.clone();
+        let request_digest = self.wish.desired.request_digest.clone();
         // A clock that stepped back is no reason to take the replacement of a leaked token for a leaked one.
         let time = observed.ledger.leak.as_ref().map_or(now.latest, |leak| leak.claimed_before.max(now.latest));
-        let request = observed.requests.rotate.clone();
-        let claim = Claim { attempt, nonce: nonce(random), time, wish, request, outcome: None };
+        let request = observed.object.requests.rotate.clone();
+        let claim = Claim { attempt, nonce: nonce(random), time, request_digest, request, outcome: None };
         let (open, attributable) = (observed.open_claim(), self.attributable(observed));
         let service = self.identity();
         let recorded = claim.clone();
@@ -252,9 +255,9 @@ impl Pass<'_> {
             attempt,
             claimed,
             deadline: sent + self.wish.desired.timings.publish_deadline,
-            wish: self.wish.desired.wish.clone(),
-            base: observed.base(),
-            replaces: observed.ours().filter_map(|ours| ours.id.clone()).collect(),
+            request_digest: self.wish.desired.request_digest.clone(),
+            base: observed.secrets.base(),
+            replaces: observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect(),
             places,
             value: None,
         });
@@ -262,7 +265,7 @@ impl Pass<'_> {
 
     /// Whether a token of the service can be told by its name.
     pub(super) fn attributable(&self, observed: &Observed) -> bool {
-        observed.service.is_some_and(|service| service.attributable)
+        observed.service.seen.is_some_and(|service| service.attributable)
     }
 
     /// Where the ids of this object's tokens mean something.
@@ -279,8 +282,8 @@ impl Pass<'_> {
         open.unwrap_or_else(|| Claim {
             attempt,
             nonce: lost.map(|lost| lost.nonce.clone()).unwrap_or_default(),
-            time: lost.map(|lost| lost.time).or(claimed).unwrap_or(observed.created),
-            wish: String::new(),
+            time: lost.map(|lost| lost.time).or(claimed).unwrap_or(observed.object.created),
+            request_digest: String::new(),
             request: None,
             outcome: None,
         })
@@ -303,15 +306,15 @@ impl Pass<'_> {
     async fn tell_release(&self, observed: &Observed, ledger: &Ledger) {
         let left: Vec<String> = ledger.current.iter().map(|current| current.id.clone()).collect();
         let left: Vec<String> = left.into_iter().chain(ledger.superseded.iter().map(|old| old.id.clone())).collect();
-        if observed.leave.is_some() && !left.is_empty() {
-            let asked = match observed.leave {
+        if observed.object.leave.is_some() && !left.is_empty() {
+            let asked = match observed.object.leave {
                 Some(Leave::Orphan) => "spec.deletion.policy is Orphan",
                 Some(Leave::Skip) | None => "the annotation skip-revocation is set",
             };
             let note =
                 format!("{asked}: these tokens stay alive at the service, revoke them by hand: {}", left.join(", "));
             events::warning(&self.ctx.shared, &self.object, Reason::TokenRevocationSkipped, "Revoke", note).await;
-        } else if observed.leave.is_none() && !ledger.history.is_empty() {
+        } else if observed.object.leave.is_none() && !ledger.history.is_empty() {
             let note = format!("attempt {} was revoked and proved dead", ledger.history[0].attempt);
             events::normal(&self.ctx.shared, &self.object, Reason::TokenRevoked, "Revoke", note).await;
         }

@@ -45,7 +45,7 @@ impl Pass<'_> {
             rows.retain(|row| row.id != id);
         }
         match proof {
-            Ok(proof) if observed.deleting => {
+            Ok(proof) if observed.object.deleting => {
                 let mut object = crate::api::artifact_token::ArtifactToken::clone(&self.object);
                 object.status.get_or_insert_default().ledger.revoked(attempt, id, proof, now);
                 let object = std::sync::Arc::new(object);

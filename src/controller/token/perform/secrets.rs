@@ -19,7 +19,7 @@ use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Observed, SecretState};
 use crate::secret::content::{self, DesiredSecret};
 use crate::secret::formats::Facts;
-use crate::secret::layout::{self, MANAGED, Marks};
+use crate::secret::metadata::{self, MANAGED, Marks};
 use crate::secret::patch;
 use crate::service::client::Places;
 
@@ -139,8 +139,12 @@ impl Pass<'_> {
         let Some(value) = &held.value else { return Ok(Flow::Continue) };
         let (attempt, id, expiration) = (held.attempt, value.id.clone(), value.expiration);
         let token = value.value.clone();
-        let marks =
-            Marks { attempt, token_id: Some(id.clone()), superseded: self.replaced(&id), fence: observed.fence() };
+        let marks = Marks {
+            attempt,
+            token_id: Some(id.clone()),
+            superseded: self.replaced(&id),
+            fence: observed.secrets.fence(),
+        };
         let desired = match self.rendered(&token, &marks, expiration) {
             Ok(desired) => desired,
             Err(halt) => return self.unrenderable(halt, observed).await,
@@ -192,7 +196,7 @@ impl Pass<'_> {
         let Some(raw) = &self.known.raw else { return Ok(Flow::Continue) };
         let adopted = matches!(&self.known.state, SecretState::Ours(ours) if ours.predecessor.is_some());
         // A predecessor's numbers and ids mean nothing here; its token is in the ledger already.
-        let marks = if adopted { Marks::default() } else { self.bounded(layout::read_marks(raw)) };
+        let marks = if adopted { Marks::default() } else { self.bounded(metadata::read_marks(raw)) };
         let marks = Marks { fence, ..marks };
         let version = raw.resource_version().unwrap_or_default();
         let patch = patch::marks_patch(&marks, &self.owner(), &version);
@@ -207,7 +211,7 @@ impl Pass<'_> {
     pub(super) async fn render(&mut self) -> Result<Flow, PassError> {
         let Some(raw) = self.known.raw.clone() else { return Ok(Flow::Continue) };
         let Some(token) = self.value_in(&raw) else { return Ok(Flow::Continue) };
-        let marks = self.bounded(layout::read_marks(&raw));
+        let marks = self.bounded(metadata::read_marks(&raw));
         let expiration = self.ledger().current.and_then(|current| current.expiration_time);
         let desired = self.rendered(&token, &marks, expiration);
         let drift = desired.as_ref().map(|desired| patch::drift(desired, &raw)).unwrap_or_default();
@@ -265,7 +269,7 @@ impl Pass<'_> {
         let ledger = self.ledger();
         let superseded = ledger.superseded.iter().map(|old| old.id.clone());
         let current = ledger.current.iter().map(|current| current.id.clone());
-        superseded.chain(current).filter(|old| old != id).take(8).collect()
+        superseded.chain(current).filter(|old| old != id).take(metadata::MAX_MARKED_IDS).collect()
     }
 
     async fn send(&self, desired: &DesiredSecret, current: Option<&Secret>, dry_run: bool) -> Put {

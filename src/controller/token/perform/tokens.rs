@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::api::ids::is_token_id;
 use crate::api::ledger::Claim;
 use crate::api::reason::Reason;
 use crate::api::token_service::Capability;
@@ -22,9 +23,6 @@ use crate::controller::token::perform::record::Written;
 
 /// A longer wait for the rate limit ends the pass instead of holding its worker.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
-
-/// The longest id that the status takes.
-const LONGEST_ID: usize = 512;
 
 impl Pass<'_> {
     pub(super) fn client(&self) -> Option<ServiceClient> {
@@ -94,7 +92,7 @@ impl Pass<'_> {
         self.went_well(Kind::Generate);
         let issued = self.ctx.shared.clock.now().latest;
         // The declaration is checked for an id; one that no ledger can hold could never be revoked by it.
-        let Some(id) = generated.id.filter(|id| recordable(id)) else {
+        let Some(id) = generated.id.filter(|id| is_token_id(id)) else {
             let claim = self.claim_of(held.attempt, observed);
             return self.lose(&claim, "the service's answer has no id of at most 512 characters for the token").await;
         };
@@ -229,7 +227,7 @@ impl Pass<'_> {
                     let Name { attempt, nonce, uid16 } = name;
                     let (id, created, expiration) = (row.id, row.created, row.expiration);
                     let ours = uid16 == own || of_predecessor;
-                    (ours && recordable(&id)).then_some(Row {
+                    (ours && is_token_id(&id)).then_some(Row {
                         id,
                         attempt,
                         nonce,
@@ -284,9 +282,4 @@ pub(super) fn reason_of(error: &ServiceError) -> Reason {
             Reason::ServiceNotReady
         }
     }
-}
-
-/// Whether the ledger can hold this id: the bound of its schema, and nothing that a log or a table would stumble over.
-fn recordable(id: &str) -> bool {
-    !id.is_empty() && id.chars().count() <= LONGEST_ID && !id.chars().any(char::is_control)
 }

@@ -19,13 +19,13 @@ fn every_wrong_field_is_named_with_what_to_do() {
         REFERENCE,
         "/baseURL",
         json!("https://user:pass@tokens.example"),
-        "spec.baseURL: must be http(s)://HOST[:PORT][/PREFIX] without user, query and fragment",
+        "spec.baseURL: write it like https://tokens.corp.example/api, without user, query and fragment",
     );
     check(
         REFERENCE,
         "/baseURL",
         json!("ftp://tokens.example"),
-        "spec.baseURL: must be http(s)://HOST[:PORT][/PREFIX] without user, query and fragment",
+        "spec.baseURL: write it like https://tokens.corp.example/api, without user, query and fragment",
     );
     check(
         REFERENCE,
@@ -45,7 +45,12 @@ fn every_wrong_field_is_named_with_what_to_do() {
         Value::Null,
         "spec.naming.prefix: is required where tokens have names: choose one for this cluster, such as prod-eu1 (at most 20 of a-z 0-9 -)",
     );
-    check(REFERENCE, "/naming", json!({"prefix": "Prod_1"}), "spec.naming.prefix: must be 1 to 20 of a-z, 0-9 and -");
+    check(
+        REFERENCE,
+        "/naming",
+        json!({"prefix": "Prod_1"}),
+        "spec.naming.prefix: write 1 to 20 characters of a-z, 0-9 and -",
+    );
     check(
         REFERENCE,
         "/constraints",
@@ -62,7 +67,7 @@ fn every_wrong_field_is_named_with_what_to_do() {
         REFERENCE,
         "/operations",
         json!({"naming": {"maximumLength": 40}}),
-        "spec.operations.naming.maximumLength: names of 40 characters are too short for the operator's own part: 45 are needed with this prefix",
+        "spec.operations.naming.maximumLength: names of 40 characters are too short for the operator's own part: 45 are needed with this prefix; shorten spec.naming.prefix, or set spec.operations.naming: {unsupported: true}",
     );
 
     check(
@@ -87,13 +92,13 @@ fn every_wrong_field_is_named_with_what_to_do() {
         CUSTOM,
         "/operations/verify/refused",
         json!({"statuses": [200]}),
-        "spec.operations.verify.refused: is the same as accepted, which proves nothing: tell them apart",
+        "spec.operations.verify.refused: is the same as accepted, so verify would prove nothing: name the answer to a wrong token",
     );
     check(
         CUSTOM,
         "/operations/verify/accepted/statuses",
         json!([20]),
-        "spec.operations.verify.accepted.statuses: an HTTP status is a number from 100 to 599",
+        "spec.operations.verify.accepted.statuses: write HTTP statuses, which are numbers from 100 to 599",
     );
     check(
         CUSTOM,
@@ -111,7 +116,7 @@ fn every_wrong_field_is_named_with_what_to_do() {
         CUSTOM,
         "/operations/generate/request/path",
         json!("t?x=1"),
-        "spec.operations.generate.request.path: must begin with / and have no ? and no #; put a query into query",
+        "spec.operations.generate.request.path: begin it with /, without ? and #; a query goes into the field query",
     );
     check(
         CUSTOM,
@@ -123,7 +128,7 @@ fn every_wrong_field_is_named_with_what_to_do() {
         CUSTOM,
         "/operations/generate/request/path",
         json!("/t/{{ displayName }}"),
-        "spec.operations.generate.request.path: a hole in the path may have no value: use one that always has",
+        "spec.operations.generate.request.path: has a hole that may be empty: use one that always has a value",
     );
     check(
         CUSTOM,
@@ -147,7 +152,7 @@ fn every_wrong_field_is_named_with_what_to_do() {
         CUSTOM,
         "/operations/generate/request/path",
         json!("/t/{{ name"),
-        "spec.operations.generate.request.path: not a template (syntax error); holes are written {{ name }}",
+        "spec.operations.generate.request.path: is not a template (syntax error): write holes like {{ name }}",
     );
     check(
         CUSTOM,
@@ -159,19 +164,19 @@ fn every_wrong_field_is_named_with_what_to_do() {
         CUSTOM,
         "/operations/generate/request/json",
         json!("{% for x in name %}{% endfor %}"),
-        "spec.operations.generate.request.json: templates know no statement but if, elif, else and endif: remove the other one",
+        "spec.operations.generate.request.json: the tag \"for\" is not allowed: use only if, elif, else and endif",
     );
     check(
         CUSTOM,
         "/operations/generate/request/json",
         json!(r#"{"n": {{ name }}}"#),
-        "spec.operations.generate.request: does not send the lifetime that operations.lifetime promises: put {{ lifetimeSeconds }}, {{ lifetimeDays }} or {{ expirationTime }} into it",
+        "spec.operations.generate.request: does not send the lifetime that spec.operations.lifetime promises: put {{ lifetimeSeconds }}, {{ lifetimeDays }} or {{ expirationTime }} into it",
     );
     check(
         CUSTOM,
         "/operations/generate/request/json",
         json!(r#"{"d": {{ lifetimeDays }}}"#),
-        "spec.operations.generate.request: does not send the token's name: put {{ name }} into it, or say operations.naming: {unsupported: true}",
+        "spec.operations.generate.request: does not send the token's name: put {{ name }} into it, or set spec.operations.naming: {unsupported: true} if tokens have no names",
     );
     check(
         CUSTOM,
@@ -183,7 +188,7 @@ fn every_wrong_field_is_named_with_what_to_do() {
         CUSTOM,
         "/operations/generate/request/headers",
         json!({"Host": "x"}),
-        "spec.operations.generate.request.headers.Host: this header is set by the operator: remove it",
+        "spec.operations.generate.request.headers.Host: the operator sets this header itself: remove it",
     );
     check(
         CUSTOM,
@@ -201,7 +206,7 @@ fn every_wrong_field_is_named_with_what_to_do() {
         CUSTOM,
         "/operations/generate/response/id",
         Value::Null,
-        "spec.operations.generate.response.id: is missing: the operator keeps its books, and revokes, by the id of a generated token",
+        "spec.operations.generate.response.id: is missing: the operator records and revokes a token by its id; say where the answer has it, such as $.id",
     );
     check(
         CUSTOM,
@@ -219,7 +224,7 @@ fn every_wrong_field_is_named_with_what_to_do() {
         CUSTOM,
         "/operations/list/item",
         json!({"id": "$.id"}),
-        "spec.operations.list.item.name: is missing: lost tokens are found by their names; declare it, or say operations.naming: {unsupported: true}",
+        "spec.operations.list.item.name: is missing: the operator finds lost tokens by their names; set it, or set spec.operations.naming: {unsupported: true} if tokens have no names",
     );
     check(
         CUSTOM,
@@ -243,12 +248,14 @@ fn every_wrong_field_is_named_with_what_to_do() {
         CUSTOM,
         "/defaults",
         json!({"lifetime": "Never"}),
-        "spec.defaults.lifetime: tokens of this service always expire: set a duration",
+        "spec.defaults.lifetime: tokens of this service always expire: set lifetime to a duration",
     );
     let mut limited = changed(CUSTOM, "/operations/list", Value::Null);
     limited.limits.maximum_live_tokens = Some(3);
     assert_eq!(
         problems(&limited),
-        ["spec.limits.maximumLiveTokens: needs operations.list to count by: declare it, or remove the limit"]
+        [
+            "spec.limits.maximumLiveTokens: needs spec.operations.list, which counts the tokens: declare it, or remove the limit"
+        ]
     );
 }

@@ -35,8 +35,7 @@ pub struct Review {
 impl Review {
     /// Of the tokens under this credential.
     pub fn begin(revision: String, now: Time) -> Self {
-        let (accepted, refused) = Default::default();
-        Self { revision, judgement: None, begun: now, accepted, refused }
+        Self { revision, judgement: None, begun: now, accepted: HashSet::new(), refused: HashSet::new() }
     }
 
     /// Whether the token of this object is to be asked for: for the first time, or because its refusal counts now.

@@ -69,3 +69,12 @@ fn keys_of_this_operator_and_of_kubernetes_are_no_templates() {
     check("x.k8s.io/a", false, false);
     check("artifact-token.dev/managed", false, false);
 }
+
+#[test]
+fn an_id_that_the_ledger_takes_is_read_back_from_the_secret() {
+    let id = "語".repeat(400);
+    let marks = Marks { attempt: 7, token_id: Some(id.clone()), superseded: vec![id], fence: 6 };
+    let mut secret = Secret::default();
+    secret.metadata.annotations = Some(annotations(&marks, &owner()));
+    assert_eq!(read_marks(&secret), marks);
+}

@@ -108,7 +108,7 @@ mod tests {
             attempt: 4,
             nonce: "aaaaaaaa".into(),
             time: Time::from_millis(0),
-            wish: String::new(),
+            request_digest: String::new(),
             request: None,
             outcome: None,
         };

@@ -1,10 +1,18 @@
-//! When a rotation is due. Pure: time comes in, a time comes out.
+//! When something is due: here a rotation, beside it the verification of a token, the look for a lost one, the answer to a
+//! leak. Pure: time comes in, a time comes out.
+
+mod leak;
+mod lost;
+mod verification;
 
 use crate::api::ledger::Current;
 use crate::api::time::Time;
+use crate::rotation::desired::Desired;
+use crate::rotation::observed::Observed;
 
-use super::desired::Desired;
-use super::observed::Observed;
+pub use leak::leak_turn;
+pub use lost::next_look;
+pub use verification::{last_slot, verification_due};
 
 /// Why a new token is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,10 +50,13 @@ pub fn trigger(desired: &Desired, observed: &Observed, now: Time) -> Option<Trig
     if issued_before_due(desired, current).is_some_and(|due| due <= now) {
         return Some(Trigger::IssuedBefore);
     }
-    if observed.requests.rotate.is_some() && observed.requests.rotate != observed.ledger.handled_requests.rotate {
+    if observed.object.requests.rotate.is_some()
+        && observed.object.requests.rotate != observed.ledger.handled_requests.rotate
+    {
         return Some(Trigger::Request);
     }
-    if current.wish != desired.wish {
+    // Absent where an older version recorded the token: an upgrade is no reason for another one.
+    if !current.request_digest.is_empty() && current.request_digest != desired.request_digest {
         return Some(Trigger::Spec);
     }
     interval_due(desired, current).filter(|due| *due <= now).map(|_| Trigger::Interval)
@@ -57,27 +68,6 @@ pub fn next_rotation(desired: &Desired, current: &Current) -> Option<Time> {
         .into_iter()
         .flatten()
         .min()
-}
-
-/// When the current token is verified again: an interval after it was last seen accepted.
-pub fn verification_due(desired: &Desired, current: &Current, accepted: Option<Time>) -> Option<Time> {
-    if !desired.probe || desired.verification_interval.is_zero() {
-        return None;
-    }
-    Some(
-        accepted
-            .map_or(current.verified_time, |seen| seen.max(current.verified_time))
-            .plus(desired.verification_interval),
-    )
-}
-
-/// What a process that has just begun takes for the time when the token was last seen accepted: multiples of the interval after it
-/// was verified first, so that a restart needs no record and is no reason to ask all services at once.
-pub fn last_slot(desired: &Desired, current: &Current, now: Time) -> Time {
-    let interval = desired.verification_interval.as_millis().max(1);
-    let passed = now.since(current.verified_time).as_millis() / interval * interval;
-    let passed = u64::try_from(passed).unwrap_or(u64::MAX);
-    current.verified_time.plus(std::time::Duration::from_millis(passed))
 }
 
 fn interval_due(desired: &Desired, current: &Current) -> Option<Time> {
@@ -96,14 +86,6 @@ fn expiry_due(desired: &Desired, current: &Current) -> Option<Time> {
 
 fn issued_before_due(desired: &Desired, current: &Current) -> Option<Time> {
     desired.rotate_issued_before.filter(|before| current.claimed_time < *before)
-}
-
-/// When the turn of an object comes in the answer to a leak at its service: each of the `older` tokens takes `calls` of the
-/// `per_minute` that the rate limit allows before it, a quarter of a minute's calls at once.
-pub fn leak_turn(older: u32, calls: u32, per_minute: u32, now: Time) -> Time {
-    let per_minute = per_minute.max(1);
-    let ahead = older.saturating_add(1).saturating_sub(per_minute / 4 / calls);
-    now.plus((std::time::Duration::from_secs(60) * calls / per_minute).saturating_mul(ahead))
 }
 
 #[cfg(test)]

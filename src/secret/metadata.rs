@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Secret;
 
+use crate::api::ids::is_token_id;
+
 /// Annotation: the attempt whose token the data holds; `0` for a shell.
 pub const ATTEMPT: &str = "artifact-token.dev/attempt";
 
@@ -31,11 +33,9 @@ pub const MANAGED: &str = "artifact-token.dev/managed";
 /// The highest attempt or fence that is believed. An edited Secret must not push the counter to where it overflows.
 pub const MAX_NUMBER: u32 = 1_000_000_000;
 
-/// The longest id that is believed, in bytes. A service's answer with a longer one must be refused before it is marked.
-pub const MAX_ID_BYTES: usize = 1024;
-
-/// The most superseded ids that are believed; an object has at most 5 live tokens.
-const MAX_SUPERSEDED: usize = 8;
+/// The most superseded ids that are marked on a Secret, and believed of one. The ledger has room for more: tokens that
+/// were found at the service. By itself an object has at most 5 live tokens.
+pub const MAX_MARKED_IDS: usize = 8;
 
 /// The longest text about a foreign owner that goes into a message, in characters.
 const MAX_OWNER_TEXT: usize = 320;
@@ -115,7 +115,7 @@ pub fn read_marks(secret: &Secret) -> Marks {
     let text = |key| annotation(secret, key);
     Marks {
         attempt: text(ATTEMPT).map_or(0, number),
-        token_id: text(TOKEN_ID).filter(|id| is_id(id)).map(str::to_owned),
+        token_id: text(TOKEN_ID).filter(|id| is_token_id(id)).map(str::to_owned),
         superseded: text(SUPERSEDED).map_or_else(Vec::new, ids),
         fence: text(FENCE).map_or(0, number),
     }
@@ -128,7 +128,8 @@ pub fn ownership(secret: &Secret, owner: &Owner) -> Ownership {
     };
     let mut parts = text.splitn(3, '/');
     match (parts.next(), parts.next(), parts.next()) {
-        (Some(kind), Some(name), Some(uid)) if kind == owner.kind && name == owner.name && is_id(uid) => {
+        // A uid is bounded like an id.
+        (Some(kind), Some(name), Some(uid)) if kind == owner.kind && name == owner.name && is_token_id(uid) => {
             if uid == owner.uid { Ownership::Ours } else { Ownership::Predecessors { uid: uid.to_owned() } }
         }
         _ => Ownership::Foreign { owner: Some(text.chars().take(MAX_OWNER_TEXT).collect()) },
@@ -164,13 +165,9 @@ fn number(text: &str) -> u32 {
     if number > MAX_NUMBER { 0 } else { number }
 }
 
-fn is_id(text: &str) -> bool {
-    !text.is_empty() && text.len() <= MAX_ID_BYTES && !text.chars().any(char::is_control)
-}
-
 fn ids(text: &str) -> Vec<String> {
     let list: Vec<String> = serde_json::from_str(text).unwrap_or_default();
-    list.into_iter().filter(|id| is_id(id)).take(MAX_SUPERSEDED).collect()
+    list.into_iter().filter(|id| is_token_id(id)).take(MAX_MARKED_IDS).collect()
 }
 
 #[cfg(test)]

@@ -1,56 +1,33 @@
-//! Twins: another cluster that works with copies of the same objects (P21).
-//!
-//! A token whose name carries this object's identity is this object's own, or a twin's: a clone of the cluster, or the cluster
-//! that this one was restored from, has the same uids and goes on counting attempts. Which of the two goes on is for a person to
-//! say; until then nothing is generated or revoked, for a consumer of the twin may hold the token.
+//! Whose the listed tokens of this identity are: this object's own, or another cluster's (P21).
 
 use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
 use crate::rotation::identity::FIRST_NONCE;
-use crate::rotation::observed::{Ours, Row};
-
-use super::{Step, View, claim, cleanup};
-
-pub(super) fn twin(view: &View) -> Option<Step> {
-    match doubt(view) {
-        // What the Secret holds is verified all the same: Ready must not speak of a dead token (S13).
-        Some(Step::Halt(halt)) => return Some(claim::verification(view).unwrap_or(Step::Halt(halt))),
-        Some(step) => return Some(step),
-        None => {}
-    }
-    let observed = view.observed;
-    observed.ledger.conflict.as_ref()?;
-    if !view.attributable() {
-        return Some(view.wait());
-    }
-    if observed.listing.is_none() {
-        return Some(view.paused(observed.pauses.sweep).unwrap_or(Step::Sweep));
-    }
-    let strangers = cleanup::unknown_rows(view).next().is_some();
-    (!strangers && observed.live()).then_some(Step::Confirm)
-}
+use crate::rotation::observed::{Observed, Ours, Row};
+use crate::rotation::plan::step::Step;
+use crate::rotation::plan::view::View;
 
 /// Whose tokens these are is in doubt: it is written down, and halts everything.
 pub(super) fn doubt(view: &View) -> Option<Step> {
-    let observed = view.observed;
+    let Observed { ledger, secrets, service, .. } = view.observed;
     if confirmed(view) {
         return None;
     }
-    if let Some(conflict) = &observed.ledger.conflict {
+    if let Some(conflict) = &ledger.conflict {
         return Some(Step::Halt(halt(conflict.attempt, &conflict.id)));
     }
     // The Secret is read after the list, and says how far a ledger may be behind.
-    if !observed.live() {
+    if !secrets.live() {
         return None;
     }
-    view.rows().find(|row| never_claimed(view, row)).cloned().map(Step::Dispute)
+    service.own_rows().find(|row| never_claimed(view, row)).cloned().map(Step::Dispute)
 }
 
 /// A person said so after the conflict was written down.
 fn confirmed(view: &View) -> bool {
-    let observed = view.observed;
-    let asked = observed.requests.confirm.is_some();
-    observed.ledger.conflict.is_some() && asked && observed.requests.confirm != observed.ledger.handled_requests.confirm
+    let Observed { object, ledger, .. } = view.observed;
+    let asked = object.requests.confirm.is_some();
+    ledger.conflict.is_some() && asked && object.requests.confirm != ledger.handled_requests.confirm
 }
 
 /// Claims stand in the ledger with their nonces until what became of them is known: whatever else has this identity is taken to be
@@ -58,7 +35,7 @@ fn confirmed(view: &View) -> bool {
 /// up to there that it has not come to.
 fn never_claimed(view: &View, row: &Row) -> bool {
     let observed = view.observed;
-    let ledger = &observed.ledger;
+    let Observed { ledger, secrets, .. } = observed;
     // Attempt 1 is the finalizer's, which may stand in no ledger.
     let implied = row.attempt == 1 && row.nonce == FIRST_NONCE;
     if implied || observed.in_hand(row) || ledger.knows(&row.id) || ledger.ended(&row.id) {
@@ -69,8 +46,8 @@ fn never_claimed(view: &View, row: &Row) -> bool {
     let claimed = ledger.nonces_of(row.attempt).any(|nonce| nonce == row.nonce);
     // A ledger without a claim was lost: what it has, it took in since, and its numbers say nothing of what it claimed.
     let known_to = ledger.claim.as_ref().map_or(0, |_| ledger.highest_attempt());
-    let behind = row.attempt > known_to && row.attempt <= observed.fence();
-    !claimed && !behind && !observed.ours().any(held)
+    let behind = row.attempt > known_to && row.attempt <= secrets.fence();
+    !claimed && !behind && !secrets.ours().any(held)
 }
 
 fn halt(attempt: u32, id: &str) -> Halt {

@@ -1,0 +1,188 @@
+//! The memories of all objects, by uid.
+//!
+//! Only the watch of objects, by an event or a complete list, brings an object in or takes it out. A pass that is under way when its
+//! object goes, or begins on what the cache still has, leaves no values of it behind.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kube::ResourceExt;
+use kube::runtime::watcher::Event;
+
+use crate::api::artifact_token::ArtifactToken;
+use crate::controller::token::memory::Memory;
+
+/// The memories of the objects that are there.
+#[derive(Debug, Default)]
+pub(crate) struct Memories(Mutex<All>);
+
+#[derive(Debug, Default)]
+struct All {
+    places: HashMap<String, Place>,
+    /// In the list that is under way.
+    arriving: HashSet<String>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Kept(Arc<tokio::sync::Mutex<Memory>>),
+    /// This process released it; the cache shows it for a moment longer.
+    Released {
+        /// A list was begun since. It has the object only if the store was put back, and the object is there again.
+        listing: bool,
+    },
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::Kept(Arc::default())
+    }
+}
+
+impl Memories {
+    /// The memory of this object; a pass holds its lock from beginning to end. `None` if it is gone, or was released by this process.
+    pub(crate) fn of(&self, uid: &str) -> Option<Arc<tokio::sync::Mutex<Memory>>> {
+        match self.all().places.get(uid)? {
+            Place::Kept(memory) => Some(memory.clone()),
+            Place::Released { .. } => None,
+        }
+    }
+
+    /// Takes one event of the watch of objects; gives the uids of those that are gone.
+    pub(crate) fn apply(&self, event: &Event<ArtifactToken>) -> Vec<String> {
+        let uid = |object: &ArtifactToken| object.uid().unwrap_or_default();
+        let mut all = self.all();
+        match event {
+            Event::Init => all.begin_list(),
+            Event::InitApply(object) => all.arriving.extend([uid(object)]),
+            Event::InitDone => return all.end_list(),
+            Event::Apply(object) => {
+                all.places.entry(uid(object)).or_default();
+            }
+            Event::Delete(object) => {
+                all.places.remove(&uid(object));
+                return vec![uid(object)];
+            }
+        }
+        Vec::new()
+    }
+
+    /// Forgets an object that this process released.
+    pub(crate) fn forget(&self, uid: &str) {
+        if let Some(place) = self.all().places.get_mut(uid) {
+            *place = Place::Released { listing: false };
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, All> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl All {
+    fn begin_list(&mut self) {
+        self.arriving.clear();
+        for place in self.places.values_mut() {
+            if let Place::Released { listing } = place {
+                *listing = true;
+            }
+        }
+    }
+
+    fn end_list(&mut self) -> Vec<String> {
+        let arrived = std::mem::take(&mut self.arriving);
+        let gone = self.places.keys().filter(|uid| !arrived.contains(*uid)).cloned().collect();
+        self.places.retain(|uid, place| arrived.contains(uid) && !matches!(place, Place::Released { listing: true }));
+        for uid in arrived {
+            self.places.entry(uid).or_default();
+        }
+        gone
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn object(uid: &str) -> ArtifactToken {
+        let object = serde_json::json!({
+            "apiVersion": "artifact-token.dev/v1alpha1", "kind": "ArtifactToken", "metadata": {"name": "ci", "uid": uid},
+            "spec": {
+                "serviceRef": {"name": "reference"}, "rotation": {"policy": "Disabled"},
+                "secret": {"name": "ci", "data": [{"key": "token", "format": "Raw"}]},
+            },
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn list(memories: &Memories, uids: &[&str]) -> Vec<String> {
+        memories.apply(&Event::Init);
+        for uid in uids {
+            memories.apply(&Event::InitApply(object(uid)));
+        }
+        memories.apply(&Event::InitDone)
+    }
+
+    fn kept(memories: &Memories, uid: &str) -> Arc<tokio::sync::Mutex<Memory>> {
+        memories.of(uid).unwrap()
+    }
+
+    #[test]
+    fn an_object_that_went_without_this_process_is_remembered_no_more() {
+        let memories = Memories::default();
+        list(&memories, &["a", "b", "c"]);
+        let held = kept(&memories, "a");
+        assert_eq!(memories.apply(&Event::Delete(object("a"))), ["a"]);
+        assert_eq!(list(&memories, &["c"]), ["b"]);
+        assert!(memories.of("a").is_none() && memories.of("b").is_none() && memories.of("c").is_some());
+        assert_eq!(Arc::strong_count(&held), 1, "only the pass that is under way has it");
+    }
+
+    #[test]
+    fn an_object_that_stays_keeps_its_memory_over_lists_and_events() {
+        let memories = Memories::default();
+        memories.apply(&Event::Apply(object("a")));
+        let held = kept(&memories, "a");
+        list(&memories, &["a"]);
+        memories.apply(&Event::Apply(object("a")));
+        assert!(Arc::ptr_eq(&held, &kept(&memories, "a")));
+    }
+
+    #[test]
+    fn a_released_object_that_the_cache_still_has_gets_no_pass() {
+        let memories = Memories::default();
+        list(&memories, &["a"]);
+        memories.forget("a");
+        // An event from before its release.
+        memories.apply(&Event::Apply(object("a")));
+        assert!(memories.of("a").is_none());
+        // While a list is under way the cache has what it had.
+        memories.apply(&Event::Init);
+        assert!(memories.of("a").is_none());
+        memories.apply(&Event::InitDone);
+        assert!(memories.of("a").is_none());
+    }
+
+    #[test]
+    fn a_list_from_before_the_release_does_not_bring_the_object_back_and_one_of_a_store_that_was_put_back_does() {
+        let memories = Memories::default();
+        list(&memories, &["a"]);
+        memories.apply(&Event::Init);
+        memories.apply(&Event::InitApply(object("a")));
+        memories.forget("a");
+        memories.apply(&Event::InitDone);
+        assert!(memories.of("a").is_none());
+        list(&memories, &["a"]);
+        assert!(memories.of("a").is_some());
+    }
+
+    #[test]
+    fn a_release_that_is_noted_after_the_event_of_the_deletion_leaves_nothing() {
+        let memories = Memories::default();
+        list(&memories, &["a"]);
+        memories.apply(&Event::Delete(object("a")));
+        memories.forget("a");
+        assert!(memories.all().places.is_empty());
+    }
+}

@@ -1,0 +1,103 @@
+//! Transitions in random order: nothing is lost, nothing stands twice, and no list grows without end.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// One transition, with numbers that are made to fit the ledger when it is applied.
+#[derive(Clone, Copy, Debug)]
+enum Move {
+    Claim(bool),
+    Verify,
+    Fail(u8),
+    Abandon(bool),
+    Find(u32),
+    Revoke(usize),
+    RevokeInVain(usize),
+    Reject,
+    Pass(u64),
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let any_move = prop_oneof![
+        4 => any::<bool>().prop_map(Move::Claim),
+        3 => Just(Move::Verify),
+        2 => (0..5u8).prop_map(Move::Fail),
+        2 => any::<bool>().prop_map(Move::Abandon),
+        2 => (1..200u32).prop_map(Move::Find),
+        2 => (0..70usize).prop_map(Move::Revoke),
+        1 => (0..70usize).prop_map(Move::RevokeInVain),
+        1 => Just(Move::Reject),
+        1 => (0..40_000u64).prop_map(Move::Pass),
+    ];
+    prop::collection::vec(any_move, 1..120)
+}
+
+fn living(ledger: &Ledger) -> Vec<(u32, String)> {
+    let current = ledger.current.iter().map(|current| (current.attempt, current.id.clone()));
+    current.chain(ledger.superseded.iter().map(|old| (old.attempt, old.id.clone()))).collect()
+}
+
+fn apply(ledger: &mut Ledger, step: Move, now: &mut Time) {
+    let open = ledger.claim.clone().filter(|claim| claim.outcome.is_none());
+    let living = living(ledger);
+    match (step, open) {
+        (Move::Claim(attributable), open) => {
+            ledger.claimed(claim(ledger.highest_attempt() + 1, *now), open, attributable);
+        }
+        (Move::Verify, Some(open)) => {
+            ledger.verified(&open, current(open.attempt, *now), &[], now.plus(Duration::from_secs(600)));
+        }
+        (Move::Fail(kind), Some(open)) => {
+            let id = format!("t{}", open.attempt);
+            let remains = match kind {
+                0 => Remains::Nothing,
+                1 => Remains::Unpublished(id),
+                2 => Remains::Published { id, revoke_after: now.plus(Duration::from_secs(600)), held: true },
+                kind => Remains::Unknown { attributable: kind == 3 },
+            };
+            ledger.failed(&open, remains, failure(1, 0), *now);
+        }
+        (Move::Abandon(attributable), Some(open)) => ledger.abandoned(&open, attributable, failure(1, 0), *now),
+        (Move::Find(attempt), _) => ledger.found(&[row(attempt)], &[], now.plus(Duration::from_secs(600))),
+        (Move::Revoke(place), _) => {
+            if let Some((attempt, id)) = living.get(place % living.len().max(1)) {
+                ledger.revoked(*attempt, id, Proof::Refused, *now);
+            }
+        }
+        (Move::RevokeInVain(place), _) => {
+            if let Some((attempt, id)) = living.get(place % living.len().max(1)) {
+                ledger.revoke_failed(*attempt, id, FIRST_RETRY, *now);
+            }
+        }
+        (Move::Reject, _) => ledger.rejected(*now),
+        (Move::Pass(seconds), _) => *now = now.plus(Duration::from_secs(seconds)),
+        (Move::Verify | Move::Fail(_) | Move::Abandon(_), None) => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_leaves_but_by_being_revoked_and_no_number_falls(moves in moves()) {
+        let (mut ledger, mut now) = (Ledger::default(), at(0));
+        for step in moves {
+            let before = ledger.clone();
+            apply(&mut ledger, step, &mut now);
+            let gone: Vec<_> = living(&before).into_iter().filter(|(_, id)| !ledger.knows(id)).collect();
+            let revoked = matches!(step, Move::Revoke(_));
+            prop_assert!(gone.len() <= usize::from(revoked), "{step:?} lost {gone:?}");
+            prop_assert!(gone.iter().all(|(_, id)| ledger.history[0].id == *id));
+            let newest = |ledger: &Ledger| ledger.claim.as_ref().map_or(0, |claim| claim.attempt);
+            prop_assert!(newest(&ledger) >= newest(&before), "{step:?}");
+            let ids = living(&ledger);
+            prop_assert!(ids.iter().all(|(_, id)| ids.iter().filter(|(_, other)| other == id).count() == 1));
+            prop_assert_eq!(ledger.alive(), ids.len());
+            prop_assert!(bounded(&ledger), "{step:?}");
+            let restored = |old: &Superseded| ledger.current.as_ref().is_some_and(|current| current.id == old.id);
+            let verified = matches!(step, Move::Verify);
+            prop_assert!(verified || !before.superseded.iter().any(restored), "{step:?}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Nothing new may be made until a person or another object changes something.
+
+use crate::rotation::observed::{Observed, SecretState};
+use crate::rotation::plan::step::Step;
+use crate::rotation::plan::view::View;
+use crate::rotation::schedule::trigger;
+
+/// A wrong spec and a foreign Secret are told at once. What only forbids a new token (a service that is down, a namespace
+/// that ends) is told when one is wanted.
+pub(super) fn halt(view: &View) -> Option<Step> {
+    let observed = view.observed;
+    let Observed { secrets, facts, .. } = observed;
+    let foreign = secrets.seen.iter().find_map(|seen| match &seen.state {
+        SecretState::Foreign(halt) => Some(halt),
+        SecretState::Absent | SecretState::Ours(_) => None,
+    });
+    let wanted = !view.held_back() && trigger(view.desired, observed, view.now).is_some();
+    let forbids = facts.halt.as_ref().filter(|_| wanted);
+    [view.desired.halt.as_ref(), foreign, forbids].into_iter().flatten().next().cloned().map(Step::Halt)
+}

@@ -1,0 +1,29 @@
+//! The token that a write of the Secret is about to replace.
+
+use crate::rotation::ledger::MAX_FOUND;
+use crate::rotation::observed::{Observed, Row};
+use crate::rotation::plan::step::Step;
+use crate::rotation::plan::view::View;
+use crate::rotation::plan::wait::after_pause;
+
+/// A token that the Secret holds and the ledger does not know, a predecessor's (P22) or our own after the ledger was lost
+/// (P16), goes into the ledger before the Secret is written over: afterwards nothing would lead to it.
+pub(super) fn replaced_token(view: &View) -> Option<Step> {
+    let Observed { ledger, secrets, service, facts, .. } = view.observed;
+    let unknown = |id: &String| !ledger.knows(id) && !ledger.ended(id);
+    let replaced = secrets.ours().find(|ours| ours.id.as_ref().is_some_and(unknown))?;
+    if !service.attributable() {
+        return None;
+    }
+    let Some(rows) = &service.listing else {
+        return Some(after_pause(view, facts.pauses.sweep, Step::Sweep));
+    };
+    let same = |row: &&Row| {
+        Some(&row.id) == replaced.id.as_ref()
+            && row.predecessor == replaced.predecessor.is_some()
+            && (row.predecessor || row.attempt == replaced.attempt)
+    };
+    let room = MAX_FOUND.saturating_sub(ledger.superseded.len());
+    let found: Vec<Row> = rows.iter().filter(same).take(room).cloned().collect();
+    (!found.is_empty()).then(|| after_pause(view, facts.pauses.secret, view.after_read(Step::Supersede(found))))
+}

@@ -1,0 +1,39 @@
+//! Superseded tokens that nobody needs any more (P8).
+
+use crate::api::ledger::Superseded;
+use crate::rotation::observed::{Content, Observed};
+use crate::rotation::plan::room::has_room;
+use crate::rotation::plan::step::Step;
+use crate::rotation::plan::view::View;
+use crate::rotation::plan::wait::after_pause;
+
+pub(super) fn revoke(view: &View) -> Option<Step> {
+    let Observed { ledger, service, facts, .. } = view.observed;
+    if !service.same_place() {
+        return None;
+    }
+    let old = ledger.superseded.iter().find(|old| due(view, old) && unneeded(view, old))?;
+    let step = view.after_read(Step::Revoke { attempt: old.attempt, id: old.id.clone() });
+    Some(after_pause(view, facts.pauses.secret, step))
+}
+
+fn due(view: &View, old: &Superseded) -> bool {
+    old.revoke_after_time <= view.now && old.next_try_time.is_none_or(|next| next <= view.now)
+}
+
+/// No Secret holds it, and every Secret holds another, verified one. A token that was never published needs no other; and
+/// where there is no room for another, waiting for one would be for ever.
+fn unneeded(view: &View, old: &Superseded) -> bool {
+    let observed = view.observed;
+    let held = observed.secrets.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(&old.id));
+    !held && (old.unpublished || observed.holds_current() || (!has_room(view) && !held_long(view, old)))
+}
+
+/// A held token may have stayed in the Secret past its own overlap, until its replacement was published. Consumers have left it once
+/// the overlap of one that came later is over.
+fn held_long(view: &View, old: &Superseded) -> bool {
+    let ledger = &view.observed.ledger;
+    let verified = ledger.current.as_ref().map_or(0, |current| current.attempt);
+    let later = |other: &Superseded| other.held && other.attempt > old.attempt && other.revoke_after_time <= view.now;
+    old.held && old.attempt > verified && !ledger.superseded.iter().any(later)
+}

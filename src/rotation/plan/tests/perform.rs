@@ -1,0 +1,155 @@
+//! What each step does in the tiny world.
+
+use std::time::Duration;
+
+use super::world::{World, seconds};
+use crate::api::ledger::{Claim, Current, Outcome, Proof};
+use crate::api::reason::Reason;
+use crate::rotation::ledger::{Failure, Remains};
+use crate::rotation::observed::{Hand, Row, SecretState, Verdict};
+use crate::rotation::plan::Step;
+
+impl World {
+    pub(super) fn perform(&mut self, step: Step) {
+        let now = self.now;
+        match step {
+            Step::Shell { fence } => self.hold(0, None, fence),
+            Step::Finalize { claims } => {
+                self.observed.object.finalizer = true;
+                if claims {
+                    self.take(1);
+                }
+            }
+            Step::Claim { attempt } => self.claim(attempt),
+            Step::Generate => self.generate(),
+            Step::Update => self.update(),
+            Step::Try => {
+                let answer = self.ask(self.in_hand().as_deref());
+                if let Hand::Value { trial, .. } = &mut self.observed.hand {
+                    *trial = Some(answer);
+                }
+            }
+            Step::Verify => self.observed.facts.verdict = Some(self.ask(self.state().1)),
+            Step::GiveUp(_) => self.give_up(),
+            Step::Decide(outcome) => self.decide(outcome),
+            Step::RollBack { fence } => {
+                let current = self.observed.ledger.current.clone().unwrap();
+                self.hold(current.attempt, Some(&current.id), fence);
+            }
+            Step::Dispute(row) => self.observed.ledger.disputed(&row, self.observed.object.requests.confirm.clone()),
+            Step::Confirm => self.observed.ledger.confirmed(self.observed.object.requests.confirm.clone()),
+            Step::RecordLeak { issued_before } => self.observed.ledger.leaked(issued_before, now),
+            Step::Supersede(rows) => {
+                let held: Vec<String> = self.observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect();
+                self.observed.ledger.found(&rows, &held, now.plus(self.desired.overlap));
+            }
+            Step::Revoke { attempt, id } => {
+                self.tokens.retain(|row| row.id != id);
+                self.observed.service.listing = self.observed.service.listing.take().map(|_| self.tokens.clone());
+                self.observed.ledger.revoked(attempt, &id, Proof::Refused, now);
+            }
+            Step::RaiseFence { fence } => self.rewrite(fence),
+            Step::Abandon => {
+                let stray = self.observed.stray_claim().unwrap();
+                self.observed.ledger.abandoned(&stray, true, failure(), now);
+            }
+            Step::Render => self.rewrite(self.observed.secrets.fence()),
+            Step::Reject => self.observed.ledger.rejected(now),
+            Step::DeleteSecret => self.observed.secrets.seen[0].state = SecretState::Absent,
+            Step::Release => self.observed.object.finalizer = false,
+            Step::Read | Step::Sweep | Step::Preflight | Step::Halt(_) | Step::Wait(_) => {}
+        }
+    }
+
+    fn claim(&mut self, attempt: u32) {
+        let (nonce, request_digest, request) =
+            (format!("n{attempt}"), "digest".into(), self.observed.object.requests.rotate.clone());
+        let claim = Claim { attempt, nonce, time: self.now, request_digest, request, outcome: None };
+        self.observed.ledger.claimed(claim, self.observed.open_claim(), true);
+        self.take(attempt);
+    }
+
+    fn rewrite(&mut self, fence: u32) {
+        let (attempt, id) = self.observed.secrets.ours().next().map(|ours| (ours.attempt, ours.id.clone())).unwrap();
+        self.hold(attempt, id.as_deref(), fence);
+    }
+
+    fn take(&mut self, attempt: u32) {
+        let deadline = self.now.plus(self.desired.timings.publish_deadline);
+        self.observed.hand = Hand::Claim { attempt, deadline };
+    }
+
+    fn generate(&mut self) {
+        let claim = self.observed.open_claim().unwrap();
+        let Hand::Claim { attempt, deadline } = self.observed.hand else { panic!("no claim in hand") };
+        let id = format!("t{attempt}");
+        self.tokens.push(Row { id: id.clone(), attempt, nonce: claim.nonce, ..Row::default() });
+        let base = self.observed.secrets.base();
+        self.observed.hand = Hand::Value { attempt, id, deadline, issued: self.now, trial: None, base, sent: false };
+    }
+
+    fn update(&mut self) {
+        let Hand::Value { attempt, id, .. } = self.observed.hand.clone() else { panic!("no value in hand") };
+        self.observed.facts.holds_previous = self.observed.holds_current();
+        self.hold(attempt, Some(&id), attempt);
+    }
+
+    fn in_hand(&self) -> Option<String> {
+        match &self.observed.hand {
+            Hand::Value { id, .. } => Some(id.clone()),
+            Hand::Empty | Hand::Claim { .. } => None,
+        }
+    }
+
+    fn ask(&self, id: Option<&str>) -> Verdict {
+        let lives = self.tokens.iter().any(|row| Some(row.id.as_str()) == id);
+        if lives && self.refused.as_deref() != id { Verdict::Accepted } else { Verdict::Refused }
+    }
+
+    fn give_up(&mut self) {
+        let remains = self.in_hand().map_or(Remains::Nothing, Remains::Unpublished);
+        let claim = self.observed.open_claim().unwrap();
+        self.observed.ledger.failed(&claim, remains, failure(), self.now);
+        self.observed.hand = Hand::Empty;
+    }
+
+    fn decide(&mut self, outcome: Outcome) {
+        let (now, revoke_after) = (self.now, self.now.plus(self.desired.overlap));
+        let claim = self.observed.open_claim().unwrap();
+        let (attempt, id) = (claim.attempt, self.state().1.unwrap().to_owned());
+        let current = Current {
+            attempt,
+            id: id.clone(),
+            nonce: claim.nonce.clone(),
+            hint: None,
+            request_digest: "digest".to_owned(),
+            claimed_time: claim.time,
+            issued_time: now,
+            published_time: now,
+            verified_time: now,
+            probed: true,
+            rejected_time: None,
+            expiration_time: None,
+            secret_resource_version: String::new(),
+        };
+        let ledger = &mut self.observed.ledger;
+        match outcome {
+            Outcome::Verified => ledger.verified(&claim, current, &[], revoke_after),
+            Outcome::Failed => {
+                ledger.failed(&claim, Remains::Published { id, revoke_after, held: true }, failure(), now)
+            }
+        }
+        self.observed.hand = Hand::Empty;
+        self.observed.facts.verdict = None;
+    }
+}
+
+fn failure() -> Failure {
+    Failure {
+        reason: Reason::TokenGenerationFailed,
+        message: String::new(),
+        generation: 1,
+        first_retry: seconds(30),
+        at_least: Duration::ZERO,
+    }
+}

@@ -1,0 +1,22 @@
+//! A step in one short phrase.
+
+use crate::api::ledger::Outcome;
+use crate::rotation::plan::{Lapse, Step};
+
+pub(super) fn phrase(step: &Step) -> String {
+    match step {
+        Step::Claim { attempt } => format!("Claim {attempt}"),
+        Step::Revoke { id, .. } => format!("Revoke {id}"),
+        Step::Finalize { claims: true } => "Finalize and claim 1".to_owned(),
+        Step::Shell { fence } => format!("Shell {fence}"),
+        Step::RaiseFence { fence } => format!("RaiseFence {fence}"),
+        Step::RollBack { fence } => format!("RollBack {fence}"),
+        Step::Decide(Outcome::Verified) => "Verified".to_owned(),
+        Step::Decide(Outcome::Failed) => "Failed".to_owned(),
+        Step::GiveUp(Lapse::Deleting) => "GiveUp".to_owned(),
+        Step::Dispute(row) => format!("Dispute {}", row.id),
+        Step::RecordLeak { .. } => "RecordLeak".to_owned(),
+        Step::Supersede(rows) => format!("Supersede {}", rows[0].id),
+        other => format!("{other:?}"),
+    }
+}

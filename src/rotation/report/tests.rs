@@ -1,0 +1,143 @@
+//! The conditions of each situation.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::api::ledger::{Failures, Superseded};
+
+fn current() -> Current {
+    Current {
+        attempt: 7,
+        id: "t7".into(),
+        nonce: String::new(),
+        hint: None,
+        request_digest: String::new(),
+        claimed_time: Time::from_millis(0),
+        issued_time: Time::from_millis(0),
+        published_time: Time::from_millis(0),
+        verified_time: Time::from_millis(0),
+        probed: true,
+        rejected_time: None,
+        expiration_time: None,
+        secret_resource_version: String::new(),
+    }
+}
+
+fn told(ledger: &Ledger, phase: Phase, change: impl Fn(&mut Situation)) -> Vec<(ConditionType, bool, Reason)> {
+    let mut situation = Situation {
+        ledger,
+        phase,
+        trouble: None,
+        holds_current: true,
+        wanted: false,
+        deleting: false,
+        suspended: false,
+        generation: 3,
+        now: Time::from_millis(1000),
+    };
+    change(&mut situation);
+    let made = conditions(&situation, &[]);
+    made.iter().map(|made| (made.type_, made.status == ConditionStatus::True, made.reason)).collect()
+}
+
+#[test]
+fn a_valid_token_stays_ready_through_rotation_overlap_and_a_failed_attempt() {
+    use ConditionType as T;
+    let mut ledger = Ledger { current: Some(current()), ..Ledger::default() };
+    assert_eq!(told(&ledger, Phase::Resting, |_| {}), [(T::Ready, true, Reason::TokenValid)]);
+    assert_eq!(
+        told(&ledger, Phase::Working, |_| {}),
+        [(T::Ready, true, Reason::TokenValid), (T::Reconciling, true, Reason::Rotating)]
+    );
+    let old = Superseded {
+        attempt: 6,
+        id: "t6".into(),
+        nonce: String::new(),
+        claimed_time: None,
+        revoke_after_time: Time::from_millis(9000),
+        unpublished: false,
+        held: false,
+        tries: 0,
+        next_try_time: None,
+    };
+    ledger.superseded.push(old);
+    assert_eq!(
+        told(&ledger, Phase::Resting, |_| {}),
+        [(T::Ready, true, Reason::TokenValid), (T::RevocationPending, true, Reason::OverlapActive)]
+    );
+    ledger.superseded[0].tries = 2;
+    ledger.failures = Some(Failures {
+        count: 1,
+        next_try_time: Time::from_millis(5000),
+        generation: 3,
+        reason: Reason::VerificationFailed,
+        message: String::new(),
+    });
+    assert_eq!(
+        told(&ledger, Phase::Resting, |situation| situation.wanted = true),
+        [
+            (T::Ready, true, Reason::TokenValid),
+            (T::RevocationPending, true, Reason::RevocationFailed),
+            (T::RotationFailed, true, Reason::VerificationFailed)
+        ]
+    );
+}
+
+#[test]
+fn without_a_usable_token_ready_says_why() {
+    use ConditionType as T;
+    let halt = Halt::stalled(Reason::SecretConflict, "");
+    let check = |ledger: &Ledger, phase: Phase, change: &dyn Fn(&mut Situation), wanted: &[(T, bool, Reason)]| {
+        assert_eq!(told(ledger, phase, change), wanted);
+    };
+    let none = Ledger::default();
+    check(
+        &none,
+        Phase::Resting,
+        &|_| {},
+        &[(T::Ready, false, Reason::Issuing), (T::Reconciling, true, Reason::Issuing)],
+    );
+    check(
+        &none,
+        Phase::Halted(&halt),
+        &|_| {},
+        &[(T::Ready, false, Reason::SecretConflict), (T::Stalled, true, Reason::SecretConflict)],
+    );
+    check(&none, Phase::Resting, &|situation| situation.suspended = true, &[(T::Ready, false, Reason::Suspended)]);
+    let mut rejected = Ledger { current: Some(current()), ..Ledger::default() };
+    rejected.rejected(Time::from_millis(5));
+    check(
+        &rejected,
+        Phase::Resting,
+        &|_| {},
+        &[(T::Ready, false, Reason::TokenRejected), (T::Reconciling, true, Reason::Issuing)],
+    );
+    let ended = Current { expiration_time: Some(Time::from_millis(1000)), ..current() };
+    let expired = Ledger { current: Some(ended), ..Ledger::default() };
+    check(
+        &expired,
+        Phase::Resting,
+        &|_| {},
+        &[(T::Ready, false, Reason::TokenExpired), (T::Reconciling, true, Reason::Issuing)],
+    );
+}
+
+#[test]
+fn a_condition_keeps_its_time_until_its_status_changes() {
+    let ledger = Ledger { current: Some(current()), ..Ledger::default() };
+    let mut situation = Situation {
+        ledger: &ledger,
+        phase: Phase::Resting,
+        trouble: None,
+        holds_current: true,
+        wanted: false,
+        deleting: false,
+        suspended: false,
+        generation: 1,
+        now: Time::from_millis(1000),
+    };
+    let first = conditions(&situation, &[]);
+    situation.now = Time::from_millis(2000);
+    assert_eq!(conditions(&situation, &first)[0].last_transition_time, Time::from_millis(1000));
+    situation.holds_current = false;
+    assert_eq!(conditions(&situation, &first)[0].last_transition_time, Time::from_millis(2000));
+}

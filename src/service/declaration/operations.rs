@@ -1,0 +1,123 @@
+//! The checks of the operations of a declaration, one by one.
+
+use super::compile::{Compiler, Purpose};
+use super::{GenerateOperation, ListOperation, Paging, RevokeOperation, VerifyOperation};
+use crate::api::duration::GoDuration;
+use crate::api::token_service::operations::{Generate, List, Pagination, Revoke, Verify};
+use crate::api::token_service::request::Match;
+use crate::service::extraction::RowsPath;
+
+/// How long *generate* may take where the declaration is silent: one server took 23 s for its first token.
+const GENERATE_TIMEOUT: GoDuration = GoDuration::from_secs(60);
+
+/// The statuses of a refused token where the declaration is silent.
+const REFUSED: [i32; 2] = [401, 403];
+
+/// The statuses of a token that is gone where the declaration is silent.
+const GONE: [i32; 2] = [404, 410];
+
+/// The statuses that prove that nothing was generated where the declaration is silent.
+const NOT_EXECUTED: [i32; 1] = [429];
+
+pub(super) fn generate(compiler: &mut Compiler<'_>, part: &Generate) -> Option<GenerateOperation> {
+    let path = "spec.operations.generate";
+    let request = compiler.request(&format!("{path}.request"), &part.request, Purpose::Generate);
+    let success = compiler.success(path, part.success.as_ref());
+    let not_executed = part.not_executed.as_deref().unwrap_or(&NOT_EXECUTED);
+    let not_executed = compiler.statuses(&format!("{path}.notExecuted"), not_executed);
+    let response = &part.response;
+    let value = compiler.json_path(format!("{path}.response.value"), &response.value);
+    let id = compiler.optional_path(format!("{path}.response.id"), response.id.as_ref());
+    let expiration_time =
+        compiler.optional_path(format!("{path}.response.expirationTime"), response.expiration_time.as_ref());
+    let timeout = part.timeout.unwrap_or(GENERATE_TIMEOUT).0;
+    if timeout < GoDuration::from_secs(1).0 || timeout > GoDuration::from_secs(600).0 {
+        compiler.problem(format!("{path}.timeout"), "must be from 1s to 10m");
+    }
+    Some(GenerateOperation { request: request?, success, not_executed, value: value?, id, expiration_time, timeout })
+}
+
+pub(super) fn verify(compiler: &mut Compiler<'_>, part: Option<&Verify>) -> Option<VerifyOperation> {
+    let path = "spec.operations.verify";
+    let Some(part) = part else {
+        compiler
+            .problem(path, "is missing: declare a request that is accepted with a valid token and refused without one");
+        return None;
+    };
+    let request = compiler.request(&format!("{path}.request"), &part.request, Purpose::Verify);
+    if request.as_ref().is_some_and(|request| !request.uses("token")) {
+        compiler.problem(format!("{path}.request"), "does not send the token: put {{ token }} into a header");
+    }
+    let accepted = compiler.matcher(&format!("{path}.accepted"), &part.accepted);
+    let silent = Match { statuses: REFUSED.to_vec(), body: None };
+    let refused = compiler.matcher(&format!("{path}.refused"), part.refused.as_ref().unwrap_or(&silent));
+    if part.refused.as_ref().unwrap_or(&silent) == &part.accepted {
+        compiler.problem(
+            format!("{path}.refused"),
+            "is the same as accepted, so verify would prove nothing: name the answer to a wrong token",
+        );
+    }
+    Some(VerifyOperation { request: request?, accepted: accepted?, refused: refused? })
+}
+
+pub(super) fn list(compiler: &mut Compiler<'_>, part: &List) -> Option<ListOperation> {
+    let path = "spec.operations.list";
+    let request = compiler.request(&format!("{path}.request"), &part.request, Purpose::List);
+    let success = compiler.success(path, part.success.as_ref());
+    let empty = match &part.empty {
+        None => None,
+        Some(part) => Some(compiler.matcher(&format!("{path}.empty"), part)?),
+    };
+    let items = RowsPath::parse(&part.items).map_err(|message| compiler.problem(format!("{path}.items"), message)).ok();
+    let mut field = |name: &str, text| compiler.optional_path(format!("{path}.item.{name}"), text);
+    let id = field("id", Some(&part.item.id));
+    let name = field("name", part.item.name.as_ref());
+    let created = field("createdTime", part.item.created_time.as_ref());
+    let expiration = field("expirationTime", part.item.expiration_time.as_ref());
+    let last_used = field("lastUsedTime", part.item.last_used_time.as_ref());
+    let pagination = part.pagination.as_ref().map_or(Some(Paging::None), |part| paging(compiler, part));
+    Some(ListOperation {
+        request: request?,
+        success,
+        empty,
+        items: items?,
+        id: id?,
+        name,
+        created,
+        expiration,
+        last_used,
+        pagination: pagination?,
+    })
+}
+
+fn paging(compiler: &mut Compiler<'_>, part: &Pagination) -> Option<Paging> {
+    let path = "spec.operations.list.pagination";
+    match (&part.page_parameter, &part.next_url, part.link.unwrap_or(false)) {
+        (Some(name), None, false) => {
+            let next = compiler.optional_path(format!("{path}.next"), part.next.as_ref());
+            // A cursor has no first value; a counted page has.
+            let first = part.first_page.or(if next.is_some() { None } else { Some(1) });
+            Some(Paging::Parameter { name: name.clone(), first, next })
+        }
+        (None, Some(next), false) => compiler.json_path(format!("{path}.nextURL"), next).map(Paging::Url),
+        (None, None, true) => Some(Paging::Link),
+        _ => {
+            compiler.problem(path, "set exactly one of pageParameter, nextURL and link: true");
+            None
+        }
+    }
+}
+
+pub(super) fn revoke(compiler: &mut Compiler<'_>, part: &Revoke) -> Option<RevokeOperation> {
+    let path = "spec.operations.revoke";
+    let request = compiler.request(&format!("{path}.request"), &part.request, Purpose::Revoke);
+    if request.as_ref().is_some_and(|request| !request.uses("id")) {
+        compiler.problem(
+            format!("{path}.request"),
+            "does not say which token: put {{ id }} into the path, the query or the body",
+        );
+    }
+    let success = compiler.success(path, part.success.as_ref());
+    let gone = compiler.statuses(&format!("{path}.gone"), part.gone.as_deref().unwrap_or(&GONE));
+    Some(RevokeOperation { request: request?, success, gone })
+}
