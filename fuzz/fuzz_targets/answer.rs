@@ -1,62 +1,10 @@
-//! A service's answer to generate, list and verify, as the presets declare it: for all bytes, the reader ends, and its
-//! result keeps its promises.
+//! `tests/fuzz_corpus/answer.rs` on any bytes.
 
 #![no_main]
 
-use std::sync::LazyLock;
+#[path = "../../tests/fuzz_corpus/answer.rs"]
+mod answer;
 
-use artifact_token_operator::api::time::Time;
-use artifact_token_operator::api::token_service::Preset;
-use artifact_token_operator::service::extraction::{JsonPath, RowsPath};
-use artifact_token_operator::service::presets;
-use libfuzzer_sys::fuzz_target;
-use serde_json::Value;
-
-/// The paths of one preset: in generate's answer, of the rows of a list, and in a row.
-struct Paths {
-    answer: Vec<JsonPath>,
-    rows: RowsPath,
-    row: Vec<JsonPath>,
-}
-
-static PATHS: LazyLock<Vec<Paths>> = LazyLock::new(|| [Preset::Reference, Preset::Verdaccio].map(paths).into());
-
-fn paths(preset: Preset) -> Paths {
-    let operations = presets::operations(preset);
-    let (generate, list) = (operations.generate.unwrap().response, operations.list.unwrap());
-    let parse =
-        |texts: Vec<Option<String>>| texts.iter().flatten().map(|text| JsonPath::parse(text).unwrap()).collect();
-    Paths {
-        answer: parse(vec![Some(generate.value), generate.id, generate.expiration_time]),
-        rows: RowsPath::parse(&list.items).unwrap(),
-        row: parse(vec![
-            Some(list.item.id),
-            list.item.name,
-            list.item.created_time,
-            list.item.expiration_time,
-            list.item.last_used_time,
-        ]),
-    }
-}
-
-fn read(path: &JsonPath, body: &Value) {
-    match path.scalar(body) {
-        Ok(text) => assert!(!text.is_empty(), "an empty value is nothing"),
-        Err(error) => assert!(error.to_string().contains(path.text())),
-    }
-    if let Ok(Some(time)) = path.time(body) {
-        assert!(time.as_millis() > 0, "the zero time is no time");
-        let written = serde_json::to_value(time).unwrap();
-        assert_eq!(serde_json::from_value::<Time>(written).unwrap(), time, "it comes back from the status");
-    }
-}
-
-fuzz_target!(|bytes: &[u8]| {
-    let Ok(body) = serde_json::from_slice::<Value>(bytes) else { return };
-    for paths in &*PATHS {
-        paths.answer.iter().for_each(|path| read(path, &body));
-        for row in paths.rows.rows(&body).unwrap_or_default() {
-            paths.row.iter().for_each(|path| read(path, row));
-        }
-    }
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    answer::holds_for(bytes);
 });

@@ -12,13 +12,16 @@
 //! | `witness` | every version of the Secret, every value, every revoke with what the Secret held then |
 //! | `laws` | what must be so in the end |
 //! | `sweep` | the plans, and several lives side by side |
+//! | `choice` | which plans a run has |
 //! | `figures` | what all of them showed |
 //!
-//! Every fifth plan is run; with `CRASH_ALL=1`, as in `.ci/run`, all of them; with `CRASH_PLANS=word`, those whose names have that
-//! word. `CRASH_LIVES` sets how many live side by side.
+//! A fifth of the plans is run, the first one; with `CRASH_PARTS=3`, another one, as `.ci/run` has the commit choose it; with
+//! `CRASH_PARTS=0,1` those two; with `CRASH_ALL=1` all of them; with `CRASH_PLANS=word`, those whose names have that word.
+//! `CRASH_LIVES` sets how many live side by side.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::explicit_write, missing_docs)]
 
+mod choice;
 mod figures;
 mod found;
 mod keeper;

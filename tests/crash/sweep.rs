@@ -1,7 +1,6 @@
 //! The plans, several lives side by side, and the figures.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -11,11 +10,13 @@ use testbed::fault_proxy::{Call, Fault, Planned, Request};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::choice::Choice;
 use crate::figures::Figures;
 use crate::keeper::Keeper;
 use crate::laws;
 use crate::life::{Life, PAST_EVERY_DEADLINE};
 use crate::script::{SCRIPT, Step};
+use support::figures::figure;
 
 /// Lives side by side. They mostly wait, for overlaps and for claims to settle.
 const LIVES: usize = 12;
@@ -29,8 +30,6 @@ const MISSED_OF: usize = 20;
 const BESIDE: usize = 5;
 /// Limit for a step to come to its fault.
 const STRIKES_WITHIN: Duration = Duration::from_secs(120);
-/// Without `CRASH_ALL`, one plan of so many is run: no divisor of the number of faults, so that all of them come.
-const SAMPLE: usize = 5;
 /// Failed plans that are shown in full.
 const SHOWN: usize = 4;
 
@@ -64,7 +63,7 @@ enum Others {
 }
 
 impl Plan {
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         let Place { signature, nth, step } = &self.place;
         let others = match self.others {
             Others::None => "",
@@ -150,11 +149,8 @@ fn count(calls: &[(String, Step)]) -> BTreeMap<&(String, Step), u32> {
 }
 
 async fn run(what: &str, mut plans: Vec<Plan>, begun: Instant) {
-    match (std::env::var("CRASH_PLANS"), std::env::var("CRASH_ALL")) {
-        (Ok(word), _) => plans.retain(|plan| plan.name().contains(&word)),
-        (Err(_), Ok(_)) => {}
-        (Err(_), Err(_)) => plans = plans.into_iter().step_by(SAMPLE).collect(),
-    }
+    let choice = Choice::of_the_environment();
+    plans.retain(|plan| choice.has(plan));
     let lives = plans.into_iter().map(|plan| async move {
         let report = tried(&plan).await;
         (plan, report)
@@ -162,8 +158,7 @@ async fn run(what: &str, mut plans: Vec<Plan>, begun: Instant) {
     let side_by_side = std::env::var("CRASH_LIVES").ok().and_then(|text| text.parse().ok()).unwrap_or(LIVES);
     let reports: Vec<(Plan, Report)> = stream::iter(lives).buffer_unordered(side_by_side).collect().await;
     let figures = Figures::of(&reports);
-    // Not by `println!`, which the test harness keeps to itself when a test passes.
-    writeln!(std::io::stdout(), "{what}: {figures}; {:.0} s", begun.elapsed().as_secs_f64()).unwrap();
+    figure(&format!("{what}, {choice}: {figures}; {:.0} s", begun.elapsed().as_secs_f64()));
     show(&reports);
     assert_eq!((figures.broken, figures.rejected), (0, 0), "{what}: {figures}");
     assert!(figures.probes >= figures.plans, "{what}: {figures}");

@@ -1,0 +1,194 @@
+//! The decision on any status and anything seen: it ends, it does not panic, and a revoke needs an id that stands in
+//! the ledger or in the list under this object's name.
+//!
+//! The input is a status as JSON, a zero byte, and the bytes that the rest is made of.
+
+use std::time::Duration;
+
+use arbitrary::{Result, Unstructured};
+use artifact_token_operator::api::ledger::{ArtifactTokenStatus, HandledRequests};
+use artifact_token_operator::api::reason::Reason;
+use artifact_token_operator::api::time::Time;
+use artifact_token_operator::rotation::desired::{Desired, Halt, Timings};
+use artifact_token_operator::rotation::observed::{
+    Content, Facts, InFlight, Leave, Object, Observed, Ours, Pauses, Row, SecretState, Secrets, Seen, Service,
+    ServiceSeen, Verdict,
+};
+use artifact_token_operator::rotation::plan::{Step, next_step};
+
+/// A few ids, so that ledger, Secret, list and hand speak of the same token now and then.
+const IDS: [&str; 6] = ["t1", "t2", "t3", "t4", "", "stranger"];
+
+fn id(input: &mut Unstructured) -> Result<String> {
+    Ok((*input.choose(&IDS)?).to_owned())
+}
+
+fn time(input: &mut Unstructured) -> Result<Time> {
+    // Near the fixed now, or anywhere.
+    let near = i64::from(input.arbitrary::<i32>()?) + 1_800_000_000_000;
+    Ok(Time::from_millis(if input.ratio(1, 8)? { input.arbitrary()? } else { near }))
+}
+
+fn maybe<T>(input: &mut Unstructured, make: impl Fn(&mut Unstructured) -> Result<T>) -> Result<Option<T>> {
+    Ok(if input.arbitrary()? { Some(make(input)?) } else { None })
+}
+
+fn length(input: &mut Unstructured) -> Result<Duration> {
+    Ok(if input.ratio(1, 16)? { Duration::MAX } else { Duration::from_millis(input.arbitrary::<u32>()?.into()) })
+}
+
+fn attempt(input: &mut Unstructured) -> Result<u32> {
+    if input.ratio(1, 8)? { input.arbitrary() } else { input.int_in_range(0..=6) }
+}
+
+fn verdict(input: &mut Unstructured) -> Result<Verdict> {
+    Ok(*input.choose(&[Verdict::Accepted, Verdict::Refused])?)
+}
+
+fn halt(input: &mut Unstructured) -> Result<Halt> {
+    Ok(Halt { reason: Reason::InvalidSpec, message: String::new(), stalled: input.arbitrary()? })
+}
+
+fn desired(input: &mut Unstructured) -> Result<Desired> {
+    let timings = Timings {
+        token_settle: length(input)?,
+        publish_deadline: length(input)?,
+        claim_settle: length(input)?,
+        first_retry: length(input)?,
+    };
+    Ok(Desired {
+        halt: maybe(input, halt)?,
+        suspended: input.arbitrary()?,
+        interval: maybe(input, length)?,
+        spread: length(input)?,
+        rotate_before: maybe(input, length)?,
+        overlap: length(input)?,
+        rotate_issued_before: maybe(input, time)?,
+        revoke_issued_before: maybe(input, time)?,
+        probe: input.arbitrary()?,
+        verification_interval: length(input)?,
+        request_digest: id(input)?,
+        timings,
+    })
+}
+
+fn seen(input: &mut Unstructured) -> Result<Seen> {
+    let state = match input.int_in_range(0..=5)? {
+        0 => SecretState::Absent,
+        1 => SecretState::Foreign(halt(input)?),
+        _ => SecretState::Ours(Ours {
+            attempt: attempt(input)?,
+            id: maybe(input, id)?,
+            fence: attempt(input)?,
+            content: *input.choose(&[Content::Empty, Content::Token, Content::Edited])?,
+            rendered: input.arbitrary()?,
+            content_hash: u64::from(input.arbitrary::<u8>()? % 3),
+            predecessor: maybe(input, id)?,
+        }),
+    };
+    Ok(Seen { live: input.arbitrary()?, state })
+}
+
+fn in_flight(input: &mut Unstructured) -> Result<InFlight> {
+    Ok(match input.int_in_range(0..=2)? {
+        0 => InFlight::Nothing,
+        1 => InFlight::Claim { attempt: attempt(input)?, deadline: time(input)? },
+        _ => InFlight::Value {
+            attempt: attempt(input)?,
+            id: id(input)?,
+            deadline: time(input)?,
+            issued: time(input)?,
+            trial: maybe(input, verdict)?,
+            expected: vec![maybe(input, |input| Ok(u64::from(input.arbitrary::<u8>()? % 3)))?],
+            sent: input.arbitrary()?,
+        },
+    })
+}
+
+fn row(input: &mut Unstructured) -> Result<Row> {
+    Ok(Row {
+        id: id(input)?,
+        attempt: attempt(input)?,
+        nonce: (*input.choose(&["0", "aaaaaaaa", "bbbbbbbb"])?).to_owned(),
+        created: maybe(input, time)?,
+        expiration: maybe(input, time)?,
+        predecessor: input.arbitrary()?,
+    })
+}
+
+fn rows(input: &mut Unstructured) -> Result<Vec<Row>> {
+    (0..input.int_in_range(0..=4)?).map(|_| row(input)).collect()
+}
+
+fn service(input: &mut Unstructured) -> Result<ServiceSeen> {
+    Ok(ServiceSeen { attributable: input.arbitrary()?, same_origin: input.arbitrary()?, trusted: input.arbitrary()? })
+}
+
+fn pauses(input: &mut Unstructured) -> Result<Pauses> {
+    let mut pause = || maybe(input, time);
+    Ok(Pauses { generate: pause()?, verify: pause()?, sweep: pause()?, secret: pause()?, leak: pause()? })
+}
+
+fn observed(input: &mut Unstructured, status: ArtifactTokenStatus) -> Result<Observed> {
+    // In the order in which the corpus has them.
+    let secrets = Secrets { seen: (0..input.int_in_range(0..=2)?).map(|_| seen(input)).collect::<Result<_>>()? };
+    let object = object(input)?;
+    let in_flight = in_flight(input)?;
+    let holds_previous = input.arbitrary()?;
+    let service = Service {
+        listing: maybe(input, rows)?,
+        swept: maybe(input, time)?,
+        suspected: input.arbitrary()?,
+        seen: maybe(input, service)?,
+    };
+    let facts = Facts { holds_previous, ..facts(input)? };
+    Ok(Observed { object, ledger: status.ledger, secrets, in_flight, service, facts })
+}
+
+fn object(input: &mut Unstructured) -> Result<Object> {
+    Ok(Object {
+        deleting: input.arbitrary()?,
+        finalizer: input.arbitrary()?,
+        leave: maybe(input, |input| Ok(*input.choose(&[Leave::Orphan, Leave::Skip])?))?,
+        generation: input.arbitrary()?,
+        created: time(input)?,
+        requests: HandledRequests {
+            rotate: maybe(input, id)?,
+            reconcile: maybe(input, id)?,
+            confirm: maybe(input, id)?,
+        },
+    })
+}
+
+fn facts(input: &mut Unstructured) -> Result<Facts> {
+    Ok(Facts {
+        holds_previous: false,
+        halt: maybe(input, halt)?,
+        preflight: input.arbitrary()?,
+        verdict: maybe(input, verdict)?,
+        accepted: maybe(input, time)?,
+        doubtful: input.arbitrary()?,
+        pauses: pauses(input)?,
+    })
+}
+
+fn check(bytes: &[u8]) -> Option<()> {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let status: ArtifactTokenStatus = serde_json::from_slice(&bytes[..end]).ok()?;
+    let mut input = Unstructured::new(bytes.get(end + 1..).unwrap_or_default());
+    let (desired, observed) = (desired(&mut input).ok()?, observed(&mut input, status).ok()?);
+    let now = time(&mut input).ok()?;
+    let step = next_step(&desired, &observed, now);
+    assert_eq!(step, next_step(&desired, &observed, now), "the same of the same");
+    if let Step::Revoke { id, .. } = &step {
+        let listed = observed.service.listing.iter().flatten().any(|row| row.id == *id);
+        assert!(observed.ledger.knows(id) || listed, "a revoke of a stranger's token: {observed:#?}");
+        assert!(observed.object.finalizer, "a revoke without a finalizer: {observed:#?}");
+    }
+    Some(())
+}
+
+/// Whether the bytes begin with a status, and the rest is enough for what is made of it.
+pub fn holds_for(bytes: &[u8]) -> bool {
+    check(bytes).is_some()
+}

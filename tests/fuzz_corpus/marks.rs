@@ -1,0 +1,44 @@
+//! The operator's annotations on a Secret, which anybody may edit who may edit the Secret: attempt, id, superseded ids,
+//! fence and owner, a line each.
+
+use arbitrary::{Arbitrary as _, Unstructured};
+use artifact_token_operator::api::ids::is_token_id;
+use artifact_token_operator::secret::metadata::{
+    ATTEMPT, FENCE, MAX_MARKED_IDS, MAX_NUMBER, Marks, OWNER, Owner, Ownership, SUPERSEDED, TOKEN_ID, annotations,
+    ownership, read_marks,
+};
+use k8s_openapi::api::core::v1::Secret;
+
+fn secret(texts: impl IntoIterator<Item = (String, String)>) -> Secret {
+    let mut secret = Secret::default();
+    secret.metadata.annotations = Some(texts.into_iter().collect());
+    secret
+}
+
+fn check(marks: &Marks) {
+    assert!(marks.highest() <= MAX_NUMBER && marks.superseded.len() <= MAX_MARKED_IDS);
+    for id in marks.superseded.iter().chain(&marks.token_id) {
+        assert!(is_token_id(id), "{id}");
+    }
+}
+
+/// Whether the bytes are text.
+pub fn holds_for(bytes: &[u8]) -> bool {
+    let Ok(input) = <&str>::arbitrary_take_rest(Unstructured::new(bytes)) else { return false };
+    let of = input.split('\n').nth(4).unwrap_or_default();
+    let keys = [ATTEMPT, TOKEN_ID, SUPERSEDED, FENCE, OWNER];
+    let edited = secret(keys.into_iter().zip(input.split('\n')).map(|(key, text)| (key.to_owned(), text.to_owned())));
+    let marks = read_marks(&edited);
+    check(&marks);
+    let owner = Owner { kind: "ArtifactToken".to_owned(), name: "ci".to_owned(), uid: "6a1f".to_owned() };
+    match ownership(&edited, &owner) {
+        Ownership::Ours => assert_eq!(of, "ArtifactToken/ci/6a1f"),
+        Ownership::Predecessors { uid } => assert_eq!(of, format!("ArtifactToken/ci/{uid}")),
+        Ownership::Foreign { owner } => assert!(owner.is_none_or(|owner| of.starts_with(&owner))),
+    }
+    // What was believed is written so that it is believed again.
+    let written = secret(annotations(&marks, &owner));
+    assert_eq!(read_marks(&written), marks, "{input}");
+    assert_eq!(ownership(&written, &owner), Ownership::Ours);
+    true
+}
