@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use testbed::poll;
 
-use crate::crowd::Crowd;
+use crate::fleet::Fleet;
 use support::figures::figure;
 use support::{DEADLINE, attempt, is_ready};
 
@@ -21,30 +21,30 @@ const STOPS_WITHIN: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rotations_in_flight_at_a_sigterm_are_finished_and_none_is_done_twice() {
-    let (crowd, mut operator) = Crowd::ready("peer-term", IN_FLIGHT).await;
+    let (fleet, mut operator) = Fleet::ready("peer-term", IN_FLIGHT).await;
     let latency =
         json!({"operation": "generate", "kind": "Latency", "milliseconds": LATENCY_MILLISECONDS, "when": "After"});
-    crowd.world.faults(json!([latency])).await;
-    crowd.rotate("1").await;
-    until_generates(&crowd, IN_FLIGHT as u64).await;
+    fleet.world.faults(json!([latency])).await;
+    fleet.rotate("1").await;
+    until_generates(&fleet, IN_FLIGHT as u64).await;
     let asked = Instant::now();
     let status = operator.stop(STOPS_WITHIN).await.unwrap();
     let stopped = asked.elapsed();
     assert!(status.success(), "{status}");
-    let finished = crowd.tokens().await.iter().filter(|token| attempt(token) == 2 && is_ready(token)).count();
-    crowd.world.service.clear_faults().await.unwrap();
+    let finished = fleet.tokens().await.iter().filter(|token| attempt(token) == 2 && is_ready(token)).count();
+    fleet.world.service.clear_faults().await.unwrap();
     operator.restart().unwrap();
     operator.ready().await.unwrap();
-    crowd.until_all("all are rotated", |token| attempt(token) == 2 && is_ready(token)).await;
-    crowd.agrees().await;
-    let second = crowd.generates().await - IN_FLIGHT as u64;
+    fleet.until_all("all are rotated", |token| attempt(token) == 2 && is_ready(token)).await;
+    fleet.agrees().await;
+    let second = fleet.generates().await - IN_FLIGHT as u64;
     figure(&format!(
         "SIGTERM with {IN_FLIGHT} rotations in flight: {finished} finished before the process ended ({:.1} s), {second} second \
          generates after the restart",
         stopped.as_secs_f64()
     ));
     assert_eq!(second, 0);
-    assert_eq!(crowd.world.count().await, 2 * IN_FLIGHT);
+    assert_eq!(fleet.world.count().await, 2 * IN_FLIGHT);
 }
 
 /// Objects of one burst.
@@ -70,26 +70,26 @@ async fn five_kills_in_bursts_of_first_issues_leave_no_token_that_is_in_no_secre
 /// One burst with one kill in it; gives the number of tokens made. The rate limit is 6000 a minute, of which 1500 may go out at
 /// once: 200 first issues reserve 600, so it is not in the way.
 async fn burst(round: usize, kill_at: u64, latency: u64) -> usize {
-    let (crowd, mut operator) = Crowd::waiting("peer-kill", BURST, |_| {}).await;
-    crowd.world.service.reset_calls().await.unwrap();
-    crowd.world.faults(faults(latency)).await;
+    let (fleet, mut operator) = Fleet::waiting("peer-kill", BURST, |_| {}).await;
+    fleet.world.service.reset_calls().await.unwrap();
+    fleet.world.faults(faults(latency)).await;
     let began = Instant::now();
     let (killed, ()) = tokio::join!(
         async {
-            until_generates(&crowd, kill_at).await;
+            until_generates(&fleet, kill_at).await;
             operator.kill();
-            crowd.generates().await
+            fleet.generates().await
         },
-        crowd.create()
+        fleet.create()
     );
-    let done = crowd.tokens().await.iter().filter(|token| is_ready(token)).count();
+    let done = fleet.tokens().await.iter().filter(|token| is_ready(token)).count();
     operator.restart().unwrap();
     operator.ready().await.unwrap();
     let restarted = Instant::now();
-    crowd.until_all("all are Ready", is_ready).await;
+    fleet.until_all("all are Ready", is_ready).await;
     let recovered = restarted.elapsed();
-    crowd.agrees().await;
-    let made = crowd.world.count().await;
+    fleet.agrees().await;
+    let made = fleet.world.count().await;
     figure(&format!(
         "kill {round} after {killed} generates ({done} objects done, {latency} ms to answer): {made} tokens made for {BURST} \
          objects; {BURST} live, in their Secrets and their ledgers; all Ready {:.1} s after the restart, at rest in {:.1} s in all",
@@ -111,9 +111,9 @@ fn faults(latency: u64) -> Value {
 }
 
 /// Waits until the service was asked so often.
-async fn until_generates(crowd: &Crowd, least: u64) {
+async fn until_generates(fleet: &Fleet, least: u64) {
     let look = || async {
-        let asked = crowd.generates().await;
+        let asked = fleet.generates().await;
         if asked >= least { Ok(()) } else { Err(format!("{asked} generates")) }
     };
     poll("the service is asked", DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));

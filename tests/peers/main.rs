@@ -7,12 +7,12 @@
 //! | `by_hand` | a label is put on the object, its Secret deleted, a key added to it |
 //! | `ended` | the operator is asked to stop, or killed, with its hands full |
 //! | `owed` | tokens cannot be revoked |
-//! | `crowd` | many objects at once: what is done to them, and what is counted |
+//! | `fleet` | many objects at once: what is done to them, and what is counted |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod by_hand;
-mod crowd;
+mod fleet;
 mod ended;
 mod owed;
 mod refused;

@@ -8,7 +8,7 @@ use artifact_token_operator::api::condition::{ConditionStatus, ConditionType};
 use artifact_token_operator::api::reason::Reason;
 use serde_json::{Value, json};
 
-use crate::crowd::{Crowd, set_flag};
+use crate::fleet::{Fleet, set_flag};
 use support::figures::figure;
 use support::{condition, is_ready};
 
@@ -51,11 +51,11 @@ async fn outage(prefix: &str, what: &str, fault: Value, settle: Settle, cause: &
         set_flag(options, "--token-settle", token_settle);
         set_flag(options, "--settle-margin", margin);
     };
-    let (crowd, _operator) = Crowd::waiting(prefix, OBJECTS, flags).await;
-    crowd.world.faults(json!([fault])).await;
+    let (fleet, _operator) = Fleet::waiting(prefix, OBJECTS, flags).await;
+    fleet.world.faults(json!([fault])).await;
     let began = Instant::now();
-    crowd.create().await;
-    crowd
+    fleet.create().await;
+    fleet
         .until_all("all say what is wrong", |token| {
             condition(token, ConditionType::Ready).is_some_and(|ready| {
                 (ready.status, ready.reason) == (ConditionStatus::False, Reason::TokenGenerationFailed)
@@ -65,13 +65,13 @@ async fn outage(prefix: &str, what: &str, fault: Value, settle: Settle, cause: &
         .await;
     let left = OUTAGE.checked_sub(began.elapsed()).expect("the objects spoke within the outage");
     tokio::time::sleep(left).await;
-    crowd.world.service.clear_faults().await.unwrap();
+    fleet.world.service.clear_faults().await.unwrap();
     let ended = Instant::now();
-    crowd.until_all("all are Ready", is_ready).await;
+    fleet.until_all("all are Ready", is_ready).await;
     let recovered = ended.elapsed();
-    crowd.agrees().await;
-    let (least, most) = crowd.made_per_object().await;
-    let (calls, made) = (crowd.generates().await, crowd.world.count().await);
+    fleet.agrees().await;
+    let (least, most) = fleet.made_per_object().await;
+    let (calls, made) = (fleet.generates().await, fleet.world.count().await);
     figure(&format!(
         "{what} for {} s, {OBJECTS} objects, a claim settles in {seconds} s: {least} to {most} tokens made an object by {calls} \
          calls, {} revoked, {OBJECTS} live and in their Secrets, 0 orphans; all Ready {:.1} s after its end",

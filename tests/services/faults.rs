@@ -1,4 +1,4 @@
-//! What each answer means: one table for each operation.
+//! The meaning of each answer: one table for each operation.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{CREDENTIAL, VALUE, declaration, places, service, told, wanted};
 use support::peer::{Peer, Reply, answer, head};
 
-/// A service at a peer, with short time-outs.
+/// A service at a raw HTTP peer, with short time-outs.
 pub fn at(url: &str) -> ServiceClient {
     service(declaration(&spec(url)), &[("key", CREDENTIAL)])
 }
@@ -63,7 +63,7 @@ async fn an_answer_to_generate_is_a_token_or_a_no_or_nothing_happened_or_unknown
         ("Refused credential", answer(403, "", VALUE)),
         ("Refused", answer(400, "", VALUE)),
         ("Refused", answer(404, "", VALUE)),
-        // The name is taken: by the first arrival of this very request.
+        // The name is taken, perhaps by the first arrival of this very request.
         ("Unknown", answer(409, "", VALUE)),
         ("Refused", answer(422, "", VALUE)),
         ("Retry 7", answer(429, "retry-after: 7\r\n", VALUE)),
@@ -143,7 +143,7 @@ async fn where_there_is_no_connection_nothing_was_executed() {
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let wanted = wanted("x", Lifetime::Never);
     assert_eq!(told(at(&format!("http://{closed}")).generate(&wanted, &mut places()).await), "Retry 5");
-    // A peer without TLS: the handshake fails before anything of the request was sent.
+    // A peer without TLS: the handshake fails before any byte of the request is sent.
     let peer = Peer::always(answer(201, "", "{}")).await;
     let https = peer.url().replace("http://", "https://");
     assert_eq!(told(at(&https).generate(&wanted, &mut places()).await), "Retry 5");
@@ -163,7 +163,7 @@ async fn an_answer_without_end_is_read_to_its_bound_only() {
         };
         assert_eq!(told, "Unknown", "{operation}");
         assert!(began.elapsed() < Duration::from_secs(5), "{operation}");
-        // What the sockets on the way hold comes on top of the 1 MiB.
+        // The buffers of the sockets come on top of the 1 MiB.
         assert!(peer.written() < 32 * 1024 * 1024, "{operation}: {}", peer.written());
     }
 }
@@ -247,7 +247,7 @@ async fn an_answer_that_asks_to_wait_holds_the_whole_service_back() {
     assert_eq!(told(service.verify(None, &mut ahead).await), "Unknown");
     let wait = service.clone().take_places(1, Duration::from_secs(1)).await.unwrap_err();
     assert!(wait > Duration::from_secs(5) && wait <= Duration::from_secs(7), "{wait:?}");
-    // Who had passed the rate limit before, and not asked yet, does not ask now.
+    // A call that had passed the rate limit before, but was not sent yet, is not sent now.
     let generated = service.generate(&wanted("x", Lifetime::Never), &mut ahead).await;
     assert!(
         matches!(&generated, Err(ServiceError::Retry { after, .. }) if *after > Duration::from_secs(5)),
@@ -262,7 +262,7 @@ async fn every_call_takes_its_place_in_the_rate_limit_and_is_counted_and_one_wit
     let (limit, counts) = (RateLimit::new(8), CallCounts::default());
     let credentials = [("key".to_owned(), SecretString::from(CREDENTIAL))].into();
     let client = ServiceClient::new(declaration(&spec(&peer.url())), credentials, None, limit, counts.clone()).unwrap();
-    // Two calls may go out at once; a revoke takes one place, and a list the other one.
+    // The limit allows two calls at once: a revoke takes one place, and a list the other one.
     let mut places = Places::one_by_one(Duration::ZERO);
     let _ = client.revoke("7", &mut places).await;
     let _ = client.list(&mut places).await;
@@ -273,7 +273,7 @@ async fn every_call_takes_its_place_in_the_rate_limit_and_is_counted_and_one_wit
     assert_eq!(counted(&counts), 2);
 }
 
-/// All that was counted.
+/// All counted calls.
 fn counted(counts: &CallCounts) -> u64 {
     let mut registry = Registry::default();
     registry.register("calls", "", counts.family());

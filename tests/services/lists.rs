@@ -1,4 +1,4 @@
-//! Pages: where a list ends, and where it breaks off.
+//! Pages: where a list ends, and which pages are an error.
 
 use artifact_token_operator::service::client::ServiceClient;
 
@@ -29,7 +29,7 @@ operations:
     service(declaration(&yaml), &[("key", CREDENTIAL)])
 }
 
-/// A peer that has these pages by the target of the request.
+/// A peer that serves these pages, by the target of the request.
 async fn pages(pages: &'static [(&'static str, &'static str, &'static str)]) -> Peer {
     Peer::start(move |request| {
         let target = request.split(' ').nth(1).unwrap_or_default();
@@ -61,7 +61,7 @@ async fn counted_pages_end_at_an_empty_one_never_at_a_short_one_and_rows_come_on
         ("/t?limit=2&page=4", "", r#"{"items": []}"#),
     ])
     .await;
-    // Page 2 is short and has nothing new: with a counted page that means that the parameter is ignored.
+    // Page 2 is short and has nothing new. With counted pages, this means that the service ignores the parameter.
     assert_eq!(told(at(&peer.url(), "{pageParameter: page}").list(&mut places()).await), "Unknown");
     let peer = pages(&[
         ("/t?limit=2&page=0", "", r#"{"items": [{"id": 8, "name": "a"}, {"id": 9}]}"#),

@@ -1,4 +1,4 @@
-//! Where a request, and with it a credential, goes, and where it never goes (S10).
+//! The origins that a request with a credential goes to, and those that it never goes to (S10).
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -34,7 +34,7 @@ async fn a_redirect_is_not_followed_by_any_operation() {
     assert_eq!(elsewhere.requests(), Vec::<String>::new());
 }
 
-/// The environment belongs to a process, so the test runs another one of this file in a process of its own.
+/// The environment belongs to a whole process, so this test runs another test of this file in its own process.
 #[tokio::test]
 async fn the_proxies_of_the_environment_are_ignored() {
     let proxy = Peer::always(answer(200, "", "{}")).await;
@@ -52,7 +52,7 @@ async fn the_proxies_of_the_environment_are_ignored() {
     assert_eq!(proxy.requests(), Vec::<String>::new());
 }
 
-/// kube-apiserver is a service with a certificate of its own authority, and with tokens that it accepts or refuses.
+/// kube-apiserver stands for a service whose certificate is from its own authority, and which accepts or refuses tokens.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_authority_of_ones_own_is_trusted_where_it_is_named_and_nowhere_else() {
     let plane = ControlPlane::shared(Options::default()).await.unwrap();

@@ -18,7 +18,7 @@ mod cloned;
 mod compaction;
 mod consumers;
 mod outlived;
-mod place;
+mod own_plane;
 mod proxied;
 mod restarts;
 mod restored;

@@ -6,7 +6,7 @@ use serde_json::json;
 use testbed::Signal;
 
 use crate::consumers::Consumers;
-use crate::place::{Place, seconds};
+use crate::own_plane::{OwnPlane, seconds};
 use support::figures::figure;
 use support::token_yaml;
 
@@ -28,45 +28,45 @@ const LONG_PAUSE: Duration = Duration::from_secs(34);
 
 /// In three rounds the API server ends at the first generate, verify and revoke of what the round wished for.
 async fn check(prefix: &str, in_good_order: bool) {
-    let mut place = Place::start(prefix).await;
-    let _operator = place.operator(LONG_MARGIN).await;
+    let mut own_plane = OwnPlane::start(prefix).await;
+    let _operator = own_plane.operator(LONG_MARGIN).await;
     for name in ROTATED.iter().chain(&DELETED) {
-        place.world.apply(&token_yaml(name)).await;
+        own_plane.world.apply(&token_yaml(name)).await;
     }
-    place.ready(&[ROTATED.as_slice(), &DELETED].concat()).await;
-    let consumers = Consumers::start(&place.world, &ROTATED);
+    own_plane.ready(&[ROTATED.as_slice(), &DELETED].concat()).await;
+    let consumers = Consumers::start(&own_plane.world, &ROTATED);
     let latency = json!([{"operation": "any", "kind": "Latency", "milliseconds": LATENCY_MILLISECONDS}]);
-    place.world.faults(latency).await;
+    own_plane.world.faults(latency).await;
     let (began, mut outlasted) = (Instant::now(), 0);
     for (round, name) in NEW.iter().enumerate() {
-        place.world.service.reset_calls().await.unwrap();
-        place.rotate(&ROTATED, &round.to_string()).await;
-        place.world.apply(&token_yaml(name)).await;
+        own_plane.world.service.reset_calls().await.unwrap();
+        own_plane.rotate(&ROTATED, &round.to_string()).await;
+        own_plane.world.apply(&token_yaml(name)).await;
         if round == 1 {
             for name in DELETED {
-                place.world.delete(name).await;
+                own_plane.world.delete(name).await;
             }
         }
         match round {
-            0 => place.until_calls("the first generate", |calls| calls.generate > 0).await,
-            1 => place.until_calls("the first verify", |calls| calls.verify > 0).await,
-            _ => place.until_calls("the first revoke", |calls| calls.revoke > 0).await,
+            0 => own_plane.until_calls("the first generate", |calls| calls.generate > 0).await,
+            1 => own_plane.until_calls("the first verify", |calls| calls.verify > 0).await,
+            _ => own_plane.until_calls("the first revoke", |calls| calls.revoke > 0).await,
         }
         let ended = Instant::now();
-        place.plane().end_api_server(in_good_order).await.unwrap();
-        place.plane().start_api_server().await.unwrap();
+        own_plane.plane().end_api_server(in_good_order).await.unwrap();
+        own_plane.plane().start_api_server().await.unwrap();
         // The operator tries again within 2 s, and its calls take their time.
         outlasted += usize::from(ended.elapsed() + Duration::from_secs(5) > PUBLISH_DEADLINE);
     }
-    place.fulfilled(&ROTATED, "2").await;
+    own_plane.fulfilled(&ROTATED, "2").await;
     for name in ROTATED.iter().chain(&NEW) {
-        assert!(!place.rests(name).await, "nobody else wrote these tokens");
+        assert!(!own_plane.rests(name).await, "nobody else wrote these tokens");
     }
     for name in DELETED {
-        place.world.until_gone(name).await;
+        own_plane.world.until_gone(name).await;
     }
-    place.world.service.clear_faults().await.unwrap();
-    let (made, live) = (place.world.count().await, place.world.service.live().await.unwrap().len());
+    own_plane.world.service.clear_faults().await.unwrap();
+    let (made, live) = (own_plane.world.count().await, own_plane.world.service.live().await.unwrap().len());
     let tally = consumers.end().await;
     assert_eq!(live, ROTATED.len() + NEW.len());
     // One for each object and one for each wish: an outage makes none. But a first Secret is created, and a create of unknown
@@ -74,7 +74,7 @@ async fn check(prefix: &str, in_good_order: bool) {
     let needed = ROTATED.len() * (1 + NEW.len()) + NEW.len() + DELETED.len();
     let most = needed + NEW.len() + outlasted * ROTATED.len();
     assert!(made <= most, "{made} tokens were made, {needed} were needed, {most} are allowed");
-    place.is_quiet(0).await;
+    own_plane.is_quiet(0).await;
     figure(&format!(
         "API server {prefix} 3 times under {} objects: at rest after {}; {made} generates where {needed} were needed, {live} live; \
          consumers: {} uses accepted, 0 rejected, {} stale",
@@ -98,30 +98,30 @@ async fn an_api_server_that_is_killed_loses_no_token_and_costs_none() {
 /// Everything is settled by the time the API server is back: the claim is late, but nothing was revoked that is needed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_goes_on_after_an_api_server_that_was_away_for_longer_than_every_wait() {
-    let mut place = Place::start("away").await;
-    let _operator = place.operator(SHORT_MARGIN).await;
-    place.world.apply(&token_yaml("ci")).await;
-    place.ready(&["ci"]).await;
-    let consumers = Consumers::start(&place.world, &["ci"]);
+    let mut own_plane = OwnPlane::start("away").await;
+    let _operator = own_plane.operator(SHORT_MARGIN).await;
+    own_plane.world.apply(&token_yaml("ci")).await;
+    own_plane.ready(&["ci"]).await;
+    let consumers = Consumers::start(&own_plane.world, &["ci"]);
     let slow = json!([{"operation": "generate", "kind": "Latency", "milliseconds": 1000}]);
-    place.world.faults(slow).await;
+    own_plane.world.faults(slow).await;
     for (number, away) in ["ended", "paused"].iter().enumerate() {
-        let (began, made) = (Instant::now(), place.world.count().await);
-        place.world.service.reset_calls().await.unwrap();
-        place.rotate(&["ci"], away).await;
-        place.until_calls("generate is under way", |calls| calls.generate > 0).await;
+        let (began, made) = (Instant::now(), own_plane.world.count().await);
+        own_plane.world.service.reset_calls().await.unwrap();
+        own_plane.rotate(&["ci"], away).await;
+        own_plane.until_calls("generate is under way", |calls| calls.generate > 0).await;
         if number == 0 {
-            place.plane().end_api_server(false).await.unwrap();
+            own_plane.plane().end_api_server(false).await.unwrap();
             tokio::time::sleep(OUTAGE).await;
-            place.plane().start_api_server().await.unwrap();
+            own_plane.plane().start_api_server().await.unwrap();
         } else {
-            place.plane().api_server().signal(Signal::Pause).unwrap();
+            own_plane.plane().api_server().signal(Signal::Pause).unwrap();
             tokio::time::sleep(OUTAGE).await;
-            place.plane().api_server().signal(Signal::Resume).unwrap();
+            own_plane.plane().api_server().signal(Signal::Resume).unwrap();
         }
-        place.fulfilled(&["ci"], away).await;
-        assert!(!place.rests("ci").await);
-        let made = place.world.count().await - made;
+        own_plane.fulfilled(&["ci"], away).await;
+        assert!(!own_plane.rests("ci").await);
+        let made = own_plane.world.count().await - made;
         assert!((1..=2).contains(&made), "{made} tokens were made for one rotation and one outage");
         figure(&format!(
             "API server {away} for {OUTAGE:?} in mid-rotation: {made} generates, at rest after {}",
@@ -129,35 +129,35 @@ async fn a_rotation_goes_on_after_an_api_server_that_was_away_for_longer_than_ev
         ));
     }
     let tally = consumers.end().await;
-    place.is_quiet(0).await;
+    own_plane.is_quiet(0).await;
     figure(&format!("consumers through both: {} uses accepted, 0 rejected, {} stale", tally.accepted, tally.stale));
 }
 
 /// The publish is sent to an API server that stands still, is given up unanswered, and lands when that goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_publish_that_lands_after_its_process_gave_it_up_harms_nobody() {
-    let mut place = Place::start("late").await;
-    let _operator = place.operator(SHORT_MARGIN).await;
-    place.world.apply(&token_yaml("ci")).await;
-    place.ready(&["ci"]).await;
-    let consumers = Consumers::start(&place.world, &["ci"]);
-    let (began, made) = (Instant::now(), place.world.count().await);
-    place.world.service.reset_calls().await.unwrap();
+    let mut own_plane = OwnPlane::start("late").await;
+    let _operator = own_plane.operator(SHORT_MARGIN).await;
+    own_plane.world.apply(&token_yaml("ci")).await;
+    own_plane.ready(&["ci"]).await;
+    let consumers = Consumers::start(&own_plane.world, &["ci"]);
+    let (began, made) = (Instant::now(), own_plane.world.count().await);
+    own_plane.world.service.reset_calls().await.unwrap();
     let slow = json!([{"operation": "verify", "kind": "Latency", "milliseconds": 700, "when": "After", "count": 1}]);
-    place.world.faults(slow).await;
-    let before = place.world.value("ci-secret", "token").await;
-    place.rotate(&["ci"], "1").await;
-    place.until_calls("a generate", |calls| calls.generate > 0).await;
-    place.plane().api_server().signal(Signal::Pause).unwrap();
+    own_plane.world.faults(slow).await;
+    let before = own_plane.world.value("ci-secret", "token").await;
+    own_plane.rotate(&["ci"], "1").await;
+    own_plane.until_calls("a generate", |calls| calls.generate > 0).await;
+    own_plane.plane().api_server().signal(Signal::Pause).unwrap();
     tokio::time::sleep(LONG_PAUSE).await;
-    place.plane().api_server().signal(Signal::Resume).unwrap();
-    place.fulfilled(&["ci"], "1").await;
-    assert!(!place.rests("ci").await);
-    let made = place.world.count().await - made;
+    own_plane.plane().api_server().signal(Signal::Resume).unwrap();
+    own_plane.fulfilled(&["ci"], "1").await;
+    assert!(!own_plane.rests("ci").await);
+    let made = own_plane.world.count().await - made;
     assert!((1..=2).contains(&made), "{made} tokens were made for one rotation and one outage");
-    assert_ne!(place.world.value("ci-secret", "token").await, before);
+    assert_ne!(own_plane.world.value("ci-secret", "token").await, before);
     let tally = consumers.end().await;
-    place.is_quiet(0).await;
+    own_plane.is_quiet(0).await;
     figure(&format!(
         "API server paused for {LONG_PAUSE:?} at a publish: {made} generates, at rest after {}; consumers: {} uses accepted, 0 \
          rejected, {} stale",

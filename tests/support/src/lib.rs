@@ -6,10 +6,10 @@
 
 pub mod acts;
 pub mod canary;
+pub mod consumer;
 pub mod figures;
 pub mod objects;
 pub mod peer;
-pub mod probe;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -18,12 +18,12 @@ use support::{World, attempt, is_ready, token_yaml};
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// The objects of one test, in its world.
-pub struct Crowd {
+pub struct Fleet {
     pub world: World,
     pub size: usize,
 }
 
-impl Crowd {
+impl Fleet {
     /// A world whose service was found ready by the operator, without objects yet.
     pub async fn waiting(prefix: &str, size: usize, change: impl FnOnce(&mut operator::Options)) -> (Self, Operator) {
         let world = World::quick(prefix).await;
@@ -36,9 +36,9 @@ impl Crowd {
 
     /// The same with its objects, each with its first token.
     pub async fn ready(prefix: &str, size: usize) -> (Self, Operator) {
-        let (crowd, operator) = Self::waiting(prefix, size, |_| {}).await;
-        crowd.issue().await;
-        (crowd, operator)
+        let (fleet, operator) = Self::waiting(prefix, size, |_| {}).await;
+        fleet.issue().await;
+        (fleet, operator)
     }
 
     /// Creates the objects and waits for their first tokens; the service's calls are counted from zero afterwards.

@@ -44,14 +44,14 @@ pub async fn start_plane() -> ControlPlane {
 }
 
 /// A world on a control plane of its own.
-pub struct Place {
+pub struct OwnPlane {
     pub world: World,
     /// Tokens that nobody can know of any more: they are left to the sweep of their service.
     pub forgotten: Vec<String>,
     _turn: SemaphorePermit<'static>,
 }
 
-impl Place {
+impl OwnPlane {
     /// A namespace with a quick service.
     pub async fn start(prefix: &str) -> Self {
         let turn = turn().await;
