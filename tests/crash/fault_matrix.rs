@@ -11,11 +11,11 @@ use testbed::fault_proxy::{Call, Fault, Planned, Request};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::invariants;
+use crate::scenario::{PAST_EVERY_DEADLINE, Scenario};
+use crate::script::{SCRIPT, Step};
 use crate::summary::Summary;
 use crate::supervisor::Supervisor;
-use crate::invariants;
-use crate::scenario::{Scenario, PAST_EVERY_DEADLINE};
-use crate::script::{SCRIPT, Step};
 
 /// Scenarios side by side. They mostly wait, for overlaps and for claims to settle.
 const SCENARIOS: usize = 12;
@@ -127,7 +127,8 @@ pub async fn sleepers() {
 
 /// The calls that every scenario without a fault makes. Equal calls of one step are numbered.
 async fn reference() -> Vec<Place> {
-    let scenarios = stream::iter(0..REFERENCES).map(|_| run_scenario(None)).buffered(REFERENCES).collect::<Vec<_>>().await;
+    let scenarios =
+        stream::iter(0..REFERENCES).map(|_| run_scenario(None)).buffered(REFERENCES).collect::<Vec<_>>().await;
     for report in &scenarios {
         assert!(report.broken.is_empty(), "without any fault: {:#?}\n{}", report.broken, report.evidence);
     }

@@ -45,7 +45,9 @@ pub async fn revoked_in_the_pass_that_listed() {
 pub async fn generated_twice() {
     let scenario = Scenario::start().await;
     scenario.begin().await;
-    scenario.proxy.once(1, Fault::Duplicate, |request| request.call.side == Side::Service && request.call.method == "POST");
+    scenario
+        .proxy
+        .once(1, Fault::Duplicate, |request| request.call.side == Side::Service && request.call.method == "POST");
     scenario.world.apply(&token_yaml(TOKEN)).await;
     scenario.world.until_ready(TOKEN).await;
     scenario.world.agrees(TOKEN, SECRET).await;

@@ -8,12 +8,12 @@ use testbed::fault_proxy::Planned;
 use testbed::reference_service::Row;
 use testbed::{FaultProxy, operator, poll};
 
-use crate::supervisor::Supervisor;
-use crate::script::SECRET;
 use crate::recorder::Recorder;
+use crate::script::SECRET;
+use crate::supervisor::Supervisor;
 use support::canary::{self, Canary};
-use support::objects::{reference_operations, token_service};
 use support::consumer::{Consumer, Options as ConsumerOptions};
+use support::objects::{reference_operations, token_service};
 use support::{DEADLINE, World, credential_yaml};
 
 /// How long a superseded token lives on: long enough for a few rounds of the consumer.

@@ -132,7 +132,9 @@ impl Scenario {
             };
             self.agree(&current.id).await
         };
-        poll(&format!("{request:?} is settled"), SETTLED_WITHIN, look).await.unwrap_or_else(|error| panic!("{error:#}"));
+        poll(&format!("{request:?} is settled"), SETTLED_WITHIN, look)
+            .await
+            .unwrap_or_else(|error| panic!("{error:#}"));
     }
 
     async fn agree(&self, id: &str) -> Result<(), String> {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::invariants;
 use crate::fault_matrix::{Plan, Report};
+use crate::invariants;
 
 /// The counts over all scenarios.
 #[derive(Debug, Default)]
@@ -35,7 +35,10 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { plans, kills, missed, broken, orphans, consumer_calls, rejected } = self;
-        write!(formatter, "{plans} plans, {kills} kills, {missed} whose call did not come, {broken} broke an invariant, ")?;
+        write!(
+            formatter,
+            "{plans} plans, {kills} kills, {missed} whose call did not come, {broken} broke an invariant, "
+        )?;
         write!(formatter, "{orphans} left orphans; ")?;
         write!(formatter, "a consumer's calls {consumer_calls}, rejected {rejected}")
     }

@@ -6,7 +6,7 @@ use artifact_token_operator::rotation::observed::{Content, InFlight, Observed, R
 use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
 use artifact_token_operator::rotation::schedule::trigger;
 
-use super::alarms::{answering, confirmed, dispute, conflict_found, in_doubt, leaked, record_leak, twins};
+use super::alarms::{answering, confirmed, conflict_found, dispute, in_doubt, leaked, record_leak, twins};
 use super::inputs::{NOW, ago};
 
 /// A law: its sentence, and whether a step obeys it.

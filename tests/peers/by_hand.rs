@@ -1,6 +1,6 @@
-//! What people do by hand: a label on the object, its Secret deleted, a key added to it.
+//! Changes by hand: somebody labels the object, deletes its Secret, or adds a key to the Secret.
 //!
-//! Seen elsewhere: each of the three makes a new token for each object, and the one before lives on unmarked.
+//! Seen elsewhere: each of the three makes a new token for each object, and nobody marks or revokes the old one.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use support::figures::figure;
 use support::{OVERLAP_MILLISECONDS, attempt};
 
 const OBJECTS: usize = 10;
-/// Passes over objects, however they ended.
+/// Passes over objects, with any outcome.
 const PASSES: &str = "artifacttoken_reconcile_total{controller=\"artifacttoken\"";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,7 +31,7 @@ async fn a_label_on_the_object_makes_no_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_secret_makes_one_token_and_the_one_before_dies_after_its_overlap() {
+async fn a_deleted_secret_makes_one_token_and_the_old_one_dies_after_its_overlap() {
     let (fleet, _operator) = Fleet::ready("peer-gone", OBJECTS).await;
     fleet.for_all(async |name| fleet.world.delete_secret(&format!("{name}-secret")).await).await;
     fleet.until_all("all have another token", |token| attempt(token) == 2).await;
@@ -39,7 +39,7 @@ async fn a_deleted_secret_makes_one_token_and_the_one_before_dies_after_its_over
     let generates = fleet.generates().await;
     let lived_on = fleet.tokens().await.iter().map(lived_on).min().unwrap();
     figure(&format!(
-        "the Secret of {OBJECTS} objects deleted: {generates} generates; every token before it revoked, the first {} ms after \
+        "the Secret of {OBJECTS} objects deleted: {generates} generates; every old token revoked, the first one {} ms after \
          its successor was verified (overlap {OVERLAP_MILLISECONDS} ms)",
         lived_on.as_millis()
     ));
@@ -47,14 +47,14 @@ async fn a_deleted_secret_makes_one_token_and_the_one_before_dies_after_its_over
     assert!(lived_on >= Duration::from_millis(OVERLAP_MILLISECONDS), "{lived_on:?}");
 }
 
-/// How long the token before the current one lived on.
+/// How long the replaced token lived on.
 fn lived_on(token: &ArtifactToken) -> Duration {
     let ledger = ledger(token);
     ledger.history[0].revoked_time.since(ledger.current.unwrap().verified_time)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_added_to_the_secret_is_taken_off_and_makes_no_token() {
+async fn a_key_added_to_the_secret_is_removed_and_makes_no_token() {
     let (fleet, _operator) = Fleet::ready("peer-key", OBJECTS).await;
     let key = json!({"data": {"extra": BASE64.encode(b"by-hand")}});
     fleet.for_all(async |name| fleet.world.patch_secret(&format!("{name}-secret"), key.clone()).await).await;
@@ -65,6 +65,6 @@ async fn a_key_added_to_the_secret_is_taken_off_and_makes_no_token() {
     }
     fleet.agrees().await;
     let generates = fleet.generates().await;
-    figure(&format!("a key added to the Secret of {OBJECTS} objects: {generates} generates; the key is taken off"));
+    figure(&format!("a key added to the Secret of {OBJECTS} objects: {generates} generates; the key is removed"));
     assert_eq!(generates, 0);
 }

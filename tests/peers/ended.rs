@@ -1,7 +1,7 @@
-//! The operator ends with its hands full.
+//! The operator ends in the middle of its work.
 //!
-//! Seen elsewhere: 14 of 15 tokens are made once more after a graceful end, and 5 kills in bursts of 200 objects leave 11
-//! tokens that nobody knows, and 36 that are in no Secret.
+//! Seen elsewhere: 14 of 15 tokens are generated a second time after a graceful end, and 5 kills in bursts of 200 objects leave
+//! 11 tokens that nobody knows, and 36 that are in no Secret.
 
 use std::time::{Duration, Instant};
 
@@ -14,9 +14,9 @@ use support::{DEADLINE, attempt, is_ready};
 
 /// Rotations in flight at the SIGTERM.
 const IN_FLIGHT: usize = 15;
-/// How long the service takes to answer *generate* meanwhile.
+/// How long the service takes to answer *generate* during that.
 const LATENCY_MILLISECONDS: u64 = 1500;
-/// How long the operator may take to finish them.
+/// How long the operator may take to finish the rotations.
 const STOPS_WITHIN: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,8 +49,8 @@ async fn rotations_in_flight_at_a_sigterm_are_finished_and_none_is_done_twice() 
 
 /// Objects of one burst.
 const BURST: usize = 200;
-/// After how many calls of *generate* the operator is killed, and how long the service takes between making a token and
-/// answering, in milliseconds.
+/// The number of *generate* calls after which the operator is killed, and the milliseconds that the service takes between making a
+/// token and answering.
 const KILLS: [(u64, u64); 5] = [(30, 0), (60, 0), (90, 50), (120, 50), (160, 50)];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,8 +67,8 @@ async fn five_kills_in_bursts_of_first_issues_leave_no_token_that_is_in_no_secre
     ));
 }
 
-/// One burst with one kill in it; gives the number of tokens made. The rate limit is 6000 a minute, of which 1500 may go out at
-/// once: 200 first issues reserve 600, so it is not in the way.
+/// One burst with one kill in it; returns the number of tokens made. The rate limit does not delay it: of 6000 calls a minute,
+/// 1500 may go out at once, and 200 first issues reserve 600.
 async fn burst(round: usize, kill_at: u64, latency: u64) -> usize {
     let (fleet, mut operator) = Fleet::waiting("peer-kill", BURST, |_| {}).await;
     fleet.world.service.reset_calls().await.unwrap();
@@ -96,7 +96,7 @@ async fn burst(round: usize, kill_at: u64, latency: u64) -> usize {
         recovered.as_secs_f64(),
         began.elapsed().as_secs_f64()
     ));
-    // What was under way is at most what the passes of one moment had in hand.
+    // The kill loses at most the attempts that were in flight at that moment.
     assert!(made <= 2 * BURST, "{made} tokens for {BURST} objects");
     made
 }
@@ -110,11 +110,11 @@ fn faults(latency: u64) -> Value {
     }
 }
 
-/// Waits until the service was asked so often.
-async fn until_generates(fleet: &Fleet, least: u64) {
+/// Waits until the service got at least `min` calls of *generate*.
+async fn until_generates(fleet: &Fleet, min: u64) {
     let look = || async {
         let asked = fleet.generates().await;
-        if asked >= least { Ok(()) } else { Err(format!("{asked} generates")) }
+        if asked >= min { Ok(()) } else { Err(format!("{asked} generates")) }
     };
     poll("the service is asked", DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
 }

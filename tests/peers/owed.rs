@@ -1,6 +1,6 @@
-//! Tokens cannot be revoked for a while: people are told, and it is done in the end.
+//! Tokens cannot be revoked for a while: the operator reports it, and revokes them in the end.
 //!
-//! Seen elsewhere: a deleted object is gone at once, and no condition, event or metric says that its token lives.
+//! Seen elsewhere: a deleted object is gone at once, and no condition, event or metric shows that its token lives.
 
 use std::time::{Duration, Instant};
 
@@ -15,20 +15,20 @@ use support::figures::figure;
 use support::{DEADLINE, attempt, condition, is_ready};
 
 const OBJECTS: u64 = 10;
-/// How long *revoke* fails after it was owed.
+/// How long *revoke* fails after a revoke is owed.
 const OUTAGE: Duration = Duration::from_secs(10);
 const OWED: &str = "artifacttoken_revocations_owed ";
 const PENDING: &str = "artifacttoken_revocations_pending ";
 
 /// A fleet whose service answers 500 to *revoke*, without effect.
-async fn fleet(prefix: &str) -> (Fleet, Operator) {
+async fn fleet_without_revokes(prefix: &str) -> (Fleet, Operator) {
     let (fleet, operator) = Fleet::ready(prefix, OBJECTS as usize).await;
     fleet.world.faults(json!([{"operation": "revoke", "kind": "Status", "status": 500}])).await;
     assert_eq!((metric(&operator, OWED).await, metric(&operator, PENDING).await), (0, 0), "nothing is owed yet");
     (fleet, operator)
 }
 
-/// The condition that speaks of a revoke that fails.
+/// Whether the condition reports a failed revoke.
 fn says_owed(token: &ArtifactToken) -> bool {
     condition(token, ConditionType::RevocationPending).is_some_and(|pending| {
         pending.reason == Reason::RevocationFailed
@@ -45,8 +45,8 @@ async fn until_events(fleet: &Fleet) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revoke_that_a_rotation_owes_is_told_and_done_once_the_service_can() {
-    let (fleet, operator) = fleet("peer-owed").await;
+async fn a_revoke_that_a_rotation_owes_is_reported_and_done_once_the_service_can() {
+    let (fleet, operator) = fleet_without_revokes("peer-owed").await;
     fleet.rotate("1").await;
     let pending = until_metric(&operator, PENDING, |pending| pending > 0).await;
     fleet
@@ -55,7 +55,7 @@ async fn a_revoke_that_a_rotation_owes_is_told_and_done_once_the_service_can() {
     until_metric(&operator, OWED, |owed| owed == OBJECTS).await;
     until_events(&fleet).await;
     let ready = metric(&operator, "artifacttoken_objects{ready=\"True\",reason=\"TokenValid\"}").await;
-    assert_eq!(ready, OBJECTS, "the new tokens are valid all the while");
+    assert_eq!(ready, OBJECTS, "the new tokens are valid meanwhile");
     assert_eq!(fleet.world.service.live().await.unwrap().len() as u64, 2 * OBJECTS);
     tokio::time::sleep(OUTAGE).await;
     assert_eq!(metric(&operator, OWED).await, OBJECTS);
@@ -74,8 +74,8 @@ async fn a_revoke_that_a_rotation_owes_is_told_and_done_once_the_service_can() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revoke_that_a_deletion_owes_keeps_the_object_is_told_and_done_once_the_service_can() {
-    let (fleet, operator) = fleet("peer-del").await;
+async fn a_revoke_that_a_deletion_owes_keeps_the_object_is_reported_and_done_once_the_service_can() {
+    let (fleet, operator) = fleet_without_revokes("peer-del").await;
     fleet.for_all(async |name| fleet.world.delete(&name).await).await;
     fleet
         .until_all("all are there and say that a revoke is owed", |token| {

@@ -147,7 +147,11 @@ async fn a_verify_by_the_body_proves_something_and_one_that_accepts_everybody_is
     assert_eq!(verdict(&introspect, Some(&SecretString::from("wrong"))).await, VerifyAnswer::Refused);
     assert_eq!(verdict(&introspect, None).await, VerifyAnswer::Refused);
     let open = at_reference(&running, &verify("/v1/open", "{statuses: [200]}", "{statuses: [401]}"));
-    assert_eq!(verdict(&open, None).await, VerifyAnswer::Accepted, "this is the case of the reason VerifyProvesNothing");
+    assert_eq!(
+        verdict(&open, None).await,
+        VerifyAnswer::Accepted,
+        "this is the case of the reason VerifyProvesNothing"
+    );
 }
 
 #[tokio::test]

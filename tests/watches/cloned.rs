@@ -1,4 +1,4 @@
-//! A cluster is cloned, store and all: the same objects with the same uids, two control planes and two operators, on one account of
+//! A cluster is cloned with its store: the same objects with the same uids, two control planes and two operators, and one account at
 //! one service (P21).
 
 use artifact_token_operator::api::artifact_token::{ArtifactToken, CONFIRM_IDENTITY, ROTATE_REQUESTED_AT};
@@ -61,11 +61,12 @@ async fn two_clusters_with_the_same_objects_stop_before_either_kills_a_token_of_
     other_plane.restore(&snapshot).await.unwrap();
     let options = own_plane.world.operator_options_as(other_plane.kubeconfig_for(OPERATOR).unwrap());
     let namespace = own_plane.world.namespace.clone();
-    let (one, other) = (Cluster::of(&own_plane.world.plane, &namespace).await, Cluster::of(&other_plane, &namespace).await);
+    let (one, other) =
+        (Cluster::of(&own_plane.world.plane, &namespace).await, Cluster::of(&other_plane, &namespace).await);
     let uid = |token: &ArtifactToken| token.metadata.uid.clone();
     assert_eq!(uid(&one.tokens.get("ci").await.unwrap()), uid(&other.tokens.get("ci").await.unwrap()), "a clone");
 
-    // The one goes on, and so does the other when it sees that its token is dead: that one they shared.
+    // One cluster rotates. The other one then sees that the token they shared is dead, and rotates, too.
     one.annotate(ROTATE_REQUESTED_AT, "1").await;
     one.until("attempt 2 is current", |token| attempt(token) == 2 && ledger(token).superseded.is_empty()).await;
     let mut other_operator = Operator::start(options).await.unwrap();
@@ -73,7 +74,7 @@ async fn two_clusters_with_the_same_objects_stop_before_either_kills_a_token_of_
     let (value, other_value) = (one.value().await, other.value().await);
     assert_ne!(value, other_value);
 
-    // Until now neither had a reason to list the service.
+    // Until now, neither operator had a reason to list the tokens of the service.
     own_plane.world.serve(sweep).await;
     let service = token_service("reference", &own_plane.world.service.base_url(), |spec| {
         spec["operations"] = json!({"generate": quick_generate()});
@@ -92,7 +93,10 @@ async fn two_clusters_with_the_same_objects_stop_before_either_kills_a_token_of_
     own_plane.until_calls("both services were swept twice more", |calls| calls.list >= sweeps).await;
     assert!(is_suspected(&one.tokens.get("ci").await.unwrap()) && is_suspected(&other.tokens.get("ci").await.unwrap()));
     assert_eq!(own_plane.world.count().await, made, "nothing was generated");
-    assert!(own_plane.world.accepts(&value).await && own_plane.world.accepts(&other_value).await, "nothing was revoked");
+    assert!(
+        own_plane.world.accepts(&value).await && own_plane.world.accepts(&other_value).await,
+        "nothing was revoked"
+    );
 
     drop(other_operator);
     one.annotate(CONFIRM_IDENTITY, "the other one is gone").await;
@@ -100,7 +104,7 @@ async fn two_clusters_with_the_same_objects_stop_before_either_kills_a_token_of_
     own_plane.world.agrees("ci", "ci-secret").await;
     assert!(
         !own_plane.world.accepts(&other_value).await,
-        "the other one's token was taken in, and revoked after an overlap"
+        "the other cluster's token was adopted, and revoked after an overlap"
     );
     figure("cloned cluster, two control planes on one account: 0 tokens of either revoked before a person confirmed");
     drop(operator);

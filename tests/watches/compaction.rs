@@ -1,4 +1,4 @@
-//! The store forgets old versions while the operator's watches are cut: they cannot go on, and begin anew.
+//! The store forgets old versions while the operator's watches are cut: the watches cannot go on, and begin anew.
 
 use std::time::Instant;
 
@@ -24,19 +24,19 @@ async fn what_changed_while_a_watch_was_cut_and_compacted_away_is_acted_on() {
     let url = own_plane.world.service.base_url();
     own_plane.world.apply(&token_service("unused", &url, |_| {})).await;
     own_plane.world.until_service("unused", ConditionType::Ready, Reason::CredentialsAccepted).await;
-    // While it stands still its watches are cut; what happens after that is in no buffer of its connections.
+    // The operator is stopped while its watches are cut, so later changes are in no buffer of its connections.
     operator.process().signal(Signal::Pause).unwrap();
     own_plane.plane().end_api_server(false).await.unwrap();
     own_plane.plane().start_api_server().await.unwrap();
     own_plane.rotate(&["rotated"], "1").await;
     own_plane.world.delete_secret("emptied-secret").await;
     own_plane.world.delete("deleted").await;
-    // Without its finalizer nothing waits for the operator.
+    // Without the finalizer, the deletion does not wait for the operator.
     let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
     own_plane.world.services().patch("unused", &PatchParams::default(), &free).await.unwrap();
     own_plane.world.services().delete("unused", &DeleteParams::default()).await.unwrap();
     own_plane.world.apply(&token_yaml("new")).await;
-    // The API server remembers some versions itself, until it ends.
+    // The API server has some versions in its own cache, until it ends.
     own_plane.plane().compact().await.unwrap();
     own_plane.plane().end_api_server(false).await.unwrap();
     own_plane.plane().start_api_server().await.unwrap();
@@ -50,13 +50,13 @@ async fn what_changed_while_a_watch_was_cut_and_compacted_away_is_acted_on() {
         assert!(!own_plane.rests(name).await);
     }
     let (after, made) = (seconds(began), own_plane.world.count().await);
-    // Four first ones, and one each for the rotated, the emptied and the new object.
+    // Four first tokens, and one each for the rotated, the emptied and the new object.
     assert_eq!(made, 7, "{:#?}", own_plane.world.made().await);
     let listed: usize =
         own_plane.requests_since(mark).await.iter().filter(|(what, _)| what.starts_with("list")).map(|(_, n)| n).sum();
     assert!(listed > 0, "no watch began anew");
     own_plane.is_quiet(0).await;
-    // The service that went meanwhile serves nobody any more.
+    // The service that was deleted meanwhile serves nobody any more.
     own_plane.world.apply(&artifact_token("late", |spec| spec["serviceRef"]["name"] = json!("unused"))).await;
     own_plane.world.until_reason("late", ConditionType::Ready, Reason::ServiceNotFound).await;
     assert_eq!(own_plane.world.count().await, made);

@@ -1,4 +1,4 @@
-//! What comes between the operator and its API server: watches are refused, events get lost or come twice, requests are turned away.
+//! A proxy between the operator and its API server refuses watches, drops events or sends them twice, and turns requests away.
 
 use std::time::{Duration, Instant};
 
@@ -12,18 +12,18 @@ use crate::own_plane::{DEADLINE, OwnPlane, seconds};
 use support::figures::figure;
 use support::{attempt, token_yaml};
 
-/// What the operator watches everything of.
+/// The resources that the operator watches as a whole.
 const WATCHED: [&str; 3] = ["artifacttokens", "secrets", "tokenservices"];
 /// Events that come twice: more than a rotation makes.
 const DOUBLED: u32 = 40;
-/// A rotation makes at least so many: the wish, four records, the Secret.
+/// A rotation makes at least so many events: the request, four records, the Secret.
 const MIN_DOUBLED: usize = 5;
-/// How long requests are turned away.
+/// How long the proxy turns requests away.
 const TURNED_AWAY: Duration = Duration::from_secs(6);
-/// Requests turned away in that time: the object's passes, every 2 s, and the event of what was not written.
+/// Requests that the proxy may turn away in that time: the object's passes, every 2 s, and an event about each failed write.
 const MAX_TURNED_AWAY: usize = 20;
 
-/// A own_plane whose operator asks through a proxy.
+/// A control plane, and a proxy for its operator.
 async fn start(prefix: &str) -> (OwnPlane, FaultProxy) {
     let own_plane = OwnPlane::start(prefix).await;
     let proxy = FaultProxy::start(&own_plane.world.plane, None).await.unwrap();
@@ -89,11 +89,11 @@ async fn events_that_are_doubled_or_dropped_cost_no_token_and_lose_none() {
     doubles.iter().for_each(Planned::withdraw);
     let doubled = doubles.iter().filter(|double| !double.struck().is_empty()).count();
     assert!(doubled >= MIN_DOUBLED, "{doubled} events of a rotation came twice");
-    // The wish itself is not seen, nor what the operator's own publish was: until something else is.
-    let wish =
+    // The operator does not see the request and the event of its own publish, until another event comes.
+    let request =
         |event: &Value| is_about(event, "ci") && event["object"]["metadata"]["annotations"][ROTATE_REQUESTED_AT] == "2";
     let (unseen, published) = (
-        proxy.on_event(1, EventFault::Drop, wish),
+        proxy.on_event(1, EventFault::Drop, request),
         proxy.on_event(1, EventFault::Drop, |event| is_about(event, "ci-secret")),
     );
     own_plane.rotate(&["ci"], "2").await;

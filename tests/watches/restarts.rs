@@ -1,4 +1,4 @@
-//! The API server ends and comes back, or stands still, while tokens are issued, rotated and revoked.
+//! The API server ends and comes back, or is paused, while the operator issues, rotates and revokes tokens.
 
 use std::time::{Duration, Instant};
 
@@ -13,20 +13,20 @@ use support::token_yaml;
 const ROTATED: [&str; 3] = ["rotated-0", "rotated-1", "rotated-2"];
 const NEW: [&str; 3] = ["new-0", "new-1", "new-2"];
 const DELETED: [&str; 2] = ["deleted-0", "deleted-1"];
-/// How long each call of the service takes, so that several are under way when the API server ends.
+/// How long each call of the service takes, so that several are in flight when the API server ends.
 const LATENCY_MILLISECONDS: u64 = 150;
-/// Longer than most restarts of the API server, also beside a build: no claim is given up for one.
+/// Longer than most restarts of the API server, also beside a build, so that no restart makes the operator give up a claim.
 const LONG_MARGIN: &str = "15s";
-/// With that, a claim has so long until its publish: *generate*'s 2 s, the settle time and the margin.
+/// With that margin, a claim must be published within this time: the 2 s of *generate*, the settle time and the margin.
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(18);
-/// With this, *generate* has 2 s, a claim 4 s to its publish and 5 s until others take it for lost.
+/// With this margin, *generate* may take 2 s, a claim must be published within 4 s, and others take it for lost after 5 s.
 const SHORT_MARGIN: &str = "1s";
 /// Longer than all of these.
 const OUTAGE: Duration = Duration::from_secs(9);
-/// Longer than the operator waits for an answer of the API server, which is 30 s.
+/// Longer than the 30 s that the operator waits for an answer of the API server.
 const LONG_PAUSE: Duration = Duration::from_secs(34);
 
-/// In three rounds the API server ends at the first generate, verify and revoke of what the round wished for.
+/// In three rounds, the API server ends at the first generate, verify or revoke that the requests of the round cause.
 async fn check(prefix: &str, in_good_order: bool) {
     let mut own_plane = OwnPlane::start(prefix).await;
     let _operator = own_plane.operator(LONG_MARGIN).await;
@@ -55,12 +55,12 @@ async fn check(prefix: &str, in_good_order: bool) {
         let ended = Instant::now();
         own_plane.plane().end_api_server(in_good_order).await.unwrap();
         own_plane.plane().start_api_server().await.unwrap();
-        // The operator tries again within 2 s, and its calls take their time.
+        // The operator tries again within 2 s, and its calls take some time, too.
         outlasted += usize::from(ended.elapsed() + Duration::from_secs(5) > PUBLISH_DEADLINE);
     }
     own_plane.fulfilled(&ROTATED, "2").await;
     for name in ROTATED.iter().chain(&NEW) {
-        assert!(!own_plane.rests(name).await, "nobody else wrote these tokens");
+        assert!(!own_plane.rests(name).await, "{name} has no identity conflict");
     }
     for name in DELETED {
         own_plane.world.until_gone(name).await;
@@ -69,8 +69,8 @@ async fn check(prefix: &str, in_good_order: bool) {
     let (made, live) = (own_plane.world.count().await, own_plane.world.service.live().await.unwrap().len());
     let tally = consumers.end().await;
     assert_eq!(live, ROTATED.len() + NEW.len());
-    // One for each object and one for each wish: an outage makes none. But a first Secret is created, and a create of unknown
-    // outcome is not sent again: a person may have deleted what it made.
+    // One token for each object and one for each request: an outage makes none. But if the outcome of the create of a first Secret is
+    // unknown, the operator does not send it again, because a person may have deleted the Secret since; it makes another token.
     let needed = ROTATED.len() * (1 + NEW.len()) + NEW.len() + DELETED.len();
     let most = needed + NEW.len() + outlasted * ROTATED.len();
     assert!(made <= most, "{made} tokens were made, {needed} were needed, {most} are allowed");
@@ -95,7 +95,7 @@ async fn an_api_server_that_is_killed_loses_no_token_and_costs_none() {
     check("killed", false).await;
 }
 
-/// Everything is settled by the time the API server is back: the claim is late, but nothing was revoked that is needed.
+/// When the API server is back, every deadline is over: the claim is late, but no token that somebody needs was revoked.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_goes_on_after_an_api_server_that_was_away_for_longer_than_every_wait() {
     let mut own_plane = OwnPlane::start("away").await;
@@ -133,7 +133,7 @@ async fn a_rotation_goes_on_after_an_api_server_that_was_away_for_longer_than_ev
     figure(&format!("consumers through both: {} uses accepted, 0 rejected, {} stale", tally.accepted, tally.stale));
 }
 
-/// The publish is sent to an API server that stands still, is given up unanswered, and lands when that goes on.
+/// The operator sends the publish to a paused API server and gives it up without an answer. It lands when the API server goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_publish_that_lands_after_its_process_gave_it_up_harms_nobody() {
     let mut own_plane = OwnPlane::start("late").await;

@@ -1,5 +1,5 @@
-//! The store is put back to a snapshot in the middle of several lives: the cluster forgets what happened since, but the service
-//! does not, and resourceVersions count from the snapshot on, so that what the operator remembers looks newer than what is there.
+//! The store is put back to a snapshot while several objects are at work. The cluster forgets every later change, but the service
+//! does not. ResourceVersions count on from the snapshot, so the versions that the operator remembers look newer than the real ones.
 //!
 //! | object | at the snapshot | at the restore |
 //! |---|---|---|
@@ -25,15 +25,15 @@ use support::acts::ledger;
 use support::attempt;
 use support::figures::figure;
 
-/// An overlap that outlasts the test's acts up to the restore, and ends before its patience does.
+/// An overlap that ends after the restore, and before the test's deadline.
 const LONG_OVERLAP: &str = "25s";
-/// An overlap that outlasts the acts up to the snapshot, and ends before the restore.
+/// An overlap that ends after the snapshot, and before the restore.
 const SHORT_OVERLAP: &str = "8s";
 /// Requests of the operator for each object, from the restore until all rest.
 const MAX_REQUESTS: usize = 40;
-/// What `later` had is nobody's after the restore, and left to the sweep of the service.
+/// After the restore, the token of `later` belongs to no object; only the sweep of the service finds it.
 const OF_NOBODY: usize = 1;
-/// What `issued`, `published` and `replaced` made since the snapshot is known to nobody but the process that made it.
+/// Only the process that generated them knows the tokens that `issued`, `published` and `replaced` got since the snapshot.
 const OF_ITS_MAKER: usize = 3;
 /// All objects of the snapshot.
 const RESTORED: [&str; 7] = ["issued", "published", "middle", "overlapped", "replaced", "deleted", "left"];
@@ -47,8 +47,8 @@ fn with_overlap(overlap: &'static str) -> impl Fn(&mut Value) {
     }
 }
 
-/// The lives up to the snapshot, and on from there.
-async fn live(own_plane: &mut OwnPlane) -> testbed::control_plane::Snapshot {
+/// Brings the objects to the snapshot, and on from there.
+async fn prepare(own_plane: &mut OwnPlane) -> testbed::control_plane::Snapshot {
     let world = &own_plane.world;
     world.create("published", with_overlap(LONG_OVERLAP)).await;
     world.create("overlapped", with_overlap(SHORT_OVERLAP)).await;
@@ -59,7 +59,7 @@ async fn live(own_plane: &mut OwnPlane) -> testbed::control_plane::Snapshot {
     own_plane.ready(&["published", "overlapped", "middle", "replaced", "deleted", "left"]).await;
     own_plane.rotate(&["overlapped"], "1").await;
     own_plane.fulfilled(&["overlapped"], "1").await;
-    // Claimed and not answered yet.
+    // `middle` is claimed, and has no answer yet.
     let slow = json!([{"operation": "generate", "kind": "Latency", "milliseconds": 1500, "count": 1}]);
     own_plane.world.faults(slow).await;
     own_plane.world.service.reset_calls().await.unwrap();
@@ -84,11 +84,11 @@ async fn live(own_plane: &mut OwnPlane) -> testbed::control_plane::Snapshot {
 async fn check(prefix: &str, restarted: bool) {
     let mut own_plane = OwnPlane::start(prefix).await;
     let mut operator = own_plane.operator("1s").await;
-    let snapshot = live(&mut own_plane).await;
+    let snapshot = prepare(&mut own_plane).await;
     let mark = own_plane.world.plane.mark().await.unwrap();
     if restarted {
         operator.kill();
-        // Only the process that ended knew of those that the snapshot does not have.
+        // Only the process that ended knew the tokens that the snapshot does not have.
         own_plane.forgotten = own_plane.world.service.live().await.unwrap().into_iter().map(|row| row.id).collect();
     }
     let consumers = Consumers::start(&own_plane.world, &USED);
@@ -106,8 +106,8 @@ async fn check(prefix: &str, restarted: bool) {
     still_obeys(&own_plane, &operator).await;
 }
 
-/// The sweep of the service leads to what nobody knows of any more: objects look for what is theirs, where a person says that it
-/// is, and what is nobody's is revoked.
+/// The sweep of the service finds the tokens that nobody knows any more. Objects adopt their own ones, if a person confirms the
+/// identity, and the sweep revokes the tokens that belong to no object.
 async fn swept(own_plane: &OwnPlane) {
     own_plane.world.serve(|spec| spec["sweep"] = json!({"interval": "10s", "policy": "Revoke"})).await;
     let look = || async {
@@ -120,7 +120,7 @@ async fn swept(own_plane: &OwnPlane) {
         let live = own_plane.world.service.live().await.map_err(|error| error.to_string())?;
         if live.len() == RESTORED.len() { Ok(()) } else { Err(format!("{live:#?}")) }
     };
-    poll("one token lives for each object, and none else", DEADLINE, look)
+    poll("one token lives for each object, and no other", DEADLINE, look)
         .await
         .unwrap_or_else(|error| panic!("{error:#}"));
     for name in RESTORED {
@@ -128,7 +128,7 @@ async fn swept(own_plane: &OwnPlane) {
     }
 }
 
-/// Waits until every restored object rests; gives how many of them needed a person.
+/// Waits until every restored object is at rest; returns how many of them needed a person.
 async fn come_to_rest(own_plane: &OwnPlane) -> usize {
     own_plane.until("issued", "it is as it was", |token| token.spec.suspend && attempt(token) == 0).await;
     own_plane.world.patch("issued", json!({"spec": {"suspend": false}})).await;
@@ -155,7 +155,7 @@ async fn report(own_plane: &OwnPlane, prefix: &str, mark: Mark, began: Instant, 
     own_plane.is_quiet(RESTORED.len()).await;
 }
 
-/// The operator is not blind: what is wished for after the restore is done.
+/// The operator fulfils requests that come after the restore.
 async fn still_obeys(own_plane: &OwnPlane, operator: &Operator) {
     own_plane.rotate(&RESTORED, "after").await;
     own_plane.fulfilled(&RESTORED, "after").await;
