@@ -10,7 +10,7 @@ use artifact_token_operator::service::client::answers::VerifyAnswer;
 use secrecy::SecretString;
 
 use super::faults::{at, spec};
-use super::{CREDENTIAL, VALUE, declaration, places, service, told, wanted};
+use super::{CREDENTIAL, VALUE, declaration, outcome, places, service, wanted};
 use support::peer::{Peer, Reply, answer, head};
 
 /// The time-outs of [`at`] are a second each; a loaded machine may need this on top.
@@ -40,10 +40,10 @@ async fn outcomes(peer: &Peer) -> [String; 4] {
     let service = at(&peer.url());
     let wanted = wanted("test.x", Lifetime::Never);
     [
-        told(service.generate(&wanted, &mut places()).await),
-        told(service.list(&mut places()).await),
-        told(service.verify(Some(&SecretString::from(VALUE)), &mut places()).await),
-        told(service.revoke("7", &mut places()).await),
+        outcome(service.generate(&wanted, &mut places()).await),
+        outcome(service.list(&mut places()).await),
+        outcome(service.verify(Some(&SecretString::from(VALUE)), &mut places()).await),
+        outcome(service.revoke("7", &mut places()).await),
     ]
 }
 
@@ -88,7 +88,7 @@ async fn an_answer_that_is_huge_or_endless_is_read_to_its_bound() {
 async fn interim_answers_without_end_end_with_the_time_out() {
     let line = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
     let (peer, began) = (Peer::always(Reply::Repeat(Vec::new(), line)).await, Instant::now());
-    assert_eq!(told(at(&peer.url()).verify(Some(&SecretString::from(VALUE)), &mut places()).await), "Unknown");
+    assert_eq!(outcome(at(&peer.url()).verify(Some(&SecretString::from(VALUE)), &mut places()).await), "Unknown");
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
 }
 
@@ -189,7 +189,7 @@ async fn an_answer_in_advance_answers_nothing() {
 async fn a_value_or_an_id_that_cannot_be_one_is_unknown_and_nothing_panics() {
     let generated = async |value: &str, id: &str| {
         let peer = Peer::always(answer(201, "", &format!(r#"{{"token": {value}, "id": {id}}}"#))).await;
-        told(at(&peer.url()).generate(&wanted("test.x", Lifetime::Never), &mut places()).await)
+        outcome(at(&peer.url()).generate(&wanted("test.x", Lifetime::Never), &mut places()).await)
     };
     let text = |length: usize| format!("\"{}\"", "x".repeat(length));
     assert_eq!(generated(&text(16 * 1024), "7").await, "Ok", "the longest value that can be published");
@@ -213,7 +213,7 @@ async fn a_value_with_control_characters_is_never_sent() {
     let peer = Peer::always(answer(200, "", &good())).await;
     for value in ["a\r\nX-Evil: 1", "a\nb", "a\0b", "a\u{7f}b", "a\u{85}b", "\t"] {
         assert_eq!(
-            told(at(&peer.url()).verify(Some(&SecretString::from(value)), &mut places()).await),
+            outcome(at(&peer.url()).verify(Some(&SecretString::from(value)), &mut places()).await),
             "Unknown",
             "{value:?}"
         );
@@ -245,7 +245,7 @@ async fn a_list_of_a_thousand_full_pages_is_not_kept_whole() {
         answer(200, "", &rows((0..900).map(|row| format!("{page}-{row}-{}", "x".repeat(1000))), "n"))
     })
     .await;
-    assert_eq!(told(paged(&peer.url()).list(&mut places()).await), "Unknown");
+    assert_eq!(outcome(paged(&peer.url()).list(&mut places()).await), "Unknown");
     assert!(peer.requests().len() < 60, "{} pages were read", peer.requests().len());
     println!("peak memory: +{} KiB", peak_memory() - before);
 }
@@ -284,7 +284,7 @@ async fn a_next_page_with_an_endless_url_is_not_followed() {
     let body = format!(r#"{{"items": [{{"id": 7}}], "next": "?cursor={}"}}"#, "x".repeat(900_000));
     let peer = Peer::always(answer(200, "", &body)).await;
     let yaml = spec(&peer.url()).replace("items: $.items[*]", "items: $.items[*]\n    pagination: {nextURL: $.next}");
-    assert_eq!(told(service(declaration(&yaml), &[("key", CREDENTIAL)]).list(&mut places()).await), "Unknown");
+    assert_eq!(outcome(service(declaration(&yaml), &[("key", CREDENTIAL)]).list(&mut places()).await), "Unknown");
     assert_eq!(peer.requests().len(), 1);
 }
 

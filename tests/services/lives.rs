@@ -10,7 +10,7 @@ use artifact_token_operator::service::client::answers::{GenerateRequest, Generat
 use secrecy::SecretString;
 use testbed::ReferenceService;
 
-use super::{declaration, places, service, told};
+use super::{declaration, outcome, places, service};
 
 async fn reference() -> ReferenceService {
     ReferenceService::start(support::binary("reference-service")).await.unwrap()
@@ -76,8 +76,8 @@ async fn tokens_live_and_die(service: &ServiceClient) {
 
 /// The service reports a wrong credential as such, and changes nothing.
 async fn a_wrong_credential_is_refused(wrong: &ServiceClient) {
-    assert_eq!(told(wrong.list(&mut places()).await), "Refused credential");
-    assert_eq!(told(wrong.revoke("x", &mut places()).await), "Refused credential");
+    assert_eq!(outcome(wrong.list(&mut places()).await), "Refused credential");
+    assert_eq!(outcome(wrong.revoke("x", &mut places()).await), "Refused credential");
     let wanted = GenerateRequest {
         name: Some("test.x".to_owned()),
         display_name: None,
@@ -85,7 +85,7 @@ async fn a_wrong_credential_is_refused(wrong: &ServiceClient) {
         parameters: Parameters::new(),
         now: Time::default(),
     };
-    assert_eq!(told(wrong.generate(&wanted, &mut places()).await), "Refused credential");
+    assert_eq!(outcome(wrong.generate(&wanted, &mut places()).await), "Refused credential");
 }
 
 #[tokio::test]

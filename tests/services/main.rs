@@ -66,7 +66,7 @@ fn wanted(name: &str, lifetime: Lifetime) -> GenerateRequest {
 }
 
 /// An error in one line: its kind, the delay it asks for, and its message. A secret in it fails the test.
-fn told<T>(result: Result<T, ServiceError>) -> String {
+fn outcome<T>(result: Result<T, ServiceError>) -> String {
     let Err(error) = result else { return "Ok".to_owned() };
     let shown = format!("{error} {error:?}");
     assert!(!shown.contains(CREDENTIAL) && !shown.contains(VALUE), "a secret in an error: {shown}");

@@ -15,7 +15,7 @@ use testbed::ControlPlane;
 use testbed::control_plane::Options;
 
 use super::faults::at;
-use super::{VALUE, declaration, places, told, wanted};
+use super::{VALUE, declaration, outcome, places, wanted};
 use support::peer::{Peer, answer};
 
 #[tokio::test]
@@ -25,10 +25,18 @@ async fn a_redirect_is_not_followed_by_any_operation() {
         let location = format!("location: {}/api/tokens\r\n", elsewhere.url());
         let peer = Peer::always(answer(status, &location, "")).await;
         let service = at(&peer.url());
-        assert_eq!(told(service.generate(&wanted("x", Lifetime::Never), &mut places()).await), "Unknown", "{status}");
-        assert_eq!(told(service.verify(Some(&SecretString::from(VALUE)), &mut places()).await), "Unknown", "{status}");
-        assert_eq!(told(service.list(&mut places()).await), "Unknown", "{status}");
-        assert_eq!(told(service.revoke("7", &mut places()).await), "Unknown", "{status}");
+        assert_eq!(
+            outcome(service.generate(&wanted("x", Lifetime::Never), &mut places()).await),
+            "Unknown",
+            "{status}"
+        );
+        assert_eq!(
+            outcome(service.verify(Some(&SecretString::from(VALUE)), &mut places()).await),
+            "Unknown",
+            "{status}"
+        );
+        assert_eq!(outcome(service.list(&mut places()).await), "Unknown", "{status}");
+        assert_eq!(outcome(service.revoke("7", &mut places()).await), "Unknown", "{status}");
         assert_eq!(peer.requests().len(), 4, "{status}");
     }
     assert_eq!(elsewhere.requests(), Vec::<String>::new());
@@ -73,6 +81,6 @@ async fn an_authority_of_ones_own_is_trusted_where_it_is_named_and_nowhere_else(
     let trusting = client(Some(authority));
     assert_eq!(trusting.verify(Some(&token), &mut places()).await.unwrap(), VerifyAnswer::Accepted);
     assert_eq!(trusting.verify(Some(&SecretString::from(VALUE)), &mut places()).await.unwrap(), VerifyAnswer::Refused);
-    let refusing = told(client(None).verify(Some(&token), &mut places()).await);
+    let refusing = outcome(client(None).verify(Some(&token), &mut places()).await);
     assert!(refusing.starts_with("Retry"), "the token was not sent: {refusing}");
 }

@@ -30,14 +30,14 @@ async fn until_swept(world: &World, what: &str, check: impl Fn(&LastSweep) -> bo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_without_an_object_is_told_and_revoked_only_where_that_is_asked_for() {
+async fn a_token_without_an_object_is_reported_and_revoked_only_where_that_is_asked_for() {
     let (world, _operator, value) = ready("sweep").await;
     let (id, orphaned) = orphan(&world).await;
     let (_, strangers) = world.generate_as("somebody else's").await;
     sweep(&world, "Report").await;
-    let last = until_swept(&world, "the orphan is told", |last| last.orphaned == Some(1)).await;
+    let last = until_swept(&world, "the orphan is reported", |last| last.orphaned == Some(1)).await;
     assert_eq!((last.managed, last.orphans[0].id.as_str()), (1, id.as_str()));
-    assert!(world.accepts(&orphaned).await, "only told");
+    assert!(world.accepts(&orphaned).await, "the sweep only reports it");
     sweep(&world, "Revoke").await;
     until_swept(&world, "there is none any more", |last| last.orphaned == Some(0)).await;
     assert!(world.is_dead(&id).await);
