@@ -1,4 +1,4 @@
-//! Builds the operator and the reference service: cargo does that by itself only for tests, not for examples.
+//! Builds the operator and the reference service, because cargo builds them by itself only for tests, not for examples.
 
 use std::env;
 use std::path::PathBuf;
@@ -11,12 +11,12 @@ use tokio::process::Command;
 const OPERATOR: &str = "artifact-token-operator";
 const REFERENCE_SERVICE: &str = "reference-service";
 
-/// Builds both in the profile of this example, and gives their paths. Cargo shows its own progress.
+/// Builds both in the profile of this example, and returns their paths. Cargo shows its own progress.
 pub async fn build() -> Result<(PathBuf, PathBuf)> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--bin", OPERATOR, "--bin", REFERENCE_SERVICE, "--profile", &profile()?]);
-    // Cargo says where a binary is, whatever the target directory and the target are.
+    // Cargo's messages have the path of a binary, for any target directory and any target.
     command.arg("--message-format=json-render-diagnostics").current_dir(env!("CARGO_MANIFEST_DIR"));
     // `cargo run` describes this package to its child. Build scripts of dependencies that look at these variables (ring's
     // does) would run again, and with them half of the build, here and in the next cargo command.
@@ -39,7 +39,7 @@ fn profile() -> Result<String> {
     let here = env::current_exe().context("find this program")?;
     let directory = here.parent().and_then(|examples| examples.parent()).and_then(|profile| profile.file_name());
     let name = directory.context("this program is not in a cargo target directory")?.to_string_lossy().into_owned();
-    // The one profile whose directory has another name.
+    // Only this profile has a directory with another name.
     Ok(if name == "debug" { "dev".to_owned() } else { name })
 }
 

@@ -1,4 +1,4 @@
-//! The control plane, the operator in it, and kubectl to act on them as a user does.
+//! The control plane, the operator for it, and kubectl, which acts as a user does.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,10 +17,10 @@ use tokio::task::spawn_blocking;
 
 use crate::service::Service;
 
-/// The namespace of the tour: that of a user who names none.
+/// The namespace of the tour, which users get who name none.
 pub const NAMESPACE: &str = "default";
 
-/// Flags that shorten the operator's waits for services that are slow to know their own tokens. The default is
+/// Flags that shorten the operator's waits for services that do not know their own tokens at once. The defaults are
 /// right for real services.
 const SHORT_WAITS: [&str; 3] = ["--token-settle=2s", "--settle-margin=2s", "--first-retry=1s"];
 /// Lines of the operator's log that a failed tour shows.
@@ -71,7 +71,7 @@ impl Cluster {
         self.run(arguments, None).await
     }
 
-    /// Shows and does `kubectl apply -f` for every YAML file of the service's folder.
+    /// Shows and runs `kubectl apply -f` for every YAML file of the service's folder.
     pub async fn apply(&self, service: &Service) -> Result<()> {
         let folder = service.kind.folder();
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
@@ -118,7 +118,7 @@ impl Cluster {
         lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
     }
 
-    /// What to type in another terminal before kubectl speaks to this cluster.
+    /// The command to type in another terminal before kubectl talks to this cluster.
     pub fn environment(&self) -> Result<String> {
         let kubeconfig = self.plane.kubeconfig_path()?;
         let mut lines = format!("  export KUBECONFIG={}", kubeconfig.display());

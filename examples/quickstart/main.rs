@@ -1,16 +1,16 @@
-//! `cargo run --example quickstart`: the whole life of a token, on a real control plane, without any account.
+//! `cargo run --example quickstart`: a token from its first issue to its deletion, on a real control plane, without any account.
 //!
-//! | file | what |
+//! | file | what it has |
 //! |---|---|
-//! | `main.rs` | arguments, the order of things, Ctrl-C |
+//! | `main.rs` | arguments, start and end, Ctrl-C |
 //! | `binaries.rs` | builds the operator and the reference service |
 //! | `service.rs` | the token service of the tour: the reference service, or Verdaccio |
 //! | `cluster.rs` | control plane, operator, kubectl, the YAML files |
-//! | `picture.rs` | what the service, the ledger and the Secret say at one moment, and whether they agree |
-//! | `tour.rs` | the steps, each a deed, a wait and a picture |
+//! | `picture.rs` | the service, the ledger and the Secret at one moment, and whether they agree |
+//! | `tour.rs` | the steps, each an action, a wait and a picture |
 //! | `npm.rs` | a real `npm` as the consumer |
 //!
-//! Everything runs on loopback and ends with this process; nothing is left but files under `target/`.
+//! Everything runs on loopback and ends with this process; only files under `target/` stay.
 
 mod binaries;
 mod cluster;
@@ -30,7 +30,7 @@ use crate::cluster::Cluster;
 use crate::service::{Kind, Service};
 use crate::tour::Tour;
 
-/// What a shell gives for a program that Ctrl-C ended.
+/// The exit code that a shell reports for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
 /// Shows the life of a token: issue, rotation, revoke, repair, deletion.
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         }
     };
     let code = runtime.block_on(until_interrupted(&arguments));
-    // A build that was interrupted still holds a thread; its processes end with this one.
+    // An interrupted build still holds a thread; its processes end with this one.
     runtime.shutdown_background();
     code
 }
@@ -80,7 +80,7 @@ async fn until_interrupted(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// Gives the tour that is over, with everything still running.
+/// Returns the finished tour, with everything still running.
 async fn run(arguments: &Arguments) -> Result<Tour> {
     let (operator, reference_service) = binaries::build().await.context("build the binaries")?;
     let service = Service::start(arguments.service, &reference_service).await.context("start the token service")?;
@@ -96,7 +96,7 @@ async fn run(arguments: &Arguments) -> Result<Tour> {
     Ok(tour)
 }
 
-/// Waits for Ctrl-C or SIGTERM. Where they cannot be listened for, they end the process by themselves.
+/// Waits for Ctrl-C or SIGTERM. If this process cannot listen for them, they end it by themselves.
 async fn interrupted() {
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {

@@ -1,4 +1,4 @@
-//! A real `npm` as the consumer: it gets the `.npmrc` of the Secret and nothing else.
+//! A real `npm` is the consumer: it gets the `.npmrc` of the Secret and nothing else.
 
 use std::env;
 use std::fs::{self, OpenOptions};
@@ -12,14 +12,14 @@ use testbed::folder::RunFolder;
 use testbed::verdaccio;
 use tokio::process::Command;
 
-/// The package: of a scope that Verdaccio shows only to those who log in.
+/// The package. Verdaccio shows its scope only to users who log in.
 const PACKAGE: &str = "@e2e/quickstart";
-/// No chatter, and one answer of the server is the answer.
+/// Arguments for little output and no retries.
 const FLAGS: [&str; 4] = ["--no-update-notifier", "--no-fund", "--no-audit", "--fetch-retries=0"];
-/// Proxies know nothing of loopback.
+/// No proxy for loopback.
 const PROXIES: [&str; 6] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// npm with folders of its own.
+/// npm with its own folders.
 #[derive(Debug)]
 pub struct Npm {
     folder: RunFolder,
@@ -32,7 +32,7 @@ impl Npm {
         Ok(Self { folder: RunFolder::create("quickstart-npm")? })
     }
 
-    /// Keeps the content of a `.npmrc`, readable by this user alone.
+    /// Keeps the content of a `.npmrc` in a file that only this user can read.
     pub fn keep(&self, name: &str, content: &[u8]) -> Result<()> {
         let path = self.npmrc(name);
         let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path);
@@ -54,7 +54,7 @@ impl Npm {
         succeeded(&output)
     }
 
-    /// Sees the server refuse to serve the package to the `.npmrc` kept under `name`.
+    /// Checks that the server refuses the package to the `.npmrc` kept under `name`.
     pub async fn refused(&self, name: &str, version: &str) -> Result<()> {
         let output = self.try_install(name, version).await?;
         ensure!(!output.status.success(), "npm still works with a revoked token");
@@ -66,7 +66,7 @@ impl Npm {
     }
 
     async fn try_install(&self, name: &str, version: &str) -> Result<Output> {
-        // A new project and a new cache each time: what npm has seen before must not count.
+        // A new project and a new cache each time, so that npm cannot answer from its cache.
         let place = RunFolder::create("quickstart-install")?;
         fs::write(place.file("package.json"), r#"{"name": "consumer", "version": "1.0.0"}"#)?;
         let cache = place.file("cache").to_string_lossy().into_owned();
@@ -79,7 +79,7 @@ impl Npm {
         let shown = shown.join(" ").replace(" --prefer-online --cache", "");
         println!("  $ NPM_CONFIG_USERCONFIG=npmrc-{name} npm {shown}");
         let mut command = Command::from(verdaccio::npm()?);
-        // Settings in the caller's environment would win over those of the file.
+        // Settings in the caller's environment would override those of the file.
         let settings = env::vars_os().map(|(key, _)| key);
         for key in settings.filter(|key| key.to_string_lossy().to_lowercase().starts_with("npm_config_")) {
             command.env_remove(key);

@@ -1,4 +1,4 @@
-//! What the service, the ledger and the Secret say at one moment, and whether they agree.
+//! The service, the ledger and the Secret at one moment, and whether they agree.
 
 use std::collections::BTreeSet;
 
@@ -13,23 +13,23 @@ const TOKEN_ID: &str = "artifact-token.dev/token-id";
 const ATTEMPT: &str = "artifact-token.dev/attempt";
 /// The state of a token that the service accepts.
 const LIVE: &str = "Live";
-/// How often a picture is taken again because the operator wrote the ledger meanwhile. It rests between steps.
+/// How often a picture is repeated because the operator wrote the ledger meanwhile. Between steps it writes nothing.
 const TRIES: usize = 20;
 
-/// One moment. The ledger did not change while the rest was read.
+/// One moment. The ledger did not change while the other parts were read.
 #[derive(Clone, Debug)]
 pub struct Picture {
     /// The object's ledger; empty when the object is gone.
     pub ledger: Ledger,
     /// The name of the Secret.
     pub secret_name: String,
-    /// What the Secret is annotated with and holds, if it is there.
+    /// The annotations and content of the Secret, if there is one.
     pub secret: Option<Held>,
-    /// What the service lists.
+    /// The tokens that the service lists.
     pub rows: Vec<Row>,
 }
 
-/// What stands in the Secret.
+/// The token in the Secret.
 #[derive(Clone, Debug)]
 pub struct Held {
     /// The token's id at the service.
@@ -38,7 +38,7 @@ pub struct Held {
     pub attempt: String,
 }
 
-/// Which ArtifactToken, and the Secret of it.
+/// The names of an ArtifactToken and its Secret.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// The ArtifactToken.
@@ -68,7 +68,7 @@ impl Picture {
         bail!("the ledger never rested for a picture")
     }
 
-    /// What is wrong with it: the service's live tokens are those of the ledger, and the Secret holds the current one.
+    /// What is wrong, if anything: the service's live tokens must be those of the ledger, and the Secret must hold the current one.
     pub fn disagreement(&self) -> Option<String> {
         let live: BTreeSet<&str> =
             self.rows.iter().filter(|row| row.state == LIVE).map(|row| row.id.as_str()).collect();

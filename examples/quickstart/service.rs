@@ -1,4 +1,4 @@
-//! The token service of the tour, and what it says of itself. The operator is not asked here.
+//! The token service of the tour, and its own list of tokens. This module does not ask the operator.
 
 use std::fs;
 use std::net::TcpListener;
@@ -12,9 +12,9 @@ use serde_json::Value;
 use testbed::folder::RunFolder;
 use testbed::{Process, Verdaccio, http};
 
-/// Where the examples' YAML says that the reference service is.
+/// The address of the reference service in the YAML files of the examples.
 const REFERENCE_ADDRESS: &str = "127.0.0.1:8090";
-/// Where the examples' YAML says that Verdaccio is: its default.
+/// The address of Verdaccio in the YAML files of the examples: its default.
 const VERDACCIO_URL: &str = "http://127.0.0.1:4873";
 /// Limit for the reference service to print its addresses.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
@@ -63,7 +63,7 @@ pub struct Row {
 pub struct Service {
     /// Which one it is.
     pub kind: Kind,
-    /// What to put into the YAML files instead of what stands there, if anything.
+    /// The address to put into the YAML files instead of theirs, if it differs.
     pub address: Option<(String, String)>,
     running: Running,
 }
@@ -83,13 +83,13 @@ impl Service {
         }
     }
 
-    /// A YAML file as it is applied: with the service's real address.
+    /// A YAML file with the service's real address, to be applied.
     pub fn yaml(&self, path: &Path) -> Result<String> {
         let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
         Ok(self.address.iter().fold(text, |text, (written, real)| text.replace(written, real)))
     }
 
-    /// What the service lists. The reference service shows dead tokens, too.
+    /// The tokens that the service lists. The reference service lists dead ones, too.
     pub async fn tokens(&self) -> Result<Vec<Row>> {
         match &self.running {
             Running::Reference { control, .. } => {
@@ -119,7 +119,7 @@ impl Service {
         }
     }
 
-    /// Revokes a token behind the operator's back, where the service has a page for that.
+    /// Revokes a token behind the operator's back, if the service has a page for that.
     pub async fn revoke_by_hand(&self, id: &str) -> Result<()> {
         let Running::Reference { control, .. } = &self.running else { bail!("this service has no such page") };
         let (status, body) =
@@ -182,7 +182,7 @@ async fn get(url: &str, authorization: Option<String>) -> Result<Value> {
         request = request.header("authorization", authorization);
     }
     let (status, body) = http::answer(request).await?;
-    // What Verdaccio says for a user who has no tokens.
+    // Verdaccio answers this for a user who has no tokens.
     if status == 500 && body.contains("user not found") {
         return Ok(serde_json::json!({"objects": []}));
     }

@@ -1,4 +1,4 @@
-//! The steps: each is a deed, a wait, and a picture in which service and cluster must agree.
+//! The steps: each is an action, a wait, and a picture in which service and cluster must agree.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const RAW_KEY: &str = "token";
 /// The tour over one ArtifactToken.
 #[derive(Debug)]
 pub struct Tour {
-    // Dropped in this order: the operator before the service that it speaks to.
+    // Dropped in this order: the operator before the service that it calls.
     cluster: Cluster,
     service: Service,
     npm: Option<Npm>,
@@ -74,7 +74,7 @@ impl Tour {
         Ok(())
     }
 
-    /// Gives the value that was replaced.
+    /// Returns the value that was replaced.
     async fn rotate(&mut self, client: &Client) -> Result<String> {
         self.title("Rotation on request: the new token is in the Secret, the old one still lives");
         let old = self.value(client).await?;
@@ -158,7 +158,7 @@ impl Tour {
         Picture::take(&self.cluster, client, &self.service, &self.subject).await
     }
 
-    /// Waits until the ledger is as told and service and cluster agree, then shows both.
+    /// Waits until `reached` is true for the ledger and service and cluster agree, then shows both.
     async fn until(&self, client: &Client, what: &str, reached: impl Fn(&Ledger) -> bool) -> Result<()> {
         let look = || async {
             let token = self.cluster.token(client, &self.subject.token).await.map_err(|error| format!("{error:#}"))?;
@@ -180,7 +180,7 @@ impl Tour {
         Ok(())
     }
 
-    /// What the Secret holds under [`RAW_KEY`].
+    /// The value of [`RAW_KEY`] in the Secret.
     async fn value(&self, client: &Client) -> Result<String> {
         let bytes = self.file(client, RAW_KEY).await?;
         String::from_utf8(bytes).context("the token is no text")
@@ -196,7 +196,7 @@ impl Tour {
     async fn accepted(&self, token: &str, which: &str, wanted: bool) -> Result<()> {
         let accepted = self.service.accepts(token).await?;
         println!("  The service {} {which}.", if accepted { "accepts" } else { "refuses" });
-        ensure!(accepted == wanted, "the service should do the opposite");
+        ensure!(accepted == wanted, "the service accepts a dead token or refuses a valid one");
         Ok(())
     }
 

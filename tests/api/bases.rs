@@ -62,12 +62,12 @@ fn by_labels() -> Value {
     json!({"from": "Selector", "selector": {"matchLabels": {"team": "ci"}, "matchExpressions": expressions}})
 }
 
-/// `object` with other values: a JSON pointer each, null to remove. A pointer that ends in `/-` adds to a list.
+/// `object` with other values. Each has a JSON pointer; null removes a field, and a pointer that ends in `/-` appends to a list.
 pub fn with(object: &Value, edits: &Value) -> Value {
     let mut edited = object.clone();
     for (pointer, value) in edits.as_object().unwrap() {
         let (parent, last) = pointer.rsplit_once('/').unwrap();
-        // As RFC 6901 has it: a slash within a key.
+        // RFC 6901 writes a slash within a key like this.
         let last = last.replace("~1", "/");
         match edited.pointer_mut(parent).unwrap_or_else(|| panic!("no {parent}")) {
             Value::Object(fields) if value.is_null() => drop(fields.shift_remove(&last)),
@@ -85,7 +85,7 @@ fn object(kind: Kind, spec: Value) -> Value {
     json!({"apiVersion": "artifact-token.dev/v1alpha1", "kind": kind.name(), "metadata": {"name": "base"}, "spec": spec})
 }
 
-/// One entry of each format. All rules hold for each type of Secret.
+/// One entry of each format. It keeps all rules, for each type of Secret.
 fn artifact_token() -> Value {
     let spec = json!({
         "serviceRef": {"kind": "TokenService", "name": "internal-registry"},
@@ -118,7 +118,7 @@ fn artifact_token() -> Value {
     object(Kind::ArtifactToken, spec)
 }
 
-/// All lengths of time as small as the rules between them allow.
+/// All durations are as short as the rules between them allow.
 fn short_lived() -> Value {
     let edits = json!({
         "/spec/lifetime": "3m",
@@ -223,5 +223,5 @@ pub fn status(kind: Kind) -> Value {
     }
 }
 
-/// As the operator writes times.
+/// A time, as the operator writes it.
 const TIME: &str = "2026-10-01T09:02:11.000Z";

@@ -1,8 +1,8 @@
 //! Every bound of both schemas, just inside and just outside.
 //!
-//! The probes come from the schema: each bound of each field is tried at a place where a base object has that field.
-//! Inside is accepted for at least one base (others may break a rule between fields); outside is refused with the
-//! field's path and the bound's words.
+//! The probes come from the schema: the test tries each bound of each field in a base object that has the field. The API server
+//! must accept a value inside the bound for at least one base (others may break a rule between fields). It must refuse a value
+//! outside the bound, with the path of the field and the words of the bound.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +13,10 @@ use crate::samples::{sample, text};
 use crate::schema::{self, Place};
 use crate::world::{KINDS, Kind, Verdict, World, check_all, world};
 
-/// One value to try in place of what a base has.
+/// A value to try in place of the value in a base object.
 struct Probe {
     value: Value,
-    /// Words of the refusal; `None` if it is inside the bound.
+    /// Words of the refusal; `None` if the value is inside the bound.
     refused: Option<&'static str>,
 }
 
@@ -78,7 +78,7 @@ async fn run(
             (None, Verdict::Accepted(_)) => return Ok(()),
             (None, Verdict::Refused(message)) => refusals.push(message),
             (Some(words), verdict) => {
-                // A key of a map or an index stands in brackets, which is left out here.
+                // The refusal has keys of maps and indices in brackets; they are left out here.
                 let field = place.path.rsplit('/').find(|name| !matches!(*name, "[]" | "{}")).unwrap();
                 let found = verdict.refused_with(&[field, words]).map(drop);
                 return found.map_err(|problem| format!("{} = {}: {problem}", place.path, shortened(&probe.value)));
@@ -96,7 +96,7 @@ async fn attempt(world: &World, kind: Kind, part: &str, object: &Value) -> Verdi
     }
 }
 
-/// What to try for each bound of `place`.
+/// The values to try for each bound of `place`.
 fn probes(place: &Place) -> Vec<Probe> {
     let mut probes = Vec::new();
     let schema = &place.schema;
@@ -144,7 +144,7 @@ fn number_probes(schema: &Value, probes: &mut Vec<Probe>) {
 fn list_probes(schema: &Value, value: &Value, probes: &mut Vec<Probe>) {
     let first = &value[0];
     let most = bound(schema, "maxItems").unwrap();
-    // A list whose items differ by an enum cannot be longer than that has variants.
+    // If the items of a list differ by an enum, the list cannot have more items than the enum has variants.
     let key = schema["x-kubernetes-list-map-keys"][0].as_str();
     let differing = key.map_or(&schema["items"], |key| &schema["items"]["properties"][key]);
     let variants = differing["enum"].as_array().map_or(most, |variants| most.min(variants.len()));
@@ -155,7 +155,7 @@ fn list_probes(schema: &Value, value: &Value, probes: &mut Vec<Probe>) {
     }
 }
 
-/// An item like `first` that differs from those of other numbers where the list wants that.
+/// An item like `first`. If the items must differ, it differs from those of other numbers.
 fn item(list: &Value, first: &Value, number: usize) -> Value {
     let key = list["x-kubernetes-list-map-keys"][0].as_str();
     match (key, first) {
@@ -173,7 +173,7 @@ fn scalar(schema: &Value, first: &Value, number: usize) -> Value {
     match (&schema["enum"], first) {
         (Value::Array(variants), _) => variants[number % variants.len()].clone(),
         (_, Value::Number(first)) => json!(first.as_i64().unwrap() + i64::try_from(number).unwrap()),
-        // Short, so that a long list of short texts can be made, too.
+        // Short, so that a long list of short texts is possible, too.
         _ => json!(format!("{}{number}", text("", schema["pattern"].as_str(), 3))),
     }
 }

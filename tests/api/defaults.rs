@@ -81,8 +81,8 @@ async fn a_field_that_is_null_is_as_good_as_a_field_that_is_absent() {
     }
 }
 
-/// Both are accepted and make the same object, or both are refused by the same rule. A server-side apply does not drop
-/// nulls: it takes or refuses them, and what it takes is the same.
+/// The API server accepts both and stores the same object, or refuses both by the same rule. A server-side apply does not drop
+/// nulls: it refuses them, or it accepts them and stores the same object.
 async fn same(world: &World, kind: Kind, absent: &Value, null: &Value) -> Result<(), String> {
     let spec = |verdict: &Verdict| match verdict {
         Verdict::Accepted(object) => Ok(without_nulls(&object["spec"])),

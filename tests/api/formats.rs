@@ -1,5 +1,5 @@
-//! Every format, as its shape says: the API server asks for the fields that it needs, and refuses those that nothing
-//! would use.
+//! Every format, as its shape says: the API server requires the fields that the format needs, and refuses the fields that it
+//! would not use.
 
 use artifact_token_operator::api::secret_template::{Format, Registry, Username};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::bases::{small, with};
 use crate::world::{Kind, check_all, world};
 
-/// An entry, and the beginning of the message that refuses it; none where it is accepted.
+/// An entry, and the beginning of the message that refuses it; `None` if the API server accepts it.
 type Case = (Value, Option<&'static str>);
 
 #[tokio::test]
@@ -17,7 +17,7 @@ async fn every_format_has_the_fields_that_its_shape_says_and_no_other() {
     check_all(&cases, |(entry, refused)| {
         let world = &world;
         async move {
-            // Beside the entry stands one that can be read back, so that only the entry is judged.
+            // The Secret needs an entry that the operator can read back. With this one, only `entry` decides.
             let data = json!({"/spec/secret/data": [{"key": "beside", "format": "Raw"}, entry]});
             let verdict = world.try_create(Kind::ArtifactToken, &with(&small(Kind::ArtifactToken), &data)).await;
             let judged = match refused {
@@ -30,7 +30,7 @@ async fn every_format_has_the_fields_that_its_shape_says_and_no_other() {
     .await;
 }
 
-/// The least and the most that an entry of the format may have, and each step beyond.
+/// The smallest and the largest valid entry of the format, and each step beyond them.
 fn cases(format: Format) -> Vec<Case> {
     let shape = format.shape();
     let least = least(format);
@@ -67,7 +67,7 @@ fn cases(format: Format) -> Vec<Case> {
     cases
 }
 
-/// An entry with what its format needs, and nothing else.
+/// An entry with only the fields that its format needs.
 fn least(format: Format) -> Value {
     let shape = format.shape();
     let mut entry = json!({"key": if format == Format::BasicAuth { "password" } else { "file" }, "format": format});
@@ -83,7 +83,7 @@ fn least(format: Format) -> Value {
     entry
 }
 
-/// `entry` with another value in one field; null removes it.
+/// `entry` with another value in one field; null removes the field.
 fn with_field(entry: &Value, field: &str, value: Value) -> Value {
     with(entry, &json!({format!("/{field}"): value}))
 }

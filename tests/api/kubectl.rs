@@ -1,4 +1,4 @@
-//! What a person sees with `kubectl`.
+//! What `kubectl` shows to people.
 
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::bases::{small, status, with};
 use crate::world::{Kind, World, world};
 
-/// What a terminal shows in one line.
+/// The width of a terminal.
 const COLUMNS: usize = 80;
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn short_names_the_category_and_the_selectable_fields_find_objects() {
     assert_eq!(names(&["atok"]), tokens);
     assert_eq!(names(&["tsvc"]), ["tokenservice/internal"]);
     let mut all = names(&["artifact-tokens"]);
-    // Those of other tests are seen, too.
+    // The list also has the objects of other tests.
     all.retain(|name| !name.starts_with("clustertokenservice/"));
     all.sort();
     assert_eq!(all, [tokens[0], tokens[1], "tokenservice/internal"]);
@@ -122,7 +122,7 @@ async fn everything_but_a_field_of_ours_is_left_to_all() {
     assert_eq!(kubectl(&world, &["get", "all", "-o", "name"]), "");
 }
 
-/// An object whose status stands there as the operator writes it.
+/// An object with a status as the operator writes it.
 async fn create_with_status(world: &World, name: &str, secret: &str, reason: &str) {
     let kind = Kind::ArtifactToken;
     let edits = json!({"/metadata/name": name, "/spec/secret/name": secret});

@@ -1,7 +1,7 @@
-//! The kinds as a real API server takes them: every rule and every bound, both ways; defaults; `kubectl`.
+//! The kinds at a real API server: every rule and every bound, kept and broken; defaults; `kubectl`.
 //!
-//! Rules are a table in `rules.rs`. Bounds are probed from the generated schema itself (`bounds.rs`), so a new bound is
-//! tested as soon as it is written, and a rule without a row fails.
+//! `rules.rs` is a table of the rules; a rule without a row fails. `bounds.rs` reads the bounds from the generated schema, so it
+//! tests a new bound as soon as somebody writes it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bases;

@@ -1,4 +1,4 @@
-//! Every CEL rule both ways: what it refuses, and how little must change to be accepted.
+//! Every CEL rule, kept and broken: an object that it refuses, and the smallest change that makes it accept.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::bases::{full, with};
 use crate::schema::fields;
 use crate::world::{KINDS, Kind, SERVICES, check_all, world};
 
-/// One rule: edits of a full base object that break it, and edits that just keep it.
+/// One rule: edits of a full base object that break it, and edits that only just keep it.
 struct Case {
     kind: Kind,
     /// Words of the rule's message that no other rule has.
@@ -214,7 +214,7 @@ fn secret_cases() -> Vec<Case> {
     ]
 }
 
-/// Rules of one entry of the Secret. The base has one of each format: Npmrc, Raw, DockerConfigJson, BasicAuth, Template.
+/// Rules of one entry of the Secret. The base has one entry of each format: Npmrc, Raw, DockerConfigJson, BasicAuth, Template.
 fn entry_cases() -> Vec<Case> {
     let data = "/spec/secret/data";
     let edit = |index: usize, field: &str, value: Value| json!({format!("{data}/{index}/{field}"): value});

@@ -1,9 +1,9 @@
-//! How a text of each pattern in the schemas looks, at any length, and which near misses it has.
+//! For each pattern in the schemas: a text of any length that matches, and texts that only just fail to match.
 
 /// A pattern of the schemas.
 pub struct Sample {
     pattern: &'static str,
-    /// A text of exactly this many characters.
+    /// Makes a text of exactly this many characters.
     make: fn(usize) -> String,
     /// Texts that the pattern must refuse.
     pub wrong: &'static [&'static str],
@@ -60,13 +60,13 @@ const SAMPLES: &[Sample] = &[
     Sample { pattern: "^/[^?#]*$", make: |length| behind("/", length), wrong: &["a", "/a?b", "/a#b"] },
 ];
 
-/// The sample of `pattern`; a new pattern needs one here.
+/// The sample of `pattern`. A new pattern needs a new sample above.
 pub fn sample(pattern: &str) -> &'static Sample {
     let found = SAMPLES.iter().find(|sample| sample.pattern == pattern);
     found.unwrap_or_else(|| panic!("say in samples.rs how a text of the pattern {pattern} looks"))
 }
 
-/// A text of `length` characters that fits `pattern`, if there is one, and the rules of the field at `path`.
+/// A text of `length` characters that matches `pattern`, if there is one, and keeps the rules of the field at `path`.
 pub fn text(path: &str, pattern: Option<&str>, length: usize) -> String {
     if path == "/spec/baseURL" {
         return behind("https://", length);
@@ -82,7 +82,7 @@ fn behind(start: &str, length: usize) -> String {
     format!("{start}{}", letters(length.saturating_sub(start.len())))
 }
 
-/// The longest is of milliseconds, since only these have two letters.
+/// The longest duration is in milliseconds, because only these have two letters.
 fn duration(length: usize) -> String {
     if length == 28 { "99999ms".repeat(4) } else { "9s".to_owned() + &letters(length.saturating_sub(2)) }
 }

@@ -1,4 +1,5 @@
-//! The generated schemas as such: bounded everywhere, lists declared, no defaults in list items, a manual in every field.
+//! The generated schemas themselves: every value is bounded, every list is declared, no list item has a default, and every field
+//! is documented.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +7,18 @@ use serde_json::Value;
 
 use crate::world::{KINDS, Kind};
 
-/// A field of a schema that an object has.
+/// A field of a schema that is present in an object.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The way through the schema: names, `[]` for the items of a list, `{}` for the values of a map.
+    /// The path through the schema: names, `[]` for the items of a list, `{}` for the values of a map.
     pub path: String,
-    /// Where an object has it.
+    /// The JSON pointer of the field in the object.
     pub pointer: String,
     pub value: Value,
     pub schema: Value,
 }
 
-/// Every field of `schema`, which stands at the pointer `at`, that `object` has.
+/// Every field of `schema` that `object` has. The schema stands at the pointer `at`.
 pub fn places(schema: &Value, object: &Value, at: &str) -> Vec<Place> {
     let mut found = Vec::new();
     let place = |value: &Value| Place {
@@ -97,7 +98,7 @@ fn every_string_list_and_map_is_bounded() {
     }
 }
 
-/// Generations are the API server's own numbers, and only the operator writes them.
+/// Generations need no bound: the API server counts them, and only the operator writes them.
 fn integer_is_bounded(path: &str, schema: &Value) -> bool {
     let generation = path.starts_with("/status/") && path.to_lowercase().ends_with("generation");
     generation || (!schema["minimum"].is_null() && !schema["maximum"].is_null())
@@ -105,7 +106,7 @@ fn integer_is_bounded(path: &str, schema: &Value) -> bool {
 
 #[test]
 fn every_format_is_one_that_the_api_server_knows() {
-    // It warns about each other one on every installation.
+    // The API server warns about every other one at each installation.
     for kind in KINDS {
         for (path, schema) in all_fields(kind) {
             let format = schema["format"].as_str().unwrap_or("int64");
@@ -120,7 +121,7 @@ fn every_list_says_how_it_merges() {
         let lists = all_fields(kind).into_iter().filter(|(_, schema)| schema["type"] == "array");
         lists.map(|(path, schema)| format!("{path} {}", merge_of(&schema))).collect()
     };
-    // An atomic list belongs to one writer as a whole.
+    // An atomic list has one writer.
     assert_eq!(
         declared(Kind::ArtifactToken),
         [
@@ -177,7 +178,7 @@ fn merge_of(schema: &Value) -> String {
 
 #[test]
 fn nothing_inside_a_list_has_a_default() {
-    // GitOps tools compare list items as written; a default there is drift for ever.
+    // GitOps tools compare list items as they were written, so a default in one is drift for ever.
     for kind in KINDS {
         for (path, schema) in all_fields(kind) {
             assert!(!path.contains("/[]") || schema["default"].is_null(), "{} {path} has a default", kind.name());

@@ -1,4 +1,4 @@
-//! What may change once an object exists, and what may not.
+//! What may change after an object exists, and what may not.
 
 use serde_json::{Value, json};
 

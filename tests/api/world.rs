@@ -1,4 +1,4 @@
-//! One control plane for all tests here, with the CRDs as the code generates them.
+//! One control plane for all tests of this program, with the CRDs as the code generates them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 use testbed::{ControlPlane, Options, cluster};
 use tokio::sync::OnceCell;
 
-/// Requests under way at a time: enough to keep the API server busy.
+/// Requests at the same time: enough to keep the API server busy.
 const AT_A_TIME: usize = 8;
 
 static INSTALLED: OnceCell<()> = OnceCell::const_new();
 
-/// A kind of ours.
+/// A kind of this project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     ArtifactToken,
@@ -47,7 +47,7 @@ impl Kind {
         serde_json::to_value(&crd).unwrap()["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take()
     }
 
-    /// Whatever the API server takes, the operator must be able to read: one unreadable object ends the watch of all.
+    /// The operator must be able to read every object that the API server accepts: one unreadable object ends the watch of all.
     fn must_be_readable(self, object: &Value) {
         let read = match self {
             Self::ArtifactToken => serde_json::from_value::<ArtifactToken>(object.clone()).err(),
@@ -58,7 +58,7 @@ impl Kind {
     }
 }
 
-/// What the API server said.
+/// The API server's answer.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     Accepted(Value),
@@ -77,7 +77,7 @@ impl Verdict {
         self.result().unwrap()
     }
 
-    /// The message, if it has all of `words`.
+    /// Checks that this is a refusal with all of `words`.
     pub fn refused_with(&self, words: &[&str]) -> Result<String, String> {
         match self {
             Self::Accepted(_) => Err(format!("accepted, expected a refusal with {words:?}")),
@@ -90,11 +90,11 @@ impl Verdict {
 pub struct World {
     pub control_plane: Arc<ControlPlane>,
     pub client: Client,
-    /// A namespace of this test's own.
+    /// The namespace of this test alone.
     pub namespace: String,
 }
 
-/// The shared control plane with the CRDs installed, and a namespace of the caller's own.
+/// The shared control plane with the CRDs, and a new namespace.
 pub async fn world() -> World {
     let control_plane = ControlPlane::shared(Options::default()).await.unwrap();
     let client = control_plane.client().await.unwrap();
@@ -103,7 +103,7 @@ pub async fn world() -> World {
     World { control_plane, client, namespace }
 }
 
-/// The CRDs as the code generates them now, which `crds/` may not be.
+/// The CRDs as the code generates them; the files in `crds/` may be older.
 pub fn crd_folder() -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("api-crds");
     std::fs::create_dir_all(&folder).unwrap();
@@ -125,13 +125,12 @@ impl World {
         }
     }
 
-    /// The name under which [`World::create`] creates the object `name`: another in each test where the kind has no
-    /// namespace.
+    /// The name that [`World::create`] gives to the object `name`. A kind without a namespace gets another name in each test.
     pub fn name(&self, kind: Kind, name: &str) -> String {
         if kind == Kind::ClusterTokenService { format!("{name}-{}", self.namespace) } else { name.to_owned() }
     }
 
-    /// Creates `object` for good.
+    /// Creates `object`, not as a dry run.
     pub async fn create(&self, kind: Kind, object: &Value) -> Value {
         let mut object = object.clone();
         object["metadata"]["name"] = self.name(kind, object["metadata"]["name"].as_str().unwrap()).into();
@@ -139,26 +138,26 @@ impl World {
         verdict(kind, created).accepted()
     }
 
-    /// What the API server would say to the creation of `object`.
+    /// The API server's answer to the creation of `object`, as a dry run.
     pub async fn try_create(&self, kind: Kind, object: &Value) -> Verdict {
         let parameters = PostParams { dry_run: true, ..PostParams::default() };
         verdict(kind, self.api(kind).create(&parameters, &dynamic(object)).await)
     }
 
-    /// What it would say to a server-side apply of `object`.
+    /// The same for a server-side apply of `object`.
     pub async fn try_apply(&self, kind: Kind, object: &Value) -> Verdict {
         let name = object["metadata"]["name"].as_str().unwrap();
         let parameters = PatchParams { dry_run: true, ..PatchParams::apply("api-test") };
         verdict(kind, self.api(kind).patch(name, &parameters, &Patch::Apply(object)).await)
     }
 
-    /// What it would say to a merge patch of an existing object.
+    /// The same for a merge patch of an existing object.
     pub async fn try_patch(&self, kind: Kind, name: &str, patch: &Value) -> Verdict {
         let parameters = PatchParams { dry_run: true, ..PatchParams::default() };
         verdict(kind, self.api(kind).patch(&self.name(kind, name), &parameters, &Patch::Merge(patch)).await)
     }
 
-    /// What it would say to a status on an existing object that has none yet.
+    /// The same for a status of an existing object that has none yet.
     pub async fn try_status(&self, kind: Kind, name: &str, status: &Value) -> Verdict {
         let parameters = PatchParams { dry_run: true, ..PatchParams::default() };
         let patch = json!({"status": status});
@@ -167,7 +166,7 @@ impl World {
     }
 }
 
-/// Runs `probe` for all items, some at a time, and panics with every problem that came out, not only the first.
+/// Runs `probe` for all items, several at a time, and panics with all problems, not only the first one.
 pub async fn check_all<T, Probe, Answer>(items: impl IntoIterator<Item = T>, probe: Probe)
 where
     Probe: FnMut(T) -> Answer,

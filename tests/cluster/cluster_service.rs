@@ -1,4 +1,4 @@
-//! A service that namespaces share: who may use it, whose credentials it takes, and how it goes.
+//! A service that namespaces share: which of them may use it, whose credentials it uses, and how it is deleted.
 
 use artifact_token_operator::api::FINALIZER;
 use artifact_token_operator::api::artifact_token::{ArtifactToken, ROTATE_REQUESTED_AT};
@@ -19,20 +19,20 @@ use support::{DEADLINE, World, attempt, condition, credential_yaml, is_ready};
 const STALLED: ConditionType = ConditionType::Stalled;
 const NOT_ALLOWED: Reason = Reason::NamespaceNotAllowed;
 
-/// The operator of one test sees the shared services of all, so there is one at a time.
+/// The operator of one test sees the shared services of all tests, so one test runs at a time.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
-/// A world with a shared service, and the namespace that is the operator's own.
+/// A world with a shared service, and the operator's own namespace.
 struct Shared {
     world: World,
     own: String,
-    /// The name of the shared service, like no other.
+    /// The unique name of the shared service.
     name: String,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Shared {
-    /// With the credential in the operator's namespace.
+    /// Starts with the credential in the operator's namespace.
     async fn start(prefix: &str, allowed: Value) -> Self {
         let shared = Self::bare(prefix, |spec| spec["allowedNamespaces"] = allowed).await;
         shared.credential(&shared.own, shared.world.service.admin_key()).await;
@@ -56,7 +56,7 @@ impl Shared {
         self.operator_with(None).await
     }
 
-    /// The operator of the world's namespace, and of another.
+    /// The operator for the world's namespace and for another one.
     async fn operator_with(&self, other: Option<&str>) -> Operator {
         let own = format!("--operator-namespace={}", self.own);
         let options = self.world.operator_options().argument("--cluster-services").argument(own);
@@ -84,7 +84,7 @@ impl Shared {
     }
 
     async fn allow(&self, allowed: Value) {
-        // All parts are named, so that none of before is left.
+        // Names all parts, so that none of the old ones stays.
         let mut all = json!({"from": null, "selector": null, "names": null});
         all.as_object_mut().unwrap().extend(allowed.as_object().unwrap().clone());
         let patch = Patch::Merge(json!({"spec": {"allowedNamespaces": all}}));
@@ -96,7 +96,7 @@ impl Shared {
         self.services().patch(&self.name, &PatchParams::default(), &patch).await.unwrap();
     }
 
-    /// Waits until `ci` in this namespace has a verified token whose id satisfies `check`, and gives that.
+    /// Waits until `ci` in this namespace has a verified token whose id satisfies `check`, and returns the id.
     async fn until_current(&self, namespace: &str, check: impl Fn(&String) -> bool) -> String {
         let tokens = self.tokens(namespace);
         let look = || async {
@@ -115,7 +115,7 @@ impl Shared {
         namespaces.patch(&self.world.namespace, &PatchParams::default(), &patch).await.unwrap();
     }
 
-    /// The token is refused, with these words, and the service has made `count` tokens so far.
+    /// The operator refuses the object, with these words, and the service has made `count` tokens so far.
     async fn refused(&self, name: &str, words: &str, count: usize) {
         let stalled = self.world.until_reason(name, STALLED, NOT_ALLOWED).await;
         assert!(stalled.message.contains(words), "{}", stalled.message);
@@ -188,16 +188,16 @@ async fn a_namespace_that_loses_its_label_keeps_its_token_gets_no_other_and_its_
     world.until_ready("ci").await;
     let value = world.value("ci-secret", "token").await;
     shared.label(Value::Null).await;
-    // What shows that the operator knows: another object is refused.
+    // The refusal of another object shows that the operator knows the new rule.
     shared.create("late", &world.namespace).await;
     shared.refused("late", "give the namespace the labels", 1).await;
 
     world.annotate("ci", ROTATE_REQUESTED_AT, "1").await;
     shared.refused("ci", "give the namespace the labels", 1).await;
-    assert!(is_ready(&world.token("ci").await), "what it has goes on working");
+    assert!(is_ready(&world.token("ci").await), "its token still works");
     assert!(world.accepts(&value).await);
     assert_eq!(world.value("ci-secret", "token").await, value);
-    // The Secret is still kept as the spec says.
+    // The operator still keeps the Secret as the spec says.
     world.patch("ci", json!({"spec": {"secret": {"labels": {"team": "ci"}}}})).await;
     let labelled = |secret: &Secret| secret.labels().get("team").is_some_and(|team| team == "ci");
     world.until_secret("ci-secret", "the Secret has the new label", labelled).await;
@@ -240,14 +240,14 @@ async fn a_claim_that_waits_for_its_turn_is_no_way_around_a_permission_that_was_
 async fn credentials_come_from_the_namespace_of_the_operator_and_from_no_other() {
     let shared = Shared::bare("creds", |spec| spec["allowedNamespaces"] = json!({"from": "All"})).await;
     let (world, key) = (&shared.world, shared.world.service.admin_key().to_owned());
-    // A valid one, under the right name, in the namespace of the token.
+    // A valid credential, under the right name, in the namespace of the token.
     shared.credential(&world.namespace, &key).await;
     let _operator = shared.operator().await;
     shared.create("ci", &world.namespace).await;
     shared.until(STALLED, Reason::CredentialMissing, &shared.own).await;
     world.until_reason("ci", STALLED, Reason::CredentialMissing).await;
     assert_eq!(world.count().await, 0);
-    // From here on only the operator's own is valid; it is noticed by itself.
+    // From here on, only the operator's own credential is valid. The operator notices that by itself.
     shared.credential(&world.namespace, "not-the-key").await;
     shared.credential(&shared.own, &key).await;
     world.until_ready("ci").await;
@@ -281,7 +281,7 @@ async fn a_shared_service_stays_while_any_namespace_has_tokens_of_it() {
     shared.create("ci", &second).await;
     world.until_ready("ci").await;
     world.until_live("both have a token", |live| live.len() == 2).await;
-    // Another operator's object, with tokens as far as anybody can see.
+    // An object of another operator, which seems to have tokens.
     shared.create("far", &foreign).await;
     let far = shared.tokens(&foreign);
     let finalizers = |names: Value| Patch::Merge(json!({"metadata": {"finalizers": names}}));
@@ -291,7 +291,7 @@ async fn a_shared_service_stays_while_any_namespace_has_tokens_of_it() {
     shared.until(STALLED, Reason::Deleting, "3 ArtifactTokens").await;
     shared.create("late", &first).await;
     world.until_reason("late", STALLED, Reason::Deleting).await;
-    assert_eq!(world.count().await, 2, "a service that goes makes no new token");
+    assert_eq!(world.count().await, 2, "the deletion of a service generates no token");
     world.delete("ci").await;
     world.until_gone("ci").await;
     shared.until(STALLED, Reason::Deleting, &format!("{second}/ci")).await;
@@ -308,7 +308,7 @@ async fn a_shared_service_stays_while_any_namespace_has_tokens_of_it() {
 async fn namespaces_that_share_a_service_share_its_rate_limit() {
     let shared = Shared::bare("rate", |spec| {
         spec["allowedNamespaces"] = json!({"from": "All"});
-        // One issue of three calls, and then nothing for most of a minute.
+        // Enough for one issue, of three calls; after that the limit allows no call for most of a minute.
         spec["limits"] = json!({"requestsPerMinute": 4});
     })
     .await;
@@ -348,7 +348,7 @@ async fn a_token_service_is_reached_from_its_own_namespace_only_and_under_its_ow
         let ready = world.until_reason(name, ConditionType::Ready, Reason::ServiceNotFound).await;
         assert!(ready.message.contains("there is no"), "{}", ready.message);
     }
-    // The same name, where the service is.
+    // The same name, in the namespace of the service.
     cluster::apply(&world.client, &artifact_token("far", |_| {}), &second).await.unwrap();
     world.until_live("one token lives", |live| live.len() == 1).await;
     assert_eq!(attempt(&world.token("far").await), 0);
@@ -385,12 +385,12 @@ async fn a_sweep_and_a_leak_of_a_shared_service_reach_its_tokens_in_all_namespac
         let orphans: Vec<&str> = swept.orphans.iter().map(|orphan| orphan.id.as_str()).collect();
         if (swept.managed, orphans) == (2, vec![orphan.as_str()]) { Ok(()) } else { Err(format!("{swept:?}")) }
     };
-    poll("both tokens are counted, and the orphan is told", DEADLINE, look).await.unwrap();
+    poll("both tokens are counted, and the orphan is reported", DEADLINE, look).await.unwrap();
     let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
     shared.patch(json!({"revokeIssuedBefore": now})).await;
     for (namespace, leaked) in [&shared.world.namespace, &other].into_iter().zip(&old) {
         shared.until_current(namespace, |id| id != leaked).await;
         assert!(shared.world.is_dead(leaked).await);
     }
-    assert!(!shared.world.is_dead(&orphan).await, "it was to be told only");
+    assert!(!shared.world.is_dead(&orphan).await, "the sweep only reports it");
 }

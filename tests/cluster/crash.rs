@@ -1,4 +1,4 @@
-//! The operator is killed. At the end one token lives, whatever was under way.
+//! The operator is killed. In the end one token lives, whatever the operator was doing.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use support::{World, attempt, token_yaml};
 
 /// How long each call of the service takes, so that most kills hit one.
 const LATENCY_MILLISECONDS: u64 = 120;
-/// Longer than a restart takes, three times.
+/// Longer than three restarts take.
 const OVERLAP: Duration = Duration::from_secs(24);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -20,7 +20,7 @@ async fn a_killed_operator_leaves_one_token_whenever_it_was_killed() {
     let (world, mut operator, _) = ready("killed").await;
     world.faults(json!([{"operation": "any", "kind": "Latency", "milliseconds": LATENCY_MILLISECONDS}])).await;
     let kills: usize = 4;
-    // A number that differs from run to run; a failing test prints it.
+    // A random number; a failing test prints it.
     let seed = u64::try_from(Time::from(chrono::Utc::now()).as_millis()).unwrap();
     for kill in 0..kills {
         let after = seed / 7u64.pow(u32::try_from(kill).unwrap()) % 700;
@@ -34,13 +34,13 @@ async fn a_killed_operator_leaves_one_token_whenever_it_was_killed() {
     world.until("ci", "a replacement is current", |token| attempt(token) > 1).await;
     world.service.clear_faults().await.unwrap();
     world
-        .until("ci", "the last wish is fulfilled", |token| {
+        .until("ci", "the last request is fulfilled", |token| {
             let handled = ledger(token).handled_requests.rotate;
             handled == Some((kills - 1).to_string())
         })
         .await;
     world.agrees("ci", "ci-secret").await;
-    // One token for each wish, and one more for each kill.
+    // One token for each request, and one more for each kill.
     assert!(world.count().await <= 1 + 2 * kills, "{:#?}", world.made().await);
 }
 
@@ -96,7 +96,7 @@ async fn an_operator_that_is_asked_to_stop_finishes_what_it_began() {
         })
         .await;
     assert!(operator.stop(Duration::from_secs(30)).await.unwrap().success());
-    assert_eq!(attempt(&world.token("ci").await), 2, "the pass went on to its end");
+    assert_eq!(attempt(&world.token("ci").await), 2, "the pass ran to its end");
     assert!(world.accepts(&first).await, "its overlap is not over");
     operator.restart().unwrap();
     world.agrees("ci", "ci-secret").await;

@@ -1,4 +1,4 @@
-//! The object, its service or its credential goes.
+//! The object, its service or its credential is deleted.
 
 use artifact_token_operator::api::artifact_token::{ROTATE_REQUESTED_AT, SKIP_REVOCATION};
 use artifact_token_operator::api::condition::{ConditionStatus, ConditionType};
@@ -58,7 +58,7 @@ async fn the_annotation_skip_revocation_lets_an_object_go_without_its_service() 
     assert!(note.contains(&id), "{note}");
     assert!(world.secret("ci-secret").await.is_none());
     world.service.restart().await.unwrap();
-    assert!(world.accepts(&value).await, "it is left to a person");
+    assert!(world.accepts(&value).await, "a person has to revoke it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

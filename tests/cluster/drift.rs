@@ -1,4 +1,4 @@
-//! The Secret or the status is changed by hand.
+//! Somebody changes the Secret or the status by hand.
 
 use artifact_token_operator::api::artifact_token::{RECONCILE_REQUESTED_AT, ROTATE_REQUESTED_AT};
 use artifact_token_operator::api::condition::ConditionType;
@@ -24,7 +24,7 @@ async fn a_deleted_secret_comes_back_with_one_new_token_and_the_old_one_dies_aft
     let id = world.current_id("ci").await;
     world.delete_secret("ci-secret").await;
     world.until_attempt("ci", 2).await;
-    assert!(world.accepts(&first).await, "consumers that have read it may end");
+    assert!(world.accepts(&first).await, "consumers that have read it may still use it");
     world.agrees("ci", "ci-secret").await;
     assert!(lived_on(&world, &id).await >= u128::from(OVERLAP_MILLISECONDS));
     assert_eq!(world.count().await, 2);
@@ -55,7 +55,7 @@ async fn an_edited_value_is_replaced_and_the_token_before_it_dies_after_its_over
     world.patch_secret("ci-secret", json!({"data": {"token": BASE64.encode(b"by-hand")}})).await;
     world.until_attempt("ci", 2).await;
     assert_ne!(world.value("ci-secret", "token").await, "by-hand");
-    assert!(world.accepts(&first).await, "consumers that have read it may end");
+    assert!(world.accepts(&first).await, "consumers that have read it may still use it");
     world.agrees("ci", "ci-secret").await;
     assert!(lived_on(&world, &id).await >= u128::from(OVERLAP_MILLISECONDS));
     assert_eq!(world.count().await, 2);
@@ -103,7 +103,7 @@ async fn a_fresh_look_that_was_asked_for_is_remembered_and_makes_no_token() {
     let (world, _operator, first) = ready("look").await;
     world.annotate("ci", RECONCILE_REQUESTED_AT, "1").await;
     let handled = |token: &_| ledger(token).handled_requests.reconcile.as_deref() == Some("1");
-    world.until("ci", "the request is remembered", handled).await;
+    world.until("ci", "the request is recorded", handled).await;
     world.agrees("ci", "ci-secret").await;
     assert_eq!(world.value("ci-secret", "token").await, first);
     assert_eq!(world.count().await, 1);
@@ -136,7 +136,7 @@ async fn a_wiped_status_costs_one_token_at_most_and_revokes_nothing_that_the_sec
     world.agrees("ci", "ci-secret").await;
     world.patch_status("ci", json!({"status": null})).await;
     world.until("ci", "there is a ledger again", |token| attempt(token) >= 2).await;
-    // Whatever the Secret holds meanwhile is accepted.
+    // At every moment, the service accepts the value in the Secret.
     assert!(world.accepts(&world.value("ci-secret", "token").await).await);
     world.agrees("ci", "ci-secret").await;
     assert!(!world.accepts(&first).await);
@@ -148,7 +148,7 @@ async fn a_predecessors_secret_is_adopted_and_its_token_dies() {
     let (world, mut operator, first) = ready("adopted").await;
     let old = world.token("ci").await.uid();
     operator.kill();
-    // As a restore does: the object comes back with another uid, its Secret is there.
+    // Like a restore: the object comes back with another uid, and its Secret is there.
     world.patch("ci", json!({"metadata": {"finalizers": null}})).await;
     world.delete("ci").await;
     world.until_gone("ci").await;

@@ -1,4 +1,4 @@
-//! What stands in the Secret, as the tools of its consumers read it.
+//! The content of the Secret, as the tools of its consumers read it.
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};

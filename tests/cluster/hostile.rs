@@ -1,4 +1,4 @@
-//! Names at the service that imitate the operator's: by a tenant's display name, and by strangers at the same account.
+//! Names at the service that imitate the operator's: a tenant uses a display name, and strangers use the same account.
 
 use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
 use artifact_token_operator::rotation::identity::uid16;
@@ -11,7 +11,7 @@ use support::acts::ledger;
 use support::objects::artifact_token;
 use support::{World, attempt, token_yaml};
 
-/// Makes a token at the service as somebody else with the same account would, and gives its id.
+/// Generates a token as somebody else with the same account would, and returns its id.
 async fn strangers(world: &World, name: &str) -> String {
     let url = format!("{}/v1/tokens", world.service.base_url());
     let bearer = format!("Bearer {}", world.service.admin_key());
@@ -26,7 +26,7 @@ async fn is_live(world: &World, id: &str) -> bool {
     world.made().await.iter().any(|row| row.id == id && row.state == State::Live)
 }
 
-/// A rotation whose first answer is lost: the list is read for tokens with this object's name, and what is found is revoked.
+/// A rotation whose first answer is lost: the operator lists the tokens, and revokes the ones that carry this object's name.
 async fn rotate_with_a_loss(world: &World, name: &str, request: &str) {
     let before = attempt(&world.token(name).await);
     world.faults(json!([{"operation": "generate", "kind": "LoseAnswer", "count": 1}])).await;
@@ -36,7 +36,7 @@ async fn rotate_with_a_loss(world: &World, name: &str, request: &str) {
         let found = ledger.lost.iter().all(|lost| lost.attempt <= before);
         attempt(token) > before + 1 && ledger.superseded.is_empty() && found
     };
-    world.until(name, "the lost token was found, and all old ones are dead", rested).await;
+    world.until(name, "the lost token was found, and all old tokens are dead", rested).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,7 +46,7 @@ async fn a_display_name_that_forges_the_part_of_another_object_gets_nothing_of_i
     world.apply(&token_yaml("victim")).await;
     world.until_ready("victim").await;
     let of_victim = uid16(&world.token("victim").await.uid().unwrap());
-    // As the victim's next attempts would be named, as a whole name, and after a blank.
+    // The names of the victim's next attempts, as the whole name and after a blank.
     for (name, display) in [
         ("forger-a", format!("test.{of_victim}.2.0")),
         ("forger-b", format!(" test.{of_victim}.1.0 ")),
@@ -60,10 +60,10 @@ async fn a_display_name_that_forges_the_part_of_another_object_gets_nothing_of_i
     for forger in ["forger-a", "forger-b", "forger-c"] {
         rotate_with_a_loss(&world, forger, "1").await;
     }
-    assert!(is_live(&world, &victims).await && world.accepts(&held).await, "the forgers' sweeps left it alone");
+    assert!(is_live(&world, &victims).await && world.accepts(&held).await, "the forgers' objects did not revoke it");
     let forged: Vec<_> = [world.current_id("forger-a").await, world.current_id("forger-b").await].into();
 
-    // The other way: the victim loses its ledger, looks for all that has its name, and takes nothing of the forgers'.
+    // The other way round: the victim loses its ledger, looks for tokens with its name, and takes none of the forgers'.
     world.patch_status("victim", json!({"status": {"claim": null, "current": null, "superseded": null}})).await;
     world.until("victim", "the ledger is there again", |token| attempt(token) > 0).await;
     rotate_with_a_loss(&world, "victim", "1").await;
@@ -75,7 +75,7 @@ async fn a_display_name_that_forges_the_part_of_another_object_gets_nothing_of_i
     for forger in ["forger-a", "forger-b", "forger-c"] {
         assert!(world.accepts(&world.value(&format!("{forger}-secret"), "token").await).await, "{forger}");
     }
-    assert_eq!(world.service.live().await.unwrap().len(), 3, "one of each forger, none of the victim");
+    assert_eq!(world.service.live().await.unwrap().len(), 3, "one of each forger, and none of the victim");
 }
 
 #[tokio::test(flavor = "multi_thread")]

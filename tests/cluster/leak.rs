@@ -1,4 +1,4 @@
-//! A leak: what was claimed before dies at once, and is replaced (P14).
+//! A leak: every token that was claimed before it is revoked at once, and replaced (P14).
 
 use artifact_token_operator::api::artifact_token::{ArtifactToken, ROTATE_REQUESTED_AT};
 use artifact_token_operator::api::condition::ConditionType;
@@ -12,14 +12,14 @@ use support::acts::ledger;
 use support::figures::figure;
 use support::{World, attempt, is_ready};
 
-/// Calls that 60 a minute allow at once: a quarter of a minute's.
+/// Calls that a limit of 60 a minute allows at once: a quarter of a minute's.
 const BURST: usize = 15;
 
 fn time(offset: Duration) -> String {
     (Utc::now() + offset).to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
-/// "It leaked", with this time.
+/// Declares that tokens from before this time leaked.
 async fn leak(world: &World, before: &str) {
     world.patch("ci", json!({"spec": {"rotation": {"revokeIssuedBefore": before}}})).await;
 }
@@ -28,7 +28,7 @@ fn replaced(token: &ArtifactToken) -> bool {
     ledger(token).leak.is_some_and(|leak| leak.replaced_time.is_some())
 }
 
-/// Seconds for which consumers held a dead token, as the ledger has it.
+/// Seconds for which the Secret held a dead token, by the ledger.
 fn dead_seconds(token: &ArtifactToken) -> f64 {
     let leak = ledger(token).leak.expect("a leak is on record");
     let (revoked, replaced) = (leak.revoked_time.expect("revoked"), leak.replaced_time.expect("replaced"));
@@ -53,7 +53,7 @@ async fn a_leaked_token_and_its_predecessor_die_before_the_replacement_is_made_w
     let place = |operation: &str| log.iter().rposition(|call| call.operation == operation).unwrap();
     assert!(place("revoke") < place("generate"), "revoked first: {log:#?}");
     let proofs = ledger(&token).history.iter().map(|dead| dead.proof).collect::<Vec<_>>();
-    assert_eq!(proofs, [Proof::Refused, Proof::Refused], "both were seen refused");
+    assert_eq!(proofs, [Proof::Refused, Proof::Refused], "both were proved dead by a refusal");
     world.until_event("ci", "EmergencyRotationCompleted").await;
     figure(&format!("leak: the Secret held a dead token for {:.2} s", dead_seconds(&token)));
 }
@@ -67,7 +67,7 @@ async fn a_leak_to_come_counts_as_one_of_now_and_fires_once() {
     world.annotate("ci", ROTATE_REQUESTED_AT, "1").await;
     world.until_attempt("ci", 3).await;
     let token = world.agrees("ci", "ci-secret").await;
-    assert_eq!((attempt(&token), world.count().await), (3, 3), "the same time did not fire again");
+    assert_eq!((attempt(&token), world.count().await), (3, 3), "the same time does not count again");
     leak(&world, &time(Duration::hours(2))).await;
     world.until_attempt("ci", 4).await;
 }
@@ -91,7 +91,7 @@ async fn the_replacement_does_not_wait_for_a_revoke_that_fails() {
     let pending = world.until_reason("ci", ConditionType::RevocationPending, Reason::RevocationFailed).await;
     assert!(pending.message.contains("should be dead"), "{}", pending.message);
     world.agrees("ci", "ci-secret").await;
-    assert!(!world.accepts(&first).await, "revoked beside it, in the end");
+    assert!(!world.accepts(&first).await, "it was revoked in the end");
 }
 
 /// A token of `reference` in its own Secret.
@@ -109,7 +109,7 @@ async fn a_leak_at_the_service_is_answered_oldest_first_within_its_rate_limit() 
         create(&world, name).await;
     }
     let old: Vec<String> = futures::future::join_all(names.map(|name| world.current_id(name))).await;
-    // A quarter of a minute's calls at once: three answers of five calls, then one each 5 s.
+    // A quarter of a minute's calls at once: three leaks of five calls each, then one leak every 5 s.
     let before = time(Duration::zero());
     let made = world.service.books().await.unwrap().log.len();
     let begun = std::time::Instant::now();
@@ -131,7 +131,7 @@ async fn a_leak_at_the_service_is_answered_oldest_first_within_its_rate_limit() 
     let (mut burst, rest) = (places[..3].to_vec(), places[3..].to_vec());
     burst.sort_unstable();
     assert_eq!((burst, rest), (vec![0, 1, 2], vec![3, 4, 5]), "the oldest first: {places:?}");
-    // What is saved up, and one call each second after that.
+    // The calls saved up, and one call a second after that.
     let (calls, most) = (log.len() - made, BURST + spent.as_secs() as usize + 1);
     assert!(calls <= most, "{calls} calls in {spent:?}, at most {most} are allowed");
     let dead = futures::future::join_all(names.map(|name| world.token(name))).await;

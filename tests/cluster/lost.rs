@@ -1,4 +1,4 @@
-//! The service's answer to *generate* is lost: whether a token lives is unknown, until it is found by its name.
+//! The service's answer to *generate* is lost. Nobody knows whether a token lives, until the operator finds it by its name.
 
 use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
 use artifact_token_operator::api::condition::{ConditionStatus, ConditionType};
@@ -9,8 +9,8 @@ use crate::ready;
 use support::acts::ledger;
 use support::{World, token_yaml};
 
-/// The first *generate* suffers `fault`, which strikes after it took effect: the object comes to rest with one token, and
-/// the lost one was found and revoked.
+/// `fault` strikes the first *generate* after it took effect. The object comes to rest with one token, and the lost token was found
+/// and revoked.
 async fn check(prefix: &str, fault: Value) {
     let world = World::quick(prefix).await;
     world.faults(json!([fault])).await;

@@ -1,20 +1,20 @@
-//! Whole lives on a real control plane, through the real operator process: what lives at the service, and what stands in the
-//! Secret.
+//! Tokens from the first issue to the deletion, on a real control plane with the real operator process. The tests look at the
+//! tokens that live at the service, and at the Secret.
 //!
 //! | module | what happens |
 //! |---|---|
-//! | `rotation` | rotations that are wished for, and changes that are no wish for one |
-//! | `drift` | the Secret or the status is changed by hand |
+//! | `rotation` | rotations that are requested, and changes that request none |
+//! | `drift` | somebody changes the Secret or the status by hand |
 //! | `leak` | a token leaked |
 //! | `lost` | the service's answer to *generate* is lost |
-//! | `refused` | a fresh token is refused, a revoke fails, the list lags |
-//! | `deletion` | the object, its service or its credential goes |
+//! | `refused` | the service refuses a new token, a revoke fails, the list lags |
+//! | `deletion` | the object, its service or its credential is deleted |
 //! | `cluster_service` | many namespaces share a service |
 //! | `crash` | the operator is killed |
 //! | `review` | the operator's own credential changes |
-//! | `twins` | the same objects in another cluster, or back from a backup |
+//! | `identity_conflict` | the same objects in another cluster, or back from a backup |
 //! | `hostile` | names at the service that imitate the operator's |
-//! | `formats` | what stands in the Secret |
+//! | `formats` | the content of the Secret |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -24,12 +24,12 @@ mod deletion;
 mod drift;
 mod formats;
 mod hostile;
+mod identity_conflict;
 mod leak;
 mod lost;
 mod refused;
 mod review;
 mod rotation;
-mod twins;
 
 use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
 use support::acts::ready;

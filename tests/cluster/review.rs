@@ -1,4 +1,4 @@
-//! The operator's own credential changes: what the service then refuses is not believed at once (P20).
+//! The operator's own credential changes. The operator does not believe the service's refusals at once (P20).
 
 use artifact_token_operator::api::condition::{ConditionStatus, ConditionType};
 use artifact_token_operator::api::reason::Reason;
@@ -19,7 +19,7 @@ async fn ready(prefix: &str) -> (World, testbed::Operator) {
     (world, operator)
 }
 
-/// Another key from now on, here and there.
+/// Replaces the key, at the service and in the cluster.
 async fn change_key(world: &World, key: &str) {
     world.replace_admin_key(key).await;
     world.apply(&credential_yaml(key)).await;
@@ -54,5 +54,5 @@ async fn one_token_that_is_refused_where_the_others_work_is_replaced() {
     let _operator = world.operator().await;
     world.until("two", "it is replaced", |token| attempt(token) == 2).await;
     world.until_ready("two").await;
-    assert_eq!(world.count().await, NAMES.len() + 1, "the others are as they were");
+    assert_eq!(world.count().await, NAMES.len() + 1, "the other objects kept their tokens");
 }

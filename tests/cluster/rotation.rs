@@ -1,4 +1,4 @@
-//! Rotations that are wished for, and changes that are no wish for one.
+//! Rotations that are requested, and changes that request none.
 
 use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
 use artifact_token_operator::api::condition::ConditionType;
@@ -28,7 +28,7 @@ async fn a_token_is_replaced_each_interval_and_the_old_one_lives_through_its_ove
     assert!(world.accepts(&first).await, "the old token lives on");
     let current = ledger(&token).current.unwrap();
     let age = current.claimed_time.since(issued).as_millis();
-    // The spread is at most a tenth of the interval, and the clock of the API server has whole seconds.
+    // The spread is at most a tenth of the interval, and times of the API server have whole seconds.
     assert!((8_000..20_000).contains(&age), "the interval of 10 s was {age} ms");
     world.until("ci", "nothing is superseded", |token| ledger(token).superseded.is_empty()).await;
     let dead = &ledger(&world.token("ci").await).history[0];
@@ -46,14 +46,14 @@ async fn rotate_issued_before_fires_once_and_a_label_not_at_all() {
     world.until_attempt("ci", 2).await;
     world.patch("ci", json!({"metadata": {"labels": {"team": "payments"}, "annotations": {"note": "x"}}})).await;
     world.agrees("ci", "ci-secret").await;
-    // A wish that follows shows that nothing else was under way.
+    // A later request shows that no other rotation was under way.
     world.annotate("ci", ROTATE_REQUESTED_AT, "1").await;
     world.until_attempt("ci", 3).await;
     world.patch("ci", json!({"metadata": {"annotations": {ROTATE_REQUESTED_AT: null}}})).await;
     world.agrees("ci", "ci-secret").await;
     assert_eq!(world.count().await, 3);
     let stored = world.secret("ci-secret").await.unwrap();
-    assert!(!stored.labels().contains_key("team"), "labels of the object are its own");
+    assert!(!stored.labels().contains_key("team"), "labels of the object are not copied");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,7 +66,7 @@ async fn each_change_of_what_is_asked_for_is_one_rotation() {
     let token = world.until_attempt("ci", 3).await;
     assert!(ledger(&token).current.unwrap().expiration_time.is_some());
     world.agrees("ci", "ci-secret").await;
-    // What only has its words changed asks for the same token.
+    // A spec with other words but the same meaning asks for the same token.
     world.patch("ci", json!({"spec": {"lifetime": "1440m", "displayName": "pipelines"}})).await;
     world
         .until("ci", "the spec is applied", |token| {

@@ -1,4 +1,4 @@
-//! What a token costs, counted exactly: by the API server's audit log and by the service's own books, for 100 tokens.
+//! The exact cost of a token, for 100 tokens: the API server's audit log and the service's own books count it.
 //!
 //! | step | writes | other | service requests |
 //! |---|---|---|---|
@@ -7,7 +7,7 @@
 //! | deletion | 2: Secret, finalizer | 1 read | 2: revoke, prove |
 //! | steady, and a restart | 0 | 0 | 0 |
 //!
-//! At most one event a cycle besides.
+//! And at most one event a cycle.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -26,12 +26,12 @@ use testbed::{Operator, poll};
 
 /// Tokens in each step.
 const N: usize = 100;
-/// All of them, on a loaded machine.
+/// Limit for all tokens, on a loaded machine.
 const DEADLINE: Duration = Duration::from_secs(240);
-/// The operator's own user, so that its requests are told from the test's.
+/// The operator has its own user, so that the audit log tells its requests from the test's.
 const OPERATOR: &str = "operator";
 
-/// The Secret with the service's credential.
+/// The Secret with the credential of the service.
 const CREDENTIAL: &str = "reference-admin";
 /// Reads of it in one step, whatever the number of tokens.
 const MAX_CREDENTIAL_READS: usize = 5;
@@ -59,8 +59,8 @@ impl<'a> Meter<'a> {
         Self { world, mark: world.plane.mark().await.unwrap() }
     }
 
-    /// What was counted since the start, printed. More than one event a token fails, and so do more than a few reads of the
-    /// service object's credential, which are no token's cost: a watch by name says once more what was read before.
+    /// Prints the counts since the start. More than one event a token fails. Reads of the service object's credential are no cost of
+    /// a token, because a watch by name repeats what was read before; but more than a few of them fail.
     async fn stop(self, step: &str) -> Counts {
         let entries = self.world.plane.audit_since(self.mark).await.unwrap();
         let mut counts = Counts::default();
@@ -168,7 +168,7 @@ async fn delete(world: &World, i: usize) {
     world.delete(&name(i)).await;
 }
 
-/// Nothing is superseded any more.
+/// No token is superseded any more.
 fn at_rest(token: &ArtifactToken) -> bool {
     token.status.as_ref().is_some_and(|status| status.ledger.superseded.is_empty())
 }
@@ -199,7 +199,7 @@ async fn until_none(world: &World) {
     poll("all are gone", DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
 }
 
-/// Passes over tokens that ended, as the operator's own metric counts them.
+/// Finished passes over tokens, as the operator's own metric counts them.
 async fn passes(operator: &Operator) -> u64 {
     let url = format!("http://{}/metrics", operator.admin_address());
     let page = testbed::http::client().unwrap().get(url).send().await.unwrap().text().await.unwrap();

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::sweep::Plan;
+use crate::fault_matrix::Plan;
 
 /// The plans are dealt into so many parts.
 const PARTS: usize = 5;

@@ -1,47 +1,47 @@
-//! The shipped program under every single fault: a scripted life against the real API server and the reference service, and for
-//! every call of it one life each in which the operator is killed before the call, killed after it, told nothing, or the call
-//! arrives twice, alone and beside another operator; and lives in which the operator sleeps past every deadline while another one
-//! acts.
+//! The shipped program under every single fault. A scenario is a script that runs against the real API server and the reference
+//! service. For every call of the script, further scenarios kill the operator before the call, kill it after the call, lose the
+//! answer, or deliver the call twice: with one operator, and with a second one beside it. In yet other scenarios, the operator
+//! sleeps past every deadline while another one acts.
 //!
 //! | module | what it has |
 //! |---|---|
-//! | `script` | the steps of a life, and when each is settled |
-//! | `found` | faults that the sweep found, each alone |
-//! | `life` | a namespace with its service, proxy, operators and witnesses |
-//! | `keeper` | an operator that is started again when it was killed |
-//! | `witness` | every version of the Secret, every value, every revoke with what the Secret held then |
-//! | `laws` | what must be so in the end |
-//! | `sweep` | the plans, and several lives side by side |
+//! | `script` | the steps of a scenario, and when each is settled |
+//! | `regressions` | faults that the fault matrix found, one test each |
+//! | `scenario` | a namespace with its service, proxy, operators, recorder and consumer |
+//! | `supervisor` | restarts an operator that was killed |
+//! | `recorder` | every version of the Secret, every value, and every revoke with what the Secret held at that time |
+//! | `invariants` | what must hold at the end |
+//! | `fault_matrix` | the plans, and several scenarios side by side |
 //! | `choice` | which plans a run has |
-//! | `figures` | what all of them showed |
+//! | `summary` | the counts over all scenarios |
 //!
 //! A fifth of the plans is run, the first one; with `CRASH_PARTS=3`, another one, as `.ci/run` has the commit choose it; with
 //! `CRASH_PARTS=0,1` those two; with `CRASH_ALL=1` all of them; with `CRASH_PLANS=word`, those whose names have that word.
-//! `CRASH_LIVES` sets how many live side by side.
+//! `CRASH_SCENARIOS` sets how many scenarios run side by side.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::explicit_write, missing_docs)]
 
 mod choice;
-mod figures;
-mod found;
-mod keeper;
-mod laws;
-mod life;
+mod fault_matrix;
+mod invariants;
+mod recorder;
+mod regressions;
+mod scenario;
 mod script;
-mod sweep;
-mod witness;
+mod summary;
+mod supervisor;
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use support::canary::Canary;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_kill_no_lost_answer_and_no_call_that_arrives_twice_at_any_call_hurts() {
-    sweep::single_faults().await;
+    fault_matrix::single_faults().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_that_sleeps_past_every_deadline_at_any_call_is_harmless_beside_another_one() {
-    sweep::sleepers().await;
+    fault_matrix::sleepers().await;
 }
 
 #[test]
@@ -72,10 +72,10 @@ fn a_planted_value_is_found_in_every_form() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_was_revoked_is_not_found_again_in_the_list_of_the_same_pass() {
-    found::revoked_in_the_pass_that_listed().await;
+    regressions::revoked_in_the_pass_that_listed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_of_a_generate_that_arrived_twice_is_found_and_revoked() {
-    found::generated_twice().await;
+    regressions::generated_twice().await;
 }

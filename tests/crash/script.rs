@@ -1,4 +1,4 @@
-//! The steps of a life. Each begins with a wish, and is settled when the service, the Secret and the ledger agree.
+//! The steps of a scenario. Each begins with a request, and is settled when the service, the Secret and the ledger agree.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use serde_json::json;
 use testbed::fault_proxy::{Fault, Kind, Planned, Request, Side};
 use testbed::poll;
 
-use crate::life::Life;
+use crate::scenario::Scenario;
 use support::acts::ledger;
 use support::{attempt, is_ready, token_yaml};
 
@@ -22,27 +22,27 @@ pub enum Step {
     Issue,
     /// A replacement.
     Rotate,
-    /// A replacement whose first attempts the service refuses before they are published.
+    /// A replacement; the service refuses its first attempts before they are published.
     RefusedBefore,
-    /// A replacement whose first attempts the service accepts, and refuses once they are published: rolled back.
+    /// A replacement; the service refuses its first attempts after they are published, so they are rolled back.
     RefusedAfter,
-    /// A token leaked: it is revoked first, and replaced then.
+    /// A token leaked: it is revoked first and replaced after that.
     Leak,
-    /// The end.
+    /// The object is deleted.
     Delete,
 }
 
-/// A life.
+/// The steps of a whole scenario.
 pub const SCRIPT: [Step; 6] =
     [Step::Issue, Step::Rotate, Step::RefusedBefore, Step::RefusedAfter, Step::Leak, Step::Delete];
 
-/// Limit for a step to be settled: lives are many, and machines may be slow.
+/// Limit for a step to be settled: many scenarios share the machine, and it may be slow.
 const SETTLED_WITHIN: Duration = Duration::from_secs(120);
-/// Pause between two looks at whether a step is settled, more than that of a poll.
+/// Pause between two looks at whether a step is settled, on top of the pause of `poll`.
 const PAUSE: Duration = Duration::from_millis(75);
 
-impl Life {
-    /// Lives one step.
+impl Scenario {
+    /// Performs one step, and waits until it is settled.
     pub async fn perform(&self, step: Step) {
         match step {
             Step::Issue => {
@@ -51,18 +51,18 @@ impl Life {
                 self.settled(None).await;
             }
             Step::Rotate => {
-                self.wish("rotate").await;
+                self.request_rotation("rotate").await;
                 self.settled(Some("rotate")).await;
             }
             Step::RefusedBefore => {
                 let known = self.world.value(SECRET, "token").await;
-                let note = self.witness.note_refused();
+                let note = self.recorder.note_refused();
                 let rule = self.refuse(move |request| fresh(request, &known).inspect(|value| note(value)).is_some());
                 self.refused("refused-before", rule).await;
             }
             Step::RefusedAfter => {
                 let known = self.world.value(SECRET, "token").await;
-                let (note, writes) = (self.witness.note_refused(), Arc::new(Mutex::new(Vec::new())));
+                let (note, writes) = (self.recorder.note_refused(), Arc::new(Mutex::new(Vec::new())));
                 let rule =
                     self.refuse(move |request| published(request, &known, &writes).inspect(|v| note(v)).is_some());
                 self.refused("refused-after", rule).await;
@@ -81,23 +81,23 @@ impl Life {
         self.awake().await;
     }
 
-    /// The service's answer to *verify* is 401 for what `wanted` says yes to.
+    /// The service answers 401 to each *verify* for which `wanted` is true.
     fn refuse(&self, wanted: impl FnMut(&Request) -> bool + Send + 'static) -> Planned {
         self.proxy.always(Fault::Answer { status: 401, body: "{}".to_owned() }, wanted)
     }
 
-    /// Wishes, ends the refusals once an attempt has failed of them, and waits until the wish is fulfilled: by an attempt whose
-    /// verification a fault took in the refusal's place, perhaps.
-    async fn refused(&self, wish: &str, rule: Planned) {
-        self.wish(wish).await;
-        let fulfilled = |token: &ArtifactToken| ledger(token).handled_requests.rotate.as_deref() == Some(wish);
+    /// Requests a rotation, ends the refusals once an attempt has failed because of them, and waits until the request is fulfilled.
+    /// A fault may have hit the verification that was to be refused; then that attempt fulfils the request.
+    async fn refused(&self, request: &str, rule: Planned) {
+        self.request_rotation(request).await;
+        let fulfilled = |token: &ArtifactToken| ledger(token).handled_requests.rotate.as_deref() == Some(request);
         let failed = |token: &ArtifactToken| ledger(token).failures.is_some() || fulfilled(token);
         self.world.until(TOKEN, "an attempt failed", failed).await;
         rule.withdraw();
-        self.settled(Some(wish)).await;
+        self.settled(Some(request)).await;
     }
 
-    /// Everything up to now leaked.
+    /// Declares every token up to now as leaked, and waits for its replacement.
     async fn leaked(&self) {
         let before = ledger(&self.world.token(TOKEN).await);
         let leaked = before.current.expect("a token").attempt;
@@ -107,21 +107,22 @@ impl Life {
         self.settled(before.handled_requests.rotate.as_deref()).await;
     }
 
-    async fn wish(&self, wish: &str) {
-        self.world.annotate(TOKEN, ROTATE_REQUESTED_AT, wish).await;
+    async fn request_rotation(&self, request: &str) {
+        self.world.annotate(TOKEN, ROTATE_REQUESTED_AT, request).await;
     }
 
-    /// The wish is fulfilled; one token lives at the service, the ledger and the Secret have it, and nothing is left to do.
-    async fn settled(&self, wish: Option<&str>) {
+    /// Waits until the request is fulfilled, one token lives at the service, the ledger and the Secret have it, and nothing is left
+    /// to do.
+    async fn settled(&self, request: Option<&str>) {
         let tokens = self.world.tokens();
         let look = || async {
-            // Many lives look at the same time.
+            // Many scenarios look at the same time.
             tokio::time::sleep(PAUSE).await;
             let token = tokens.get(TOKEN).await.map_err(|error| error.to_string())?;
             let ledger = ledger(&token);
             let decided = ledger.claim.as_ref().is_none_or(|claim| claim.outcome.is_some());
-            let fulfilled = ledger.handled_requests.rotate.as_deref() == wish;
-            // Of two operators, each may revoke what the other has seen dead already; one alone knows it.
+            let fulfilled = ledger.handled_requests.rotate.as_deref() == request;
+            // One of two operators may revoke a token that the other one already recorded as dead. A single operator knows.
             let dead: BTreeSet<&str> = ledger.history.iter().map(|dead| dead.id.as_str()).collect();
             let once = self.second.initialized() || dead.len() == ledger.history.len();
             assert!(once, "a token died twice: {:#?}", ledger.history);
@@ -131,7 +132,9 @@ impl Life {
             };
             self.agree(&current.id).await
         };
-        poll(&format!("{wish:?} is settled"), SETTLED_WITHIN, look).await.unwrap_or_else(|error| panic!("{error:#}"));
+        poll(&format!("{request:?} is settled"), SETTLED_WITHIN, look)
+            .await
+            .unwrap_or_else(|error| panic!("{error:#}"));
     }
 
     async fn agree(&self, id: &str) -> Result<(), String> {
@@ -141,26 +144,26 @@ impl Life {
             return Err(format!("the ledger has {id}, and these live: {live:#?}"));
         }
         let value = self.world.value(SECRET, "token").await;
-        if self.witness.values().get(&value).map(String::as_str) != Some(id) {
+        if self.recorder.values().get(&value).map(String::as_str) != Some(id) {
             return Err(format!("the ledger has {id}, and the Secret another token"));
         }
         Ok(())
     }
 
-    /// Waits until no operator of this life stands still any more.
+    /// Waits until no operator of this scenario sleeps any more.
     async fn awake(&self) {
         let look = || std::future::ready(if self.is_asleep() { Err("one is asleep".to_owned()) } else { Ok(()) });
         poll("all are awake", Duration::from_secs(60), look).await.unwrap_or_else(|error| panic!("{error:#}"));
     }
 }
 
-/// The value that is verified, if it is another than the one before this step.
+/// The value that this request verifies, if it is not the one from before this step.
 fn fresh(request: &Request, known: &str) -> Option<String> {
     let verifies = request.call.side == Side::Service && request.call.route() == "/v1/whoami";
     request.bearer.clone().filter(|value| verifies && value != known && value.starts_with("ref_"))
 }
 
-/// The same, if it was in a write of the Secret before.
+/// The same, if a write of the Secret had that value before.
 fn published(request: &Request, known: &str, writes: &Mutex<Vec<String>>) -> Option<String> {
     let mut writes = writes.lock().unwrap();
     let call = &request.call;

@@ -1,5 +1,5 @@
-//! Ends that the rest of the cluster takes part in: a namespace is deleted with everything in it, or an object in the
-//! foreground. With the real controller manager, which deletes in an order of its own.
+//! Deletions that involve the rest of the cluster: a namespace with everything in it, or an object in the foreground. The real
+//! controller manager runs, and deletes in its own order.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -12,12 +12,12 @@ use support::{World, condition, credential_yaml, token_yaml};
 use testbed::control_plane::Options;
 use testbed::{Operator, poll};
 
-/// The controller manager tries a namespace again after growing pauses, and learns of new kinds every 30 s.
+/// The controller manager retries a namespace after growing pauses, and learns of new kinds every 30 s.
 const DEADLINE: std::time::Duration = std::time::Duration::from_secs(240);
-/// The operator's own user, so that its deletions are told from those of others.
+/// The operator has its own user, so that the audit log tells its deletions from those of others.
 const OPERATOR: &str = "operator";
 
-/// A world with a controller manager, and the verified tokens `ci` and `qa`; the first one's value.
+/// A world with a controller manager and the verified tokens `ci` and `qa`, and the value of `ci`.
 async fn ready(prefix: &str) -> (World, Operator, String) {
     let options = Options::default().with_controller_manager().user(OPERATOR, &["system:masters"]);
     let world = World::with(prefix, options).await;
@@ -70,7 +70,7 @@ async fn a_namespace_that_is_deleted_with_its_service_and_credential_leaves_no_t
     until_namespace_gone(&world).await;
     assert!(world.service.live().await.unwrap().is_empty());
     assert!(!world.accepts(&value).await);
-    assert_eq!(world.count().await, 2, "none was made while it ended");
+    assert_eq!(world.count().await, 2, "no token was generated during the deletion");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +95,7 @@ async fn after_a_restart_without_the_credential_an_ending_namespace_says_how_to_
         world.annotate(name, SKIP_REVOCATION, "true").await;
     }
     until_namespace_gone(&world).await;
-    assert!(world.accepts(&value).await, "it is left to a person");
+    assert!(world.accepts(&value).await, "a person has to revoke it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +107,7 @@ async fn a_deletion_in_the_foreground_takes_the_secret_only_when_the_token_is_de
     world.tokens().delete("ci", &foreground).await.unwrap();
     let pending = world.until_reason("ci", ConditionType::RevocationPending, Reason::RevocationFailed).await;
     assert_eq!(pending.status, ConditionStatus::True);
-    // The garbage collector has done its part: it waits for no dependent any more, and took nothing.
+    // The garbage collector is done: it waits for no dependent any more, and deleted nothing.
     until_collected(&world, "ci").await;
     assert_eq!(world.value("ci-secret", "token").await, value, "the Secret stays while its token lives");
     let token = world.token("ci").await;

@@ -1,6 +1,6 @@
-//! The answer to *generate* says nothing for half a minute: whether a token was made is unknown each time.
+//! For half a minute, the answers to *generate* do not say whether a token was made.
 //!
-//! Seen elsewhere: one more token with each try, 7 in that time, 6 of which live for ever.
+//! Seen elsewhere: each try makes one more token, 7 in that time, and 6 of them live for ever.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use artifact_token_operator::api::condition::{ConditionStatus, ConditionType};
 use artifact_token_operator::api::reason::Reason;
 use serde_json::{Value, json};
 
-use crate::crowd::{Crowd, set_flag};
+use crate::fleet::{Fleet, set_flag};
 use support::figures::figure;
 use support::{condition, is_ready};
 
@@ -16,8 +16,8 @@ use support::{condition, is_ready};
 const OUTAGE: Duration = Duration::from_secs(30);
 const OBJECTS: usize = 10;
 
-/// How long a claim of unknown outcome is waited for. With the defaults of flags and service it is three minutes; both of
-/// these are shorter, so that a test can wait for them.
+/// How long the operator waits for a claim of unknown outcome. By default it waits three minutes; both of these are shorter, so that
+/// a test can wait for them.
 #[derive(Clone, Copy)]
 enum Settle {
     /// Longer than the outage, as with the defaults.
@@ -27,7 +27,7 @@ enum Settle {
 }
 
 impl Settle {
-    /// `--token-settle` and `--settle-margin`, and what follows: the time-out of 2 s, the first, and the second twice.
+    /// `--token-settle` and `--settle-margin`, and the wait in seconds: the time-out of 2 s, the first flag, and twice the second.
     fn flags(self) -> (&'static str, &'static str, u64) {
         match self {
             Self::Outlasts => ("15s", "8s", 33),
@@ -37,25 +37,25 @@ impl Settle {
 }
 
 struct Seen {
-    /// Tokens made for an object, least and most.
+    /// The smallest and the largest number of tokens made for one object.
     made: (usize, usize),
-    /// Calls of *generate*, all objects together.
+    /// Calls of *generate* for all objects together.
     calls: u64,
 }
 
-/// The service suffers `fault` for the time of [`OUTAGE`] while the objects get their first token. At the end each has one
-/// token, and no other lives.
+/// The service has `fault` for the time of [`OUTAGE`] while the objects get their first token. In the end each object has one token,
+/// and no other token lives.
 async fn outage(prefix: &str, what: &str, fault: Value, settle: Settle, cause: &str) -> Seen {
     let (token_settle, margin, seconds) = settle.flags();
     let flags = |options: &mut testbed::operator::Options| {
         set_flag(options, "--token-settle", token_settle);
         set_flag(options, "--settle-margin", margin);
     };
-    let (crowd, _operator) = Crowd::waiting(prefix, OBJECTS, flags).await;
-    crowd.world.faults(json!([fault])).await;
+    let (fleet, _operator) = Fleet::waiting(prefix, OBJECTS, flags).await;
+    fleet.world.faults(json!([fault])).await;
     let began = Instant::now();
-    crowd.create().await;
-    crowd
+    fleet.create().await;
+    fleet
         .until_all("all say what is wrong", |token| {
             condition(token, ConditionType::Ready).is_some_and(|ready| {
                 (ready.status, ready.reason) == (ConditionStatus::False, Reason::TokenGenerationFailed)
@@ -65,13 +65,13 @@ async fn outage(prefix: &str, what: &str, fault: Value, settle: Settle, cause: &
         .await;
     let left = OUTAGE.checked_sub(began.elapsed()).expect("the objects spoke within the outage");
     tokio::time::sleep(left).await;
-    crowd.world.service.clear_faults().await.unwrap();
+    fleet.world.service.clear_faults().await.unwrap();
     let ended = Instant::now();
-    crowd.until_all("all are Ready", is_ready).await;
+    fleet.until_all("all are Ready", is_ready).await;
     let recovered = ended.elapsed();
-    crowd.agrees().await;
-    let (least, most) = crowd.made_per_object().await;
-    let (calls, made) = (crowd.generates().await, crowd.world.count().await);
+    fleet.agrees().await;
+    let (least, most) = fleet.made_per_object().await;
+    let (calls, made) = (fleet.generates().await, fleet.world.count().await);
     figure(&format!(
         "{what} for {} s, {OBJECTS} objects, a claim settles in {seconds} s: {least} to {most} tokens made an object by {calls} \
          calls, {} revoked, {OBJECTS} live and in their Secrets, 0 orphans; all Ready {:.1} s after its end",
@@ -86,7 +86,7 @@ async fn outage(prefix: &str, what: &str, fault: Value, settle: Settle, cause: &
 async fn answers_that_are_lost_for_half_a_minute_leave_no_token_behind() {
     let fault = json!({"operation": "generate", "kind": "LoseAnswer"});
     let seen = outage("peer-lost", "answers lost", fault, Settle::Outlasts, "may live unseen").await;
-    assert_eq!(seen.made, (2, 2), "the lost one, and the next once the first would have shown");
+    assert_eq!(seen.made, (2, 2), "the lost token, and one more after the lost one would have shown");
     assert_eq!(seen.calls, 2 * OBJECTS as u64);
 }
 
@@ -95,7 +95,8 @@ async fn unreadable_answers_for_half_a_minute_leave_no_token_behind() {
     let body = "<html><body>Welcome to the proxy</body></html>";
     let fault = json!({"operation": "generate", "kind": "GarbageBody", "body": body});
     let seen = outage("peer-html", "201 with HTML", fault, Settle::Short, "status 201, but").await;
-    // In 30 s, with 5 s to settle and a delay from half a second that doubles: at 0, 5.5, 11.5, 18.5 and 27.5 s, and after it.
+    // Each claim settles in 5 s, and the delay grows from half a second by doubling. So within 30 s the tries are at 0, 5.5, 11.5,
+    // 18.5 and 27.5 s; one more follows after the outage.
     assert!(seen.made.0 >= 2 && seen.made.1 <= 6, "{:?}", seen.made);
 }
 

@@ -1,4 +1,4 @@
-//! What each answer means: one table for each operation.
+//! The meaning of each answer: one table for each operation.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,10 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{CREDENTIAL, VALUE, declaration, places, service, told, wanted};
+use super::{CREDENTIAL, VALUE, declaration, outcome, places, service, wanted};
 use support::peer::{Peer, Reply, answer, head};
 
-/// A service at a peer, with short time-outs.
+/// A service at a raw HTTP peer, with short time-outs.
 pub fn at(url: &str) -> ServiceClient {
     service(declaration(&spec(url)), &[("key", CREDENTIAL)])
 }
@@ -63,7 +63,7 @@ async fn an_answer_to_generate_is_a_token_or_a_no_or_nothing_happened_or_unknown
         ("Refused credential", answer(403, "", VALUE)),
         ("Refused", answer(400, "", VALUE)),
         ("Refused", answer(404, "", VALUE)),
-        // The name is taken: by the first arrival of this very request.
+        // The name is taken, perhaps by the first arrival of this very request.
         ("Unknown", answer(409, "", VALUE)),
         ("Refused", answer(422, "", VALUE)),
         ("Retry 7", answer(429, "retry-after: 7\r\n", VALUE)),
@@ -97,7 +97,7 @@ async fn an_answer_to_generate_is_a_token_or_a_no_or_nothing_happened_or_unknown
     for (number, (expected, reply)) in cases.into_iter().enumerate() {
         let peer = Peer::always(reply).await;
         let generated = at(&peer.url()).generate(&wanted("test.x", Lifetime::Never), &mut places()).await;
-        assert_eq!(told(generated), expected, "case {number}");
+        assert_eq!(outcome(generated), expected, "case {number}");
         assert_eq!(peer.requests().len(), 1, "case {number}: one generate is one request");
     }
 }
@@ -142,11 +142,11 @@ async fn two_values_where_one_is_declared_are_unknown_and_the_message_names_the_
 async fn where_there_is_no_connection_nothing_was_executed() {
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let wanted = wanted("x", Lifetime::Never);
-    assert_eq!(told(at(&format!("http://{closed}")).generate(&wanted, &mut places()).await), "Retry 5");
-    // A peer without TLS: the handshake fails before anything of the request was sent.
+    assert_eq!(outcome(at(&format!("http://{closed}")).generate(&wanted, &mut places()).await), "Retry 5");
+    // A peer without TLS: the handshake fails before any byte of the request is sent.
     let peer = Peer::always(answer(201, "", "{}")).await;
     let https = peer.url().replace("http://", "https://");
-    assert_eq!(told(at(&https).generate(&wanted, &mut places()).await), "Retry 5");
+    assert_eq!(outcome(at(&https).generate(&wanted, &mut places()).await), "Retry 5");
     assert_eq!(peer.requests(), Vec::<String>::new());
 }
 
@@ -156,14 +156,14 @@ async fn an_answer_without_end_is_read_to_its_bound_only() {
         let head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\n\r\n{{\"token\": \"");
         let peer = Peer::always(Reply::Flood(head.into_bytes())).await;
         let (service, began) = (at(&peer.url()), Instant::now());
-        let told = match operation {
-            "generate" => told(service.generate(&wanted("x", Lifetime::Never), &mut places()).await),
-            "list" => told(service.list(&mut places()).await),
-            _ => told(service.verify(Some(&SecretString::from(VALUE)), &mut places()).await),
+        let outcome = match operation {
+            "generate" => outcome(service.generate(&wanted("x", Lifetime::Never), &mut places()).await),
+            "list" => outcome(service.list(&mut places()).await),
+            _ => outcome(service.verify(Some(&SecretString::from(VALUE)), &mut places()).await),
         };
-        assert_eq!(told, "Unknown", "{operation}");
+        assert_eq!(outcome, "Unknown", "{operation}");
         assert!(began.elapsed() < Duration::from_secs(5), "{operation}");
-        // What the sockets on the way hold comes on top of the 1 MiB.
+        // The buffers of the sockets come on top of the 1 MiB.
         assert!(peer.written() < 32 * 1024 * 1024, "{operation}: {}", peer.written());
     }
 }
@@ -191,7 +191,7 @@ async fn an_answer_to_verify_accepts_or_refuses_or_says_nothing() {
         let seen = match at(&peer.url()).verify(Some(&SecretString::from(VALUE)), &mut places()).await {
             Ok(VerifyAnswer::Accepted) => "Accepted".to_owned(),
             Ok(VerifyAnswer::Refused) => "Refused".to_owned(),
-            error => told(error),
+            error => outcome(error),
         };
         assert_eq!(seen, expected, "case {number}");
         let request = peer.requests().pop().unwrap();
@@ -219,7 +219,7 @@ async fn an_answer_to_revoke_is_success_or_gone_or_leaves_it_open() {
         let seen = match at(&peer.url()).revoke("a/b?c#d%\"\n", &mut places()).await {
             Ok(RevokeAnswer::Success) => "Success".to_owned(),
             Ok(RevokeAnswer::Gone) => "Gone".to_owned(),
-            error => told(error),
+            error => outcome(error),
         };
         assert_eq!(seen, expected, "case {number}");
         let request = peer.requests().pop().unwrap();
@@ -231,7 +231,7 @@ async fn an_answer_to_revoke_is_success_or_gone_or_leaves_it_open() {
 async fn a_value_that_cannot_be_sent_safely_is_not_sent() {
     let peer = Peer::always(answer(204, "", "")).await;
     for id in ["", ".", ".."] {
-        assert_eq!(told(at(&peer.url()).revoke(id, &mut places()).await), "Not sent", "{id:?}");
+        assert_eq!(outcome(at(&peer.url()).revoke(id, &mut places()).await), "Not sent", "{id:?}");
     }
     let broken = service(declaration(&spec(&peer.url())), &[("key", "operator-credential\nEvil: 1")]);
     let error = broken.list(&mut places()).await.unwrap_err();
@@ -244,10 +244,10 @@ async fn an_answer_that_asks_to_wait_holds_the_whole_service_back() {
     let peer = Peer::always(answer(429, "retry-after: 7\r\n", "")).await;
     let service = at(&peer.url());
     let mut ahead = service.take_places(2, Duration::ZERO).await.unwrap();
-    assert_eq!(told(service.verify(None, &mut ahead).await), "Unknown");
+    assert_eq!(outcome(service.verify(None, &mut ahead).await), "Unknown");
     let wait = service.clone().take_places(1, Duration::from_secs(1)).await.unwrap_err();
     assert!(wait > Duration::from_secs(5) && wait <= Duration::from_secs(7), "{wait:?}");
-    // Who had passed the rate limit before, and not asked yet, does not ask now.
+    // A call that had passed the rate limit before, but was not sent yet, is not sent now.
     let generated = service.generate(&wanted("x", Lifetime::Never), &mut ahead).await;
     assert!(
         matches!(&generated, Err(ServiceError::Retry { after, .. }) if *after > Duration::from_secs(5)),
@@ -262,7 +262,7 @@ async fn every_call_takes_its_place_in_the_rate_limit_and_is_counted_and_one_wit
     let (limit, counts) = (RateLimit::new(8), CallCounts::default());
     let credentials = [("key".to_owned(), SecretString::from(CREDENTIAL))].into();
     let client = ServiceClient::new(declaration(&spec(&peer.url())), credentials, None, limit, counts.clone()).unwrap();
-    // Two calls may go out at once; a revoke takes one place, and a list the other one.
+    // The limit allows two calls at once: a revoke takes one place, and a list the other one.
     let mut places = Places::one_by_one(Duration::ZERO);
     let _ = client.revoke("7", &mut places).await;
     let _ = client.list(&mut places).await;
@@ -273,7 +273,7 @@ async fn every_call_takes_its_place_in_the_rate_limit_and_is_counted_and_one_wit
     assert_eq!(counted(&counts), 2);
 }
 
-/// All that was counted.
+/// All counted calls.
 fn counted(counts: &CallCounts) -> u64 {
     let mut registry = Registry::default();
     registry.register("calls", "", counts.family());
@@ -304,7 +304,7 @@ async fn a_client_is_not_made_without_its_credentials_or_with_a_broken_bundle() 
 }
 
 #[tokio::test]
-async fn what_is_not_declared_is_told() {
+async fn what_is_not_declared_is_reported() {
     let peer = Peer::always(answer(200, "", "{}")).await;
     let yaml = format!(
         "{{preset: Custom, baseURL: '{}', connection: {{insecureHTTP: true}}, operations: {{verify: {{request: {{method: GET, path: /me, headers: {{T: '{{{{ token }}}}'}}}}, accepted: {{statuses: [200]}}}}}}}}",
@@ -313,7 +313,7 @@ async fn what_is_not_declared_is_told() {
     let service = service(declaration(&yaml), &[]);
     let error = service.list(&mut places()).await.unwrap_err();
     assert!(matches!(error, ServiceError::Refused { status: None, .. }), "{error}");
-    assert_eq!(told(service.revoke("x", &mut places()).await), "Not sent");
+    assert_eq!(outcome(service.revoke("x", &mut places()).await), "Not sent");
     assert_eq!(service.verify(None, &mut places()).await.unwrap(), VerifyAnswer::Accepted);
     assert!(!peer.requests().pop().unwrap().to_ascii_lowercase().contains("\r\nt:"), "no header for no token");
 }

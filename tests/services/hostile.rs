@@ -1,5 +1,5 @@
-//! Answers that are made to harm. Each ends in the right kind of error, soon, in bounded memory, and without a word of
-//! the answer in the message.
+//! Answers that are made to harm. Each leads to the right kind of error, soon, in bounded memory, and without a word of the answer
+//! in the message.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,40 +10,40 @@ use artifact_token_operator::service::client::answers::VerifyAnswer;
 use secrecy::SecretString;
 
 use super::faults::{at, spec};
-use super::{CREDENTIAL, VALUE, declaration, places, service, told, wanted};
+use super::{CREDENTIAL, VALUE, declaration, outcome, places, service, wanted};
 use support::peer::{Peer, Reply, answer, head};
 
-/// The time-outs of [`at`] are a second each; this is what a loaded machine may need on top.
+/// The time-outs of [`at`] are a second each; a loaded machine may need this on top.
 const SOON: Duration = Duration::from_secs(8);
 
-/// The most memory that the process may take for all of it, the peer's buffers included: a full body of 1 MiB, parsed
-/// into values, takes some 40 MiB for a moment.
+/// The process may need at most so much memory, including the buffers of the peer. A full body of 1 MiB, parsed into values, needs
+/// some 40 MiB for a moment.
 const MAX_MEMORY: u64 = 128 * 1024;
 
-/// `{"token": "the-value-of-a-token", "id": 7, "items": [], "active": true}`, packed by gzip.
+/// `{"token": "the-value-of-a-token", "id": 7, "items": [], "active": true}`, compressed by gzip.
 const PACKED: &[u8] = &[
     31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 42, 201, 207, 78, 205, 83, 178, 82, 80, 42, 201, 72, 213, 45, 75, 204,
     41, 77, 213, 205, 79, 211, 77, 212, 133, 136, 235, 40, 40, 101, 166, 0, 101, 205, 65, 140, 146, 212, 220, 98, 32,
     59, 58, 22, 200, 73, 76, 46, 201, 44, 75, 5, 242, 74, 138, 74, 83, 107, 1, 2, 124, 220, 174, 71, 0, 0, 0,
 ];
 
-/// What each operation makes of an answer: generate, list, verify, revoke.
+/// The result of each operation for one answer: generate, list, verify, revoke.
 type Outcomes = [&'static str; 4];
 
-/// An answer that nobody can read. A revoke that is answered with a success needs no body: it is proved otherwise.
+/// An unreadable answer. A successful revoke needs no body: another call proves it.
 const UNREADABLE: Outcomes = ["Unknown", "Unknown", "Unknown", "Ok"];
 
-/// An answer that is none.
+/// No HTTP answer at all.
 const NONE: Outcomes = ["Unknown"; 4];
 
 async fn outcomes(peer: &Peer) -> [String; 4] {
     let service = at(&peer.url());
     let wanted = wanted("test.x", Lifetime::Never);
     [
-        told(service.generate(&wanted, &mut places()).await),
-        told(service.list(&mut places()).await),
-        told(service.verify(Some(&SecretString::from(VALUE)), &mut places()).await),
-        told(service.revoke("7", &mut places()).await),
+        outcome(service.generate(&wanted, &mut places()).await),
+        outcome(service.list(&mut places()).await),
+        outcome(service.verify(Some(&SecretString::from(VALUE)), &mut places()).await),
+        outcome(service.revoke("7", &mut places()).await),
     ]
 }
 
@@ -52,7 +52,7 @@ async fn check(what: &str, reply: Reply, expected: Outcomes) {
     assert_eq!(outcomes(&peer).await, expected, "{what}");
     assert!(began.elapsed() < 4 * SOON, "{what}: {:?}", began.elapsed());
     assert_eq!(peer.requests().len(), 4, "{what}: each was asked once");
-    // What the sockets on the way hold comes on top of 1 MiB for each of the four.
+    // The buffers of the sockets come on top of 1 MiB for each of the four.
     assert!(peer.written() < 64 * 1024 * 1024, "{what}: {} bytes were taken", peer.written());
 }
 
@@ -60,7 +60,7 @@ fn raw(headers: &str, body: &[u8]) -> Vec<u8> {
     [format!("HTTP/1.1 200 OK\r\n{headers}\r\n").as_bytes(), body].concat()
 }
 
-/// A body that says everything that an operation could want.
+/// A body with every field that an operation reads.
 fn good() -> String {
     format!(r#"{{"token": "{VALUE}", "id": 7, "items": [], "active": true, "until": "2027-01-02T00:00:00Z"}}"#)
 }
@@ -82,13 +82,13 @@ async fn an_answer_that_is_huge_or_endless_is_read_to_its_bound() {
     println!("peak memory: +{} KiB", peak_memory() - before);
 }
 
-/// The HTTP library reads interim answers as fast as they come before it looks whether anybody still waits, so this one
-/// is asked once.
+/// The HTTP library reads all interim answers that have come before it checks whether anybody still waits, so the test calls this
+/// peer once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn interim_answers_without_end_end_with_the_time_out() {
     let line = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
     let (peer, began) = (Peer::always(Reply::Repeat(Vec::new(), line)).await, Instant::now());
-    assert_eq!(told(at(&peer.url()).verify(Some(&SecretString::from(VALUE)), &mut places()).await), "Unknown");
+    assert_eq!(outcome(at(&peer.url()).verify(Some(&SecretString::from(VALUE)), &mut places()).await), "Unknown");
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
 }
 
@@ -168,7 +168,7 @@ async fn an_answer_with_a_wrong_length_is_never_half_believed() {
     check("a header with NUL", Reply::Bytes(raw("x: a\0b\r\ncontent-length: 2\r\n", b"{}")), NONE).await;
 }
 
-/// A second answer that nobody asked for must not be taken for the answer to the next question.
+/// A second answer that nobody asked for must not become the answer to the next request.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_in_advance_answers_nothing() {
     let refused = br#"{"active": false}"#;
@@ -189,7 +189,7 @@ async fn an_answer_in_advance_answers_nothing() {
 async fn a_value_or_an_id_that_cannot_be_one_is_unknown_and_nothing_panics() {
     let generated = async |value: &str, id: &str| {
         let peer = Peer::always(answer(201, "", &format!(r#"{{"token": {value}, "id": {id}}}"#))).await;
-        told(at(&peer.url()).generate(&wanted("test.x", Lifetime::Never), &mut places()).await)
+        outcome(at(&peer.url()).generate(&wanted("test.x", Lifetime::Never), &mut places()).await)
     };
     let text = |length: usize| format!("\"{}\"", "x".repeat(length));
     assert_eq!(generated(&text(16 * 1024), "7").await, "Ok", "the longest value that can be published");
@@ -198,22 +198,22 @@ async fn a_value_or_an_id_that_cannot_be_one_is_unknown_and_nothing_panics() {
     {
         assert_eq!(generated(&value, "7").await, "Unknown", "{:.40}", value);
     }
-    // 2^64 and its neighbour are one and the same to a computer that counts in fractions: as ids they would be mixed up.
+    // As floating-point numbers, 2^64 and its neighbour are equal; as ids they must stay different.
     for id in ["18446744073709551616", "18446744073709551617", "1e300", "-1e17", "\"\"", "null", "[7]"] {
         assert_eq!(generated(&text(20), id).await, "Unknown", "{id}");
     }
     for id in ["18446744073709551615", "-7", "0", "\"a/b?c\"", "\"\\u0000\"", "\"\\r\\n\"", "true"] {
-        assert_eq!(generated(&text(20), id).await, "Ok", "{id}: what no ledger can hold is refused there");
+        assert_eq!(generated(&text(20), id).await, "Ok", "{id}: the ledger refuses an id that it cannot hold");
     }
 }
 
-/// A value is sent in a header to be verified: one with a line break would be a second header.
+/// *Verify* sends the value in a header, so a value with a line break would be a second header.
 #[tokio::test]
 async fn a_value_with_control_characters_is_never_sent() {
     let peer = Peer::always(answer(200, "", &good())).await;
     for value in ["a\r\nX-Evil: 1", "a\nb", "a\0b", "a\u{7f}b", "a\u{85}b", "\t"] {
         assert_eq!(
-            told(at(&peer.url()).verify(Some(&SecretString::from(value)), &mut places()).await),
+            outcome(at(&peer.url()).verify(Some(&SecretString::from(value)), &mut places()).await),
             "Unknown",
             "{value:?}"
         );
@@ -245,7 +245,7 @@ async fn a_list_of_a_thousand_full_pages_is_not_kept_whole() {
         answer(200, "", &rows((0..900).map(|row| format!("{page}-{row}-{}", "x".repeat(1000))), "n"))
     })
     .await;
-    assert_eq!(told(paged(&peer.url()).list(&mut places()).await), "Unknown");
+    assert_eq!(outcome(paged(&peer.url()).list(&mut places()).await), "Unknown");
     assert!(peer.requests().len() < 60, "{} pages were read", peer.requests().len());
     println!("peak memory: +{} KiB", peak_memory() - before);
 }
@@ -284,11 +284,11 @@ async fn a_next_page_with_an_endless_url_is_not_followed() {
     let body = format!(r#"{{"items": [{{"id": 7}}], "next": "?cursor={}"}}"#, "x".repeat(900_000));
     let peer = Peer::always(answer(200, "", &body)).await;
     let yaml = spec(&peer.url()).replace("items: $.items[*]", "items: $.items[*]\n    pagination: {nextURL: $.next}");
-    assert_eq!(told(service(declaration(&yaml), &[("key", CREDENTIAL)]).list(&mut places()).await), "Unknown");
+    assert_eq!(outcome(service(declaration(&yaml), &[("key", CREDENTIAL)]).list(&mut places()).await), "Unknown");
     assert_eq!(peer.requests().len(), 1);
 }
 
-/// The memory of a process is its own, so the tests that could take much of it run once more in one of their own.
+/// Memory is measured for a whole process, so each test that could need much of it runs once more in its own process.
 #[tokio::test]
 async fn hostile_answers_take_little_memory() {
     for name in [
@@ -307,7 +307,7 @@ async fn hostile_answers_take_little_memory() {
     }
 }
 
-/// The most memory that this process ever had, in KiB.
+/// The peak memory of this process, in KiB.
 fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

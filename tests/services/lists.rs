@@ -1,8 +1,8 @@
-//! Pages: where a list ends, and where it breaks off.
+//! Pages: where a list ends, and which pages are an error.
 
 use artifact_token_operator::service::client::ServiceClient;
 
-use super::{CREDENTIAL, declaration, places, service, told};
+use super::{CREDENTIAL, declaration, outcome, places, service};
 use support::peer::{Peer, Reply, answer};
 
 fn at(url: &str, pagination: &str) -> ServiceClient {
@@ -29,7 +29,7 @@ operations:
     service(declaration(&yaml), &[("key", CREDENTIAL)])
 }
 
-/// A peer that has these pages by the target of the request.
+/// A peer that serves these pages, by the target of the request.
 async fn pages(pages: &'static [(&'static str, &'static str, &'static str)]) -> Peer {
     Peer::start(move |request| {
         let target = request.split(' ').nth(1).unwrap_or_default();
@@ -61,8 +61,8 @@ async fn counted_pages_end_at_an_empty_one_never_at_a_short_one_and_rows_come_on
         ("/t?limit=2&page=4", "", r#"{"items": []}"#),
     ])
     .await;
-    // Page 2 is short and has nothing new: with a counted page that means that the parameter is ignored.
-    assert_eq!(told(at(&peer.url(), "{pageParameter: page}").list(&mut places()).await), "Unknown");
+    // Page 2 is short and has nothing new. With counted pages, this means that the service ignores the parameter.
+    assert_eq!(outcome(at(&peer.url(), "{pageParameter: page}").list(&mut places()).await), "Unknown");
     let peer = pages(&[
         ("/t?limit=2&page=0", "", r#"{"items": [{"id": 8, "name": "a"}, {"id": 9}]}"#),
         ("/t?limit=2&page=1", "", r#"{"items": [{"id": 9}, {"id": 7}]}"#),
@@ -99,7 +99,7 @@ async fn a_next_page_is_followed_until_there_is_none() {
 async fn a_list_that_breaks_off_is_no_list() {
     let check = async |pages_of: &'static [(&'static str, &'static str, &'static str)], expected: &str| {
         let peer = pages(pages_of).await;
-        assert_eq!(told(at(&peer.url(), "{nextURL: $.next}").list(&mut places()).await), expected, "{pages_of:?}");
+        assert_eq!(outcome(at(&peer.url(), "{nextURL: $.next}").list(&mut places()).await), expected, "{pages_of:?}");
     };
     check(&[("/t?limit=2", "", r#"{"items": [{"id": "a"}], "next": "/missing"}"#)], "Unknown").await;
     check(&[("/t?limit=2", "", r#"{"items": [{"id": "a"}], "next": "/t?limit=2"}"#)], "Unknown").await;
@@ -117,7 +117,7 @@ async fn an_error_that_is_declared_to_mean_empty_is_an_empty_list_and_no_other_i
     let peer = Peer::always(answer(500, "", r#"{"error": "user not found"}"#)).await;
     assert_eq!(ids(&at(&peer.url(), "{link: true}")).await, Vec::<String>::new());
     let peer = Peer::always(answer(500, "", r#"{"error": "database is gone"}"#)).await;
-    assert_eq!(told(at(&peer.url(), "{link: true}").list(&mut places()).await), "Unknown");
+    assert_eq!(outcome(at(&peer.url(), "{link: true}").list(&mut places()).await), "Unknown");
 }
 
 #[tokio::test]
@@ -126,17 +126,17 @@ async fn the_credential_is_not_sent_to_a_next_page_elsewhere() {
     let next = elsewhere.url();
     let peer =
         Peer::start(move |_| answer(200, "", &format!(r#"{{"items": [{{"id": "a"}}], "next": "{next}/t"}}"#))).await;
-    assert_eq!(told(at(&peer.url(), "{nextURL: $.next}").list(&mut places()).await), "Unknown");
+    assert_eq!(outcome(at(&peer.url(), "{nextURL: $.next}").list(&mut places()).await), "Unknown");
     assert_eq!(elsewhere.requests(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn statuses_of_a_list_are_told_apart() {
+async fn statuses_of_a_list_have_different_outcomes() {
     for (status, expected) in [(401, "Refused credential"), (404, "Refused"), (429, "Retry 5"), (503, "Unknown")] {
         let peer = Peer::always(answer(status, "", "")).await;
-        assert_eq!(told(at(&peer.url(), "{link: true}").list(&mut places()).await), expected, "{status}");
+        assert_eq!(outcome(at(&peer.url(), "{link: true}").list(&mut places()).await), expected, "{status}");
     }
     let peer =
         Peer::always(Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"items\": []}".to_vec())).await;
-    assert_eq!(told(at(&peer.url(), "{link: true}").list(&mut places()).await), "Unknown");
+    assert_eq!(outcome(at(&peer.url(), "{link: true}").list(&mut places()).await), "Unknown");
 }

@@ -1,4 +1,4 @@
-//! The life of tokens at real services, by the same steps everywhere.
+//! The same steps with tokens at every real service: generate, verify, list, revoke.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use artifact_token_operator::service::client::answers::{GenerateRequest, Generat
 use secrecy::SecretString;
 use testbed::ReferenceService;
 
-use super::{declaration, places, service, told};
+use super::{declaration, outcome, places, service};
 
 async fn reference() -> ReferenceService {
     ReferenceService::start(support::binary("reference-service")).await.unwrap()
@@ -26,7 +26,7 @@ fn at_reference(running: &ReferenceService, more: &str) -> ServiceClient {
     service(declaration(&reference_spec(&running.base_url(), more)), &[("adminKey", running.admin_key())])
 }
 
-/// What a caller asks for: a name only where tokens have one.
+/// The token that the caller asks for. It has a name only if tokens of the service have names.
 async fn generate(service: &ServiceClient, name: &str, lifetime: Lifetime) -> Generated {
     let names = service.declaration().can(Capability::Names);
     let parameters = service.declaration().check_parameters(&Parameters::new()).unwrap();
@@ -45,7 +45,7 @@ async fn rows(service: &ServiceClient) -> Vec<ListedToken> {
     service.list(&mut places()).await.unwrap_or_else(|error| panic!("{error}")).rows
 }
 
-/// Two tokens of one service: both accepted and listed; one is revoked, and the other stays.
+/// Two tokens of one service: both are accepted and listed; one is revoked, and the other one stays.
 async fn tokens_live_and_die(service: &ServiceClient) {
     assert_eq!(verdict(service, None).await, VerifyAnswer::Refused, "verify proves something");
     assert_eq!(verdict(service, Some(&SecretString::from("wrong"))).await, VerifyAnswer::Refused);
@@ -67,17 +67,17 @@ async fn tokens_live_and_die(service: &ServiceClient) {
     assert_eq!(verdict(service, Some(&first.value)).await, VerifyAnswer::Refused);
     assert_eq!(verdict(service, Some(&second.value)).await, VerifyAnswer::Accepted, "only one was revoked");
     assert_eq!(rows(service).await.into_iter().map(|row| row.id).collect::<Vec<_>>(), std::slice::from_ref(&second_id));
-    // Some services say "gone" and some say "success": neither is an error.
+    // Some services answer "gone", some answer "success": neither is an error.
     service.revoke(&first_id, &mut places()).await.unwrap();
     service.revoke(&second_id, &mut places()).await.unwrap();
     assert_eq!(verdict(service, Some(&second.value)).await, VerifyAnswer::Refused);
     assert_eq!(rows(service).await, []);
 }
 
-/// A wrong credential is told as one, and changes nothing.
+/// The service reports a wrong credential as such, and changes nothing.
 async fn a_wrong_credential_is_refused(wrong: &ServiceClient) {
-    assert_eq!(told(wrong.list(&mut places()).await), "Refused credential");
-    assert_eq!(told(wrong.revoke("x", &mut places()).await), "Refused credential");
+    assert_eq!(outcome(wrong.list(&mut places()).await), "Refused credential");
+    assert_eq!(outcome(wrong.revoke("x", &mut places()).await), "Refused credential");
     let wanted = GenerateRequest {
         name: Some("test.x".to_owned()),
         display_name: None,
@@ -85,7 +85,7 @@ async fn a_wrong_credential_is_refused(wrong: &ServiceClient) {
         parameters: Parameters::new(),
         now: Time::default(),
     };
-    assert_eq!(told(wrong.generate(&wanted, &mut places()).await), "Refused credential");
+    assert_eq!(outcome(wrong.generate(&wanted, &mut places()).await), "Refused credential");
 }
 
 #[tokio::test]
@@ -147,7 +147,11 @@ async fn a_verify_by_the_body_proves_something_and_one_that_accepts_everybody_is
     assert_eq!(verdict(&introspect, Some(&SecretString::from("wrong"))).await, VerifyAnswer::Refused);
     assert_eq!(verdict(&introspect, None).await, VerifyAnswer::Refused);
     let open = at_reference(&running, &verify("/v1/open", "{statuses: [200]}", "{statuses: [401]}"));
-    assert_eq!(verdict(&open, None).await, VerifyAnswer::Accepted, "what VerifyProvesNothing is made of");
+    assert_eq!(
+        verdict(&open, None).await,
+        VerifyAnswer::Accepted,
+        "this is the case of the reason VerifyProvesNothing"
+    );
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
-//! Token services as the operator asks them: the same life of a token at every real service, and every fault of HTTP.
+//! Token services as the operator calls them: the same steps at every real service, and every fault of HTTP.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `lives` | the life of tokens at the reference service and, with the feature `real-services`, at Verdaccio |
-//! | `faults` | what each answer means: one table for each operation |
-//! | `lists` | pages: where a list ends, and where it breaks off |
-//! | `origin` | where a request, and with it a credential, goes, and where it never goes |
+//! | `lives` | the same steps at the reference service and, with the feature `real-services`, at Verdaccio |
+//! | `faults` | the meaning of each answer: one table for each operation |
+//! | `lists` | pages: where a list ends, and which pages are an error |
+//! | `origin` | the origins that a request with a credential goes to, and those that it never goes to |
 //! | `hostile` | answers that are made to harm: huge, endless, slow, deep, packed, broken |
-//! | `peer` | a raw HTTP peer that answers with the bytes it is told |
+//! | `peer` | a raw HTTP peer that answers with the bytes of the test |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -37,20 +37,20 @@ const CREDENTIAL: &str = "operator-credential";
 /// The value of a token in all tests with a peer. No message may have it.
 const VALUE: &str = "the-value-of-a-token";
 
-/// A declaration of `yaml`, which is a `TokenService`'s spec.
+/// The declaration in `yaml`, which is the spec of a `TokenService`.
 fn declaration(yaml: &str) -> Declaration {
     let spec: TokenServiceSpec = serde_saphyr::from_str(yaml).unwrap();
     Declaration::check(&spec).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A client with a rate limit that is never felt.
+/// A client with a rate limit that never delays a call.
 fn service(declaration: Declaration, credentials: &[(&str, &str)]) -> ServiceClient {
     let credentials: BTreeMap<_, _> =
         credentials.iter().map(|(name, value)| ((*name).to_owned(), SecretString::from(*value))).collect();
     ServiceClient::new(declaration, credentials, None, RateLimit::new(6000), CallCounts::default()).unwrap()
 }
 
-/// Each call waits for its place.
+/// Each call waits for its place in the rate limit.
 fn places() -> Places {
     Places::one_by_one(Duration::from_secs(60))
 }
@@ -65,8 +65,8 @@ fn wanted(name: &str, lifetime: Lifetime) -> GenerateRequest {
     }
 }
 
-/// An error in one line: its kind, what a caller reads of it, and its message. Secrets in it fail the test.
-fn told<T>(result: Result<T, ServiceError>) -> String {
+/// An error in one line: its kind, the delay it asks for, and its message. A secret in it fails the test.
+fn outcome<T>(result: Result<T, ServiceError>) -> String {
     let Err(error) = result else { return "Ok".to_owned() };
     let shown = format!("{error} {error:?}");
     assert!(!shown.contains(CREDENTIAL) && !shown.contains(VALUE), "a secret in an error: {shown}");

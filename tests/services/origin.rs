@@ -1,4 +1,4 @@
-//! Where a request, and with it a credential, goes, and where it never goes (S10).
+//! The origins that a request with a credential goes to, and those that it never goes to (S10).
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -15,7 +15,7 @@ use testbed::ControlPlane;
 use testbed::control_plane::Options;
 
 use super::faults::at;
-use super::{VALUE, declaration, places, told, wanted};
+use super::{VALUE, declaration, outcome, places, wanted};
 use support::peer::{Peer, answer};
 
 #[tokio::test]
@@ -25,16 +25,24 @@ async fn a_redirect_is_not_followed_by_any_operation() {
         let location = format!("location: {}/api/tokens\r\n", elsewhere.url());
         let peer = Peer::always(answer(status, &location, "")).await;
         let service = at(&peer.url());
-        assert_eq!(told(service.generate(&wanted("x", Lifetime::Never), &mut places()).await), "Unknown", "{status}");
-        assert_eq!(told(service.verify(Some(&SecretString::from(VALUE)), &mut places()).await), "Unknown", "{status}");
-        assert_eq!(told(service.list(&mut places()).await), "Unknown", "{status}");
-        assert_eq!(told(service.revoke("7", &mut places()).await), "Unknown", "{status}");
+        assert_eq!(
+            outcome(service.generate(&wanted("x", Lifetime::Never), &mut places()).await),
+            "Unknown",
+            "{status}"
+        );
+        assert_eq!(
+            outcome(service.verify(Some(&SecretString::from(VALUE)), &mut places()).await),
+            "Unknown",
+            "{status}"
+        );
+        assert_eq!(outcome(service.list(&mut places()).await), "Unknown", "{status}");
+        assert_eq!(outcome(service.revoke("7", &mut places()).await), "Unknown", "{status}");
         assert_eq!(peer.requests().len(), 4, "{status}");
     }
     assert_eq!(elsewhere.requests(), Vec::<String>::new());
 }
 
-/// The environment belongs to a process, so the test runs another one of this file in a process of its own.
+/// The environment belongs to a whole process, so this test runs another test of this file in its own process.
 #[tokio::test]
 async fn the_proxies_of_the_environment_are_ignored() {
     let proxy = Peer::always(answer(200, "", "{}")).await;
@@ -52,7 +60,7 @@ async fn the_proxies_of_the_environment_are_ignored() {
     assert_eq!(proxy.requests(), Vec::<String>::new());
 }
 
-/// kube-apiserver is a service with a certificate of its own authority, and with tokens that it accepts or refuses.
+/// kube-apiserver stands for a service whose certificate is from its own authority, and which accepts or refuses tokens.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_authority_of_ones_own_is_trusted_where_it_is_named_and_nowhere_else() {
     let plane = ControlPlane::shared(Options::default()).await.unwrap();
@@ -73,6 +81,6 @@ async fn an_authority_of_ones_own_is_trusted_where_it_is_named_and_nowhere_else(
     let trusting = client(Some(authority));
     assert_eq!(trusting.verify(Some(&token), &mut places()).await.unwrap(), VerifyAnswer::Accepted);
     assert_eq!(trusting.verify(Some(&SecretString::from(VALUE)), &mut places()).await.unwrap(), VerifyAnswer::Refused);
-    let refusing = told(client(None).verify(Some(&token), &mut places()).await);
+    let refusing = outcome(client(None).verify(Some(&token), &mut places()).await);
     assert!(refusing.starts_with("Retry"), "the token was not sent: {refusing}");
 }

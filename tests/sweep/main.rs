@@ -1,5 +1,5 @@
-//! The sweep of a service: tokens under our name that nobody needs. On a control plane of its own, for an object in dispute anywhere
-//! in the cluster keeps every sweep from revoking.
+//! The sweep of a service finds tokens under our name that nobody needs. These tests have their own control plane, because an object
+//! with an identity conflict anywhere in the cluster keeps every sweep from revoking.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -9,7 +9,7 @@ use support::acts::ready;
 use support::{DEADLINE, World};
 use testbed::poll;
 
-/// A token at the service under the name of an object that is no more.
+/// Generates a token under the name of an object that does not exist any more.
 async fn orphan(world: &World) -> (String, String) {
     world.generate_as("test.aaaaaaaaaaaaaaaa.3.bbbbbbbb gone").await
 }
@@ -18,7 +18,7 @@ async fn sweep(world: &World, policy: &str) {
     world.serve(|spec| spec["sweep"] = json!({"interval": "10s", "policy": policy})).await;
 }
 
-/// Waits until a sweep found so.
+/// Waits until a sweep has these counts.
 async fn until_swept(world: &World, what: &str, check: impl Fn(&LastSweep) -> bool) -> LastSweep {
     let services = world.services();
     let look = || async {
@@ -30,14 +30,14 @@ async fn until_swept(world: &World, what: &str, check: impl Fn(&LastSweep) -> bo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_without_an_object_is_told_and_revoked_only_where_that_is_asked_for() {
+async fn a_token_without_an_object_is_reported_and_revoked_only_where_that_is_asked_for() {
     let (world, _operator, value) = ready("sweep").await;
     let (id, orphaned) = orphan(&world).await;
     let (_, strangers) = world.generate_as("somebody else's").await;
     sweep(&world, "Report").await;
-    let last = until_swept(&world, "the orphan is told", |last| last.orphaned == Some(1)).await;
+    let last = until_swept(&world, "the orphan is reported", |last| last.orphaned == Some(1)).await;
     assert_eq!((last.managed, last.orphans[0].id.as_str()), (1, id.as_str()));
-    assert!(world.accepts(&orphaned).await, "only told");
+    assert!(world.accepts(&orphaned).await, "the sweep only reports it");
     sweep(&world, "Revoke").await;
     until_swept(&world, "there is none any more", |last| last.orphaned == Some(0)).await;
     assert!(world.is_dead(&id).await);
@@ -48,7 +48,7 @@ async fn a_token_without_an_object_is_told_and_revoked_only_where_that_is_asked_
 async fn a_token_of_a_living_object_that_it_does_not_need_is_revoked_by_the_object_after_an_overlap() {
     let (world, _operator, _) = ready("suspect").await;
     let own = world.made().await[0].name.clone();
-    // A second token of the finalizer's own claim, as a request makes it that arrives twice.
+    // A second token for the claim that the finalizer implies, as a request that arrives twice makes it.
     let (id, value) = world.generate_as(&format!("{} twice", own.split(' ').next().unwrap())).await;
     sweep(&world, "Report").await;
     world.until_live("it is gone", |live| live.iter().all(|row| row.id != id)).await;

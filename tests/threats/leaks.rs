@@ -1,5 +1,5 @@
-//! A service that says too much: its refusals quote what it was sent, and its broken answers hold values. None of it is
-//! shown anywhere.
+//! A service that says too much: its refusals quote the request, and its broken answers hold values. The operator shows none of it
+//! anywhere.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -19,8 +19,7 @@ const CREDENTIAL: &str = "kX9-the-operators/credential+Qm7";
 const OBJECTS: [&str; 5] = ["a", "b", "c", "d", "e"];
 const VALUE: &str = "vT3-the-value/of-a+token=Zr8";
 
-/// What the service answers to each *generate*, in turn: it quotes the whole request, its credential included, and
-/// throws a value in.
+/// The service's answers to each *generate*, in turn. They quote the whole request with its credential, and hold a value.
 fn generated(count: usize, request: &str) -> Reply {
     let quoted =
         json!({"error": format!("cannot serve {request} with {VALUE}"), "token": [VALUE], "id": VALUE}).to_string();
@@ -38,7 +37,7 @@ fn generated(count: usize, request: &str) -> Reply {
     }
 }
 
-/// So many kinds of answers; the last one stays.
+/// The number of answers; the last one is repeated.
 const KINDS: usize = 9;
 
 async fn service(generates: &'static AtomicUsize) -> Peer {
@@ -51,8 +50,8 @@ async fn service(generates: &'static AtomicUsize) -> Peer {
 }
 
 /// CVE-2024-31391 (the Solr operator: credentials in the events of failed probes) and CVE-2019-11252 (Kubernetes: the
-/// credential of a mount in the message of its failure, and so in events and logs). Every failure here has the secrets in
-/// the service's own words; conditions, events, metrics and the log at its most talkative have none.
+/// credential of a mount in the message of its failure, and so in events and logs). Here the service puts the secrets into every
+/// failure; conditions, events, metrics and the most detailed log have none of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_service_says_in_a_failure_is_shown_nowhere() {
     static GENERATES: AtomicUsize = AtomicUsize::new(0);
@@ -63,7 +62,7 @@ async fn what_a_service_says_in_a_failure_is_shown_nowhere() {
     options.arguments.retain(|argument| !argument.starts_with("--first-retry"));
     let options = options.argument("--first-retry=50ms");
     let operator = Operator::start(options).await.unwrap();
-    // Several at once, since each waits a while after each answer.
+    // Several objects at once, because each waits a while after each answer.
     for name in OBJECTS {
         world.apply(&token_yaml(name)).await;
     }
@@ -81,7 +80,7 @@ async fn what_a_service_says_in_a_failure_is_shown_nowhere() {
         world.until_reason(name, ConditionType::Ready, Reason::TokenGenerationFailed).await;
         status += &serde_json::to_string(&world.token(name).await).unwrap();
     }
-    assert!(peer.requests().iter().any(|request| request.contains(CREDENTIAL)), "the service was given the credential");
+    assert!(peer.requests().iter().any(|request| request.contains(CREDENTIAL)), "the service got the credential");
     let service = serde_json::to_string(&world.services().get("reference").await.unwrap()).unwrap();
     let metrics = http::answer(http::client().unwrap().get(format!("http://{}/metrics", operator.admin_address())));
     let shown = [
@@ -134,12 +133,12 @@ async fn events(world: &World) -> String {
     serde_json::to_string(&events.list(&ListParams::default()).await.unwrap()).unwrap()
 }
 
-/// The secrets as they are, and as they are often written.
+/// The secrets as they are, and in common encodings.
 fn forms() -> Vec<String> {
     let percent = |text: &str| text.replace('/', "%2F").replace('+', "%2B").replace('=', "%3D");
     let forms = |text: &str| {
         let bytes = text.as_bytes();
-        // Base64 of a longer text has this in it, but for what its neighbours change at the ends.
+        // Base64 of a longer text contains this part: only the characters at both ends depend on the neighbours.
         let inner = |skip: usize| BASE64.encode(&bytes[skip..skip + (bytes.len() - skip) / 3 * 3]);
         let plain = [text.to_owned(), percent(text), text.replace('/', "\\/"), HEXLOWER.encode(bytes)];
         plain.into_iter().chain((0..3).map(inner)).chain([BASE64URL_NOPAD.encode(bytes)]).collect::<Vec<_>>()

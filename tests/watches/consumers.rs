@@ -1,4 +1,4 @@
-//! Consumers that lag: each reads a Secret, and uses for a while what it read.
+//! Consumers that lag: each reads a Secret, and uses the token that it read for a while.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,30 +12,30 @@ use support::{OVERLAP_MILLISECONDS, World};
 
 /// A consumer reads again after this time.
 const READ_AFTER: Duration = Duration::from_millis(OVERLAP_MILLISECONDS / 3);
-/// What was read longer ago than this is no measure: its reader lags by more than the overlap, or nearly.
+/// A token that was read longer ago than this does not count: its consumer lags by nearly the overlap, or more.
 const STALE: Duration = Duration::from_millis(OVERLAP_MILLISECONDS * 2 / 3);
 /// Between two uses.
 const PAUSE: Duration = Duration::from_millis(50);
-/// A read of a Secret, and a use, are answered within this time or do not count.
+/// A read of a Secret or a use without an answer within this time does not count.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// One consumer for each of some objects, until [`Consumers::end`].
+/// One consumer for each of several objects, until [`Consumers::end`].
 pub struct Consumers {
     stop: Arc<AtomicBool>,
     tasks: Vec<JoinHandle<Tally>>,
 }
 
-/// How their uses went.
+/// The outcomes of their uses.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub accepted: usize,
     pub rejected: Vec<String>,
-    /// With a value from before an outage: the consumer could not read.
+    /// Rejected uses of a value from before an outage, because the consumer could not read a newer one.
     pub stale: usize,
 }
 
 impl Consumers {
-    /// One consumer for each object's Secret `NAME-secret`, which exists.
+    /// Starts one consumer for the Secret `NAME-secret` of each object. The Secrets must exist.
     pub fn start(world: &World, names: &[&str]) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let url = format!("{}/v1/whoami", world.service.base_url());
@@ -46,7 +46,7 @@ impl Consumers {
         Self { tasks: names.iter().map(consume).collect(), stop }
     }
 
-    /// Stops them. Fails if one was rejected, or if they saw nothing.
+    /// Stops the consumers. Fails if a use was rejected, or if a consumer never used its token.
     pub async fn end(self) -> Tally {
         self.stop.store(true, Ordering::Relaxed);
         let mut sum = Tally::default();
@@ -95,7 +95,7 @@ impl Consumer {
         match answer.status().as_u16() {
             200 => tally.accepted += 1,
             _ if age >= STALE => tally.stale += 1,
-            status => tally.rejected.push(format!("{}: {status} for what was read {age:?} before", self.secret)),
+            status => tally.rejected.push(format!("{}: {status} for a token read {age:?} before", self.secret)),
         }
     }
 }

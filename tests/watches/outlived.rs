@@ -1,5 +1,5 @@
-//! A service object goes while its watch is down and a check of it waits for the service. The check ends after the list that does not
-//! have the object, and does not put it back.
+//! A service object is deleted while its watch is down and a check of it waits for the service. The check ends after the list without
+//! the object has arrived, and must not put it back.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use testbed::fault_proxy::{Fault, Kind, Look, Request, Side};
 use testbed::{FaultProxy, Operator, poll};
 use tokio::sync::Semaphore;
 
-use crate::place::{DEADLINE, Place};
+use crate::own_plane::{DEADLINE, OwnPlane};
 use support::objects::{artifact_token, token_service};
 
-/// Holds calls until it is opened.
+/// Holds calls until the test opens it.
 struct Gate(Arc<Semaphore>);
 
 impl Gate {
@@ -26,7 +26,7 @@ impl Gate {
         let gate = self.0.clone();
         Fault::Look(Look::new(move |_| {
             let gate = gate.clone();
-            async move { assert!(gate.acquire().await.is_err(), "a gate only opens") }
+            async move { assert!(gate.acquire().await.is_err(), "a gate never gives permits") }
         }))
     }
 
@@ -41,42 +41,42 @@ fn is_watch(request: &Request) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_check_that_outlives_its_service_does_not_put_it_back() {
-    let place = Place::start("outlived").await;
-    let proxy = FaultProxy::start(&place.world.plane, Some(&place.world.service.base_url())).await.unwrap();
+    let own_plane = OwnPlane::start("outlived").await;
+    let proxy = FaultProxy::start(&own_plane.world.plane, Some(&own_plane.world.service.base_url())).await.unwrap();
     let patient = |spec: &mut serde_json::Value| spec["connection"]["timeout"] = json!("5m");
-    place.world.apply(&token_service("brief", &proxy.service_url().unwrap(), patient)).await;
-    // After the first list the watch is held, and in the end refused; the check that this list asks for is held, too.
+    own_plane.world.apply(&token_service("brief", &proxy.service_url().unwrap(), patient)).await;
+    // After the first list, the proxy holds the watch, and refuses it in the end. It also holds the check that the list starts.
     let (answer, watch) = (Gate::shut(), Gate::shut());
     let asked = proxy.once(1, answer.hold(), |request| request.call.side == Side::Service);
     let watched = proxy.once(1, watch.hold(), is_watch);
     proxy.once(1, Fault::status(410, "Expired"), is_watch);
     let begun_anew = proxy.once(2, Fault::Look(Look::new(|_| async {})), is_watch);
-    let mut options = place.options("1s");
+    let mut options = own_plane.options("1s");
     options.kubeconfig = proxy.kubeconfig();
     let _operator = Operator::start(options).await.expect("start the operator");
     asked.until_struck(DEADLINE).await.unwrap();
     watched.until_struck(DEADLINE).await.unwrap();
-    // Without its finalizer nothing waits for the operator.
+    // Without the finalizer, the deletion does not wait for the operator.
     let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-    place.world.services().patch("brief", &PatchParams::default(), &free).await.unwrap();
-    place.world.services().delete("brief", &DeleteParams::default()).await.unwrap();
+    own_plane.world.services().patch("brief", &PatchParams::default(), &free).await.unwrap();
+    own_plane.world.services().delete("brief", &DeleteParams::default()).await.unwrap();
     watch.open();
-    // A watch begins when its list is taken in.
+    // The operator begins a watch after it has taken in the list.
     begun_anew.until_struck(DEADLINE).await.unwrap();
     let brief = |name: &str| artifact_token(name, |spec| spec["serviceRef"]["name"] = json!("brief"));
-    place.world.apply(&brief("before")).await;
-    place.world.until_reason("before", ConditionType::Ready, Reason::ServiceNotFound).await;
+    own_plane.world.apply(&brief("before")).await;
+    own_plane.world.until_reason("before", ConditionType::Ready, Reason::ServiceNotFound).await;
     answer.open();
-    // The last that the check does is to write down what it found.
-    let told = || {
+    // The check ends with a write of the status, which finds no object.
+    let ended = || {
         let calls = proxy.calls();
-        let told = calls.iter().any(|call| call.route().ends_with("/brief/status") && call.status == Some(404));
-        std::future::ready(if told { Ok(()) } else { Err(format!("{calls:#?}")) })
+        let ended = calls.iter().any(|call| call.route().ends_with("/brief/status") && call.status == Some(404));
+        std::future::ready(if ended { Ok(()) } else { Err(format!("{calls:#?}")) })
     };
-    poll("the check ends", DEADLINE, told).await.unwrap();
-    place.world.apply(&brief("after")).await;
+    poll("the check ends", DEADLINE, ended).await.unwrap();
+    own_plane.world.apply(&brief("after")).await;
     for name in ["after", "before"] {
-        place.world.until_reason(name, ConditionType::Ready, Reason::ServiceNotFound).await;
+        own_plane.world.until_reason(name, ConditionType::Ready, Reason::ServiceNotFound).await;
     }
-    assert_eq!(place.world.count().await, 0, "{:#?}", place.world.made().await);
+    assert_eq!(own_plane.world.count().await, 0, "{:#?}", own_plane.world.made().await);
 }

@@ -1,4 +1,4 @@
-//! What comes between the operator and its API server: watches are refused, events get lost or come twice, requests are turned away.
+//! A proxy between the operator and its API server refuses watches, drops events or sends them twice, and turns requests away.
 
 use std::time::{Duration, Instant};
 
@@ -8,30 +8,30 @@ use testbed::fault_proxy::{EventFault, Fault, Kind, Planned, Side};
 use testbed::{FaultProxy, Operator};
 
 use crate::consumers::Consumers;
-use crate::place::{DEADLINE, Place, seconds};
+use crate::own_plane::{DEADLINE, OwnPlane, seconds};
 use support::figures::figure;
 use support::{attempt, token_yaml};
 
-/// What the operator watches everything of.
+/// The resources that the operator watches as a whole.
 const WATCHED: [&str; 3] = ["artifacttokens", "secrets", "tokenservices"];
 /// Events that come twice: more than a rotation makes.
 const DOUBLED: u32 = 40;
-/// A rotation makes at least so many: the wish, four records, the Secret.
+/// A rotation makes at least so many events: the request, four records, the Secret.
 const MIN_DOUBLED: usize = 5;
-/// How long requests are turned away.
+/// How long the proxy turns requests away.
 const TURNED_AWAY: Duration = Duration::from_secs(6);
-/// Requests turned away in that time: the object's passes, every 2 s, and the event of what was not written.
+/// Requests that the proxy may turn away in that time: the object's passes, every 2 s, and an event about each failed write.
 const MAX_TURNED_AWAY: usize = 20;
 
-/// A place whose operator asks through a proxy.
-async fn start(prefix: &str) -> (Place, FaultProxy) {
-    let place = Place::start(prefix).await;
-    let proxy = FaultProxy::start(&place.world.plane, None).await.unwrap();
-    (place, proxy)
+/// A control plane, and a proxy for its operator.
+async fn start(prefix: &str) -> (OwnPlane, FaultProxy) {
+    let own_plane = OwnPlane::start(prefix).await;
+    let proxy = FaultProxy::start(&own_plane.world.plane, None).await.unwrap();
+    (own_plane, proxy)
 }
 
-async fn operator(place: &Place, proxy: &FaultProxy) -> Operator {
-    let mut options = place.options("8s");
+async fn operator(own_plane: &OwnPlane, proxy: &FaultProxy) -> Operator {
+    let mut options = own_plane.options("8s");
     options.kubeconfig = proxy.kubeconfig();
     Operator::start(options).await.expect("start the operator")
 }
@@ -42,7 +42,7 @@ fn is_about(event: &Value, name: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_that_is_refused_as_gone_begins_anew_with_a_list() {
-    let (place, proxy) = start("gone").await;
+    let (own_plane, proxy) = start("gone").await;
     let gone = WATCHED.map(|resource| {
         let wanted = move |call: &testbed::fault_proxy::Request| {
             call.call.kind == Kind::Watch
@@ -51,19 +51,19 @@ async fn a_watch_that_is_refused_as_gone_begins_anew_with_a_list() {
         };
         proxy.once(1, Fault::status(410, "Expired"), wanted)
     });
-    let _operator = operator(&place, &proxy).await;
-    place.world.apply(&token_yaml("ci")).await;
+    let _operator = operator(&own_plane, &proxy).await;
+    own_plane.world.apply(&token_yaml("ci")).await;
     for planned in &gone {
         planned.until_struck(DEADLINE).await.unwrap();
     }
     let began = Instant::now();
-    place.ready(&["ci"]).await;
-    place.rotate(&["ci"], "1").await;
-    place.fulfilled(&["ci"], "1").await;
-    place.world.delete_secret("ci-secret").await;
-    place.until("ci", "the deleted Secret is replaced", |token| attempt(token) > 2).await;
-    assert!(!place.rests("ci").await);
-    assert_eq!(place.world.count().await, 3);
+    own_plane.ready(&["ci"]).await;
+    own_plane.rotate(&["ci"], "1").await;
+    own_plane.fulfilled(&["ci"], "1").await;
+    own_plane.world.delete_secret("ci-secret").await;
+    own_plane.until("ci", "the deleted Secret is replaced", |token| attempt(token) > 2).await;
+    assert!(!own_plane.rests("ci").await);
+    assert_eq!(own_plane.world.count().await, 3);
     figure(&format!(
         "{} watches refused with 410: all of them saw what came later, at rest after {}",
         gone.len(),
@@ -73,36 +73,36 @@ async fn a_watch_that_is_refused_as_gone_begins_anew_with_a_list() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_that_are_doubled_or_dropped_cost_no_token_and_lose_none() {
-    let (place, proxy) = start("events").await;
-    let _operator = operator(&place, &proxy).await;
-    place.world.apply(&token_yaml("ci")).await;
-    place.ready(&["ci"]).await;
-    let consumers = Consumers::start(&place.world, &["ci"]);
+    let (own_plane, proxy) = start("events").await;
+    let _operator = operator(&own_plane, &proxy).await;
+    own_plane.world.apply(&token_yaml("ci")).await;
+    own_plane.ready(&["ci"]).await;
+    let consumers = Consumers::start(&own_plane.world, &["ci"]);
     let doubles: Vec<_> = (1..=DOUBLED)
         .map(|nth| {
             proxy.on_event(nth, EventFault::Double, |event| is_about(event, "ci") || is_about(event, "ci-secret"))
         })
         .collect();
-    place.rotate(&["ci"], "1").await;
-    place.fulfilled(&["ci"], "1").await;
-    assert!(!place.rests("ci").await);
+    own_plane.rotate(&["ci"], "1").await;
+    own_plane.fulfilled(&["ci"], "1").await;
+    assert!(!own_plane.rests("ci").await);
     doubles.iter().for_each(Planned::withdraw);
     let doubled = doubles.iter().filter(|double| !double.struck().is_empty()).count();
     assert!(doubled >= MIN_DOUBLED, "{doubled} events of a rotation came twice");
-    // The wish itself is not seen, nor what the operator's own publish was: until something else is.
-    let wish =
+    // The operator does not see the request and the event of its own publish, until another event comes.
+    let request =
         |event: &Value| is_about(event, "ci") && event["object"]["metadata"]["annotations"][ROTATE_REQUESTED_AT] == "2";
     let (unseen, published) = (
-        proxy.on_event(1, EventFault::Drop, wish),
+        proxy.on_event(1, EventFault::Drop, request),
         proxy.on_event(1, EventFault::Drop, |event| is_about(event, "ci-secret")),
     );
-    place.rotate(&["ci"], "2").await;
+    own_plane.rotate(&["ci"], "2").await;
     unseen.until_struck(DEADLINE).await.unwrap();
-    place.world.patch("ci", json!({"metadata": {"labels": {"seen": "now"}}})).await;
-    place.fulfilled(&["ci"], "2").await;
+    own_plane.world.patch("ci", json!({"metadata": {"labels": {"seen": "now"}}})).await;
+    own_plane.fulfilled(&["ci"], "2").await;
     published.until_struck(DEADLINE).await.unwrap();
-    assert!(!place.rests("ci").await);
-    assert_eq!(place.world.count().await, 3);
+    assert!(!own_plane.rests("ci").await);
+    assert_eq!(own_plane.world.count().await, 3);
     let tally = consumers.end().await;
     figure(&format!(
         "{doubled} events doubled in one rotation, 2 dropped in another: 2 generates; consumers: {} uses accepted, 0 rejected",
@@ -112,23 +112,23 @@ async fn events_that_are_doubled_or_dropped_cost_no_token_and_lose_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_server_that_turns_requests_away_is_not_pressed() {
-    let (place, proxy) = start("busy").await;
-    let _operator = operator(&place, &proxy).await;
-    place.world.apply(&token_yaml("ci")).await;
-    place.ready(&["ci"]).await;
-    let consumers = Consumers::start(&place.world, &["ci"]);
+    let (own_plane, proxy) = start("busy").await;
+    let _operator = operator(&own_plane, &proxy).await;
+    own_plane.world.apply(&token_yaml("ci")).await;
+    own_plane.ready(&["ci"]).await;
+    let consumers = Consumers::start(&own_plane.world, &["ci"]);
     for (code, reason) in [(429, "TooManyRequests"), (503, "ServiceUnavailable")] {
-        let (began, made) = (Instant::now(), place.world.count().await);
+        let (began, made) = (Instant::now(), own_plane.world.count().await);
         let busy = proxy.always(Fault::status(code, reason), |request| {
             request.call.side == Side::Api && request.call.kind != Kind::Watch
         });
-        place.rotate(&["ci"], reason).await;
+        own_plane.rotate(&["ci"], reason).await;
         busy.until_struck(DEADLINE).await.unwrap();
         tokio::time::sleep(TURNED_AWAY).await;
         busy.withdraw();
-        place.fulfilled(&["ci"], reason).await;
-        assert!(!place.rests("ci").await);
-        let (struck, made) = (busy.struck().len(), place.world.count().await - made);
+        own_plane.fulfilled(&["ci"], reason).await;
+        assert!(!own_plane.rests("ci").await);
+        let (struck, made) = (busy.struck().len(), own_plane.world.count().await - made);
         assert!(struck <= MAX_TURNED_AWAY, "{struck} requests in {TURNED_AWAY:?}: {:#?}", busy.struck());
         assert_eq!(made, 1);
         figure(&format!(

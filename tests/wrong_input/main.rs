@@ -1,9 +1,9 @@
-//! Wrong input ends in the right condition, with a message that says what to do, and before any token is made.
+//! Wrong input leads to the right condition, with a message that says what to do, before any token is made.
 //!
 //! | module | what is wrong |
 //! |---|---|
-//! | `spec` | what an `ArtifactToken` says |
-//! | `service` | what a `TokenService` says, or the service behind it |
+//! | `spec` | the spec of an `ArtifactToken` |
+//! | `service` | the spec of a `TokenService`, or the service behind it |
 //! | `place` | the Secret or the namespace that the token should go to |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
@@ -17,7 +17,7 @@ use artifact_token_operator::api::condition::{Condition, ConditionStatus, Condit
 use artifact_token_operator::api::reason::Reason;
 use support::{World, condition};
 
-/// A person is needed: Ready is False and Stalled True, both with this reason and these words, and an event warns.
+/// The object needs a person: Ready is False and Stalled is True, both with this reason and these words, and an event warns.
 async fn stalls(world: &World, name: &str, reason: Reason, words: &[&str]) {
     let ready = world.until_reason(name, ConditionType::Ready, reason).await;
     assert_eq!(ready.status, ConditionStatus::False);
@@ -30,15 +30,15 @@ async fn stalls(world: &World, name: &str, reason: Reason, words: &[&str]) {
     says(&note, words);
 }
 
-/// It is expected to pass by itself: Ready is False and Reconciling True, and nobody is told that it is stalled.
+/// The object waits, and needs nobody: Ready is False and Reconciling is True, and Stalled is absent.
 async fn waits(world: &World, name: &str, reason: Reason, words: &[&str]) {
-    let told = |token: &ArtifactToken| {
+    let waiting = |token: &ArtifactToken| {
         let said = |found: &Condition| found.reason == reason && words.iter().all(|word| found.message.contains(word));
         [ConditionType::Ready, ConditionType::Reconciling]
             .iter()
             .all(|type_| condition(token, *type_).is_some_and(said))
     };
-    let token = world.until(name, &format!("{name} waits with {reason} and {words:?}"), told).await;
+    let token = world.until(name, &format!("{name} waits with {reason} and {words:?}"), waiting).await;
     assert_eq!(condition(&token, ConditionType::Ready).unwrap().status, ConditionStatus::False);
     assert_eq!(condition(&token, ConditionType::Stalled), None);
 }

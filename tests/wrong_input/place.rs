@@ -55,7 +55,7 @@ async fn of_two_objects_with_one_secret_the_older_one_keeps_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_immutable_secret_of_ours_is_told_and_no_second_token_is_made() {
+async fn an_immutable_secret_of_ours_is_reported_and_no_second_token_is_made() {
     let world = World::quick("immutable").await;
     let _operator = world.operator().await;
     world.apply(&token_yaml("ci")).await;
@@ -77,7 +77,7 @@ async fn no_token_is_made_in_a_namespace_that_ends() {
     let world = World::quick("ending").await;
     world.apply(&token_yaml("ci")).await;
     let namespaces: Api<Namespace> = Api::all(world.client.clone());
-    // Nobody empties it in this control plane, so it keeps ending.
+    // No controller manager runs here that would empty the namespace, so it stays in this state.
     namespaces.delete(&world.namespace, &DeleteParams::default()).await.unwrap();
     let _operator = world.operator().await;
     let stalled = world.until_reason("ci", ConditionType::Stalled, Reason::NamespaceTerminating).await;
@@ -87,10 +87,10 @@ async fn no_token_is_made_in_a_namespace_that_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_quota_that_leaves_no_room_is_told_before_a_token_is_made() {
+async fn a_quota_that_leaves_no_room_is_reported_before_a_token_is_made() {
     let world = World::quick("quota").await;
     world.apply(r#"{"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"}, "spec": {"hard": {"secrets": "1"}}}"#).await;
-    // The controller manager would count; none runs here.
+    // No controller manager runs here that would count the Secrets, so the test does.
     let quotas: Api<ResourceQuota> = Api::namespaced(world.client.clone(), &world.namespace);
     let counted = |hard: &str| Patch::Merge(json!({"status": {"hard": {"secrets": hard}, "used": {"secrets": "1"}}}));
     quotas.patch_status("few", &PatchParams::default(), &counted("1")).await.unwrap();

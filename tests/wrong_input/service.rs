@@ -1,4 +1,4 @@
-//! What a `TokenService` says, or the service behind it.
+//! Errors in the spec of a `TokenService`, or of the service behind it.
 
 use artifact_token_operator::api::condition::ConditionType;
 use artifact_token_operator::api::reason::Reason;
@@ -8,7 +8,7 @@ use crate::{says, stalls, waits};
 use support::objects::{quick_generate, reference_operations, token_service};
 use support::{World, credential_yaml, token_yaml};
 
-/// A wrong service object: its name, what is changed, the reason, and words of the message.
+/// A wrong service object: its name, the change of its spec, the reason, and words of the message.
 type Case = (&'static str, fn(&mut Value), Reason, &'static [&'static str]);
 
 async fn check(prefix: &str, cases: &[Case]) {
@@ -36,7 +36,7 @@ fn generate_json(spec: &mut Value, text: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_declaration_that_cannot_work_is_told_before_a_token_is_made() {
+async fn a_declaration_that_cannot_work_is_reported_before_a_token_is_made() {
     const PLACE: &str = "spec.operations.generate.request.json";
     let cases: [Case; 5] = [
         ("unclosed", |spec| generate_json(spec, r#"{"name": {{ name }"#), Reason::InvalidSpec, &[PLACE]),
@@ -59,7 +59,7 @@ async fn a_declaration_that_cannot_work_is_told_before_a_token_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_proves_nothing_or_knows_no_such_place_is_told_before_a_token_is_made() {
+async fn a_service_that_proves_nothing_or_knows_no_such_place_is_reported_before_a_token_is_made() {
     let cases: [Case; 2] = [
         (
             "open",
@@ -86,7 +86,7 @@ async fn a_service_that_proves_nothing_or_knows_no_such_place_is_told_before_a_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_at_a_link_local_or_metadata_address_is_told_before_anything_is_sent() {
+async fn a_service_at_a_link_local_or_metadata_address_is_reported_before_anything_is_sent() {
     let link_local: &[&str] = &["spec.baseURL", "a link-local address", "set spec.connection.allowLinkLocal: true"];
     let cases: [Case; 4] = [
         ("metadata", |spec| spec["baseURL"] = json!("http://169.254.169.254/latest"), Reason::InvalidSpec, link_local),
@@ -105,7 +105,7 @@ async fn a_service_at_a_link_local_or_metadata_address_is_told_before_anything_i
     check("address", &cases).await;
 }
 
-/// A link-local IPv6 address without its link leads nowhere on any machine, so nobody is asked by this test.
+/// A link-local IPv6 address without its link leads nowhere on any machine, so this test calls no real host.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_local_address_that_the_service_object_allows_is_asked() {
     let world = World::bare("allowed").await;
@@ -122,7 +122,7 @@ async fn a_link_local_address_that_the_service_object_allows_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_without_what_its_path_names_is_told_before_a_token_is_made() {
+async fn a_list_without_what_its_path_names_is_reported_before_a_token_is_made() {
     let world = World::quick("rows").await;
     let mut list = reference_operations()["list"].clone();
     list["items"] = json!("$.rows[*]");
@@ -137,32 +137,32 @@ async fn a_list_without_what_its_path_names_is_told_before_a_token_is_made() {
     assert_eq!(world.count().await, 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_missing_credential_is_told_and_once_created_the_token_comes_by_itself() {
-    let world = World::bare("missing").await;
+/// A missing or wrong `credential` stalls service and object; after it is corrected, the token comes without a restart.
+async fn corrected(prefix: &str, credential: Option<&str>, reason: Reason, words: &[&str]) {
+    let world = World::bare(prefix).await;
+    if let Some(key) = credential {
+        world.apply(&credential_yaml(key)).await;
+    }
     world.serve(|_| {}).await;
     let _operator = world.operator().await;
     world.apply(&token_yaml("ci")).await;
-    world.until_service("reference", ConditionType::Stalled, Reason::CredentialMissing).await;
-    stalls(&world, "ci", Reason::CredentialMissing, &["adminKey", "create its Secret"]).await;
-    assert!(world.made().await.is_empty());
+    world.until_service("reference", ConditionType::Stalled, reason).await;
+    stalls(&world, "ci", reason, words).await;
+    assert!(world.made().await.is_empty(), "a token was made");
     world.apply(&credential_yaml(world.service.admin_key())).await;
     world.until_ready("ci").await;
     world.agrees("ci", "ci-secret").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_credential_that_the_service_refuses_is_told_and_once_corrected_the_token_comes_without_a_restart() {
-    let world = World::quick("rejected").await;
-    world.apply(&credential_yaml("wrong")).await;
-    let _operator = world.operator().await;
-    world.apply(&token_yaml("ci")).await;
-    world.until_service("reference", ConditionType::Stalled, Reason::CredentialRejected).await;
-    stalls(&world, "ci", Reason::CredentialRejected, &["spec.credentials", "valid credential"]).await;
-    assert!(world.made().await.is_empty());
-    world.apply(&credential_yaml(world.service.admin_key())).await;
-    world.until_ready("ci").await;
-    world.agrees("ci", "ci-secret").await;
+async fn a_missing_credential_is_reported_and_once_created_the_token_comes_by_itself() {
+    corrected("missing", None, Reason::CredentialMissing, &["adminKey", "create its Secret"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_the_service_refuses_is_reported_and_once_corrected_the_token_comes_without_a_restart() {
+    let words = ["spec.credentials", "valid credential"];
+    corrected("rejected", Some("wrong"), Reason::CredentialRejected, &words).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! What an `ArtifactToken` says.
+//! Errors in the spec of an `ArtifactToken`.
 
 use artifact_token_operator::api::reason::Reason;
 use serde_json::{Value, json};
@@ -7,10 +7,10 @@ use crate::{says, stalls};
 use support::World;
 use support::objects::{artifact_token, token_service};
 
-/// A wrong spec: what is changed, the reason, and words of the message.
+/// A wrong spec: the name of its object, the change, the reason, and words of the message.
 type Case = (&'static str, fn(&mut Value), Reason, &'static [&'static str]);
 
-/// Each case is an object of its own; a right one beside them shows that the service would have made tokens.
+/// Each case has its own object. A correct object beside them shows that the service would have made tokens.
 async fn check(prefix: &str, change_service: fn(&mut Value), cases: &[Case]) {
     let world = World::bare(prefix).await;
     world.apply(&support::credential_yaml(world.service.admin_key())).await;
@@ -34,7 +34,7 @@ fn template(spec: &mut Value, text: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_template_that_cannot_be_rendered_is_told_before_a_token_is_made() {
+async fn a_template_that_cannot_be_rendered_is_reported_before_a_token_is_made() {
     let cases: [Case; 4] = [
         ("unclosed", |spec| template(spec, "key={{ token"), Reason::InvalidSpec, &["file", "template", "}}"]),
         (
@@ -55,7 +55,7 @@ async fn a_template_that_cannot_be_rendered_is_told_before_a_token_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_service_cannot_give_is_told_before_a_token_is_made() {
+async fn what_the_service_cannot_give_is_reported_before_a_token_is_made() {
     let cases: [Case; 4] = [
         ("milliseconds", |spec| spec["lifetime"] = json!("500ms"), Reason::UnsupportedLifetime, &["500ms", "least"]),
         (
@@ -82,7 +82,7 @@ async fn what_the_service_cannot_give_is_told_before_a_token_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotation_that_is_too_fast_is_told_before_a_token_is_made() {
+async fn a_rotation_that_is_too_fast_is_reported_before_a_token_is_made() {
     let cases: [Case; 2] = [
         (
             "fast",
@@ -105,7 +105,7 @@ async fn a_rotation_that_is_too_fast_is_told_before_a_token_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lifetime_at_a_service_whose_tokens_never_expire_is_told_before_a_token_is_made() {
+async fn a_lifetime_at_a_service_whose_tokens_never_expire_is_reported_before_a_token_is_made() {
     let service = |spec: &mut Value| {
         let mut operations = support::objects::reference_operations();
         operations.as_object_mut().unwrap().remove("lifetime");

@@ -1,4 +1,4 @@
-//! What people, and a service that misbehaves, do to a world; and more of what can be seen of it.
+//! What people and a misbehaving service do to a world, and more ways to look at it.
 
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
@@ -13,7 +13,7 @@ use artifact_token_operator::api::ledger::Ledger;
 use super::objects::{artifact_token, quick_generate, token_service};
 use super::{DEADLINE, World, attempt, credential_yaml, token_yaml};
 
-/// A quick world with the operator and the verified token `ci`, attempt 1; and that token's value.
+/// A quick world with the operator and the verified token `ci`, attempt 1, and the value of that token.
 pub async fn ready(prefix: &str) -> (World, Operator, String) {
     let world = World::quick(prefix).await;
     let operator = world.operator().await;
@@ -46,13 +46,13 @@ impl World {
         self.apply(&artifact_token(name, change)).await;
     }
 
-    /// Applies what the API server refuses, and gives its words.
+    /// Applies an object that the API server must refuse, and returns the refusal.
     pub async fn refused(&self, yaml: &str) -> String {
         let answer = cluster::apply(&self.client, yaml, &self.namespace).await;
         format!("{:#}", answer.err().unwrap_or_else(|| panic!("it was accepted:\n{yaml}")))
     }
 
-    /// Sets the standing quirks of the service; what is not named is as it was at the start.
+    /// Sets the standing quirks of the service. A quirk that is not named is reset.
     pub async fn settings(&self, settings: Value) {
         self.control("PUT", "settings", &settings).await;
     }
@@ -67,7 +67,7 @@ impl World {
         self.control("POST", &format!("tokens/{id}/revoke"), &json!({})).await;
     }
 
-    /// Generates a token of this name at the service, as somebody else with the same credential does: its id and value.
+    /// Generates a token of this name, as somebody else with the same credential would. Returns its id and value.
     pub async fn generate_as(&self, name: &str) -> (String, String) {
         let url = format!("{}/v1/tokens", self.service.base_url());
         let client = http::client().expect("a client");
@@ -114,7 +114,7 @@ impl World {
         self.until(name, &format!("attempt {wanted} is current"), |token| attempt(token) == wanted).await
     }
 
-    /// Waits for an event about `name`, and gives its type and note.
+    /// Waits for an event about `name`, and returns its type and note.
     pub async fn until_event(&self, name: &str, reason: &str) -> (String, String) {
         let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
         let look = || async {
@@ -136,7 +136,7 @@ impl World {
         let look = || async {
             match secrets.get_opt(name).await.map_err(|error| error.to_string())? {
                 Some(secret) if check(&secret) => Ok(secret),
-                // A failing test may show the values: they die with it.
+                // A failing test may show the values: they die with the test.
                 other => Err(format!("{other:#?}")),
             }
         };

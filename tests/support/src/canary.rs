@@ -1,4 +1,4 @@
-//! Secret values that must stand nowhere but in the data of Secrets (S9), and the places where people could read them.
+//! Secret values may stand only in the data of Secrets (S9). This module looks for them where people could read them.
 
 use data_encoding::{BASE64, BASE64URL, Encoding};
 use k8s_openapi::api::core::v1::Secret;
@@ -10,8 +10,8 @@ use testbed::http;
 use super::World;
 
 /// Shorter values could stand somewhere by chance.
-const LEAST: usize = 16;
-/// Bytes of a text around what was found, for the message.
+const MIN_LENGTH: usize = 16;
+/// Bytes of a text before and after the finding, for the message.
 const AROUND: usize = 60;
 
 /// Values to look for, in every form in which they could leak.
@@ -26,20 +26,20 @@ struct Needle {
 }
 
 impl Canary {
-    /// Looks for `value` too; `what` is its name in messages.
+    /// Adds `value` to the search; `what` is its name in messages.
     pub fn add(&mut self, what: &str, value: &str) {
-        assert!(value.len() >= LEAST, "{what} is too short to be looked for");
+        assert!(value.len() >= MIN_LENGTH, "{what} is too short to be looked for");
         for (form, text) in forms(value) {
             self.0.push(Needle { what: what.to_owned(), form, text });
         }
     }
 
-    /// What stands in these places, each with its name.
+    /// The values that stand in these texts, each of which has a name.
     pub fn find_in(&self, places: &[(String, String)]) -> Vec<String> {
         places.iter().flat_map(|(place, text)| self.find(place, text)).collect()
     }
 
-    /// What stands in `text`, in sentences without the values.
+    /// The values that stand in `text`, in sentences that do not show them.
     pub fn find(&self, place: &str, text: &str) -> Vec<String> {
         let found = self.0.iter().filter_map(|needle| {
             let at = text.find(&needle.text)?;
@@ -51,7 +51,7 @@ impl Canary {
     }
 }
 
-/// The value itself, in base64 of both alphabets wherever it begins in what is encoded, and percent-encoded.
+/// The value as it is, in base64 of both alphabets at any offset of the encoded text, and percent-encoded.
 fn forms(value: &str) -> Vec<(&'static str, String)> {
     let percent = |keep: fn(u8) -> bool| {
         let one = |byte: u8| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
@@ -78,7 +78,7 @@ fn shifted(encoding: &Encoding, value: &str, offset: usize) -> String {
     encoded[(offset * 8).div_ceil(6)..bytes.len() * 8 / 6].to_owned()
 }
 
-/// What people can read in a world: objects, events, the data of Secrets left out, each with its name.
+/// The objects and events that people can read in a world, each with its name, and without the data of Secrets.
 pub async fn objects(world: &World) -> Vec<(String, String)> {
     let all = ListParams::default();
     let events: Api<Event> = Api::namespaced(world.client.clone(), &world.namespace);

@@ -1,15 +1,15 @@
 //! A world for one test: a namespace of a real control plane, a truthful service, and the operator as a process.
 //!
-//! Each test has its own namespace, service and operator, so that tests run side by side and kill what they like.
+//! Each test has its own namespace, service and operator, so tests can run side by side and kill their processes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod acts;
 pub mod canary;
+pub mod consumer;
 pub mod figures;
 pub mod objects;
 pub mod peer;
-pub mod probe;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl World {
         Self::with(prefix, Options::default()).await
     }
 
-    /// The same on a control plane with these options; all tests of a binary share one, so they must ask for the same.
+    /// The same on a control plane with these options. All tests of a binary share one, so they must give the same options.
     pub async fn with(prefix: &str, options: Options) -> Self {
         let plane = ControlPlane::shared(options).await.expect("start the control plane");
         let client = plane.client().await.expect("make a client");
@@ -104,7 +104,7 @@ impl World {
         self.tokens().get(name).await.expect("read the ArtifactToken")
     }
 
-    /// Waits until the object satisfies `check`, which says what it sees otherwise.
+    /// Waits until the object satisfies `check`.
     pub async fn until(&self, name: &str, what: &str, check: impl Fn(&ArtifactToken) -> bool) -> ArtifactToken {
         let tokens = self.tokens();
         let look = || async {
@@ -178,7 +178,7 @@ impl World {
         self.secrets().get_opt(name).await.expect("read the Secret")
     }
 
-    /// What the Secret holds under `key`.
+    /// The value of `key` in the Secret.
     pub async fn value(&self, name: &str, key: &str) -> String {
         let secret = self.secret(name).await.expect("the Secret is there");
         String::from_utf8(secret.data.expect("data")[key].0.clone()).expect("text")
@@ -192,7 +192,7 @@ impl World {
         request.send().await.expect("ask the service").status() == 200
     }
 
-    /// The world is at rest and agrees: one live token at the service, and the Secret holds it.
+    /// Waits until the world is at rest, and checks that one token lives at the service, and that the Secret holds it.
     pub async fn agrees(&self, name: &str, secret: &str) -> ArtifactToken {
         let live = self.until_live("one token lives", |live| live.len() == 1).await;
         let id = live[0].id.clone();
@@ -205,12 +205,12 @@ impl World {
         assert!(is_ready(&token), "{:#?}", token.status);
         let stored = self.secret(secret).await.expect("the Secret is there");
         assert_eq!(stored.annotations()["artifact-token.dev/token-id"], id);
-        assert!(self.accepts(&self.value(secret, "token").await).await, "the service accepts what the Secret holds");
+        assert!(self.accepts(&self.value(secret, "token").await).await, "the service refuses the token in the Secret");
         token
     }
 }
 
-/// A program of this project. Cargo builds it before the tests, and puts it above the folder of the running test program.
+/// The path of a program of this project. Cargo builds it before the tests, into the folder above the one of the test program.
 pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the test program has a path");
     let folder = test.parent().and_then(Path::parent).expect("the test program lies in target/PROFILE/deps");
@@ -222,7 +222,7 @@ pub fn crds() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crds")
 }
 
-/// Once a process; the first test of a binary installs them for all.
+/// Installs the CRDs once in a process; the first test of a binary does it for all.
 async fn install_crds(client: &Client) {
     static INSTALLED: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
     let folder = crds();

@@ -1,9 +1,9 @@
-//! The objects of the tests, as JSON that each test changes where it differs.
+//! The objects of the tests, as JSON. Each test changes what it needs.
 
 use artifact_token_operator::api;
 use serde_json::{Value, json};
 
-/// What a short-lived *generate* may take: its deadline and its settling follow from it.
+/// How long a quick *generate* may take. Its deadline and its settling follow from this.
 const QUICK_GENERATE: &str = "2s";
 
 /// A token in the Secret `NAME-secret`, without rotation by age; `change` gets its spec.
@@ -22,7 +22,7 @@ pub fn token_service(name: &str, url: &str, change: impl FnOnce(&mut Value)) -> 
     service("TokenService", name, url, change)
 }
 
-/// The same for the whole cluster, for nobody yet.
+/// The same for the whole cluster. It allows no namespace yet.
 pub fn cluster_token_service(name: &str, url: &str, change: impl FnOnce(&mut Value)) -> String {
     service("ClusterTokenService", name, url, change)
 }
@@ -43,11 +43,11 @@ fn service(kind: &str, name: &str, url: &str, change: impl FnOnce(&mut Value)) -
 
 fn object(kind: &str, name: &str, spec: &Value) -> String {
     let version = format!("{}/v1alpha1", api::GROUP);
-    // JSON is YAML, too.
+    // Every JSON text is YAML, too.
     json!({"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}).to_string()
 }
 
-/// The operations of the preset `Reference`, for services that declare one of them otherwise.
+/// The operations of the preset `Reference`, for services that declare one of them differently.
 pub fn reference_operations() -> Value {
     let preset: Value =
         serde_saphyr::from_str(include_str!("../../../src/service/presets/reference.yaml")).expect("YAML");

@@ -1,4 +1,4 @@
-//! A raw HTTP peer: it reads a request and writes the bytes that it is told, also wrong ones.
+//! A raw HTTP peer: it reads a request and answers with the bytes that the test gives, also with wrong ones.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,13 +11,13 @@ use tokio::net::{TcpListener, TcpStream};
 pub enum Reply {
     /// Writes these bytes and closes the connection.
     Bytes(Vec<u8>),
-    /// Writes these bytes and then says nothing more.
+    /// Writes these bytes and then nothing more.
     Hang(Vec<u8>),
     /// Writes these bytes and then `x` until the other side gives up.
     Flood(Vec<u8>),
     /// Writes the first bytes and then the second ones again and again until the other side gives up.
     Repeat(Vec<u8>, Vec<u8>),
-    /// Writes these bytes, and then the second ones one at a time, ten in a second.
+    /// Writes the first bytes, and then the second ones one at a time, ten a second.
     Trickle(Vec<u8>, Vec<u8>),
 }
 
@@ -29,7 +29,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts a peer that answers each request, head and body, by `answer`.
+    /// Starts a peer that answers each request by `answer`, which gets head and body.
     pub async fn start(answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -46,7 +46,7 @@ impl Peer {
         peer
     }
 
-    /// A peer that always answers the same.
+    /// Starts a peer that always gives the same answer.
     pub async fn always(reply: Reply) -> Self {
         Self::start(move |_| reply.clone()).await
     }
@@ -105,7 +105,7 @@ async fn repeat(stream: &mut TcpStream, begin: &[u8], again: &[u8], written: &Mu
     }
 }
 
-/// A request with its body; `None` if what came is none (a TLS greeting, or nothing).
+/// Reads a request with its body; `None` if there is none (a TLS greeting, or nothing).
 async fn read(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     loop {
@@ -123,7 +123,7 @@ async fn read(stream: &mut TcpStream) -> Option<String> {
     }
 }
 
-/// A whole answer.
+/// A complete answer.
 pub fn answer(status: u16, headers: &str, body: &str) -> Reply {
     let length = body.len();
     Reply::Bytes(
@@ -132,7 +132,7 @@ pub fn answer(status: u16, headers: &str, body: &str) -> Reply {
     )
 }
 
-/// The head of an answer whose body is promised to have `length` bytes, and the beginning of that body.
+/// The head of an answer, which promises a body of `length` bytes, and the beginning of that body.
 pub fn head(status: u16, length: usize, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
 }

@@ -14,7 +14,7 @@ pub(crate) const POLICY: &str =
 /// One request. A watch counts when it begins; its end adds no entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Who was served: the impersonated user where there is one.
+    /// The user: the impersonated one if there is one.
     pub user: String,
     /// The Kubernetes verb: `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`.
     pub verb: String,
@@ -36,7 +36,7 @@ pub struct Entry {
     pub request_uri: String,
 }
 
-/// A place in the audit log: what is answered later lies behind it.
+/// A position in the audit log; later answers stand behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark(u64);
 
@@ -45,13 +45,13 @@ impl Mark {
     pub const START: Self = Self(0);
 }
 
-/// Reads the complete entries behind `from`, oldest first, and gives the place where they end.
+/// Reads the complete entries behind `from`, oldest first, and returns the position where they end.
 pub(crate) fn read(log: &Path, from: Mark) -> Result<(Vec<Entry>, Mark)> {
     let mut file = File::open(log).with_context(|| format!("open {}", log.display()))?;
     file.seek(SeekFrom::Start(from.0)).context("seek in the audit log")?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).context("read the audit log")?;
-    // The last line may be in the middle of being written.
+    // The server may still be writing the last line.
     let complete = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let mut events: Vec<Event> = Vec::new();
     for line in bytes[..complete].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -67,11 +67,11 @@ pub(crate) fn read(log: &Path, from: Mark) -> Result<(Vec<Entry>, Mark)> {
     Ok((events.into_iter().map(Entry::from).collect(), end))
 }
 
-/// Lets the end of a watch take the place of its beginning. A refused watch has only an end.
+/// Replaces the beginning of a watch by its end. A refused watch has only an end.
 fn end_watch(events: &mut Vec<Event>, end: Event) {
     match events.iter_mut().find(|event| event.audit_id == end.audit_id) {
         Some(begin) => *begin = end,
-        // Begun before the mark, so it was counted there.
+        // It began before the mark, and was counted there.
         None if end.response_status.code == 200 => {}
         None => events.push(end),
     }

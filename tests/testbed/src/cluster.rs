@@ -1,4 +1,4 @@
-//! Objects into a cluster.
+//! Creates objects in a cluster.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub const FIELD_MANAGER: &str = "testbed";
 /// Limit for a CRD to be served: about a second.
 const SERVED_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Creates a namespace whose name begins with `prefix` and is like no other.
+/// Creates a namespace with a unique name that begins with `prefix`.
 pub async fn namespace(client: &Client, prefix: &str) -> Result<String> {
     let name = format!("{prefix}-{}", random_hex(4)?);
     let metadata = ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() };
@@ -30,10 +30,10 @@ pub async fn namespace(client: &Client, prefix: &str) -> Result<String> {
     Ok(name)
 }
 
-/// Applies every document of `yaml`, in order, by server-side apply. Gives the objects as the server has them.
+/// Applies every document of `yaml`, in order, by server-side apply. Returns the objects as the server has them.
 ///
 /// Namespaced objects go to the namespace they name, else to `namespace`. Conflicts with other field managers are an
-/// error. Each document costs one discovery request beside its own.
+/// error. Each document costs one discovery request in addition to its own.
 pub async fn apply(client: &Client, yaml: &str, namespace: &str) -> Result<Vec<DynamicObject>> {
     let mut applied = Vec::new();
     for document in documents(yaml)? {
@@ -57,7 +57,7 @@ pub async fn apply_crds(client: &Client, folder: &Path) -> Result<()> {
         let applied = apply(client, &yaml, "default").await.with_context(|| file.display().to_string())?;
         definitions.extend(applied.into_iter().filter(|object| kind(object) == "CustomResourceDefinition"));
     }
-    // Waited for together at the end: each takes about as long as all of them.
+    // Waits for all of them at the end: each one takes about as long as all together.
     for definition in definitions {
         wait_until_served(client, &definition).await?;
     }
@@ -110,7 +110,7 @@ fn documents(yaml: &str) -> Result<Vec<Value>> {
     Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
 }
 
-/// Reads an object. An object without metadata is read too, so that the message is about its name.
+/// Reads an object. It also reads an object without metadata, so that the error is about the missing name.
 fn parse(mut document: Value) -> Result<DynamicObject> {
     if let Some(fields) = document.as_object_mut() {
         fields.entry("metadata").or_insert_with(|| json!({}));

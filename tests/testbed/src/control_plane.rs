@@ -92,13 +92,13 @@ impl Options {
 /// A running control plane. Dropping it kills its processes and removes its data.
 #[derive(Debug)]
 pub struct ControlPlane {
-    // Dropped in this order: those who depend on others first, the folder last.
+    // Dropped in this order: processes before those that they depend on, the folder last.
     controller_manager: Option<Process>,
     api_server: Server,
     etcd: Server,
     credentials: Credentials,
     audit: bool,
-    /// The farthest known place in the audit log, so that a mark need not read it from the beginning.
+    /// The last known position in the audit log, so that a mark need not read it from the beginning.
     audited: Mutex<Mark>,
     folder: RunFolder,
 }
@@ -146,7 +146,7 @@ impl ControlPlane {
         let start = || async { Self::start(wanted).await.map(|started| (options.clone(), Arc::new(started))) };
         let (first, shared) = SHARED.get_or_try_init(start).await?;
         if *first != options {
-            bail!("the shared control plane was started with {first:?}, asked for with {options:?}");
+            bail!("the shared control plane was started with {first:?}, and is now asked for with {options:?}");
         }
         Ok(Arc::clone(shared))
     }
@@ -187,7 +187,7 @@ impl ControlPlane {
         let kubeconfig = Kubeconfig::read_from(self.kubeconfig_for(user)?).context("read the kubeconfig")?;
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
         let mut config = config.context("use the kubeconfig")?;
-        // Retries of the client would hide from a test how often a request was needed.
+        // Retries in the client would hide how many requests were needed.
         config.default_retry = false;
         config.read_timeout = Some(READ_TIMEOUT);
         config.reset_reader_on_write = true;
@@ -199,7 +199,7 @@ impl ControlPlane {
         let parts = parts::ensure(&[Part::Kubectl])?;
         let mut command = Command::new(parts.path(Part::Kubectl)?);
         command.env("KUBECONFIG", self.kubeconfig_path()?);
-        // Discovery of another control plane on the same port must not be believed.
+        // A discovery cache of an earlier control plane on the same port would be wrong.
         command.env("KUBECACHEDIR", self.folder.file("kubectl-cache"));
         Ok(command)
     }
@@ -224,7 +224,7 @@ impl ControlPlane {
         self.controller_manager.as_ref()
     }
 
-    /// The present end of the audit log: everything that was answered so far lies before it.
+    /// The current end of the audit log: every request answered so far stands before it.
     pub async fn mark(&self) -> Result<Mark> {
         let known = *self.audited.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, end) = self.settled(known).await?;
@@ -232,7 +232,7 @@ impl ControlPlane {
         Ok(end)
     }
 
-    /// Every request answered so far, by anybody, the control plane's own parts included.
+    /// Every request answered so far, for any user, including the control plane's own parts.
     pub async fn audit(&self) -> Result<Vec<Entry>> {
         self.audit_since(Mark::START).await
     }
@@ -244,7 +244,7 @@ impl ControlPlane {
         Ok(entries)
     }
 
-    /// Reads the audit log once a request that is sent now stands in it.
+    /// Sends a request, and reads the audit log once that request stands in it.
     ///
     /// The server writes an entry when its handler is done, which can be just after the client has read the answer.
     /// A whole later round trip in the log means that the earlier ones are there.

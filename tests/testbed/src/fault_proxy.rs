@@ -4,17 +4,18 @@
 //! ([`FaultProxy::kubeconfig`]); the service side speaks plain HTTP ([`FaultProxy::service_url`]). All calls of one proxy
 //! are numbered in one order and recorded ([`FaultProxy::calls`]). Watches are passed on event by event.
 //!
-//! | what is planned | strikes |
+//! | plan | strikes |
 //! |---|---|
 //! | [`FaultProxy::once`] | the n-th call that a closure wants |
 //! | [`FaultProxy::always`] | every call that a closure wants, until [`Planned::withdraw`] |
 //! | [`FaultProxy::on_event`] | the n-th watch event that a closure wants |
 //!
-//! **Who calls.** The process at the other end of each connection is looked up in `/proc`, so the faults that kill or stop
-//! strike the process that made the call, and several operators may share a proxy. From the moment that the proxy has
-//! killed a process, nothing more of that process is passed on.
+//! **Who calls.** The proxy looks up the process at the other end of each connection in `/proc`. So a fault that kills or stops a
+//! process strikes the one that made the call, and several operators can share a proxy. After the proxy has killed a process, it
+//! passes on no more calls of that process.
 //!
-//! **A call that has come in is carried out whatever its caller does**: one that is held past its time-out still lands.
+//! **The proxy carries out every call that has come in, whatever its caller does**: a call that it holds past the caller's time-out
+//! still lands.
 
 mod call;
 mod caller;
@@ -53,9 +54,9 @@ pub struct FaultProxy {
 }
 
 impl FaultProxy {
-    /// Starts a proxy before `plane`, for its user [`ADMIN`], and before the service at `service_url`, if there is one.
+    /// Starts a proxy in front of `plane`, for its user [`ADMIN`], and in front of the service at `service_url`, if there is one.
     ///
-    /// It lives in the runtime in which it is started.
+    /// It runs in the current runtime, and ends with that.
     pub async fn start(plane: &ControlPlane, service_url: Option<&str>) -> Result<Self> {
         let folder = RunFolder::create("fault-proxy")?;
         let inner = Arc::new(Inner::new(plane, service_url)?);
@@ -79,25 +80,25 @@ impl FaultProxy {
         self.kubeconfig.clone()
     }
 
-    /// Where the service is reached through this proxy, `http://127.0.0.1:PORT`. An error if it was started without one.
+    /// The address of the service through this proxy, `http://127.0.0.1:PORT`. An error if the proxy was started without a service.
     pub fn service_url(&self) -> Result<String> {
         self.service_url.clone().ok_or_else(|| anyhow!("this proxy was started without a service"))
     }
 
-    /// Strikes the `nth` call, counted from 1 and from now on, that `wanted` says yes to.
+    /// Strikes the `nth` call for which `wanted` is true, counted from 1 and from now on.
     ///
-    /// Where several plans want a call, all [`Fault::Look`]s happen, and the first other fault.
+    /// If several plans want a call, all [`Fault::Look`]s happen, and the first other fault.
     pub fn once(&self, nth: u32, fault: Fault, wanted: impl FnMut(&Request) -> bool + Send + 'static) -> Planned {
         Planned(self.plans().add(nth, Some(1), fault, Box::new(wanted)))
     }
 
-    /// Strikes every call that `wanted` says yes to, until it is withdrawn.
+    /// Strikes every call for which `wanted` is true, until the plan is withdrawn.
     pub fn always(&self, fault: Fault, wanted: impl FnMut(&Request) -> bool + Send + 'static) -> Planned {
         Planned(self.plans().add(1, None, fault, Box::new(wanted)))
     }
 
-    /// Drops or doubles the `nth` watch event, counted from 1 and from now on, that `wanted` says yes to. It is shown the
-    /// event as the API server sent it: `{"type": "MODIFIED", "object": {...}}`.
+    /// Drops or doubles the `nth` watch event for which `wanted` is true, counted from 1 and from now on. `wanted` gets the event as
+    /// the API server sent it: `{"type": "MODIFIED", "object": {...}}`.
     pub fn on_event(
         &self,
         nth: u32,
@@ -107,8 +108,8 @@ impl FaultProxy {
         Planned(self.plans().add_event(nth, fault, Box::new(wanted)))
     }
 
-    /// Shows `tap` every answer of the API server and the service, watches excepted, before the caller is given it, also where
-    /// the caller never is. It sees secrets.
+    /// Shows every answer of the API server and the service to `tap`, except watches. `tap` sees an answer before the caller gets it,
+    /// also if the caller never gets it. It sees secrets.
     pub fn tap(&self, tap: impl Fn(&Request, u16, &[u8]) + Send + Sync + 'static) {
         self.plans().add_tap(Arc::new(tap));
     }
@@ -136,7 +137,7 @@ impl Drop for FaultProxy {
 pub struct Planned(Arc<Struck>);
 
 impl Planned {
-    /// The calls that it struck so far; for an event, the watch that it came in.
+    /// The calls that the plan struck so far; for an event, its watch.
     pub fn struck(&self) -> Vec<Call> {
         self.0.calls()
     }

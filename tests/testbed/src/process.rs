@@ -2,7 +2,7 @@
 //!
 //! The handle's drop covers the ordinary end and panics. For Ctrl-C, SIGKILL and statics that are never dropped,
 //! each child has a watcher: a shell that waits on a pipe whose other end only the parent holds. The operating
-//! system closes that end however the parent dies, and the watcher kills the child's process group. (The parent
+//! system closes that end whenever the parent dies, and the watcher kills the child's process group. (The parent
 //! death signal of Linux would not do: it fires when the *thread* that started the child ends, and test runtimes
 //! end their threads.)
 //!
@@ -29,14 +29,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Lines of a child's log that an error carries.
 const TAIL_LINES: usize = 40;
 
-/// What can be sent to a process.
+/// A signal to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// SIGTERM: end in good order.
     Terminate,
-    /// SIGINT: what Ctrl-C sends.
+    /// SIGINT, which Ctrl-C sends.
     Interrupt,
-    /// SIGSTOP: stand still and answer nobody, until [`Signal::Resume`].
+    /// SIGSTOP: stop and answer nobody, until [`Signal::Resume`].
     Pause,
     /// SIGCONT: go on after [`Signal::Pause`].
     Resume,
@@ -66,8 +66,8 @@ pub struct Process {
 impl Process {
     /// Starts `command` with its output appended to `log`.
     ///
-    /// Takes the command's program, arguments, environment and working directory; its streams are set here. A
-    /// cleared environment cannot be read back from a command and is not honoured. `name` is for messages.
+    /// Uses the command's program, arguments, environment and working directory, and sets its streams. It cannot see
+    /// whether the command clears the environment, and does not clear it. `name` is for messages.
     pub fn start(name: &str, command: &Command, log: &Path) -> Result<Self> {
         Self::spawn(name, command, log, None)
     }
@@ -80,7 +80,7 @@ impl Process {
     fn spawn(name: &str, command: &Command, log: &Path, stdout: Option<&Path>) -> Result<Self> {
         let errors = open(log)?;
         let output = match stdout {
-            // Truncated, so that the first line is this child's and not an earlier one's.
+            // Truncated, so that the first line is from this child and not from an earlier one.
             Some(path) => File::create(path).with_context(|| format!("create {}", path.display()))?,
             None => errors.try_clone().context("share the log file")?,
         };
@@ -97,7 +97,7 @@ impl Process {
         }
         watched.process_group(0).stdin(Stdio::piped()).stdout(output).stderr(errors);
         let mut child = watched.spawn().with_context(|| format!("start {name}"))?;
-        // Taken out of the child, because waiting for a child closes the pipe it holds.
+        // Taken out of the child, because waiting for a child closes the pipe in it.
         let watcher = child.stdin.take();
         Ok(Self { name: name.to_owned(), child, watcher, log: log.to_owned(), stdout: stdout.map(Path::to_owned) })
     }
@@ -112,7 +112,7 @@ impl Process {
         self.child.try_wait().with_context(|| format!("look at {}", self.name))
     }
 
-    /// Whether the process runs. A paused one does.
+    /// Whether the process runs. A paused process runs.
     pub fn is_running(&mut self) -> bool {
         matches!(self.exit_status(), Ok(None))
     }
@@ -152,7 +152,7 @@ impl Process {
 
     /// Waits until `look` returns `Ok`. Fails at once when the process ends, and when `deadline` passes.
     ///
-    /// The error carries what `look` said last and the end of the log.
+    /// The error has the last answer of `look` and the end of the log.
     pub async fn wait_until<Look, Answer>(&mut self, what: &str, deadline: Duration, mut look: Look) -> Result<()>
     where
         Look: FnMut() -> Answer,
@@ -178,7 +178,7 @@ impl Process {
         }
     }
 
-    /// Kills the process and everything it started, and waits for its end. Does nothing to one that has ended.
+    /// Kills the process and everything it started, and waits for its end. Does nothing if it has ended.
     pub fn kill(&mut self) {
         // Both fail only for a process that has ended.
         let _ = self.child.kill();
@@ -186,7 +186,7 @@ impl Process {
         let _ = self.child.wait();
     }
 
-    /// Everything the process has written: its standard output too, unless that has a file of its own.
+    /// Everything the process has written, including its standard output, unless that has its own file.
     pub fn log(&self) -> String {
         match fs::read(&self.log) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -228,7 +228,7 @@ impl Drop for Process {
     }
 }
 
-/// Sends the signal of this name, such as `KILL`, to a process. Whether there is such a process.
+/// Sends the signal of this name, such as `KILL`, to a process. Returns whether there is such a process.
 pub(crate) fn send(pid: u32, signal: &str) -> bool {
     // The shell's own `kill`, because a small image has no other.
     let kill = ["-c", "kill -s \"$1\" \"$2\"", "sh", signal, &pid.to_string()];

@@ -1,4 +1,4 @@
-//! Long steps: one builder at a time, and a line every few seconds that says what is going on.
+//! Long steps: one builder at a time, and a line every few seconds that says what happens.
 
 use std::fs::{self, File, TryLockError};
 use std::io::Write as _;
@@ -11,14 +11,14 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::process::Process;
 
-/// How often a long step says that it is still going on.
+/// How often a long step reports that it still runs.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
-/// How often a long step is looked at: far below what a person notices.
+/// How often a long step is checked: far more often than a person notices.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Lines of a failed step's log that its error carries: enough for a compiler's message.
 const TAIL_LINES: usize = 30;
 
-/// Writes a line to the standard error stream itself: a test's captured output would show it only after the wait.
+/// Writes a line directly to the standard error stream: the harness would show captured output only after the wait.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "testbed: {line}");
 }

@@ -1,4 +1,4 @@
-//! The reference service: a token service that keeps books of what really happened.
+//! The reference service: a token service that records everything that happens.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -43,9 +43,9 @@ pub struct Row {
     /// When it was revoked.
     #[serde(default)]
     pub revoked_time: Option<String>,
-    /// What it is now.
+    /// Its present state.
     pub state: State,
-    /// What it may do.
+    /// Its scopes.
     #[serde(default)]
     pub scopes: Vec<String>,
     /// Uses that were accepted.
@@ -56,7 +56,7 @@ pub struct Row {
     pub refused_count: u64,
 }
 
-/// What has become of a token.
+/// The state of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum State {
     /// It is accepted.
@@ -91,9 +91,9 @@ pub struct Call {
     pub operation: String,
     /// When (RFC 3339).
     pub time: String,
-    /// The HTTP status of the answer; 0 where the answer was lost or cut.
+    /// The HTTP status of the answer; 0 if the answer was lost or cut.
     pub status: u16,
-    /// The token it was about, where there is one.
+    /// The token that it concerned, if there is one.
     #[serde(default)]
     pub token_id: Option<String>,
     /// Who called: `Admin`, `Token`, `None` or `Wrong`.
@@ -128,7 +128,7 @@ impl ReferenceService {
         Ok(Self { process, binary, admin_key, addresses, folder })
     }
 
-    /// Kills the service and starts it again with its data, on the same ports. Waits until it is there.
+    /// Kills the service and starts it again with its data, on the same ports. Waits until it answers.
     pub async fn restart(&mut self) -> Result<()> {
         self.process.kill();
         let (process, addresses) = launch(&self.binary, &self.addresses, &self.admin_key, &self.folder).await?;
@@ -141,7 +141,7 @@ impl ReferenceService {
         format!("http://{}", self.addresses.address)
     }
 
-    /// Where it is controlled, `http://127.0.0.1:PORT`.
+    /// The address of its control API, `http://127.0.0.1:PORT`.
     pub fn control_url(&self) -> String {
         format!("http://{}", self.addresses.control)
     }
@@ -156,7 +156,7 @@ impl ReferenceService {
         &mut self.process
     }
 
-    /// What really happened.
+    /// Everything that happened.
     pub async fn books(&self) -> Result<Books> {
         let body = control(http::client()?.get(self.control("books"))).await?;
         serde_json::from_str(&body).with_context(|| format!("read the books: {body}"))
@@ -205,7 +205,7 @@ async fn launch(
     Ok((process, addresses))
 }
 
-/// Sends a request of the control API, whose success is any status of 2xx.
+/// Sends a request to the control API. Every status 2xx is a success.
 async fn control(request: reqwest::RequestBuilder) -> Result<String> {
     let (status, body) = http::answer(request).await?;
     if !(200..300).contains(&status) {

@@ -14,7 +14,7 @@ use crate::process::Process;
 use crate::random::random_hex;
 use crate::{http, progress};
 
-/// What npm installs. The override: a dependency asks for a tag of node-fetch that is not everywhere.
+/// The package that npm installs. It has an override, because a dependency asks for a tag of node-fetch that some registries lack.
 const PACKAGE: &str = r#"{
   "name": "testbed-verdaccio",
   "version": "1.0.0",
@@ -30,13 +30,13 @@ const PORT_ATTEMPTS: usize = 4;
 /// The name of the first user.
 const USER: &str = "testbed";
 
-/// Installs the server under the target directory, and gives the script that starts it.
+/// Installs the server under the target directory, and returns the script that starts it.
 ///
 /// Blocks the thread: about half a minute the first time. Parallel callers install it only once.
 pub fn ensure() -> Result<PathBuf> {
     let folder = target_directory().join("verdaccio");
     let script = folder.join("node_modules/verdaccio/bin/verdaccio");
-    // Written last, with what was installed: an interrupted or an older installation is made again.
+    // Written last, with the installed version, so that an interrupted or an older installation is replaced.
     let complete = folder.join("installed.json");
     let installed = || fs::read_to_string(&complete).is_ok_and(|package| package == PACKAGE);
     if installed() {
@@ -139,7 +139,7 @@ impl Verdaccio {
         let request = http::client()?.get(format!("{}/-/npm/v1/tokens", self.base_url));
         let authorization = http::basic(self.user(), &self.password);
         let (status, body) = http::answer(request.header("authorization", authorization)).await?;
-        // What 6.8.0 says for a user who has no tokens.
+        // Release 6.8.0 answers this for a user who has no tokens.
         if status == 500 && body.contains("user not found") {
             return Ok(Vec::new());
         }
@@ -207,7 +207,7 @@ listen: http://127.0.0.1:{port}
 mod tests {
     use super::*;
 
-    /// Installs from the npm registry, so it belongs to the tier of the real services.
+    /// Installs from the npm registry, so it needs the feature of the real services.
     #[tokio::test]
     #[cfg_attr(not(feature = "real-services"), ignore = "needs the feature real-services")]
     async fn a_token_is_issued_listed_accepted_and_revoked() {

@@ -1,4 +1,4 @@
-//! The control plane is a real one, and its audit counts exactly.
+//! The control plane is real, and its audit log counts exactly.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -50,7 +50,7 @@ async fn every_request_is_one_entry() {
     assert!(entries.iter().all(|entry| entry.user == "admin" && entry.resource == "secrets"));
     let all = control_plane.audit().await.unwrap();
     let created = |entry: &&Entry| entry.namespace == namespace && entry.verb == "create";
-    assert_eq!(all.iter().filter(created).count(), 6, "with those before the mark");
+    assert_eq!(all.iter().filter(created).count(), 6, "including those before the mark");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! The fault proxy before a real API server, with kubectl as the process that is killed and stopped, and before a service
-//! that counts.
+//! The fault proxy in front of a real API server, with kubectl as the process that is killed and stopped, and in front of a service
+//! that counts its calls.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -57,7 +57,7 @@ async fn get(proxy: &FaultProxy, path: &str, patience: Duration) -> Result<(u16,
 #[tokio::test(flavor = "multi_thread")]
 async fn each_fault_does_what_it_says_to_the_service_and_to_the_caller() {
     let plane = plane().await;
-    // What the caller is told, and how many calls the service has counted afterwards.
+    // The answer that the caller gets, and how many calls the service has counted afterwards.
     let check = async |fault: Fault, answer: Option<(u16, &str)>, arrived: u32| {
         let (url, count) = counting_service().await;
         let proxy = FaultProxy::start(&plane, Some(&url)).await.unwrap();
@@ -80,7 +80,7 @@ async fn each_fault_does_what_it_says_to_the_service_and_to_the_caller() {
     check(Fault::Duplicate, Some((200, "4")), 4).await;
     check(Fault::Answer { status: 503, body: "no".to_owned() }, Some((503, "no")), 2).await;
     check(Fault::Delay(Duration::from_millis(100)), Some((200, "3")), 3).await;
-    // The caller has left long before; what it sent lands.
+    // The caller left long before; its call still lands.
     check(Fault::Delay(Duration::from_millis(1500)), None, 3).await;
 }
 
@@ -113,7 +113,7 @@ async fn a_rule_strikes_until_it_is_withdrawn_and_looks_and_taps_see_secrets() {
     assert_eq!(ask().await, 200);
     assert_eq!((count.load(Ordering::SeqCst), looks.load(Ordering::SeqCst), rule.struck().len()), (2, 3, 2));
     let expected = [(None, 200, b"1".to_vec()), (Some("value".to_owned()), 200, b"2".to_vec())];
-    assert_eq!(*answers.lock().unwrap(), expected, "what did not come from the service is no answer of it");
+    assert_eq!(*answers.lock().unwrap(), expected, "the tap saw an answer that did not come from the service");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! A control plane can be restarted and put back, and its clients notice what a real one's would.
+//! A control plane can be restarted and put back, and its clients notice the same as those of a real one.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn version(map: &ConfigMap) -> u64 {
     map.resource_version().unwrap().parse().unwrap()
 }
 
-/// The first event of a watch from `version` on, but for bookmarks.
+/// The first event of a watch from `version` on, except bookmarks.
 async fn first_event(maps: &Api<ConfigMap>, version: u64) -> Result<WatchEvent<ConfigMap>, String> {
     let stream = maps.watch(&WatchParams::default(), &version.to_string()).await.map_err(|error| error.to_string())?;
     let mut stream = pin!(stream.filter(|event| {
@@ -57,7 +57,7 @@ async fn a_restarted_control_plane_has_everything_and_a_restored_one_has_forgott
     assert_eq!(maps.get_opt("second").await.unwrap().map(|_| second), None);
     let after = plane.revision().await.unwrap();
     assert!(after < before, "the versions went back from {before} to {after}");
-    // The server does not say that it never reached that version: it waits until it does.
+    // The server does not report that it has never reached that version; it waits until it does.
     assert_eq!(first_event(&maps, before).await.err().as_deref(), Some("silence"));
 }
 

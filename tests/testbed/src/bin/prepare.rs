@@ -1,4 +1,4 @@
-//! Prepares what the tests need and what takes long, so that it can run beside the Rust build:
+//! Prepares the slow parts that the tests need, so that this can run beside the Rust build:
 //! `cargo run -p testbed --bin prepare -- [--verdaccio]`.
 
 use anyhow::{Result, bail};

@@ -13,7 +13,7 @@ use crate::folder::RunFolder;
 use crate::http;
 use crate::random::random_hex;
 
-/// What stands before the point of a P-256 public key in the format SubjectPublicKeyInfo (RFC 5480, section 2).
+/// The bytes before the point of a P-256 public key in the format SubjectPublicKeyInfo (RFC 5480, section 2).
 const P256_PUBLIC_KEY_PREFIX: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
     0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
@@ -102,7 +102,7 @@ impl Credentials {
         let user = self.user(user)?;
         let pem = fs::read(self.certificate()).context("read the server's certificate")?;
         let certificate = data_encoding::BASE64.encode(&pem);
-        // JSON is YAML, and every reader of kubeconfigs takes it.
+        // Every JSON text is YAML, and every reader of kubeconfigs accepts it.
         let kubeconfig = json!({
             "apiVersion": "v1",
             "kind": "Config",

@@ -88,7 +88,7 @@ pub(super) async fn etcd(parts: &Parts, folder: &RunFolder) -> Result<Server> {
     }
 }
 
-/// What kube-apiserver needs beside its binary.
+/// The things that kube-apiserver needs in addition to its binary.
 pub(super) struct ApiServer<'a> {
     pub(super) credentials: &'a Credentials,
     pub(super) etcd: &'a str,
@@ -119,7 +119,7 @@ impl ApiServer<'_> {
         let mut command = Command::new(binary);
         let credentials = self.credentials;
         command.args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--profiling=false"]);
-        // Nobody reaches this server from a pod, so it has no endpoints to keep.
+        // No pod reaches this server, so it has no endpoints to keep.
         command.args(["--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.0.0.0/24"]);
         command.arg(format!("--secure-port={port}")).arg(format!("--etcd-servers={}", self.etcd));
         command.arg(flag("--cert-dir", &credentials.certificates)).arg("--authorization-mode=RBAC");
@@ -132,7 +132,7 @@ impl ApiServer<'_> {
             fs::write(&policy, audit::POLICY).context("write the audit policy")?;
             command.arg(flag("--audit-policy-file", &policy));
             command.arg(flag("--audit-log-path", &folder.file(AUDIT_LOG)));
-            // Blocking: an answered request is in the log, not in a buffer.
+            // Blocking, so that every answered request is in the log and not in a buffer.
             command.args(["--audit-log-mode=blocking", "--audit-log-maxsize", AUDIT_LOG_LIMIT]);
         }
         command.args(self.arguments);
@@ -165,7 +165,7 @@ pub(super) async fn controller_manager(
     command.arg(flag("--kubeconfig", &kubeconfig)).arg(format!("--controllers={CONTROLLERS}"));
     command.arg(flag("--service-account-private-key-file", &credentials.signing_key));
     command.arg(flag("--root-ca-file", &credentials.certificate()));
-    // One manager, so nobody to agree with; and nobody asks for its health or metrics.
+    // There is only one manager, so it needs no leader election; and nobody asks for its health or metrics.
     command.args(["--leader-elect=false", "--secure-port=0", "--profiling=false"]);
     let log = folder.file("kube-controller-manager.log");
     let mut process = Process::start("kube-controller-manager", &command, &log)?;

@@ -1,5 +1,5 @@
-//! What can happen to a control plane: its API server ends and comes back, its store forgets its history, or is put back to
-//! an earlier state, as an administrator does with a backup.
+//! Outages of a control plane: its API server ends and comes back, its store forgets its history, or an administrator puts the store
+//! back to a backup.
 //!
 //! The ports, certificates and users stay, so that clients and kubeconfigs stay good.
 
@@ -19,7 +19,7 @@ use crate::{http, poll};
 const END_DEADLINE: Duration = Duration::from_secs(90);
 /// Limit for a signal to arrive.
 const SIGNAL_DEADLINE: Duration = Duration::from_secs(10);
-/// The state of a process that stands still, in `/proc/PID/stat`.
+/// The state of a stopped process in `/proc/PID/stat`.
 const STOPPED: &str = "T";
 
 /// The store as it was. Its files go with it.
@@ -46,10 +46,10 @@ impl ControlPlane {
         self.api_server.ready(&self.credentials).await.context("start kube-apiserver again")
     }
 
-    /// Copies the store, which stands still meanwhile: what a backup of its disk has.
+    /// Stops the store, copies it, and lets it go on: the copy is like a backup of its disk.
     ///
-    /// Nothing that was answered before is missing: etcd answers a write once its log has it, and its log is read back at
-    /// the next start.
+    /// The copy has every write that was answered before: etcd answers a write once its log has it, and reads the log at the next
+    /// start.
     pub async fn snapshot(&self) -> Result<Snapshot> {
         let folder = RunFolder::create("snapshot")?;
         self.etcd.process.signal(Signal::Pause)?;
@@ -67,8 +67,8 @@ impl ControlPlane {
         copied.map(|()| Snapshot { folder })
     }
 
-    /// Puts the store back: what was written since `snapshot` never happened, and resourceVersions count on from there.
-    /// API server and etcd are killed for it. Waits until both are ready again.
+    /// Kills the API server and etcd, puts the store back, and waits until both are ready again. Nothing that was written since
+    /// `snapshot` has happened, and resourceVersions count on from there.
     pub async fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
         self.api_server.process.kill();
         self.etcd.process.kill();
@@ -87,7 +87,7 @@ impl ControlPlane {
         revision.ok_or_else(|| anyhow!("no revision in {status}"))
     }
 
-    /// Makes the store forget all versions before the newest one, which ends what it can tell to old watches.
+    /// Makes the store forget all versions before the newest one, so that old watches cannot go on.
     pub async fn compact(&self) -> Result<()> {
         let revision = self.revision().await?;
         let wanted = json!({"revision": revision.to_string(), "physical": true});

@@ -1,4 +1,4 @@
-//! What comes in.
+//! A call that comes in.
 
 use hyper::Method;
 use hyper::body::Bytes;
@@ -41,19 +41,19 @@ pub struct Call {
     pub side: Side,
     /// What it does.
     pub kind: Kind,
-    /// The process that made it, where that is known.
+    /// The process that made it, if that is known.
     pub pid: Option<u32>,
     /// The HTTP method.
     pub method: String,
     /// Path and query.
     pub path: String,
-    /// The HTTP status that the caller was given; `None` while there is no answer, and where it was lost.
+    /// The HTTP status that the caller got; `None` if there is no answer yet, or the answer was lost.
     pub status: Option<u16>,
 }
 
 impl Call {
-    /// Whether it changes something or reads something live: what a sweep over all calls goes through. Lists and watches,
-    /// which are begun again at any time, are not.
+    /// Whether the call changes something or reads one object live. A fault matrix strikes these calls. It leaves out lists and
+    /// watches, which clients begin anew at any time.
     pub fn is_step(&self) -> bool {
         match self.kind {
             Kind::Service | Kind::Write | Kind::Event | Kind::Read => true,
@@ -72,7 +72,7 @@ impl Call {
     }
 }
 
-/// A call with what it carries: secrets, too.
+/// A call with its content, which may be secret.
 #[derive(Clone)]
 pub struct Request {
     /// The call.

@@ -1,4 +1,4 @@
-//! The process at the other end of a connection on loopback, as Linux tells it.
+//! The process at the other end of a connection on loopback, by the tables of Linux.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
@@ -10,12 +10,12 @@ pub(super) fn of(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
     let socket = format!("socket:[{inode}]");
     let numbers = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let mut numbers: Vec<u32> = numbers.collect();
-    // Whoever calls was most likely started lately, and is our own process least of all.
+    // The caller is most likely a young process, and least likely our own.
     numbers.sort_by_key(|number| (*number == std::process::id(), std::cmp::Reverse(*number)));
     numbers.into_iter().find(|number| holds(&Path::new("/proc").join(number.to_string()).join("fd"), &socket))
 }
 
-/// The socket's inode, from a table whose lines begin `sl local_address rem_address` and have it in the tenth column.
+/// The socket's inode. The lines of the table begin with `sl local_address rem_address`, and the tenth column is the inode.
 fn inode(table: &str, local: SocketAddr, remote: SocketAddr) -> Option<String> {
     let (local, remote) = (address(local)?, address(remote)?);
     table.lines().skip(1).find_map(|line| {
@@ -25,7 +25,7 @@ fn inode(table: &str, local: SocketAddr, remote: SocketAddr) -> Option<String> {
     })
 }
 
-/// An address as the table has it: the bytes in the order of the machine.
+/// An address in the format of the table, with the bytes in the order of the machine.
 fn address(address: SocketAddr) -> Option<String> {
     let IpAddr::V4(ip) = address.ip() else { return None };
     Some(format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), address.port()))

@@ -10,29 +10,29 @@ use super::call::Request;
 /// What happens to a call.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// The process that calls is killed; the call is not passed on.
+    /// The calling process is killed; the call is not passed on.
     KillBefore,
-    /// The call takes effect; the process is killed before it is told.
+    /// The call takes effect; the process is killed before it gets the answer.
     KillAfter,
     /// The call takes effect; the connection ends without an answer.
     LoseAnswer,
     /// The connection ends without an answer; the call is not passed on.
     ErrorBefore,
-    /// This answer, with a JSON body; the call is not passed on.
+    /// The caller gets this answer, with a JSON body; the call is not passed on.
     Answer {
         /// The HTTP status.
         status: u16,
         /// The body.
         body: String,
     },
-    /// The call is held for so long, then passed on. It lands even if its caller has given up.
+    /// The call is held for this time, then passed on. It lands even if its caller has given up.
     Delay(Duration),
-    /// The call arrives twice, one after the other, and the caller is given the second answer, as by a proxy that tries
-    /// again what it has lost the answer of: the harder case, for it may say that what was done was refused.
+    /// The call arrives twice, one after the other, and the caller gets the second answer. A proxy that retries a call after a lost
+    /// answer does that. It is the harder case, because the second answer may be a refusal although the first call took effect.
     Duplicate,
-    /// The process stands still (SIGSTOP) for so long before its call is passed on, then goes on.
+    /// The process is stopped (SIGSTOP) for this time before its call is passed on, then goes on.
     StopBefore(Duration),
-    /// The call takes effect; the process stands still for so long before it is told, then goes on.
+    /// The call takes effect; the process is stopped for this time before it gets the answer, then goes on.
     StopAfter(Duration),
     /// Nothing happens to the call: the test looks at the world before it is passed on.
     Look(Look),
@@ -51,7 +51,7 @@ impl Fault {
 
 type Looking = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// What a test does before a call is passed on.
+/// Code of a test that runs before a call is passed on.
 #[derive(Clone)]
 pub struct Look(pub(super) Arc<dyn Fn(Request) -> Looking + Send + Sync>);
 

@@ -1,4 +1,4 @@
-//! Passing a call on, and its answer back.
+//! Passes a call on, and its answer back.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -30,7 +30,7 @@ impl std::error::Error for Cut {}
 
 pub(super) type Answer = Response<UnsyncBoxBody<Bytes, Cut>>;
 
-/// A client without time-outs, as watches need it, that never sends a call twice by itself.
+/// A client without time-outs, because watches need that. It never sends a call twice by itself.
 pub(super) fn client(certificate: Option<&Path>) -> Result<reqwest::Client> {
     http::install_tls_provider();
     let mut builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
@@ -43,7 +43,7 @@ pub(super) fn client(certificate: Option<&Path>) -> Result<reqwest::Client> {
     builder.build().context("build the proxy's client")
 }
 
-/// Passes a call on. Everything but a watch is read to its end, so that what it does is done.
+/// Passes a call on. Reads the answer to its end, unless it is a watch, so that the call is complete.
 pub(super) async fn send(upstream: &Upstream, request: &Request, inner: &Arc<Inner>) -> Result<Answer, Cut> {
     let url = format!("{}{}", upstream.url, request.call.path);
     let mut headers = request.headers.clone();

@@ -1,4 +1,4 @@
-//! Which calls and events are struck, and what they were.
+//! The plans: which calls and events they strike, and which they have struck.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,9 +24,9 @@ pub(super) struct Plans {
 
 struct Plan<Subject, Strike> {
     wants: Wants<Subject>,
-    /// How many of what it wants it lets pass before.
+    /// How many wanted calls it lets pass first.
     skip: u32,
-    /// How many more it strikes; without a number, all.
+    /// How many more it strikes; `None` for all.
     left: Option<u32>,
     fault: Strike,
     struck: Arc<Struck>,
@@ -37,7 +37,7 @@ impl<Subject, Strike: Clone> Plan<Subject, Strike> {
         self.has_come(subject).then(|| self.act(call))
     }
 
-    /// Counts what it wants, and says whether its turn has come.
+    /// Counts a wanted call, and returns whether the plan strikes it.
     fn has_come(&mut self, subject: &Subject) -> bool {
         if self.struck.withdrawn.load(Ordering::Acquire) || self.left == Some(0) || !(self.wants)(subject) {
             return false;
@@ -75,12 +75,13 @@ impl Plans {
         self.taps.clone()
     }
 
-    /// What strikes this call. Every plan counts it, whatever the others do.
+    /// The faults that strike this call. Every plan counts the call, whatever the others do.
     pub(super) fn strike(&mut self, request: &Request) -> Vec<Fault> {
         self.calls.iter_mut().filter_map(|plan| plan.strike(request, &request.call)).collect()
     }
 
-    /// What strikes this event of the watch `call`: one plan. Another one whose turn has come waits for the next.
+    /// The fault that strikes this event of the watch `call`. Only one plan can; another one whose turn has come waits for the next
+    /// event.
     pub(super) fn strike_event(&mut self, event: &Value, call: &Call) -> Option<EventFault> {
         let mut struck = None;
         for plan in &mut self.events {
@@ -99,7 +100,7 @@ impl fmt::Debug for Plans {
     }
 }
 
-/// What a plan struck.
+/// The calls that a plan struck.
 #[derive(Debug, Default)]
 pub(super) struct Struck {
     calls: Mutex<Vec<Call>>,

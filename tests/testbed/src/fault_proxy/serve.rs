@@ -25,21 +25,21 @@ use super::plans::Plans;
 use crate::control_plane::ControlPlane;
 use crate::process;
 
-/// Where the calls of one side go.
+/// The server that the calls of one side go to.
 #[derive(Debug)]
 pub(super) struct Upstream {
     pub(super) url: String,
     pub(super) client: reqwest::Client,
 }
 
-/// What all connections of a proxy share.
+/// The state that all connections of a proxy share.
 #[derive(Debug)]
 pub(super) struct Inner {
     api: Upstream,
     service: Option<Upstream>,
     calls: Mutex<Vec<Call>>,
     plans: Mutex<Plans>,
-    /// Processes that this proxy has killed: nothing more of them is passed on.
+    /// Processes that this proxy has killed; it passes on no more calls of them.
     dead: Mutex<HashSet<u32>>,
 }
 
@@ -62,7 +62,7 @@ impl Inner {
         lock(&self.plans)
     }
 
-    /// Numbers and records a call, and finds what strikes it. In one critical section, so that plans count calls in the
+    /// Numbers and records a call, and finds the faults that strike it, in one critical section, so that plans count calls in the
     /// order of their numbers.
     fn receive(&self, request: &mut Request) -> Result<Vec<Fault>, Cut> {
         if request.call.pid.is_some_and(|pid| lock(&self.dead).contains(&pid)) {
@@ -93,7 +93,7 @@ impl Inner {
         forward::send(self.upstream(request.call.side), request, self).await
     }
 
-    /// From this moment on nothing of the process is passed on.
+    /// From this moment on, the proxy passes on no more calls of the process.
     fn kill(&self, call: &Call) {
         if let Some(pid) = call.pid {
             lock(&self.dead).insert(pid);
@@ -120,7 +120,7 @@ pub(super) async fn api(inner: Arc<Inner>, listener: TcpListener, tls: TlsAccept
     accept(listener, move |stream, pid| {
         let (inner, tls) = (inner.clone(), tls.clone());
         async move {
-            // A client that was killed in its handshake is no error of anybody.
+            // A client that is killed during its handshake is no error.
             if let Ok(stream) = tls.accept(stream).await {
                 connection(inner, stream, Side::Api, pid).await;
             }
@@ -139,13 +139,13 @@ async fn accept<Served>(
 ) where
     Served: Future<Output = ()> + Send,
 {
-    // Dropped with this task, and ends the connections.
+    // Dropped with this task; that ends the connections.
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, peer)) = listener.accept().await else { continue };
         let serve = serve.clone();
         connections.spawn(async move {
-            // Small answers must not wait for more.
+            // Small answers must not wait for more bytes.
             let _ = stream.set_nodelay(true);
             let own = stream.local_addr();
             let pid = match own {
@@ -172,15 +172,15 @@ where
             let (parts, body) = request.into_parts();
             let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
             let request = Request::new(side, pid, &parts, body);
-            // A task of its own: a caller that leaves does not take its call back.
+            // In its own task, so that the call goes on when its caller leaves.
             tokio::spawn(carry(inner, request)).await.map_err(|_| Cut)?
         }
     });
-    // An error of the service ends the connection without an answer: that is how a call is cut.
+    // An error ends the connection without an answer: this is how the proxy cuts a call.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// Carries out one call with what strikes it.
+/// Carries out one call with the faults that strike it.
 async fn carry(inner: Arc<Inner>, mut request: Request) -> Result<Answer, Cut> {
     let mut strikes = None;
     for fault in inner.receive(&mut request)? {

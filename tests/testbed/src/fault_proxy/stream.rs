@@ -1,4 +1,4 @@
-//! Watches: one JSON event a line, passed on as it comes.
+//! Watches: one JSON event a line, passed on as it arrives.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use super::serve::Inner;
 
 struct Events {
     response: reqwest::Response,
-    /// What has come of lines that are not passed on yet.
+    /// Bytes that have arrived and are not passed on yet.
     pending: Vec<u8>,
     call: Call,
     inner: Arc<Inner>,
 }
 
-/// The events of a watch. Whoever drops them ends the watch at the API server.
+/// The events of a watch. Dropping them ends the watch at the API server.
 pub(super) fn events(response: reqwest::Response, call: Call, inner: Arc<Inner>) -> UnsyncBoxBody<Bytes, Cut> {
     let events = Events { response, pending: Vec::new(), call, inner };
     let next = |mut events: Events| async move {

@@ -4,7 +4,7 @@ use super::*;
 use crate::folder::RunFolder;
 use crate::poll;
 
-/// Set for the run of this test binary that plays the parent.
+/// Set for the run of this test binary that is the parent.
 const PARENT: &str = "TESTBED_PARENT";
 const SOON: Duration = Duration::from_secs(10);
 
@@ -14,7 +14,7 @@ fn shell(script: &str) -> Command {
     command
 }
 
-/// Whether a process lives. A zombie does not: its killer may not be the one who reaps it.
+/// Whether a process lives. A zombie counts as dead, because its killer may not be the process that reaps it.
 fn lives(pid: u32) -> bool {
     let state = if Path::new("/proc/self/stat").exists() {
         // The state is the first word after the program's name, which stands in parentheses.

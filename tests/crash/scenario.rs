@@ -1,4 +1,4 @@
-//! A namespace with its own service, proxy, operators, witness and consumer.
+//! One namespace with its own service, proxy, operators, recorder and consumer.
 
 use std::time::Duration;
 
@@ -8,57 +8,57 @@ use testbed::fault_proxy::Planned;
 use testbed::reference_service::Row;
 use testbed::{FaultProxy, operator, poll};
 
-use crate::keeper::Keeper;
+use crate::recorder::Recorder;
 use crate::script::SECRET;
-use crate::witness::Witness;
+use crate::supervisor::Supervisor;
 use support::canary::{self, Canary};
+use support::consumer::{Consumer, Options as ConsumerOptions};
 use support::objects::{reference_operations, token_service};
-use support::probe::{Consumer, Probe};
 use support::{DEADLINE, World, credential_yaml};
 
-/// How long a superseded token lives on: a few passes of a consumer.
+/// How long a superseded token lives on: long enough for a few rounds of the consumer.
 const OVERLAP: Duration = Duration::from_millis(800);
-/// What *generate* may take. A claim is lost after this, TOKEN_SETTLE and two margins: 4 s.
+/// How long *generate* may take. A claim counts as lost after this time, TOKEN_SETTLE and two margins: about 4 s.
 const GENERATE: &str = "1s";
 const TOKEN_SETTLE: &str = "500ms";
 const MARGIN: &str = "1s";
-/// Longer than that: who sleeps for so long has missed every deadline, and another operator has acted.
+/// Longer than that: an operator that sleeps for so long has missed every deadline, and another operator has acted.
 pub const PAST_EVERY_DEADLINE: Duration = Duration::from_millis(5500);
 
-pub struct Life {
-    // Operators end before what they talk to.
-    pub first: Keeper,
-    pub second: tokio::sync::OnceCell<Keeper>,
+pub struct Scenario {
+    // Fields are dropped in order: the operators end before the servers that they call.
+    pub first: Supervisor,
+    pub second: tokio::sync::OnceCell<Supervisor>,
     pub world: World,
     pub proxy: FaultProxy,
-    pub witness: Witness,
-    pub probe: Probe,
+    pub recorder: Recorder,
+    pub consumer: Consumer,
     /// A token at the service that is somebody else's.
     stranger: tokio::sync::OnceCell<String>,
     sleeper: std::sync::Mutex<Option<Planned>>,
 }
 
-impl Life {
-    /// A life before its first step: one operator, and nothing for it to do.
+impl Scenario {
+    /// A scenario before its first step: one operator that has nothing to do.
     pub async fn start() -> Self {
         let world = World::with("crash", Options { audit: false, ..Options::default() }).await;
         let proxy = FaultProxy::start(&world.plane, Some(&world.service.base_url())).await.expect("start a proxy");
-        let witness = Witness::start(&proxy, &world).await;
-        let probe = Probe::start(Consumer {
+        let recorder = Recorder::start(&proxy, &world).await;
+        let consumer = Consumer::start(ConsumerOptions {
             secrets: world.secrets(),
             secret: SECRET.to_owned(),
             key: "token".to_owned(),
             url: format!("{}/v1/whoami", world.service.base_url()),
             overlap: OVERLAP,
         });
-        let first = Keeper::start(options(&world.namespace, proxy.kubeconfig()));
+        let first = Supervisor::start(options(&world.namespace, proxy.kubeconfig()));
         first.ready().await;
         let second = tokio::sync::OnceCell::new();
         let (stranger, sleeper) = (tokio::sync::OnceCell::new(), std::sync::Mutex::default());
-        Self { first, second, world, proxy, witness, probe, stranger, sleeper }
+        Self { first, second, world, proxy, recorder, consumer, stranger, sleeper }
     }
 
-    /// The service and its credential.
+    /// Creates the service object and its credential.
     pub async fn begin(&self) {
         self.world.apply(&credential_yaml(self.world.service.admin_key())).await;
         let url = self.proxy.service_url().expect("a service");
@@ -72,19 +72,19 @@ impl Life {
 
     /// Starts the other operator.
     pub async fn start_second(&self) {
-        let start = || async { Keeper::start(options(&self.world.namespace, self.proxy.kubeconfig())) };
+        let start = || async { Supervisor::start(options(&self.world.namespace, self.proxy.kubeconfig())) };
         self.second.get_or_init(start).await;
     }
 
-    /// Every token that the operators had made.
+    /// Every token that the operators generated.
     pub async fn made(&self) -> Vec<Row> {
         let mut made = self.world.made().await;
         made.retain(|row| !self.is_strangers(row));
         made
     }
 
-    /// From now on there is a token at the service that is somebody else's.
-    pub async fn meet_a_stranger(&self) {
+    /// Generates a token that is somebody else's.
+    pub async fn add_a_stranger(&self) {
         let id = self.world.generate_as("somebody else's").await.0;
         self.stranger.set(id).expect("one stranger");
     }
@@ -102,10 +102,10 @@ impl Life {
 
     /// How often operators ended and were started again.
     pub fn restarts(&self) -> usize {
-        self.operators().into_iter().map(Keeper::restarts).sum()
+        self.operators().into_iter().map(Supervisor::restarts).sum()
     }
 
-    /// Waits until operators were started again so often, and all are ready.
+    /// Waits until operators were restarted `times` times, and all are ready.
     pub async fn until_restarted(&self, times: usize) {
         let look = || {
             let seen = self.restarts();
@@ -117,28 +117,28 @@ impl Life {
         }
     }
 
-    pub fn operators(&self) -> Vec<&Keeper> {
+    pub fn operators(&self) -> Vec<&Supervisor> {
         [Some(&self.first), self.second.get()].into_iter().flatten().collect()
     }
 
-    /// From now on tokens may die while they are held.
+    /// From now on, tokens may die while the Secret holds them.
     pub fn excuse(&self) {
-        self.witness.excuse();
-        self.probe.excuse();
+        self.recorder.excuse();
+        self.consumer.excuse();
     }
 
-    /// What is read and revoked from now on counts again.
+    /// From now on, they may not.
     pub fn count_again(&self) {
-        self.witness.count_again();
-        self.probe.count_again();
+        self.recorder.count_again();
+        self.consumer.count_again();
     }
 
-    /// The plan that puts an operator to sleep.
+    /// Remembers the plan that puts an operator to sleep.
     pub fn may_sleep(&self, planned: Planned) {
         *self.sleeper.lock().unwrap() = Some(planned);
     }
 
-    /// Whether an operator was put to sleep by it, and is not awake yet: its call goes on when it is.
+    /// Whether that plan put an operator to sleep that has not woken up yet. Its call gets an answer only after that.
     pub fn is_asleep(&self) -> bool {
         let sleeper = self.sleeper.lock().unwrap();
         let struck = sleeper.as_ref().map(Planned::struck).unwrap_or_default();
@@ -146,7 +146,7 @@ impl Life {
         struck.iter().any(|struck| calls.iter().any(|call| call.number == struck.number && call.status.is_none()))
     }
 
-    /// What is secret and stands where people read: in the log or the metrics of an operator.
+    /// Secret values that stand in the log or the metrics of an operator.
     pub async fn leaks(&self) -> Vec<String> {
         let mut places = Vec::new();
         for operator in self.operators() {
@@ -156,7 +156,7 @@ impl Life {
         self.canary().find_in(&places)
     }
 
-    /// The same in objects and events as they are now.
+    /// Secret values that stand in the objects and events of this moment.
     pub async fn leaks_in_objects(&self) -> Vec<String> {
         self.canary().find_in(&canary::objects(&self.world).await)
     }
@@ -168,7 +168,7 @@ impl Life {
         let kubeconfig: serde_json::Value = serde_json::from_str(&kubeconfig).expect("a kubeconfig in JSON");
         let token = kubeconfig["users"][0]["user"]["token"].as_str().expect("a token in it");
         canary.add("the operator's own credential", token);
-        self.witness.values().iter().for_each(|(value, id)| canary.add(&format!("the value of {id}"), value));
+        self.recorder.values().iter().for_each(|(value, id)| canary.add(&format!("the value of {id}"), value));
         canary
     }
 }

@@ -1,4 +1,4 @@
-//! An operator that is started again when it was killed, as its Deployment does.
+//! Restarts an operator that was killed, as its Deployment does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -10,51 +10,51 @@ use tokio::task::AbortHandle;
 
 /// Pause between two looks at the process.
 const PAUSE: Duration = Duration::from_millis(20);
-/// What a failing life shows of its operator's log.
-const TOLD: [&str; 5] =
+/// A failing scenario shows the lines of the operator's log that have one of these.
+const SHOWN: [&str; 5] =
     [": artifact_token_operator", "next step", "paused object", "not written", "a pass could not go on"];
-/// Lines of the log that a failing life shows.
-const TAIL: usize = 60;
+/// It shows at most so many of them, the last ones.
+const MAX_SHOWN: usize = 60;
 
-pub struct Keeper {
+pub struct Supervisor {
     operator: Arc<Mutex<Operator>>,
     pid: Arc<AtomicU32>,
     restarts: Arc<AtomicUsize>,
     task: AbortHandle,
 }
 
-impl Keeper {
-    /// Starts an operator, and does not wait for anything.
+impl Supervisor {
+    /// Starts an operator, and does not wait until it is ready.
     pub fn start(options: operator::Options) -> Self {
         let operator = Operator::launch(options).expect("start the operator");
         let (pid, restarts) = (Arc::new(AtomicU32::new(operator.pid())), Arc::new(AtomicUsize::new(0)));
         let operator = Arc::new(Mutex::new(operator));
-        let (kept, kept_pid, counted) = (operator.clone(), pid.clone(), restarts.clone());
-        let keep = async move {
+        let (watched, last_pid, counted) = (operator.clone(), pid.clone(), restarts.clone());
+        let supervise = async move {
             loop {
                 tokio::time::sleep(PAUSE).await;
-                let mut operator = kept.lock().await;
+                let mut operator = watched.lock().await;
                 if !operator.process().is_running() {
                     counted.fetch_add(1, Ordering::SeqCst);
                     operator.restart().expect("start the operator again");
-                    kept_pid.store(operator.pid(), Ordering::SeqCst);
+                    last_pid.store(operator.pid(), Ordering::SeqCst);
                 }
             }
         };
-        Self { operator, pid, restarts, task: tokio::spawn(keep).abort_handle() }
+        Self { operator, pid, restarts, task: tokio::spawn(supervise).abort_handle() }
     }
 
-    /// The process as it is now; whoever holds this sees through restarts.
+    /// The id of the current process; the value follows restarts.
     pub fn pid(&self) -> Arc<AtomicU32> {
         self.pid.clone()
     }
 
-    /// How often it ended and was started again.
+    /// How often the operator ended and was started again.
     pub fn restarts(&self) -> usize {
         self.restarts.load(Ordering::SeqCst)
     }
 
-    /// Waits until it is ready.
+    /// Waits until the operator is ready.
     pub async fn ready(&self) {
         self.operator.lock().await.ready().await.expect("the operator becomes ready");
     }
@@ -69,12 +69,12 @@ impl Keeper {
 
     pub async fn log_tail(&self) -> String {
         let log = self.log().await;
-        let ours: Vec<&str> = log.lines().filter(|line| TOLD.iter().any(|word| line.contains(word))).collect();
-        ours[ours.len().saturating_sub(TAIL)..].join("\n")
+        let ours: Vec<&str> = log.lines().filter(|line| SHOWN.iter().any(|word| line.contains(word))).collect();
+        ours[ours.len().saturating_sub(MAX_SHOWN)..].join("\n")
     }
 }
 
-impl Drop for Keeper {
+impl Drop for Supervisor {
     fn drop(&mut self) {
         self.task.abort();
     }

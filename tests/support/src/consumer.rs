@@ -1,4 +1,4 @@
-//! A consumer: it reads a Secret, and later calls the service with what it read, never later than the overlap (S2).
+//! A consumer reads a Secret, and later calls the service with the token that it read, never later than the overlap (S2).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,64 +15,64 @@ use tokio::task::JoinHandle;
 const PAUSE: Duration = Duration::from_millis(120);
 
 /// A consumer at work.
-pub struct Probe {
+pub struct Consumer {
     done: Arc<AtomicBool>,
     excused: Arc<AtomicBool>,
-    task: Mutex<JoinHandle<Figures>>,
+    task: Mutex<JoinHandle<Tally>>,
 }
 
-/// What a consumer saw.
+/// The calls of a consumer.
 #[derive(Clone, Debug, Default)]
-pub struct Figures {
-    /// Calls that counted.
+pub struct Tally {
+    /// Calls that count.
     pub calls: usize,
-    /// Those that the service refused.
+    /// Calls that the service refused.
     pub rejected: Vec<String>,
 }
 
-/// What a consumer reads, and whom it calls.
-pub struct Consumer {
+/// What a consumer reads, and which service it calls.
+pub struct Options {
     /// Where the Secret is.
     pub secrets: Api<Secret>,
     /// Its name.
     pub secret: String,
     /// The key of the token.
     pub key: String,
-    /// What answers 200 to a living token, and 401 to any other.
+    /// Answers 200 to a living token, and 401 to any other.
     pub url: String,
-    /// It never holds anything for longer.
+    /// The consumer never uses a token for longer than this.
     pub overlap: Duration,
 }
 
-impl Probe {
-    /// Starts a consumer. It lives in the runtime in which it is started.
-    pub fn start(consumer: Consumer) -> Self {
+impl Consumer {
+    /// Starts a consumer in the current runtime, and it ends with that.
+    pub fn start(options: Options) -> Self {
         let (done, excused) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let task = Mutex::new(tokio::spawn(consumer.work(done.clone(), excused.clone())));
+        let task = Mutex::new(tokio::spawn(options.work(done.clone(), excused.clone())));
         Self { done, excused, task }
     }
 
-    /// Nothing counts from now on, because tokens are revoked without an overlap: the object goes, or a token leaked.
+    /// From now on, no call counts, because tokens are revoked without an overlap: the object is deleted, or a token leaked.
     pub fn excuse(&self) {
         self.excused.store(true, Ordering::SeqCst);
     }
 
-    /// Everything counts again: what is read from now on.
+    /// From now on, calls count again, with tokens that are read from now on.
     pub fn count_again(&self) {
         self.excused.store(false, Ordering::SeqCst);
     }
 
-    /// Ends the consumer, and gives what it saw. For once.
-    pub async fn stop(&self) -> Figures {
+    /// Stops the consumer, and returns its tally. To be called once.
+    pub async fn stop(&self) -> Tally {
         self.done.store(true, Ordering::SeqCst);
         (&mut *self.task.lock().await).await.expect("a consumer that works")
     }
 }
 
-impl Consumer {
-    async fn work(self, done: Arc<AtomicBool>, excused: Arc<AtomicBool>) -> Figures {
+impl Options {
+    async fn work(self, done: Arc<AtomicBool>, excused: Arc<AtomicBool>) -> Tally {
         let client = http::client().expect("a client");
-        let mut figures = Figures::default();
+        let mut tally = Tally::default();
         let mut read: VecDeque<(Instant, String)> = VecDeque::new();
         while !done.load(Ordering::SeqCst) {
             let now = Instant::now();
@@ -87,15 +87,15 @@ impl Consumer {
                 let request = client.get(&self.url).bearer_auth(value);
                 let answer = http::answer(request).await;
                 let held = since.elapsed();
-                // A machine that stood still meanwhile has made a consumer of it that nobody promised anything.
+                // The machine may have stood still. A token that is used after its overlap may be dead.
                 if held < self.overlap && !excused.load(Ordering::SeqCst) {
-                    figures.count(answer, held);
+                    tally.count(answer, held);
                 }
             }
             read.retain(|(since, _)| since.elapsed() < self.overlap);
             tokio::time::sleep(PAUSE).await;
         }
-        figures
+        tally
     }
 
     async fn read(&self) -> Option<String> {
@@ -104,7 +104,7 @@ impl Consumer {
     }
 }
 
-impl Figures {
+impl Tally {
     fn count(&mut self, answer: anyhow::Result<(u16, String)>, held: Duration) {
         self.calls += 1;
         match answer {
@@ -115,7 +115,7 @@ impl Figures {
     }
 }
 
-/// Of 0 to 1, by chance.
+/// A random number from 0 to 1.
 fn fraction() -> f64 {
     let mut bytes = [0_u8; 4];
     getrandom::fill(&mut bytes).expect("random bytes");

@@ -1,5 +1,5 @@
-//! What happened, from those who cannot err: every version of the Secret by the API server's own order, every value that the
-//! service gave away, for every revoke what the Secret held when it was sent, and for every generate whether it was claimed.
+//! Records what happened, from sources that cannot be wrong: every version of the Secret in the API server's own order, every value
+//! that the service returned, what the Secret held when each revoke was sent, and whether each *generate* had a claim.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,16 +22,16 @@ use crate::script::{SECRET, TOKEN};
 use support::World;
 use support::acts::ledger;
 
-/// Limit for the watch to show what is written already.
+/// Limit for the watch to show what has been written.
 const CAUGHT_UP: Duration = Duration::from_secs(60);
 
-/// The Secret, from this version of the store on.
+/// The Secret as it is from this version of the store on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Version {
     pub version: u64,
     pub id: Option<String>,
     pub attempt: u32,
-    /// What stands under its key; empty if nothing does.
+    /// The value under its key; empty if there is none.
     pub value: String,
 }
 
@@ -41,9 +41,9 @@ pub struct Revoke {
     pub id: String,
     /// The store's version when it was sent.
     pub version: u64,
-    /// What the Secret held then.
+    /// The id of the token that the Secret held at that time.
     pub held: Option<String>,
-    /// The object is being deleted.
+    /// The object was being deleted, or the token leaked.
     pub excused: bool,
 }
 
@@ -55,21 +55,21 @@ struct Seen {
     revokes: Mutex<Vec<Revoke>>,
     /// How often *generate* was sent for each name.
     generates: Mutex<BTreeMap<String, usize>>,
-    /// S4, in sentences.
+    /// Violations of S4, in sentences.
     unclaimed: Mutex<Vec<String>>,
-    /// Values that a rule of the script refused.
+    /// Values that the script refused.
     refused: Mutex<BTreeSet<String>>,
     excused: AtomicBool,
 }
 
-pub struct Witness {
+pub struct Recorder {
     seen: Arc<Seen>,
     secrets: Api<Secret>,
     task: AbortHandle,
 }
 
-impl Witness {
-    /// Sees what goes through `proxy` from now on, and the Secrets of a namespace from its beginning.
+impl Recorder {
+    /// Records what goes through `proxy` from now on, and every version of the world's Secrets.
     pub async fn start(proxy: &FaultProxy, world: &World) -> Self {
         let (seen, secrets) = (Arc::new(Seen::default()), world.secrets());
         let tapped = seen.clone();
@@ -98,17 +98,17 @@ impl Witness {
         Self { seen, secrets, task }
     }
 
-    /// From now on revokes may hit what the Secret holds.
+    /// From now on, revokes may hit what the Secret holds.
     pub fn excuse(&self) {
         self.seen.excused.store(true, Ordering::SeqCst);
     }
 
-    /// From now on no revoke may hit what the Secret holds.
+    /// From now on, they may not.
     pub fn count_again(&self) {
         self.seen.excused.store(false, Ordering::SeqCst);
     }
 
-    /// What was generated without a claim, without the finalizer, or twice for one claim; in sentences.
+    /// Every *generate* that had no claim or no finalizer, or was the second one of its claim; in sentences.
     pub fn unclaimed(&self) -> Vec<String> {
         let generates = self.seen.generates.lock().unwrap();
         let twice = generates.iter().filter(|(_, times)| **times > 1);
@@ -116,7 +116,7 @@ impl Witness {
         self.seen.unclaimed.lock().unwrap().iter().cloned().chain(twice).collect()
     }
 
-    /// The script refused this value in the service's name.
+    /// Notes that the script refused a value in the name of the service.
     pub fn note_refused(&self) -> impl Fn(&str) + Send + Sync + 'static {
         let seen = self.seen.clone();
         move |value| {
@@ -140,7 +140,7 @@ impl Witness {
         self.seen.versions.lock().unwrap().clone()
     }
 
-    /// Waits until everything that is written now is seen.
+    /// Waits until everything that has been written is recorded.
     pub async fn caught_up(&self) {
         let end = Secret { metadata: kube::core::ObjectMeta::default(), ..Secret::default() };
         let mut end = end;
@@ -155,7 +155,7 @@ impl Witness {
     }
 }
 
-impl Drop for Witness {
+impl Drop for Recorder {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -191,7 +191,7 @@ impl Seen {
     }
 }
 
-/// Writes down each version; the end of a watch is no end of the history.
+/// Records each version. When a watch ends, a new one goes on from the last version.
 async fn follow(all: Arc<Seen>, secrets: Api<Secret>, mut from: String) {
     loop {
         let Ok(events) = secrets.watch(&WatchParams::default(), &from).await else { continue };
@@ -210,7 +210,7 @@ async fn follow(all: Arc<Seen>, secrets: Api<Secret>, mut from: String) {
             if secret.name_any() == SECRET {
                 versions.push(version);
             } else {
-                // Another Secret's change: ours is as it was.
+                // Another Secret changed; ours did not.
                 let last = versions.last().cloned().unwrap_or_default();
                 versions.push(Version { version: version.version, ..last });
             }

@@ -1,4 +1,4 @@
-//! Many objects at once: what is done to all of them, and what is counted afterwards.
+//! Many objects at once: actions on all of them, and counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,17 +14,17 @@ use testbed::{Operator, operator, poll};
 use support::acts::ledger;
 use support::{World, attempt, is_ready, token_yaml};
 
-/// All of them, on a loaded machine.
+/// Limit for all objects, on a loaded machine.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// The objects of one test, in its world.
-pub struct Crowd {
+pub struct Fleet {
     pub world: World,
     pub size: usize,
 }
 
-impl Crowd {
-    /// A world whose service was found ready by the operator, without objects yet.
+impl Fleet {
+    /// A world without objects yet. The operator has found its service ready.
     pub async fn waiting(prefix: &str, size: usize, change: impl FnOnce(&mut operator::Options)) -> (Self, Operator) {
         let world = World::quick(prefix).await;
         let mut options = world.operator_options();
@@ -34,14 +34,14 @@ impl Crowd {
         (Self { world, size }, operator)
     }
 
-    /// The same with its objects, each with its first token.
+    /// The same with objects, each with its first token.
     pub async fn ready(prefix: &str, size: usize) -> (Self, Operator) {
-        let (crowd, operator) = Self::waiting(prefix, size, |_| {}).await;
-        crowd.issue().await;
-        (crowd, operator)
+        let (fleet, operator) = Self::waiting(prefix, size, |_| {}).await;
+        fleet.issue().await;
+        (fleet, operator)
     }
 
-    /// Creates the objects and waits for their first tokens; the service's calls are counted from zero afterwards.
+    /// Creates the objects and waits for their first tokens. After that, the service counts its calls from zero.
     pub async fn issue(&self) {
         self.create().await;
         self.until_all("all have their first token", |token| is_ready(token) && attempt(token) == 1).await;
@@ -65,12 +65,12 @@ impl Crowd {
         .await;
     }
 
-    /// Asks for a rotation of each.
+    /// Requests a rotation of each object.
     pub async fn rotate(&self, request: &str) {
         self.for_all(async |name| self.world.annotate(&name, ROTATE_REQUESTED_AT, request).await).await;
     }
 
-    /// Every object now.
+    /// All objects at this moment.
     pub async fn tokens(&self) -> Vec<ArtifactToken> {
         self.world.tokens().list(&ListParams::default()).await.expect("list the ArtifactTokens").items
     }
@@ -89,15 +89,15 @@ impl Crowd {
         poll(what, DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
     }
 
-    /// Waits until the world is at rest and agrees: as many tokens live as there are objects, and each of these is in the
-    /// ledger of one of them, in its Secret, and accepted.
+    /// Waits until the world is at rest. Then checks that as many tokens live as there are objects, and that each token is in the
+    /// ledger of one object, in its Secret, and accepted.
     pub async fn agrees(&self) {
         let rest = |token: &ArtifactToken| is_ready(token) && ledger(token).superseded.is_empty();
         self.until_all("all are ready and nothing is superseded", rest).await;
         let live = self.world.until_live("one token an object lives", |live| live.len() == self.size).await;
         let live: BTreeSet<String> = live.into_iter().map(|row| row.id).collect();
         let owned: BTreeSet<String> = self.tokens().await.iter().filter_map(current_id).collect();
-        assert_eq!(live, owned, "what lives at the service, and what the ledgers call current");
+        assert_eq!(live, owned, "the live tokens of the service, and the current ones of the ledgers");
         let (mut held, mut dead) = (BTreeSet::new(), Vec::new());
         for name in self.names().map(|name| format!("{name}-secret")) {
             let secret = self.world.secret(&name).await.unwrap_or_else(|| panic!("{name} is there"));

@@ -1,4 +1,4 @@
-//! A world on a control plane of its own, and what a test sees of it.
+//! A world on its own control plane, and the ways in which a test looks at it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,40 +18,40 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use support::acts::ledger;
 use support::{World, condition, credential_yaml, is_ready};
 
-/// The operator's own user, so that its requests are told from the test's.
+/// The operator has its own user, so that the audit log tells its requests from the test's.
 pub const OPERATOR: &str = "operator";
 /// Outages and settle times come on top of what a loaded machine needs.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 /// A control plane takes 300 MB and, while it starts, a core.
 static PLANES: Semaphore = Semaphore::const_new(2);
-/// An API server that ends gives its watches so long.
+/// An API server that ends closes its watches after this time.
 const WATCHES_END: &str = "--shutdown-watch-termination-grace-period=1s";
-/// How long a world at rest is watched for requests that nothing asked for.
+/// How long a test watches a world at rest for unneeded requests.
 const REST: Duration = Duration::from_secs(4);
-/// Requests of the operator in that time, whatever the number of objects: a service object is looked at again.
+/// Requests of the operator in that time, for any number of objects, because it checks service objects again.
 const MAX_AT_REST: usize = 6;
 
-/// A turn to have a control plane.
+/// Waits for permission to start a control plane.
 pub async fn turn() -> SemaphorePermit<'static> {
     PLANES.acquire().await.unwrap()
 }
 
 /// A control plane with the operator's user.
 pub async fn start_plane() -> ControlPlane {
-    // Without it an end in good order waits for the watches, a minute.
+    // Without this argument, a graceful end waits a minute for the watches.
     let options = Options::default().user(OPERATOR, &["system:masters"]).argument(WATCHES_END);
     ControlPlane::start(options).await.expect("start a control plane")
 }
 
-/// A world on a control plane of its own.
-pub struct Place {
+/// A world on its own control plane.
+pub struct OwnPlane {
     pub world: World,
-    /// Tokens that nobody can know of any more: they are left to the sweep of their service.
+    /// Tokens that nobody can know any more. Only the sweep of their service finds them.
     pub forgotten: Vec<String>,
     _turn: SemaphorePermit<'static>,
 }
 
-impl Place {
+impl OwnPlane {
     /// A namespace with a quick service.
     pub async fn start(prefix: &str) -> Self {
         let turn = turn().await;
@@ -66,7 +66,7 @@ impl Place {
         Self { world, forgotten: Vec::new(), _turn: turn }
     }
 
-    /// The operator as its own user. `margin` lies between each two deadlines of the protocol.
+    /// Options of an operator with its own user. `margin` is the time between two deadlines of the protocol.
     pub fn options(&self, margin: &str) -> operator::Options {
         let kubeconfig = self.world.plane.kubeconfig_for(OPERATOR).unwrap();
         let mut options = self.world.operator_options_as(kubeconfig);
@@ -80,7 +80,7 @@ impl Place {
         Operator::start(self.options(margin)).await.expect("start the operator")
     }
 
-    /// The control plane, to do something to it.
+    /// The control plane, so that a test can end or change it.
     pub fn plane(&mut self) -> &mut ControlPlane {
         Arc::get_mut(&mut self.world.plane).expect("nobody else has this control plane")
     }
@@ -91,21 +91,21 @@ impl Place {
         }
     }
 
-    pub async fn rotate(&self, names: &[&str], wish: &str) {
+    pub async fn rotate(&self, names: &[&str], request: &str) {
         for name in names {
-            self.world.annotate(name, ROTATE_REQUESTED_AT, wish).await;
+            self.world.annotate(name, ROTATE_REQUESTED_AT, request).await;
         }
     }
 
-    /// Waits until this wish is fulfilled.
-    pub async fn fulfilled(&self, names: &[&str], wish: &str) {
-        let fulfilled = |token: &ArtifactToken| ledger(token).handled_requests.rotate.as_deref() == Some(wish);
+    /// Waits until this request is fulfilled.
+    pub async fn fulfilled(&self, names: &[&str], request: &str) {
+        let fulfilled = |token: &ArtifactToken| ledger(token).handled_requests.rotate.as_deref() == Some(request);
         for name in names {
-            self.until(name, &format!("the wish {wish} of {name} is fulfilled"), &fulfilled).await;
+            self.until(name, &format!("the request {request} of {name} is fulfilled"), &fulfilled).await;
         }
     }
 
-    /// Like [`World::until`], with this module's deadline, and also while the API server does not answer.
+    /// Like [`World::until`], with the deadline of this module, and even if the API server does not answer for a while.
     pub async fn until(&self, name: &str, what: &str, check: impl Fn(&ArtifactToken) -> bool) -> ArtifactToken {
         let tokens = self.world.tokens();
         let look = || async {
@@ -124,8 +124,9 @@ impl Place {
         poll(what, DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
     }
 
-    /// The object is at rest: the service has one live token of it, verified, and the Secret holds that. Or a twin is
-    /// suspected; then a person confirms, and after that it must be so. Gives whether a person was needed.
+    /// Waits until the object is at rest: it has one live token, which is verified and in the Secret. Or the operator suspects an
+    /// identity conflict; then a person confirms the identity, and after that the object must come to rest. Returns whether a person
+    /// was needed.
     pub async fn rests(&self, name: &str) -> bool {
         let suspected = self.settled(name).await;
         if suspected {
@@ -135,11 +136,11 @@ impl Place {
         suspected
     }
 
-    /// Waits until the object is at rest, or a twin is suspected, which is given.
+    /// Waits until the object is at rest, or an identity conflict is suspected; returns whether it is suspected.
     async fn settled(&self, name: &str) -> bool {
         let look = || async {
             let token = self.world.tokens().get(name).await.map_err(|error| error.to_string())?;
-            // A confirmed suspicion is looked at once more before the status says so.
+            // After a confirmation, the status changes only with the next pass.
             let confirmed = token.annotations().contains_key(CONFIRM_IDENTITY);
             if is_suspected(&token) && !confirmed { Ok(true) } else { self.agrees(&token).await.map(|()| false) }
         };
@@ -182,8 +183,8 @@ impl Place {
         counts
     }
 
-    /// Looks at the world at rest for a while: nothing is asked for again and again. Each of `verified` objects may be verified
-    /// once meanwhile, which takes a read.
+    /// Watches the world at rest for a while: the operator must not repeat requests. It may verify each of `verified` objects once
+    /// meanwhile, with one read each.
     pub async fn is_quiet(&self, verified: usize) {
         let mark = self.world.plane.mark().await.unwrap();
         self.world.service.reset_calls().await.unwrap();
@@ -192,9 +193,9 @@ impl Place {
         let calls = self.world.service.books().await.unwrap().calls;
         assert!(
             requests.values().sum::<usize>() <= MAX_AT_REST + verified,
-            "at rest the operator still asks: {requests:#?}"
+            "at rest, the operator still sends requests: {requests:#?}"
         );
-        assert_eq!((calls.generate, calls.revoke), (0, 0), "at rest the operator still calls the service: {calls:?}");
+        assert_eq!((calls.generate, calls.revoke), (0, 0), "at rest, the operator still calls the service: {calls:?}");
     }
 }
 
@@ -202,7 +203,7 @@ pub fn is_suspected(token: &ArtifactToken) -> bool {
     condition(token, ConditionType::Stalled).is_some_and(|stalled| stalled.reason == Reason::IdentityConflict)
 }
 
-/// Seconds since `began`, for a figure.
+/// The seconds since `began`, as text for a figure.
 pub fn seconds(began: Instant) -> String {
     format!("{:.1} s", began.elapsed().as_secs_f64())
 }
