@@ -111,7 +111,7 @@ async fn events_that_are_doubled_or_dropped_cost_no_token_and_lose_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_server_that_turns_requests_away_is_not_pressed() {
+async fn an_api_server_that_turns_requests_away_is_not_flooded() {
     let (own_plane, proxy) = start("busy").await;
     let _operator = operator(&own_plane, &proxy).await;
     own_plane.world.apply(&token_yaml("ci")).await;

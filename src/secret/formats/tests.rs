@@ -101,7 +101,7 @@ fn a_token_that_a_format_cannot_carry_is_refused_with_the_reason() {
     check(&bearer, "schlüssel", "not ASCII");
     check(&bearer, " padded", "begins or ends with a space");
     check(&bearer, "padded ", "begins or ends with a space");
-    check(&bearer, "a${HOME}b", "variable of the environment");
+    check(&bearer, "a${HOME}b", "an environment variable");
     for word in WORDS_OF_NPM {
         check(&bearer, word, "npm does not read as text");
     }
