@@ -28,7 +28,7 @@ pub struct Metrics {
     panics: Counter,
     leaks: Histogram,
     /// The objects as they are now.
-    pub state_metrics: StateMetrics,
+    pub(crate) state_metrics: StateMetrics,
 }
 
 /// Bounds of the histogram of [`Metrics::leak_answered`], in seconds.
@@ -36,30 +36,35 @@ const DEAD_SECONDS: [f64; 8] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0];
 
 impl Default for Metrics {
     fn default() -> Self {
-        let leaks = Histogram::new(DEAD_SECONDS);
-        let (calls, passes, rotations, panics, state_metrics) = Default::default();
-        Self { calls, passes, rotations, panics, leaks, state_metrics }
+        Self {
+            calls: CallCounts::default(),
+            passes: Family::default(),
+            rotations: Counter::default(),
+            panics: Counter::default(),
+            leaks: Histogram::new(DEAD_SECONDS),
+            state_metrics: StateMetrics::default(),
+        }
     }
 }
 
 impl Metrics {
     /// A pass ended.
-    pub fn passed(&self, controller: &'static str, result: &'static str) {
+    pub(crate) fn passed(&self, controller: &'static str, result: &'static str) {
         self.passes.get_or_create(&Pass { controller, result }).inc();
     }
 
     /// A token was verified and recorded.
-    pub fn rotated(&self) {
+    pub(crate) fn rotated(&self) {
         self.rotations.inc();
     }
 
     /// A pass panicked.
-    pub fn panicked(&self) {
+    pub(crate) fn panicked(&self) {
         self.panics.inc();
     }
 
     /// A leaked token was replaced; consumers held a dead one for so long.
-    pub fn leak_answered(&self, dead: Duration) {
+    pub(crate) fn leak_answered(&self, dead: Duration) {
         self.leaks.observe(dead.as_secs_f64());
     }
 

@@ -18,7 +18,7 @@ use crate::controller::clock::Clock;
 
 /// The objects of every scope that the operator runs over. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct StateMetrics(Arc<Mutex<Vec<Scope>>>);
+pub(crate) struct StateMetrics(Arc<Mutex<Vec<Scope>>>);
 
 /// The objects of one scope, and the clock that the times in their ledgers are of.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ struct Readiness {
 
 impl StateMetrics {
     /// Counts these objects, too, from now on.
-    pub fn include(&self, objects: Store<ArtifactToken>, clock: Clock) {
+    pub(crate) fn include(&self, objects: Store<ArtifactToken>, clock: Clock) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Scope { objects, clock });
     }
 
