@@ -142,7 +142,7 @@ pub(super) async fn decide_verified(
     if !strangers.is_empty() && !attributable(observed) {
         let note = format!(
             "the Secret held tokens that the ledger does not know, and tokens have no names at this service: look \
-             for them there and revoke them by in_flight: {}",
+             for them there and revoke them by hand: {}",
             strangers.join(", ")
         );
         pass.warn(Reason::OrphanedTokenFound, "Rotate", note).await;

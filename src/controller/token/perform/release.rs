@@ -38,7 +38,7 @@ async fn announce(pass: &Pass<'_>, observed: &Observed, ledger: &Ledger) {
                 Leave::Skip => "the annotation skip-revocation is set",
             };
             let note = format!(
-                "{asked}: these tokens stay alive at the service, revoke them by in_flight: {}",
+                "{asked}: these tokens stay alive at the service, revoke them by hand: {}",
                 left.join(", ")
             );
             pass.warn(Reason::TokenRevocationSkipped, "Revoke", note).await;
@@ -54,7 +54,7 @@ async fn announce(pass: &Pass<'_>, observed: &Observed, ledger: &Ledger) {
     for lost in &ledger.possibly_lost {
         let note = format!(
             "a token generated at about {} (attempt {}) may live at the service: its tokens have no names, so look for \
-             it there and revoke it by in_flight",
+             it there and revoke it by hand",
             lost.claimed_time, lost.attempt
         );
         pass.warn(Reason::OrphanedTokenFound, "Release", note).await;
