@@ -37,10 +37,8 @@ async fn announce(pass: &Pass<'_>, observed: &Observed, ledger: &Ledger) {
                 Leave::Orphan => "spec.deletion.policy is Orphan",
                 Leave::Skip => "the annotation skip-revocation is set",
             };
-            let note = format!(
-                "{asked}: these tokens stay alive at the service, revoke them by hand: {}",
-                left.join(", ")
-            );
+            let note =
+                format!("{asked}: these tokens stay alive at the service, revoke them by hand: {}", left.join(", "));
             pass.warn(Reason::TokenRevocationSkipped, "Revoke", note).await;
         }
         Some(_) => {}
