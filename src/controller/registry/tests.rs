@@ -113,7 +113,7 @@ fn another_object_of_the_same_name_is_asked_for_itself() {
     world.list(&[object("again", "1")]);
     let old = entry("again", "1");
     world.services.put(old.clone());
-    world.services.doubt(key("again"));
+    world.services.doubt_credential(key("again"));
     world.services.review(&old, Time::from_millis(0));
     let mut told = world.services.changes();
     world.list(&[object("again", "2")]);
@@ -133,7 +133,7 @@ fn what_is_known_of_an_object_outlives_a_list_that_has_it() {
     let mut world = World::new();
     world.list(&[object("stays", "1")]);
     world.services.put(entry("stays", "1"));
-    world.services.doubt(key("stays"));
+    world.services.doubt_credential(key("stays"));
     world.services.review(&entry("stays", "1"), Time::from_millis(0));
     let mut told = world.services.changes();
     world.list(&[object("stays", "1")]);

@@ -122,7 +122,7 @@ async fn refused(
     let reason = if credential { Reason::CredentialRejected } else { Reason::TokenGenerationFailed };
     // What was never sent is the service object's fault, too: its place or its declaration.
     if credential || matches!(error, ServiceError::Refused { status: None, .. }) {
-        pass.shared().services.doubt(pass.service_key());
+        pass.shared().services.doubt_credential(pass.service_key());
     }
     let failure = pass.failure(reason, error.to_string());
     let message = failure.message.clone();

@@ -41,7 +41,7 @@ pub(super) async fn revoke(
     (attempt, id): (u32, &str),
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    let proof = end(pass, client, id).await;
+    let proof = revoke_and_prove(pass, client, id).await;
     let now = pass.now().latest;
     match proof {
         Ok(proof) if observed.object.deleting => {
@@ -99,7 +99,7 @@ async fn record_alive(
 }
 
 /// The service is told, and then asked.
-async fn end(pass: &Pass<'_>, client: &ServiceClient, id: &str) -> Result<Proof, Alive> {
+async fn revoke_and_prove(pass: &Pass<'_>, client: &ServiceClient, id: &str) -> Result<Proof, Alive> {
     let taken = client.take_places(REVOKE_CALLS, MAX_WAIT).await;
     let mut places = taken.map_err(|after| Alive { what: "the service's rate limit is used up".to_owned(), after })?;
     let answer = client.revoke(id, &mut places).await;
