@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use kube::runtime::watcher::Event;
 
 use crate::api::artifact_token::ServiceKind;
-use crate::controller::registry::{Change, Key, Slot, Services, locked};
+use crate::controller::registry::{Change, Key, Services, Slot, locked};
 
 /// An object by name and uid: a new object may get an old name, but never an old uid.
 pub(crate) type Member = (Key, String);

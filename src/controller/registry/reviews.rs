@@ -10,21 +10,21 @@ use super::key::{Change, Key};
 impl Services {
     /// Begins a review after a change of the credential: each token is verified, and no refusal counts before most have been.
     pub(crate) fn review(&self, entry: &ServiceEntry, now: Time) {
-        self.at_object(entry, |place| {
-            if place.review.as_ref().is_none_or(|review| review.revision != entry.revision) {
-                place.review = Some(Review::begin(entry.revision.clone(), now));
+        self.at_object(entry, |slot| {
+            if slot.review.as_ref().is_none_or(|review| review.revision != entry.revision) {
+                slot.review = Some(Review::begin(entry.revision.clone(), now));
             }
         });
     }
 
     /// The result of the review of a service: `None` without a review, `Some(None)` while it goes on.
     pub(crate) fn judgement(&self, key: &Key) -> Option<Option<Judgement>> {
-        self.at(key, |place| place.review.as_ref().map(|review| review.judgement))?
+        self.at(key, |slot| slot.review.as_ref().map(|review| review.judgement))?
     }
 
     /// Stops waiting for objects that have not answered in time.
     pub(crate) fn settle(&self, key: &Key, now: Time) {
-        if self.at(key, |place| place.review.as_mut()?.settle(now)).flatten().is_some() {
+        if self.at(key, |slot| slot.review.as_mut()?.settle(now)).flatten().is_some() {
             self.notify(Change::Service(key.clone()));
         }
     }
@@ -36,8 +36,8 @@ impl Services {
 
     /// Lets refusals count from now on, because a person said so.
     pub(crate) fn trust(&self, key: &Key) {
-        self.at(key, |place| {
-            if let Some(review) = &mut place.review {
+        self.at(key, |slot| {
+            if let Some(review) = &mut slot.review {
                 review.judgement = Some(Judgement::Trusted);
             }
         });
@@ -45,12 +45,12 @@ impl Services {
 
     /// Whether the review still waits for the token of this object to be verified.
     pub(crate) fn awaits(&self, key: &Key, uid: &str) -> bool {
-        self.at(key, |place| place.review.as_ref().is_some_and(|review| review.awaits(uid))).unwrap_or_default()
+        self.at(key, |slot| slot.review.as_ref().is_some_and(|review| review.awaits(uid))).unwrap_or_default()
     }
 
     /// Records whether the service accepted the token of this object, which is one of `objects`.
     pub(crate) fn answered(&self, key: &Key, uid: &str, accepted: bool, objects: usize, now: Time) {
-        let judged = self.at(key, |place| place.review.as_mut()?.answer(uid, accepted, objects, now));
+        let judged = self.at(key, |slot| slot.review.as_mut()?.answer(uid, accepted, objects, now));
         if judged.flatten().is_some() {
             self.check_again(key.clone());
             self.notify(Change::Service(key.clone()));

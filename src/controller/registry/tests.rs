@@ -176,12 +176,12 @@ fn a_rate_limit_is_shared_until_the_limit_itself_changes() {
         entry.spec.limits.requests_per_minute = rate;
         entry
     };
-    let place = |world: &World| world.services.at(&key("a"), |place| place.limit.clone()).unwrap().unwrap().0;
+    let limit_of = |world: &World| world.services.at(&key("a"), |slot| slot.limit.clone()).unwrap().unwrap().0;
     world.services.limit(&limited(60));
-    assert_eq!(place(&world), 60);
+    assert_eq!(limit_of(&world), 60);
     world.services.limit(&limited(120));
-    assert_eq!(place(&world), 120);
+    assert_eq!(limit_of(&world), 120);
     // A check of an object that is no more has a limit of its own.
     world.services.limit(&ServiceEntry { uid: "0".into(), ..limited(7) });
-    assert_eq!(place(&world), 120);
+    assert_eq!(limit_of(&world), 120);
 }

@@ -141,7 +141,7 @@ async fn rest(
 ) -> Result<Action, PassError> {
     let phase = halt.map_or(Phase::Resting, Phase::Halted);
     let mut ledger = observed.ledger.clone();
-    // The fresh look that was asked for comes first in a pass. If the service must be asked, too, it ends with the answer.
+    // The fresh look that was asked for comes first in a pass. If the service must be asked, too, the look ends with its answer.
     let answered = !observed.facts.doubtful || !pass.desired().probe;
     if observed.object.requests.reconcile.is_some() && answered && ledger != Ledger::default() {
         ledger.handled_requests.reconcile.clone_from(&observed.object.requests.reconcile);

@@ -18,7 +18,7 @@ use crate::secret::formats::Facts;
 use crate::secret::metadata::{self, Marks, Owner, Ownership};
 use crate::secret::patch;
 
-/// We did not write a number on a Secret that is further than this above the ledger's (P16).
+/// A number on a Secret that is further than this above the ledger's cannot be ours (P16).
 const MAX_MARK_AHEAD: u32 = 10_000;
 
 /// The digest of a token's value. It shows an edit by hand without keeping the value.

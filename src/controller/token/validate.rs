@@ -117,7 +117,7 @@ fn halt(
     checked.and_then(Result::err).map(|message| Halt::stalled(Reason::UnsupportedLifetime, message))
 }
 
-/// How much earlier than its interval this object is rotated. It never changes for one object, and differs between objects.
+/// How much earlier than its interval this object is rotated. It is the same at every look, and differs between objects.
 fn spread(object: &ArtifactToken, interval: Duration) -> Duration {
     let most = (interval / 10).min(MAX_SPREAD).as_millis().max(1);
     let hash = Sha256::digest(object.uid().unwrap_or_default().as_bytes());
