@@ -126,7 +126,7 @@ fn review(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Option
         return None;
     }
     let message = "since the credential changed the service refuses most tokens of it: is it another account's, or another place? \
-                   No token is made anew for that. Put the right credential into the Secret of spec.credentials; or, if all tokens \
+                   No new token is generated for that. Put the right credential into the Secret of spec.credentials; or, if all tokens \
                    are to be replaced, set spec.revokeIssuedBefore to now";
     Some(Halt::stalled(Reason::OriginDoubtful, message))
 }
@@ -222,7 +222,7 @@ async fn delete_when_unused(mut service: ServiceObject, ctx: &Shared) -> Result<
     let mut entry = load(&service, ctx).await?;
     let stuck = entry.halt.take().filter(|_| entry.client.is_none());
     let message =
-        format!("the {} is being deleted; it goes when no ArtifactToken has tokens of it: delete these", entry.key);
+        format!("the {} is being deleted and stays until no ArtifactToken has tokens of it: delete these", entry.key);
     entry.halt = Some(Halt::stalled(Reason::Deleting, message));
     ctx.services.put(entry.clone());
     let (users, all) = users(&entry.key, ctx).await?;

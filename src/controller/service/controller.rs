@@ -178,7 +178,7 @@ pub(in crate::controller) async fn watch_namespaces(ctx: Arc<Shared>, writer: Wr
             // The labels in a list are in the store once the list is complete.
             Ok(Event::InitDone) => ctx.namespaces.state().iter().for_each(|namespace| notify(namespace)),
             Ok(Event::Init | Event::InitApply(_)) => {}
-            Err(error) => tracing::warn!(%error, "the watch of namespaces broke; it is begun again"),
+            Err(error) => tracing::warn!(%error, "the watch of namespaces broke; it starts again"),
         }
     }
 }

@@ -109,7 +109,7 @@ async fn report(service: &ServiceObject, found: &Findings, ctx: &Shared) -> Resu
     };
     if !last_sweep.orphans.is_empty() {
         let ids: Vec<&str> = last_sweep.orphans.iter().map(|orphan| orphan.id.as_str()).collect();
-        tracing::warn!(service = %service.key, orphaned = last_sweep.orphaned, ?ids, "tokens of no object live at the service");
+        tracing::warn!(service = %service.key, orphaned = last_sweep.orphaned, ?ids, "tokens without an object live at the service");
     }
     let status = TokenServiceStatus { last_sweep: Some(last_sweep), ..service.status.clone().unwrap_or_default() };
     match service.write_status(&status, &ctx.client).await {

@@ -111,7 +111,7 @@ async fn watch_secrets(
         let event = match event {
             Ok(event) => event,
             Err(error) => {
-                tracing::warn!(%error, "the watch of Secrets broke; it is begun again");
+                tracing::warn!(%error, "the watch of Secrets broke; it starts again");
                 continue;
             }
         };

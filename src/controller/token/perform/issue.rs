@@ -72,7 +72,7 @@ async fn show_issuing(pass: &mut Pass<'_>, objects: &ObjectWriter, observed: &mu
     if observed.ledger.current.is_none() {
         let status = status_after(pass, observed, Phase::Working, pass.ledger().clone());
         if let Err(error) = write_status(pass, objects, status).await {
-            tracing::debug!(%error, "a slow first answer is not shown");
+            tracing::debug!(%error, "could not show that the first answer is slow");
         }
     }
 }

@@ -92,7 +92,10 @@ async fn record_alive(
     let written = record(pass, objects, observed, Phase::Resting, Fact::Other, change).await?;
     let tries = pass.ledger().superseded.iter().find(|old| old.id == id).map_or(0, |old| old.tries);
     if tries == 1 {
-        let note = format!("attempt {attempt} (id {id}) is not known to be dead: {}; tried until it is", alive.what);
+        let note = format!(
+            "attempt {attempt} (id {id}) is not known to be dead: {}; the revoke is tried until it is",
+            alive.what
+        );
         pass.warn(Reason::TokenRevocationFailed, "Revoke", note).await;
     }
     Ok(written.into())

@@ -84,7 +84,7 @@ pub(super) async fn supersede(
     Ok(written.into())
 }
 
-/// Closes a claim of unknown outcome that has settled.
+/// Closes a settled claim whose outcome is unknown.
 pub(super) async fn abandon(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,

@@ -117,7 +117,7 @@ fn outcome(answer: Result<Secret, kube::Error>) -> SecretWrite {
             format!("{}: allow the operator's account, or a policy's exception, to write this Secret", status.message),
         ),
         400 | 413 | 422 => {
-            stalled(Reason::InvalidSpec, format!("the API server does not take the Secret: {}", status.message))
+            stalled(Reason::InvalidSpec, format!("the API server rejects the Secret: {}", status.message))
         }
         code => SecretWrite::Unknown(format!("the API server answered {code} to the write of the Secret")),
     }

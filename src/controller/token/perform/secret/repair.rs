@@ -41,7 +41,7 @@ pub(in crate::controller::token::perform) async fn raise_fence(
 ) -> Flow {
     let Some(secret) = pass.secret() else { return Flow::Continue };
     let adopted = matches!(pass.secret_state(), SecretState::Ours(ours) if ours.predecessor.is_some());
-    // The numbers and ids of an earlier owner mean nothing here; its token is already in the ledger.
+    // The predecessor's numbers and ids mean nothing here; its token is already in the ledger.
     let marks = if adopted { Marks::default() } else { pass.marks_of(secret) };
     let marks = Marks { fence, ..marks };
     let version = secret.resource_version().unwrap_or_default();
@@ -72,7 +72,7 @@ pub(in crate::controller::token::perform) async fn render(pass: &mut Pass<'_>, s
         let what = format!("another controller changes the Secret back: {drift}");
         pass.pause_at_least(StepKind::Secret, CONTESTED_PAUSE, Reason::SecretUpdateFailed, &what);
     } else if done && applied {
-        let note = format!("the Secret was changed by somebody else and is as the spec says again: {drift}");
+        let note = format!("somebody else changed the Secret; it is as the spec says again: {drift}");
         pass.normal(Reason::SecretDriftCorrected, "Render", note).await;
     }
     Flow::Continue
