@@ -1,7 +1,7 @@
-//! The API server's clock, as its answers tell it (P7).
+//! The API server's clock, read from the `Date` header of its answers (P7).
 //!
-//! Times in the ledger are read by other processes, so they are stamped by the clock that all share. Where it and this
-//! machine's monotonic clock disagree, waits end by whichever is later: a jump of either never shortens an overlap.
+//! Other processes read the times in the ledger, so the clock that all share stamps them. Where it and this machine's
+//! monotonic clock disagree, a wait ends by the later of the two: a jump of either clock never shortens an overlap.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -21,18 +21,18 @@ pub struct Clock(Arc<Mutex<Readings>>);
 #[derive(Debug)]
 struct Readings {
     started: Instant,
-    /// What the server's clock said at `started`, by its first answer.
+    /// The server's time at `started`, computed from its first answer.
     first: Option<Time>,
-    /// The newest answer, and when it came.
+    /// The newest answer, and the instant it arrived.
     newest: Option<(Time, Instant)>,
 }
 
 /// Now, by two clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// The earlier reading: what waits are compared with.
+    /// The earlier reading: waits are compared with it.
     pub earliest: Time,
-    /// The later reading: what records are stamped with.
+    /// The later reading: records are stamped with it.
     pub latest: Time,
 }
 
@@ -52,8 +52,8 @@ impl Clock {
         Now { earliest: monotonic.min(server), latest: monotonic.max(server) }
     }
 
-    /// Takes note of a `Date` header. It has whole seconds, so a reading may be up to a second behind; the newest estimate
-    /// only moves when the header differs from it by more than that.
+    /// Records a `Date` header. It has whole seconds, so a reading may be up to a second behind; the newest estimate only
+    /// moves when the header differs from it by more than that.
     fn read(&self, date: &str) {
         let Ok(date) = DateTime::parse_from_rfc2822(date) else { return };
         let date = Time::from(date.to_utc());

@@ -1,8 +1,8 @@
-//! Why the operator cannot start, why a pass could not go on, and what may be said of an error of the Kubernetes client.
+//! Why the operator cannot start, why a pass could not go on, and what may be shown of an error of the Kubernetes client.
 
 use thiserror::Error;
 
-/// Why a pass could not go on. The controller begins another one after a short while.
+/// Why a pass could not go on. The controller begins another pass after a short wait.
 #[derive(Debug, Error)]
 pub enum PassError {
     /// The API server did not answer a read.
@@ -13,7 +13,7 @@ pub enum PassError {
         /// What the client said, without any body.
         why: String,
     },
-    /// The API server did not take a record, and nobody else wrote the object meanwhile.
+    /// The API server rejected a record, and nobody else wrote the object meanwhile.
     #[error("record in {what} failed: {why}")]
     Record {
         /// What was written.
@@ -30,8 +30,8 @@ impl PassError {
     }
 }
 
-/// What may be told of an error of the client: an answer that could not be read may hold a Secret's data, and its text is never
-/// passed on.
+/// The part of a client error that may be shown. The text of an answer that could not be parsed is never passed on: it may
+/// hold a Secret's data.
 pub(crate) fn describe(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} {}: {}", status.code, status.reason, status.message),
@@ -43,7 +43,7 @@ pub(crate) fn describe(error: &kube::Error) -> String {
 /// Why the operator cannot start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The client cannot be made.
+    /// The Kubernetes client could not be created.
     #[error("make the Kubernetes client: {0}")]
     Client(Box<kube::Error>),
     /// The first list failed.

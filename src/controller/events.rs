@@ -1,4 +1,5 @@
-//! Events (`events.k8s.io/v1`): results only, one for a healthy cycle. An event that cannot be written is no failure.
+//! Events (`events.k8s.io/v1`) report results only: a healthy cycle has one. A pass does not fail when its event cannot be
+//! written.
 
 use std::fmt::Write as _;
 
@@ -13,15 +14,15 @@ use crate::api::artifact_token::ArtifactToken;
 use crate::api::reason::Reason;
 use crate::controller::shared::Shared;
 
-/// The longest note that the API server takes, in bytes.
+/// The longest note that the API server accepts, in bytes.
 const MAX_NOTE: usize = 1024;
 
-/// Something went as it should.
+/// Reports that something went as it should.
 pub(crate) async fn normal(ctx: &Shared, object: &ArtifactToken, reason: Reason, action: &str, note: String) {
     publish(ctx, object, "Normal", reason, action, note).await;
 }
 
-/// Something did not.
+/// Reports that something went wrong.
 pub(crate) async fn warning(ctx: &Shared, object: &ArtifactToken, reason: Reason, action: &str, note: String) {
     publish(ctx, object, "Warning", reason, action, note).await;
 }

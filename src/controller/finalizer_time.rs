@@ -1,15 +1,15 @@
-//! When our finalizer was put on an object (P1): the time of the claim that its patch is.
+//! When our finalizer was added to an object (P1). The patch that adds it is also a claim, so this is the time of that claim.
 //!
-//! Nothing else records it: until the first status write the patch is the only trace of that claim. The API server notes the time of
-//! every write in `managedFields`; of these, which are two thirds of an object in memory, only that time is kept.
+//! Nothing else records it: until the first status write the patch is the only trace of that claim. The API server notes the
+//! time of every write in `managedFields`. These fill two thirds of an object in memory, so only that one time is kept.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 
 use crate::api::FINALIZER;
 use crate::api::time::Time;
 
-/// Drops the managed fields of an object, but for the time of the write that put our finalizer there.
-pub(crate) fn keep_only(meta: &mut ObjectMeta) {
+/// Drops the managed fields of an object, except the time of the write that added our finalizer.
+pub(crate) fn strip_managed_fields(meta: &mut ObjectMeta) {
     let time =
         meta.managed_fields.iter().flatten().find(|entry| sets_finalizer(entry)).and_then(|entry| entry.time.clone());
     meta.managed_fields = time.map(|time| {
@@ -18,7 +18,7 @@ pub(crate) fn keep_only(meta: &mut ObjectMeta) {
     });
 }
 
-/// The time that [`keep_only`] kept; else when the object was created, which is not later.
+/// The time that [`strip_managed_fields`] kept; without it, the time when the object was created, which is not later.
 pub(crate) fn of(meta: &ObjectMeta) -> Option<Time> {
     let kept = meta.managed_fields.iter().flatten().find(|entry| sets_finalizer(entry));
     let time = kept.and_then(|entry| entry.time.as_ref()).or(meta.creation_timestamp.as_ref())?;
@@ -51,7 +51,7 @@ mod tests {
     fn the_time_of_the_patch_that_put_the_finalizer_there_survives_the_stripping() {
         let mut with = meta(serde_json::json!({".": {}, "v:\"artifact-token.dev/revoke\"": {}}));
         for _ in 0..2 {
-            keep_only(&mut with);
+            strip_managed_fields(&mut with);
             assert_eq!(of(&with), Time::parse("2026-01-02T00:00:00Z"));
         }
         assert_eq!(with.managed_fields.unwrap().len(), 1);
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn without_it_the_object_counts_from_its_creation() {
         let mut without = meta(serde_json::json!({".": {}, "v:\"example.com/other\"": {}}));
-        keep_only(&mut without);
+        strip_managed_fields(&mut without);
         assert_eq!(without.managed_fields, None);
         assert_eq!(of(&without), Time::parse("2026-01-01T00:00:00Z"));
     }

@@ -1,7 +1,7 @@
 //! The Kubernetes side: it observes, asks `rotation::plan` for the next step, performs it, records it, and asks again.
 //!
-//! **Invariant:** nothing here decides. A pass holds what it saw and did (`token::pass`); what must outlive it in this process,
-//! and may be lost with it, is in `token::memory`; what must survive the process is in the object's status.
+//! **Invariant:** nothing here decides. A pass holds what it saw and did (`token::pass`). `token::memory` holds what must
+//! outlive the pass but may be lost with the process. The object's status holds what must survive the process.
 
 #![warn(unreachable_pub)]
 

@@ -1,4 +1,4 @@
-//! How long an object waits after a pass that could not go on: longer with each failure in a row, and for each object alone.
+//! How long an object waits after a failed pass: longer with each failure in a row, and counted for each object separately.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,9 +8,9 @@ use crate::rotation::ledger::backoff;
 
 /// The wait after the first failure.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// The longest wait. An API server that comes back sends its watches a complete list, which begins a pass at once.
+/// The longest wait. When the API server comes back, each watch gets a complete list, which begins a pass at once.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// Objects that are remembered. One that is deleted after a failed pass has no other pass to forget it.
+/// The most objects that are remembered. An object that is deleted after a failed pass has no later pass that would forget it.
 const MAX_OBJECTS: usize = 10_000;
 
 /// Failures in a row, by the object's uid.
@@ -18,12 +18,12 @@ const MAX_OBJECTS: usize = 10_000;
 pub(crate) struct PassBackoff(Mutex<HashMap<String, u32>>);
 
 impl PassBackoff {
-    /// A pass over the object came to its end.
+    /// Forgets the failures of the object: a pass over it succeeded.
     pub(crate) fn succeeded(&self, uid: &str) {
         self.failures().remove(uid);
     }
 
-    /// A pass over the object failed; gives the wait.
+    /// Counts a failed pass over the object, and returns the wait before the next one.
     pub(crate) fn failed(&self, uid: &str) -> Duration {
         let mut failures = self.failures();
         if failures.len() >= MAX_OBJECTS {

@@ -9,7 +9,7 @@ use crate::api::reason::Reason;
 use crate::controller::registry::ServiceEntry;
 use crate::rotation::desired::Halt;
 
-/// Why `namespace` may have no new token of `service`, if so. Labels that are not known are no yes.
+/// Why `namespace` may not have new tokens of `service`; `None` if it may. Unknown labels count as a no.
 pub(crate) fn forbidden(
     service: &ServiceEntry,
     namespace: &str,
@@ -45,7 +45,7 @@ pub(crate) fn forbidden(
     }
 }
 
-/// A selector that is missing, empty or unreadable selects nothing: the API server takes none of these.
+/// A selector that is missing, empty or unreadable selects nothing: the API server rejects all of these.
 fn selects(allowed: &AllowedNamespaces, labels: &BTreeMap<String, String>) -> bool {
     let selector = allowed.selector.clone().and_then(|selector| Selector::try_from(selector).ok());
     selector.is_some_and(|selector| !selector.selects_all() && selector.matches(labels))

@@ -1,4 +1,4 @@
-//! Wiring: both kinds of controller start here, side by side.
+//! Wiring: starts both kinds of controller side by side.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,10 +24,10 @@ use crate::controller::shared::Shared;
 use crate::controller::worker::{Shutdown, scoped};
 use crate::controller::{service, token};
 
-/// The longest wait for the API server's answer to a request. Watches have none.
+/// The longest wait for the API server's answer to a request. Watches have no time-out.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The two clients: requests have a time-out and are never sent twice; watches wait as long as it takes.
+/// The two clients: one sends each request once and with a time-out, the other runs watches without a time-out.
 struct Clients {
     requests: Client,
     watches: Client,
@@ -36,7 +36,7 @@ struct Clients {
 
 fn clients(mut config: Config) -> Result<Clients, kube::Error> {
     let clock = Clock::default();
-    // A retried POST or PATCH is a second act without a second record; every retry is the protocol's own.
+    // A retried POST or PATCH would act twice with one record. Only the protocol itself retries.
     config.default_retry = false;
     let watches = ClientBuilder::try_from(config.clone())?.with_layer(&ClockLayer(clock.clone())).build();
     config.read_timeout = Some(READ_TIMEOUT);
@@ -70,7 +70,7 @@ pub async fn run(
         pass_backoff: PassBackoff::default(),
     });
     service::controller::load_all(&shared).await?;
-    // They end with this set, after the last pass over a token.
+    // Dropping this set stops the service controllers, after the last pass over a token.
     let mut services = JoinSet::new();
     if shared.settings.cluster_services {
         services.spawn(service::controller::watch_namespaces(shared.clone(), labels));

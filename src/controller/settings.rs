@@ -1,4 +1,4 @@
-//! The operator's own settings, as its arguments give them.
+//! The operator's own settings, from its arguments.
 
 use std::time::Duration;
 
@@ -7,22 +7,22 @@ use crate::rotation::desired::Timings;
 /// The operator's own settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How long a fresh token may be unknown to its service.
+    /// How long a service may refuse a fresh token before the refusal counts.
     pub token_settle: Duration,
-    /// What lies between each two deadlines of the protocol.
+    /// The time between each two deadlines of the protocol.
     pub margin: Duration,
     /// The first delay of every back-off.
     pub first_retry: Duration,
-    /// The overlap where neither token nor service says one.
+    /// The overlap where neither the object nor its service sets one.
     pub default_overlap: Duration,
     /// The namespace in which this operator runs: the only one whose Secrets a `ClusterTokenService` may name.
     pub operator_namespace: Option<String>,
-    /// Whether `ClusterTokenService`s are kept, too.
+    /// Whether the operator handles `ClusterTokenService`s, too.
     pub cluster_services: bool,
 }
 
 impl Settings {
-    /// The protocol's times for a service whose *generate* may take so long.
+    /// The protocol's times for a service whose *generate* may take `generate_timeout`.
     pub fn timings(&self, generate_timeout: Duration) -> Timings {
         Timings::derive(generate_timeout, self.token_settle, self.margin, self.first_retry)
     }

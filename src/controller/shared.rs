@@ -18,33 +18,31 @@ use crate::rotation::desired::Halt;
 
 /// What the whole process shares.
 pub(crate) struct Shared {
-    /// Requests to the API server; no retries of its own, and a time-out.
+    /// Sends requests to the API server, with a time-out and without retries.
     pub client: Client,
-    /// Watches of the API server; without a time-out.
+    /// Runs watches of the API server, without a time-out.
     pub watches: Client,
-    /// The API server's clock.
     pub clock: Clock,
-    /// Settings.
     pub settings: Settings,
-    /// The namespaces that are kept; `None` for all.
+    /// The namespaces that the operator works in; one `None` stands for all.
     pub scopes: Vec<Option<String>>,
     /// The services as they were checked last.
     pub services: Services,
-    /// All namespaces, for their labels; empty until they are listed, and where no `ClusterTokenService` is kept.
+    /// All namespaces, for their labels. Empty until they are listed, and where `ClusterTokenService`s are not handled.
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
-    /// Counters.
     pub metrics: Metrics,
     /// How long each object waits after a failed pass.
     pub pass_backoff: PassBackoff,
 }
 
 impl Shared {
-    /// The objects of a namespace.
+    /// The API of the objects in a namespace.
     pub(crate) fn tokens(&self, namespace: &str) -> Api<ArtifactToken> {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    /// All objects, by a live read, and whether these are all: an operator of some namespaces may not be allowed to see the others.
+    /// A live read of all objects, and whether it covers every namespace: an operator that works in some namespaces may not be
+    /// allowed to list the others.
     ///
     /// # Errors
     /// When the API server does not answer.
@@ -64,12 +62,12 @@ impl Shared {
         Ok((tokens, false))
     }
 
-    /// Where the Secrets and ConfigMaps lie that a service object refers to.
+    /// The namespace of the Secrets and ConfigMaps that a service object refers to.
     pub(crate) fn place_of_secrets<'a>(&'a self, key: &'a Key) -> Option<&'a str> {
         key.namespace.as_deref().or(self.settings.operator_namespace.as_deref())
     }
 
-    /// Why the namespace of `object` may have no new token of `service`, if so.
+    /// Why the namespace of `object` may not have new tokens of `service`; `None` if it may.
     pub(crate) fn forbidden(&self, service: &ServiceEntry, object: &ArtifactToken) -> Option<Halt> {
         let name = object.namespace().unwrap_or_default();
         let namespace = self.namespaces.get(&ObjectRef::new(&name));

@@ -1,8 +1,9 @@
-//! Watches that begin anew, and what a complete list tells that a watch does not.
+//! Watches that start again with a complete list, which shows what a watch misses.
 //!
-//! A watch that goes on from a version trusts that the store still counts from there. A store that was put back to a backup does
-//! not, and the API server does not say so: it keeps silent until the versions have caught up, which may be never. So every watch
-//! that breaks begins anew with a complete list, and so does each one now and then, for what no error tells.
+//! A watch that continues from a version trusts that the store still counts from there. A store restored from a backup does
+//! not, and the API server does not say so: it stays silent until the versions have caught up, which may be never. So every
+//! watch that breaks starts again with a complete list. Each watch also does so now and then, because some losses cause no
+//! error.
 
 use std::fmt::Debug;
 use std::future;
@@ -17,10 +18,10 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
-/// A watch begins anew after this time at the latest: one list, about as often as the API server ends a watch by itself.
+/// A watch starts again after this time at the latest. It costs one list, about as often as the API server ends a watch anyway.
 const RENEWED_AFTER: Duration = Duration::from_secs(30 * 60);
 
-/// All events of all objects of `api`.
+/// Watches all objects of `api`.
 pub(super) fn watched<K>(api: Api<K>) -> impl Stream<Item = watcher::Result<Event<K>>> + Send
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
@@ -28,7 +29,7 @@ where
     renewed(RENEWED_AFTER, move || watcher(api.clone(), watcher::Config::default()).boxed())
 }
 
-/// The same of metadata alone.
+/// Watches the metadata of all objects of `api`.
 #[allow(deprecated)] // The metadata-only form of `watcher` needs an `Api` of partial objects, which a scope cannot make.
 pub(super) fn watched_metadata<K>(
     api: Api<K>,
@@ -40,7 +41,7 @@ where
     renewed(RENEWED_AFTER, move || watcher::metadata_watcher(api.clone(), config.clone()).boxed())
 }
 
-/// Every error is the last that a watch says, and so is what it says before `after` is over; the next one begins with a list.
+/// Ends a watch at its first error, or when `after` has passed, and starts the next one, which begins with a list.
 fn renewed<T: Send + 'static>(
     after: Duration,
     begin: impl FnMut() -> BoxStream<'static, watcher::Result<T>> + Send,
@@ -54,8 +55,8 @@ fn renewed<T: Send + 'static>(
     })
 }
 
-/// Each object that changed; and after a complete list, all that the store then has. Not before: a pass must not begin on what the
-/// store had, and nobody would begin another.
+/// Yields each object that changed and, once a list is complete, every object in the store. Not earlier: a pass would begin on
+/// what the store had before, and nothing would begin another one.
 pub(super) fn touched<K>(
     events: impl Stream<Item = watcher::Result<Event<K>>>,
     store: Store<K>,
@@ -73,7 +74,7 @@ where
     })
 }
 
-/// When the newest complete list was begun: it has whatever was written before.
+/// When the newest complete list was begun. That list has everything that was written before.
 #[derive(Debug)]
 pub(crate) struct ListTimes(Mutex<Lists>);
 
@@ -81,7 +82,7 @@ pub(crate) struct ListTimes(Mutex<Lists>);
 struct Lists {
     /// The list that is under way, or the newest.
     newest: Instant,
-    /// The newest that is complete.
+    /// The newest list that is complete.
     complete: Instant,
 }
 
@@ -93,7 +94,7 @@ impl Default for ListTimes {
 }
 
 impl ListTimes {
-    /// Takes one event of the watch.
+    /// Handles one event of the watch.
     pub(crate) fn apply<K>(&self, event: &Event<K>) {
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
@@ -103,7 +104,7 @@ impl ListTimes {
         }
     }
 
-    /// When it was begun.
+    /// When the newest complete list was begun.
     pub(crate) fn since(&self) -> Instant {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).complete
     }

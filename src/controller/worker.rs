@@ -1,4 +1,4 @@
-//! What every controller runs its passes with.
+//! Runs the passes of every controller.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::controller::error::PassError;
 use crate::controller::finalizer_time;
 use crate::controller::shared::Shared;
 
-/// Passes at a time. The client speaks HTTP/1.1, so this bounds its connections, too.
+/// The most passes at a time. The client speaks HTTP/1.1, so this also bounds its connections.
 pub(super) const WORKERS: u16 = 32;
-/// After a panic, an object is left alone for so long.
+/// How long an object is left alone after its pass panicked.
 const AFTER_PANIC: Duration = Duration::from_secs(60);
 
-/// When it resolves, the operator stops: passes end, none begins.
+/// When this resolves, the operator stops: running passes end, and no pass begins.
 pub type Shutdown = future::Shared<BoxFuture<'static, ()>>;
 
 pub(super) fn scoped<K>(client: &Client, namespace: Option<&str>) -> Api<K>
@@ -26,12 +26,12 @@ where
     namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace))
 }
 
-/// Managed fields are two thirds of an object in memory.
+/// Strips what the operator does not need: managed fields are two thirds of an object in memory.
 pub(super) fn strip<K: Resource>(object: &mut K) {
-    finalizer_time::keep_only(object.meta_mut());
+    finalizer_time::strip_managed_fields(object.meta_mut());
 }
 
-/// Runs one pass and counts how it ended. A panic in one pass must not end the others.
+/// Runs one pass and counts its result. A panic in one pass must not end the others.
 pub(super) async fn guarded<K: Resource>(
     pass: impl Future<Output = Result<Action, PassError>>,
     controller: &'static str,
@@ -54,7 +54,7 @@ pub(super) async fn guarded<K: Resource>(
     }
 }
 
-/// When the next pass begins after one that failed.
+/// Decides when the next pass begins after a failed one.
 pub(super) fn after_error<K: Resource>(object: &K, error: &PassError, ctx: &Shared) -> Action {
     let wait = ctx.pass_backoff.failed(uid(object));
     let seconds = wait.as_secs();

@@ -1,4 +1,4 @@
-//! What the operator did, counted.
+//! Counters of what the operator did.
 
 use std::time::Duration;
 
@@ -18,16 +18,16 @@ struct Pass {
     result: &'static str,
 }
 
-/// What the operator did, counted, and what is so now. Labels are words of a fixed list, never names or ids.
+/// Counters of what the operator did, and gauges of the current state. Labels are words of a fixed list, never names or ids.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    /// The calls of services: each client counts its own.
+    /// Calls to services: each client counts its own.
     pub(crate) calls: CallCounts,
     passes: Family<Pass, Counter>,
     rotations: Counter,
     panics: Counter,
     leaks: Histogram,
-    /// The objects as they are now.
+    /// Gauges of the current state of all objects.
     pub(crate) state_metrics: StateMetrics,
 }
 
@@ -48,27 +48,27 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A pass ended.
+    /// Counts a pass that ended.
     pub(crate) fn passed(&self, controller: &'static str, result: &'static str) {
         self.passes.get_or_create(&Pass { controller, result }).inc();
     }
 
-    /// A token was verified and recorded.
+    /// Counts a token that was verified and recorded.
     pub(crate) fn rotated(&self) {
         self.rotations.inc();
     }
 
-    /// A pass panicked.
+    /// Counts a pass that panicked.
     pub(crate) fn panicked(&self) {
         self.panics.inc();
     }
 
-    /// A leaked token was replaced; consumers held a dead one for so long.
+    /// Records that a leaked token was replaced, and how long consumers held a dead one.
     pub(crate) fn leak_answered(&self, dead: Duration) {
         self.leaks.observe(dead.as_secs_f64());
     }
 
-    /// Everything that is scraped.
+    /// Registers everything that is scraped.
     pub(super) fn registry(&self) -> Registry {
         let mut registry = Registry::with_prefix("artifacttoken");
         registry.register("service_requests", "Calls of token services by operation and outcome", self.calls.family());

@@ -1,4 +1,4 @@
-//! Health and metrics, on one port without any secret.
+//! Serves health and metrics on one port. No secret is served there.
 
 pub(crate) mod metrics;
 pub(crate) mod state_metrics;
@@ -22,7 +22,7 @@ use metrics::Metrics;
 pub struct Readiness(Arc<AtomicBool>);
 
 impl Readiness {
-    /// They are.
+    /// Marks the operator as ready: the first lists are complete.
     pub fn set(&self) {
         self.0.store(true, Ordering::Release);
     }

@@ -1,4 +1,4 @@
-//! The state of all objects as gauges: counted anew at each scrape, so that they are right after a restart, too.
+//! The state of all objects as gauges. Each scrape counts them again, so they are also right after a restart.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,19 +20,19 @@ use crate::controller::clock::Clock;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StateMetrics(Arc<Mutex<Vec<Scope>>>);
 
-/// The objects of one scope, and the clock that the times in their ledgers are of.
+/// The objects of one scope, and the clock that stamps the times in their ledgers.
 #[derive(Debug)]
 struct Scope {
     objects: Store<ArtifactToken>,
     clock: Clock,
 }
 
-/// What is counted. Labels are words of a fixed list, never names or ids.
+/// The counts of one scrape. Labels are words of a fixed list, never names or ids.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     /// Objects by the status and reason of `Ready`.
     objects: BTreeMap<(&'static str, Reason), i64>,
-    /// Tokens that should be dead and are not known to be.
+    /// Tokens that should be dead but are not known to be.
     owed: i64,
     /// Superseded tokens whose overlap is not over.
     pending: i64,
@@ -45,7 +45,7 @@ struct Readiness {
 }
 
 impl StateMetrics {
-    /// Counts these objects, too, from now on.
+    /// Adds objects that each later scrape counts.
     pub(crate) fn include(&self, objects: Store<ArtifactToken>, clock: Clock) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Scope { objects, clock });
     }
@@ -53,7 +53,7 @@ impl StateMetrics {
     fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for scope in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            // What waits are compared with: a token is owed from the moment on when the operator would revoke it.
+            // Waits are compared with the earlier reading, so a token is owed from the moment when the operator would revoke it.
             let now = scope.clock.now().earliest;
             scope.objects.state().iter().for_each(|token| counts.add(token, now));
         }
@@ -76,7 +76,7 @@ impl Counts {
     }
 }
 
-/// Status and reason of `Ready`. An object that nobody has spoken of yet is on its way to its first token.
+/// Status and reason of `Ready`. An object without a status yet is on its way to its first token.
 fn readiness(token: &ArtifactToken) -> (&'static str, Reason) {
     let conditions = token.status.iter().flat_map(|status| &status.conditions);
     let ready = conditions.into_iter().find(|condition| condition.type_ == ConditionType::Ready);

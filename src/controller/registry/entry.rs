@@ -11,19 +11,15 @@ use super::key::Key;
 /// One service object.
 #[derive(Clone, Debug)]
 pub(crate) struct ServiceEntry {
-    /// Which one.
     pub key: Key,
-    /// Its uid.
     pub uid: String,
-    /// Its generation.
     pub generation: i64,
-    /// Its spec.
     pub spec: TokenServiceSpec,
-    /// The namespaces that may use it; `None` for a `TokenService`, which only its own can reach.
+    /// The namespaces that may use it; `None` for a `TokenService`, which only its own namespace can reach.
     pub allowed: Option<AllowedNamespaces>,
     /// Scheme, host and port of its `baseURL`.
     pub origin: String,
-    /// The checked declaration, if it holds.
+    /// The checked declaration, if it is valid.
     pub declaration: Option<Declaration>,
     /// The client, with the last good credential.
     pub client: Option<ServiceClient>,

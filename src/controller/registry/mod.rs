@@ -1,4 +1,4 @@
-//! The services as they were checked last, for the passes of the tokens.
+//! The services, each as its last check found it, for the passes over tokens.
 
 mod entry;
 mod key;
@@ -20,143 +20,143 @@ pub(crate) use entry::ServiceEntry;
 pub(crate) use key::{Change, Key};
 use subscribers::Subscribers;
 
-/// All of them, one registry for the whole process: a service that many namespaces share has one rate limit.
+/// The one registry of the whole process, so that a service shared by many namespaces has one rate limit.
 ///
-/// **Invariant:** only [`members::Members`], which the watch of service objects feeds, brings an object in or takes it out. Everybody else
-/// changes what is known of an object that is in: whoever is under way when it goes leaves nothing behind.
+/// **Invariant:** only [`members::Members`], which the watch of service objects feeds, adds or removes an object. Everybody else
+/// changes what is known of a member, so a check or pass that is under way when an object goes leaves nothing behind.
 #[derive(Debug, Default)]
 pub(crate) struct Services {
-    places: Mutex<HashMap<Key, Place>>,
-    /// Uids of objects that are to look for tokens which their ledgers do not know.
+    slots: Mutex<HashMap<Key, Slot>>,
+    /// Uids of objects whose passes must look for tokens that their ledgers do not know.
     suspects: Mutex<HashSet<String>>,
-    /// Who checks services, and is told which to check again.
+    /// The controllers that check services. They are notified of each service to check again.
     checkers: Subscribers<Key>,
-    /// Who keeps tokens, and is told of changes.
+    /// The controllers of tokens. They are notified of changes.
     subscribers: Subscribers<Change>,
 }
 
-/// What is known of one service object. It goes with the object.
+/// What is known of one service object. It is dropped with the object.
 #[derive(Debug, Default)]
-struct Place {
+struct Slot {
     uid: String,
-    /// As it was checked last.
+    /// The result of its last check.
     entry: Option<Arc<ServiceEntry>>,
     limit: Option<(i32, RateLimit)>,
     doubted: bool,
-    /// A Secret or ConfigMap of it changed.
+    /// It must be checked again, for example because a Secret or ConfigMap of it changed.
     stale: bool,
     /// Its credential changed, and it is not known whether its tokens still work.
     review: Option<Review>,
 }
 
 impl Services {
-    /// Services to be checked again, from now on; each checker takes those of its own kind and namespace.
+    /// Subscribes to the services to check again; each checker takes the ones of its own kind and namespace.
     pub(crate) fn rechecks(&self) -> UnboundedReceiver<Key> {
         self.checkers.subscribe()
     }
 
-    /// What changes for tokens from now on.
+    /// Subscribes to the changes that matter to tokens.
     pub(crate) fn changes(&self) -> UnboundedReceiver<Change> {
         self.subscribers.subscribe()
     }
 
-    /// A service as it was checked last.
+    /// The service as its last check found it.
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<ServiceEntry>> {
-        self.at(key, |place| place.entry.clone())?
+        self.at(key, |slot| slot.entry.clone())?
     }
 
-    /// The same, if it is still the object with this uid.
+    /// The service as its last check found it, if it is still the object with this uid.
     pub(crate) fn get_object(&self, key: &Key, uid: &str) -> Option<Arc<ServiceEntry>> {
         self.get(key).filter(|entry| entry.uid == uid)
     }
 
-    /// Whether there is such an object.
+    /// Whether the service object is a member.
     pub(crate) fn has(&self, key: &Key) -> bool {
         self.at(key, |_| ()).is_some()
     }
 
-    /// A service was checked. Its tokens are looked at again if that changes anything for them; nothing happens if the object is
-    /// gone, or another one has its name.
+    /// Records the result of a check, and makes passes over its tokens begin if it changes anything for them. Does nothing if the
+    /// object is gone, or another one has its name.
     pub(crate) fn put(&self, entry: ServiceEntry) {
         let entry = Arc::new(entry);
         let differs = |old: Arc<ServiceEntry>| {
             (old.generation, &old.halt, &old.revision) != (entry.generation, &entry.halt, &entry.revision)
         };
-        let old = self.at_object(&entry, |place| place.entry.replace(entry.clone()));
+        let old = self.at_object(&entry, |slot| slot.entry.replace(entry.clone()));
         if old.is_some_and(|old| old.is_none_or(differs)) {
             self.notify(Change::Service(entry.key.clone()));
         }
     }
 
-    /// What is done to the place of a service object, if it has one.
-    fn at<T>(&self, key: &Key, act: impl FnOnce(&mut Place) -> T) -> Option<T> {
-        locked(&self.places).get_mut(key).map(act)
+    /// Runs `act` on the slot of a service object, if it has one.
+    fn at<T>(&self, key: &Key, act: impl FnOnce(&mut Slot) -> T) -> Option<T> {
+        locked(&self.slots).get_mut(key).map(act)
     }
 
-    /// The same for the very object that was loaded.
-    fn at_object<T>(&self, entry: &ServiceEntry, act: impl FnOnce(&mut Place) -> T) -> Option<T> {
-        self.at(&entry.key, |place| (place.uid == entry.uid).then(|| act(place)))?
+    /// Runs `act` on the slot, if it is of the very object that was loaded.
+    fn at_object<T>(&self, entry: &ServiceEntry, act: impl FnOnce(&mut Slot) -> T) -> Option<T> {
+        self.at(&entry.key, |slot| (slot.uid == entry.uid).then(|| act(slot)))?
     }
 
-    /// The tokens that `change` concerns are looked at again.
+    /// Makes passes begin over the tokens that `change` concerns.
     pub(crate) fn notify(&self, change: Change) {
         self.subscribers.notify(&change);
     }
 
-    /// The rate limit of a service; it outlives changes of everything but the limit itself.
+    /// The rate limit of a service. It stays the same until the limit itself changes.
     pub(crate) fn limit(&self, entry: &ServiceEntry) -> RateLimit {
         let rate = entry.spec.limits.requests_per_minute;
         let fresh = || (rate, RateLimit::new(u32::try_from(rate).unwrap_or(1)));
-        let kept = |place: &mut Place| {
-            let (_, limit) = place.limit.take_if(|(old, _)| *old == rate).unwrap_or_else(fresh);
-            place.limit = Some((rate, limit.clone()));
+        let kept = |slot: &mut Slot| {
+            let (_, limit) = slot.limit.take_if(|(old, _)| *old == rate).unwrap_or_else(fresh);
+            slot.limit = Some((rate, limit.clone()));
             limit
         };
         self.at_object(entry, kept).unwrap_or_else(|| fresh().1)
     }
 
-    /// The operator's credential was refused in passing, or nothing could be sent: check it again, now.
-    pub(crate) fn doubt(&self, key: Key) {
-        self.at(&key, |place| place.doubted = true);
+    /// Asks for a check now: a call was refused for the operator's credential, or nothing could be sent.
+    pub(crate) fn doubt_credential(&self, key: Key) {
+        self.at(&key, |slot| slot.doubted = true);
         self.check_again(key);
     }
 
-    /// The check of a service is put off: what it was to be checked for is still to be done.
+    /// Puts off the check of a service. The reasons for the check are kept.
     pub(crate) fn put_off(&self, key: &Key, doubted: bool) {
-        self.at(key, |place| (place.stale, place.doubted) = (true, place.doubted || doubted));
+        self.at(key, |slot| (slot.stale, slot.doubted) = (true, slot.doubted || doubted));
     }
 
-    /// Whether the credential was doubted since this was asked last.
+    /// Whether the credential was doubted since the last call of this.
     pub(crate) fn take_doubt(&self, key: &Key) -> bool {
-        self.at(key, |place| std::mem::take(&mut place.doubted)).unwrap_or_default()
+        self.at(key, |slot| std::mem::take(&mut slot.doubted)).unwrap_or_default()
     }
 
-    /// The object with this uid is to look for itself.
+    /// Makes passes over the object with this uid look for tokens that its ledger does not know.
     pub(crate) fn suspect(&self, uid: &str) {
         locked(&self.suspects).insert(uid.to_owned());
     }
 
-    /// Whether it is to.
+    /// Whether passes over the object must look for such tokens.
     pub(crate) fn suspects(&self, uid: &str) -> bool {
         locked(&self.suspects).contains(uid)
     }
 
-    /// It did.
+    /// Records that a pass has looked for them.
     pub(crate) fn cleared(&self, uid: &str) {
         locked(&self.suspects).remove(uid);
     }
 
-    /// Whether a Secret or ConfigMap of this service changed since this was asked last.
+    /// Whether the service was marked stale since the last call of this.
     pub(crate) fn take_stale(&self, key: &Key) -> bool {
-        self.at(key, |place| std::mem::take(&mut place.stale)).unwrap_or_default()
+        self.at(key, |slot| std::mem::take(&mut slot.stale)).unwrap_or_default()
     }
 
-    /// Takes note that it is still to be checked.
+    /// Marks the service: it must be checked again.
     pub(crate) fn set_stale(&self, key: &Key) {
-        self.at(key, |place| place.stale = true);
+        self.at(key, |slot| slot.stale = true);
     }
 
-    /// A Secret or ConfigMap of this service changed.
+    /// Asks for a check of this service: a Secret or ConfigMap of it changed, or its credential is in doubt.
     pub(crate) fn check_again(&self, key: Key) {
         self.set_stale(&key);
         self.checkers.notify(&key);

@@ -1,4 +1,4 @@
-//! Reviews of services: while its credential has changed, each token of a service is verified before a refusal counts (P20).
+//! Reviews of services: after its credential has changed, the tokens of a service are verified before a refusal counts (P20).
 
 use crate::api::time::Time;
 use crate::rotation::service_review::{Judgement, Review};
@@ -8,23 +8,23 @@ use super::entry::ServiceEntry;
 use super::key::{Change, Key};
 
 impl Services {
-    /// The credential of a service changed: each of its tokens is to be verified, and no refusal counts before most have been.
+    /// Begins a review after a change of the credential: each token is verified, and no refusal counts before most have been.
     pub(crate) fn review(&self, entry: &ServiceEntry, now: Time) {
-        self.at_object(entry, |place| {
-            if place.review.as_ref().is_none_or(|review| review.revision != entry.revision) {
-                place.review = Some(Review::begin(entry.revision.clone(), now));
+        self.at_object(entry, |slot| {
+            if slot.review.as_ref().is_none_or(|review| review.revision != entry.revision) {
+                slot.review = Some(Review::begin(entry.revision.clone(), now));
             }
         });
     }
 
-    /// What the review of a service came to: `None` without one, `Some(None)` while it goes on.
+    /// The result of the review of a service: `None` without a review, `Some(None)` while it goes on.
     pub(crate) fn judgement(&self, key: &Key) -> Option<Option<Judgement>> {
-        self.at(key, |place| place.review.as_ref().map(|review| review.judgement))?
+        self.at(key, |slot| slot.review.as_ref().map(|review| review.judgement))?
     }
 
-    /// Stop waiting for objects that have not answered in time.
+    /// Stops waiting for objects that have not answered in time.
     pub(crate) fn settle(&self, key: &Key, now: Time) {
-        if self.at(key, |place| place.review.as_mut()?.settle(now)).flatten().is_some() {
+        if self.at(key, |slot| slot.review.as_mut()?.settle(now)).flatten().is_some() {
             self.notify(Change::Service(key.clone()));
         }
     }
@@ -34,23 +34,23 @@ impl Services {
         matches!(self.judgement(key), None | Some(Some(Judgement::Trusted)))
     }
 
-    /// Refusals count from now on: a person said so.
+    /// Lets refusals count from now on, because a person said so.
     pub(crate) fn trust(&self, key: &Key) {
-        self.at(key, |place| {
-            if let Some(review) = &mut place.review {
+        self.at(key, |slot| {
+            if let Some(review) = &mut slot.review {
                 review.judgement = Some(Judgement::Trusted);
             }
         });
     }
 
-    /// Whether the token of this object is to be verified for it.
+    /// Whether the review still waits for the token of this object to be verified.
     pub(crate) fn awaits(&self, key: &Key, uid: &str) -> bool {
-        self.at(key, |place| place.review.as_ref().is_some_and(|review| review.awaits(uid))).unwrap_or_default()
+        self.at(key, |slot| slot.review.as_ref().is_some_and(|review| review.awaits(uid))).unwrap_or_default()
     }
 
-    /// The service accepted or refused the token of this object, one of so many.
+    /// Records whether the service accepted the token of this object, which is one of `objects`.
     pub(crate) fn answered(&self, key: &Key, uid: &str, accepted: bool, objects: usize, now: Time) {
-        let judged = self.at(key, |place| place.review.as_mut()?.answer(uid, accepted, objects, now));
+        let judged = self.at(key, |slot| slot.review.as_mut()?.answer(uid, accepted, objects, now));
         if judged.flatten().is_some() {
             self.check_again(key.clone());
             self.notify(Change::Service(key.clone()));

@@ -1,4 +1,4 @@
-//! Who is notified of something.
+//! Subscribers that are notified of messages.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -15,7 +15,7 @@ impl<T> Default for Subscribers<T> {
 }
 
 impl<T: Clone> Subscribers<T> {
-    /// All that is notified from now on.
+    /// Subscribes to all messages from now on.
     pub(super) fn subscribe(&self) -> UnboundedReceiver<T> {
         let (sender, receiver) = mpsc::unbounded();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
@@ -24,7 +24,7 @@ impl<T: Clone> Subscribers<T> {
 
     pub(super) fn notify(&self, message: &T) {
         for subscriber in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            // It lives as long as its controller; when that stops, nobody needs the trigger.
+            // A subscriber lives as long as its controller; when that stops, nobody needs the message.
             let _ = subscriber.unbounded_send(message.clone());
         }
     }

@@ -21,12 +21,12 @@ impl World {
         Self { services: Services::default(), members: Members::new(ServiceKind::TokenService, Some("ci")) }
     }
 
-    /// The watch says so.
+    /// Handles one event of the watch.
     fn watch(&mut self, event: &Event<(Key, String)>) {
         self.members.apply(event, Clone::clone, &self.services);
     }
 
-    /// The watch begins anew; its list has these objects.
+    /// Starts the watch again; its list has these objects.
     fn list(&mut self, objects: &[(Key, String)]) {
         self.watch(&Event::Init);
         objects.iter().for_each(|object| self.watch(&Event::InitApply(object.clone())));
@@ -101,7 +101,7 @@ fn a_list_that_breaks_off_changes_nothing_and_the_next_one_has_nothing_of_it() {
     world.watch(&Event::Init);
     world.watch(&Event::InitApply(object("brief", "2")));
     assert!(world.services.has(&key("old")) && !world.services.has(&key("brief")));
-    // What the first list had went before the second one.
+    // The object in the first list was deleted before the second list.
     world.list(&[object("old", "1")]);
     world.services.put(entry("brief", "2"));
     assert_eq!((world.uid("old"), world.uid("brief")), (Some("1".into()), None));
@@ -113,7 +113,7 @@ fn another_object_of_the_same_name_is_asked_for_itself() {
     world.list(&[object("again", "1")]);
     let old = entry("again", "1");
     world.services.put(old.clone());
-    world.services.doubt(key("again"));
+    world.services.doubt_credential(key("again"));
     world.services.review(&old, Time::from_millis(0));
     let mut told = world.services.changes();
     world.list(&[object("again", "2")]);
@@ -133,7 +133,7 @@ fn what_is_known_of_an_object_outlives_a_list_that_has_it() {
     let mut world = World::new();
     world.list(&[object("stays", "1")]);
     world.services.put(entry("stays", "1"));
-    world.services.doubt(key("stays"));
+    world.services.doubt_credential(key("stays"));
     world.services.review(&entry("stays", "1"), Time::from_millis(0));
     let mut told = world.services.changes();
     world.list(&[object("stays", "1")]);
@@ -176,12 +176,12 @@ fn a_rate_limit_is_shared_until_the_limit_itself_changes() {
         entry.spec.limits.requests_per_minute = rate;
         entry
     };
-    let place = |world: &World| world.services.at(&key("a"), |place| place.limit.clone()).unwrap().unwrap().0;
+    let limit_of = |world: &World| world.services.at(&key("a"), |slot| slot.limit.clone()).unwrap().unwrap().0;
     world.services.limit(&limited(60));
-    assert_eq!(place(&world), 60);
+    assert_eq!(limit_of(&world), 60);
     world.services.limit(&limited(120));
-    assert_eq!(place(&world), 120);
-    // A check of an object that is no more has a limit of its own.
+    assert_eq!(limit_of(&world), 120);
+    // A check of a deleted object has its own limit.
     world.services.limit(&ServiceEntry { uid: "0".into(), ..limited(7) });
-    assert_eq!(place(&world), 120);
+    assert_eq!(limit_of(&world), 120);
 }

@@ -1,4 +1,5 @@
-//! The reconciler of service objects: is the declaration right, is the credential accepted, does verify prove anything?
+//! The reconciler of service objects. It checks three things: is the declaration right, is the credential accepted, and does
+//! verify prove anything?
 
 use std::time::Duration;
 
@@ -25,41 +26,41 @@ use crate::service::client::{Places, ServiceClient};
 use crate::service::declaration::Declaration;
 use crate::service::errors::ServiceError;
 
-/// A service that does not answer is asked again after this time.
+/// How soon a service that does not answer is asked again.
 const NOT_READY_LOOK: Duration = Duration::from_secs(15);
-/// What a person must change is looked at again at least this often.
+/// How often, at least, a service that a person must fix is checked again.
 const STALLED_LOOK: Duration = Duration::from_secs(300);
-/// While its deletion waits for tokens, it is looked at again after this time.
+/// How soon a service is checked again while its deletion waits for tokens.
 const DELETION_LOOK: Duration = Duration::from_secs(2);
-/// While its tokens are under review, it is looked at again after this time: a review ends by time, too.
+/// How soon a service is checked again while its tokens are under review: a review also ends by time.
 const REVIEW_LOOK: Duration = Duration::from_secs(60);
-/// Calls of a check: verify without a token, verify with a wrong one, list.
+/// The calls of one check: verify without a token, verify with a wrong token, list.
 const CHECK_CALLS: u32 = 3;
-/// A longer wait for the rate limit puts the check off. Its answer is worth a wait: without it no token is generated.
+/// If the rate limit asks for a longer wait, the check is put off. It is worth a long wait: without it no token is generated.
 const MAX_WAIT: Duration = Duration::from_secs(120);
-/// Objects that a message names at most.
+/// The most objects that a message names.
 const MAX_NAMED: usize = 5;
-/// Why a shared service is not let go by an operator that does not see everybody who may need it.
+/// Why the finalizer stays on a shared service when this operator cannot see all objects that may use it.
 const UNSEEN: &str = "deletion waits: this operator may not list the ArtifactTokens of all namespaces, so it cannot know whether \
      tokens of this service live: allow its account that (verb list, without a namespace)";
 /// A token that no service has issued.
 const WRONG_TOKEN: &str = "artifact-token-operator.this-token-was-never-issued";
 
-/// Checks one service object and records what was found.
+/// Checks one service object and records the result.
 ///
 /// # Errors
 /// When the API server does not answer.
 pub(crate) async fn check(service: ServiceObject, ctx: &Shared) -> Result<Action, PassError> {
     let (key, uid) = (service.key.clone(), service.uid());
     if service.meta.deletion_timestamp.is_some() {
-        return end(service, ctx).await;
+        return delete_when_unused(service, ctx).await;
     }
     if !ctx.services.take_stale(&key) && unchanged(&service, ctx.services.get_object(&key, &uid).as_deref()) {
         return ready(&service, ctx).await;
     }
     let checked = check_now(service, ctx).await;
     if checked.is_err() {
-        // What was taken note of is not done yet.
+        // The change of its Secret that was noted before is not handled yet.
         ctx.services.set_stale(&key);
     }
     checked
@@ -68,20 +69,20 @@ pub(crate) async fn check(service: ServiceObject, ctx: &Shared) -> Result<Action
 async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, PassError> {
     let known = ctx.services.get_object(&service.key, &service.uid());
     if let Some(known) = known.filter(|known| known.allowed != service.allowed) {
-        // A permission that is taken away does not wait until the service answers.
+        // Withdrawing a permission takes effect at once, before the service answers.
         ctx.services.put(ServiceEntry { allowed: service.allowed.clone(), ..(*known).clone() });
     }
-    service.hold(&ctx.client).await.map_err(|source| failed("the service object", source))?;
+    service.add_finalizer(&ctx.client).await.map_err(|source| failed("the service object", source))?;
     let mut entry = load(&service, ctx).await?;
     let doubted = ctx.services.take_doubt(&service.key);
     let known = ctx.services.get_object(&service.key, &entry.uid);
-    // What this process found wrong is newer than a cached status that still says Ready.
+    // A fault that this process found is newer than a cached status that still says Ready.
     let halted = known.as_ref().is_some_and(|known| known.halt.is_some());
-    // And what it found right is newer than a cached status that does not say so yet.
+    // A success that this process found is newer than a cached status that does not say so yet.
     let found = known.as_ref().is_some_and(|known| same(known, &entry)) || known_ready(&service, &entry);
     if entry.halt.is_none() && (doubted || halted || !found) {
         if known.is_none() {
-            // Its tokens are told what they wait for while it is asked.
+            // While the service is asked, its tokens show what they wait for.
             let halt = standing_halt(&service, &entry);
             ctx.services.put(ServiceEntry { halt, ..entry.clone() });
         }
@@ -100,14 +101,15 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
     update_status(&service, &entry, ctx).await?;
     ctx.services.put(entry);
     match halt {
-        // The event of the status write brings the next look, which sweeps if it is time.
+        // The event of the status write triggers the next check, which sweeps if it is time.
         None => ready(&service, ctx).await,
         Some(halt) if halt.stalled => Ok(Action::requeue(STALLED_LOOK)),
         Some(_) => Ok(Action::requeue(NOT_READY_LOOK)),
     }
 }
 
-/// P20: another credential than that with which its tokens were made may be another account's. Whether it is, they say.
+/// P20: a credential other than the one that generated the tokens may belong to another account. The tokens show whether it
+/// does: the service accepts them or refuses them.
 fn review(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Option<Halt> {
     let status = service.status.as_ref()?;
     if status.credentials_revision.as_ref().is_some_and(|known| *known != entry.revision) {
@@ -124,12 +126,12 @@ fn review(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Option
         return None;
     }
     let message = "since the credential changed the service refuses most tokens of it: is it another account's, or another place? \
-                   No token is made anew for that. Put the right credential into the Secret of spec.credentials; or, if all tokens \
+                   No new token is generated for that. Put the right credential into the Secret of spec.credentials; or, if all tokens \
                    are to be replaced, set spec.revokeIssuedBefore to now";
     Some(Halt::stalled(Reason::OriginDoubtful, message))
 }
 
-/// All is well: it is swept now and then.
+/// Sweeps a ready service now and then.
 async fn ready(service: &ServiceObject, ctx: &Shared) -> Result<Action, PassError> {
     let known = ctx.services.get_object(&service.key, &service.uid());
     let Some(entry) = known else { return Ok(Action::await_change()) };
@@ -138,12 +140,13 @@ async fn ready(service: &ServiceObject, ctx: &Shared) -> Result<Action, PassErro
     Ok(if open { Action::requeue(REVIEW_LOOK) } else { swept })
 }
 
-/// The same object with the same Secrets.
+/// Whether both are the same object with the same Secrets.
 fn same(known: &ServiceEntry, entry: &ServiceEntry) -> bool {
     (&known.uid, known.generation, &known.revision) == (&entry.uid, entry.generation, &entry.revision)
 }
 
-/// It was found ready as it is: an event of our own status write is no reason to read its Secrets again.
+/// Whether the service was already found ready in its present state. The event of our own status write is no reason to read its
+/// Secrets again.
 fn unchanged(service: &ServiceObject, known: Option<&ServiceEntry>) -> bool {
     known.is_some_and(|known| {
         known.halt.is_none()
@@ -153,7 +156,7 @@ fn unchanged(service: &ServiceObject, known: Option<&ServiceEntry>) -> bool {
     })
 }
 
-/// After a restart a service that was found ready with these very Secrets is not asked again.
+/// Whether the status says that the service was ready with these very Secrets. Then it is not asked again after a restart.
 fn known_ready(service: &ServiceObject, entry: &ServiceEntry) -> bool {
     let Some(status) = &service.status else { return false };
     let ready =
@@ -163,10 +166,10 @@ fn known_ready(service: &ServiceObject, entry: &ServiceEntry) -> bool {
         && status.credentials_revision.as_ref() == Some(&entry.revision)
 }
 
-/// Asks the service: does verify refuse somebody without a token, and is the credential accepted?
+/// Asks the service: does verify refuse a request without a valid token, and is the credential accepted?
 ///
 /// # Errors
-/// With the wait, where the rate limit has no room in time: that says nothing about the service.
+/// With the wait that the rate limit asks for, if that is too long. It says nothing about the service.
 async fn ask(entry: &ServiceEntry) -> Result<Option<Halt>, Duration> {
     let Some(client) = &entry.client else { return Ok(None) };
     let mut places = client.take_places(CHECK_CALLS, MAX_WAIT).await?;
@@ -213,12 +216,13 @@ fn not_ready(error: &ServiceError, operation: &str) -> Halt {
     }
 }
 
-/// The service object goes when no object with tokens needs it any more: by a live read, after no new token of it is let begin.
-async fn end(mut service: ServiceObject, ctx: &Shared) -> Result<Action, PassError> {
+/// Lets the deletion of a service object finish when no object with tokens needs it any more. First it stops new tokens, then a
+/// live read shows which objects still have some.
+async fn delete_when_unused(mut service: ServiceObject, ctx: &Shared) -> Result<Action, PassError> {
     let mut entry = load(&service, ctx).await?;
     let stuck = entry.halt.take().filter(|_| entry.client.is_none());
     let message =
-        format!("the {} is being deleted; it goes when no ArtifactToken has tokens of it: delete these", entry.key);
+        format!("the {} is being deleted and stays until no ArtifactToken has tokens of it: delete these", entry.key);
     entry.halt = Some(Halt::stalled(Reason::Deleting, message));
     ctx.services.put(entry.clone());
     let (users, all) = users(&entry.key, ctx).await?;
@@ -228,8 +232,8 @@ async fn end(mut service: ServiceObject, ctx: &Shared) -> Result<Action, PassErr
         update_status(&service, &entry, ctx).await?;
         return Ok(Action::requeue(DELETION_LOOK));
     }
-    service.let_go(&ctx.client).await.map_err(|source| failed("the service object", source))?;
-    // The event of its deletion takes it out of the registry: others may hold it still.
+    service.remove_finalizer(&ctx.client).await.map_err(|source| failed("the service object", source))?;
+    // The event of its deletion takes it out of the registry: others' finalizers may keep the object for now.
     Ok(Action::await_change())
 }
 
@@ -248,7 +252,7 @@ fn waits(users: &[String], stuck: Option<&Halt>) -> String {
     )
 }
 
-/// The objects that have tokens of this service, by a live read, and whether these are all.
+/// A live read of the objects that have tokens of this service, and whether it covers every namespace.
 async fn users(key: &Key, ctx: &Shared) -> Result<(Vec<String>, bool), PassError> {
     let (tokens, all) = match &key.namespace {
         Some(namespace) => {
@@ -272,7 +276,7 @@ async fn update_status(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shar
         credentials_revision: if entry.halt.is_none() && ctx.services.trusts(&entry.key) {
             Some(entry.revision.clone())
         } else {
-            // With which its tokens were seen to work.
+            // Keep the revision with which the tokens were seen to work.
             old.credentials_revision.clone()
         },
         last_sweep: old.last_sweep.clone(),
@@ -281,7 +285,7 @@ async fn update_status(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shar
         return Ok(());
     }
     match service.write_status(&status, &ctx.client).await {
-        // Somebody changed it meanwhile: the event of that change brings the next check.
+        // Somebody changed it meanwhile: the event of that change triggers the next check.
         Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Ok(()),
         answer => answer.map_err(|source| failed("the status of a service object", source)),
     }
@@ -322,7 +326,7 @@ fn failed(what: &'static str, source: kube::Error) -> PassError {
     PassError::read(what, &source)
 }
 
-/// What is known of a service's readiness before it is asked again: what its status says.
+/// What the status says about the readiness of a service, before the service is asked again.
 pub(crate) fn standing_halt(service: &ServiceObject, entry: &ServiceEntry) -> Option<Halt> {
     if known_ready(service, entry) {
         return None;

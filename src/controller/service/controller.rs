@@ -1,4 +1,4 @@
-//! Wiring of the service objects: they are loaded before the first pass over a token, watched, and checked.
+//! Wiring of the service objects: loads them before the first pass over a token, then watches and checks them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,9 +30,9 @@ use crate::controller::shared::Shared;
 use crate::controller::watch::{touched, watched, watched_metadata};
 use crate::controller::worker::{Shutdown, WORKERS, after_error, guarded, scoped, strip};
 
-/// Tries of the first list; then the operator ends, and whoever runs it sees why.
+/// How often the first list is tried. Then the operator exits, and its administrator sees why.
 const START_TRIES: u32 = 30;
-/// The pause between two of them.
+/// The pause between two tries.
 const START_PAUSE: Duration = Duration::from_secs(1);
 
 /// A kind of service object.
@@ -61,7 +61,7 @@ impl ServiceResource for ClusterTokenService {
     }
 }
 
-/// All service objects, without asking any service: the first passes of the tokens need to know them.
+/// Loads all service objects, without asking any service: the first passes of the tokens need to know them.
 pub(in crate::controller) async fn load_all(ctx: &Shared) -> Result<(), StartError> {
     for scope in &ctx.scopes {
         load_kind::<TokenService>(scoped(&ctx.client, scope.as_deref()), ctx).await?;
@@ -78,7 +78,7 @@ async fn load_kind<K: ServiceResource>(api: Api<K>, ctx: &Shared) -> Result<(), 
     let list = loop {
         match api.list(&ListParams::default()).await {
             Ok(list) => break list,
-            // Right after its CRD was installed the API server is not ready for a kind.
+            // The API server is not ready for a kind right after its CRD was installed.
             Err(error) if tries < START_TRIES => {
                 tries += 1;
                 tracing::warn!(kind, error = %describe(&error), "not listed yet; tried again in a second");
@@ -100,7 +100,8 @@ async fn load_kind<K: ServiceResource>(api: Api<K>, ctx: &Shared) -> Result<(), 
     Ok(())
 }
 
-/// Watches the service objects of `api` and checks them, until `shutdown`. `rechecks` are those of this kind and scope.
+/// Watches the service objects of `api` and checks them, until `shutdown`. `rechecks` has the ones of this kind and scope to
+/// check again.
 pub(in crate::controller) async fn run<K>(
     ctx: Arc<Shared>,
     api: Api<K>,
@@ -131,7 +132,7 @@ pub(in crate::controller) async fn run<K>(
         .await;
 }
 
-/// What follows from the watch of one kind and scope.
+/// What the watch of one kind and scope feeds.
 struct Known {
     ctx: Arc<Shared>,
     members: Members,
@@ -174,10 +175,10 @@ pub(in crate::controller) async fn watch_namespaces(ctx: Arc<Shared>, writer: Wr
             |namespace: &PartialObjectMeta<Namespace>| ctx.services.notify(Change::Namespace(namespace.name_any()));
         match event {
             Ok(Event::Apply(namespace) | Event::Delete(namespace)) => notify(&namespace),
-            // The labels of a list are known when it is complete.
+            // The labels in a list are in the store once the list is complete.
             Ok(Event::InitDone) => ctx.namespaces.state().iter().for_each(|namespace| notify(namespace)),
             Ok(Event::Init | Event::InitApply(_)) => {}
-            Err(error) => tracing::warn!(%error, "the watch of namespaces broke; it is begun again"),
+            Err(error) => tracing::warn!(%error, "the watch of namespaces broke; it starts again"),
         }
     }
 }

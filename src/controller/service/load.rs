@@ -1,4 +1,4 @@
-//! What can be known of a service object without asking the service: its declaration, and a client with its credential.
+//! Loads a service object without asking the service: its declaration, and a client with its credential.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::service::declaration::Declaration;
 const NO_OPERATOR_NAMESPACE: &str = "a ClusterTokenService reads its Secrets and ConfigMaps in the operator's own namespace \
      only, and this operator does not know which that is: start it with --operator-namespace";
 
-/// What can be known of a service without asking it.
+/// Loads what is known of a service without asking it.
 ///
 /// # Errors
 /// When the API server does not answer.
@@ -41,7 +41,7 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
         Ok(declaration) => declaration,
         Err(problem) => {
             entry.halt = Some(Halt::stalled(problem.reason(), problem.to_string()));
-            // Living tokens are still verified and revoked as the last good declaration says: its place cannot have changed.
+            // Keep verifying and revoking living tokens by the last good declaration: the service's address cannot have changed.
             if let Some(old) = ctx.services.get_object(&entry.key, &entry.uid) {
                 entry.origin.clone_from(&old.origin);
                 (entry.declaration, entry.client) = (old.declaration.clone(), old.client.clone());
@@ -67,7 +67,7 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
             let place = ctx.place_of_secrets(&entry.key).filter(|_| entry.key.namespace.is_none());
             let place = place.map(|own| format!(" (in {own}, the operator's own namespace)")).unwrap_or_default();
             entry.halt = Some(Halt::stalled(Reason::CredentialMissing, problem + &place));
-            // Living tokens are still revoked with the last good credential.
+            // Keep revoking living tokens with the last good credential.
             let old = ctx.services.get_object(&entry.key, &entry.uid);
             entry.client = old.and_then(|old| old.client.clone());
         }
@@ -75,7 +75,7 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
     Ok(entry)
 }
 
-/// What a service object refers to, as far as it exists.
+/// The values that a service object refers to, as far as they exist.
 #[derive(Default)]
 struct Referred {
     credentials: BTreeMap<String, SecretString>,
@@ -98,8 +98,8 @@ impl Referred {
     }
 }
 
-/// **Invariant:** read from the service object's own namespace, or, without one, from the operator's: never from that of a
-/// token.
+/// **Invariant:** reads only from the service object's own namespace or, if it has none, from the operator's: never from the
+/// namespace of a token.
 async fn read_referred(service: &ServiceObject, ctx: &Shared) -> Result<Referred, PassError> {
     let (secrets, bundle) = service.references();
     if secrets.is_empty() && bundle.is_none() {
@@ -127,7 +127,7 @@ async fn credentials(
         let Some(secret) = read else { continue };
         versions.push(format!("{name}:{}:{}", reference.name, secret.resource_version().unwrap_or_default()));
         let value = secret.data.as_ref().and_then(|data| data.get(&reference.key));
-        // Editors and `kubectl create --from-file` leave a line break at the end that no service takes.
+        // Editors and `kubectl create --from-file` leave a line break at the end, which no service accepts.
         let text =
             value.and_then(|value| std::str::from_utf8(&value.0).ok()).map(|text| text.trim_end_matches(['\r', '\n']));
         if let Some(text) = text.filter(|text| !text.is_empty()) {

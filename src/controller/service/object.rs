@@ -1,4 +1,4 @@
-//! A service object of either kind, as one: what its checks read of it, and write to it.
+//! One view of a service object of either kind: what the checks read from it and write to it.
 
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject, ObjectMeta};
@@ -14,15 +14,14 @@ use crate::controller::registry::Key;
 /// A `TokenService` or a `ClusterTokenService`.
 #[derive(Clone, Debug)]
 pub(crate) struct ServiceObject {
-    /// Which one.
     pub key: Key,
-    /// Its metadata, as fresh as known.
+    /// Its metadata, in the newest version that is known.
     pub meta: ObjectMeta,
-    /// What both kinds say.
+    /// The spec that both kinds have.
     pub spec: TokenServiceSpec,
-    /// What only a `ClusterTokenService` says.
+    /// The namespaces that may use it; only a `ClusterTokenService` has them.
     pub allowed: Option<AllowedNamespaces>,
-    /// What was found out before.
+    /// The result of the check before.
     pub status: Option<TokenServiceStatus>,
 }
 
@@ -45,12 +44,11 @@ impl From<&ClusterTokenService> for ServiceObject {
 }
 
 impl ServiceObject {
-    /// Its uid, which is always there on an object from the API server.
+    /// Its uid; an object from the API server always has one.
     pub(crate) fn uid(&self) -> String {
         self.meta.uid.clone().unwrap_or_default()
     }
 
-    /// Its generation.
     pub(crate) fn generation(&self) -> i64 {
         self.meta.generation.unwrap_or_default()
     }
@@ -62,11 +60,11 @@ impl ServiceObject {
         (secrets, bundle)
     }
 
-    /// Puts our finalizer on it, if it is not there.
+    /// Adds our finalizer, if it is not there.
     ///
     /// # Errors
-    /// When the API server does not take the patch.
-    pub(crate) async fn hold(&mut self, client: &Client) -> Result<(), kube::Error> {
+    /// When the API server rejects the patch.
+    pub(crate) async fn add_finalizer(&mut self, client: &Client) -> Result<(), kube::Error> {
         let mut names = self.meta.finalizers.clone().unwrap_or_default();
         if names.iter().any(|name| name == SERVICE_FINALIZER) {
             return Ok(());
@@ -75,11 +73,11 @@ impl ServiceObject {
         self.patch_finalizers(names, client).await
     }
 
-    /// Takes our finalizer off.
+    /// Removes our finalizer.
     ///
     /// # Errors
-    /// When the API server does not take the patch.
-    pub(crate) async fn let_go(&mut self, client: &Client) -> Result<(), kube::Error> {
+    /// When the API server rejects the patch.
+    pub(crate) async fn remove_finalizer(&mut self, client: &Client) -> Result<(), kube::Error> {
         let names = self.meta.finalizers.iter().flatten().filter(|name| *name != SERVICE_FINALIZER).cloned().collect();
         self.patch_finalizers(names, client).await
     }
@@ -92,10 +90,10 @@ impl ServiceObject {
         Ok(())
     }
 
-    /// Writes the whole status, checked against the version that this is.
+    /// Writes the whole status, checked against the version of this object.
     ///
     /// # Errors
-    /// When the API server does not take it.
+    /// When the API server rejects it.
     pub(crate) async fn write_status(&self, status: &TokenServiceStatus, client: &Client) -> Result<(), kube::Error> {
         let metadata = ObjectMeta { managed_fields: None, ..self.meta.clone() };
         let mut object = DynamicObject::new(&self.key.name, &self.resource()).data(json!({"status": status}));

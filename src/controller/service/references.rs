@@ -1,4 +1,5 @@
-//! Watches of what service objects refer to: a changed credential is noticed without a right to list Secrets.
+//! Watches the Secrets and ConfigMaps that service objects refer to. So the operator notices a changed credential without the
+//! right to list Secrets.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -16,7 +17,7 @@ use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
 use crate::controller::watch::watched_metadata;
 
-/// What is referred to: a ConfigMap or a Secret, by name.
+/// The ConfigMap or Secret that is referred to, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Reference {
     ConfigMap(String),
@@ -27,7 +28,7 @@ enum Reference {
 #[derive(Debug, Default)]
 pub(crate) struct ReferenceWatches(HashMap<Key, HashMap<Reference, Task>>);
 
-/// A watch. It ends with this.
+/// A running watch. Dropping this ends it.
 #[derive(Debug)]
 struct Task(AbortHandle);
 

@@ -1,8 +1,8 @@
-//! The sweep of a service: what lives there under our name, and whose it is (L3).
+//! The sweep of a service: which tokens live there under our name, and which objects own them (L3).
 //!
-//! The service is listed first, and all objects are read after that, live: an object is created before its tokens, so a token
-//! whose object is not there has none any more. Tokens of living objects are never touched here; their objects look for
-//! themselves.
+//! The sweep lists the service first and reads all objects live after that. An object is created before its tokens, so a token
+//! whose object is not there has lost its object. The sweep never touches tokens of living objects; the passes over these
+//! objects look for them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,14 +25,14 @@ use crate::service::client::answers::ListedToken;
 use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;
 
-/// No service is listed more often than this, whatever its spec says.
+/// The shortest interval between two lists of a service, whatever its spec says.
 const MIN_INTERVAL: Duration = Duration::from_secs(10);
-/// A sweep that did not come to its end is begun again after this time.
+/// How soon a sweep that did not finish is tried again.
 const AGAIN: Duration = Duration::from_secs(30);
-/// A longer wait for the rate limit puts the sweep off.
+/// If the rate limit asks for a longer wait, the sweep is put off.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 
-/// Sweeps, if it is time; says when to look again.
+/// Sweeps the service if it is time, and returns when to look again.
 ///
 /// # Errors
 /// When the API server does not answer.
@@ -59,13 +59,13 @@ pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &S
         let last = service.status.as_ref().and_then(|status| status.last_sweep.as_ref());
         let recorded: Vec<String> =
             last.iter().flat_map(|last| &last.orphans).map(|orphan| orphan.id.clone()).collect();
-        end(&client, &mut found, &recorded).await;
+        revoke_orphans(&client, &mut found, &recorded).await;
     }
     report(service, &found, ctx).await?;
     Ok(Action::requeue(interval))
 }
 
-/// The client, where tokens can be listed and told by their names.
+/// The client, if it can list tokens and tell them apart by their names.
 fn able(entry: &ServiceEntry) -> Option<ServiceClient> {
     let can = |capability| entry.declaration.as_ref().is_some_and(|declaration| declaration.can(capability));
     entry.client.clone().filter(|_| can(Capability::List) && can(Capability::Names))
@@ -77,8 +77,8 @@ async fn list(client: &ServiceClient) -> Option<Vec<NamedToken>> {
     answer.ok().map(|listing| listing.rows.into_iter().filter_map(named).collect())
 }
 
-/// Revokes what was told to have no owner, and believes it when a list shows it no more.
-async fn end(client: &ServiceClient, found: &mut Findings, recorded: &[String]) {
+/// Revokes the tokens that were recorded as having no owner. Only a later list without them counts as proof.
+async fn revoke_orphans(client: &ServiceClient, found: &mut Findings, recorded: &[String]) {
     let revocable = found.revocable(recorded);
     for orphan in &revocable {
         let answer = client.revoke(&orphan.id, &mut Places::one_by_one(MAX_WAIT)).await;
@@ -109,11 +109,11 @@ async fn report(service: &ServiceObject, found: &Findings, ctx: &Shared) -> Resu
     };
     if !last_sweep.orphans.is_empty() {
         let ids: Vec<&str> = last_sweep.orphans.iter().map(|orphan| orphan.id.as_str()).collect();
-        tracing::warn!(service = %service.key, orphaned = last_sweep.orphaned, ?ids, "tokens of no object live at the service");
+        tracing::warn!(service = %service.key, orphaned = last_sweep.orphaned, ?ids, "tokens without an object live at the service");
     }
     let status = TokenServiceStatus { last_sweep: Some(last_sweep), ..service.status.clone().unwrap_or_default() };
     match service.write_status(&status, &ctx.client).await {
-        // Somebody changed it meanwhile: the event of that change brings the next look.
+        // Somebody changed it meanwhile: the event of that change triggers the next look.
         Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Ok(()),
         answer => answer.map_err(|error| PassError::read("the status of a service object", &error)),
     }

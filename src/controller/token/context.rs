@@ -16,20 +16,19 @@ use crate::controller::watch::ListTimes;
 
 /// What all passes over the tokens of one scope share: a namespace, or all.
 pub(crate) struct Context {
-    /// What the whole process shares.
     pub shared: Arc<Shared>,
     /// Names and versions of our Secrets.
     pub secrets: SecretIndex,
     /// What this process knows of each object.
     pub memories: Memories,
-    /// All objects, for the rule that two may not share a Secret.
+    /// All objects, for the rule that no two may share a Secret.
     pub objects: Store<ArtifactToken>,
-    /// When they were last listed.
+    /// When the objects were last listed.
     pub listed: ListTimes,
 }
 
 impl Context {
-    /// The Secrets of a namespace.
+    /// The API of the Secrets in a namespace.
     pub(crate) fn secrets_in(&self, namespace: &str) -> Api<Secret> {
         Api::namespaced(self.shared.client.clone(), namespace)
     }
@@ -53,7 +52,7 @@ impl Context {
         u32::try_from(self.objects.state().iter().filter(older).count()).unwrap_or(u32::MAX)
     }
 
-    /// Another object of this namespace that keeps the same Secret and is older, if there is one.
+    /// An older object of this namespace that keeps the same Secret, if there is one.
     pub(crate) fn older_rival(&self, object: &ArtifactToken) -> Option<Arc<ArtifactToken>> {
         let meta = &object.metadata;
         let age = |meta: &kube::core::ObjectMeta| (meta.creation_timestamp.clone(), meta.uid.clone());

@@ -1,4 +1,4 @@
-//! The watches of one scope's objects and Secrets, and the passes that they begin.
+//! Watches the objects and Secrets of one scope, and begins their passes.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::controller::watch::{ListTimes, touched, watched, watched_metadata};
 use crate::controller::worker::{Shutdown, WORKERS, after_error, guarded, scoped, strip};
 use crate::secret::metadata::{MANAGED, OWNER};
 
-/// Keeps the tokens of one scope, until `shutdown`; calls `listed` when the first list of its Secrets is complete.
+/// Runs the passes over the tokens of one scope until `shutdown`; calls `listed` when the first list of its Secrets is complete.
 pub(in crate::controller) async fn run(
     shared: Arc<Shared>,
     scope: Option<String>,
@@ -44,10 +44,10 @@ pub(in crate::controller) async fn run(
     shared.metrics.state_metrics.include(objects.clone(), shared.clock.clone());
     let changes = shared.services.changes();
     let (synced, first_list) = oneshot::channel();
-    // It ends with this set.
+    // Dropping this set ends the watch.
     let mut watches = JoinSet::new();
     watches.spawn(watch_secrets(scoped(&shared.watches, scope.as_deref()), ctx.clone(), touch, synced));
-    // A shut-down before the first list is complete ends the wait, too.
+    // A shut-down also ends the wait for the first list.
     tokio::select! {
         _ = first_list => {}
         () = shutdown.clone() => {}
@@ -57,7 +57,7 @@ pub(in crate::controller) async fn run(
     let seen = ctx.clone();
     let events = watched(scoped::<ArtifactToken>(&shared.watches, scope.as_deref()));
     let events = events.default_backoff().modify(strip).reflect(writer).inspect(move |event| {
-        // After the reflector: a list counts once its objects are in the store.
+        // This comes after the reflector: a list counts once its objects are in the store.
         if let Ok(event) = event {
             seen.listed.apply(event);
             for gone in seen.memories.apply(event) {
@@ -77,10 +77,10 @@ pub(in crate::controller) async fn run(
         .await;
 }
 
-/// The objects that a change may mean something to.
+/// The objects to which a change may matter.
 fn concerned(objects: &Store<ArtifactToken>, change: &Change) -> Vec<ObjectRef<ArtifactToken>> {
     let mut concerned: Vec<_> = objects.state().into_iter().filter(|token| change.concerns(token)).collect();
-    // The oldest tokens first: a leak at the service is answered in this order.
+    // The oldest tokens come first: a leak at the service is answered in this order.
     concerned.sort_by_key(|token| token.status.as_ref()?.ledger.current.as_ref().map(|current| current.claimed_time));
     concerned.iter().map(|token| ObjectRef::from_obj(&**token)).collect()
 }
@@ -96,8 +96,8 @@ async fn one_pass(object: Arc<ArtifactToken>, ctx: Arc<Context>) -> Result<Actio
     guarded(pass, "artifacttoken", &*object, &ctx.shared).await
 }
 
-/// Feeds the index, and wakes the owner of every Secret that changes; after a complete list everybody, for a list does not tell what
-/// is gone.
+/// Feeds the index, and wakes the owner of each Secret that changes. After a complete list it wakes all objects, because a list
+/// does not show which Secrets are gone.
 async fn watch_secrets(
     api: Api<Secret>,
     ctx: Arc<Context>,
@@ -111,7 +111,7 @@ async fn watch_secrets(
         let event = match event {
             Ok(event) => event,
             Err(error) => {
-                tracing::warn!(%error, "the watch of Secrets broke; it is begun again");
+                tracing::warn!(%error, "the watch of Secrets broke; it starts again");
                 continue;
             }
         };
@@ -136,7 +136,7 @@ async fn watch_secrets(
     }
 }
 
-/// The objects that keep a Secret of this name: whoever took its owner annotation off wakes them, too.
+/// The objects that keep a Secret of this name. They are woken even when somebody removes the owner annotation.
 fn owners_of(ctx: &Context, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<ArtifactToken>> {
     let keeps = |token: &&Arc<ArtifactToken>| {
         token.namespace() == secret.namespace() && token.spec.secret.name == secret.name_any()

@@ -1,7 +1,7 @@
 //! The memories of all objects, by uid.
 //!
-//! Only the watch of objects, by an event or a complete list, brings an object in or takes it out. A pass that is under way when its
-//! object goes, or begins on what the cache still has, leaves no values of it behind.
+//! Only the watch of objects, by an event or a complete list, adds or removes an object. So a pass that is under way when its
+//! object goes, or that begins with an object which only the cache still has, leaves no values of it behind.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,16 +19,16 @@ pub(crate) struct Memories(Mutex<All>);
 #[derive(Debug, Default)]
 struct All {
     places: HashMap<String, Place>,
-    /// In the list that is under way.
+    /// The objects seen so far in the list that is under way.
     arriving: HashSet<String>,
 }
 
 #[derive(Debug)]
 enum Place {
     Kept(Arc<tokio::sync::Mutex<Memory>>),
-    /// This process released it; the cache shows it for a moment longer.
+    /// This process released the object; the cache shows it a moment longer.
     Released {
-        /// A list was begun since. It has the object only if the store was put back, and the object is there again.
+        /// A list was begun after the release. It has the object only if the store was restored, and the object is back.
         listing: bool,
     },
 }
@@ -40,7 +40,8 @@ impl Default for Place {
 }
 
 impl Memories {
-    /// The memory of this object; a pass holds its lock from beginning to end. `None` if it is gone, or was released by this process.
+    /// The memory of this object; a pass holds its lock from beginning to end. `None` if the object is gone, or this process
+    /// released it.
     pub(crate) fn of(&self, uid: &str) -> Option<Arc<tokio::sync::Mutex<Memory>>> {
         match self.all().places.get(uid)? {
             Place::Kept(memory) => Some(memory.clone()),
@@ -48,7 +49,7 @@ impl Memories {
         }
     }
 
-    /// Takes one event of the watch of objects; gives the uids of those that are gone.
+    /// Handles one event of the watch of objects, and returns the uids of those that are gone.
     pub(crate) fn apply(&self, event: &Event<ArtifactToken>) -> Vec<String> {
         let uid = |object: &ArtifactToken| object.uid().unwrap_or_default();
         let mut all = self.all();

@@ -1,4 +1,5 @@
-//! Writes of one `ArtifactToken`: each is checked against the version that it was decided on. It knows the API, not the pass.
+//! Writes one `ArtifactToken`. Each write is checked against the version that it was decided on. This knows the API, not the
+//! pass.
 
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Resource, ResourceExt};
@@ -9,15 +10,15 @@ use crate::api::artifact_token::ArtifactToken;
 use crate::api::ledger::ArtifactTokenStatus;
 use crate::controller::error::{PassError, describe};
 
-/// What became of a write.
+/// The result of a write.
 pub(crate) enum ObjectWrite {
     /// The object is as written.
     Done(Box<ArtifactToken>),
-    /// It is not, or nobody knows: this is what is there now.
+    /// The write failed, or nobody knows its result: this is what is there now.
     Overtaken(Box<ArtifactToken>),
-    /// It is not, and nothing changed: the API server does not take the write.
+    /// The API server rejects the write, and nothing changed.
     Refused(PassError),
-    /// It is gone.
+    /// The object is gone.
     Gone,
 }
 
@@ -64,7 +65,7 @@ impl ObjectWriter {
         self.outcome(object, answer, "the finalizers").await
     }
 
-    /// After a conflict or a lost answer the object is read again. Where nothing changed, deciding again at once would be a loop.
+    /// Reads the object again after a conflict or a lost answer. Where nothing changed, deciding again at once would be a loop.
     async fn outcome(
         &self,
         object: &ArtifactToken,

@@ -1,4 +1,4 @@
-//! What a pass sees: from Kubernetes' and the service's words to the decision's.
+//! Translates what a pass sees from the terms of Kubernetes and the service into the terms of the decision.
 
 use kube::{Resource, ResourceExt};
 
@@ -14,10 +14,10 @@ use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Facts, InFlight, Leave, Object, Observed, Pauses, Service, ServiceSeen};
 use crate::rotation::schedule::leak_turn;
 
-/// What the answer to a leak asks of the service: revoke, prove, generate, try, verify.
+/// Calls that the answer to a leak makes to the service: revoke, prove, generate, try, verify.
 const ANSWER_CALLS: u32 = 5;
 
-/// What the decision looks at.
+/// Collects what the decision looks at.
 pub(super) fn observe(pass: &mut Pass<'_>, now: Time) -> Observed {
     let observed = Observed {
         object: object(pass, now),
@@ -87,8 +87,8 @@ fn facts(pass: &mut Pass<'_>, now: Time) -> Facts {
     }
 }
 
-/// An attempt in flight that is decided is void: the record landed although its answer was lost. A value leaves the process only when
-/// the ledger knows its id.
+/// Drops an attempt in flight that is already decided: its record was stored although the answer was lost. A value leaves the
+/// process only when the ledger knows its id.
 fn drop_decided_attempt(pass: &mut Pass<'_>, mut observed: Observed) -> Observed {
     let void = match &observed.in_flight {
         InFlight::Nothing => false,
@@ -105,8 +105,8 @@ fn drop_decided_attempt(pass: &mut Pass<'_>, mut observed: Observed) -> Observed
     observed
 }
 
-/// A leak at the service is answered oldest first: each older token takes its share of the rate limit before this one's turn
-/// comes. The turn is fixed at the first look, so that one that cannot be answered holds up nobody.
+/// When this object's turn comes in the answer to a leak at the service. The oldest token comes first: each older one takes its
+/// share of the rate limit before this one. The turn is fixed at the first look, so an object that is stuck holds up nobody.
 fn service_leak_turn(pass: &mut Pass<'_>, now: Time) -> Option<Time> {
     let service = pass.service()?;
     let issued_before = service.spec.revoke_issued_before?;
@@ -121,7 +121,7 @@ fn service_leak_turn(pass: &mut Pass<'_>, now: Time) -> Option<Time> {
     Some(turn)
 }
 
-/// What stands against a new token outside of this pass: the service, and an older object with the same Secret.
+/// What forbids a new token from outside this pass: the service, or an older object with the same Secret.
 fn standing_halt(pass: &Pass<'_>) -> Option<Halt> {
     if let Some(rival) = pass.ctx().older_rival(pass.object()) {
         let message = format!(

@@ -1,8 +1,8 @@
-//! What a pass knows, and the only places where that becomes void.
+//! What a pass knows, and the only places where that knowledge becomes void.
 //!
 //! "A read must be newer than the fact it rests on" is the heart of the protocol. So nothing here can be set from outside: four
 //! changes void what was known before, and each says why ([`Pass::secret_read`], [`Pass::secret_written`], [`Pass::fact_recorded`],
-//! [`Pass::overtaken`]). What is found out beside them only adds to it.
+//! [`Pass::overtaken`]). All other methods only add to it.
 
 mod look;
 mod tell;
@@ -31,22 +31,22 @@ use crate::secret::metadata::Owner;
 pub(crate) struct Pass<'a> {
     ctx: &'a Context,
     memory: &'a mut Memory,
-    /// The object, as fresh as known.
+    /// The object, in the newest version that is known.
     object: Arc<ArtifactToken>,
     owner: Owner,
     validated: Validated,
-    /// The service as it was checked last.
+    /// The service as its last check found it.
     service: Option<Arc<ServiceEntry>>,
-    /// Why the object's namespace may have no new token of the service, if so.
+    /// Why the object's namespace may not have new tokens of the service; `None` if it may.
     forbidden: Option<Halt>,
     secret: KnownSecret,
     /// The service's list, once this pass asked for it.
     listing: Option<Vec<Row>>,
     /// The write of the Secret was dry-run against `secret`.
     preflight: bool,
-    /// What the service said of what `secret` holds.
+    /// The service's answer about the token that `secret` holds.
     verdict: Option<Verdict>,
-    /// What was found that forbids a new token.
+    /// Why this pass found that no new token may be generated.
     halt: Option<Halt>,
 }
 
@@ -63,7 +63,7 @@ struct KnownSecret {
     doubtful: bool,
 }
 
-/// How a step left the pass.
+/// How the pass goes on after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
     /// Decide again.
@@ -75,18 +75,18 @@ pub(crate) enum Flow {
 /// A fact that now stands in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fact<'a> {
-    /// The outcome of what the Secret holds: verified.
+    /// The token that the Secret holds is verified.
     Verified,
     /// An attempt failed.
     Failed,
     /// The token with this id is dead.
     Revoked(&'a str),
-    /// Something that no read was about.
+    /// A fact that makes no read void.
     Other,
 }
 
 impl<'a> Pass<'a> {
-    /// A pass that knows the object, and nothing of its Secret and its tokens yet.
+    /// A pass that knows the object, but nothing yet of its Secret and its tokens.
     pub(crate) fn new(ctx: &'a Context, memory: &'a mut Memory, object: Arc<ArtifactToken>) -> Self {
         let service = ctx.shared.services.get(&Key::of(&object));
         let forbidden = service.as_deref().and_then(|service| ctx.shared.forbidden(service, &object));
@@ -115,14 +115,14 @@ impl<'a> Pass<'a> {
 
     // The changes that void what was known before.
 
-    /// The Secret was read live, or seen to be absent. What the service said was about bytes that were read before.
+    /// Records a live read of the Secret, or that it is absent. The service's verdict was about bytes that were read before.
     pub(crate) fn secret_read(&mut self, secret: Option<Secret>) {
         self.verdict = None;
         self.note_secret(secret);
     }
 
-    /// A write of the Secret was sent; `None` where it was not taken, or nobody knows. The dry-run and the verdict were about what
-    /// was there before.
+    /// Records that a write of the Secret was sent; `None` where it was rejected, or nobody knows its result. The dry-run and the
+    /// verdict were about the Secret before the write.
     pub(crate) fn secret_written(&mut self, written: Option<Secret>) {
         self.preflight = false;
         self.verdict = None;
@@ -132,8 +132,8 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// A fact was recorded. Reads from before the record of a verified token must not justify a revoke of its predecessor, and a list
-    /// from before a revoke still shows the dead token.
+    /// Records that a fact stands in the ledger. Reads from before the record of a verified token must not justify a revoke of its
+    /// predecessor, and a list from before a revoke still shows the dead token.
     pub(crate) fn fact_recorded(&mut self, fact: Fact<'_>) {
         match fact {
             Fact::Verified => {
@@ -150,8 +150,8 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Somebody else wrote the object: another process recorded a fact, or a person changed the spec. What was read before that must
-    /// not justify anything.
+    /// Records that somebody else wrote the object: another process recorded a fact, or a person changed the spec. Reads from
+    /// before that must not justify anything.
     pub(crate) fn overtaken(&mut self, object: ArtifactToken) {
         let other_spec = object.meta().generation != self.object.meta().generation;
         self.note_object(object);
@@ -159,7 +159,7 @@ impl<'a> Pass<'a> {
         self.preflight = false;
         self.verdict = None;
         if self.listing.take().is_some() {
-            // What was listed is not recorded: a claim must not be taken without it.
+            // The result of the list is not recorded, and a claim must not be taken without it.
             self.memory.swept = None;
         }
         if other_spec {
@@ -168,26 +168,26 @@ impl<'a> Pass<'a> {
         }
     }
 
-    // What is found out beside them.
+    // The changes that only add to what is known.
 
-    /// The object is as this pass wrote it.
+    /// Records that this pass wrote the object.
     pub(crate) fn object_written(&mut self, object: ArtifactToken) {
         if object.meta().generation == self.object.meta().generation {
             self.note_object(object);
         } else {
-            // The answer to our own write has a spec that somebody changed in between.
+            // Somebody changed the spec before our own write.
             self.overtaken(object);
         }
     }
 
     fn note_object(&mut self, mut object: ArtifactToken) {
-        finalizer_time::keep_only(object.meta_mut());
+        finalizer_time::strip_managed_fields(object.meta_mut());
         let object = Arc::new(object);
         self.memory.remember(object.clone(), &self.object);
         self.object = object;
     }
 
-    /// What was revoked during a deletion stands in this process alone: the object is about to go.
+    /// Records a revoke during a deletion in this process alone: the object is about to go.
     pub(crate) fn revoked_unrecorded(&mut self, id: &str, change: impl FnOnce(&mut Ledger)) {
         let mut object = ArtifactToken::clone(&self.object);
         change(&mut object.status.get_or_insert_default().ledger);
@@ -197,24 +197,24 @@ impl<'a> Pass<'a> {
         self.fact_recorded(Fact::Revoked(id));
     }
 
-    /// The dry-run of the write went through; its answer is a live read of the same Secret.
+    /// Records that the dry-run of the write was accepted; its answer is a live read of the same Secret.
     pub(crate) fn write_admitted(&mut self, secret: Option<Secret>) {
         self.note_secret(secret);
         self.preflight = true;
     }
 
-    /// The Secret is taken to be as the memory or the ledger has it.
+    /// Takes the state of the Secret from the memory or the ledger.
     pub(crate) fn secret_remembered(&mut self, ours: Ours, doubtful: bool) {
         self.secret.state = SecretState::Ours(ours);
         self.secret.doubtful = doubtful;
     }
 
-    /// The service was listed. The Secret is to be read after it (P5).
+    /// Records the service's list. The Secret must be read after it (P5).
     pub(crate) fn listed(&mut self, rows: Vec<Row>) {
         self.listing = Some(rows);
     }
 
-    /// What was listed could not be judged or recorded: it is listed again, but not by every pass.
+    /// Records that the list could not be judged or recorded. The service is listed again, but not by every pass.
     pub(crate) fn listed_in_vain(&mut self) {
         if self.listing.take().is_some() {
             let (first, now) = (self.desired().timings.first_retry, self.now().earliest);
@@ -223,12 +223,12 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The service was asked about what the Secret holds.
+    /// Records the service's answer about the token that the Secret holds.
     pub(crate) fn asked(&mut self, verdict: Option<Verdict>) {
         self.verdict = verdict;
     }
 
-    /// Nothing new may be generated, for this.
+    /// Forbids a new token, for the reason in `halt`.
     pub(crate) fn forbid(&mut self, halt: Halt) {
         self.halt = Some(halt);
     }
@@ -248,15 +248,15 @@ impl<'a> Pass<'a> {
         self.secret.raw = secret;
     }
 
-    /// A person may have changed the Secret, or asks for a fresh look, or the store was put back, perhaps to a token that was revoked
-    /// since.
+    /// Whether the token in the Secret is in doubt: a person may have changed the Secret or asks for a fresh look, or the store was
+    /// restored, perhaps to a token that was revoked since.
     fn is_doubtful(&self, secret: &Secret, ours: &Ours) -> bool {
         let holds = self.ledger().current.as_ref().is_some_and(|current| secret_state::holds(ours, &current.id));
         let asked = self.reconcile_requested() || self.memory.restored;
         holds && (asked || self.reader().may_be_rewritten(secret, ours))
     }
 
-    /// Keeps the token's value while a rotation may need it: for the way back, and to prove its revoke.
+    /// Keeps the token's value while a rotation may need it: to roll back, and to prove its revoke.
     fn remember_value(&mut self, secret: &Secret, ours: &Ours) {
         let Some(id) = ours.id.clone().filter(|id| secret_state::holds(ours, id)) else { return };
         if self.ledger().knows(&id)
@@ -266,7 +266,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The service accepted what the Secret holds: from now on an edit by hand is told by the digest.
+    /// Records that the service accepted the token in the Secret. From now on the digest shows an edit by hand.
     pub(crate) fn mark_verified(&mut self, token: &SecretString) {
         self.memory.accepted = Some(self.now().latest);
         self.secret.doubtful = false;

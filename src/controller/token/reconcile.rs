@@ -30,20 +30,20 @@ use crate::rotation::plan::{Step, next_step, next_wake};
 use crate::rotation::report::Phase;
 use crate::rotation::schedule;
 
-/// The most steps of one pass: a whole rotation has 8, a deletion of five tokens 12. Whatever is left goes into the next pass,
-/// so that one object cannot hold a worker.
+/// The most steps of one pass: a whole rotation has 8, a deletion of five tokens 12. The next pass does the rest, so that one
+/// object cannot hold a worker.
 const MAX_STEPS: usize = 24;
 
 /// A halted object is looked at again at least this often.
 const HALTED_LOOK: Duration = Duration::from_secs(300);
 
-/// After a lost race for the status, what changed is looked at so soon.
+/// How soon the object is looked at again after a lost race for the status.
 const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 
-/// A pass over the object, as the cache has it, or as this process wrote it if that is newer. Says when to look again.
+/// Runs a pass over the object from the cache, or as this process wrote it if that is newer. Returns when to look again.
 ///
 /// # Errors
-/// When the API server does not answer, or does not take a record.
+/// When the API server does not answer, or rejects a record.
 pub(super) async fn reconcile(
     ctx: &Context,
     memory: &mut Memory,
@@ -69,7 +69,7 @@ async fn run(mut pass: Pass<'_>, objects: &ObjectWriter, secrets: &SecretAccess)
         match step {
             Step::Wait(until) => return rest(pass, objects, observed, None, until).await,
             Step::Halt(halt) => {
-                // Revokes and verification go on while nothing new may be made.
+                // Revokes and verification go on while no new token may be generated.
                 let wake = next_wake(pass.desired(), &observed, now);
                 let look = now.plus(HALTED_LOOK).min(wake.unwrap_or(now.plus(HALTED_LOOK)));
                 return rest(pass, objects, observed, Some(&halt), Some(look)).await;
@@ -85,7 +85,7 @@ async fn run(mut pass: Pass<'_>, objects: &ObjectWriter, secrets: &SecretAccess)
     Ok(Action::requeue(Duration::ZERO))
 }
 
-/// The first look of a pass: what the watch and the memory say, and a read where they disagree.
+/// Takes the state of the Secret from the watch and the memory, and reads the Secret where they disagree.
 async fn read_cached_secret(pass: &mut Pass<'_>, secrets: &SecretAccess) -> Result<(), PassError> {
     let object = pass.object();
     let namespace = object.namespace().unwrap_or_default();
@@ -95,7 +95,7 @@ async fn read_cached_secret(pass: &mut Pass<'_>, secrets: &SecretAccess) -> Resu
     let unchanged_spec = applied == object.metadata.generation && !pass.reconcile_requested();
     let seen = pass.memory().secret.clone();
     let needs_read = match (pass.ctx().secrets.get(&namespace, &object.spec.secret.name), seen) {
-        // A version that looks newer than a later list's is of a store that was put back.
+        // A version that looks newer than the one in a later list comes from before the store was restored.
         (Indexed::Present { version, listed }, Some(seen))
             if (seen.version == version || (listed <= seen.at && !older(&seen.version, &version)))
                 && unchanged_spec =>
@@ -123,7 +123,7 @@ async fn read_cached_secret(pass: &mut Pass<'_>, secrets: &SecretAccess) -> Resu
     Ok(())
 }
 
-/// A process that has just begun, or forgot, takes the last slot for the time when the token was seen accepted.
+/// After a restart, or when the memory was lost, the last slot counts as the time when the token was last seen accepted.
 fn init_last_verified(pass: &mut Pass<'_>) {
     let now = pass.now().earliest;
     let Some(current) = &pass.ledger().current else { return };
@@ -131,7 +131,7 @@ fn init_last_verified(pass: &mut Pass<'_>) {
     pass.memory_mut().accepted.get_or_insert(slot);
 }
 
-/// Ends the pass: tells people what changed, and says when to look again.
+/// Ends the pass: shows what changed in the status, and returns when to look again.
 async fn rest(
     mut pass: Pass<'_>,
     objects: &ObjectWriter,
@@ -141,7 +141,7 @@ async fn rest(
 ) -> Result<Action, PassError> {
     let phase = halt.map_or(Phase::Resting, Phase::Halted);
     let mut ledger = observed.ledger.clone();
-    // Every pass begins with the look that was asked for; where the service has to be asked, too, it ends with its answer.
+    // The fresh look that was asked for comes first in a pass. If the service must be asked, too, the look ends with its answer.
     let answered = !observed.facts.doubtful || !pass.desired().probe;
     if observed.object.requests.reconcile.is_some() && answered && ledger != Ledger::default() {
         ledger.handled_requests.reconcile.clone_from(&observed.object.requests.reconcile);
@@ -164,7 +164,7 @@ async fn rest(
     Ok(late.map_or_else(Action::await_change, |until| Action::requeue(until.since(now))))
 }
 
-/// People are told of a halt once, when it begins.
+/// Writes an event for a halt once, when it begins.
 async fn announce_halt(pass: &Pass<'_>, halt: &Halt, old: &ArtifactTokenStatus) {
     let known = old.conditions.iter().any(|condition| condition.reason == halt.reason);
     if halt.stalled && !known {

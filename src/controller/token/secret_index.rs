@@ -1,6 +1,7 @@
-//! What the label-selected metadata watch says about our Secrets: names and versions, nothing else.
+//! Names and versions of our Secrets, from a watch of metadata that selects them by label.
 //!
-//! It is a trigger and a cache of "unchanged since", never a ground to destroy something: that takes a live read.
+//! The index triggers passes and shows that a Secret is unchanged. It never justifies destroying something: that takes a live
+//! read.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,16 +17,13 @@ type Key = (String, String);
 /// What the index says of one Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Indexed {
-    /// It is there.
     Present {
-        /// In this version.
         version: String,
         /// When the newest complete list was begun.
         listed: Instant,
     },
-    /// It is not there; `since` is the version of its deletion, if that was seen.
     Absent {
-        /// The resourceVersion of the deletion.
+        /// The resourceVersion of the deletion, if that was seen.
         since: Option<String>,
         /// When the newest complete list was begun.
         listed: Instant,
@@ -45,7 +43,7 @@ struct State {
     listed: Instant,
 }
 
-/// Deletions remembered at most; they only serve to tell a lagging watch from a deletion.
+/// The most deletions that are remembered. They only serve to tell a lagging watch from a deletion.
 const MAX_DELETED: usize = 10_000;
 
 impl Default for SecretIndex {
@@ -62,7 +60,7 @@ impl Default for SecretIndex {
 }
 
 impl SecretIndex {
-    /// Takes one event of the watch.
+    /// Handles one event of the watch.
     pub(crate) fn apply(&self, event: &Event<PartialObjectMeta<Secret>>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
@@ -113,7 +111,7 @@ fn version(secret: &PartialObjectMeta<Secret>) -> String {
 }
 
 /// Whether version `a` is older than `b`. Kubernetes documents resourceVersions of one resource as ordered decimal numbers
-/// (KEP-5504); what is not a number is taken for older, which costs a read and no more.
+/// (KEP-5504). A version that is not a number counts as older, which only costs a read.
 pub(crate) fn older(a: &str, b: &str) -> bool {
     match (a.parse::<u64>(), b.parse::<u64>()) {
         (Ok(a), Ok(b)) => a < b,

@@ -1,4 +1,4 @@
-//! What the state of a Secret means: pure, so that every case is a line of a test.
+//! Reads the state of a Secret. The code is pure, so that every case is a line of a test.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,22 +18,22 @@ use crate::secret::formats::Facts;
 use crate::secret::metadata::{self, Marks, Owner, Ownership};
 use crate::secret::patch;
 
-/// A number on a Secret that is further than this above the ledger's was not written by us (P16).
+/// A number on a Secret that is further than this above the ledger's cannot be ours (P16).
 const MAX_MARK_AHEAD: u32 = 10_000;
 
-/// The digest of a token's value: tells an edit by hand without keeping the value.
+/// The digest of a token's value. It shows an edit by hand without keeping the value.
 pub(crate) type ValueDigest = [u8; 32];
 
 pub(crate) fn digest_of(token: &SecretString) -> ValueDigest {
     Sha256::digest(token.expose_secret().as_bytes()).into()
 }
 
-/// What a Secret is read with: what its object wants, and what this process knows of its tokens.
+/// Reads a Secret, knowing what its object wants and what this process knows of its tokens.
 pub(crate) struct SecretReader<'a> {
     pub template: &'a SecretTemplate,
     pub owner: &'a Owner,
     pub ledger: &'a Ledger,
-    /// The digest of one token's value, by its id: that of the current token, if this process wrote or saw it.
+    /// The id of the current token and the digest of its value, if this process wrote or saw it.
     pub digest: Option<&'a (String, ValueDigest)>,
     /// Values by token id.
     pub values: &'a BTreeMap<String, SecretString>,
@@ -68,7 +68,7 @@ impl SecretReader<'_> {
         })
     }
 
-    /// The marks of `secret`. Numbers far above the ledger's were not written by us.
+    /// The marks of `secret`, without numbers far above the ledger's: we did not write those.
     pub(crate) fn marks(&self, secret: &Secret) -> Marks {
         let mut marks = metadata::read_marks(secret);
         let highest = self.ledger.highest_attempt();
@@ -79,8 +79,8 @@ impl SecretReader<'_> {
         marks
     }
 
-    /// The token that `secret` holds: read back by the spec's entries, or, after a change of these, recognised by the
-    /// digest of what this process wrote or read.
+    /// The token that `secret` holds. It is read back by the spec's entries or, after these changed, recognised by the digest of
+    /// the value that this process wrote or read.
     pub(crate) fn token(&self, secret: &Secret) -> Option<SecretString> {
         content::token_in(self.template, secret).or_else(|| {
             let id = metadata::read_marks(secret).token_id?;
@@ -112,8 +112,8 @@ impl SecretReader<'_> {
             .is_ok_and(|desired| patch::drift(&desired, secret).is_empty())
     }
 
-    /// Whether only the service can tell that `secret` still holds the current token: its version is not the recorded one, and
-    /// this process never saw the value. A person may have changed it.
+    /// Whether only the service can tell if `secret` still holds the current token: its version is not the recorded one, and this
+    /// process never saw the value. A person may have changed it.
     pub(crate) fn may_be_rewritten(&self, secret: &Secret, ours: &Ours) -> bool {
         let Some(current) = self.ledger.current.as_ref().filter(|current| holds(ours, &current.id)) else {
             return false;
@@ -123,12 +123,12 @@ impl SecretReader<'_> {
     }
 }
 
-/// Whether it holds the token with this id, as far as known.
+/// Whether the Secret holds the token with this id, as far as known.
 pub(crate) fn holds(ours: &Ours, id: &str) -> bool {
     ours.content == Content::Token && ours.id.as_deref() == Some(id)
 }
 
-/// What a Secret is whose version is the recorded one: it is as we left it.
+/// The state of a Secret whose version is the recorded one: it is as we left it.
 pub(crate) fn recorded(ledger: &Ledger) -> Ours {
     let current = ledger.current.as_ref();
     let attempt = current.map_or(0, |current| current.attempt);
@@ -144,7 +144,7 @@ fn foreign(name: &str, owner: Option<&str>) -> Halt {
     Halt::stalled(Reason::SecretConflict, message)
 }
 
-/// What P4 compares. Only equality within this process matters.
+/// The hash that P4 compares. Only equality within this process matters.
 fn content_hash(secret: &Secret, marks: &Marks) -> u64 {
     let mut hasher = DefaultHasher::new();
     for (key, value) in secret.data.iter().flatten() {

@@ -1,4 +1,4 @@
-//! From an object and its service to the checked wish. What is wrong becomes a `Halt`; nothing fails after this.
+//! Checks the spec of an object against its service. Every fault becomes a `Halt`, so nothing fails after this.
 
 use std::time::Duration;
 
@@ -14,32 +14,31 @@ use crate::controller::settings::Settings;
 use crate::rotation::desired::{Desired, Halt};
 use crate::secret::content;
 
-/// No rotation comes earlier than this because of the spread.
+/// The most by which the spread makes a rotation come earlier.
 const MAX_SPREAD: Duration = Duration::from_secs(3600);
 /// How often the current token is verified again, where the spec does not say.
 const VERIFICATION_INTERVAL: Duration = Duration::from_secs(12 * 3600);
-/// The least time between two verifications of one token.
+/// The shortest time between two verifications of one token.
 const MIN_VERIFICATION_INTERVAL: Duration = Duration::from_secs(1);
 /// The time-out of *generate* where the service's declaration is unknown.
 const GENERATE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the controller needs of an object beside what the decision needs.
+/// The checked spec of an object: what the decision needs, and what the controller needs beside that.
 #[derive(Clone, Debug)]
 pub(crate) struct Validated {
-    /// What the decision needs.
     pub desired: Desired,
     /// How long the token shall live.
     pub lifetime: Lifetime,
-    /// What to ask the service for, defaults filled in and checked.
+    /// The parameters to ask the service for, checked and with defaults filled in.
     pub parameters: Parameters,
     /// The user's part of the token's name.
     pub display_name: String,
-    /// The digest is that of a request: the service's defaults are in it, and the service allows the parameters.
+    /// Whether the digest is the one of a real request: it includes the service's defaults, and the service allows the parameters.
     pub digest_is_known: bool,
 }
 
 impl Validated {
-    /// The wish of `object`. `service` is missing while its object is.
+    /// Checks the spec of `object`. `service` is missing while its object is missing.
     pub(crate) fn of(object: &ArtifactToken, service: Option<&ServiceEntry>, settings: &Settings) -> Self {
         let spec = &object.spec;
         let namespace = object.namespace().unwrap_or_default();
@@ -76,7 +75,7 @@ impl Validated {
     }
 }
 
-/// The object's parameters over the service's defaults, checked; what is wrong with them otherwise.
+/// The object's parameters over the service's defaults, and a halt if something is wrong with them.
 fn parameters(spec: &ArtifactTokenSpec, service: Option<&ServiceEntry>) -> (Parameters, Option<Halt>) {
     let Some((service, declaration)) = service.and_then(|service| Some((service, service.declaration.as_ref()?)))
     else {
@@ -118,7 +117,7 @@ fn halt(
     checked.and_then(Result::err).map(|message| Halt::stalled(Reason::UnsupportedLifetime, message))
 }
 
-/// How much earlier than its interval this object's rotation comes: the same at every look, different for each object.
+/// How much earlier than its interval this object is rotated. It is the same at every look, and differs between objects.
 fn spread(object: &ArtifactToken, interval: Duration) -> Duration {
     let most = (interval / 10).min(MAX_SPREAD).as_millis().max(1);
     let hash = Sha256::digest(object.uid().unwrap_or_default().as_bytes());
@@ -126,7 +125,7 @@ fn spread(object: &ArtifactToken, interval: Duration) -> Duration {
     Duration::from_millis(u64::try_from(number % most).unwrap_or(0))
 }
 
-/// Tells whether a token was asked for with other words.
+/// A digest of the request: it shows whether a token was generated for other lifetime or parameters.
 fn digest(lifetime: Lifetime, parameters: &Parameters) -> String {
     let text = serde_json::json!([lifetime.to_string(), parameters]).to_string();
     HEXLOWER.encode(&Sha256::digest(text.as_bytes())[..8])

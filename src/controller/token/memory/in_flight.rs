@@ -1,4 +1,4 @@
-//! The attempt that this process alone has: from its claim until it is published and decided, or given up.
+//! The attempt that only this process has: from its claim until it is published and decided, or given up.
 
 use std::time::Instant;
 
@@ -11,17 +11,16 @@ use crate::service::client::Places;
 /// An attempt in flight.
 #[derive(Debug)]
 pub(crate) struct Attempt {
-    /// Its number.
     pub attempt: u32,
-    /// When it was claimed, as the ledger has it.
+    /// The time of its claim in the ledger.
     pub claimed: Time,
-    /// Past this it is given up; on the monotonic clock, from before the claim was sent.
+    /// The attempt is given up after this instant. It is on the monotonic clock, and counted from before the claim was sent.
     pub deadline: Instant,
-    /// The digest of what it asks for.
+    /// The digest of its request.
     pub request_digest: String,
-    /// The content hashes of the Secrets as they were before the claim.
+    /// The content hashes of the Secrets before the claim.
     pub expected: Vec<Option<u64>>,
-    /// The ids of the tokens that they held.
+    /// The ids of the tokens that these Secrets held.
     pub replaces: Vec<String>,
     /// The places in the rate limit that were taken before the claim.
     pub places: Places,
@@ -32,24 +31,21 @@ pub(crate) struct Attempt {
 /// What the service generated for it.
 #[derive(Debug)]
 pub(crate) struct Value {
-    /// The token's id.
     pub id: String,
-    /// The token.
     pub token: SecretString,
-    /// When it expires.
     pub expiration: Option<Time>,
     /// When the service answered.
     pub issued: Time,
-    /// What the service said of it before publishing.
+    /// The service's verdict on it before publishing.
     pub trial: Option<Verdict>,
-    /// When the Secret was written with it.
+    /// When it was written to the Secret.
     pub published: Option<Time>,
-    /// A publish was sent, and was not refused for certain.
+    /// Whether a publish was sent that was not certainly refused.
     pub sent: bool,
 }
 
 impl Attempt {
-    /// For the decision. The deadline is given as a time that lies as far from `now` as the monotonic clock says.
+    /// The attempt as the decision sees it. The deadline becomes a time as far from `now` as the monotonic clock says.
     pub(crate) fn observed(&self, now: Time) -> InFlight {
         let deadline = now.plus(self.deadline.saturating_duration_since(Instant::now()));
         match &self.value {

@@ -1,4 +1,5 @@
-//! What this process alone knows of an object: the attempt in flight, and what it saw. All of it may be lost at any time.
+//! What only this process knows of an object: the attempt in flight, and what the process saw. All of it may be lost at any
+//! time.
 
 pub(crate) mod in_flight;
 pub(crate) mod retries;
@@ -21,52 +22,51 @@ use crate::rotation::report::TransientFailure;
 use in_flight::Attempt;
 use retries::{Retries, StepKind};
 
-/// One object's.
+/// The memory of one object.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     /// The object as this process wrote it last; the cache may lag behind it.
     pub object: Option<SeenObject>,
     /// The version that the cache had at the beginning of the last pass.
     pub cached: String,
-    /// The same, if it is of a store that is no more: what this process read is newer, until the cache has another one.
+    /// The version in the cache, if it comes from before the store was restored. What this process read is newer, until the cache
+    /// has another version.
     pub stale: Option<String>,
-    /// The store was put back to an earlier state, and the current token was not seen accepted since.
+    /// The store was restored to an earlier state, and the service has not accepted the current token since.
     pub restored: bool,
-    /// The last claims of this process, for a store that forgets them.
+    /// The last claims of this process, in case the store loses them.
     pub claims: VecDeque<Lost>,
-    /// Those that it forgot, until the ledger has them again.
+    /// The claims that the store lost, until the ledger has them again.
     pub forgotten: Vec<Lost>,
-    /// The attempt in flight.
     pub in_flight: Option<Attempt>,
     /// Values by token id: the previous one during a rotation, superseded ones until they are proved dead.
     pub values: BTreeMap<String, SecretString>,
-    /// The Secret as it was seen last.
     pub secret: Option<SeenSecret>,
-    /// A digest of the current token's value, by its id.
+    /// The current token's id and the digest of its value.
     pub digest: Option<(String, ValueDigest)>,
     /// When the current token was last seen accepted.
     pub accepted: Option<Time>,
-    /// When a complete list was last seen.
+    /// When the service last gave a complete list.
     pub swept: Option<Time>,
-    /// When the turn of this object comes in the answer to a leak at the service, by the time that was asked for.
+    /// The time that the answer to a leak at the service names, and when this object's turn in that answer comes.
     pub leak_turn: Option<(Time, Time)>,
-    /// Steps that failed in passing.
+    /// Steps that had a transient failure.
     pub retries: Retries,
-    /// The last of them, for people, until a step of its kind succeeds.
+    /// The last transient failure, for people, until a step of its kind succeeds.
     pub transient_failure: Option<(StepKind, TransientFailure)>,
 }
 
 /// The object as this process wrote or read it last.
 #[derive(Clone, Debug)]
 pub(crate) struct SeenObject {
-    /// The object.
     pub object: Arc<ArtifactToken>,
-    /// When the answer came: a list that was begun later has it, or something newer.
+    /// When the answer came: a list that was begun later has this version or a newer one.
     pub at: Instant,
 }
 
 impl Memory {
-    /// The newer of what the cache has, by a list that was begun at `listed` and the events since, and what this process wrote.
+    /// The newer of two versions: the one in the cache, from a list begun at `listed` and the events since, and the one that this
+    /// process wrote.
     pub(crate) fn newest(&mut self, cached: Arc<ArtifactToken>, listed: Instant) -> Arc<ArtifactToken> {
         self.cached = version(&cached);
         self.stale.take_if(|stale| *stale != self.cached);
@@ -84,7 +84,7 @@ impl Memory {
         cached
     }
 
-    /// Takes note of the object as the API server has it now, whatever version it had before.
+    /// Records the object as the API server has it now, whatever version it had before.
     pub(crate) fn remember(&mut self, object: Arc<ArtifactToken>, before: &ArtifactToken) {
         let went_back = older(&version(&object), &version(before));
         if went_back {
@@ -94,7 +94,7 @@ impl Memory {
         self.object = Some(SeenObject { object, at: Instant::now() });
     }
 
-    /// The store was put back: what was seen since is not so, and what was claimed since may live at the service.
+    /// Forgets what was seen in a store that was then restored. Tokens that were claimed in between may live at the service.
     fn went_back(&mut self, object: &ArtifactToken) {
         let known = object.status.as_ref().map_or(0, |status| status.ledger.highest_attempt());
         self.forgotten = self.claims.iter().filter(|claim| claim.attempt > known).cloned().collect();
@@ -102,7 +102,7 @@ impl Memory {
         self.restored = true;
     }
 
-    /// Takes note of a claim of this process.
+    /// Records a claim of this process.
     pub(crate) fn claimed(&mut self, claim: Lost) {
         self.claims.push_back(claim);
         if self.claims.len() > MAX_LOST {
@@ -118,13 +118,12 @@ fn version(object: &ArtifactToken) -> String {
 /// The Secret as it was seen last.
 #[derive(Clone, Debug)]
 pub(crate) struct SeenSecret {
-    /// Its version.
     pub version: String,
     /// What the decision needs of it.
     pub ours: Ours,
-    /// Only the service can tell whether it still holds the current token.
+    /// Whether only the service can tell if it still holds the current token.
     pub doubtful: bool,
-    /// When it was read.
+    /// When the Secret was read.
     pub at: Instant,
 }
 

@@ -1,4 +1,4 @@
-//! Steps that failed in passing: each kind has a back-off of its own. Nothing of it needs to survive the process.
+//! Transient failures of steps: each kind of step has its own back-off. Nothing here needs to survive the process.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,23 +7,22 @@ use crate::api::time::Time;
 use crate::rotation::ledger::backoff;
 use crate::rotation::observed::Pauses;
 
-/// The longest back-off of a step that failed in passing.
+/// The longest back-off after a transient failure.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
-/// The kinds of step that fail in passing.
+/// The kinds of step that can have a transient failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum StepKind {
     /// Generate, and with it the claim.
     Generate,
     /// Try and Verify.
     Verify,
-    /// Sweep.
     Sweep,
     /// Writes and reads of the Secret.
     Secret,
 }
 
-/// How often each kind failed in a row, and until when it pauses.
+/// Counts how often each kind failed in a row, and holds until when it pauses.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Retries {
     counts: HashMap<StepKind, u32>,
@@ -31,12 +30,11 @@ pub(crate) struct Retries {
 }
 
 impl Retries {
-    /// The pauses now.
     pub(crate) fn pauses(&self) -> Pauses {
         self.pauses
     }
 
-    /// A step failed: it pauses for its back-off, or for what the other side asked for if that is longer.
+    /// Counts a failed step. It pauses for its back-off, or for as long as the other side asked if that is longer.
     pub(crate) fn failed(&mut self, kind: StepKind, first: Duration, at_least: Duration, now: Time) -> Time {
         let count = self.counts.entry(kind).or_default();
         *count = count.saturating_add(1);
@@ -46,7 +44,7 @@ impl Retries {
         until
     }
 
-    /// A step succeeded.
+    /// Forgets the failures of a kind: a step of it succeeded.
     pub(crate) fn succeeded(&mut self, kind: StepKind) {
         self.counts.remove(&kind);
         *self.slot(kind) = None;

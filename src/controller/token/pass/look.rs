@@ -1,4 +1,4 @@
-//! What steps may look at. Nothing here changes what the pass knows.
+//! What steps may read from a pass. Nothing here changes what the pass knows.
 
 use std::sync::LazyLock;
 
@@ -57,12 +57,12 @@ impl<'a> Pass<'a> {
         self.memory
     }
 
-    /// What this process remembers is not what the pass knows: it may be lost at any time, and decides nothing alone.
+    /// The memory of this process. It is not what the pass knows: it may be lost at any time, and decides nothing alone.
     pub(crate) fn memory_mut(&mut self) -> &mut Memory {
         self.memory
     }
 
-    /// The object as the Secret's annotation names it.
+    /// The object, in the form that the Secret's annotation names it.
     pub(crate) fn owner(&self) -> &Owner {
         &self.owner
     }
@@ -110,7 +110,7 @@ impl<'a> Pass<'a> {
         self.service.as_ref().and_then(|service| service.client.clone())
     }
 
-    /// Where the ids of this object's tokens mean something.
+    /// The service within which the ids of this object's tokens have a meaning.
     pub(crate) fn service_identity(&self) -> Option<ServiceIdentity> {
         let service = self.service.as_ref()?;
         Some(ServiceIdentity { uid: service.uid.clone(), origin: service.origin.clone() })
@@ -136,7 +136,7 @@ impl<'a> Pass<'a> {
         self.preflight
     }
 
-    /// The Secret for the decision.
+    /// The Secret as the decision sees it.
     pub(crate) fn secrets(&self) -> Secrets {
         Secrets::one(self.secret.live, self.secret.state.clone())
     }
@@ -150,7 +150,7 @@ impl<'a> Pass<'a> {
         self.secret.raw.as_ref()
     }
 
-    /// Only the service can tell whether the Secret still holds the current token.
+    /// Whether only the service can tell if the Secret still holds the current token.
     pub(crate) fn is_secret_doubtful(&self) -> bool {
         self.secret.doubtful
     }

@@ -1,4 +1,4 @@
-//! What a pass says to people: why a step pauses, why an attempt failed, and events.
+//! What a pass reports to people: why a step pauses, why an attempt failed, and events.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use crate::controller::token::memory::retries::StepKind;
 use crate::rotation::ledger::Failure;
 use crate::rotation::report::TransientFailure;
 
-/// The longest message of a failure in characters: the status takes 1,024, and conditions add a few words.
+/// The longest message of a failure in characters: the status allows 1,024, and conditions add a few words.
 const MAX_FAILURE_MESSAGE: usize = 900;
 
 impl Pass<'_> {
-    /// A step failed in passing: it pauses for its back-off, and people are told while that lasts.
+    /// Records a transient failure of a step. The step pauses for its back-off, and the status shows why as long as that lasts.
     pub(crate) fn pause(&mut self, kind: StepKind, reason: Reason, what: &str) {
         self.pause_at_least(kind, Duration::ZERO, reason, what);
     }
 
-    /// The same, for as long as the other side asked for if that is longer.
+    /// Like [`Self::pause`], but pauses for at least as long as the other side asked.
     pub(crate) fn pause_at_least(&mut self, kind: StepKind, at_least: Duration, reason: Reason, what: &str) {
         let now = self.now().earliest;
         let first = self.desired().timings.first_retry.min(Duration::from_secs(1));
@@ -28,7 +28,7 @@ impl Pass<'_> {
             Some((kind, TransientFailure { reason, message: format!("{what}; tried again") }));
     }
 
-    /// A step succeeded.
+    /// Records that a step succeeded.
     pub(crate) fn went_well(&mut self, kind: StepKind) {
         self.memory.retries.succeeded(kind);
         self.memory.transient_failure.take_if(|(of, _)| *of == kind);
@@ -45,12 +45,12 @@ impl Pass<'_> {
         }
     }
 
-    /// An event: something went as it should.
+    /// Writes an event: something went as it should.
     pub(crate) async fn normal(&self, reason: Reason, action: &str, note: String) {
         events::normal(self.shared(), &self.object, reason, action, note).await;
     }
 
-    /// An event: something did not.
+    /// Writes an event: something went wrong.
     pub(crate) async fn warn(&self, reason: Reason, action: &str, note: String) {
         events::warning(self.shared(), &self.object, reason, action, note).await;
     }

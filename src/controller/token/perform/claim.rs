@@ -1,4 +1,4 @@
-//! Claims: the attempt that a process takes before anything happens at the service (P1, P2), and the end of them all.
+//! Claims: a process claims an attempt before anything happens at the service (P1, P2).
 
 use std::time::{Duration, Instant};
 
@@ -19,12 +19,12 @@ use crate::rotation::observed::Observed;
 use crate::rotation::report::Phase;
 use crate::service::client::{Places, ServiceClient};
 
-/// Requests that an issue sends: generate, try, verify. They pass the rate limit together, before the claim.
+/// The requests of one issue: generate, try, verify. They pass the rate limit together, before the claim.
 const ISSUE_CALLS: u32 = 3;
-/// A longer wait for the rate limit ends the pass instead of holding its worker.
+/// If the rate limit asks for a longer wait, the pass ends instead of holding its worker.
 const MAX_WAIT: Duration = Duration::from_millis(200);
 
-/// P1. For the process that does it the patch is the claim of attempt 1, too.
+/// P1: adds our finalizer. For the process that does it, the patch is also the claim of attempt 1.
 pub(super) async fn finalize(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
@@ -47,7 +47,7 @@ pub(super) async fn finalize(
     Ok(written.into())
 }
 
-/// P2. A lost answer is told from a lost race by the nonce.
+/// P2: claims an attempt. The nonce tells a lost answer from a lost race.
 pub(super) async fn claim(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
@@ -63,7 +63,7 @@ pub(super) async fn claim(
     }
     let (sent, now) = (Instant::now(), pass.now());
     let request_digest = pass.desired().request_digest.clone();
-    // A clock that stepped back is no reason to take the replacement of a leaked token for a leaked one.
+    // If the clock stepped back, the replacement of a leaked token must still not count as leaked.
     let time = observed.ledger.leak.as_ref().map_or(now.latest, |leak| leak.claimed_before.max(now.latest));
     let request = observed.object.requests.rotate.clone();
     let claim = Claim { attempt, nonce: nonce(random), time, request_digest, request, outcome: None };
@@ -84,7 +84,7 @@ pub(super) async fn claim(
     Ok(written.into())
 }
 
-/// The rate limit comes before the claim, so that no claim waits for it.
+/// Passes the rate limit before the claim, so that no claim waits for it.
 async fn take_places(pass: &mut Pass<'_>, client: Option<&ServiceClient>) -> Option<Places> {
     match client?.take_places(ISSUE_CALLS, MAX_WAIT).await {
         Ok(places) => {
@@ -111,18 +111,18 @@ fn start(pass: &mut Pass<'_>, claim: Lost, sent: Instant, places: Places, observ
         value: None,
     };
     let memory = pass.memory_mut();
-    // What an earlier attempt's token was refused for is no reason to ask less often for this one.
+    // The refusals of an earlier attempt's token must not make verification of this one slower.
     memory.retries.succeeded(StepKind::Verify);
     memory.claimed(claim);
     memory.in_flight = Some(attempt);
 }
 
-/// Whether a token of the service can be told by its name.
+/// Whether the name of a token at the service shows which claim it belongs to.
 pub(super) fn attributable(observed: &Observed) -> bool {
     observed.service.seen.is_some_and(|seen| seen.attributable)
 }
 
-/// The claim that an attempt belongs to, as the ledger has it.
+/// The claim in the ledger that an attempt belongs to.
 pub(super) fn claim_of(pass: &Pass<'_>, attempt: u32, observed: &Observed) -> Claim {
     let open = observed.open_claim().filter(|claim| claim.attempt == attempt);
     let lost = observed.ledger.lost.iter().find(|lost| lost.attempt == attempt);

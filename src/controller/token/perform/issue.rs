@@ -24,8 +24,8 @@ pub(super) async fn generate(
     client: &ServiceClient,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    // The claim leaves this process before the request is sent and comes back with its answer: whatever ends this pass in between
-    // leaves an unresolved claim, never a second generate.
+    // Take the claim out of the memory before the request is sent, and put it back with the answer. If anything ends this pass in
+    // between, an unresolved claim is left, never a second generate.
     let Some(mut attempt) = pass.memory_mut().in_flight.take() else { return Ok(Flow::Continue) };
     let claim = claim_of(pass, attempt.attempt, observed);
     let wanted = request(pass, client, &claim);
@@ -67,19 +67,19 @@ fn request(pass: &Pass<'_>, client: &ServiceClient, claim: &Claim) -> GenerateRe
     }
 }
 
-/// A slow first answer is shown while it is waited for; the claim stays what it is, also where the write fails.
+/// Shows in the status that the first answer is slow. The claim stays as it is, even if the write fails.
 async fn show_issuing(pass: &mut Pass<'_>, objects: &ObjectWriter, observed: &mut Observed) {
     if observed.ledger.current.is_none() {
         let status = status_after(pass, observed, Phase::Working, pass.ledger().clone());
         if let Err(error) = write_status(pass, objects, status).await {
-            tracing::debug!(%error, "a slow first answer is not shown");
+            tracing::debug!(%error, "could not show that the first answer is slow");
         }
     }
 }
 
 async fn take(pass: &mut Pass<'_>, mut attempt: Attempt, generated: Generated, observed: &Observed) -> Flow {
     pass.went_well(StepKind::Generate);
-    // The declaration is checked for an id; one that no ledger can hold could never be revoked by it.
+    // The declaration promises an id. A token whose id does not fit into a ledger could never be revoked by it.
     let Some(id) = generated.id.filter(|id| is_token_id(id)) else {
         let claim = claim_of(pass, attempt.attempt, observed);
         return lose(pass, &claim, "the service's answer has no id of at most 512 characters for the token").await;
@@ -97,7 +97,7 @@ async fn take(pass: &mut Pass<'_>, mut attempt: Attempt, generated: Generated, o
     Flow::Continue
 }
 
-/// A token may live that nobody knows: the claim stays open until it is settled (P12).
+/// Gives up an attempt of unknown outcome. A token may live that nobody knows, so the claim stays open until it is settled (P12).
 async fn lose(pass: &mut Pass<'_>, claim: &Claim, what: &str) -> Flow {
     pass.memory_mut().in_flight = None;
     let note = format!(
@@ -110,7 +110,7 @@ async fn lose(pass: &mut Pass<'_>, claim: &Claim, what: &str) -> Flow {
     Flow::Continue
 }
 
-/// A definite no.
+/// Handles a definite refusal of generate.
 async fn refused(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
@@ -120,9 +120,9 @@ async fn refused(
 ) -> Result<Flow, PassError> {
     let credential = matches!(error, ServiceError::Refused { credential: true, .. });
     let reason = if credential { Reason::CredentialRejected } else { Reason::TokenGenerationFailed };
-    // What was never sent is the service object's fault, too: its place or its declaration.
+    // A request that was never sent is also a fault of the service object: of its address or its declaration.
     if credential || matches!(error, ServiceError::Refused { status: None, .. }) {
-        pass.shared().services.doubt(pass.service_key());
+        pass.shared().services.doubt_credential(pass.service_key());
     }
     let failure = pass.failure(reason, error.to_string());
     let message = failure.message.clone();

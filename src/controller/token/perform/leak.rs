@@ -1,4 +1,4 @@
-//! Leaks and identity conflicts: what people are alarmed about. Each is one durable record.
+//! Leaks and identity conflicts, which alarm people. Each is one durable record.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use crate::controller::token::perform::record::{Written, record};
 use crate::rotation::observed::{Observed, Row};
 use crate::rotation::report::Phase;
 
-/// P14: which tokens leaked is written down before the first of them is revoked.
+/// P14: records which tokens leaked before the first of them is revoked.
 pub(super) async fn record_leak(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
     issued_before: Time,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    // Claims are stamped by the later clock, and so is what covers them.
+    // The later clock stamps claims, so it must also stamp the time that covers them.
     let now = pass.now().latest;
     let change = |ledger: &mut Ledger| ledger.leaked(issued_before, now);
     Ok(record(pass, objects, observed, Phase::Working, Fact::Other, change).await?.into())
 }
 
-/// P21: whose token this is, a person has to say.
+/// P21: records that a person must say whose token this is.
 pub(super) async fn record_conflict(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
@@ -42,7 +42,7 @@ pub(super) async fn record_conflict(
     Ok(written.into())
 }
 
-/// P21: a person said so, and everything that is listed stands in the ledger.
+/// P21: records that a person confirmed the identity. Every listed token stands in the ledger.
 pub(super) async fn confirm_identity(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
@@ -53,7 +53,7 @@ pub(super) async fn confirm_identity(
     Ok(record(pass, objects, observed, Phase::Working, Fact::Other, change).await?.into())
 }
 
-/// The replacement of a leaked token is verified: how long consumers held a dead one is told and measured.
+/// Reports and measures how long consumers held a dead token, once the replacement of a leaked one is verified.
 pub(super) async fn announce_replacement(pass: &Pass<'_>, before: &Ledger) {
     let open = |leak: &Leak| leak.replaced_time.is_none();
     if !before.leak.as_ref().is_some_and(open) {

@@ -1,7 +1,7 @@
 //! Performs one step: one external act and its record.
 //!
-//! What a step may touch stands in its signature: [`ObjectWriter`] writes the object, [`SecretAccess`] reads and writes the Secret,
-//! [`ServiceClient`] calls the service. None of them knows the pass.
+//! The signature of a step shows what it may touch: [`ObjectWriter`] writes the object, [`SecretAccess`] reads and writes the
+//! Secret, [`ServiceClient`] calls the service. None of them knows the pass.
 
 mod calls;
 mod claim;
@@ -77,12 +77,12 @@ pub(super) async fn perform(
             Some(client) => revoke::revoke(pass, objects, client, (attempt, &id), observed).await,
             None => Ok(Flow::Continue),
         },
-        // The pass ends on these; nothing is left to perform.
+        // The pass ends at these steps; nothing is left to perform.
         Step::Halt(_) | Step::Wait(_) => Ok(Flow::Continue),
     }
 }
 
-/// The step needs the service, which cannot be called.
+/// Pauses a step that needs the service while the service cannot be called.
 fn cannot_call(pass: &mut Pass<'_>, kind: StepKind) -> Flow {
     pass.pause(kind, Reason::ServiceNotReady, "the service cannot be called now");
     Flow::Continue

@@ -1,4 +1,4 @@
-//! Outcomes of attempts, each decided once and durable before anything follows from it (P6).
+//! Outcomes of attempts. Each is decided once, and recorded before anything follows from it (P6).
 
 use kube::ResourceExt;
 use secrecy::ExposeSecret;
@@ -23,7 +23,7 @@ use crate::secret::metadata;
 /// A value shorter than this shows too much of itself in its last four characters.
 const MIN_HINTED: usize = 20;
 
-/// The attempt in flight failed; what remains of it goes into the ledger before it leaves this process.
+/// Gives up the attempt in flight. Its leftover is recorded in the ledger before this process forgets it.
 pub(super) async fn give_up(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
@@ -45,7 +45,7 @@ pub(super) async fn give_up(
     fail(pass, objects, &claim, leftover, Fact::Other, Why { reason, message }, observed).await
 }
 
-/// A value that no format can carry, or that is too large.
+/// Gives up an attempt whose value does not fit into the Secret: no format can carry it, or it is too large.
 pub(super) async fn unrenderable(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
@@ -58,8 +58,8 @@ pub(super) async fn unrenderable(
     fail(pass, objects, &claim, leftover, Fact::Other, Why { reason: halt.reason, message }, observed).await
 }
 
-/// What is left of an attempt that its process gives up. A value that was ever sent to the API server may have been read by
-/// a consumer, even where the answer said otherwise or got lost.
+/// What is left of an attempt that its process gives up. A consumer may have read any value that was ever sent to the API
+/// server, even if the answer said otherwise or got lost.
 fn leftover(pass: &Pass<'_>, attempt: &Attempt, observed: &Observed) -> Leftover {
     match &attempt.value {
         None => Leftover::Nothing,
@@ -123,7 +123,7 @@ pub(super) async fn decide_verified(
     let change = |ledger: &mut Ledger| {
         ledger.verified(&claim, current, &replaced, revoke_after);
         ledger.service = service;
-        // A lost ledger, or a first issue: a request that was there before is fulfilled by this token.
+        // After a lost ledger, and at a first issue, this token fulfils a request that was there before.
         if first {
             ledger.handled_requests = requests;
         }
@@ -154,7 +154,7 @@ pub(super) async fn decide_verified(
     Ok(Flow::Continue)
 }
 
-/// The claim and the token that the Secret holds: from this process, or from the list that attests it.
+/// The token in the Secret and its claim: known to this process, or attested by the service's list.
 fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
     let ours = observed.secrets.ours().next()?;
     let (id, attempt) = (ours.id.clone()?, ours.attempt);
@@ -183,7 +183,7 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
     Some((claim, current))
 }
 
-/// What the Secret held before this attempt: as this process saw it, else as the Secret says.
+/// The tokens that the Secret held before this attempt: as this process saw them or, if it did not, as the Secret says.
 fn replaced_by(pass: &Pass<'_>, attempt: u32) -> Vec<String> {
     let own = pass.memory().in_flight.as_ref().filter(|own| own.attempt == attempt);
     let marked = || pass.secret().map(|secret| metadata::read_marks(secret).superseded).unwrap_or_default();
@@ -197,7 +197,7 @@ fn hint(pass: &Pass<'_>, token: &str) -> Option<String> {
     (shown && length >= MIN_HINTED).then(|| format!("****{last}"))
 }
 
-/// An id that nobody attests does not get into the ledger.
+/// Records that the published attempt failed. An id that nobody attests does not get into the ledger.
 pub(super) async fn decide_failed(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
@@ -208,7 +208,7 @@ pub(super) async fn decide_failed(
     let own = matches!(&observed.in_flight, InFlight::Value { id, .. } if Some(id) == ours.id.as_ref());
     let mut rows = observed.service.listing.iter().flatten();
     let listed = rows.any(|row| Some(&row.id) == ours.id.as_ref() && row.nonce == claim.nonce);
-    // Twice: a roll-back within the first overlap leaves its consumers a whole one.
+    // Wait twice the overlap: after a roll-back within the first one, consumers still have a whole overlap.
     let revoke_after = pass.now().latest.plus(pass.desired().overlap).plus(pass.desired().overlap);
     let (leftover, why) = match ours.id.clone() {
         Some(id) if own || listed => (

@@ -1,4 +1,4 @@
-//! Records in the object: facts in its ledger, and its finalizers.
+//! Records facts in the object's ledger, and changes its finalizers.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use crate::rotation::observed::Observed;
 use crate::rotation::report::{Phase, Situation, conditions};
 use crate::rotation::schedule;
 
-/// A first issue that takes longer than this is shown as `Issuing`; a shorter one spares the write.
+/// A first issue that takes longer than this is shown as `Issuing`; a shorter one saves the write.
 pub(crate) const ISSUING_AFTER: Duration = Duration::from_secs(5);
 
-/// What became of a record.
+/// The result of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
-    /// It stands there.
+    /// It is stored.
     Yes,
-    /// It does not, or nobody knows; the object was read again.
+    /// It is not stored, or nobody knows; the object was read again.
     No,
     /// The object is gone.
     Gone,
@@ -36,8 +36,7 @@ impl From<Written> for Flow {
     }
 }
 
-/// Records a fact: a transition of the ledger. `phase` is what the pass comes to with it, so that no second write is needed to tell
-/// people.
+/// Records a fact: a transition of the ledger. `phase` is the phase after it, so that the same write shows it to people.
 pub(super) async fn record(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
@@ -99,12 +98,12 @@ fn note(pass: &mut Pass<'_>, write: ObjectWrite) -> Result<Written, PassError> {
     }
 }
 
-/// Gives a store that was put back the attempts that it forgot: their tokens are looked for by name. The finalizer comes first, as
-/// before everything (P1).
+/// Records again the attempts that a restored store has lost, so that their tokens are looked for by name. As always, the
+/// finalizer comes first (P1).
 pub(crate) async fn restore_forgotten_claims(pass: &mut Pass<'_>, objects: &ObjectWriter) -> Result<(), PassError> {
     let mut names = pass.object().finalizers().to_vec();
     let held = names.iter().any(|name| name == FINALIZER);
-    // Nothing can be put on an object that is going.
+    // The API server lets nobody add a finalizer to an object that is being deleted.
     let going = pass.object().meta().deletion_timestamp.is_some() && !held;
     if pass.memory().forgotten.is_empty() || going {
         return Ok(());
@@ -123,7 +122,7 @@ pub(crate) async fn restore_forgotten_claims(pass: &mut Pass<'_>, objects: &Obje
     Ok(())
 }
 
-/// The whole status of what is observed, with this ledger.
+/// The whole status for what is observed and this ledger.
 pub(crate) fn status_after(
     pass: &Pass<'_>,
     observed: &mut Observed,

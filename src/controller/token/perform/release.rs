@@ -1,4 +1,4 @@
-//! The end of an object: its finalizer goes once nothing of it may live.
+//! The end of an object: its finalizer is removed once none of its tokens may live.
 
 use kube::ResourceExt;
 
@@ -11,14 +11,14 @@ use crate::controller::token::pass::{Flow, Pass};
 use crate::controller::token::perform::record::{Written, write_finalizers};
 use crate::rotation::observed::{Leave, Observed};
 
-/// The finalizer goes; nothing of this object may live.
+/// Removes the finalizer: none of the object's tokens may live.
 pub(super) async fn release(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
     observed: &Observed,
 ) -> Result<Flow, PassError> {
     let names: Vec<String> = pass.object().finalizers().iter().filter(|name| *name != FINALIZER).cloned().collect();
-    // What was revoked during the deletion stands in this ledger alone; the patch's answer does not have it.
+    // Only this ledger shows the revokes during the deletion; the answer to the patch does not.
     let ledger = pass.ledger().clone();
     if write_finalizers(pass, objects, names).await? == Written::No {
         return Ok(Flow::Continue);

@@ -1,4 +1,4 @@
-//! Revoke, and prove that the token is dead (P8, P9, P19).
+//! Revokes a token, and proves that it is dead (P8, P9, P19).
 
 use std::time::Duration;
 
@@ -18,12 +18,12 @@ use crate::service::client::answers::{Listing, RevokeAnswer, VerifyAnswer};
 use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;
 
-/// What a revoke asks at least: revoke, and verify with the old value or list.
+/// The least calls of a revoke: revoke, and then verify with the old value, or list.
 const REVOKE_CALLS: u32 = 2;
-/// Services take a moment to forget a token (measured: 5 ms). After these tries the revoke counts as failed and is tried again
-/// after its back-off.
+/// How often a proof is tried. Services take a moment to forget a token (measured: 5 ms). After these tries the revoke counts as
+/// failed, and is tried again after its back-off.
 const PROOF_TRIES: u32 = 4;
-/// The pause between two of them.
+/// The pause between two tries.
 const PROOF_PAUSE: Duration = Duration::from_millis(250);
 
 /// Why a token is not known to be dead.
@@ -32,8 +32,8 @@ struct Alive {
     after: Duration,
 }
 
-/// Revokes one token, proves it, and records it. During a deletion nothing is recorded: the object is about to go, and a
-/// restart would find the token dead.
+/// Revokes one token, proves that it is dead, and records that. During a deletion nothing is recorded: the object is about to
+/// go, and after a restart the token would be found dead.
 pub(super) async fn revoke(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
@@ -41,7 +41,7 @@ pub(super) async fn revoke(
     (attempt, id): (u32, &str),
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    let proof = end(pass, client, id).await;
+    let proof = revoke_and_prove(pass, client, id).await;
     let now = pass.now().latest;
     match proof {
         Ok(proof) if observed.object.deleting => {
@@ -92,14 +92,17 @@ async fn record_alive(
     let written = record(pass, objects, observed, Phase::Resting, Fact::Other, change).await?;
     let tries = pass.ledger().superseded.iter().find(|old| old.id == id).map_or(0, |old| old.tries);
     if tries == 1 {
-        let note = format!("attempt {attempt} (id {id}) is not known to be dead: {}; tried until it is", alive.what);
+        let note = format!(
+            "attempt {attempt} (id {id}) is not known to be dead: {}; the revoke is tried until it is",
+            alive.what
+        );
         pass.warn(Reason::TokenRevocationFailed, "Revoke", note).await;
     }
     Ok(written.into())
 }
 
-/// The service is told, and then asked.
-async fn end(pass: &Pass<'_>, client: &ServiceClient, id: &str) -> Result<Proof, Alive> {
+/// Asks the service to revoke the token, and then whether it is dead.
+async fn revoke_and_prove(pass: &Pass<'_>, client: &ServiceClient, id: &str) -> Result<Proof, Alive> {
     let taken = client.take_places(REVOKE_CALLS, MAX_WAIT).await;
     let mut places = taken.map_err(|after| Alive { what: "the service's rate limit is used up".to_owned(), after })?;
     let answer = client.revoke(id, &mut places).await;
@@ -128,8 +131,9 @@ struct Prover<'a, 'b> {
 }
 
 impl Prover<'_, '_> {
-    /// The old value is refused. A success under the operator's own credential is the positive control: a place that refuses
-    /// everything would have refused that, too. After a mere "gone" a living token or the list has to speak.
+    /// Proves that the service refuses the old value. The revoke that succeeded under the operator's own credential is the
+    /// positive control: a service that refuses everything would have refused that, too. After a mere "gone", the control must
+    /// come from a living token or the list.
     async fn refused(&mut self, value: &SecretString, answered: RevokeAnswer) -> Result<Proof, Alive> {
         for _ in 0..PROOF_TRIES {
             match self.client.verify(Some(value), &mut self.places).await {
@@ -155,7 +159,7 @@ impl Prover<'_, '_> {
 
     async fn unlisted(&mut self) -> Result<Proof, Alive> {
         if !self.client.declaration().can(Capability::List) {
-            // Neither value nor list is at hand; the service's word is all there is, and history says so.
+            // There is neither a value nor a list. The service's word is the only proof, and the history says so.
             return Ok(Proof::Answered);
         }
         match self.client.list(&mut self.places).await {
@@ -164,7 +168,7 @@ impl Prover<'_, '_> {
         }
     }
 
-    /// A list without the id proves something where it shows the living token: the list of another account shows neither.
+    /// A list without the id is a proof only if it shows the living token: the list of another account shows neither.
     fn read_list(&self, listing: &Listing) -> Result<Proof, Alive> {
         let listed = |id: &str| listing.rows.iter().any(|row| row.id == id);
         let current = self.pass.ledger().current.as_ref();
@@ -179,8 +183,8 @@ impl Prover<'_, '_> {
         Err(Alive { what: what.to_owned(), after: Duration::ZERO })
     }
 
-    /// An answer other than success or gone may mean "already gone" (seen: 500 for a user without tokens). The old value, where it
-    /// is at hand, and the list settle it.
+    /// Settles an answer other than success or gone, by the old value if there is one, and by the list. It may mean "already gone"
+    /// (seen: 500 for a user without tokens).
     async fn settled_by_list(&mut self, value: Option<&SecretString>, otherwise: Alive) -> Result<Proof, Alive> {
         if !self.client.declaration().can(Capability::List) || otherwise.after > Duration::ZERO {
             return Err(otherwise);

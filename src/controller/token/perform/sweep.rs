@@ -1,4 +1,4 @@
-//! Sweep: the service's list of this object's tokens, and what follows from it for its claims and orphans.
+//! Sweep: reads the service's list of this object's tokens, and settles its claims and orphans by it.
 
 use crate::api::ids::is_token_id;
 use crate::api::ledger::{Ledger, Outcome};
@@ -17,7 +17,7 @@ use crate::rotation::report::Phase;
 use crate::service::client::answers::{ListedToken, Listing};
 use crate::service::client::{Places, ServiceClient};
 
-/// The list first, the Secret after it (P5).
+/// Lists the service first; the Secret is read after it (P5).
 pub(super) async fn sweep(
     pass: &mut Pass<'_>,
     client: &ServiceClient,
@@ -36,7 +36,7 @@ pub(super) async fn sweep(
                     return Err(error);
                 }
             }
-            // What is listed counts once it can be judged.
+            // A list counts once it can be judged.
             pass.memory_mut().swept = Some(pass.now().latest);
             pass.shared().services.cleared(pass.uid());
         }
@@ -65,7 +65,7 @@ fn own_rows(pass: &Pass<'_>, prefix: &str, listing: Listing) -> Vec<Row> {
     listing.rows.into_iter().filter_map(row).collect()
 }
 
-/// Tokens that nobody needs, found at the service.
+/// Records as superseded the tokens that were found at the service and that nobody needs.
 pub(super) async fn supersede(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
@@ -84,7 +84,7 @@ pub(super) async fn supersede(
     Ok(written.into())
 }
 
-/// A settled claim of unknown outcome.
+/// Closes a settled claim whose outcome is unknown.
 pub(super) async fn abandon(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,

@@ -1,4 +1,4 @@
-//! Verify (P6): the value in flight before it is published, and the bytes that the API server stored.
+//! Verifies the value in flight before it is published, and then the bytes that the API server stored (P6).
 
 use crate::api::ledger::Ledger;
 use crate::api::reason::Reason;
@@ -14,7 +14,7 @@ use crate::service::client::answers::VerifyAnswer;
 use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;
 
-/// The value in flight, before it is published.
+/// Verifies the value in flight before it is published.
 pub(super) async fn try_value(pass: &mut Pass<'_>, client: &ServiceClient) -> Flow {
     let Some(attempt) = &mut pass.memory_mut().in_flight else { return Flow::Continue };
     let Some(token) = attempt.value.as_ref().map(|value| value.token.clone()) else { return Flow::Continue };
@@ -24,14 +24,14 @@ pub(super) async fn try_value(pass: &mut Pass<'_>, client: &ServiceClient) -> Fl
     if let Some(verdict) = verdict
         && let Some(value) = pass.memory_mut().in_flight.as_mut().and_then(|attempt| attempt.value.as_mut())
     {
-        // A refusal of a token that is still settling says nothing: the one that counts is asked for after that.
+        // A refusal of a token that is still settling means nothing. Ask again once it has settled.
         let counts = verdict == Verdict::Accepted || value.issued.plus(settle) <= now;
         value.trial = counts.then_some(verdict);
     }
     Flow::Continue
 }
 
-/// The bytes that the API server stored.
+/// Verifies the bytes that the API server stored.
 pub(super) async fn verify(pass: &mut Pass<'_>, client: &ServiceClient) -> Flow {
     let Some(token) = pass.held_token() else {
         pass.pause(StepKind::Verify, Reason::VerificationFailed, "no token can be read from the Secret");
@@ -55,7 +55,7 @@ pub(super) async fn verify(pass: &mut Pass<'_>, client: &ServiceClient) -> Flow 
     Flow::Continue
 }
 
-/// A refusal pauses, too: a fresh token may be known only a little later.
+/// The verdict in the answer. A refusal pauses, too: the service may know a fresh token only a little later.
 fn verdict_of(pass: &mut Pass<'_>, answer: Result<VerifyAnswer, ServiceError>) -> Option<Verdict> {
     match answer {
         Ok(VerifyAnswer::Accepted) => {
@@ -74,7 +74,7 @@ fn verdict_of(pass: &mut Pass<'_>, answer: Result<VerifyAnswer, ServiceError>) -
     }
 }
 
-/// The service stopped accepting the current token.
+/// Records that the service stopped accepting the current token.
 pub(super) async fn reject(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,

@@ -1,5 +1,5 @@
-//! Reads and writes of one Secret. Every write is checked against the version that it was computed from (P4). It knows the API, not
-//! the pass.
+//! Reads and writes one Secret. Every write is checked against the version that it was computed from (P4). This knows the API,
+//! not the pass.
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
@@ -13,29 +13,29 @@ use crate::rotation::desired::Halt;
 use crate::secret::content::DesiredSecret;
 use crate::secret::patch;
 
-/// What became of a write of the Secret.
+/// The result of a write of the Secret.
 pub(crate) enum SecretWrite {
-    /// It is as written.
+    /// The Secret is as written.
     Done(Box<Secret>),
-    /// It was not written, for certain: another version is there.
+    /// The Secret was certainly not written: another version is there.
     Conflict,
-    /// It was not written, for certain, and will not be as things are.
+    /// The Secret was certainly not written, and will not be until somebody changes something.
     Denied(Halt),
     /// Nobody knows.
     Unknown(String),
 }
 
-/// What became of its deletion.
+/// The result of a deletion of the Secret.
 pub(crate) enum SecretDeletion {
-    /// It is not there.
+    /// The Secret is not there.
     Gone,
-    /// It is there, in another version.
+    /// The Secret is there in another version.
     Conflict,
     /// Nobody knows.
     Unknown(String),
 }
 
-/// Whether a write is only checked: by admission, quota, rights, and whether the namespace ends.
+/// Whether a write is only checked: by admission, quota and rights, and against a namespace that is being deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DryRun {
     Yes,
@@ -69,12 +69,12 @@ impl SecretAccess {
         outcome(self.api.create(&params, &body).await)
     }
 
-    /// Makes of `current`, in that version, what is desired.
+    /// Changes `current`, in that version, to what is desired.
     pub(crate) async fn replace(&self, desired: &DesiredSecret, current: &Secret) -> SecretWrite {
         self.patch(patch::merge_patch(desired, current), DryRun::No).await
     }
 
-    /// A merge patch that names the version which it was computed from.
+    /// Sends a merge patch that names the version from which it was computed.
     pub(crate) async fn patch(&self, patch: Value, dry_run: DryRun) -> SecretWrite {
         let field_manager = Some(FIELD_MANAGER.to_owned());
         let params = PatchParams { dry_run: dry_run == DryRun::Yes, field_manager, ..PatchParams::default() };
@@ -117,7 +117,7 @@ fn outcome(answer: Result<Secret, kube::Error>) -> SecretWrite {
             format!("{}: allow the operator's account, or a policy's exception, to write this Secret", status.message),
         ),
         400 | 413 | 422 => {
-            stalled(Reason::InvalidSpec, format!("the API server does not take the Secret: {}", status.message))
+            stalled(Reason::InvalidSpec, format!("the API server rejects the Secret: {}", status.message))
         }
         code => SecretWrite::Unknown(format!("the API server answered {code} to the write of the Secret")),
     }

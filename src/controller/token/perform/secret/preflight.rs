@@ -1,4 +1,4 @@
-//! Reads of the Secret, and the dry-run of its write (P15).
+//! Reads the Secret, and makes a dry-run of its write (P15).
 
 use kube::ResourceExt;
 use secrecy::SecretString;
@@ -18,17 +18,17 @@ use crate::service::client::{Places, ServiceClient};
 use super::access::{DryRun, SecretAccess, SecretWrite};
 use super::written::rendered;
 
-/// What the dry-run of a first write has in place of the token: as long as most are.
+/// Stands in for the token in the dry-run of a first write. It is as long as most tokens.
 const STAND_IN: &str = "stands-in-for-a-token-that-is-not-generated-yet";
 
-/// A live read. A failure ends the pass, and the next one begins with a read.
+/// Reads the Secret live. A failure ends the pass, and the next one begins with a read.
 pub(in crate::controller::token) async fn read(pass: &mut Pass<'_>, secrets: &SecretAccess) -> Result<Flow, PassError> {
     let secret = secrets.read().await?;
     pass.secret_read(secret);
     Ok(Flow::Continue)
 }
 
-/// Also the live read of a rotation: the answer is the object as it is.
+/// Makes the dry-run. Its answer also is the live read of a rotation: it shows the Secret as it is.
 pub(in crate::controller::token::perform) async fn preflight(
     pass: &mut Pass<'_>,
     client: Option<&ServiceClient>,
@@ -63,7 +63,8 @@ async fn dry_create(pass: &Pass<'_>, secrets: &SecretAccess) -> SecretWrite {
     }
 }
 
-/// Changes nothing, and is checked like a real write: admission, quota, rights, a namespace that ends.
+/// Sends a write that changes nothing but is checked like a real one: by admission, quota and rights, and against a namespace
+/// that is being deleted.
 async fn dry_patch(pass: &Pass<'_>, secrets: &SecretAccess, observed: &Observed) -> SecretWrite {
     let known = pass.secret().and_then(ResourceExt::resource_version);
     let remembered = pass.memory().secret.as_ref().map(|seen| seen.version.clone());
@@ -73,7 +74,7 @@ async fn dry_patch(pass: &Pass<'_>, secrets: &SecretAccess, observed: &Observed)
     secrets.patch(patch, DryRun::Yes).await
 }
 
-/// `limits.maximumLiveTokens`, where the service object has one.
+/// Whether `limits.maximumLiveTokens` leaves room for a token, where the service object sets it.
 async fn has_room(pass: &mut Pass<'_>, client: &ServiceClient) -> bool {
     let Some(most) = pass.service().and_then(|service| service.spec.limits.maximum_live_tokens) else { return true };
     if !client.declaration().can(Capability::List) {

@@ -1,4 +1,4 @@
-//! Update (P4): the value in flight, and the way back (P10).
+//! Publishes the value in flight (P4), and rolls back (P10).
 
 use crate::api::reason::Reason;
 use crate::controller::error::PassError;
@@ -28,7 +28,7 @@ pub(in crate::controller::token::perform) async fn update(
         Ok(desired) => desired,
         Err(halt) => return unrenderable(pass, objects, halt, observed).await,
     };
-    // Noted before it is sent, and taken back only where it was refused for certain.
+    // Note the publish before it is sent, and take the note back only if it was certainly refused.
     let before = mark_sent(pass, true);
     let write = match pass.secret() {
         Some(current) => secrets.replace(&desired, current).await,
@@ -52,13 +52,13 @@ pub(in crate::controller::token::perform) async fn update(
     Ok(Flow::Continue)
 }
 
-/// Notes whether a publish of the value in flight may have reached the API server; says what was noted before.
+/// Notes whether a publish of the value in flight may have reached the API server. Returns what was noted before.
 fn mark_sent(pass: &mut Pass<'_>, sent: bool) -> bool {
     let value = pass.memory_mut().in_flight.as_mut().and_then(|attempt| attempt.value.as_mut());
     value.is_some_and(|value| std::mem::replace(&mut value.sent, sent))
 }
 
-/// The current token comes back, in a write that fences the failed one off.
+/// Restores the current token, in a write that fences off the failed one.
 pub(in crate::controller::token::perform) async fn roll_back(
     pass: &mut Pass<'_>,
     secrets: &SecretAccess,

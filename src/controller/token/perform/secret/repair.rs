@@ -1,4 +1,4 @@
-//! Writes of the Secret without a new token: the placeholder and the fence (P5), drift, and the end.
+//! Writes the Secret without a new token: the placeholder, the fence (P5), drift, and the deletion.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use super::access::{DryRun, SecretAccess, SecretDeletion, SecretWrite};
 use super::preflight::read;
 use super::written::{note, rendered};
 
-/// Another controller changes the Secret back: it is left as it is for so long.
+/// How long the Secret is left as it is when another controller changes it back.
 const CONTESTED_PAUSE: Duration = Duration::from_secs(30);
 
-/// Our Secret without a token.
+/// Creates our Secret without a token.
 pub(in crate::controller::token::perform) async fn create_placeholder(
     pass: &mut Pass<'_>,
     secrets: &SecretAccess,
@@ -33,7 +33,7 @@ pub(in crate::controller::token::perform) async fn create_placeholder(
     Flow::Continue
 }
 
-/// A write that really changes the Secret, so that an older publish cannot land.
+/// Makes a write that really changes the Secret, so that an older publish can no longer succeed.
 pub(in crate::controller::token::perform) async fn raise_fence(
     pass: &mut Pass<'_>,
     secrets: &SecretAccess,
@@ -41,7 +41,7 @@ pub(in crate::controller::token::perform) async fn raise_fence(
 ) -> Flow {
     let Some(secret) = pass.secret() else { return Flow::Continue };
     let adopted = matches!(pass.secret_state(), SecretState::Ours(ours) if ours.predecessor.is_some());
-    // A predecessor's numbers and ids mean nothing here; its token is in the ledger already.
+    // The predecessor's numbers and ids mean nothing here; its token is already in the ledger.
     let marks = if adopted { Marks::default() } else { pass.marks_of(secret) };
     let marks = Marks { fence, ..marks };
     let version = secret.resource_version().unwrap_or_default();
@@ -50,7 +50,7 @@ pub(in crate::controller::token::perform) async fn raise_fence(
     Flow::Continue
 }
 
-/// The same token, as the spec wants it now.
+/// Writes the same token as the spec wants it now.
 pub(in crate::controller::token::perform) async fn render(pass: &mut Pass<'_>, secrets: &SecretAccess) -> Flow {
     let Some(secret) = pass.secret().cloned() else { return Flow::Continue };
     let Some(token) = pass.token_in(&secret) else { return Flow::Continue };
@@ -68,17 +68,17 @@ pub(in crate::controller::token::perform) async fn render(pass: &mut Pass<'_>, s
     let object = pass.object();
     let applied = object.status.as_ref().and_then(|status| status.observed_generation) == object.metadata.generation;
     if done && !rendered {
-        // A webhook or another controller: writing at once again would be a loop.
+        // A webhook or another controller changes it back: writing again at once would be a loop.
         let what = format!("another controller changes the Secret back: {drift}");
         pass.pause_at_least(StepKind::Secret, CONTESTED_PAUSE, Reason::SecretUpdateFailed, &what);
     } else if done && applied {
-        let note = format!("the Secret was changed by somebody else and is as the spec says again: {drift}");
+        let note = format!("somebody else changed the Secret; it is as the spec says again: {drift}");
         pass.normal(Reason::SecretDriftCorrected, "Render", note).await;
     }
     Flow::Continue
 }
 
-/// Ours alone, and in the version that was read.
+/// Deletes the Secret, only if it is ours, and in the version that was read.
 pub(in crate::controller::token::perform) async fn delete(
     pass: &mut Pass<'_>,
     secrets: &SecretAccess,

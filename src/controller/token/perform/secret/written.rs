@@ -1,4 +1,4 @@
-//! What a pass takes from the writes of its Secret, and what stands in them.
+//! What a pass learns from writes of its Secret, and what it puts into them.
 
 use secrecy::SecretString;
 
@@ -13,7 +13,7 @@ use crate::secret::metadata::{MAX_MARKED_IDS, Marks};
 
 use super::access::SecretWrite;
 
-/// Takes note of a real write.
+/// Records a real write.
 pub(super) fn note(pass: &mut Pass<'_>, write: SecretWrite) {
     match write {
         SecretWrite::Done(secret) => {
@@ -45,7 +45,7 @@ pub(super) fn rendered(
         .map_err(|problem| Halt::stalled(Reason::InvalidSpec, problem.to_string()))
 }
 
-/// Ids that a publish of `id` leaves behind.
+/// The ids of the tokens that a publish of `id` replaces.
 pub(super) fn replaced(pass: &Pass<'_>, id: &str) -> Vec<String> {
     let ledger = pass.ledger();
     let superseded = ledger.superseded.iter().map(|old| old.id.clone());
