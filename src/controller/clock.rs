@@ -16,7 +16,7 @@ use crate::api::time::Time;
 
 /// The shared clock. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Clock(Arc<Mutex<Readings>>);
+pub(crate) struct Clock(Arc<Mutex<Readings>>);
 
 #[derive(Debug)]
 struct Readings {
@@ -29,7 +29,7 @@ struct Readings {
 
 /// Now, by two clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Now {
+pub(crate) struct Now {
     /// The earlier reading: waits are compared with it.
     pub earliest: Time,
     /// The later reading: records are stamped with it.
@@ -44,7 +44,7 @@ impl Default for Clock {
 
 impl Clock {
     /// Now. Before the first answer of the API server, this machine's wall clock.
-    pub fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         let readings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let local = Time::from(Utc::now());
         let monotonic = readings.first.map_or(local, |first| first.plus(readings.started.elapsed()));

@@ -28,6 +28,11 @@ impl PassError {
     pub fn read(what: &'static str, error: &kube::Error) -> Self {
         Self::Read { what, why: describe(error) }
     }
+
+    /// A write failed.
+    pub fn record(what: &'static str, error: &kube::Error) -> Self {
+        Self::Record { what, why: describe(error) }
+    }
 }
 
 /// The part of a client error that may be shown. The text of an answer that could not be parsed is never passed on: it may

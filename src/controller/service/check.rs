@@ -72,7 +72,7 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
         // Withdrawing a permission takes effect at once, before the service answers.
         ctx.services.put(ServiceEntry { allowed: service.allowed.clone(), ..(*known).clone() });
     }
-    service.add_finalizer(&ctx.client).await.map_err(|source| failed("the service object", source))?;
+    service.add_finalizer(&ctx.client).await?;
     let mut entry = load(&service, ctx).await?;
     let doubted = ctx.services.take_doubt(&service.key);
     let known = ctx.services.get_object(&service.key, &entry.uid);
@@ -232,7 +232,7 @@ async fn delete_when_unused(mut service: ServiceObject, ctx: &Shared) -> Result<
         update_status(&service, &entry, ctx).await?;
         return Ok(Action::requeue(DELETION_LOOK));
     }
-    service.remove_finalizer(&ctx.client).await.map_err(|source| failed("the service object", source))?;
+    service.remove_finalizer(&ctx.client).await?;
     // The event of its deletion takes it out of the registry: others' finalizers may keep the object for now.
     Ok(Action::await_change())
 }
@@ -257,7 +257,7 @@ async fn users(key: &Key, ctx: &Shared) -> Result<(Vec<String>, bool), PassError
     let (tokens, all) = match &key.namespace {
         Some(namespace) => {
             let read = ctx.tokens(namespace).list(&ListParams::default()).await;
-            (read.map_err(|source| failed("the ArtifactTokens of a service", source))?.items, true)
+            (read.map_err(|error| PassError::read("the ArtifactTokens of a service", &error))?.items, true)
         }
         None => ctx.all_tokens().await?,
     };
@@ -284,11 +284,7 @@ async fn update_status(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shar
     if status == old {
         return Ok(());
     }
-    match service.write_status(&status, &ctx.client).await {
-        // Somebody changed it meanwhile: the event of that change triggers the next check.
-        Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Ok(()),
-        answer => answer.map_err(|source| failed("the status of a service object", source)),
-    }
+    service.write_status(&status, &ctx.client).await
 }
 
 fn conditions(entry: &ServiceEntry, old: &[Condition], ctx: &Shared) -> Vec<Condition> {
@@ -320,10 +316,6 @@ fn conditions(entry: &ServiceEntry, old: &[Condition], ctx: &Shared) -> Vec<Cond
             ]
         }
     }
-}
-
-fn failed(what: &'static str, source: kube::Error) -> PassError {
-    PassError::read(what, &source)
 }
 
 /// What the status says about the readiness of a service, before the service is asked again.

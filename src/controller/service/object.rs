@@ -7,8 +7,10 @@ use serde_json::json;
 
 use crate::api::artifact_token::ServiceKind;
 use crate::api::cluster_token_service::{AllowedNamespaces, ClusterTokenService};
+use crate::api::time::Time;
 use crate::api::token_service::{TokenService, TokenServiceSpec, TokenServiceStatus};
 use crate::api::{FIELD_MANAGER, SERVICE_FINALIZER};
+use crate::controller::error::PassError;
 use crate::controller::registry::Key;
 
 /// A `TokenService` or a `ClusterTokenService`.
@@ -53,6 +55,11 @@ impl ServiceObject {
         self.meta.generation.unwrap_or_default()
     }
 
+    /// When it was created; an object from the API server always has this time.
+    pub(crate) fn created(&self) -> Option<Time> {
+        self.meta.creation_timestamp.as_ref().map(|time| Time::from_millis(time.0.as_millisecond()))
+    }
+
     /// The names of the Secrets with its credentials, and of the ConfigMap with its authorities.
     pub(crate) fn references(&self) -> (Vec<&str>, Option<&str>) {
         let secrets = self.spec.credentials.values().map(|reference| reference.name.as_str()).collect();
@@ -64,7 +71,7 @@ impl ServiceObject {
     ///
     /// # Errors
     /// When the API server rejects the patch.
-    pub(crate) async fn add_finalizer(&mut self, client: &Client) -> Result<(), kube::Error> {
+    pub(crate) async fn add_finalizer(&mut self, client: &Client) -> Result<(), PassError> {
         let mut names = self.meta.finalizers.clone().unwrap_or_default();
         if names.iter().any(|name| name == SERVICE_FINALIZER) {
             return Ok(());
@@ -77,29 +84,34 @@ impl ServiceObject {
     ///
     /// # Errors
     /// When the API server rejects the patch.
-    pub(crate) async fn remove_finalizer(&mut self, client: &Client) -> Result<(), kube::Error> {
+    pub(crate) async fn remove_finalizer(&mut self, client: &Client) -> Result<(), PassError> {
         let names = self.meta.finalizers.iter().flatten().filter(|name| *name != SERVICE_FINALIZER).cloned().collect();
         self.patch_finalizers(names, client).await
     }
 
-    async fn patch_finalizers(&mut self, names: Vec<String>, client: &Client) -> Result<(), kube::Error> {
+    async fn patch_finalizers(&mut self, names: Vec<String>, client: &Client) -> Result<(), PassError> {
         let patch = json!({"metadata": {"resourceVersion": self.meta.resource_version, "finalizers": names}});
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        let patched = self.api(client).patch(&self.key.name, &params, &Patch::Merge(patch)).await?;
-        self.meta = patched.metadata;
+        let patched = self.api(client).patch(&self.key.name, &params, &Patch::Merge(patch)).await;
+        self.meta = patched.map_err(|error| PassError::record("the finalizers of a service object", &error))?.metadata;
         Ok(())
     }
 
-    /// Writes the whole status, checked against the version of this object.
+    /// Writes the whole status, checked against the version of this object. Nothing is written where somebody changed the object
+    /// meanwhile: the event of that change triggers the next check.
     ///
     /// # Errors
     /// When the API server rejects it.
-    pub(crate) async fn write_status(&self, status: &TokenServiceStatus, client: &Client) -> Result<(), kube::Error> {
+    pub(crate) async fn write_status(&self, status: &TokenServiceStatus, client: &Client) -> Result<(), PassError> {
         let metadata = ObjectMeta { managed_fields: None, ..self.meta.clone() };
         let mut object = DynamicObject::new(&self.key.name, &self.resource()).data(json!({"status": status}));
         object.metadata = metadata;
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        self.api(client).replace_status(&self.key.name, &params, &object).await.map(|_| ())
+        match self.api(client).replace_status(&self.key.name, &params, &object).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Ok(()),
+            Err(error) => Err(PassError::record("the status of a service object", &error)),
+        }
     }
 
     fn api(&self, client: &Client) -> Api<DynamicObject> {

@@ -16,7 +16,6 @@ use crate::api::time::Time;
 use crate::api::token_service::sweep::{LastSweep, MAX_ORPHANS, Orphan, SweepPolicy};
 use crate::api::token_service::{Capability, TokenServiceStatus};
 use crate::controller::error::PassError;
-use crate::controller::finalizer_time;
 use crate::controller::registry::{Change, ServiceEntry};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
@@ -41,7 +40,8 @@ pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &S
     let interval = service.spec.sweep.interval.0.max(MIN_INTERVAL);
     let last = service.status.as_ref().and_then(|status| status.last_sweep.as_ref()).map(|last| last.time);
     let now = ctx.clock.now().earliest;
-    let due = last.or(finalizer_time::of(&service.meta)).unwrap_or(now).plus(interval);
+    // The first sweep comes an interval after the service object was created.
+    let due = last.or(service.created()).unwrap_or(now).plus(interval);
     if due > now {
         return Ok(Action::requeue(due.since(now)));
     }
@@ -112,9 +112,5 @@ async fn report(service: &ServiceObject, found: &Findings, ctx: &Shared) -> Resu
         tracing::warn!(service = %service.key, orphaned = last_sweep.orphaned, ?ids, "tokens without an object live at the service");
     }
     let status = TokenServiceStatus { last_sweep: Some(last_sweep), ..service.status.clone().unwrap_or_default() };
-    match service.write_status(&status, &ctx.client).await {
-        // Somebody changed it meanwhile: the event of that change triggers the next look.
-        Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Ok(()),
-        answer => answer.map_err(|error| PassError::read("the status of a service object", &error)),
-    }
+    service.write_status(&status, &ctx.client).await
 }

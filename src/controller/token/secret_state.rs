@@ -155,3 +155,6 @@ fn content_hash(secret: &Secret, marks: &Marks) -> u64 {
     secret.annotations().get(metadata::OWNER).hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+#![allow(clippy::unwrap_used)]
+
+use serde_json::{Value, json};
+
+use super::*;
+
+const TOKEN: &str = "the-value-of-the-third-token";
+
+/// What a Secret is read with in these tests. The ledger's current token is `t3` of attempt 3, recorded in version 7 of the Secret.
+struct Known {
+    template: SecretTemplate,
+    owner: Owner,
+    ledger: Ledger,
+    digest: Option<(String, ValueDigest)>,
+    values: BTreeMap<String, SecretString>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        let time = "2027-01-01T00:00:00Z";
+        let ledger = json!({
+            "claim": {"attempt": 3, "nonce": "n3", "time": time, "outcome": "Verified"},
+            "current": {
+                "attempt": 3, "id": "t3", "claimedTime": time, "issuedTime": time, "publishedTime": time, "verifiedTime": time,
+                "probed": true, "secretResourceVersion": "7",
+            },
+        });
+        Self {
+            template: serde_json::from_value(json!({"name": "ci", "data": [{"key": "token", "format": "Raw"}]}))
+                .unwrap(),
+            owner: Owner { kind: "ArtifactToken".into(), name: "ci".into(), uid: "uid-1".into() },
+            ledger: serde_json::from_value(ledger).unwrap(),
+            digest: None,
+            values: BTreeMap::new(),
+        }
+    }
+}
+
+impl Known {
+    fn reader(&self) -> SecretReader<'_> {
+        let Self { template, owner, ledger, digest, values } = self;
+        SecretReader { template, owner, ledger, digest: digest.as_ref(), values }
+    }
+
+    fn ours(&self, secret: &Secret) -> Ours {
+        match self.reader().state(secret) {
+            SecretState::Ours(ours) => ours,
+            other => panic!("not ours: {other:?}"),
+        }
+    }
+
+    /// The Secret as the operator writes it, and then a change of it.
+    fn secret(&self, change: impl FnOnce(&mut Value)) -> Secret {
+        let marks = Marks { attempt: 3, token_id: Some("t3".into()), superseded: Vec::new(), fence: 3 };
+        let token = SecretString::from(TOKEN);
+        let facts = Facts { token: &token, id: Some("t3"), expiration_time: None };
+        let desired = content::desired(&self.template, &self.owner, &marks, &facts).unwrap();
+        let mut secret = serde_json::to_value(patch::create_body(&desired, "ci", "ns")).unwrap();
+        secret["metadata"]["resourceVersion"] = json!("7");
+        change(&mut secret);
+        serde_json::from_value(secret).unwrap()
+    }
+}
+
+fn data(text: &str) -> Value {
+    json!(data_encoding::BASE64.encode(text.as_bytes()))
+}
+
+#[test]
+fn a_secret_as_we_wrote_it_holds_its_token_and_is_rendered() {
+    let known = Known::default();
+    let ours = known.ours(&known.secret(|_| {}));
+    assert_eq!((ours.attempt, ours.id.as_deref(), ours.fence), (3, Some("t3"), 3));
+    assert_eq!((ours.content, ours.rendered, ours.predecessor), (Content::Token, true, None));
+}
+
+#[test]
+fn whose_a_secret_is_follows_from_its_owner_annotation() {
+    let known = Known::default();
+    let owner = |text: Value| move |secret: &mut Value| secret["metadata"]["annotations"][metadata::OWNER] = text;
+    let older = known.ours(&known.secret(owner(json!("ArtifactToken/ci/uid-0"))));
+    assert_eq!((older.predecessor.as_deref(), older.attempt, older.fence), (Some("uid-0"), 0, 0));
+    for foreign in [json!("ArtifactToken/other/uid-1"), json!("Other/ci/uid-1"), json!("nonsense"), Value::Null] {
+        let state = known.reader().state(&known.secret(owner(foreign.clone())));
+        assert!(
+            matches!(&state, SecretState::Foreign(halt) if halt.reason == Reason::SecretConflict),
+            "{foreign}: {state:?}"
+        );
+    }
+}
+
+#[test]
+fn an_edit_of_the_value_is_seen_where_its_digest_is_known() {
+    let edit = |secret: &mut Value| secret["data"]["token"] = data("somebody-else-wrote-this");
+    let mut known = Known::default();
+    let (written, edited) = (known.secret(|_| {}), known.secret(edit));
+    assert_eq!(known.ours(&edited).content, Content::Token, "only the service can tell");
+    known.digest = Some(("t3".into(), digest_of(&SecretString::from(TOKEN))));
+    assert_eq!(known.ours(&edited).content, Content::Edited);
+    assert_eq!(known.ours(&written).content, Content::Token);
+    known.digest = Some(("t2".into(), [0; 32]));
+    assert_eq!(known.ours(&written).content, Content::Token, "the digest of another token says nothing");
+    let emptied = known.secret(|secret| secret["data"] = json!({}));
+    assert_eq!(known.ours(&emptied).content, Content::Edited);
+}
+
+#[test]
+fn a_token_is_recognised_by_its_digest_where_the_spec_has_other_keys_now() {
+    let mut known = Known::default();
+    let secret = known.secret(|_| {});
+    known.template =
+        serde_json::from_value(json!({"name": "ci", "data": [{"key": "password", "format": "Raw"}]})).unwrap();
+    assert!(known.reader().token(&secret).is_none());
+    known.values = [("t3".to_owned(), SecretString::from(TOKEN))].into();
+    let found = known.reader().token(&secret).map(|token| token.expose_secret().to_owned());
+    assert_eq!(found.as_deref(), Some(TOKEN));
+    let ours = known.ours(&secret);
+    assert_eq!((ours.content, ours.rendered), (Content::Token, false), "it holds the token, in the form of before");
+}
+
+#[test]
+fn numbers_far_above_those_of_the_ledger_are_not_believed() {
+    let number = |number: u32| {
+        move |secret: &mut Value| secret["metadata"]["annotations"][metadata::FENCE] = json!(number.to_string())
+    };
+    let known = Known::default();
+    for (written, believed) in
+        [(2, 3), (3, 3), (50, 50), (3 + MAX_MARK_AHEAD, 3 + MAX_MARK_AHEAD), (4 + MAX_MARK_AHEAD, 3)]
+    {
+        assert_eq!(known.ours(&known.secret(number(written))).fence, believed, "{written}");
+    }
+    let lost = Known { ledger: Ledger::default(), ..Known::default() };
+    let far = 4 + MAX_MARK_AHEAD;
+    assert_eq!(lost.ours(&lost.secret(number(far))).fence, far, "a lost ledger takes the Secret's word");
+}
+
+#[test]
+fn the_content_hash_changes_with_what_a_publish_is_computed_against_and_with_nothing_else() {
+    let known = Known::default();
+    let hash = |change: fn(&mut Value)| known.ours(&known.secret(change)).content_hash;
+    let before = hash(|_| {});
+    assert_eq!(hash(|secret| secret["metadata"]["resourceVersion"] = json!("8")), before);
+    assert_eq!(hash(|secret| secret["metadata"]["labels"]["team"] = json!("ci")), before);
+    assert_ne!(hash(|secret| secret["data"]["token"] = data("other")), before);
+    assert_ne!(hash(|secret| secret["metadata"]["annotations"][metadata::FENCE] = json!("4")), before);
+    assert_ne!(hash(|secret| secret["metadata"]["annotations"][metadata::TOKEN_ID] = json!("t4")), before);
+}
+
+#[test]
+fn another_version_of_the_secret_may_be_rewritten_until_its_value_was_seen() {
+    let mut known = Known::default();
+    let version =
+        |number: &'static str| move |secret: &mut Value| secret["metadata"]["resourceVersion"] = json!(number);
+    let (same, other) = (known.secret(version("7")), known.secret(version("8")));
+    let doubtful = |known: &Known, secret: &Secret| known.reader().may_be_rewritten(secret, &known.ours(secret));
+    assert!(!doubtful(&known, &same));
+    assert!(doubtful(&known, &other));
+    known.digest = Some(("t3".into(), digest_of(&SecretString::from(TOKEN))));
+    assert!(!doubtful(&known, &other));
+}
+
+#[test]
+fn an_unread_secret_in_the_recorded_version_is_as_the_ledger_has_it() {
+    let ours = recorded(&Known::default().ledger);
+    assert_eq!((ours.attempt, ours.fence, ours.rendered), (3, 3, true));
+    assert!(holds(&ours, "t3") && !holds(&ours, "t2"));
+}
