@@ -11,7 +11,6 @@ mod ledgers;
 mod product;
 mod rows;
 mod sections;
-mod steps;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

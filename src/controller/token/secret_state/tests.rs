@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use serde_json::{Value, json};
 
@@ -77,7 +77,13 @@ fn a_secret_as_we_wrote_it_holds_its_token_and_is_rendered() {
 #[test]
 fn whose_a_secret_is_follows_from_its_owner_annotation() {
     let known = Known::default();
-    let owner = |text: Value| move |secret: &mut Value| secret["metadata"]["annotations"][metadata::OWNER] = text;
+    let owner = |text: Value| {
+        move |secret: &mut Value| {
+            let annotations = secret["metadata"]["annotations"].as_object_mut().unwrap();
+            annotations.insert(metadata::OWNER.to_owned(), text);
+            annotations.retain(|_, text| !text.is_null());
+        }
+    };
     let older = known.ours(&known.secret(owner(json!("ArtifactToken/ci/uid-0"))));
     assert_eq!((older.predecessor.as_deref(), older.attempt, older.fence), (Some("uid-0"), 0, 0));
     for foreign in [json!("ArtifactToken/other/uid-1"), json!("Other/ci/uid-1"), json!("nonsense"), Value::Null] {

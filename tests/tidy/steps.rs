@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::render_table;
+use super::read;
 
 const STEPS: &str = "src/rotation/plan/step.rs";
 const LEDGER: &str = "src/api/ledger.rs";
@@ -10,7 +10,7 @@ const LEDGER: &str = "src/api/ledger.rs";
 /// The variants of an enum, read from its file; a list beside the enum would miss new ones. Relies on rustfmt, which indents them by
 /// four blanks.
 fn variants(file: &str, name: &str) -> BTreeSet<String> {
-    let text = std::fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let text = read(file);
     let begin = format!("pub enum {name} {{");
     let body = text.lines().skip_while(|line| *line != begin).skip(1).take_while(|line| *line != "}");
     let variants: BTreeSet<String> =
@@ -27,7 +27,7 @@ fn leading_name(text: &str) -> Option<String> {
 
 #[test]
 fn every_step_stands_in_the_table() {
-    let table = render_table();
+    let table = read("tests/decisions.txt");
     let shown: BTreeSet<&str> =
         table.lines().filter_map(|line| line.rsplit_once(" -> ")).map(|(_, step)| step).collect();
     let names: BTreeSet<String> = shown.iter().filter_map(|step| leading_name(step)).collect();
