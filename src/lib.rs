@@ -3,7 +3,7 @@
 //! > One pure function says the next step. One thin loop performs it. One ledger lists every token that may live. Nothing is done
 //! > that the ledger did not announce, and nothing leaves the ledger before it is dead.
 //!
-//! The rules (P), the invariants (S, L) and the words that the code uses are in `docs/protocol.md`, and nowhere else.
+//! The rules (P), the invariants (S, L) and the words that the code uses are in `docs/protocol.md`; the list below only says where the code keeps them.
 //!
 //! # The way of a decision
 //!
@@ -48,7 +48,7 @@
 //! * **S2** a consumer within the overlap holds a living token: `src/rotation/ledger.rs`, `src/controller/clock.rs`.
 //! * **S3** only our own tokens are revoked: rows `decide`, `orphans`, `identity_conflict`.
 //! * **S4** no *generate* without a claim and a finalizer: rows `claim`, `in_flight`.
-//! * **S5** data and marks of a Secret change in one write: `src/secret/patch.rs`.
+//! * **S5** data and annotations of a Secret change in one write: `src/secret/patch.rs`.
 //! * **S6** at most five known tokens live: row `claim`.
 //! * **S7** the rate of attempts is bounded: row `claim`, `src/service/limits.rs`.
 //! * **S8** no write of somebody else's Secret: `src/secret/metadata.rs`.
@@ -59,7 +59,7 @@
 //! * **S13** `Ready` is True only for a verified token: `src/rotation/report.rs`.
 //!
 //! `tests/model` explores them in a pretended world of two processes; `tests/decisions` checks laws over combinations of inputs;
-//! `tests/crash` and `tests/cluster` live whole lives on a real control plane.
+//! `tests/crash` and `tests/cluster` run whole scenarios on a real control plane.
 //!
 //! # Two processes at once are harmless
 //!

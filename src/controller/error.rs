@@ -2,10 +2,10 @@
 
 use thiserror::Error;
 
-/// Why a pass could not go on. The controller begins another pass after a short wait.
+/// Why a pass could not go on. The controller begins another pass after a wait that grows with each failure in a row.
 #[derive(Debug, Error)]
-pub enum PassError {
-    /// The API server did not answer a read.
+pub(crate) enum PassError {
+    /// The API server did not answer a read, or rejected it.
     #[error("read {what} failed: {why}")]
     Read {
         /// What was read.
@@ -25,12 +25,12 @@ pub enum PassError {
 
 impl PassError {
     /// A read failed.
-    pub fn read(what: &'static str, error: &kube::Error) -> Self {
+    pub(crate) fn read(what: &'static str, error: &kube::Error) -> Self {
         Self::Read { what, why: describe(error) }
     }
 
     /// A write failed.
-    pub fn record(what: &'static str, error: &kube::Error) -> Self {
+    pub(crate) fn record(what: &'static str, error: &kube::Error) -> Self {
         Self::Record { what, why: describe(error) }
     }
 }
@@ -60,6 +60,9 @@ pub enum StartError {
         why: String,
     },
     /// A service object could not be loaded.
-    #[error("load a service object: {0}")]
-    Load(PassError),
+    #[error("load a service object: {why}")]
+    Load {
+        /// What could not be read.
+        why: String,
+    },
 }

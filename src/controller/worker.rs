@@ -7,6 +7,7 @@ use futures::future::{self, BoxFuture, FutureExt};
 use kube::runtime::controller::Action;
 use kube::{Api, Client, Resource};
 
+use crate::controller::admin::metrics::{ERROR, OK};
 use crate::controller::error::PassError;
 use crate::controller::finalizer_time;
 use crate::controller::shared::Shared;
@@ -40,7 +41,7 @@ pub(super) async fn guarded<K: Resource>(
 ) -> Result<Action, PassError> {
     match AssertUnwindSafe(pass).catch_unwind().await {
         Ok(result) => {
-            ctx.metrics.passed(controller, if result.is_ok() { "ok" } else { "error" });
+            ctx.metrics.passed(controller, if result.is_ok() { OK } else { ERROR });
             if result.is_ok() {
                 ctx.pass_backoff.succeeded(uid(object));
             }

@@ -7,6 +7,7 @@
 mod check;
 mod compile;
 mod operations;
+mod parts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,12 +16,12 @@ use url::Url;
 
 use crate::api::duration::GoDuration;
 use crate::api::parameters::{Lifetime, ParameterValue, Parameters};
+use crate::api::token_service::Capability;
 use crate::api::token_service::operations::{Lifetimes, ParameterDeclaration};
-use crate::api::token_service::{Capability, TokenServiceSpec};
-use crate::service::errors::InvalidDeclaration;
-use crate::service::extraction::{JsonPath, RowsPath};
-use crate::service::request::{AuthenticationTemplate, RequestTemplate};
+use crate::service::request::AuthenticationTemplate;
 use crate::service::template::Encoding;
+
+pub(super) use parts::{GenerateOperation, ListOperation, Paging, RevokeOperation, VerifyOperation};
 
 /// One day, the unit of the hole `lifetimeDays`.
 const DAY_SECONDS: u64 = 86_400;
@@ -47,108 +48,7 @@ pub struct Declaration {
     credentials: BTreeSet<String>,
 }
 
-/// Generates one token.
-#[derive(Clone, Debug)]
-pub(super) struct GenerateOperation {
-    pub request: RequestTemplate,
-    pub success: StatusSet,
-    pub not_executed: StatusSet,
-    pub value: JsonPath,
-    pub id: Option<JsonPath>,
-    pub expiration_time: Option<JsonPath>,
-    pub timeout: Duration,
-}
-
-/// Proves that a token is accepted.
-#[derive(Clone, Debug)]
-pub(super) struct VerifyOperation {
-    pub request: RequestTemplate,
-    pub accepted: Matcher,
-    pub refused: Matcher,
-}
-
-/// Lists all live tokens.
-#[derive(Clone, Debug)]
-pub(super) struct ListOperation {
-    pub request: RequestTemplate,
-    pub success: StatusSet,
-    pub empty: Option<Matcher>,
-    pub items: RowsPath,
-    pub id: JsonPath,
-    pub name: Option<JsonPath>,
-    pub created: Option<JsonPath>,
-    pub expiration: Option<JsonPath>,
-    pub last_used: Option<JsonPath>,
-    pub pagination: Paging,
-}
-
-/// How the next page is found.
-#[derive(Clone, Debug)]
-pub(super) enum Paging {
-    /// There is one page.
-    None,
-    /// A number or cursor in the query.
-    Parameter { name: String, first: Option<i32>, next: Option<JsonPath> },
-    /// A URL in the body.
-    Url(JsonPath),
-    /// A URL in the `Link` header.
-    Link,
-}
-
-/// Revokes one token.
-#[derive(Clone, Debug)]
-pub(super) struct RevokeOperation {
-    pub request: RequestTemplate,
-    pub success: StatusSet,
-    pub gone: StatusSet,
-}
-
-/// A set of HTTP statuses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum StatusSet {
-    /// Every 2xx.
-    AnySuccess,
-    /// These.
-    These(Vec<u16>),
-}
-
-impl StatusSet {
-    /// Whether `status` is in it.
-    pub fn contains(&self, status: u16) -> bool {
-        match self {
-            Self::AnySuccess => (200..300).contains(&status),
-            Self::These(statuses) => statuses.contains(&status),
-        }
-    }
-}
-
-/// Which answers match.
-#[derive(Clone, Debug)]
-pub(super) struct Matcher {
-    pub statuses: StatusSet,
-    pub body: Option<(JsonPath, Option<String>)>,
-}
-
-impl Matcher {
-    /// Whether an answer matches; `body` is `None` if it is not JSON.
-    pub fn matches(&self, status: u16, body: Option<&serde_json::Value>) -> bool {
-        let holds = |(path, equals): &(JsonPath, Option<String>)| {
-            let found = body.and_then(|body| path.scalar(body).ok());
-            found.is_some_and(|found| equals.as_ref().is_none_or(|equals| *equals == found))
-        };
-        self.statuses.contains(status) && self.body.as_ref().is_none_or(holds)
-    }
-}
-
 impl Declaration {
-    /// Merges the preset with the overrides and checks it all. Pure: the same spec always gives the same result.
-    ///
-    /// # Errors
-    /// Every problem, with the path of its field.
-    pub fn check(spec: &TokenServiceSpec) -> Result<Self, InvalidDeclaration> {
-        check::declaration(spec)
-    }
-
     /// Scheme, host and port of `baseURL`: ids of tokens are valid only there.
     pub fn origin(&self) -> &str {
         &self.origin

@@ -29,10 +29,7 @@ pub enum ServiceError {
         what: String,
     },
     /// The rate limit of the service object has no place soon enough; nothing was sent.
-    #[error(
-        "{operation}: the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up; next try in {} s",
-        .after.as_secs()
-    )]
+    #[error("{operation}: the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up")]
     Throttled {
         /// When there will be a place.
         after: Duration,

@@ -7,6 +7,7 @@
 //! | `drift` | somebody changes the Secret or the status by hand |
 //! | `leak` | a token leaked |
 //! | `lost` | the service's answer to *generate* is lost |
+//! | `rate_limit` | a service that may be asked only a few times a minute |
 //! | `refused` | the service refuses a new token, a revoke fails, the list lags |
 //! | `deletion` | the object, its service or its credential is deleted |
 //! | `cluster_service` | many namespaces share a service |
@@ -27,6 +28,7 @@ mod hostile;
 mod identity_conflict;
 mod leak;
 mod lost;
+mod rate_limit;
 mod refused;
 mod review;
 mod rotation;

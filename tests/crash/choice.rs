@@ -18,7 +18,7 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// What the variables say that `tests/crash.rs` names; without any, the first part.
+    /// What the variables say that `tests/crash/main.rs` names; without any, the first part.
     pub fn of_the_environment() -> Self {
         let variable = |name: &str| std::env::var(name).ok();
         match (variable("CRASH_PLANS"), variable("CRASH_ALL"), variable("CRASH_PARTS")) {
@@ -74,7 +74,7 @@ mod tests {
     fn names() -> Vec<String> {
         let faults = ["kill before", "kill after", "lose the answer of", "double", "sleep before"];
         let calls = (0..40).flat_map(|call| faults.map(|fault| format!("{fault} PATCH tokens/{call} (no. 1, Rotate)")));
-        calls.flat_map(|alone| [format!("{alone}, beside a twin"), alone]).collect()
+        calls.flat_map(|alone| [format!("{alone}, beside another operator"), alone]).collect()
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{code, files, read};
 
-/// Each room, and the rooms that it may know beside itself. Rooms within `controller` are told apart; `controller` stands for the
+/// Each room, and the rooms that it may know beside itself. Rooms within `controller` are listed separately; `controller` stands for the
 /// files beside them.
 const ROOMS: &[(&str, &[&str])] = &[
     ("api", &[]),
@@ -15,8 +15,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("controller", &["api", "rotation", "secret", "service", "controller::admin", "controller::registry"]),
     ("controller::admin", &["api", "service", "controller"]),
     ("controller::registry", &["api", "rotation", "service"]),
-    ("controller::service", &["api", "rotation", "secret", "service", "controller", "controller::registry"]),
-    ("controller::token", &["api", "rotation", "secret", "service", "controller", "controller::registry"]),
+    (
+        "controller::service",
+        &["api", "rotation", "secret", "service", "controller", "controller::admin", "controller::registry"],
+    ),
+    (
+        "controller::token",
+        &["api", "rotation", "secret", "service", "controller", "controller::admin", "controller::registry"],
+    ),
     // The wiring of everything, and what a program sees of it.
     (
         "controller::run",
@@ -43,11 +49,14 @@ fn named_by(module: &str, modules: &BTreeMap<String, String>) -> BTreeSet<String
     let text: String = code(&modules[module])
         .into_iter()
         .map(|(_, line)| line)
-        .take_while(|line| line != "#[cfg(test)]")
+        .take_while(|line| line != "mod tests {")
         .map(|line| line + "\n")
         .collect();
     let mut named = BTreeSet::new();
-    for path in paths(&text) {
+    let children = modules.keys().filter_map(|other| other.strip_prefix(&format!("{module}::")));
+    let children = children.filter(|child| !child.contains("::") && text.contains(&format!(" {child}::")));
+    let children: Vec<String> = children.map(str::to_owned).collect();
+    for path in paths(&text).into_iter().chain(children) {
         let path = absolute(&path, module, modules);
         // The longest beginning that is a file: what follows is an item of it.
         let mut parts: Vec<&str> = path.split("::").collect();
@@ -70,7 +79,8 @@ fn paths(text: &str) -> Vec<String> {
             rest[..at].ends_with('\n') || at == 0 || rest[..at].ends_with("pub ") || rest[..at].ends_with(") ");
         let end = rest[at..].find(';').map_or(rest.len(), |end| at + end);
         if begins {
-            let tree: String = rest[at + 4..end].split_whitespace().collect();
+            let tree = rest[at + 4..end].split(" as ").next().unwrap_or_default();
+            let tree: String = tree.split_whitespace().collect();
             spell_out("", &tree, &mut found);
         }
         rest = &rest[end.min(rest.len())..];
@@ -87,8 +97,7 @@ fn paths(text: &str) -> Vec<String> {
 
 fn spell_out(before: &str, tree: &str, found: &mut Vec<String>) {
     let Some((path, inner)) = tree.split_once('{') else {
-        let path = tree.split("as").next().unwrap_or(tree);
-        found.push(format!("{before}{path}"));
+        found.push(format!("{before}{tree}"));
         return;
     };
     let inner = inner.strip_suffix('}').unwrap_or(inner);

@@ -3,48 +3,28 @@
 
 use std::time::Duration;
 
-use kube::ResourceExt;
-use kube::api::ListParams;
 use kube::runtime::controller::Action;
-use secrecy::SecretString;
 
-use crate::api::FINALIZER;
-use crate::api::artifact_token::ArtifactToken;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
-use crate::api::token_service::{Capability, TokenServiceStatus};
 use crate::controller::error::PassError;
-use crate::controller::registry::{Key, ServiceEntry};
+use crate::controller::registry::{Change, ServiceEntry};
+use crate::controller::service::ask::ask;
 use crate::controller::service::load::load;
 use crate::controller::service::object::ServiceObject;
+use crate::controller::service::release::delete_when_unused;
+use crate::controller::service::status::update_status;
 use crate::controller::service::sweep::sweep;
 use crate::controller::shared::Shared;
 use crate::rotation::desired::Halt;
 use crate::rotation::service_review::Judgement;
-use crate::service::client::answers::VerifyAnswer;
-use crate::service::client::{Places, ServiceClient};
-use crate::service::declaration::Declaration;
-use crate::service::errors::ServiceError;
 
 /// How soon a service that does not answer is asked again.
 const NOT_READY_LOOK: Duration = Duration::from_secs(15);
 /// How often, at least, a service that a person must fix is checked again.
 const STALLED_LOOK: Duration = Duration::from_secs(300);
-/// How soon a service is checked again while its deletion waits for tokens.
-const DELETION_LOOK: Duration = Duration::from_secs(2);
 /// How soon a service is checked again while its tokens are under review: a review also ends by time.
 const REVIEW_LOOK: Duration = Duration::from_secs(60);
-/// The calls of one check: verify without a token, verify with a wrong token, list.
-const CHECK_CALLS: u32 = 3;
-/// If the rate limit asks for a longer wait, the check is put off. It is worth a long wait: without it no token is generated.
-const MAX_WAIT: Duration = Duration::from_secs(120);
-/// The most objects that a message names.
-const MAX_NAMED: usize = 5;
-/// Why the finalizer stays on a shared service when this operator cannot see all objects that may use it.
-const UNSEEN: &str = "deletion waits: this operator may not list the ArtifactTokens of all namespaces, so it cannot know whether \
-     tokens of this service live: allow its account that (verb list, without a namespace)";
-/// A token that no service has issued.
-const WRONG_TOKEN: &str = "artifact-token-operator.this-token-was-never-issued";
 
 /// Checks one service object and records the result.
 ///
@@ -76,6 +56,12 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
     let mut entry = load(&service, ctx).await?;
     let doubted = ctx.services.take_doubt(&service.key);
     let known = ctx.services.get_object(&service.key, &entry.uid);
+    if let Some(known) = known.as_deref().filter(|known| known.spec != entry.spec && entry.declaration.is_some()) {
+        // A suspension, a leak or a constraint does not wait until the service answers. The declaration does: the client that
+        // performs the new one is not known to work yet.
+        ctx.services.put(ServiceEntry { spec: entry.spec.clone(), ..known.clone() });
+        ctx.services.notify(Change::Service(service.key.clone()));
+    }
     // A fault that this process found is newer than a cached status that still says Ready.
     let halted = known.as_ref().is_some_and(|known| known.halt.is_some());
     // A success that this process found is newer than a cached status that does not say so yet.
@@ -164,158 +150,6 @@ fn known_ready(service: &ServiceObject, entry: &ServiceEntry) -> bool {
     status.observed_generation == Some(entry.generation)
         && status.conditions.iter().any(ready)
         && status.credentials_revision.as_ref() == Some(&entry.revision)
-}
-
-/// Asks the service: does verify refuse a request without a valid token, and is the credential accepted?
-///
-/// # Errors
-/// With the wait that the rate limit asks for, if that is too long. It says nothing about the service.
-async fn ask(entry: &ServiceEntry) -> Result<Option<Halt>, Duration> {
-    let Some(client) = &entry.client else { return Ok(None) };
-    let mut places = client.take_places(CHECK_CALLS, MAX_WAIT).await?;
-    if let Some(halt) = ask_verify(client, &mut places).await {
-        return Ok(Some(halt));
-    }
-    if !client.declaration().can(Capability::List) {
-        return Ok(None);
-    }
-    let answer = client.list(&mut places).await;
-    Ok(answer.err().map(|error| not_ready(&error, "list")))
-}
-
-async fn ask_verify(client: &ServiceClient, places: &mut Places) -> Option<Halt> {
-    let wrong = SecretString::from(WRONG_TOKEN);
-    for (token, who) in [(None, "without a token"), (Some(&wrong), "with a token that was never issued")] {
-        match client.verify(token, places).await {
-            Ok(VerifyAnswer::Refused) => {}
-            Ok(VerifyAnswer::Accepted) => {
-                let message = format!(
-                    "the declared verify request is accepted {who}, so it proves nothing: declare one in operations.verify \
-                     that needs a valid token, or a condition on the body in accepted.body"
-                );
-                return Some(Halt::stalled(Reason::VerifyProvesNothing, message));
-            }
-            Err(error) => return Some(not_ready(&error, "verify")),
-        }
-    }
-    None
-}
-
-fn not_ready(error: &ServiceError, operation: &str) -> Halt {
-    match error {
-        ServiceError::Refused { credential: true, .. } => Halt::stalled(
-            Reason::CredentialRejected,
-            format!("{error}: put a valid credential into the Secret of spec.credentials; it is noticed at once"),
-        ),
-        ServiceError::Refused { .. } => {
-            Halt::stalled(Reason::InvalidSpec, format!("{operation}: {error}: check spec.baseURL and spec.operations"))
-        }
-        ServiceError::Retry { .. } | ServiceError::Throttled { .. } | ServiceError::Unknown { .. } => {
-            Halt::passing(Reason::ServiceNotReady, format!("{operation}: {error}; asked again every 15 s"))
-        }
-    }
-}
-
-/// Lets the deletion of a service object finish when no object with tokens needs it any more. First it stops new tokens, then a
-/// live read shows which objects still have some.
-async fn delete_when_unused(mut service: ServiceObject, ctx: &Shared) -> Result<Action, PassError> {
-    let mut entry = load(&service, ctx).await?;
-    let stuck = entry.halt.take().filter(|_| entry.client.is_none());
-    let message =
-        format!("the {} is being deleted and stays until no ArtifactToken has tokens of it: delete these", entry.key);
-    entry.halt = Some(Halt::stalled(Reason::Deleting, message));
-    ctx.services.put(entry.clone());
-    let (users, all) = users(&entry.key, ctx).await?;
-    if !users.is_empty() || !all {
-        let message = if users.is_empty() { UNSEEN.to_owned() } else { waits(&users, stuck.as_ref()) };
-        entry.halt = Some(Halt::stalled(Reason::Deleting, message));
-        update_status(&service, &entry, ctx).await?;
-        return Ok(Action::requeue(DELETION_LOOK));
-    }
-    service.remove_finalizer(&ctx.client).await?;
-    // The event of its deletion takes it out of the registry: others' finalizers may keep the object for now.
-    Ok(Action::await_change())
-}
-
-fn waits(users: &[String], stuck: Option<&Halt>) -> String {
-    let named = users.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = if users.len() > MAX_NAMED { ", ..." } else { "" };
-    let waits = format!(
-        "deletion waits: {} ArtifactTokens have tokens of this service ({named}{more}); delete them first",
-        users.len()
-    );
-    let Some(stuck) = stuck else { return waits };
-    format!(
-        "{waits}. They cannot be revoked now: {}. If that is no longer possible, set the annotation \
-         artifact-token.dev/skip-revocation: \"true\" on them, and revoke their tokens by hand",
-        stuck.message
-    )
-}
-
-/// A live read of the objects that have tokens of this service, and whether it covers every namespace.
-async fn users(key: &Key, ctx: &Shared) -> Result<(Vec<String>, bool), PassError> {
-    let (tokens, all) = match &key.namespace {
-        Some(namespace) => {
-            let read = ctx.tokens(namespace).list(&ListParams::default()).await;
-            (read.map_err(|error| PassError::read("the ArtifactTokens of a service", &error))?.items, true)
-        }
-        None => ctx.all_tokens().await?,
-    };
-    let needs =
-        |token: &&ArtifactToken| Key::of(token) == *key && token.finalizers().iter().any(|name| name == FINALIZER);
-    let name = |token: &ArtifactToken| format!("{}/{}", token.namespace().unwrap_or_default(), token.name_any());
-    Ok((tokens.iter().filter(needs).map(name).collect(), all))
-}
-
-async fn update_status(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Result<(), PassError> {
-    let old = service.status.clone().unwrap_or_default();
-    let status = TokenServiceStatus {
-        observed_generation: Some(entry.generation),
-        conditions: conditions(entry, &old.conditions, ctx),
-        capabilities: entry.declaration.as_ref().map(Declaration::capabilities).unwrap_or_default(),
-        credentials_revision: if entry.halt.is_none() && ctx.services.trusts(&entry.key) {
-            Some(entry.revision.clone())
-        } else {
-            // Keep the revision with which the tokens were seen to work.
-            old.credentials_revision.clone()
-        },
-        last_sweep: old.last_sweep.clone(),
-    };
-    if status == old {
-        return Ok(());
-    }
-    service.write_status(&status, &ctx.client).await
-}
-
-fn conditions(entry: &ServiceEntry, old: &[Condition], ctx: &Shared) -> Vec<Condition> {
-    let now = ctx.clock.now().latest;
-    let condition = |type_, status, reason, message: &str| {
-        let before = old.iter().find(|before| before.type_ == type_ && before.status == status);
-        Condition {
-            type_,
-            status,
-            reason,
-            message: message.chars().take(1024).collect(),
-            observed_generation: Some(entry.generation),
-            last_transition_time: before.map_or(now, |before| before.last_transition_time),
-        }
-    };
-    let (ready, abnormal) = (ConditionType::Ready, ConditionStatus::True);
-    match &entry.halt {
-        None => vec![condition(
-            ready,
-            ConditionStatus::True,
-            Reason::CredentialsAccepted,
-            "the credential is accepted, and verify refuses a wrong token",
-        )],
-        Some(halt) => {
-            let type_ = if halt.stalled { ConditionType::Stalled } else { ConditionType::Reconciling };
-            vec![
-                condition(ready, ConditionStatus::False, halt.reason, &halt.message),
-                condition(type_, abnormal, halt.reason, &halt.message),
-            ]
-        }
-    }
 }
 
 /// What the status says about the readiness of a service, before the service is asked again.

@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::api::artifact_token::ServiceKind;
 use crate::api::cluster_token_service::ClusterTokenService;
 use crate::api::token_service::TokenService;
+use crate::controller::admin::metrics::SERVICES;
 use crate::controller::error::{PassError, StartError, describe};
 use crate::controller::registry::members::Members;
 use crate::controller::registry::{Change, Key};
@@ -91,7 +92,7 @@ async fn load_kind<K: ServiceResource>(api: Api<K>, ctx: &Shared) -> Result<(), 
     let listed = services.iter().map(|service| (service.key.clone(), service.uid())).collect();
     Members::new(K::KIND, api.namespace()).list(listed, &ctx.services);
     for service in services {
-        let mut entry = load(&service, ctx).await.map_err(StartError::Load)?;
+        let mut entry = load(&service, ctx).await.map_err(|error| StartError::Load { why: error.to_string() })?;
         if entry.halt.is_none() {
             entry.halt = check::standing_halt(&service, &entry);
         }
@@ -157,7 +158,7 @@ impl Known {
 
 async fn check_one<K: ServiceResource>(service: Arc<K>, ctx: Arc<Shared>) -> Result<Action, PassError> {
     let checked = check::check(service.object(), &ctx);
-    guarded(checked, "tokenservice", &*service, &ctx).await
+    guarded(checked, SERVICES, &*service, &ctx).await
 }
 
 /// Keeps the labels of all namespaces, and wakes the tokens in one whose labels may have changed.

@@ -14,6 +14,7 @@ use kube::{Api, ResourceExt};
 use tokio::task::JoinSet;
 
 use crate::api::artifact_token::ArtifactToken;
+use crate::controller::admin::metrics::TOKENS;
 use crate::controller::error::PassError;
 use crate::controller::registry::Change;
 use crate::controller::shared::Shared;
@@ -93,7 +94,7 @@ async fn one_pass(object: Arc<ArtifactToken>, ctx: Arc<Context>) -> Result<Actio
         let mut memory = memory.lock().await;
         reconcile(&ctx, &mut memory, object.clone()).await
     };
-    guarded(pass, "artifacttoken", &*object, &ctx.shared).await
+    guarded(pass, TOKENS, &*object, &ctx.shared).await
 }
 
 /// Feeds the index, and wakes the owner of each Secret that changes. After a complete list it wakes all objects, because a list

@@ -116,7 +116,8 @@ fn service_leak_turn(pass: &mut Pass<'_>, now: Time) -> Option<Time> {
         return Some(turn);
     }
     let rate = service.spec.limits.requests_per_minute.unsigned_abs();
-    let turn = leak_turn(pass.ctx().older_leaks(pass.object(), claimed), ANSWER_CALLS, rate, now);
+    let calls = ANSWER_CALLS + u32::from(service.spec.limits.maximum_live_tokens.is_some());
+    let turn = leak_turn(pass.ctx().older_leaks(pass.object(), claimed), calls, rate, now);
     pass.memory_mut().leak_turn = Some((issued_before, turn));
     Some(turn)
 }

@@ -2,10 +2,10 @@
 //!
 //! "A read must be newer than the fact it rests on" is the heart of the protocol. So nothing here can be set from outside: four
 //! changes void what was known before, and each says why ([`Pass::secret_read`], [`Pass::secret_written`], [`Pass::fact_recorded`],
-//! [`Pass::overtaken`]). All other methods only add to it.
+//! [`Pass::overtaken`]). All other methods add to it; [`Pass::listed_in_vain`] also drops a list that could not be used.
 
-mod look;
-mod tell;
+mod read;
+mod report;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,6 +26,7 @@ use crate::controller::token::validate::Validated;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Ours, Row, SecretState, Verdict};
 use crate::secret::metadata::Owner;
+use crate::service::client::Places;
 
 /// One pass.
 pub(crate) struct Pass<'a> {
@@ -48,6 +49,8 @@ pub(crate) struct Pass<'a> {
     verdict: Option<Verdict>,
     /// Why this pass found that no new token may be generated.
     halt: Option<Halt>,
+    /// Places in the rate limit for the calls of an issue, which the preflight took together with its own.
+    places: Option<Places>,
 }
 
 /// The Secret as a pass knows it.
@@ -110,6 +113,7 @@ impl<'a> Pass<'a> {
             preflight: false,
             verdict: None,
             halt: None,
+            places: None,
         }
     }
 
@@ -231,6 +235,15 @@ impl<'a> Pass<'a> {
     /// Forbids a new token, for the reason in `halt`.
     pub(crate) fn forbid(&mut self, halt: Halt) {
         self.halt = Some(halt);
+    }
+
+    /// Keeps places in the rate limit for the claim that comes next.
+    pub(crate) fn keep_places(&mut self, places: Places) {
+        self.places = Some(places);
+    }
+
+    pub(crate) fn take_kept_places(&mut self) -> Option<Places> {
+        self.places.take()
     }
 
     fn note_secret(&mut self, secret: Option<Secret>) {

@@ -44,6 +44,11 @@ impl Places {
     pub fn one_by_one(max_wait: Duration) -> Self {
         Self { taken: 0, max_wait }
     }
+
+    /// The same places; a call that needs a further one waits for it at most so long.
+    pub fn with_max_wait(self, max_wait: Duration) -> Self {
+        Self { max_wait, ..self }
+    }
 }
 
 impl ServiceClient {

@@ -51,7 +51,9 @@ pub(super) async fn list(connection: &Connection) -> Result<Listing, ServiceErro
     let mut progress = Progress::default();
     for number in 0..MAX_PAGES {
         if number > 0 {
-            connection.wait_for_place(asked, MAX_WAIT).await?;
+            // The pages before were sent: a list that breaks off here is a call that was made.
+            let waited = connection.wait_for_place(asked, MAX_WAIT).await;
+            waited.map_err(|error| ServiceError::Retry { after: error.retry_after(), what: error.to_string() })?;
         }
         let answer = connection.send(asked, &call, &url, connection.declaration.timeout).await?;
         if !operation.success.contains(answer.status) {

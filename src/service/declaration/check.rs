@@ -2,9 +2,10 @@
 
 use url::{Position, Url};
 
+use super::Declaration;
 use super::compile::Compiler;
 use super::operations::{generate, list, revoke, verify};
-use super::{Declaration, GenerateOperation};
+use super::parts::GenerateOperation;
 use crate::api::reason::Reason;
 use crate::api::token_service::TokenServiceSpec;
 use crate::api::token_service::operations::{Operations, TokenNames};
@@ -16,7 +17,17 @@ use crate::service::presets;
 /// of up to ten digits and a nonce of eight characters.
 const OWN_NAME_PART: usize = 1 + 16 + 1 + 10 + 1 + 8;
 
-pub(super) fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, InvalidDeclaration> {
+impl Declaration {
+    /// Merges the preset with the overrides and checks it all. Pure: the same spec always gives the same result.
+    ///
+    /// # Errors
+    /// Every problem, with the path of its field.
+    pub fn check(spec: &TokenServiceSpec) -> Result<Self, InvalidDeclaration> {
+        declaration(spec)
+    }
+}
+
+fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, InvalidDeclaration> {
     let operations = presets::merge(presets::operations(spec.preset), spec.operations.clone());
     let parameters = operations.parameters.clone().unwrap_or_default();
     let mut compiler = Compiler::new(spec, &parameters);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{Matcher, StatusSet};
+use super::parts::{Matcher, StatusSet};
 use crate::api::parameters::ParameterValue;
 use crate::api::reason::Reason;
 use crate::api::token_service::TokenServiceSpec;

@@ -1,7 +1,7 @@
 //! The checks of the operations of a declaration, one function per operation.
 
 use super::compile::{Compiler, Purpose};
-use super::{GenerateOperation, ListOperation, Paging, RevokeOperation, VerifyOperation};
+use super::parts::{GenerateOperation, ListOperation, Paging, RevokeOperation, VerifyOperation};
 use crate::api::duration::GoDuration;
 use crate::api::token_service::operations::{Generate, List, Pagination, Revoke, Verify};
 use crate::api::token_service::request::Match;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::reason::Reason;
+use crate::api::token_service::TokenServiceSpec;
 
 const REFERENCE: &str = r#"
 preset: Reference

@@ -98,7 +98,9 @@ impl Memory {
     fn went_back(&mut self, object: &ArtifactToken) {
         let known = object.status.as_ref().map_or(0, |status| status.ledger.highest_attempt());
         self.forgotten = self.claims.iter().filter(|claim| claim.attempt > known).cloned().collect();
-        (self.secret, self.accepted, self.swept) = (None, None, None);
+        self.secret = None;
+        self.accepted = None;
+        self.swept = None;
         self.restored = true;
     }
 

@@ -13,16 +13,17 @@ use crate::controller::token::memory::in_flight::Attempt;
 use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
+use crate::controller::token::perform::calls::ISSUE_CALLS;
 use crate::controller::token::perform::record::{Written, record, write_finalizers};
 use crate::rotation::identity::{FIRST_NONCE, NONCE_BYTES, nonce};
 use crate::rotation::observed::Observed;
 use crate::rotation::report::Phase;
 use crate::service::client::{Places, ServiceClient};
 
-/// The requests of one issue: generate, try, verify. They pass the rate limit together, before the claim.
-const ISSUE_CALLS: u32 = 3;
 /// If the rate limit asks for a longer wait, the pass ends instead of holding its worker.
 const MAX_WAIT: Duration = Duration::from_millis(200);
+/// How long a further call for an attempt in flight waits for its place. It has a deadline, and others wait less.
+const IN_FLIGHT_WAIT: Duration = Duration::from_secs(15);
 
 /// P1: adds our finalizer. For the process that does it, the patch is also the claim of attempt 1.
 pub(super) async fn finalize(
@@ -86,10 +87,14 @@ pub(super) async fn claim(
 
 /// Passes the rate limit before the claim, so that no claim waits for it.
 async fn take_places(pass: &mut Pass<'_>, client: Option<&ServiceClient>) -> Option<Places> {
-    match client?.take_places(ISSUE_CALLS, MAX_WAIT).await {
+    let taken = match pass.take_kept_places() {
+        Some(places) => Ok(places),
+        None => client?.take_places(ISSUE_CALLS, MAX_WAIT).await,
+    };
+    match taken {
         Ok(places) => {
             pass.went_well(StepKind::Generate);
-            Some(places)
+            Some(places.with_max_wait(IN_FLIGHT_WAIT))
         }
         Err(after) => {
             let what = "the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up";

@@ -124,7 +124,7 @@ async fn refused(
     if credential || matches!(error, ServiceError::Refused { status: None, .. }) {
         pass.shared().services.doubt_credential(pass.service_key());
     }
-    let failure = pass.failure(reason, error.to_string());
+    let failure = pass.failure(observed.object.generation, reason, error.to_string());
     let message = failure.message.clone();
     let now = pass.now().latest;
     let written = record(pass, objects, observed, Phase::Resting, Fact::Other, |ledger| {

@@ -87,7 +87,7 @@ async fn fail(
     Why { reason, message }: Why,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    let failure = pass.failure(reason, message.clone());
+    let failure = pass.failure(observed.object.generation, reason, message.clone());
     let now = pass.now().latest;
     let change = |ledger: &mut Ledger| ledger.failed(claim, leftover, failure, now);
     let written = record(pass, objects, observed, Phase::Resting, fact, change).await?;

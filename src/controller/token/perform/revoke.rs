@@ -25,6 +25,8 @@ const REVOKE_CALLS: u32 = 2;
 const PROOF_TRIES: u32 = 4;
 /// The pause between two tries.
 const PROOF_PAUSE: Duration = Duration::from_millis(250);
+/// How long a proof waits for each further place in the rate limit. At one request a minute that may take two minutes.
+const PROOF_WAIT: Duration = Duration::from_secs(180);
 
 /// Why a token is not known to be dead.
 struct Alive {
@@ -104,7 +106,9 @@ async fn record_alive(
 /// Asks the service to revoke the token, and then whether it is dead.
 async fn revoke_and_prove(pass: &Pass<'_>, client: &ServiceClient, id: &str) -> Result<Proof, Alive> {
     let taken = client.take_places(REVOKE_CALLS, MAX_WAIT).await;
-    let mut places = taken.map_err(|after| Alive { what: "the service's rate limit is used up".to_owned(), after })?;
+    let places = taken.map_err(|after| Alive { what: "the service's rate limit is used up".to_owned(), after })?;
+    // Most proofs need no further call. One that does must come to its end, or it would be tried again for ever.
+    let mut places = places.with_max_wait(PROOF_WAIT);
     let answer = client.revoke(id, &mut places).await;
     let value = pass.memory().values.get(id).cloned().or_else(|| stored_value(pass, id));
     let value = value.filter(|_| pass.desired().probe);

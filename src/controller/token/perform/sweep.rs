@@ -95,7 +95,7 @@ pub(super) async fn abandon(
     };
     let attributable = attributable(observed);
     let message = format!("attempt {}: its outcome is unknown", claim.attempt);
-    let failure = pass.failure(Reason::TokenGenerationFailed, message);
+    let failure = pass.failure(observed.object.generation, Reason::TokenGenerationFailed, message);
     let now = pass.now().latest;
     let change = |ledger: &mut Ledger| ledger.abandoned(&claim, attributable, failure, now);
     Ok(record(pass, objects, observed, Phase::Working, Fact::Other, change).await?.into())

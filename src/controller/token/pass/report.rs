@@ -35,11 +35,11 @@ impl Pass<'_> {
     }
 
     /// A failure of the issue step, with its back-off.
-    pub(crate) fn failure(&self, reason: Reason, message: impl Into<String>) -> Failure {
+    pub(crate) fn failure(&self, generation: i64, reason: Reason, message: impl Into<String>) -> Failure {
         Failure {
             reason,
             message: message.into().chars().take(MAX_FAILURE_MESSAGE).collect(),
-            generation: self.object.metadata.generation.unwrap_or_default(),
+            generation,
             first_retry: self.desired().timings.first_retry,
             at_least: Duration::ZERO,
         }

@@ -1,0 +1,70 @@
+//! Asks a service whether it is ready: does verify refuse a wrong token, and does the service accept the credential?
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::api::reason::Reason;
+use crate::api::token_service::Capability;
+use crate::controller::registry::ServiceEntry;
+use crate::rotation::desired::Halt;
+use crate::service::client::answers::VerifyAnswer;
+use crate::service::client::{Places, ServiceClient};
+use crate::service::errors::ServiceError;
+
+/// The calls of one check: verify without a token, verify with a wrong token, list.
+const CHECK_CALLS: u32 = 3;
+/// If the rate limit asks for a longer wait, the check is put off. It is worth a long wait: without it no token is generated.
+const MAX_WAIT: Duration = Duration::from_secs(120);
+/// A token that no service has issued.
+const WRONG_TOKEN: &str = "artifact-token-operator.this-token-was-never-issued";
+
+/// Asks the service: does verify refuse a request without a valid token, and is the credential accepted?
+///
+/// # Errors
+/// With the wait that the rate limit asks for, if that is too long. It says nothing about the service.
+pub(super) async fn ask(entry: &ServiceEntry) -> Result<Option<Halt>, Duration> {
+    let Some(client) = &entry.client else { return Ok(None) };
+    let mut places = client.take_places(CHECK_CALLS, MAX_WAIT).await?;
+    if let Some(halt) = ask_verify(client, &mut places).await? {
+        return Ok(Some(halt));
+    }
+    if !client.declaration().can(Capability::List) {
+        return Ok(None);
+    }
+    client.list(&mut places).await.err().map(|error| not_ready(&error, "list")).transpose()
+}
+
+async fn ask_verify(client: &ServiceClient, places: &mut Places) -> Result<Option<Halt>, Duration> {
+    let wrong = SecretString::from(WRONG_TOKEN);
+    for (token, who) in [(None, "without a token"), (Some(&wrong), "with a token that was never issued")] {
+        match client.verify(token, places).await {
+            Ok(VerifyAnswer::Refused) => {}
+            Ok(VerifyAnswer::Accepted) => {
+                let message = format!(
+                    "the declared verify request is accepted {who}, so it proves nothing: declare one in operations.verify \
+                     that needs a valid token, or a condition on the body in accepted.body"
+                );
+                return Ok(Some(Halt::stalled(Reason::VerifyProvesNothing, message)));
+            }
+            Err(error) => return not_ready(&error, "verify").map(Some),
+        }
+    }
+    Ok(None)
+}
+
+fn not_ready(error: &ServiceError, operation: &str) -> Result<Halt, Duration> {
+    Ok(match error {
+        ServiceError::Throttled { after, .. } => return Err(*after),
+        ServiceError::Refused { credential: true, .. } => Halt::stalled(
+            Reason::CredentialRejected,
+            format!("{error}: put a valid credential into the Secret of spec.credentials; it is noticed at once"),
+        ),
+        ServiceError::Refused { .. } => {
+            Halt::stalled(Reason::InvalidSpec, format!("{operation}: {error}: check spec.baseURL and spec.operations"))
+        }
+        ServiceError::Retry { .. } | ServiceError::Unknown { .. } => {
+            Halt::passing(Reason::ServiceNotReady, format!("{operation}: {error}; asked again every 15 s"))
+        }
+    })
+}

@@ -1,0 +1,65 @@
+//! The status of a service object.
+
+use crate::api::condition::{Condition, ConditionStatus, ConditionType};
+use crate::api::reason::Reason;
+use crate::api::token_service::TokenServiceStatus;
+use crate::controller::error::PassError;
+use crate::controller::registry::ServiceEntry;
+use crate::controller::service::object::ServiceObject;
+use crate::controller::shared::Shared;
+use crate::service::declaration::Declaration;
+
+pub(super) async fn update_status(
+    service: &ServiceObject,
+    entry: &ServiceEntry,
+    ctx: &Shared,
+) -> Result<(), PassError> {
+    let old = service.status.clone().unwrap_or_default();
+    let status = TokenServiceStatus {
+        observed_generation: Some(entry.generation),
+        conditions: conditions(entry, &old.conditions, ctx),
+        capabilities: entry.declaration.as_ref().map(Declaration::capabilities).unwrap_or_default(),
+        credentials_revision: if entry.halt.is_none() && ctx.services.trusts(&entry.key) {
+            Some(entry.revision.clone())
+        } else {
+            // Keep the revision with which the tokens were seen to work.
+            old.credentials_revision.clone()
+        },
+        last_sweep: old.last_sweep.clone(),
+    };
+    if status == old {
+        return Ok(());
+    }
+    service.write_status(&status, &ctx.client).await
+}
+
+fn conditions(entry: &ServiceEntry, old: &[Condition], ctx: &Shared) -> Vec<Condition> {
+    let now = ctx.clock.now().latest;
+    let condition = |type_, status, reason, message: &str| {
+        let before = old.iter().find(|before| before.type_ == type_ && before.status == status);
+        Condition {
+            type_,
+            status,
+            reason,
+            message: message.chars().take(1024).collect(),
+            observed_generation: Some(entry.generation),
+            last_transition_time: before.map_or(now, |before| before.last_transition_time),
+        }
+    };
+    let (ready, abnormal) = (ConditionType::Ready, ConditionStatus::True);
+    match &entry.halt {
+        None => vec![condition(
+            ready,
+            ConditionStatus::True,
+            Reason::CredentialsAccepted,
+            "the credential is accepted, and verify refuses a wrong token",
+        )],
+        Some(halt) => {
+            let type_ = if halt.stalled { ConditionType::Stalled } else { ConditionType::Reconciling };
+            vec![
+                condition(ready, ConditionStatus::False, halt.reason, &halt.message),
+                condition(type_, abnormal, halt.reason, &halt.message),
+            ]
+        }
+    }
+}
