@@ -56,9 +56,10 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
     let mut entry = load(&service, ctx).await?;
     let doubted = ctx.services.take_doubt(&service.key);
     let known = ctx.services.get_object(&service.key, &entry.uid);
-    if let Some(known) = known.as_deref().filter(|known| known.spec != entry.spec && entry.declaration.is_some()) {
-        // A suspension, a leak or a constraint does not wait until the service answers. The declaration does: the client that
-        // performs the new one is not known to work yet.
+    // A suspension, a leak or a constraint does not wait until the service answers. The declaration does: the client that performs the
+    // new one is not known to work yet. So do other limits, which that client keeps; they are at rest, so the check need not wait.
+    let early = |known: &&ServiceEntry| known.spec != entry.spec && known.spec.limits == entry.spec.limits;
+    if let Some(known) = known.as_deref().filter(early).filter(|_| entry.declaration.is_some()) {
         ctx.services.put(ServiceEntry { spec: entry.spec.clone(), ..known.clone() });
         ctx.services.notify(Change::Service(service.key.clone()));
     }
