@@ -70,8 +70,11 @@ async fn the_table_of_shared_services_fits_a_terminal_and_says_who_may_use_them(
 #[tokio::test]
 async fn explain_says_that_nobody_may_use_a_shared_service_unless_it_is_allowed() {
     let text = explain(&world().await, "clustertokenservice.spec.allowedNamespaces");
-    for sentence in ["Default: none may.", "Whoever may label a namespace decides.", "enum: None, All, Selector, Names"]
-    {
+    for sentence in [
+        "Default: no namespace.",
+        "Everybody who may label a namespace can let it in.",
+        "enum: None, All, Selector, Names",
+    ] {
         assert!(text.contains(sentence), "{sentence:?} is not in:\n{text}");
     }
 }
