@@ -172,7 +172,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    // The changes that only add to what is known.
+    // What is found out beside them.
 
     /// Records that this pass wrote the object.
     pub(crate) fn object_written(&mut self, object: ArtifactToken) {

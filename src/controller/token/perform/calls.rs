@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use crate::api::reason::Reason;
+use crate::controller::token::memory::retries::StepKind;
+use crate::controller::token::pass::Pass;
+use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;
 
 /// If the rate limit asks for a longer wait, the pass ends instead of holding its worker.
@@ -16,6 +19,23 @@ pub(super) fn reason_of(error: &ServiceError) -> Reason {
         ServiceError::Throttled { .. } => Reason::Throttled,
         ServiceError::Refused { .. } | ServiceError::Retry { .. } | ServiceError::Unknown { .. } => {
             Reason::ServiceNotReady
+        }
+    }
+}
+
+/// Takes places in the rate limit for the calls of an issue. Where they are not free in time, the step pauses.
+pub(super) async fn take_places(
+    pass: &mut Pass<'_>,
+    client: &ServiceClient,
+    calls: u32,
+    max_wait: Duration,
+) -> Option<Places> {
+    match client.take_places(calls, max_wait).await {
+        Ok(places) => Some(places),
+        Err(after) => {
+            let what = "the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up";
+            pass.pause_at_least(StepKind::Generate, after, Reason::Throttled, what);
+            None
         }
     }
 }

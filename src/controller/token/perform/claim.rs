@@ -13,7 +13,7 @@ use crate::controller::token::memory::in_flight::Attempt;
 use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
-use crate::controller::token::perform::calls::ISSUE_CALLS;
+use crate::controller::token::perform::calls::{ISSUE_CALLS, take_places};
 use crate::controller::token::perform::record::{Written, record, write_finalizers};
 use crate::rotation::identity::{FIRST_NONCE, NONCE_BYTES, nonce};
 use crate::rotation::observed::Observed;
@@ -33,7 +33,7 @@ pub(super) async fn finalize(
     claims: bool,
     observed: &Observed,
 ) -> Result<Flow, PassError> {
-    let places = if claims { take_places(pass, client).await } else { None };
+    let places = if claims { pass_rate_limit(pass, client).await } else { None };
     if claims && places.is_none() {
         return Ok(Flow::Continue);
     }
@@ -56,7 +56,7 @@ pub(super) async fn claim(
     attempt: u32,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    let Some(places) = take_places(pass, client).await else { return Ok(Flow::Continue) };
+    let Some(places) = pass_rate_limit(pass, client).await else { return Ok(Flow::Continue) };
     let mut random = [0_u8; NONCE_BYTES];
     if getrandom::fill(&mut random).is_err() {
         pass.pause(StepKind::Generate, Reason::Issuing, "this machine gives no random numbers");
@@ -86,22 +86,13 @@ pub(super) async fn claim(
 }
 
 /// Passes the rate limit before the claim, so that no claim waits for it.
-async fn take_places(pass: &mut Pass<'_>, client: Option<&ServiceClient>) -> Option<Places> {
-    let taken = match pass.take_kept_places() {
-        Some(places) => Ok(places),
-        None => client?.take_places(ISSUE_CALLS, MAX_WAIT).await,
+async fn pass_rate_limit(pass: &mut Pass<'_>, client: Option<&ServiceClient>) -> Option<Places> {
+    let places = match pass.take_kept_places() {
+        Some(places) => places,
+        None => take_places(pass, client?, ISSUE_CALLS, MAX_WAIT).await?,
     };
-    match taken {
-        Ok(places) => {
-            pass.went_well(StepKind::Generate);
-            Some(places.with_max_wait(IN_FLIGHT_WAIT))
-        }
-        Err(after) => {
-            let what = "the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up";
-            pass.pause_at_least(StepKind::Generate, after, Reason::Throttled, what);
-            None
-        }
-    }
+    pass.went_well(StepKind::Generate);
+    Some(places.with_max_wait(IN_FLIGHT_WAIT))
 }
 
 fn start(pass: &mut Pass<'_>, claim: Lost, sent: Instant, places: Places, observed: &Observed) {

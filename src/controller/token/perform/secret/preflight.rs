@@ -9,7 +9,7 @@ use crate::api::token_service::Capability;
 use crate::controller::error::PassError;
 use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::pass::{Flow, Pass};
-use crate::controller::token::perform::calls::{ISSUE_CALLS, MAX_WAIT, reason_of};
+use crate::controller::token::perform::calls::{ISSUE_CALLS, MAX_WAIT, reason_of, take_places};
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Observed, SecretState};
 use crate::secret::metadata::{MANAGED, Marks};
@@ -81,15 +81,7 @@ async fn has_room(pass: &mut Pass<'_>, client: &ServiceClient) -> bool {
         return true;
     }
     // The calls of the issue take their places together with this one: a list must not use up what the claim needs.
-    let taken = client.take_places(1 + ISSUE_CALLS, MAX_WAIT).await;
-    let mut places = match taken {
-        Ok(places) => places,
-        Err(after) => {
-            let what = "the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up";
-            pass.pause_at_least(StepKind::Generate, after, Reason::Throttled, what);
-            return false;
-        }
-    };
+    let Some(mut places) = take_places(pass, client, 1 + ISSUE_CALLS, MAX_WAIT).await else { return false };
     match client.list(&mut places).await {
         Ok(listing) if listing.rows.len() < usize::try_from(most).unwrap_or(usize::MAX) => {
             pass.keep_places(places);
