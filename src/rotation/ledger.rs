@@ -30,6 +30,12 @@ pub const MAX_ORPHANS: usize = MAX_SUPERSEDED - MAX_LIVE;
 pub const LOST_FOR: Duration = Duration::from_secs(24 * 3600);
 
 impl Ledger {
+    /// The time to stamp the next claim with. The replacement of a leaked token must not count as leaked, even where our clock is behind
+    /// the one that noticed the leak.
+    pub fn next_claim_time(&self, now: Time) -> Time {
+        self.leak.as_ref().map_or(now, |leak| leak.claimed_before.max(now))
+    }
+
     /// Takes an attempt number (P2). A claim that is still open becomes a lost one.
     pub fn claimed(&mut self, claim: Claim, open: Option<Claim>, attributable: bool) {
         if let Some(open) = open {
@@ -158,6 +164,9 @@ impl Ledger {
 
     /// Tokens claimed before this time leaked, or before now if that is earlier. A later leak also covers the tokens of an earlier one.
     pub fn leaked(&mut self, issued_before: Time, now: Time) {
+        // Another process may have stamped a claim by a clock that is ahead of ours. A token in the ledger was claimed before now all
+        // the same, so a leak of everything until now covers it.
+        let now = self.newest_claim().map_or(now, |claimed| now.max(claimed.plus(Duration::from_millis(1))));
         let claimed_before = issued_before.min(now);
         let covered = self.leak.as_ref().map_or(claimed_before, |leak| leak.claimed_before.max(claimed_before));
         let current = self.current.iter().map(|current| current.claimed_time);
@@ -178,6 +187,13 @@ impl Ledger {
     pub fn identity_confirmed(&mut self, confirm: Option<String>) {
         self.conflict = None;
         self.handled_requests.confirm = confirm;
+    }
+
+    /// The time of the newest claim that the ledger still has, by the clocks of the processes that took them.
+    fn newest_claim(&self) -> Option<Time> {
+        let current = self.current.iter().map(|current| current.claimed_time);
+        let superseded = self.superseded.iter().filter_map(|old| old.claimed_time);
+        current.chain(superseded).chain(self.claim.iter().map(|claim| claim.time)).max()
     }
 
     /// Removes the current token from its place, if it has this id.

@@ -65,6 +65,26 @@ fn rotating() -> Ledger {
     ledger
 }
 
+/// Two processes read the API server's clock in whole seconds, so one may stamp a claim up to a second later than the other notices
+/// a leak of it.
+#[test]
+fn a_leak_noticed_by_a_clock_that_is_behind_covers_every_token_known_then() {
+    let noticed = at(1100);
+    let stamps = [at(1000), at(1101), at(5000)];
+    for (first, second) in stamps.into_iter().flat_map(|first| stamps.map(|second| (first, second))) {
+        let mut ledger = Ledger::default();
+        ledger.verified(&claim(1, first), current(1, first), &[], at(9000));
+        ledger.claimed(claim(2, second), None, true);
+        let mut verified = ledger.clone();
+        verified.verified(&claim(2, second), current(2, second), &[], at(9000));
+        for mut ledger in [ledger, verified] {
+            ledger.leaked(at(8000), noticed);
+            assert!(ledger.leak_covers(first) && ledger.leak_covers(second), "{first} {second}: {ledger:#?}");
+            assert!(ledger.leak.unwrap().replaced_time.is_none(), "{first} {second}");
+        }
+    }
+}
+
 #[test]
 fn a_request_is_handled_by_the_token_that_was_claimed_for_it() {
     let mut ledger = rotating();

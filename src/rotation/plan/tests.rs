@@ -166,6 +166,16 @@ fn a_leak_time_in_the_future_counts_as_now_and_acts_once() {
 }
 
 #[test]
+fn a_leak_is_answered_by_a_process_whose_clock_is_behind_the_claim() {
+    let mut world = World::at_rest();
+    let claimed = world.observed.ledger.current.as_ref().unwrap().claimed_time;
+    world.now = claimed.minus(seconds(1));
+    world.desired.revoke_issued_before = Some(claimed.plus(seconds(1)));
+    let steps = "RecordLeak, Revoke t1, Claim 2, Generate, Try, Update, Verify, Verified";
+    check(&mut world, HOUR, steps, &["t2"], Some("t2"));
+}
+
+#[test]
 fn a_leak_spares_tokens_claimed_after_it_and_ends_the_attempt_in_flight() {
     let mut world = World::at_rest();
     world.desired.revoke_issued_before = Some(world.now.minus(seconds(DAY)));

@@ -64,8 +64,7 @@ pub(super) async fn claim(
     }
     let (sent, now) = (Instant::now(), pass.now());
     let request_digest = pass.desired().request_digest.clone();
-    // If the clock stepped back, the replacement of a leaked token must still not count as leaked.
-    let time = observed.ledger.leak.as_ref().map_or(now.latest, |leak| leak.claimed_before.max(now.latest));
+    let time = observed.ledger.next_claim_time(now.latest);
     let request = observed.object.requests.rotate.clone();
     let claim = Claim { attempt, nonce: nonce(random), time, request_digest, request, outcome: None };
     let (open, attributable) = (observed.open_claim(), attributable(observed));

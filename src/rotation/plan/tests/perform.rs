@@ -68,7 +68,8 @@ impl World {
     fn claim(&mut self, attempt: u32) {
         let (nonce, request_digest, request) =
             (format!("n{attempt}"), "digest".into(), self.observed.object.requests.rotate.clone());
-        let claim = Claim { attempt, nonce, time: self.now, request_digest, request, outcome: None };
+        let time = self.observed.ledger.next_claim_time(self.now);
+        let claim = Claim { attempt, nonce, time, request_digest, request, outcome: None };
         self.observed.ledger.claimed(claim, self.observed.open_claim(), true);
         self.take(attempt);
     }
