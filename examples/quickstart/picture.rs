@@ -79,7 +79,7 @@ impl Picture {
             return Some(format!("live at the service: {live:?}; known to the cluster: {known:?}"));
         }
         let held = self.secret.as_ref().map(|held| (held.id.clone(), held.attempt.clone()));
-        let wanted = current.map(|current| (current.id.clone(), current.attempt.to_string()));
+        let wanted = current.map(|current| (current.id.to_string(), current.attempt.to_string()));
         (held != wanted).then(|| format!("in the Secret: {held:?}; it should hold: {wanted:?}"))
     }
 

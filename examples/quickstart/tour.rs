@@ -106,7 +106,7 @@ impl Tour {
     async fn revoked_by_somebody(&mut self, client: &Client) -> Result<()> {
         self.title("Somebody revokes the token at the service: a new one is issued");
         let current = self.picture(client).await?.ledger.current.context("no current token")?;
-        self.service.revoke_by_hand(&current.id).await?;
+        self.service.revoke_by_hand(current.id.as_str()).await?;
         println!("\nRevoked at the service: {}", current.id);
         println!(
             "The operator notices at the next verification. Not to wait for that, the tour shortens its interval:"

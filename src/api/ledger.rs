@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
-use super::ids::{MAX_ID_CHARACTERS, MAX_NONCE_CHARACTERS};
+use super::ids::{ClaimKey, Nonce, TokenId};
 use super::reason::Reason;
 use super::time::Time;
 
@@ -124,8 +124,7 @@ pub struct Claim {
     /// The number of the attempt; an object never uses one twice.
     pub attempt: u32,
     /// A random text, a part of the token's name at the service.
-    #[schemars(length(max = MAX_NONCE_CHARACTERS))]
-    pub nonce: String,
+    pub nonce: Nonce,
     /// When it was claimed, by the API server's clock.
     pub time: Time,
     /// A digest of the requested parameters and lifetime.
@@ -140,6 +139,13 @@ pub struct Claim {
     /// The outcome of the attempt; absent while undecided. Decided once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+}
+
+impl Claim {
+    /// What tells it from all other claims of its object.
+    pub fn key(&self) -> ClaimKey<'_> {
+        ClaimKey { attempt: self.attempt, nonce: &self.nonce }
+    }
 }
 
 /// The outcome of an attempt.
@@ -158,12 +164,10 @@ pub struct Current {
     /// The attempt that generated it.
     pub attempt: u32,
     /// Its id at the service.
-    #[schemars(length(max = MAX_ID_CHARACTERS))]
-    pub id: String,
+    pub id: TokenId,
     /// The nonce of its claim; absent where the operator knows the token only from the Secret.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = MAX_NONCE_CHARACTERS))]
-    pub nonce: String,
+    #[serde(default, skip_serializing_if = "Nonce::is_unknown")]
+    pub nonce: Nonce,
     /// Its last four characters, if the service object allows that to be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
@@ -193,6 +197,13 @@ pub struct Current {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
     pub secret_resource_version: String,
+}
+
+impl Current {
+    /// What tells its claim from all others of its object.
+    pub fn key(&self) -> ClaimKey<'_> {
+        ClaimKey { attempt: self.attempt, nonce: &self.nonce }
+    }
 }
 
 /// Attempts that failed since the last success: the back-off of the issue step.

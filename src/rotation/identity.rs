@@ -6,12 +6,12 @@
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
 
+use crate::api::ids::{ClaimKey, Nonce};
+
 /// Bytes of the digest that make `uid16`: 80 bits, 16 characters of base32.
 const UID_BYTES: usize = 10;
 /// Bytes of a nonce: 40 bits, 8 characters of base32.
 pub const NONCE_BYTES: usize = 5;
-/// The nonce of the first claim, which the patch that adds the finalizer makes (P1).
-pub const FIRST_NONCE: &str = "0";
 /// The most characters of the operator's own part: prefix 20, uid16 16, attempt 10, nonce 8, and three dots.
 pub const OWN_PART: usize = 57;
 
@@ -23,7 +23,14 @@ pub struct Name {
     /// The attempt that generated it.
     pub attempt: u32,
     /// The nonce of its claim.
-    pub nonce: String,
+    pub nonce: Nonce,
+}
+
+impl Name {
+    /// What tells its claim from all others of its object.
+    pub fn key(&self) -> ClaimKey<'_> {
+        ClaimKey { attempt: self.attempt, nonce: &self.nonce }
+    }
 }
 
 /// The first 80 bits of SHA-256 of the uid's text, base32 in lower case.
@@ -32,8 +39,9 @@ pub fn uid16(uid: &str) -> String {
 }
 
 /// A nonce from random bytes.
-pub fn nonce(random: [u8; NONCE_BYTES]) -> String {
-    BASE32_NOPAD.encode(&random).to_ascii_lowercase()
+pub fn nonce(random: [u8; NONCE_BYTES]) -> Nonce {
+    // Eight characters of base32 are always one; `parse` reads no other.
+    Nonce::new(BASE32_NOPAD.encode(&random).to_ascii_lowercase()).unwrap_or_else(Nonce::first)
 }
 
 /// The whole name at the service, at most `maximum` characters long: only the display name is ever cut.
@@ -52,11 +60,12 @@ pub fn parse(prefix: &str, text: &str) -> Option<Name> {
     let (uid16, attempt, nonce) = (parts.next()?, parts.next()?, parts.next()?);
     let base32 = |text: &str| text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'));
     let number = attempt.parse::<u32>().ok().filter(|number| *number > 0 && number.to_string() == attempt)?;
+    let nonce = Nonce::new(nonce)?;
     let strict = parts.next().is_none()
         && uid16.len() == 16
         && base32(uid16)
-        && (nonce == FIRST_NONCE || (nonce.len() == 8 && base32(nonce)));
-    strict.then(|| Name { uid16: uid16.to_owned(), attempt: number, nonce: nonce.to_owned() })
+        && (nonce.is_first() || (nonce.as_str().len() == 8 && base32(nonce.as_str())));
+    strict.then(|| Name { uid16: uid16.to_owned(), attempt: number, nonce })
 }
 
 #[cfg(test)]

@@ -13,13 +13,13 @@ mod standing;
 
 use std::time::Duration;
 
+use crate::api::ids::{Nonce, TokenId};
 use crate::api::ledger::{
     Claim, Conflict, Current, Failures, Leak, Ledger, Lost, MAX_HISTORY, MAX_LIVE, MAX_LOST, MAX_POSSIBLY_LOST,
     MAX_SUPERSEDED, Outcome, PossiblyLost, Proof, Revoked, Superseded,
 };
 use crate::api::time::Time;
 
-use super::identity::FIRST_NONCE;
 use super::observed::Row;
 
 pub use failure::{Failure, Leftover, MAX_RETRY_DELAY, backoff};
@@ -47,7 +47,7 @@ impl Ledger {
 
     /// The outcome of an attempt whose token the Secret holds: verified. This supersedes its predecessor. It also restarts the
     /// overlap of every id in `replaced`: the Secret held these tokens until now, so their consumers begin to move only now.
-    pub fn verified(&mut self, claim: &Claim, current: Current, replaced: &[String], revoke_after: Time) {
+    pub fn verified(&mut self, claim: &Claim, current: Current, replaced: &[TokenId], revoke_after: Time) {
         self.decide(claim, Outcome::Verified);
         // A token that failed after its publish may have stayed in the Secret until this one came, even where an edit by hand
         // hides that. So its overlap counts from here, too.
@@ -108,7 +108,7 @@ impl Ledger {
 
     /// Takes orphaned tokens, which the service lists, into `superseded`. Each gets a full overlap, since a consumer may hold it. The
     /// Secret holds the ids of `held`.
-    pub fn orphans_found(&mut self, rows: &[Row], held: &[String], revoke_after: Time) {
+    pub fn orphans_found(&mut self, rows: &[Row], held: &[TokenId], revoke_after: Time) {
         for row in rows {
             if !self.knows(&row.id) {
                 if self.superseded.len() >= MAX_ORPHANS {
@@ -118,30 +118,30 @@ impl Ledger {
                 let orphan = superseded(row.attempt, row.id.clone(), row.nonce.clone(), claimed_time, revoke_after);
                 self.supersede(Superseded { held: held.contains(&row.id), ..orphan });
             }
-            self.lost.retain(|lost| (lost.attempt, &lost.nonce) != (row.attempt, &row.nonce));
+            self.lost.retain(|lost| lost.key() != row.key());
         }
     }
 
     /// A token was revoked and proved dead.
-    pub fn revoked(&mut self, attempt: u32, id: &str, proof: Proof, now: Time) {
-        let known = self.superseded.iter().find(|old| old.id == id).map(|old| old.nonce.clone());
-        self.superseded.retain(|old| old.id != id);
+    pub fn revoked(&mut self, attempt: u32, id: &TokenId, proof: Proof, now: Time) {
+        let known = self.superseded.iter().find(|old| old.id == *id).map(|old| old.nonce.clone());
+        self.superseded.retain(|old| old.id != *id);
         let current = self.take_current(id, now);
         let nonce = known.or(current.map(|current| current.nonce)).unwrap_or_default();
-        self.history.insert(0, Revoked { attempt, id: id.to_owned(), nonce, revoked_time: now, proof });
+        self.history.insert(0, Revoked { attempt, id: id.clone(), nonce, revoked_time: now, proof });
         self.history.truncate(MAX_HISTORY);
         self.prune(now);
     }
 
     /// A revoke did not succeed, or nothing proved it. The next try waits for the back-off of this token.
-    pub fn revoke_failed(&mut self, attempt: u32, id: &str, first_retry: Duration, now: Time) {
+    pub fn revoke_failed(&mut self, attempt: u32, id: &TokenId, first_retry: Duration, now: Time) {
         if let Some(current) = self.take_current(id, now) {
             self.supersede(of_current(current, now));
         }
-        if !self.superseded.iter().any(|old| old.id == id) {
-            self.supersede(superseded(attempt, id.to_owned(), String::new(), None, now));
+        if !self.superseded.iter().any(|old| old.id == *id) {
+            self.supersede(superseded(attempt, id.clone(), Nonce::default(), None, now));
         }
-        for old in self.superseded.iter_mut().filter(|old| old.id == id) {
+        for old in self.superseded.iter_mut().filter(|old| old.id == *id) {
             old.tries = old.tries.saturating_add(1);
             old.next_try_time = Some(now.plus(backoff(first_retry, old.tries)));
         }
@@ -197,8 +197,8 @@ impl Ledger {
     }
 
     /// Removes the current token from its place, if it has this id.
-    fn take_current(&mut self, id: &str, now: Time) -> Option<Current> {
-        let current = self.current.take_if(|current| current.id == id)?;
+    fn take_current(&mut self, id: &TokenId, now: Time) -> Option<Current> {
+        let current = self.current.take_if(|current| current.id == *id)?;
         if let Some(leak) = self.leak.as_mut().filter(|leak| leak.covers(current.claimed_time)) {
             leak.revoked_time.get_or_insert(now);
         }
@@ -207,14 +207,13 @@ impl Ledger {
 
     /// When a listed token was claimed, if its claim is still known.
     fn claimed_time(&self, row: &Row) -> Option<Time> {
-        let lost = self.lost.iter().map(|lost| (lost.attempt, &lost.nonce, lost.time));
-        let claim = self.claim.iter().map(|claim| (claim.attempt, &claim.nonce, claim.time));
-        let mut all = lost.chain(claim);
-        all.find(|(attempt, nonce, _)| (*attempt, *nonce) == (row.attempt, &row.nonce)).map(|(.., time)| time)
+        let lost = self.lost.iter().map(|lost| (lost.key(), lost.time));
+        let claim = self.claim.iter().map(|claim| (claim.key(), claim.time));
+        lost.chain(claim).find(|(key, _)| *key == row.key()).map(|(_, time)| time)
     }
 
     fn decide(&mut self, claim: &Claim, outcome: Outcome) {
-        self.lost.retain(|lost| (lost.attempt, &lost.nonce) != (claim.attempt, &claim.nonce));
+        self.lost.retain(|lost| lost.key() != claim.key());
         match &mut self.claim {
             Some(newest) if newest.attempt == claim.attempt && newest.outcome.is_none() => {
                 newest.outcome = Some(outcome)
@@ -222,7 +221,7 @@ impl Ledger {
             Some(_) => {}
             // Only the finalizer's claim is in no ledger. Any other claim was lost with its ledger. Then the implied claim stays
             // open, so that the operator lists the service for whatever else was lost.
-            None if claim.nonce == FIRST_NONCE => self.claim = Some(Claim { outcome: Some(outcome), ..claim.clone() }),
+            None if claim.nonce.is_first() => self.claim = Some(Claim { outcome: Some(outcome), ..claim.clone() }),
             None => {}
         }
     }
@@ -244,7 +243,7 @@ impl Ledger {
             return self.possibly_lose(claim);
         }
         // A list may have shown its token already.
-        if self.superseded.iter().any(|old| (old.attempt, &old.nonce) == (claim.attempt, &claim.nonce)) {
+        if self.superseded.iter().any(|old| old.key() == claim.key()) {
             return;
         }
         self.lost.push(Lost { attempt: claim.attempt, nonce: claim.nonce.clone(), time: claim.time });
@@ -272,7 +271,7 @@ impl Ledger {
 }
 
 /// A token that nobody has tried to revoke yet.
-fn superseded(attempt: u32, id: String, nonce: String, claimed_time: Option<Time>, revoke_after: Time) -> Superseded {
+fn superseded(attempt: u32, id: TokenId, nonce: Nonce, claimed_time: Option<Time>, revoke_after: Time) -> Superseded {
     Superseded {
         attempt,
         id,
@@ -293,7 +292,7 @@ fn of_current(current: Current, revoke_after: Time) -> Superseded {
 }
 
 /// The entry for the token of a failed claim.
-fn of_claim(claim: &Claim, id: String, revoke_after: Time) -> Superseded {
+fn of_claim(claim: &Claim, id: TokenId, revoke_after: Time) -> Superseded {
     superseded(claim.attempt, id, claim.nonce.clone(), Some(claim.time), revoke_after)
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::api::ids::TokenId;
 use crate::api::ledger::Ledger;
 
 use super::identity;
@@ -12,8 +13,8 @@ use super::identity;
 /// A listed token with the operator's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedToken {
-    /// Its id.
-    pub id: String,
+    /// Its id; `None` if it is none that the operator could have recorded.
+    pub id: Option<TokenId>,
     /// Its name.
     pub name: String,
 }
@@ -35,9 +36,9 @@ pub struct Findings {
 
 impl Findings {
     /// The tokens that may be revoked: the sweep before this one also found no owner and recorded them.
-    pub fn revocable(&self, recorded: &[String]) -> Vec<NamedToken> {
+    pub fn revocable(&self, recorded: &[TokenId]) -> Vec<NamedToken> {
         let without_owner = self.ownerless.iter().flatten().filter(|_| !self.conflict);
-        without_owner.filter(|orphan| recorded.contains(&orphan.id)).cloned().collect()
+        without_owner.filter(|orphan| orphan.id.as_ref().is_some_and(|id| recorded.contains(id))).cloned().collect()
     }
 }
 
@@ -57,10 +58,12 @@ pub fn sort(
         let Some(name) = identity::parse(prefix, &row.name) else { continue };
         match by_name.get(&name.uid16) {
             None => ownerless.push(row),
-            Some((_, ledger)) if ledger.current.as_ref().is_some_and(|current| current.id == row.id) => {
+            Some((_, ledger))
+                if ledger.current.as_ref().is_some_and(|current| Some(&current.id) == row.id.as_ref()) =>
+            {
                 found.managed += 1;
             }
-            Some((_, ledger)) if ledger.knows(&row.id) => found.pending += 1,
+            Some((_, ledger)) if row.id.as_ref().is_some_and(|id| ledger.knows(id)) => found.pending += 1,
             // It is in flight in its own process, or its object waits until the service must list it.
             Some((_, ledger)) if is_open(ledger, &name) => {}
             Some((uid, _)) => {
@@ -75,8 +78,8 @@ pub fn sort(
 /// Whether this name is that of the newest claim, and that claim is undecided. An empty ledger implies the finalizer's claim.
 fn is_open(ledger: &Ledger, name: &identity::Name) -> bool {
     match &ledger.claim {
-        Some(claim) => claim.outcome.is_none() && (claim.attempt, &claim.nonce) == (name.attempt, &name.nonce),
-        None => name.nonce == identity::FIRST_NONCE,
+        Some(claim) => claim.outcome.is_none() && claim.key() == name.key(),
+        None => name.nonce.is_first(),
     }
 }
 
@@ -84,19 +87,20 @@ fn is_open(ledger: &Ledger, name: &identity::Name) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::api::ids::{Nonce, samples};
     use crate::api::ledger::{Claim, Conflict, Superseded};
     use crate::api::time::Time;
 
     fn listed(id: &str, uid: &str, attempt: u32, nonce: &str) -> NamedToken {
-        let name = identity::Name { uid16: identity::uid16(uid), attempt, nonce: nonce.to_owned() };
-        NamedToken { id: id.to_owned(), name: identity::format("prod", &name, "", 255) }
+        let name = identity::Name { uid16: identity::uid16(uid), attempt, nonce: samples::nonce(nonce) };
+        NamedToken { id: Some(samples::id(id)), name: identity::format("prod", &name, "", 255) }
     }
 
     fn ledger() -> Ledger {
         let old = Superseded {
             attempt: 3,
-            id: "old".into(),
-            nonce: String::new(),
+            id: samples::id("old"),
+            nonce: Nonce::default(),
             claimed_time: None,
             revoke_after_time: Time::from_millis(0),
             unpublished: false,
@@ -106,7 +110,7 @@ mod tests {
         };
         let claim = Claim {
             attempt: 4,
-            nonce: "aaaaaaaa".into(),
+            nonce: samples::nonce("aaaaaaaa"),
             time: Time::from_millis(0),
             request_digest: String::new(),
             request: None,
@@ -124,8 +128,8 @@ mod tests {
             listed("unknown", "a", 2, "cccccccc"),
             listed("first", "b", 1, "0"),
             listed("gone", "c", 7, "dddddddd"),
-            NamedToken { id: "stranger".into(), name: "somebody's".into() },
-            NamedToken { id: "other prefix".into(), ..listed("", "c", 7, "dddddddd") },
+            NamedToken { id: Some(samples::id("stranger")), name: "somebody's".into() },
+            NamedToken { id: Some(samples::id("other prefix")), ..listed("?", "c", 7, "dddddddd") },
         ];
         let mut rows = rows.to_vec();
         rows[6].name = rows[6].name.replace("prod", "test");
@@ -139,13 +143,13 @@ mod tests {
     #[test]
     fn only_recorded_tokens_are_revoked_and_none_beside_another_cluster() {
         let rows = [listed("new", "c", 7, "dddddddd"), listed("old", "c", 6, "cccccccc")];
-        let recorded = ["old".to_owned(), "somebody's".to_owned()];
+        let recorded = ["old", "somebody's"].map(samples::id);
         let mut owners = HashMap::from([("a".to_owned(), Ledger::default())]);
         let revocable =
             |owners: &HashMap<_, _>, all: bool| sort("prod", rows.clone(), owners, all).revocable(&recorded);
         assert_eq!(revocable(&owners, true), [listed("old", "c", 6, "cccccccc")]);
         assert!(revocable(&owners, false).is_empty());
-        owners.get_mut("a").unwrap().conflict = Some(Conflict { attempt: 9, id: "other-cluster".into() });
+        owners.get_mut("a").unwrap().conflict = Some(Conflict { attempt: 9, id: samples::id("other-cluster") });
         assert!(revocable(&owners, true).is_empty());
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Secret;
 
-use crate::api::ids::is_token_id;
+use crate::api::ids::TokenId;
 
 /// Annotation: the attempt whose token the data holds; `0` for a placeholder.
 pub const ATTEMPT: &str = "artifact-token.dev/attempt";
@@ -52,9 +52,9 @@ pub struct Marks {
     /// The attempt whose token the data holds; 0 if there is none (a placeholder).
     pub attempt: u32,
     /// The id of that token at the service, if it has one.
-    pub token_id: Option<String>,
+    pub token_id: Option<TokenId>,
     /// Ids of tokens that this one replaced and that may still live.
-    pub superseded: Vec<String>,
+    pub superseded: Vec<TokenId>,
     /// No attempt at or below this number may be published any more.
     pub fence: u32,
 }
@@ -102,10 +102,10 @@ pub fn annotations(marks: &Marks, owner: &Owner) -> BTreeMap<String, String> {
         (OWNER.to_owned(), format!("{}/{}/{}", owner.kind, owner.name, owner.uid)),
     ]);
     if let Some(id) = &marks.token_id {
-        texts.insert(TOKEN_ID.to_owned(), id.clone());
+        texts.insert(TOKEN_ID.to_owned(), id.to_string());
     }
     if !marks.superseded.is_empty() {
-        texts.insert(SUPERSEDED.to_owned(), serde_json::Value::from(marks.superseded.clone()).to_string());
+        texts.insert(SUPERSEDED.to_owned(), serde_json::json!(marks.superseded).to_string());
     }
     texts
 }
@@ -115,7 +115,7 @@ pub fn read_marks(secret: &Secret) -> Marks {
     let text = |key| annotation(secret, key);
     Marks {
         attempt: text(ATTEMPT).map_or(0, number),
-        token_id: text(TOKEN_ID).filter(|id| is_token_id(id)).map(str::to_owned),
+        token_id: text(TOKEN_ID).and_then(TokenId::new),
         superseded: text(SUPERSEDED).map_or_else(Vec::new, ids),
         fence: text(FENCE).map_or(0, number),
     }
@@ -129,8 +129,14 @@ pub fn ownership(secret: &Secret, owner: &Owner) -> Ownership {
     let mut parts = text.splitn(3, '/');
     match (parts.next(), parts.next(), parts.next()) {
         // A uid has the same bound as an id.
-        (Some(kind), Some(name), Some(uid)) if kind == owner.kind && name == owner.name && is_token_id(uid) => {
-            if uid == owner.uid { Ownership::Ours } else { Ownership::Predecessors { uid: uid.to_owned() } }
+        (Some(kind), Some(name), Some(uid))
+            if kind == owner.kind && name == owner.name && TokenId::new(uid).is_some() =>
+        {
+            if uid == owner.uid {
+                Ownership::Ours
+            } else {
+                Ownership::Predecessors { uid: uid.to_owned() }
+            }
         }
         _ => Ownership::Foreign { owner: Some(text.chars().take(MAX_OWNER_TEXT).collect()) },
     }
@@ -165,9 +171,9 @@ fn number(text: &str) -> u32 {
     if number > MAX_NUMBER { 0 } else { number }
 }
 
-fn ids(text: &str) -> Vec<String> {
+fn ids(text: &str) -> Vec<TokenId> {
     let list: Vec<String> = serde_json::from_str(text).unwrap_or_default();
-    list.into_iter().filter(|id| is_token_id(id)).take(MAX_MARKED_IDS).collect()
+    list.into_iter().filter_map(TokenId::new).take(MAX_MARKED_IDS).collect()
 }
 
 #[cfg(test)]

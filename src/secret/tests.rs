@@ -15,6 +15,7 @@ use super::content::{DesiredSecret, Obstacle, check, desired, obstacle, placehol
 use super::formats::{Facts, Unrenderable};
 use super::metadata::{MAX_NUMBER, Marks, Owner, Ownership, ownership, read_marks};
 use super::patch::{create_body, drift, marks_patch, merge_patch};
+use crate::api::ids::samples::{self, id};
 use crate::api::secret_template::SecretTemplate;
 
 fn template(spec: Value) -> SecretTemplate {
@@ -48,8 +49,8 @@ fn owner() -> Owner {
 fn marks(attempt: u32) -> Marks {
     Marks {
         attempt,
-        token_id: Some(format!("tok_{attempt}")),
-        superseded: vec![format!("tok_{}", attempt - 1), "tok_x/\"y".to_owned()],
+        token_id: Some(id(format!("tok_{attempt}"))),
+        superseded: vec![id(format!("tok_{}", attempt - 1)), id("tok_x/\"y")],
         fence: attempt - 1,
     }
 }

@@ -101,7 +101,7 @@ impl Shared {
         let tokens = self.tokens(namespace);
         let look = || async {
             let token = tokens.get("ci").await.map_err(|error| error.to_string())?;
-            let id = ledger(&token).current.map(|current| current.id);
+            let id = ledger(&token).current.map(|current| current.id.to_string());
             id.filter(|id| is_ready(&token) && check(id)).ok_or_else(|| format!("{:#?}", token.status))
         };
         poll(&format!("ci in {namespace} has a token"), DEADLINE, look)

@@ -14,7 +14,7 @@ use support::{OVERLAP_MILLISECONDS, World, attempt, token_yaml};
 /// How long the token with this id lived on after its successor was verified, in milliseconds.
 async fn lived_on(world: &World, id: &str) -> u128 {
     let ledger = ledger(&world.token("ci").await);
-    let dead = ledger.history.iter().find(|dead| dead.id == id).expect("it is in history");
+    let dead = ledger.history.iter().find(|dead| dead.id.as_str() == id).expect("it is in history");
     dead.revoked_time.since(ledger.current.unwrap().verified_time).as_millis()
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use artifact_token_operator::api::FINALIZER;
 use artifact_token_operator::api::artifact_token::ArtifactToken;
-use artifact_token_operator::rotation::identity::{self, FIRST_NONCE};
+use artifact_token_operator::rotation::identity;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, ListParams, WatchEvent, WatchParams};
@@ -174,8 +174,8 @@ impl Seen {
         let claimed = object.filter(|object| object.finalizers().iter().any(|finalizer| finalizer == FINALIZER));
         let claimed = claimed.zip(identity::parse("test", name)).is_some_and(|(object, name)| {
             let ledger = ledger(&object);
-            let implied = ledger.claim.is_none() && (name.attempt, name.nonce.as_str()) == (1, FIRST_NONCE);
-            implied || ledger.nonces_of(name.attempt).any(|nonce| nonce == name.nonce)
+            let implied = ledger.claim.is_none() && name.attempt == 1 && name.nonce.is_first();
+            implied || ledger.has_claimed(name.key())
         });
         if !claimed {
             self.unclaimed.lock().unwrap().push(format!("S4: a generate of {name} was sent without a claim"));

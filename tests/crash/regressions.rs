@@ -27,7 +27,7 @@ pub async fn revoked_in_the_pass_that_listed() {
     scenario.world.annotate(TOKEN, ROTATE_REQUESTED_AT, "1").await;
     let look = |token: &ArtifactToken| {
         let ledger = ledger(token);
-        ledger.superseded.is_empty() && ledger.history.iter().any(|dead| dead.id == first)
+        ledger.superseded.is_empty() && ledger.history.iter().any(|dead| dead.id.as_str() == first)
     };
     scenario.world.until(TOKEN, "the replaced token is dead", look).await;
     // Once a later pass has answered, everything that this pass did is done.
@@ -38,7 +38,7 @@ pub async fn revoked_in_the_pass_that_listed() {
     let of_first = revokes.iter().filter(|revoke| revoke.id == first).count();
     assert_eq!(of_first, 1, "{revokes:#?}\n{}", scenario.first.log_tail().await);
     let history = ledger(&scenario.world.token(TOKEN).await).history;
-    assert_eq!(history.iter().filter(|dead| dead.id == first).count(), 1, "{history:#?}");
+    assert_eq!(history.iter().filter(|dead| dead.id.as_str() == first).count(), 1, "{history:#?}");
 }
 
 /// The service answers 409 to the second arrival, because the first one already has the name.

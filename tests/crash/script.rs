@@ -130,7 +130,7 @@ impl Scenario {
             let Some(current) = current.filter(|_| ledger.superseded.is_empty()) else {
                 return Err(format!("{:#?}", token.status));
             };
-            self.agree(&current.id).await
+            self.agree(current.id.as_str()).await
         };
         poll(&format!("{request:?} is settled"), SETTLED_WITHIN, look)
             .await

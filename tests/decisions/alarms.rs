@@ -1,5 +1,6 @@
 //! Laws about leaks, identity conflicts and services whose refusals are in doubt.
 
+use artifact_token_operator::api::ids::TokenId;
 use artifact_token_operator::rotation::desired::Desired;
 use artifact_token_operator::rotation::observed::{Observed, Row, Verdict};
 use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
@@ -8,7 +9,7 @@ use super::inputs::NOW;
 use super::laws::own_rows;
 
 /// P14: whether this token leaked, so that its revoke waits for no overlap and no successor.
-pub fn leaked(observed: &Observed, id: &str) -> bool {
+pub fn leaked(observed: &Observed, id: &TokenId) -> bool {
     let ledger = &observed.ledger;
     let current = ledger.current.iter().map(|current| (&current.id, current.claimed_time, None));
     let superseded = ledger.superseded.iter();
@@ -44,15 +45,16 @@ pub fn stopped_by_conflict(_: &Desired, observed: &Observed, step: &Step) -> boo
 }
 
 pub fn never_claimed(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    let touched: Vec<&String> = match step {
+    let touched: Vec<&TokenId> = match step {
         Step::Revoke { id, .. } => vec![id],
         Step::Supersede(rows) => rows.iter().map(|row| &row.id).collect(),
         _ => vec![],
     };
     // A ledger that is behind its Secret cannot know.
     let known = |row: &Row| observed.ledger.highest_attempt() >= 3 || row.attempt > observed.secrets.fence();
-    let is_foreign = |row: &&Row| row.id == "other-cluster" && !(row.attempt == 4 || row.attempt == 1) && known(row);
-    let foreign: Vec<&String> = own_rows(observed).filter(is_foreign).map(|row| &row.id).collect();
+    let is_foreign =
+        |row: &&Row| row.id.as_str() == "other-cluster" && !(row.attempt == 4 || row.attempt == 1) && known(row);
+    let foreign: Vec<&TokenId> = own_rows(observed).filter(is_foreign).map(|row| &row.id).collect();
     confirmed(observed) || !touched.iter().any(|id| foreign.contains(id))
 }
 
@@ -60,7 +62,7 @@ pub fn record_conflict(_: &Desired, observed: &Observed, step: &Step) -> bool {
     match step {
         Step::RecordConflict(row) => {
             let ledger = &observed.ledger;
-            let claimed = ledger.nonces_of(row.attempt).any(|nonce| nonce == row.nonce);
+            let claimed = ledger.has_claimed(row.key());
             let known = claimed || ledger.knows(&row.id) || observed.in_flight.holds(&row.id);
             let held = observed.secrets.published(row.attempt, &row.id);
             let reached = ledger.claim.is_some() && row.attempt <= ledger.highest_attempt();

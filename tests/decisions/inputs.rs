@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use artifact_token_operator::api::ids::{Nonce, TokenId};
 use artifact_token_operator::api::ledger::{Claim, Failures, Lost, Outcome};
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
@@ -131,14 +132,14 @@ const LISTING: &[Value] = &[
     // A token of a lost claim, or from before the ledger was lost.
     ("below fence", |world| {
         if world.observed.ledger.highest_attempt() >= 3 {
-            world.observed.ledger.lost.push(Lost { attempt: 2, nonce: "b2".to_owned(), time: ago(3600) });
+            world.observed.ledger.lost.push(Lost { attempt: 2, nonce: nonce("b2"), time: ago(3600) });
         }
         list(world, row(2, "below", "b2"));
     }),
     ("never claimed", |world| list(world, row(9, "other-cluster", "n9"))),
     ("of another nonce", |world| list(world, row(3, "other-cluster", "x3"))),
-    ("new", |world| list(world, row(under_way(world), "new", nonce(world)))),
-    ("new, unknown id", |world| list(world, row(under_way(world), "other-cluster", nonce(world)))),
+    ("new", |world| list(world, row(under_way(world), "new", nonce_under_way(world)))),
+    ("new, unknown id", |world| list(world, row(under_way(world), "other-cluster", nonce_under_way(world)))),
     ("theirs", |world| list(world, Row { predecessor: true, ..row(7, "theirs", "n7") })),
 ];
 
@@ -274,12 +275,12 @@ fn under_way(world: &World) -> u32 {
     world.observed.open_claim().map_or(4, |claim| claim.attempt)
 }
 
-fn nonce(world: &World) -> &'static str {
+fn nonce_under_way(world: &World) -> &'static str {
     if under_way(world) == 1 { "0" } else { "n4" }
 }
 
 fn ours(attempt: u32, id: Option<&str>, content: Content, content_hash: u64) -> Ours {
-    let id = id.map(str::to_owned);
+    let id = id.map(token_id);
     Ours { attempt, id, fence: attempt, content, rendered: true, content_hash, ..Ours::default() }
 }
 
@@ -288,7 +289,7 @@ fn hold(world: &mut World, ours: Ours) {
 }
 
 fn row(attempt: u32, id: &str, nonce: &str) -> Row {
-    Row { id: id.to_owned(), attempt, nonce: nonce.to_owned(), ..Row::default() }
+    Row::new(token_id(id), attempt, self::nonce(nonce))
 }
 
 fn list(world: &mut World, row: Row) {
@@ -303,11 +304,19 @@ fn value(world: &mut World, trial: Option<Verdict>, (left, age): (u64, u64), sen
     let (attempt, deadline, issued) = (under_way(world), in_seconds(left), ago(age));
     let expected = world.observed.secrets.expected();
     world.observed.in_flight =
-        InFlight::Value { attempt, id: "new".to_owned(), deadline, issued, trial, expected, sent };
+        InFlight::Value { attempt, id: token_id("new"), deadline, issued, trial, expected, sent };
+}
+
+pub fn token_id(text: &str) -> TokenId {
+    TokenId::new(text).unwrap()
+}
+
+pub fn nonce(text: &str) -> Nonce {
+    Nonce::new(text).unwrap()
 }
 
 /// A claim `age` seconds old.
 pub fn claimed(attempt: u32, age: u64, outcome: Option<Outcome>) -> Claim {
-    let nonce = if attempt == 1 { "0".to_owned() } else { format!("n{attempt}") };
+    let nonce = if attempt == 1 { Nonce::first() } else { nonce(&format!("n{attempt}")) };
     Claim { attempt, nonce, time: ago(age), request_digest: "digest".to_owned(), request: None, outcome }
 }

@@ -3,7 +3,7 @@
 use artifact_token_operator::api::ledger::{Conflict, Current, Leak, Ledger, Lost, MAX_LIVE, Outcome, Superseded};
 use artifact_token_operator::api::time::Time;
 
-use super::inputs::{NOW, Value, World, ago, claimed, in_seconds};
+use super::inputs::{NOW, Value, World, ago, claimed, in_seconds, nonce, token_id};
 
 const DAY: u64 = 24 * 3600;
 
@@ -44,7 +44,7 @@ pub const LEDGER: &[Value] = &[
     }),
     ("lost", |world| {
         world.observed.ledger.claim = Some(claimed(4, 150, Some(Outcome::Failed)));
-        world.observed.ledger.lost = vec![Lost { attempt: 4, nonce: "n4".to_owned(), time: ago(150) }];
+        world.observed.ledger.lost = vec![Lost { attempt: 4, nonce: nonce("n4"), time: ago(150) }];
     }),
     ("leak noticed", |world| {
         world.observed.ledger.superseded = vec![old(2, "old", in_seconds(300))];
@@ -64,7 +64,7 @@ pub const LEDGER: &[Value] = &[
     }),
     ("identity conflict", |world| {
         world.observed.ledger.superseded = vec![old(2, "old", ago(1))];
-        world.observed.ledger.conflict = Some(Conflict { attempt: 9, id: "other-cluster".to_owned() });
+        world.observed.ledger.conflict = Some(Conflict { attempt: 9, id: token_id("other-cluster") });
     }),
     ("no room", |world| {
         let in_overlap = |place: usize| old(2, &format!("old-{place}"), in_seconds(300));
@@ -78,8 +78,8 @@ pub const LEDGER: &[Value] = &[
 pub fn verified() -> Ledger {
     let current = Current {
         attempt: 3,
-        id: "current".to_owned(),
-        nonce: "n3".to_owned(),
+        id: token_id("current"),
+        nonce: nonce("n3"),
         hint: None,
         request_digest: "digest".to_owned(),
         claimed_time: ago(DAY + 4),
@@ -109,8 +109,8 @@ fn leak(replaced_time: Option<Time>) -> Leak {
 fn old(attempt: u32, id: &str, revoke_after_time: Time) -> Superseded {
     Superseded {
         attempt,
-        id: id.to_owned(),
-        nonce: format!("n{attempt}"),
+        id: token_id(id),
+        nonce: nonce(&format!("n{attempt}")),
         claimed_time: Some(ago(2 * DAY)),
         revoke_after_time,
         unpublished: false,

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
+use artifact_token_operator::api::ids::{Nonce, TokenId};
 use artifact_token_operator::api::ledger::{ArtifactTokenStatus, HandledRequests};
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
@@ -17,10 +18,14 @@ use artifact_token_operator::rotation::observed::{
 use artifact_token_operator::rotation::plan::{Step, next_step};
 
 /// A few ids, so that ledger, Secret, list and hand speak of the same token now and then.
-const IDS: [&str; 6] = ["t1", "t2", "t3", "t4", "", "stranger"];
+const IDS: [&str; 6] = ["t1", "t2", "t3", "t4", "t5", "stranger"];
 
-fn id(input: &mut Unstructured) -> Result<String> {
+fn text(input: &mut Unstructured) -> Result<String> {
     Ok((*input.choose(&IDS)?).to_owned())
+}
+
+fn id(input: &mut Unstructured) -> Result<TokenId> {
+    Ok(TokenId::new(text(input)?).expect("each of them is an id"))
 }
 
 fn time(input: &mut Unstructured) -> Result<Time> {
@@ -67,7 +72,7 @@ fn desired(input: &mut Unstructured) -> Result<Desired> {
         revoke_issued_before: maybe(input, time)?,
         probe: input.arbitrary()?,
         verification_interval: length(input)?,
-        request_digest: id(input)?,
+        request_digest: text(input)?,
         timings,
     })
 }
@@ -83,7 +88,7 @@ fn seen(input: &mut Unstructured) -> Result<Seen> {
             content: *input.choose(&[Content::Empty, Content::Token, Content::Edited])?,
             rendered: input.arbitrary()?,
             content_hash: u64::from(input.arbitrary::<u8>()? % 3),
-            predecessor: maybe(input, id)?,
+            predecessor: maybe(input, text)?,
         }),
     };
     Ok(Seen { live: input.arbitrary()?, state })
@@ -109,7 +114,7 @@ fn row(input: &mut Unstructured) -> Result<Row> {
     Ok(Row {
         id: id(input)?,
         attempt: attempt(input)?,
-        nonce: (*input.choose(&["0", "aaaaaaaa", "bbbbbbbb"])?).to_owned(),
+        nonce: Nonce::new(*input.choose(&["0", "aaaaaaaa", "bbbbbbbb"])?).expect("each of them is a nonce"),
         created: maybe(input, time)?,
         expiration: maybe(input, time)?,
         predecessor: input.arbitrary()?,
@@ -153,9 +158,9 @@ fn object(input: &mut Unstructured) -> Result<Object> {
         generation: input.arbitrary()?,
         created: time(input)?,
         requests: HandledRequests {
-            rotate: maybe(input, id)?,
-            reconcile: maybe(input, id)?,
-            confirm: maybe(input, id)?,
+            rotate: maybe(input, text)?,
+            reconcile: maybe(input, text)?,
+            confirm: maybe(input, text)?,
         },
     })
 }

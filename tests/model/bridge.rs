@@ -1,14 +1,15 @@
 //! From the model's world to the product's types and back. The decision and the ledger's transitions are the real ones.
+#![allow(clippy::expect_used)]
 
 use std::time::Duration;
 
+use artifact_token_operator::api::ids::{Nonce, TokenId};
 use artifact_token_operator::api::ledger::{
     self as api, Claim, Conflict, Current, HandledRequests, Ledger, Lost, Outcome, Superseded,
 };
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Timings};
-use artifact_token_operator::rotation::identity::FIRST_NONCE;
 use artifact_token_operator::rotation::ledger::Failure;
 use artifact_token_operator::rotation::observed::{
     self, Content, Observed, Ours, Row, SecretState, Secrets, Service, ServiceSeen, Verdict,
@@ -208,17 +209,21 @@ pub fn attempt(token: Token, facts: &Facts) -> u32 {
     facts.attempt(token).into()
 }
 
-pub fn id(token: Token) -> String {
-    char::from(b'0' + token.0).to_string()
+pub fn id(token: Token) -> TokenId {
+    TokenId::new(char::from(b'0' + token.0)).expect("a sign is an id")
 }
 
 /// The token of an id.
-pub fn token(id: &str) -> Token {
-    id.bytes().next().map_or(Token::NONE, |byte| Token(byte - b'0'))
+pub fn token(id: &TokenId) -> Token {
+    of_text(id.as_str())
 }
 
-pub fn nonce(token: Token) -> String {
-    if token == Token::FIRST { FIRST_NONCE.to_owned() } else { id(token) }
+fn of_text(text: &str) -> Token {
+    text.bytes().next().map_or(Token::NONE, |byte| Token(byte - b'0'))
+}
+
+pub fn nonce(token: Token) -> Nonce {
+    if token == Token::FIRST { Nonce::first() } else { Nonce::new(id(token).as_str()).expect("a sign is a nonce") }
 }
 
 /// The real ledger.
@@ -307,7 +312,7 @@ fn superseded(token: Token, object: &Object, facts: &Facts) -> Superseded {
 
 /// The ledger in the model's terms. `before` says which claims were possibly lost.
 pub fn book(ledger: &Ledger, before: &Book) -> Book {
-    let of_nonce = |nonce: &str| if nonce == FIRST_NONCE { Token::FIRST } else { token(nonce) };
+    let of_nonce = |nonce: &Nonce| if nonce.is_first() { Token::FIRST } else { of_text(nonce.as_str()) };
     let mut book = Book { possibly_lost: before.possibly_lost, ..Book::BLANK };
     if let Some(claim) = &ledger.claim {
         book.claim = of_nonce(&claim.nonce);

@@ -153,7 +153,7 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
     let overlap = if turn.broken(Mutation::NoOverlap) { bridge::NOW } else { bridge::after_overlap() };
     // The token that the Secret held before, as this process saw it. Another process reads all ids that the Secret says it replaced.
     let before = if own { Set::of(me.in_flight.expected.id) } else { me.object.book.superseded };
-    let replaced: Vec<String> = before.iter().map(bridge::id).collect();
+    let replaced: Vec<_> = before.iter().map(bridge::id).collect();
     let drops = turn.broken(Mutation::DropSuperseded);
     let current = Current { rejected_time: None, ..bridge::current(token, &me.object, &facts) };
     turn.record(

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use artifact_token_operator::api::ids::Nonce;
 use artifact_token_operator::api::ledger::Outcome;
 use artifact_token_operator::rotation::observed::{InFlight, Observed, Row, SecretState};
 use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
@@ -169,7 +170,7 @@ pub fn before(setup: &Setup, observed: &mut Observed) {
             observed.ledger.leak.iter_mut().for_each(|leak| leak.claimed_before = leak.issued_before)
         }
         Mutation::ForgetNonces => {
-            observed.ledger.lost.iter_mut().for_each(|lost| lost.nonce.clear());
+            observed.ledger.lost.iter_mut().for_each(|lost| lost.nonce = Nonce::default());
         }
         _ => {}
     }
@@ -188,7 +189,7 @@ fn attest(observed: &mut Observed) {
     let Some(claim) = observed.open_claim() else { return };
     let id = observed.secrets.ours().find_map(|ours| ours.id.clone());
     if let (Some(id), Some(rows)) = (id, &mut observed.service.listing) {
-        rows.push(Row { id, attempt: claim.attempt, nonce: claim.nonce, ..Row::default() });
+        rows.push(Row::new(id, claim.attempt, claim.nonce));
     }
 }
 

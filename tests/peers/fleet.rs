@@ -129,7 +129,7 @@ impl Fleet {
 }
 
 fn current_id(token: &ArtifactToken) -> Option<String> {
-    ledger(token).current.map(|current| current.id)
+    ledger(token).current.map(|current| current.id.to_string())
 }
 
 /// Replaces a flag of the operator.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use artifact_token_operator::api::artifact_token::{ArtifactToken, CONFIRM_IDENTITY, ROTATE_REQUESTED_AT};
 use artifact_token_operator::api::condition::ConditionType;
+use artifact_token_operator::api::ids::TokenId;
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::rotation::identity::uid16;
 use kube::ResourceExt as _;
@@ -150,14 +151,20 @@ impl OwnPlane {
     async fn agrees(&self, token: &ArtifactToken) -> Result<(), String> {
         let ledger = ledger(token);
         let mut live = self.live_of(token).await;
-        live.retain(|row| ledger.knows(&row.id) || !self.forgotten.contains(&row.id));
+        live.retain(|row| {
+            TokenId::new(&*row.id).is_some_and(|id| ledger.knows(&id)) || !self.forgotten.contains(&row.id)
+        });
         let world = || format!("live at the service: {live:#?}\nstatus: {:#?}", token.status);
         let [row] = live.as_slice() else { return Err(world()) };
         let secret = self.world.secrets().get_opt(&token.spec.secret.name).await.map_err(|error| error.to_string())?;
         let secret = secret.ok_or_else(|| format!("no Secret; {}", world()))?;
         let held = secret.annotations().get("artifact-token.dev/token-id");
-        let current = ledger.current.as_ref().map(|current| &current.id);
-        if !is_ready(token) || current != Some(&row.id) || !ledger.superseded.is_empty() || held != Some(&row.id) {
+        let current = ledger.current.as_ref().map(|current| current.id.as_str());
+        if !is_ready(token)
+            || current != Some(row.id.as_str())
+            || !ledger.superseded.is_empty()
+            || held != Some(&row.id)
+        {
             return Err(format!("the Secret holds {held:?}; {}", world()));
         }
         let value = secret.data.as_ref().and_then(|data| data.get("token")).map(|value| value.0.clone());

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::ids::MAX_ID_CHARACTERS;
+use crate::api::ids::TokenId;
 use crate::api::time::Time;
 
 /// The response to a leak: what `revokeIssuedBefore` asked for, and what the operator did.
@@ -38,6 +38,5 @@ pub struct Conflict {
     /// The attempt in its name.
     pub attempt: u32,
     /// Its id at the service.
-    #[schemars(length(max = MAX_ID_CHARACTERS))]
-    pub id: String,
+    pub id: TokenId,
 }

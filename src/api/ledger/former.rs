@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::ids::{MAX_ID_CHARACTERS, MAX_NONCE_CHARACTERS};
+use crate::api::ids::{ClaimKey, Nonce, TokenId};
 use crate::api::time::Time;
 
 /// A token that is to be revoked.
@@ -13,12 +13,10 @@ pub struct Superseded {
     /// The attempt that generated it.
     pub attempt: u32,
     /// Its id at the service.
-    #[schemars(length(max = MAX_ID_CHARACTERS))]
-    pub id: String,
+    pub id: TokenId,
     /// The nonce of its claim; absent where that is not known.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = MAX_NONCE_CHARACTERS))]
-    pub nonce: String,
+    #[serde(default, skip_serializing_if = "Nonce::is_unknown")]
+    pub nonce: Nonce,
     /// When its attempt was claimed; absent where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_time: Option<Time>,
@@ -38,6 +36,13 @@ pub struct Superseded {
     pub next_try_time: Option<Time>,
 }
 
+impl Superseded {
+    /// What tells its claim from all others of its object.
+    pub fn key(&self) -> ClaimKey<'_> {
+        ClaimKey { attempt: self.attempt, nonce: &self.nonce }
+    }
+}
+
 /// A claim of unknown outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -45,10 +50,16 @@ pub struct Lost {
     /// The attempt.
     pub attempt: u32,
     /// Its nonce, by which the token is recognised at the service.
-    #[schemars(length(max = MAX_NONCE_CHARACTERS))]
-    pub nonce: String,
+    pub nonce: Nonce,
     /// When it was claimed.
     pub time: Time,
+}
+
+impl Lost {
+    /// What tells it from all other claims of its object.
+    pub fn key(&self) -> ClaimKey<'_> {
+        ClaimKey { attempt: self.attempt, nonce: &self.nonce }
+    }
 }
 
 /// A token that may live at a service where tokens have no names.
@@ -79,16 +90,21 @@ pub struct Revoked {
     /// The attempt that generated it.
     pub attempt: u32,
     /// Its id at the service.
-    #[schemars(length(max = MAX_ID_CHARACTERS))]
-    pub id: String,
+    pub id: TokenId,
     /// The nonce of its claim; absent where that is not known.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = MAX_NONCE_CHARACTERS))]
-    pub nonce: String,
+    #[serde(default, skip_serializing_if = "Nonce::is_unknown")]
+    pub nonce: Nonce,
     /// When the revoke was proved.
     pub revoked_time: Time,
     /// How the revoke was proved.
     pub proof: Proof,
+}
+
+impl Revoked {
+    /// What tells its claim from all others of its object.
+    pub fn key(&self) -> ClaimKey<'_> {
+        ClaimKey { attempt: self.attempt, nonce: &self.nonce }
+    }
 }
 
 fn is_false(value: &bool) -> bool {

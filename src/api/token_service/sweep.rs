@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::duration::GoDuration;
-use crate::api::ids::{MAX_ID_CHARACTERS, is_token_id};
+use crate::api::ids::TokenId;
 use crate::api::time::Time;
 
 /// How the operator treats tokens without an owner.
@@ -77,29 +77,15 @@ pub struct LastSweep {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Orphan {
     /// Its id at the service.
-    #[schemars(length(max = MAX_ID_CHARACTERS))]
-    pub id: String,
+    pub id: TokenId,
     /// Its name there.
     #[schemars(length(max = MAX_NAME_CHARACTERS))]
     pub name: String,
 }
 
 impl Orphan {
-    /// The token with this id and name; `None` if the status cannot hold its id.
-    pub fn new(id: &str, name: &str) -> Option<Self> {
-        is_token_id(id).then(|| Self { id: id.to_owned(), name: name.chars().take(MAX_NAME_CHARACTERS).collect() })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_orphan_that_the_status_cannot_hold_is_counted_and_not_named() {
-        let long = "語".repeat(MAX_ID_CHARACTERS);
-        let name = Orphan::new(&long, &"n".repeat(300)).map(|orphan| orphan.name.len());
-        assert_eq!(name, Some(MAX_NAME_CHARACTERS));
-        assert_eq!(Orphan::new(&format!("{long}x"), "n"), None);
+    /// The token with this id and name.
+    pub fn new(id: TokenId, name: &str) -> Self {
+        Self { id, name: name.chars().take(MAX_NAME_CHARACTERS).collect() }
     }
 }

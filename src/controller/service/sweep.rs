@@ -11,6 +11,7 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use crate::api::artifact_token::ArtifactToken;
+use crate::api::ids::TokenId;
 use crate::api::ledger::Ledger;
 use crate::api::time::Time;
 use crate::api::token_service::sweep::{LastSweep, MAX_ORPHANS, Orphan, SweepPolicy};
@@ -57,7 +58,7 @@ pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &S
     }
     if service.spec.sweep.policy == SweepPolicy::Revoke {
         let last = service.status.as_ref().and_then(|status| status.last_sweep.as_ref());
-        let recorded: Vec<String> =
+        let recorded: Vec<TokenId> =
             last.iter().flat_map(|last| &last.orphans).map(|orphan| orphan.id.clone()).collect();
         revoke_orphans(&client, &mut found, &recorded).await;
     }
@@ -73,19 +74,20 @@ fn able(entry: &ServiceEntry) -> Option<ServiceClient> {
 
 async fn list(client: &ServiceClient) -> Option<Vec<NamedToken>> {
     let answer = client.list(&mut Places::one_by_one(MAX_WAIT)).await;
-    let named = |row: ListedToken| Some(NamedToken { id: row.id, name: row.name? });
+    let named = |row: ListedToken| Some(NamedToken { id: TokenId::new(row.id), name: row.name? });
     answer.ok().map(|listing| listing.rows.into_iter().filter_map(named).collect())
 }
 
 /// Revokes the tokens that were recorded as having no owner. Only a later list without them counts as proof.
-async fn revoke_orphans(client: &ServiceClient, found: &mut Findings, recorded: &[String]) {
+async fn revoke_orphans(client: &ServiceClient, found: &mut Findings, recorded: &[TokenId]) {
     let revocable = found.revocable(recorded);
     for orphan in &revocable {
-        let answer = client.revoke(&orphan.id, &mut Places::one_by_one(MAX_WAIT)).await;
+        let Some(id) = &orphan.id else { continue };
+        let answer = client.revoke(id.as_str(), &mut Places::one_by_one(MAX_WAIT)).await;
         if matches!(answer, Err(ServiceError::Throttled { .. })) {
             break;
         }
-        tracing::info!(id = orphan.id, name = orphan.name, ok = answer.is_ok(), "a token without an owner is revoked");
+        tracing::info!(%id, name = orphan.name, ok = answer.is_ok(), "a token without an owner is revoked");
     }
     if revocable.is_empty() {
         return;
@@ -97,7 +99,7 @@ async fn revoke_orphans(client: &ServiceClient, found: &mut Findings, recorded: 
 
 async fn report(service: &ServiceObject, found: &Findings, ctx: &Shared) -> Result<(), PassError> {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let orphan = |orphan: &NamedToken| Orphan::new(&orphan.id, &orphan.name);
+    let orphan = |orphan: &NamedToken| Some(Orphan::new(orphan.id.clone()?, &orphan.name));
     let time: Time = ctx.clock.now().latest;
     let last_sweep = LastSweep {
         time,

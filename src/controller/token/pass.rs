@@ -15,6 +15,7 @@ use kube::{Resource, ResourceExt};
 use secrecy::SecretString;
 
 use crate::api::artifact_token::ArtifactToken;
+use crate::api::ids::TokenId;
 use crate::api::ledger::Ledger;
 use crate::controller::finalizer_time;
 use crate::controller::registry::{Key, ServiceEntry};
@@ -83,7 +84,7 @@ pub(crate) enum Fact<'a> {
     /// An attempt failed.
     Failed,
     /// The token with this id is dead.
-    Revoked(&'a str),
+    Revoked(&'a TokenId),
     /// A fact that makes no read void.
     Other,
 }
@@ -147,7 +148,7 @@ impl<'a> Pass<'a> {
             Fact::Failed => self.verdict = None,
             Fact::Revoked(id) => {
                 if let Some(rows) = &mut self.listing {
-                    rows.retain(|row| row.id != id);
+                    rows.retain(|row| row.id != *id);
                 }
             }
             Fact::Other => {}
@@ -192,7 +193,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Records a revoke during a deletion in this process alone: the object is about to go.
-    pub(crate) fn revoked_unrecorded(&mut self, id: &str, change: impl FnOnce(&mut Ledger)) {
+    pub(crate) fn revoked_unrecorded(&mut self, id: &TokenId, change: impl FnOnce(&mut Ledger)) {
         let mut object = ArtifactToken::clone(&self.object);
         change(&mut object.status.get_or_insert_default().ledger);
         let object = Arc::new(object);

@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
+use crate::api::ids::TokenId;
 use crate::api::ledger::Ledger;
 use crate::api::reason::Reason;
 use crate::api::secret_template::SecretTemplate;
@@ -34,9 +35,9 @@ pub(crate) struct SecretReader<'a> {
     pub owner: &'a Owner,
     pub ledger: &'a Ledger,
     /// The id of the current token and the digest of its value, if this process wrote or saw it.
-    pub digest: Option<&'a (String, ValueDigest)>,
+    pub digest: Option<&'a (TokenId, ValueDigest)>,
     /// Values by token id.
-    pub values: &'a BTreeMap<String, SecretString>,
+    pub values: &'a BTreeMap<TokenId, SecretString>,
 }
 
 impl SecretReader<'_> {
@@ -107,7 +108,7 @@ impl SecretReader<'_> {
     fn is_rendered(&self, secret: &Secret, marks: &Marks) -> bool {
         let Some(token) = self.token(secret) else { return false };
         let expiration_time = self.ledger.current.as_ref().and_then(|current| current.expiration_time);
-        let facts = Facts { token: &token, id: marks.token_id.as_deref(), expiration_time };
+        let facts = Facts { token: &token, id: marks.token_id.as_ref().map(TokenId::as_str), expiration_time };
         content::desired(self.template, self.owner, marks, &facts)
             .is_ok_and(|desired| patch::drift(&desired, secret).is_empty())
     }
@@ -124,8 +125,8 @@ impl SecretReader<'_> {
 }
 
 /// Whether the Secret holds the token with this id, as far as known.
-pub(crate) fn holds(ours: &Ours, id: &str) -> bool {
-    ours.content == Content::Token && ours.id.as_deref() == Some(id)
+pub(crate) fn holds(ours: &Ours, id: &TokenId) -> bool {
+    ours.content == Content::Token && ours.id.as_ref() == Some(id)
 }
 
 /// The state of a Secret whose version is the recorded one: it is as we left it.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::api::ids::TokenId;
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
@@ -29,11 +30,11 @@ pub enum Leftover {
     /// No token: *generate* certainly did not take effect.
     Nothing,
     /// A living token that no consumer can hold.
-    Unpublished(String),
+    Unpublished(TokenId),
     /// A living token that consumers may hold.
     Published {
         /// Its id.
-        id: String,
+        id: TokenId,
         /// The token is not revoked before this time.
         revoke_after: Time,
         /// The Secret holds it.

@@ -1,6 +1,7 @@
 //! Questions about the content of the ledger.
 
-use crate::api::ledger::Ledger;
+use crate::api::ids::{ClaimKey, TokenId};
+use crate::api::ledger::{Claim, Current, Ledger, Lost, Revoked, Superseded};
 use crate::api::time::Time;
 
 impl Ledger {
@@ -16,25 +17,22 @@ impl Ledger {
     }
 
     /// Whether it lists this id as a living token.
-    pub fn knows(&self, id: &str) -> bool {
-        let current = self.current.as_ref().is_some_and(|current| current.id == id);
-        current || self.superseded.iter().any(|old| old.id == id)
+    pub fn knows(&self, id: &TokenId) -> bool {
+        let current = self.current.as_ref().is_some_and(|current| current.id == *id);
+        current || self.superseded.iter().any(|old| old.id == *id)
     }
 
     /// Whether this token was recently revoked and proved dead.
-    pub fn ended(&self, id: &str) -> bool {
-        self.history.iter().any(|dead| dead.id == id)
+    pub fn ended(&self, id: &TokenId) -> bool {
+        self.history.iter().any(|dead| dead.id == *id)
     }
 
-    /// The nonces of this attempt that it has. An empty nonce means that it is unknown.
-    pub fn nonces_of(&self, attempt: u32) -> impl Iterator<Item = &str> {
-        let claim = self.claim.iter().map(|claim| (claim.attempt, &claim.nonce));
-        let current = self.current.iter().map(|current| (current.attempt, &current.nonce));
-        let superseded = self.superseded.iter().map(|old| (old.attempt, &old.nonce));
-        let lost = self.lost.iter().map(|lost| (lost.attempt, &lost.nonce));
-        let dead = self.history.iter().map(|dead| (dead.attempt, &dead.nonce));
-        let all = claim.chain(current).chain(superseded).chain(lost).chain(dead);
-        all.filter(move |(of, _)| *of == attempt).map(|(_, nonce)| nonce.as_str())
+    /// Whether it has this claim, or the token of it.
+    pub fn has_claimed(&self, key: ClaimKey<'_>) -> bool {
+        let claims = self.claim.iter().map(Claim::key).chain(self.lost.iter().map(Lost::key));
+        let living = self.current.iter().map(Current::key).chain(self.superseded.iter().map(Superseded::key));
+        let dead = self.history.iter().map(Revoked::key);
+        claims.chain(living).chain(dead).any(|known| known == key)
     }
 
     /// How many tokens it lists as living; lost claims do not count.

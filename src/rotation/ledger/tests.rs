@@ -4,6 +4,7 @@
 mod moves;
 
 use super::*;
+use crate::api::ids::samples::{id, nonce};
 use crate::api::reason::Reason;
 
 const FIRST_RETRY: Duration = Duration::from_secs(30);
@@ -13,15 +14,15 @@ fn at(seconds: u64) -> Time {
 }
 
 fn claim(attempt: u32, time: Time) -> Claim {
-    let (nonce, request_digest) = (format!("n{attempt}"), "digest".to_owned());
+    let (nonce, request_digest) = (nonce(format!("n{attempt}")), "digest".to_owned());
     Claim { attempt, nonce, time, request_digest, request: None, outcome: None }
 }
 
 fn current(attempt: u32, time: Time) -> Current {
     Current {
         attempt,
-        id: format!("t{attempt}"),
-        nonce: format!("n{attempt}"),
+        id: id(format!("t{attempt}")),
+        nonce: nonce(format!("n{attempt}")),
         hint: None,
         request_digest: "digest".to_owned(),
         claimed_time: time,
@@ -46,7 +47,7 @@ fn failure(generation: i64, at_least: u64) -> Failure {
 }
 
 fn row(attempt: u32) -> Row {
-    Row { id: format!("t{attempt}"), attempt, nonce: format!("n{attempt}"), ..Row::default() }
+    Row::new(id(format!("t{attempt}")), attempt, nonce(format!("n{attempt}")))
 }
 
 fn bounded(ledger: &Ledger) -> bool {
@@ -139,8 +140,8 @@ fn each_transition_puts_every_token_where_it_belongs() {
     let verified = |ledger: &mut Ledger| ledger.verified(&two, current(2, at(1010)), &[], at(1610));
     check(&verified, Some(Outcome::Verified), "t2 current, t1 superseded +1610");
     check(&fail(Leftover::Nothing), failed, "t1 current");
-    check(&fail(Leftover::Unpublished("t2".into())), failed, "t1 current, t2 unpublished +1010");
-    let published = Leftover::Published { id: "t2".into(), revoke_after: at(1700), held: true };
+    check(&fail(Leftover::Unpublished(id("t2"))), failed, "t1 current, t2 unpublished +1010");
+    let published = Leftover::Published { id: id("t2"), revoke_after: at(1700), held: true };
     check(&fail(published), failed, "t1 current, t2 superseded +1700");
     check(&fail(Leftover::Unknown { attributable: false }), failed, "t1 current, 2 possibly lost");
     check(&fail(Leftover::Unknown { attributable: true }), failed, "t1 current, n2 lost");
@@ -149,15 +150,15 @@ fn each_transition_puts_every_token_where_it_belongs() {
     check(&|ledger| ledger.claimed(claim(3, at(1200)), Some(two.clone()), true), None, "t1 current, n2 lost");
     check(&|ledger| ledger.orphans_found(&[row(2)], &[], at(1800)), None, "t1 current, t2 superseded +1800");
     check(&|ledger| ledger.orphans_found(&[row(1)], &[], at(1800)), None, "t1 current");
-    check(&|ledger| ledger.revoked(1, "t1", Proof::Refused, at(1100)), None, "t1 dead");
-    check(&|ledger| ledger.revoke_failed(1, "t1", FIRST_RETRY, at(1100)), None, "t1 superseded +1100");
+    check(&|ledger| ledger.revoked(1, &id("t1"), Proof::Refused, at(1100)), None, "t1 dead");
+    check(&|ledger| ledger.revoke_failed(1, &id("t1"), FIRST_RETRY, at(1100)), None, "t1 superseded +1100");
 }
 
 #[test]
 fn an_orphan_is_recorded_once_and_no_longer_lost() {
     let mut ledger = rotating();
     ledger.abandoned(&claim(2, at(1000)), true, failure(1, 0), at(1200));
-    ledger.orphans_found(&[row(2), row(2)], &["t2".to_owned()], at(1800));
+    ledger.orphans_found(&[row(2), row(2)], &[id("t2")], at(1800));
     ledger.orphans_found(&[row(2)], &[], at(9999));
     assert_eq!(standing(&ledger), "t1 current, t2 superseded +1800");
 }
@@ -166,11 +167,11 @@ fn an_orphan_is_recorded_once_and_no_longer_lost() {
 fn an_orphan_that_its_own_process_gives_up_later_stays_as_it_was_recorded() {
     let mut ledger = rotating();
     ledger.orphans_found(&[row(2)], &[], at(1800));
-    ledger.failed(&claim(2, at(1000)), Leftover::Unpublished("t2".into()), failure(1, 0), at(1010));
+    ledger.failed(&claim(2, at(1000)), Leftover::Unpublished(id("t2")), failure(1, 0), at(1010));
     assert_eq!(standing(&ledger), "t1 current, t2 superseded +1800");
     ledger.failed(
         &claim(2, at(1000)),
-        Leftover::Published { id: "t2".into(), revoke_after: at(1900), held: false },
+        Leftover::Published { id: id("t2"), revoke_after: at(1900), held: false },
         failure(1, 0),
         at(1020),
     );
@@ -181,12 +182,12 @@ fn an_orphan_that_its_own_process_gives_up_later_stays_as_it_was_recorded() {
 #[test]
 fn orphans_without_room_stay_lost_and_leave_room_for_the_operators_own_tokens() {
     let mut ledger = rotating();
-    let lost = |attempt: u32| Lost { attempt, nonce: format!("n{attempt}"), time: at(1000) };
+    let lost = |attempt: u32| Lost { attempt, nonce: nonce(format!("n{attempt}")), time: at(1000) };
     ledger.lost = vec![lost(70), lost(99)];
     ledger.orphans_found(&(10..100).map(row).collect::<Vec<_>>(), &[], at(1800));
     assert_eq!((ledger.superseded.len(), ledger.lost.len()), (MAX_ORPHANS, 2));
     ledger.verified(&claim(2, at(1000)), current(2, at(1010)), &[], at(1610));
-    ledger.revoke_failed(2, "t2", FIRST_RETRY, at(2000));
+    ledger.revoke_failed(2, &id("t2"), FIRST_RETRY, at(2000));
     assert!(bounded(&ledger));
 }
 
@@ -243,7 +244,7 @@ fn a_failed_revoke_waits_for_its_own_back_off_and_keeps_its_place() {
     let mut ledger = rotating();
     ledger.verified(&claim(2, at(1000)), current(2, at(1010)), &[], at(1610));
     for (tries, delay) in [(1, 30), (2, 60), (3, 120)] {
-        ledger.revoke_failed(1, "t1", FIRST_RETRY, at(2000));
+        ledger.revoke_failed(1, &id("t1"), FIRST_RETRY, at(2000));
         let old = &ledger.superseded[0];
         assert_eq!((old.tries, old.next_try_time, old.revoke_after_time), (tries, Some(at(2000 + delay)), at(1610)));
     }

@@ -1,5 +1,6 @@
 //! The attempt in flight: only this process knows about it.
 
+use crate::api::ids::TokenId;
 use crate::api::time::Time;
 use crate::rotation::observed::service::Verdict;
 
@@ -21,7 +22,7 @@ pub enum InFlight {
         /// The attempt.
         attempt: u32,
         /// The token's id.
-        id: String,
+        id: TokenId,
         /// After this time it is no longer published.
         deadline: Time,
         /// When the service answered with the value.
@@ -45,7 +46,7 @@ impl InFlight {
     }
 
     /// Whether the value in flight is that of this token.
-    pub fn holds(&self, id: &str) -> bool {
+    pub fn holds(&self, id: &TokenId) -> bool {
         matches!(self, Self::Value { id: own, .. } if own == id)
     }
 }

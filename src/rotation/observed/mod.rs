@@ -9,8 +9,8 @@ mod object;
 mod secret;
 mod service;
 
+use crate::api::ids::Nonce;
 use crate::api::ledger::{Claim, Ledger};
-use crate::rotation::identity::FIRST_NONCE;
 
 pub use facts::{Facts, Pauses};
 pub use in_flight::InFlight;
@@ -43,7 +43,7 @@ impl Observed {
             Some(claim) => claim.outcome.is_none().then(|| claim.clone()),
             None => self.object.finalizer.then(|| Claim {
                 attempt: 1,
-                nonce: FIRST_NONCE.to_owned(),
+                nonce: Nonce::first(),
                 time: self.object.created,
                 request_digest: String::new(),
                 request: None,
@@ -60,7 +60,7 @@ impl Observed {
     /// Whether this token belongs to the attempt in flight: it is the value, or *generate* made it for the claim and the answer is not
     /// here.
     pub fn is_in_flight(&self, row: &Row) -> bool {
-        let claimed = |claim: &Claim| (claim.attempt, &claim.nonce) == (row.attempt, &row.nonce);
+        let claimed = |claim: &Claim| claim.key() == row.key();
         match self.in_flight {
             InFlight::Nothing => false,
             InFlight::Claim { attempt, .. } => {

@@ -1,5 +1,6 @@
 //! The Secrets that must hold the token.
 
+use crate::api::ids::TokenId;
 use crate::rotation::desired::Halt;
 
 /// The Secrets as seen. An `ArtifactToken` has one; a later kind may have many.
@@ -37,7 +38,7 @@ pub struct Ours {
     /// The attempt that generated its token; 0 for a placeholder and for a predecessor's Secret.
     pub attempt: u32,
     /// The token's id.
-    pub id: Option<String>,
+    pub id: Option<TokenId>,
     /// max(attempt, annotation `fence`).
     pub fence: u32,
     /// Whether a token can be read from it.
@@ -110,12 +111,12 @@ impl Secrets {
     }
 
     /// Whether every Secret holds this token.
-    pub fn published(&self, attempt: u32, id: &str) -> bool {
+    pub fn published(&self, attempt: u32, id: &TokenId) -> bool {
         self.all_ours(|ours| {
             ours.content == Content::Token
                 && ours.predecessor.is_none()
                 && ours.attempt == attempt
-                && ours.id.as_deref() == Some(id)
+                && ours.id.as_ref() == Some(id)
         })
     }
 

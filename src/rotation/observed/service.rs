@@ -1,5 +1,6 @@
 //! The service, and what it says about this object's tokens.
 
+use crate::api::ids::{ClaimKey, Nonce, TokenId};
 use crate::api::time::Time;
 
 /// The service as seen.
@@ -16,14 +17,14 @@ pub struct Service {
 }
 
 /// A token that the service lists under one of our names.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Row {
     /// Its id.
-    pub id: String,
+    pub id: TokenId,
     /// The attempt in its name.
     pub attempt: u32,
     /// The nonce in its name.
-    pub nonce: String,
+    pub nonce: Nonce,
     /// When it was created, as the service says.
     pub created: Option<Time>,
     /// When it expires.
@@ -51,6 +52,18 @@ pub enum Verdict {
     Accepted,
     /// The token does not work.
     Refused,
+}
+
+impl Row {
+    /// The row of this token. The service says no times.
+    pub fn new(id: TokenId, attempt: u32, nonce: Nonce) -> Self {
+        Self { id, attempt, nonce, created: None, expiration: None, predecessor: false }
+    }
+
+    /// What tells its claim from all others of its object.
+    pub fn key(&self) -> ClaimKey<'_> {
+        ClaimKey { attempt: self.attempt, nonce: &self.nonce }
+    }
 }
 
 impl Service {

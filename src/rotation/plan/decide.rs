@@ -48,9 +48,7 @@ fn unattested(view: &View, ours: &Ours, claim: &Claim) -> Option<Step> {
     if service.listing.is_none() {
         return Some(after_pause(view, facts.pauses.sweep, Step::Sweep));
     }
-    let listed = service
-        .own_rows()
-        .any(|row| Some(&row.id) == ours.id.as_ref() && row.attempt == claim.attempt && row.nonce == claim.nonce);
+    let listed = service.own_rows().any(|row| Some(&row.id) == ours.id.as_ref() && row.key() == claim.key());
     (!listed).then_some(unlisted)
 }
 

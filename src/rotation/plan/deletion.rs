@@ -1,5 +1,6 @@
 //! Deletion (P13) ends the known tokens at once, then those that could still land, then the Secret, then the finalizer.
 
+use crate::api::ids::TokenId;
 use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{InFlight, Leave, Observed};
@@ -73,7 +74,7 @@ fn sweep(view: &View) -> Option<Step> {
     Some(Step::Revoke { attempt: row.attempt, id: row.id.clone() })
 }
 
-fn next_known(view: &View) -> Option<(u32, String)> {
+fn next_known(view: &View) -> Option<(u32, TokenId)> {
     let ledger = &view.observed.ledger;
     let superseded = ledger
         .superseded

@@ -1,5 +1,6 @@
 //! The answer to a leak (P14): revoke first, then replace. It waits for no overlap, no end of `suspend` and no live successor.
 
+use crate::api::ids::TokenId;
 use crate::api::time::Time;
 use crate::rotation::observed::Observed;
 use crate::rotation::plan::step::Step;
@@ -40,7 +41,7 @@ fn claims(observed: &Observed) -> impl Iterator<Item = Time> {
 }
 
 /// The current token goes first, because it is in use.
-fn next_leaked(view: &View) -> Option<(u32, String)> {
+fn next_leaked(view: &View) -> Option<(u32, TokenId)> {
     let ledger = &view.observed.ledger;
     let leak = ledger.leak.as_ref()?;
     let current = ledger.current.as_ref().filter(|current| leak.covers(current.claimed_time));

@@ -1,8 +1,8 @@
 //! Whether the listed tokens of this identity belong to this object or to another cluster (P21).
 
+use crate::api::ids::TokenId;
 use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
-use crate::rotation::identity::FIRST_NONCE;
 use crate::rotation::observed::{Observed, Ours, Row};
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
@@ -37,20 +37,20 @@ fn never_claimed(view: &View, row: &Row) -> bool {
     let observed = view.observed;
     let Observed { ledger, secrets, .. } = observed;
     // Attempt 1 is the finalizer's claim, which may be in no ledger.
-    let implied = row.attempt == 1 && row.nonce == FIRST_NONCE;
+    let implied = row.attempt == 1 && row.nonce.is_first();
     if implied || observed.is_in_flight(row) || ledger.knows(&row.id) || ledger.ended(&row.id) {
         return false;
     }
     let held =
         |ours: &Ours| (ours.id.as_ref(), ours.attempt) == (Some(&row.id), row.attempt) && ours.predecessor.is_none();
-    let claimed = ledger.nonces_of(row.attempt).any(|nonce| nonce == row.nonce);
+    let claimed = ledger.has_claimed(row.key());
     // A ledger without a claim was lost. It has collected its tokens since, so its numbers do not show what was claimed before.
     let known_to = ledger.claim.as_ref().map_or(0, |_| ledger.highest_attempt());
     let behind = row.attempt > known_to && row.attempt <= secrets.fence();
     !claimed && !behind && !secrets.ours().any(held)
 }
 
-fn halt(attempt: u32, id: &str) -> Halt {
+fn halt(attempt: u32, id: &TokenId) -> Halt {
     Halt::stalled(
         Reason::IdentityConflict,
         format!(

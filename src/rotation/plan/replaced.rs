@@ -1,5 +1,6 @@
 //! The token that the next write of the Secret replaces.
 
+use crate::api::ids::TokenId;
 use crate::rotation::ledger::MAX_ORPHANS;
 use crate::rotation::observed::{Observed, Row};
 use crate::rotation::plan::step::Step;
@@ -10,7 +11,7 @@ use crate::rotation::plan::wait::after_pause;
 /// a token enters the ledger before the Secret is overwritten, because nothing would lead to it afterwards.
 pub(super) fn replaced_token(view: &View) -> Option<Step> {
     let Observed { ledger, secrets, service, facts, .. } = view.observed;
-    let unknown = |id: &String| !ledger.knows(id) && !ledger.ended(id);
+    let unknown = |id: &TokenId| !ledger.knows(id) && !ledger.ended(id);
     let replaced = secrets.ours().find(|ours| ours.id.as_ref().is_some_and(unknown))?;
     if !service.attributable() {
         return None;

@@ -1,5 +1,6 @@
 //! The steps that the decision can return.
 
+use crate::api::ids::TokenId;
 use crate::api::ledger::Outcome;
 use crate::api::time::Time;
 use crate::rotation::desired::Halt;
@@ -62,7 +63,7 @@ pub enum Step {
         /// Its attempt.
         attempt: u32,
         /// Its id.
-        id: String,
+        id: TokenId,
     },
     /// Write a fence into the Secret, so that no older publish can land.
     RaiseFence {

@@ -6,6 +6,7 @@ mod perform;
 mod phrase;
 mod world;
 
+use crate::api::ids::samples::{id, nonce};
 use crate::rotation::observed::{Row, SecretState};
 use world::{World, seconds};
 
@@ -194,8 +195,7 @@ fn a_token_of_another_cluster_stops_everything_until_a_person_confirms() {
     let mut world = World::at_rest();
     ask(&mut world);
     world.walk(HOUR);
-    let foreign =
-        Row { id: "other-cluster".to_owned(), attempt: 2, nonce: "other".to_owned(), ..world.tokens[0].clone() };
+    let foreign = Row { id: id("other-cluster"), attempt: 2, nonce: nonce("other"), ..world.tokens[0].clone() };
     world.tokens.push(foreign);
     world.observed.object.requests.rotate = Some("again".to_owned());
     world.observed.object.requests.confirm = Some("long ago".to_owned());
@@ -224,8 +224,7 @@ fn a_token_whose_attempt_left_no_trace_here_belongs_to_another_cluster() {
     }
     world.observed.ledger.history.clear();
     assert_eq!(world.state(), (vec!["t3"], Some("t3")));
-    let foreign =
-        Row { id: "other-cluster".to_owned(), attempt: 2, nonce: "other".to_owned(), ..world.tokens[0].clone() };
+    let foreign = Row { id: id("other-cluster"), attempt: 2, nonce: nonce("other"), ..world.tokens[0].clone() };
     world.tokens.push(foreign);
     world.observed.service.suspected = true;
     world.pass_until(world.now.plus(seconds(10)));
@@ -235,11 +234,8 @@ fn a_token_whose_attempt_left_no_trace_here_belongs_to_another_cluster() {
 #[test]
 fn the_decision_survives_numbers_at_the_end_of_their_range_and_a_flood_of_tokens() {
     let mut world = World::at_rest();
-    world.hold(u32::MAX, Some("forged"), u32::MAX);
-    let row = |number: u32| {
-        let id = format!("f{number}");
-        Row { id, attempt: u32::MAX, nonce: "x".to_owned(), ..Row::default() }
-    };
+    world.hold(u32::MAX, Some(id("forged")), u32::MAX);
+    let row = |number: u32| Row::new(id(format!("f{number}")), u32::MAX, nonce("x"));
     world.tokens.extend((0..200).map(row));
     world.observed.service.listing = Some(world.tokens.clone());
     world.observed.secrets.seen[0].live = true;

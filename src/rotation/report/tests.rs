@@ -2,13 +2,15 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::api::ids::Nonce;
+use crate::api::ids::samples::id;
 use crate::api::ledger::{Failures, Superseded};
 
 fn current() -> Current {
     Current {
         attempt: 7,
-        id: "t7".into(),
-        nonce: String::new(),
+        id: id("t7"),
+        nonce: Nonce::default(),
         hint: None,
         request_digest: String::new(),
         claimed_time: Time::from_millis(0),
@@ -50,8 +52,8 @@ fn a_valid_token_stays_ready_through_rotation_overlap_and_a_failed_attempt() {
     );
     let old = Superseded {
         attempt: 6,
-        id: "t6".into(),
-        nonce: String::new(),
+        id: id("t6"),
+        nonce: Nonce::default(),
         claimed_time: None,
         revoke_after_time: Time::from_millis(9000),
         unpublished: false,

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use super::*;
+use crate::api::ids::Nonce;
+use crate::api::ids::samples::id;
 use crate::api::ledger::Ledger;
 use crate::rotation::desired::Timings;
 use crate::rotation::observed::{Content, Ours, SecretState, Secrets};
@@ -40,8 +42,8 @@ fn desired() -> Desired {
 fn current(expiration_time: Option<Time>) -> Current {
     Current {
         attempt: 3,
-        id: "current".to_owned(),
-        nonce: String::new(),
+        id: id("current"),
+        nonce: Nonce::default(),
         hint: None,
         request_digest: "digest".to_owned(),
         claimed_time: at(0).minus(seconds(1)),
@@ -56,7 +58,7 @@ fn current(expiration_time: Option<Time>) -> Current {
 }
 
 fn observed(current: Option<Current>) -> Observed {
-    let id = Some("current".to_owned());
+    let id = Some(id("current"));
     let ours = Ours { attempt: 3, id, content: Content::Token, ..Ours::default() };
     Observed {
         ledger: Ledger { current, ..Ledger::default() },

@@ -114,7 +114,8 @@ proptest! {
     fn any_marks_and_token_come_back(attempt in 0..=MAX_NUMBER, fence in 0..=MAX_NUMBER, id in proptest::option::of("[ -~é]{1,40}"),
                                      superseded in proptest::collection::vec("[ -~é]{1,40}", 0..5), token_text in "[!-~]{8,60}") {
         prop_assume!(!token_text.contains("${"));
-        let marks = Marks { attempt, token_id: id, superseded, fence };
+        let superseded = superseded.into_iter().map(samples::id).collect();
+        let marks = Marks { attempt, token_id: id.map(samples::id), superseded, fence };
         let secret = stored(&with_token(&rich(), &marks, &token_text));
         prop_assert_eq!(read_marks(&secret), marks);
         prop_assert_eq!(token(&rich(), &secret), Some(token_text));

@@ -107,7 +107,7 @@ impl World {
 
     /// The id of the current token.
     pub async fn current_id(&self, name: &str) -> String {
-        ledger(&self.token(name).await).current.expect("a current token").id
+        ledger(&self.token(name).await).current.expect("a current token").id.to_string()
     }
 
     pub async fn until_attempt(&self, name: &str, wanted: u32) -> ArtifactToken {

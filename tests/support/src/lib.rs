@@ -199,7 +199,7 @@ impl World {
         let token = self
             .until(name, "the ledger has the one live token", |token| {
                 let ledger = &token.status.as_ref().unwrap().ledger;
-                ledger.current.as_ref().is_some_and(|current| current.id == id) && ledger.superseded.is_empty()
+                ledger.current.as_ref().is_some_and(|current| current.id.as_str() == id) && ledger.superseded.is_empty()
             })
             .await;
         assert!(is_ready(&token), "{:#?}", token.status);

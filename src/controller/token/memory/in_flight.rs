@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use secrecy::SecretString;
 
+use crate::api::ids::TokenId;
 use crate::api::time::Time;
 use crate::rotation::observed::{InFlight, Verdict};
 use crate::service::client::Places;
@@ -21,7 +22,7 @@ pub(crate) struct Attempt {
     /// The content hashes of the Secrets before the claim.
     pub expected: Vec<Option<u64>>,
     /// The ids of the tokens that these Secrets held.
-    pub replaces: Vec<String>,
+    pub replaces: Vec<TokenId>,
     /// The places in the rate limit that were taken before the claim.
     pub places: Places,
     /// The service's answer.
@@ -31,7 +32,7 @@ pub(crate) struct Attempt {
 /// What the service generated for it.
 #[derive(Debug)]
 pub(crate) struct Value {
-    pub id: String,
+    pub id: TokenId,
     pub token: SecretString,
     pub expiration: Option<Time>,
     /// When the service answered.

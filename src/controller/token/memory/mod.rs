@@ -12,6 +12,7 @@ use kube::ResourceExt;
 use secrecy::SecretString;
 
 use crate::api::artifact_token::ArtifactToken;
+use crate::api::ids::TokenId;
 use crate::api::ledger::{Lost, MAX_LOST};
 use crate::api::time::Time;
 use crate::controller::token::secret_index::older;
@@ -40,10 +41,10 @@ pub(crate) struct Memory {
     pub forgotten: Vec<Lost>,
     pub in_flight: Option<Attempt>,
     /// Values by token id: the previous one during a rotation, superseded ones until they are proved dead.
-    pub values: BTreeMap<String, SecretString>,
+    pub values: BTreeMap<TokenId, SecretString>,
     pub secret: Option<SeenSecret>,
     /// The current token's id and the digest of its value.
-    pub digest: Option<(String, ValueDigest)>,
+    pub digest: Option<(TokenId, ValueDigest)>,
     /// When the current token was last seen accepted.
     pub accepted: Option<Time>,
     /// When the service last gave a complete list.
@@ -133,6 +134,7 @@ pub(crate) struct SeenSecret {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::api::ids::samples::nonce;
 
     fn object(version: &str, attempt: Option<u32>) -> Arc<ArtifactToken> {
         let claim = attempt.map(|attempt| {
@@ -151,7 +153,7 @@ mod tests {
     }
 
     fn claimed(memory: &mut Memory, attempt: u32) {
-        memory.claimed(Lost { attempt, nonce: attempt.to_string(), time: Time::from_millis(0) });
+        memory.claimed(Lost { attempt, nonce: nonce(attempt.to_string()), time: Time::from_millis(0) });
     }
 
     #[test]

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use super::Pass;
 use crate::api::artifact_token::{ArtifactToken, CONFIRM_IDENTITY, RECONCILE_REQUESTED_AT, ROTATE_REQUESTED_AT};
+use crate::api::ids::TokenId;
 use crate::api::ledger::{HandledRequests, Ledger, ServiceIdentity};
 use crate::controller::clock::Now;
 use crate::controller::registry::{Key, ServiceEntry};
@@ -156,7 +157,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Whether the Secret holds the token with this id, as far as known.
-    pub(crate) fn holds(&self, id: &str) -> bool {
+    pub(crate) fn holds(&self, id: &TokenId) -> bool {
         matches!(&self.secret.state, SecretState::Ours(ours) if secret_state::holds(ours, id))
     }
 

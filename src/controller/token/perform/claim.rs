@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use kube::ResourceExt;
 
 use crate::api::FINALIZER;
+use crate::api::ids::Nonce;
 use crate::api::ledger::{Claim, Lost};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
@@ -15,7 +16,7 @@ use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::calls::{ISSUE_CALLS, take_places};
 use crate::controller::token::perform::record::{Written, record, write_finalizers};
-use crate::rotation::identity::{FIRST_NONCE, NONCE_BYTES, nonce};
+use crate::rotation::identity::{NONCE_BYTES, nonce};
 use crate::rotation::observed::Observed;
 use crate::rotation::report::Phase;
 use crate::service::client::{Places, ServiceClient};
@@ -42,7 +43,7 @@ pub(super) async fn finalize(
     names.push(FINALIZER.to_owned());
     let written = write_finalizers(pass, objects, names).await?;
     if let (Written::Yes, Some(places)) = (written, places) {
-        let claim = Lost { attempt: 1, nonce: FIRST_NONCE.to_owned(), time: now.latest };
+        let claim = Lost { attempt: 1, nonce: Nonce::first(), time: now.latest };
         start(pass, claim, sent, places, observed);
     }
     Ok(written.into())

@@ -1,6 +1,6 @@
 //! Generate: one claim, at most one request (P3).
 
-use crate::api::ids::is_token_id;
+use crate::api::ids::TokenId;
 use crate::api::ledger::Claim;
 use crate::api::reason::Reason;
 use crate::controller::error::PassError;
@@ -80,7 +80,7 @@ async fn show_issuing(pass: &mut Pass<'_>, objects: &ObjectWriter, observed: &mu
 async fn take(pass: &mut Pass<'_>, mut attempt: Attempt, generated: Generated, observed: &Observed) -> Flow {
     pass.went_well(StepKind::Generate);
     // The declaration promises an id. A token whose id does not fit into a ledger could never be revoked by it.
-    let Some(id) = generated.id.filter(|id| is_token_id(id)) else {
+    let Some(id) = generated.id.and_then(TokenId::new) else {
         let claim = claim_of(pass, attempt.attempt, observed);
         return lose(pass, &claim, "the service's answer has no id of at most 512 characters for the token").await;
     };

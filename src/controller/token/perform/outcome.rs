@@ -3,6 +3,7 @@
 use kube::ResourceExt;
 use secrecy::ExposeSecret;
 
+use crate::api::ids::TokenId;
 use crate::api::ledger::{Claim, Current, Ledger};
 use crate::api::reason::Reason;
 use crate::api::token_service::HintPolicy;
@@ -116,7 +117,8 @@ pub(super) async fn decide_verified(
     let first = observed.ledger.history.is_empty() && observed.ledger.current.is_none();
     let (service, id, attempt) = (pass.service_identity(), current.id.clone(), current.attempt);
     let replaced = replaced_by(pass, attempt);
-    let strangers: Vec<String> = replaced.iter().filter(|id| !pass.ledger().knows(id)).cloned().collect();
+    let strangers: Vec<String> =
+        replaced.iter().filter(|id| !pass.ledger().knows(id)).map(ToString::to_string).collect();
     let revoke_after = now.plus(pass.desired().overlap);
     let requests = observed.object.requests.clone();
     let note = issued_note(&current);
@@ -184,7 +186,7 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
 }
 
 /// The tokens that the Secret held before this attempt: as this process saw them or, if it did not, as the Secret says.
-fn replaced_by(pass: &Pass<'_>, attempt: u32) -> Vec<String> {
+fn replaced_by(pass: &Pass<'_>, attempt: u32) -> Vec<TokenId> {
     let own = pass.memory().in_flight.as_ref().filter(|own| own.attempt == attempt);
     let marked = || pass.secret().map(|secret| metadata::read_marks(secret).superseded).unwrap_or_default();
     own.map_or_else(marked, |own| own.replaces.clone())

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::api::ids::TokenId;
 use crate::api::ledger::{Ledger, Proof};
 use crate::api::reason::Reason;
 use crate::api::token_service::Capability;
@@ -40,7 +41,7 @@ pub(super) async fn revoke(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
     client: &ServiceClient,
-    (attempt, id): (u32, &str),
+    (attempt, id): (u32, &TokenId),
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
     let proof = revoke_and_prove(pass, client, id).await;
@@ -59,7 +60,7 @@ pub(super) async fn revoke(
 async fn record_revoked(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
-    (attempt, id): (u32, &str),
+    (attempt, id): (u32, &TokenId),
     proof: Proof,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
@@ -84,7 +85,7 @@ async fn record_revoked(
 async fn record_alive(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
-    (attempt, id): (u32, &str),
+    (attempt, id): (u32, &TokenId),
     alive: Alive,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
@@ -92,7 +93,7 @@ async fn record_alive(
     let first_retry = pass.desired().timings.first_retry.max(alive.after);
     let change = |ledger: &mut Ledger| ledger.revoke_failed(attempt, id, first_retry, now);
     let written = record(pass, objects, observed, Phase::Resting, Fact::Other, change).await?;
-    let tries = pass.ledger().superseded.iter().find(|old| old.id == id).map_or(0, |old| old.tries);
+    let tries = pass.ledger().superseded.iter().find(|old| old.id == *id).map_or(0, |old| old.tries);
     if tries == 1 {
         let note = format!(
             "attempt {attempt} (id {id}) is not known to be dead: {}; the revoke is tried until it is",
@@ -104,12 +105,12 @@ async fn record_alive(
 }
 
 /// Asks the service to revoke the token, and then whether it is dead.
-async fn revoke_and_prove(pass: &Pass<'_>, client: &ServiceClient, id: &str) -> Result<Proof, Alive> {
+async fn revoke_and_prove(pass: &Pass<'_>, client: &ServiceClient, id: &TokenId) -> Result<Proof, Alive> {
     let taken = client.take_places(REVOKE_CALLS, MAX_WAIT).await;
     let places = taken.map_err(|after| Alive { what: "the service's rate limit is used up".to_owned(), after })?;
     // Most proofs need no further call. One that does must come to its end, or it would be tried again for ever.
     let mut places = places.with_max_wait(PROOF_WAIT);
-    let answer = client.revoke(id, &mut places).await;
+    let answer = client.revoke(id.as_str(), &mut places).await;
     let value = pass.memory().values.get(id).cloned().or_else(|| stored_value(pass, id));
     let value = value.filter(|_| pass.desired().probe);
     let mut prover = Prover { pass, client, places, id };
@@ -122,7 +123,7 @@ async fn revoke_and_prove(pass: &Pass<'_>, client: &ServiceClient, id: &str) -> 
     }
 }
 
-fn stored_value(pass: &Pass<'_>, id: &str) -> Option<SecretString> {
+fn stored_value(pass: &Pass<'_>, id: &TokenId) -> Option<SecretString> {
     pass.holds(id).then(|| pass.held_token()).flatten()
 }
 
@@ -131,7 +132,7 @@ struct Prover<'a, 'b> {
     pass: &'a Pass<'b>,
     client: &'a ServiceClient,
     places: Places,
-    id: &'a str,
+    id: &'a TokenId,
 }
 
 impl Prover<'_, '_> {
@@ -151,7 +152,7 @@ impl Prover<'_, '_> {
     }
 
     async fn gone(&mut self) -> Result<Proof, Alive> {
-        let current = self.pass.ledger().current.as_ref().filter(|current| current.id != self.id);
+        let current = self.pass.ledger().current.as_ref().filter(|current| current.id != *self.id);
         let living = current.and_then(|current| stored_value(self.pass, &current.id));
         if let Some(living) = living
             && matches!(self.client.verify(Some(&living), &mut self.places).await, Ok(VerifyAnswer::Accepted))
@@ -174,9 +175,9 @@ impl Prover<'_, '_> {
 
     /// A list without the id is a proof only if it shows the living token: the list of another account shows neither.
     fn read_list(&self, listing: &Listing) -> Result<Proof, Alive> {
-        let listed = |id: &str| listing.rows.iter().any(|row| row.id == id);
+        let listed = |id: &TokenId| listing.rows.iter().any(|row| row.id == id.as_str());
         let current = self.pass.ledger().current.as_ref();
-        let living = current.filter(|current| current.id != self.id && current.rejected_time.is_none());
+        let living = current.filter(|current| current.id != *self.id && current.rejected_time.is_none());
         let what = if listed(self.id) {
             "the service still lists it"
         } else if living.is_some_and(|living| !listed(&living.id)) {

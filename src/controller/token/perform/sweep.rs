@@ -1,6 +1,6 @@
 //! Sweep: reads the service's list of this object's tokens, and settles its claims and orphans by it.
 
-use crate::api::ids::is_token_id;
+use crate::api::ids::TokenId;
 use crate::api::ledger::{Ledger, Outcome};
 use crate::api::reason::Reason;
 use crate::controller::error::PassError;
@@ -58,9 +58,8 @@ fn own_rows(pass: &Pass<'_>, prefix: &str, listing: Listing) -> Vec<Row> {
         let Name { attempt, nonce, uid16 } = identity::parse(prefix, listed.name.as_deref()?)?;
         let of_predecessor = Some(&uid16) == predecessor.as_ref();
         let ours = uid16 == own || of_predecessor;
-        let (id, created, expiration) = (listed.id, listed.created, listed.expiration);
-        let row = Row { id, attempt, nonce, created, expiration, predecessor: of_predecessor };
-        (ours && is_token_id(&row.id)).then_some(row)
+        let (id, created, expiration) = (TokenId::new(listed.id)?, listed.created, listed.expiration);
+        ours.then_some(Row { id, attempt, nonce, created, expiration, predecessor: of_predecessor })
     };
     listing.rows.into_iter().filter_map(row).collect()
 }
@@ -73,7 +72,7 @@ pub(super) async fn supersede(
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
     let revoke_after = pass.now().latest.plus(pass.desired().overlap);
-    let held: Vec<String> = observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect();
+    let held: Vec<TokenId> = observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect();
     let change = |ledger: &mut Ledger| ledger.orphans_found(rows, &held, revoke_after);
     let written = record(pass, objects, observed, Phase::Working, Fact::Other, change).await?;
     if written == Written::Yes {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::ids::samples::id;
 
 const TOKEN: &str = "the-value-of-the-third-token";
 
@@ -11,8 +12,8 @@ struct Known {
     template: SecretTemplate,
     owner: Owner,
     ledger: Ledger,
-    digest: Option<(String, ValueDigest)>,
-    values: BTreeMap<String, SecretString>,
+    digest: Option<(TokenId, ValueDigest)>,
+    values: BTreeMap<TokenId, SecretString>,
 }
 
 impl Default for Known {
@@ -51,7 +52,7 @@ impl Known {
 
     /// The Secret as the operator writes it, and then a change of it.
     fn secret(&self, change: impl FnOnce(&mut Value)) -> Secret {
-        let marks = Marks { attempt: 3, token_id: Some("t3".into()), superseded: Vec::new(), fence: 3 };
+        let marks = Marks { attempt: 3, token_id: Some(id("t3")), superseded: Vec::new(), fence: 3 };
         let token = SecretString::from(TOKEN);
         let facts = Facts { token: &token, id: Some("t3"), expiration_time: None };
         let desired = content::desired(&self.template, &self.owner, &marks, &facts).unwrap();
@@ -70,7 +71,7 @@ fn data(text: &str) -> Value {
 fn a_secret_as_we_wrote_it_holds_its_token_and_is_rendered() {
     let known = Known::default();
     let ours = known.ours(&known.secret(|_| {}));
-    assert_eq!((ours.attempt, ours.id.as_deref(), ours.fence), (3, Some("t3"), 3));
+    assert_eq!((ours.attempt, ours.id.as_ref().map(TokenId::as_str), ours.fence), (3, Some("t3"), 3));
     assert_eq!((ours.content, ours.rendered, ours.predecessor), (Content::Token, true, None));
 }
 
@@ -101,10 +102,10 @@ fn an_edit_of_the_value_is_seen_where_its_digest_is_known() {
     let mut known = Known::default();
     let (written, edited) = (known.secret(|_| {}), known.secret(edit));
     assert_eq!(known.ours(&edited).content, Content::Token, "only the service can tell");
-    known.digest = Some(("t3".into(), digest_of(&SecretString::from(TOKEN))));
+    known.digest = Some((id("t3"), digest_of(&SecretString::from(TOKEN))));
     assert_eq!(known.ours(&edited).content, Content::Edited);
     assert_eq!(known.ours(&written).content, Content::Token);
-    known.digest = Some(("t2".into(), [0; 32]));
+    known.digest = Some((id("t2"), [0; 32]));
     assert_eq!(known.ours(&written).content, Content::Token, "the digest of another token says nothing");
     let emptied = known.secret(|secret| secret["data"] = json!({}));
     assert_eq!(known.ours(&emptied).content, Content::Edited);
@@ -117,7 +118,7 @@ fn a_token_is_recognised_by_its_digest_where_the_spec_has_other_keys_now() {
     known.template =
         serde_json::from_value(json!({"name": "ci", "data": [{"key": "password", "format": "Raw"}]})).unwrap();
     assert!(known.reader().token(&secret).is_none());
-    known.values = [("t3".to_owned(), SecretString::from(TOKEN))].into();
+    known.values = [(id("t3"), SecretString::from(TOKEN))].into();
     let found = known.reader().token(&secret).map(|token| token.expose_secret().to_owned());
     assert_eq!(found.as_deref(), Some(TOKEN));
     let ours = known.ours(&secret);
@@ -161,7 +162,7 @@ fn another_version_of_the_secret_may_be_rewritten_until_its_value_was_seen() {
     let doubtful = |known: &Known, secret: &Secret| known.reader().may_be_rewritten(secret, &known.ours(secret));
     assert!(!doubtful(&known, &same));
     assert!(doubtful(&known, &other));
-    known.digest = Some(("t3".into(), digest_of(&SecretString::from(TOKEN))));
+    known.digest = Some((id("t3"), digest_of(&SecretString::from(TOKEN))));
     assert!(!doubtful(&known, &other));
 }
 
@@ -169,5 +170,5 @@ fn another_version_of_the_secret_may_be_rewritten_until_its_value_was_seen() {
 fn an_unread_secret_in_the_recorded_version_is_as_the_ledger_has_it() {
     let ours = recorded(&Known::default().ledger);
     assert_eq!((ours.attempt, ours.fence, ours.rendered), (3, 3, true));
-    assert!(holds(&ours, "t3") && !holds(&ours, "t2"));
+    assert!(holds(&ours, &id("t3")) && !holds(&ours, &id("t2")));
 }

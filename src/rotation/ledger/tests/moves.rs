@@ -33,7 +33,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     prop::collection::vec(any_move, 1..120)
 }
 
-fn living(ledger: &Ledger) -> Vec<(u32, String)> {
+fn living(ledger: &Ledger) -> Vec<(u32, TokenId)> {
     let current = ledger.current.iter().map(|current| (current.attempt, current.id.clone()));
     current.chain(ledger.superseded.iter().map(|old| (old.attempt, old.id.clone()))).collect()
 }
@@ -49,7 +49,7 @@ fn apply(ledger: &mut Ledger, step: Move, now: &mut Time) {
             ledger.verified(&open, current(open.attempt, *now), &[], now.plus(Duration::from_secs(600)));
         }
         (Move::Fail(kind), Some(open)) => {
-            let id = format!("t{}", open.attempt);
+            let id = id(format!("t{}", open.attempt));
             let leftover = match kind {
                 0 => Leftover::Nothing,
                 1 => Leftover::Unpublished(id),

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::world::{World, seconds};
+use crate::api::ids::TokenId;
+use crate::api::ids::samples::{id, nonce};
 use crate::api::ledger::{Claim, Current, Outcome, Proof};
 use crate::api::reason::Reason;
 use crate::rotation::ledger::{Failure, Leftover};
@@ -24,7 +26,7 @@ impl World {
             Step::Generate => self.generate(),
             Step::Update => self.update(),
             Step::Try => {
-                let answer = self.ask(self.id_in_flight().as_deref());
+                let answer = self.ask(self.id_in_flight().as_ref().map(TokenId::as_str));
                 if let InFlight::Value { trial, .. } = &mut self.observed.in_flight {
                     *trial = Some(answer);
                 }
@@ -34,7 +36,7 @@ impl World {
             Step::Decide(outcome) => self.decide(outcome),
             Step::RollBack { fence } => {
                 let current = self.observed.ledger.current.clone().unwrap();
-                self.hold(current.attempt, Some(&current.id), fence);
+                self.hold(current.attempt, Some(current.id), fence);
             }
             Step::RecordConflict(row) => {
                 self.observed.ledger.conflict_found(&row, self.observed.object.requests.confirm.clone())
@@ -44,7 +46,7 @@ impl World {
             }
             Step::RecordLeak { issued_before } => self.observed.ledger.leaked(issued_before, now),
             Step::Supersede(rows) => {
-                let held: Vec<String> = self.observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect();
+                let held: Vec<TokenId> = self.observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect();
                 self.observed.ledger.orphans_found(&rows, &held, now.plus(self.desired.overlap));
             }
             Step::Revoke { attempt, id } => {
@@ -67,7 +69,7 @@ impl World {
 
     fn claim(&mut self, attempt: u32) {
         let (nonce, request_digest, request) =
-            (format!("n{attempt}"), "digest".into(), self.observed.object.requests.rotate.clone());
+            (nonce(format!("n{attempt}")), "digest".into(), self.observed.object.requests.rotate.clone());
         let time = self.observed.ledger.next_claim_time(self.now);
         let claim = Claim { attempt, nonce, time, request_digest, request, outcome: None };
         self.observed.ledger.claimed(claim, self.observed.open_claim(), true);
@@ -76,7 +78,7 @@ impl World {
 
     fn rewrite(&mut self, fence: u32) {
         let (attempt, id) = self.observed.secrets.ours().next().map(|ours| (ours.attempt, ours.id.clone())).unwrap();
-        self.hold(attempt, id.as_deref(), fence);
+        self.hold(attempt, id, fence);
     }
 
     fn take(&mut self, attempt: u32) {
@@ -87,8 +89,8 @@ impl World {
     fn generate(&mut self) {
         let claim = self.observed.open_claim().unwrap();
         let InFlight::Claim { attempt, deadline } = self.observed.in_flight else { panic!("no claim in flight") };
-        let id = format!("t{attempt}");
-        self.tokens.push(Row { id: id.clone(), attempt, nonce: claim.nonce, ..Row::default() });
+        let id = id(format!("t{attempt}"));
+        self.tokens.push(Row::new(id.clone(), attempt, claim.nonce));
         let expected = self.observed.secrets.expected();
         self.observed.in_flight =
             InFlight::Value { attempt, id, deadline, issued: self.now, trial: None, expected, sent: false };
@@ -97,10 +99,10 @@ impl World {
     fn update(&mut self) {
         let InFlight::Value { attempt, id, .. } = self.observed.in_flight.clone() else { panic!("no value in flight") };
         self.observed.facts.holds_previous = self.observed.holds_current();
-        self.hold(attempt, Some(&id), attempt);
+        self.hold(attempt, Some(id), attempt);
     }
 
-    fn id_in_flight(&self) -> Option<String> {
+    fn id_in_flight(&self) -> Option<TokenId> {
         match &self.observed.in_flight {
             InFlight::Value { id, .. } => Some(id.clone()),
             InFlight::Nothing | InFlight::Claim { .. } => None,
@@ -122,7 +124,7 @@ impl World {
     fn decide(&mut self, outcome: Outcome) {
         let (now, revoke_after) = (self.now, self.now.plus(self.desired.overlap));
         let claim = self.observed.open_claim().unwrap();
-        let (attempt, id) = (claim.attempt, self.state().1.unwrap().to_owned());
+        let (attempt, id) = (claim.attempt, id(self.state().1.unwrap()));
         let current = Current {
             attempt,
             id: id.clone(),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::phrase::phrase;
+use crate::api::ids::TokenId;
 use crate::api::time::Time;
 use crate::rotation::desired::{Desired, Timings};
 use crate::rotation::observed::{
@@ -125,13 +126,12 @@ impl World {
     /// The ids of the living tokens, and the id in the Secret.
     pub(super) fn state(&self) -> (Vec<&str>, Option<&str>) {
         let tokens = self.tokens.iter().map(|row| row.id.as_str()).collect();
-        (tokens, self.observed.secrets.ours().next().and_then(|ours| ours.id.as_deref()))
+        (tokens, self.observed.secrets.ours().next().and_then(|ours| ours.id.as_ref().map(TokenId::as_str)))
     }
 
-    pub(super) fn hold(&mut self, attempt: u32, id: Option<&str>, fence: u32) {
+    pub(super) fn hold(&mut self, attempt: u32, id: Option<TokenId>, fence: u32) {
         self.writes += 1;
         let content = if id.is_some() { Content::Token } else { Content::Empty };
-        let id = id.map(str::to_owned);
         let ours = Ours { attempt, id, fence, content, rendered: true, content_hash: self.writes, ..Ours::default() };
         self.observed.secrets.seen[0].state = SecretState::Ours(ours);
     }

@@ -4,6 +4,7 @@ use kube::ResourceExt;
 use secrecy::SecretString;
 use serde_json::json;
 
+use crate::api::ids::TokenId;
 use crate::api::reason::Reason;
 use crate::api::token_service::Capability;
 use crate::controller::error::PassError;
@@ -56,7 +57,7 @@ pub(in crate::controller::token::perform) async fn preflight(
 
 async fn dry_create(pass: &Pass<'_>, secrets: &SecretAccess) -> SecretWrite {
     let token = SecretString::from(STAND_IN);
-    let marks = Marks { attempt: 1, token_id: Some("stand-in".into()), ..Marks::default() };
+    let marks = Marks { attempt: 1, token_id: TokenId::new("stand-in"), ..Marks::default() };
     match rendered(pass, &token, &marks, None) {
         Ok(desired) => secrets.create(&desired, DryRun::Yes).await,
         Err(halt) => SecretWrite::Denied(halt),

@@ -2,6 +2,7 @@
 
 use secrecy::SecretString;
 
+use crate::api::ids::TokenId;
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::controller::token::memory::retries::StepKind;
@@ -40,13 +41,13 @@ pub(super) fn rendered(
     marks: &Marks,
     expiration_time: Option<Time>,
 ) -> Result<DesiredSecret, Halt> {
-    let facts = Facts { token, id: marks.token_id.as_deref(), expiration_time };
+    let facts = Facts { token, id: marks.token_id.as_ref().map(TokenId::as_str), expiration_time };
     content::desired(&pass.object().spec.secret, pass.owner(), marks, &facts)
         .map_err(|problem| Halt::stalled(Reason::InvalidSpec, problem.to_string()))
 }
 
 /// The ids of the tokens that a publish of `id` replaces.
-pub(super) fn replaced(pass: &Pass<'_>, id: &str) -> Vec<String> {
+pub(super) fn replaced(pass: &Pass<'_>, id: &TokenId) -> Vec<TokenId> {
     let ledger = pass.ledger();
     let superseded = ledger.superseded.iter().map(|old| old.id.clone());
     let current = ledger.current.iter().map(|current| current.id.clone());
