@@ -1,8 +1,11 @@
 //! A service that may be asked only a few times a minute: everything takes longer, and still comes to its end.
 
+use artifact_token_operator::api::condition::ConditionType;
+use artifact_token_operator::api::reason::Reason;
 use serde_json::json;
+use testbed::poll;
 
-use support::World;
+use support::{DEADLINE, World};
 
 /// A world whose service has these limits.
 async fn limited(prefix: &str, limits: serde_json::Value) -> World {
@@ -30,4 +33,25 @@ async fn the_revoke_of_a_token_that_is_gone_is_proved_although_the_proof_needs_m
     world.delete("ci").await;
     world.until_gone("ci").await;
     assert!(world.secret("ci-secret").await.is_none());
+}
+
+/// The check of a changed service object needs calls, too. What the change forbids cannot wait for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_suspended_while_it_asks_to_wait_generates_nothing() {
+    let world = World::quick("waits").await;
+    let wait = json!([{"operation": "generate", "kind": "Status", "status": 429, "retryAfter": "600", "count": 1}]);
+    world.faults(wait).await;
+    let _operator = world.operator().await;
+    world.create("first", |_| {}).await;
+    let asked = || async {
+        let calls = world.service.books().await.map_err(|error| error.to_string())?.calls;
+        if calls.generate == 1 { Ok(()) } else { Err(format!("{calls:?}")) }
+    };
+    poll("the service asked to wait", DEADLINE, asked).await.unwrap();
+    // The limits stay as they are: the wait that the service asked for holds.
+    world.serve(|spec| spec["suspend"] = json!(true)).await;
+    world.create("second", |_| {}).await;
+    let ready = world.until_reason("second", ConditionType::Ready, Reason::Suspended).await;
+    assert!(ready.message.contains("suspend"), "{}", ready.message);
+    assert_eq!(world.count().await, 0);
 }
