@@ -57,23 +57,23 @@ impl RateLimit {
     /// Waits until `calls` requests may be sent, one after the other without more waiting.
     ///
     /// # Errors
-    /// Fails at once, with the wait, if that is longer than `longest_wait`; it takes no place then.
-    pub async fn acquire(&self, calls: u32, longest_wait: Duration) -> Result<(), Duration> {
+    /// Fails at once, with the wait, if that is longer than `max_wait`; it takes no place then.
+    pub async fn acquire(&self, calls: u32, max_wait: Duration) -> Result<(), Duration> {
         let now = Instant::now();
-        let start = self.reserve(calls, now, longest_wait)?;
+        let start = self.reserve(calls, now, max_wait)?;
         if start > now {
             tokio::time::sleep(start - now).await;
         }
         Ok(())
     }
 
-    fn reserve(&self, calls: u32, now: Instant, longest_wait: Duration) -> Result<Instant, Duration> {
+    fn reserve(&self, calls: u32, now: Instant, max_wait: Duration) -> Result<Instant, Duration> {
         let Shared { interval, burst, .. } = *self.shared;
         let mut state = self.state();
         let used_until = state.used_until.max(now);
         let last = used_until + interval * calls.min(burst).saturating_sub(1);
         let start = last.checked_sub(interval * (burst - 1)).unwrap_or(now).max(now).max(state.not_before);
-        if start - now > longest_wait {
+        if start - now > max_wait {
             return Err(start - now);
         }
         state.used_until = used_until.max(start) + interval * calls;

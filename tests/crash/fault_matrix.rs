@@ -38,7 +38,7 @@ static ROOM: Semaphore = Semaphore::const_new(SCENARIOS);
 
 /// A call of the script: the `nth` of its kind in its step.
 #[derive(Clone, Debug)]
-struct Place {
+struct CallSite {
     signature: String,
     nth: u32,
     step: Step,
@@ -46,7 +46,7 @@ struct Place {
 
 #[derive(Clone, Debug)]
 pub struct Plan {
-    place: Place,
+    site: CallSite,
     word: &'static str,
     fault: Fault,
     others: Others,
@@ -64,7 +64,7 @@ enum Others {
 
 impl Plan {
     pub fn name(&self) -> String {
-        let Place { signature, nth, step } = &self.place;
+        let CallSite { signature, nth, step } = &self.site;
         let others = match self.others {
             Others::None => "",
             Others::Successor => ", a successor takes over",
@@ -75,7 +75,7 @@ impl Plan {
 
     /// A scenario with a fault has three steps: the first one, the one of the fault, and the last one.
     fn has(&self, step: Step) -> bool {
-        [Step::Issue, self.place.step, Step::Delete].contains(&step)
+        [Step::Issue, self.site.step, Step::Delete].contains(&step)
     }
 
     pub fn kills(&self) -> usize {
@@ -103,45 +103,45 @@ pub async fn single_faults() {
         ("double", Fault::Duplicate),
     ];
     let begun = Instant::now();
-    let places = reference().await;
+    let sites = reference().await;
     let plan =
-        |place: &Place, others| faults.clone().map(|(word, fault)| Plan { place: place.clone(), word, fault, others });
-    let alone = places.iter().flat_map(|place| plan(place, Others::None));
-    let beside = places.iter().step_by(BESIDE).flat_map(|place| plan(place, Others::Second));
+        |site: &CallSite, others| faults.clone().map(|(word, fault)| Plan { site: site.clone(), word, fault, others });
+    let alone = sites.iter().flat_map(|site| plan(site, Others::None));
+    let beside = sites.iter().step_by(BESIDE).flat_map(|site| plan(site, Others::Second));
     let plans: Vec<Plan> = alone.chain(beside).collect();
-    run(&format!("single faults at {} calls", places.len()), plans, begun).await;
+    run(&format!("single faults at {} calls", sites.len()), plans, begun).await;
 }
 
 /// At every call, an operator sleeps past every deadline. In turns, a successor acts meanwhile, or an operator that was there before.
 pub async fn sleepers() {
     let begun = Instant::now();
-    let places = reference().await;
+    let sites = reference().await;
     let fault = Fault::StopBefore(PAST_EVERY_DEADLINE);
     let plan =
-        |place: &Place, others| Plan { place: place.clone(), word: "sleep before", fault: fault.clone(), others };
-    let successors = places.iter().step_by(2).map(|place| plan(place, Others::Successor));
-    let seconds = places.iter().skip(1).step_by(2).map(|place| plan(place, Others::Second));
+        |site: &CallSite, others| Plan { site: site.clone(), word: "sleep before", fault: fault.clone(), others };
+    let successors = sites.iter().step_by(2).map(|site| plan(site, Others::Successor));
+    let seconds = sites.iter().skip(1).step_by(2).map(|site| plan(site, Others::Second));
     run("an operator asleep", successors.chain(seconds).collect(), begun).await;
 }
 
 /// The calls that every scenario without a fault makes. Equal calls of one step are numbered.
-async fn reference() -> Vec<Place> {
+async fn reference() -> Vec<CallSite> {
     let scenarios =
         stream::iter(0..REFERENCES).map(|_| run_scenario(None)).buffered(REFERENCES).collect::<Vec<_>>().await;
     for report in &scenarios {
         assert!(report.broken.is_empty(), "without any fault: {:#?}\n{}", report.broken, report.evidence);
     }
     let counts: Vec<_> = scenarios.iter().map(|scenario| count(&scenario.calls)).collect();
-    let mut places = Vec::new();
+    let mut sites = Vec::new();
     let mut seen: BTreeMap<&(String, Step), u32> = BTreeMap::new();
     for call in &scenarios[0].calls {
         let nth = seen.entry(call).or_default();
         *nth += 1;
         if counts.iter().all(|counts| counts.get(call).is_some_and(|count| count >= nth)) {
-            places.push(Place { signature: call.0.clone(), nth: *nth, step: call.1 });
+            sites.push(CallSite { signature: call.0.clone(), nth: *nth, step: call.1 });
         }
     }
-    places
+    sites
 }
 
 fn count(calls: &[(String, Step)]) -> BTreeMap<&(String, Step), u32> {
@@ -228,7 +228,7 @@ async fn script(scenario: &Arc<Scenario>, plan: Option<&Plan>) -> Report {
     }
     for step in SCRIPT.into_iter().filter(|step| plan.is_none_or(|plan| plan.has(*step))) {
         let before = scenario.proxy.calls().len();
-        let planned = plan.filter(|plan| plan.place.step == step).map(|plan| arm(scenario, plan, &mut waiting));
+        let planned = plan.filter(|plan| plan.site.step == step).map(|plan| arm(scenario, plan, &mut waiting));
         scenario.perform(step).await;
         requested += usize::from(step != Step::Delete);
         let calls = scenario.proxy.calls();
@@ -273,8 +273,8 @@ fn faults(plan: &Plan) -> usize {
 fn arm(scenario: &Arc<Scenario>, plan: &Plan, waiting: &mut JoinSet<()>) -> Planned {
     // Any operator of now may make the call; a successor has not started yet.
     let pids: Vec<_> = scenario.operators().into_iter().map(Supervisor::pid).collect();
-    let (namespace, wanted) = (scenario.world.namespace.clone(), plan.place.signature.clone());
-    let planned = scenario.proxy.once(plan.place.nth, plan.fault.clone(), move |request: &Request| {
+    let (namespace, wanted) = (scenario.world.namespace.clone(), plan.site.signature.clone());
+    let planned = scenario.proxy.once(plan.site.nth, plan.fault.clone(), move |request: &Request| {
         let call = &request.call;
         let ours = pids.iter().any(|pid| call.pid == Some(pid.load(Ordering::SeqCst)));
         ours && call.is_step() && signature(call, &namespace) == wanted

@@ -1,6 +1,6 @@
 //! Steps that write the object: its finalizer and its ledger.
 
-use artifact_token_operator::api::ledger::{Current, Ledger, Outcome, Proof};
+use artifact_token_operator::api::ledger::{Current, Ledger, MAX_LIVE, Outcome, Proof};
 use artifact_token_operator::rotation::ledger::Leftover;
 use artifact_token_operator::rotation::observed::Observed;
 
@@ -14,9 +14,6 @@ use super::world::{Age, Alarm, Book, Fate, InFlight, Object, State};
 
 /// The kind of proof does not matter here.
 pub const PROOF: Proof = Proof::Refused;
-
-/// The most tokens that may live (S6).
-const MOST: usize = 5;
 
 pub fn finalize(turn: &mut Turn, claims: bool) {
     if !turn.me().object_fresh {
@@ -51,7 +48,7 @@ pub fn claim(turn: &mut Turn, attempt: u8) {
     }
     let sure = turn.me().preflight && turn.me().live;
     // S6: orphaned tokens come on top, but the operator does not claim beyond five.
-    let crowded = turn.state.alive.both(turn.state.object.book.known()).count() >= MOST;
+    let crowded = turn.state.alive.both(turn.state.object.book.known()).count() >= MAX_LIVE;
     let wrong = if !sure {
         Some("P15: claimed without a dry-run")
     } else {

@@ -39,7 +39,7 @@ struct Counts {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Readiness {
+struct ReadyLabels {
     ready: &'static str,
     reason: String,
 }
@@ -96,7 +96,7 @@ impl Collector for StateMetrics {
         let help = "ArtifactTokens by status and reason of Ready";
         let mut objects = encoder.encode_descriptor("objects", help, None, MetricType::Gauge)?;
         for ((ready, reason), count) in &counts.objects {
-            let labels = Readiness { ready, reason: reason.to_string() };
+            let labels = ReadyLabels { ready, reason: reason.to_string() };
             ConstGauge::new(*count).encode(objects.encode_family(&labels)?)?;
         }
         let help = "Tokens that should be dead and are not known to be: past their overlap, or of a deleted object";

@@ -150,7 +150,7 @@ impl Known {
         self.members.apply(event, member, &self.ctx.services);
         match event {
             Event::Apply(service) | Event::InitApply(service) => self.references.follow(&service.object(), &self.ctx),
-            Event::Delete(_) | Event::InitDone => self.references.keep_only(|key| self.ctx.services.has(key)),
+            Event::Delete(_) | Event::InitDone => self.references.retain(|key| self.ctx.services.has(key)),
             Event::Init => {}
         }
     }

@@ -69,7 +69,7 @@ impl ReferenceWatches {
     }
 
     /// Ends the watches of service objects that are gone.
-    pub(crate) fn keep_only(&mut self, has: impl Fn(&Key) -> bool) {
+    pub(crate) fn retain(&mut self, has: impl Fn(&Key) -> bool) {
         self.0.retain(|key, _| has(key));
     }
 }
@@ -99,7 +99,7 @@ mod tests {
         let secret = || Reference::Secret("admin".into());
         let watch = |task: &tokio::task::JoinHandle<()>| [(secret(), Task(task.abort_handle()))].into();
         let mut watches = ReferenceWatches([(key("gone"), watch(&gone)), (key("stays"), watch(&stays))].into());
-        watches.keep_only(|key| key.name == "stays");
+        watches.retain(|key| key.name == "stays");
         assert!(gone.await.unwrap_err().is_cancelled() && !stays.is_finished());
         drop(watches);
         assert!(stays.await.unwrap_err().is_cancelled());

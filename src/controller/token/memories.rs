@@ -18,13 +18,13 @@ pub(crate) struct Memories(Mutex<All>);
 
 #[derive(Debug, Default)]
 struct All {
-    places: HashMap<String, Place>,
+    entries: HashMap<String, Entry>,
     /// The objects seen so far in the list that is under way.
     arriving: HashSet<String>,
 }
 
 #[derive(Debug)]
-enum Place {
+enum Entry {
     Kept(Arc<tokio::sync::Mutex<Memory>>),
     /// This process released the object; the cache shows it a moment longer.
     Released {
@@ -33,7 +33,7 @@ enum Place {
     },
 }
 
-impl Default for Place {
+impl Default for Entry {
     fn default() -> Self {
         Self::Kept(Arc::default())
     }
@@ -43,9 +43,9 @@ impl Memories {
     /// The memory of this object; a pass holds its lock from beginning to end. `None` if the object is gone, or this process
     /// released it.
     pub(crate) fn of(&self, uid: &str) -> Option<Arc<tokio::sync::Mutex<Memory>>> {
-        match self.all().places.get(uid)? {
-            Place::Kept(memory) => Some(memory.clone()),
-            Place::Released { .. } => None,
+        match self.all().entries.get(uid)? {
+            Entry::Kept(memory) => Some(memory.clone()),
+            Entry::Released { .. } => None,
         }
     }
 
@@ -58,10 +58,10 @@ impl Memories {
             Event::InitApply(object) => all.arriving.extend([uid(object)]),
             Event::InitDone => return all.end_list(),
             Event::Apply(object) => {
-                all.places.entry(uid(object)).or_default();
+                all.entries.entry(uid(object)).or_default();
             }
             Event::Delete(object) => {
-                all.places.remove(&uid(object));
+                all.entries.remove(&uid(object));
                 return vec![uid(object)];
             }
         }
@@ -70,8 +70,8 @@ impl Memories {
 
     /// Forgets an object that this process released.
     pub(crate) fn forget(&self, uid: &str) {
-        if let Some(place) = self.all().places.get_mut(uid) {
-            *place = Place::Released { listing: false };
+        if let Some(entry) = self.all().entries.get_mut(uid) {
+            *entry = Entry::Released { listing: false };
         }
     }
 
@@ -83,8 +83,8 @@ impl Memories {
 impl All {
     fn begin_list(&mut self) {
         self.arriving.clear();
-        for place in self.places.values_mut() {
-            if let Place::Released { listing } = place {
+        for entry in self.entries.values_mut() {
+            if let Entry::Released { listing } = entry {
                 *listing = true;
             }
         }
@@ -92,10 +92,10 @@ impl All {
 
     fn end_list(&mut self) -> Vec<String> {
         let arrived = std::mem::take(&mut self.arriving);
-        let gone = self.places.keys().filter(|uid| !arrived.contains(*uid)).cloned().collect();
-        self.places.retain(|uid, place| arrived.contains(uid) && !matches!(place, Place::Released { listing: true }));
+        let gone = self.entries.keys().filter(|uid| !arrived.contains(*uid)).cloned().collect();
+        self.entries.retain(|uid, entry| arrived.contains(uid) && !matches!(entry, Entry::Released { listing: true }));
         for uid in arrived {
-            self.places.entry(uid).or_default();
+            self.entries.entry(uid).or_default();
         }
         gone
     }
@@ -184,6 +184,6 @@ mod tests {
         list(&memories, &["a"]);
         memories.apply(&Event::Delete(object("a")));
         memories.forget("a");
-        assert!(memories.all().places.is_empty());
+        assert!(memories.all().entries.is_empty());
     }
 }
