@@ -42,6 +42,9 @@ struct Arguments {
     /// How long a superseded token lives if neither its object nor its service sets an overlap.
     #[arg(long, value_parser = duration, default_value = "10m")]
     default_overlap: Duration,
+    /// How long, at least, a token must be without an object before a sweep with `policy: Revoke` revokes it.
+    #[arg(long, value_parser = duration, default_value = "1h")]
+    orphan_grace: Duration,
     /// The namespace in which this operator runs: ClusterTokenServices may use Secrets and ConfigMaps only of it.
     /// Default: that of the pod's own account.
     #[arg(long, env = "POD_NAMESPACE")]
@@ -71,6 +74,7 @@ async fn main() -> anyhow::Result<()> {
         margin: arguments.settle_margin,
         first_retry: arguments.first_retry,
         default_overlap: arguments.default_overlap,
+        orphan_grace: arguments.orphan_grace,
         operator_namespace: operator_namespace(&arguments),
         cluster_services: arguments.cluster_services || arguments.namespaces.is_empty(),
     };

@@ -17,7 +17,7 @@ use super::reason::Reason;
 use super::time::Time;
 
 pub use alarms::{Conflict, Leak};
-pub use former::{Lost, PossiblyLost, Proof, Revoked, Superseded};
+pub use former::{Lost, PossiblyLost, Proof, Replaced, Revoked, Superseded};
 
 /// The most tokens of one object that may be alive (S6). One place is kept for a leak response.
 pub const MAX_LIVE: usize = 5;
@@ -90,6 +90,10 @@ pub struct Ledger {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_HISTORY))]
     pub history: Vec<Revoked>,
+    /// The token of a deleted object of the same name that the Secret held when this object came. Nobody revokes it while
+    /// consumers may hold it; afterwards the sweep of the service does, if it is asked to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Replaced>,
     /// Attempts that failed since the last success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<Failures>,

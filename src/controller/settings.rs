@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::api::duration::GoDuration;
 use crate::rotation::desired::Timings;
 
 /// The operator's own settings.
@@ -15,6 +16,8 @@ pub struct Settings {
     pub first_retry: Duration,
     /// The overlap where neither the object nor its service sets one.
     pub default_overlap: Duration,
+    /// How long, at least, a token must be without an object before a sweep revokes it.
+    pub orphan_grace: Duration,
     /// The namespace in which this operator runs: the only one whose Secrets a `ClusterTokenService` may name.
     pub operator_namespace: Option<String>,
     /// Whether the operator handles `ClusterTokenService`s, too.
@@ -22,6 +25,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The overlap of an object that asks for `of_object`, at a service whose default is `of_service`.
+    pub fn overlap(&self, of_object: Option<GoDuration>, of_service: Option<GoDuration>) -> Duration {
+        of_object.or(of_service).map_or(self.default_overlap, |overlap| overlap.0)
+    }
+
     /// The protocol's times for a service whose *generate* may take `generate_timeout`.
     pub fn timings(&self, generate_timeout: Duration) -> Timings {
         Timings::derive(generate_timeout, self.token_settle, self.margin, self.first_retry)

@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::api::ids::{Nonce, TokenId};
 use crate::api::ledger::{
     Claim, Conflict, Current, Failures, Leak, Ledger, Lost, MAX_HISTORY, MAX_LIVE, MAX_LOST, MAX_POSSIBLY_LOST,
-    MAX_SUPERSEDED, Outcome, PossiblyLost, Proof, Revoked, Superseded,
+    MAX_SUPERSEDED, Outcome, PossiblyLost, Proof, Replaced, Revoked, Superseded,
 };
 use crate::api::time::Time;
 
@@ -62,6 +62,9 @@ impl Ledger {
             old.revoke_after_time = old.revoke_after_time.max(revoke_after);
         }
         self.superseded.retain(|old| old.id != current.id);
+        if let Some(replaced) = &mut self.replaced {
+            replaced.until_time.get_or_insert(revoke_after);
+        }
         self.failures = None;
         if claim.request.is_some() {
             self.handled_requests.rotate.clone_from(&claim.request);
@@ -153,6 +156,11 @@ impl Ledger {
         if let Some(current) = self.current.as_mut().filter(|current| current.request_digest.is_empty()) {
             digest.clone_into(&mut current.request_digest);
         }
+    }
+
+    /// The Secret of a deleted object of the same name holds the token with this id.
+    pub fn will_replace(&mut self, id: TokenId) {
+        self.replaced = Some(Replaced { id, until_time: None });
     }
 
     /// The service stopped accepting the current token.
@@ -267,6 +275,7 @@ impl Ledger {
 
     fn prune(&mut self, now: Time) {
         self.lost.retain(|lost| now.since(lost.time) < LOST_FOR);
+        self.replaced.take_if(|replaced| replaced.until_time.is_some_and(|until| until <= now));
     }
 }
 

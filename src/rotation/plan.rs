@@ -40,6 +40,7 @@
 //! | | the service refused it | Decide(failed) |
 //! | roll_back | the outcome is failed, the previous token lives and its value is in memory, and holders of the failed token have an overlap left | RollBack |
 //! | revoke | a superseded token is past its overlap and its back-off, and the Secret holds another, verified one (or it was never published, or there is no room for another and its consumers have moved on) | Read, Revoke |
+//! | replaced | the Secret of a deleted object of this name holds a token that is not recorded yet | Read, RecordReplaced |
 //! | render | the Secret holds the current token in another form than the spec asks for | Read, Render |
 //! | verify | the verification of the current token is due | Read, Verify; Reject if the service refuses it, unless its refusals are in doubt |
 //! | unresolved_claim | a claim that is not in flight here could still land | Wait(claimSettle) |
@@ -78,6 +79,7 @@ mod roll_back;
 mod room;
 mod step;
 mod suspended;
+mod unknown;
 mod unresolved_claim;
 mod verify;
 mod view;
@@ -95,7 +97,7 @@ pub use step::{GiveUpReason, Step};
 type NamedRow = (&'static str, fn(&View) -> Option<Step>);
 
 /// The rows in their order: the table of contents of the protocol.
-const ROWS: [NamedRow; 14] = [
+const ROWS: [NamedRow; 15] = [
     ("deletion", deletion::deletion),
     ("identity_conflict", identity_conflict::identity_conflict),
     ("leak", leak::leak),
@@ -104,6 +106,7 @@ const ROWS: [NamedRow; 14] = [
     ("decide", decide::decide),
     ("roll_back", roll_back::roll_back),
     ("revoke", revoke::revoke),
+    ("replaced", replaced::replaced),
     ("render", render::render),
     ("verify", verify::verify),
     ("unresolved_claim", unresolved_claim::unresolved_claim),

@@ -4,9 +4,12 @@
 //! an object belongs to a deleted one.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use crate::api::ids::TokenId;
 use crate::api::ledger::Ledger;
+use crate::api::time::Time;
+use crate::api::token_service::sweep::Orphan;
 
 use super::identity;
 
@@ -30,16 +33,38 @@ pub struct Findings {
     pub ownerless: Option<Vec<NamedToken>>,
     /// Uids of objects whose ledgers lack a listed token. They look for it themselves.
     pub suspects: BTreeSet<String>,
-    /// Another cluster uses the same identities. Its objects are not visible here, but its tokens must stay alive.
-    pub conflict: bool,
+    /// Objects of this service in an identity conflict. Another cluster uses the same identities; its objects are not visible here, but
+    /// its tokens must stay alive.
+    pub disputed: u32,
+}
+
+/// An object that may have tokens of the service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// Its ledger.
+    pub ledger: Ledger,
+    /// Its overlap: consumers of a token that it replaces may hold that token for so long.
+    pub overlap: Duration,
+    /// Its tokens are of this service.
+    pub concerned: bool,
 }
 
 impl Findings {
-    /// The tokens that may be revoked: the sweep before this one also found no owner and recorded them.
-    pub fn revocable(&self, recorded: &[TokenId]) -> Vec<NamedToken> {
-        let without_owner = self.ownerless.iter().flatten().filter(|_| !self.conflict);
-        without_owner.filter(|orphan| orphan.id.as_ref().is_some_and(|id| recorded.contains(id))).cloned().collect()
+    /// The tokens that may be revoked: sweeps have found no owner of them for at least `grace`. `recorded` says since when.
+    pub fn revocable(&self, recorded: &[Orphan], grace: Duration, now: Time) -> Vec<NamedToken> {
+        let since = |id: &TokenId| recorded.iter().find(|orphan| orphan.id == *id).and_then(|orphan| orphan.since_time);
+        let due = |orphan: &&NamedToken| {
+            let since = orphan.id.as_ref().and_then(since);
+            since.is_some_and(|since| since.plus(grace) <= now)
+        };
+        self.ownerless.iter().flatten().filter(|_| self.disputed == 0).filter(due).cloned().collect()
     }
+}
+
+/// How long a token must be without an owner before it is revoked: the longest overlap of all objects, and at least `minimum`. A cache
+/// or a restore may hide an object for a while, and consumers of a deleted one may not have moved on.
+pub fn grace(owners: &HashMap<String, Owner>, minimum: Duration) -> Duration {
+    owners.values().filter(|owner| owner.concerned).map(|owner| owner.overlap).max().unwrap_or_default().max(minimum)
 }
 
 /// Sorts the listed rows that have this prefix. `owners` are the objects that may have tokens of the service, by uid; `all` says
@@ -47,16 +72,21 @@ impl Findings {
 pub fn sort(
     prefix: &str,
     rows: impl IntoIterator<Item = NamedToken>,
-    owners: &HashMap<String, Ledger>,
+    owners: &HashMap<String, Owner>,
     all: bool,
+    now: Time,
 ) -> Findings {
     let by_name: HashMap<String, (&String, &Ledger)> =
-        owners.iter().map(|(uid, ledger)| (identity::uid16(uid), (uid, ledger))).collect();
-    let conflict = owners.values().any(|ledger| ledger.conflict.is_some());
-    let (mut found, mut ownerless) = (Findings { conflict, ..Findings::default() }, Vec::new());
+        owners.iter().map(|(uid, owner)| (identity::uid16(uid), (uid, &owner.ledger))).collect();
+    let in_dispute = owners.values().filter(|owner| owner.concerned && owner.ledger.conflict.is_some()).count();
+    let disputed = u32::try_from(in_dispute).unwrap_or(u32::MAX);
+    let is_spared = |id: &TokenId| owners.values().any(|owner| owner.ledger.spares(id, now));
+    let (mut found, mut ownerless) = (Findings { disputed, ..Findings::default() }, Vec::new());
     for row in rows {
         let Some(name) = identity::parse(prefix, &row.name) else { continue };
         match by_name.get(&name.uid16) {
+            // Its object is gone, but the Secret of an object that took its place may hold it.
+            None if row.id.as_ref().is_some_and(is_spared) => found.managed += 1,
             None => ownerless.push(row),
             Some((_, ledger))
                 if ledger.current.as_ref().is_some_and(|current| Some(&current.id) == row.id.as_ref()) =>
@@ -119,9 +149,27 @@ mod tests {
         Ledger { claim: Some(claim), superseded: vec![old], ..Ledger::default() }
     }
 
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn at(seconds: u64) -> Time {
+        Time::from_millis(1_800_000_000_000).plus(Duration::from_secs(seconds))
+    }
+
+    fn owner(ledger: Ledger) -> Owner {
+        Owner { ledger, overlap: Duration::ZERO, concerned: true }
+    }
+
+    fn recorded(id: &str, since: Option<Time>) -> Orphan {
+        Orphan { id: samples::id(id), name: String::new(), since_time: since }
+    }
+
+    fn ids(tokens: &[NamedToken]) -> Vec<&str> {
+        tokens.iter().map(|token| token.id.as_ref().unwrap().as_str()).collect()
+    }
+
     #[test]
     fn each_row_goes_to_its_object_and_what_has_none_is_ownerless() {
-        let owners = HashMap::from([("a".to_owned(), ledger()), ("b".to_owned(), Ledger::default())]);
+        let owners = HashMap::from([("a".to_owned(), owner(ledger())), ("b".to_owned(), Owner::default())]);
         let rows = [
             listed("old", "a", 3, "bbbbbbbb"),
             listed("in flight", "a", 4, "aaaaaaaa"),
@@ -133,23 +181,64 @@ mod tests {
         ];
         let mut rows = rows.to_vec();
         rows[6].name = rows[6].name.replace("prod", "test");
-        let found = sort("prod", rows.clone(), &owners, true);
+        let found = sort("prod", rows.clone(), &owners, true, at(0));
         assert_eq!((found.managed, found.pending), (0, 1));
         assert_eq!(found.ownerless, Some(vec![listed("gone", "c", 7, "dddddddd")]));
         assert_eq!(found.suspects, BTreeSet::from(["a".to_owned()]));
-        assert_eq!(sort("prod", rows, &owners, false).ownerless, None, "it may belong to an object that was not seen");
+        let hidden = sort("prod", rows, &owners, false, at(0)).ownerless;
+        assert_eq!(hidden, None, "it may belong to an object that was not seen");
     }
 
     #[test]
-    fn only_recorded_tokens_are_revoked_and_none_beside_another_cluster() {
-        let rows = [listed("new", "c", 7, "dddddddd"), listed("old", "c", 6, "cccccccc")];
-        let recorded = ["old", "somebody's"].map(samples::id);
-        let mut owners = HashMap::from([("a".to_owned(), Ledger::default())]);
-        let revocable =
-            |owners: &HashMap<_, _>, all: bool| sort("prod", rows.clone(), owners, all).revocable(&recorded);
-        assert_eq!(revocable(&owners, true), [listed("old", "c", 6, "cccccccc")]);
-        assert!(revocable(&owners, false).is_empty());
-        owners.get_mut("a").unwrap().conflict = Some(Conflict { attempt: 9, id: samples::id("other-cluster") });
-        assert!(revocable(&owners, true).is_empty());
+    fn a_token_is_revoked_once_it_had_no_owner_for_long_enough() {
+        let rows = ["new", "old", "of an older version", "unrecorded"].map(|id| listed(id, "c", 7, "dddddddd"));
+        let recorded = [
+            recorded("new", Some(at(1))),
+            recorded("old", Some(at(0))),
+            recorded("of an older version", None),
+            recorded("somebody's", Some(at(0))),
+        ];
+        let found = sort("prod", rows, &HashMap::new(), true, at(3600));
+        assert_eq!(ids(&found.revocable(&recorded, HOUR, at(3600))), ["old"]);
+        assert!(found.revocable(&recorded, HOUR, at(3599)).is_empty());
+    }
+
+    #[test]
+    fn consumers_of_the_longest_overlap_are_waited_for() {
+        let long = Owner { overlap: 3 * HOUR, ..owner(Ledger::default()) };
+        let of_another_service = Owner { overlap: 9 * HOUR, concerned: false, ..Owner::default() };
+        let mut owners =
+            HashMap::from([("a".to_owned(), owner(Ledger::default())), ("b".to_owned(), of_another_service)]);
+        assert_eq!(grace(&owners, HOUR), HOUR);
+        owners.insert("c".to_owned(), long);
+        assert_eq!(grace(&owners, HOUR), 3 * HOUR);
+    }
+
+    #[test]
+    fn a_token_that_a_taken_over_secret_holds_is_spared_until_its_consumers_have_moved_on() {
+        let mut ledger = Ledger::default();
+        ledger.will_replace(samples::id("theirs"));
+        let rows = || [listed("theirs", "gone", 7, "dddddddd")];
+        let ownerless = |ledger: &Ledger, now: Time| {
+            let owners = HashMap::from([("a".to_owned(), owner(ledger.clone()))]);
+            sort("prod", rows(), &owners, true, now).ownerless.unwrap().len()
+        };
+        assert_eq!(ownerless(&ledger, at(90 * 3600)), 0, "no replacement is verified");
+        ledger.replaced.as_mut().unwrap().until_time = Some(at(600));
+        assert_eq!((ownerless(&ledger, at(599)), ownerless(&ledger, at(600))), (0, 1));
+    }
+
+    #[test]
+    fn a_dispute_stops_the_sweep_of_its_own_service_only() {
+        let conflict = Some(Conflict { attempt: 9, id: samples::id("other-cluster") });
+        let disputed = owner(Ledger { conflict, ..Ledger::default() });
+        let old = [recorded("old", Some(at(0)))];
+        let revocable = |owner: Owner| {
+            let owners = HashMap::from([("a".to_owned(), owner)]);
+            let found = sort("prod", [listed("old", "c", 6, "cccccccc")], &owners, true, at(9000));
+            (found.disputed, found.revocable(&old, HOUR, at(9000)).len())
+        };
+        assert_eq!(revocable(disputed.clone()), (1, 0));
+        assert_eq!(revocable(Owner { concerned: false, ..disputed }), (0, 1));
     }
 }

@@ -21,7 +21,7 @@ pub const SUPERSEDED: &str = "artifact-token.dev/superseded";
 /// Annotation: the highest attempt that can no longer be published.
 pub const FENCE: &str = "artifact-token.dev/fence";
 
-/// Annotation: `kind/name/uid` of the object that the Secret belongs to.
+/// Annotation: `kind/namespace/name/uid` of the object that the Secret belongs to. Version 0.1.0 wrote `kind/name/uid`.
 pub const OWNER: &str = "artifact-token.dev/owner";
 
 /// Annotation: the keys of labels and annotations that the template asked for when the Secret was last written.
@@ -71,10 +71,18 @@ impl Marks {
 pub struct Owner {
     /// Its kind, such as `ArtifactToken`.
     pub kind: String,
+    /// Its namespace.
+    pub namespace: String,
     /// Its name.
     pub name: String,
     /// Its uid.
     pub uid: String,
+}
+
+impl Owner {
+    fn is_named(&self, kind: &str, name: &str) -> bool {
+        kind == self.kind && name == self.name
+    }
 }
 
 /// Which object owns a Secret, seen from one object.
@@ -82,15 +90,14 @@ pub struct Owner {
 pub enum Ownership {
     /// This object owns it.
     Ours,
-    /// A deleted object with the same kind and name owned it: this object adopts it (P22).
-    Predecessors {
-        /// The uid of the object that is gone.
-        uid: String,
-    },
+    /// An object of this kind, namespace and name owned it that is gone, since two of them cannot live at once (P22).
+    Former,
     /// Somebody else owns it, and we never write it (S8).
     Foreign {
         /// Its owner annotation, shortened; `None` without one.
         owner: Option<String>,
+        /// The annotation names another namespace, or none: a tool copied the Secret here with its annotations.
+        copy: bool,
     },
 }
 
@@ -99,7 +106,7 @@ pub fn annotations(marks: &Marks, owner: &Owner) -> BTreeMap<String, String> {
     let mut texts = BTreeMap::from([
         (ATTEMPT.to_owned(), marks.attempt.to_string()),
         (FENCE.to_owned(), marks.fence.to_string()),
-        (OWNER.to_owned(), format!("{}/{}/{}", owner.kind, owner.name, owner.uid)),
+        (OWNER.to_owned(), format!("{}/{}/{}/{}", owner.kind, owner.namespace, owner.name, owner.uid)),
     ]);
     if let Some(id) = &marks.token_id {
         texts.insert(TOKEN_ID.to_owned(), id.to_string());
@@ -124,21 +131,22 @@ pub fn read_marks(secret: &Secret) -> Marks {
 /// Which object owns `secret`, seen from `owner`.
 pub fn ownership(secret: &Secret, owner: &Owner) -> Ownership {
     let Some(text) = annotation(secret, OWNER) else {
-        return Ownership::Foreign { owner: None };
+        return Ownership::Foreign { owner: None, copy: false };
     };
-    let mut parts = text.splitn(3, '/');
-    match (parts.next(), parts.next(), parts.next()) {
+    let foreign = |copy| Ownership::Foreign { owner: Some(text.chars().take(MAX_OWNER_TEXT).collect()), copy };
+    let parts: Vec<&str> = text.split('/').collect();
+    match *parts {
         // A uid has the same bound as an id.
-        (Some(kind), Some(name), Some(uid))
-            if kind == owner.kind && name == owner.name && TokenId::new(uid).is_some() =>
-        {
-            if uid == owner.uid {
-                Ownership::Ours
-            } else {
-                Ownership::Predecessors { uid: uid.to_owned() }
+        [kind, namespace, name, uid] if owner.is_named(kind, name) && TokenId::new(uid).is_some() => {
+            match (namespace == owner.namespace, uid == owner.uid) {
+                (true, true) => Ownership::Ours,
+                (true, false) => Ownership::Former,
+                (false, _) => foreign(true),
             }
         }
-        _ => Ownership::Foreign { owner: Some(text.chars().take(MAX_OWNER_TEXT).collect()) },
+        [kind, name, uid] if owner.is_named(kind, name) && uid == owner.uid => Ownership::Ours,
+        [_, namespace, _, _] => foreign(namespace != owner.namespace),
+        _ => foreign(true),
     }
 }
 

@@ -43,7 +43,12 @@ fn raw() -> SecretTemplate {
 }
 
 fn owner() -> Owner {
-    Owner { kind: "ArtifactToken".to_owned(), name: "seal".to_owned(), uid: "uid-1".to_owned() }
+    Owner {
+        kind: "ArtifactToken".to_owned(),
+        namespace: "ns".to_owned(),
+        name: "seal".to_owned(),
+        uid: "uid-1".to_owned(),
+    }
 }
 
 fn marks(attempt: u32) -> Marks {

@@ -144,20 +144,25 @@ async fn a_wiped_status_costs_one_token_at_most_and_revokes_nothing_that_the_sec
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_predecessors_secret_is_adopted_and_its_token_dies() {
-    let (world, mut operator, first) = ready("adopted").await;
-    let old = world.token("ci").await.uid();
+async fn the_secret_of_a_former_object_is_written_over_and_its_token_is_left_alone() {
+    let (world, mut operator, first) = ready("former").await;
+    let (old, old_id) = (world.token("ci").await.uid(), world.current_id("ci").await);
     operator.kill();
     // Like a restore: the object comes back with another uid, and its Secret is there.
     world.patch("ci", json!({"metadata": {"finalizers": null}})).await;
     world.delete("ci").await;
     world.until_gone("ci").await;
-    world.apply(&token_yaml("ci")).await;
+    world.create("ci", |spec| spec["rotation"]["overlap"] = json!("1h")).await;
     assert_ne!(world.token("ci").await.uid(), old);
     operator.restart().unwrap();
     world.until_ready("ci").await;
-    world.agrees("ci", "ci-secret").await;
-    assert!(!world.accepts(&first).await, "the predecessor's token is dead");
+    assert!(world.accepts(&world.value("ci-secret", "token").await).await);
+    assert!(world.accepts(&first).await, "a mark on a Secret is no reason to revoke a token");
+    let ledger = ledger(&world.token("ci").await);
+    assert!(ledger.superseded.is_empty() && ledger.history.is_empty(), "{ledger:#?}");
+    let replaced = ledger.replaced.expect("the sweep must spare it");
+    assert_eq!(replaced.id.as_str(), old_id);
+    assert!(replaced.until_time.is_some_and(|until| until > ledger.current.unwrap().verified_time));
     assert_eq!(world.count().await, 2);
 }
 

@@ -1,6 +1,8 @@
 //! Names at the service that imitate the operator's: a tenant uses a display name, and strangers use the same account.
 
-use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
+use artifact_token_operator::api::artifact_token::{ArtifactToken, ROTATE_REQUESTED_AT};
+use artifact_token_operator::api::condition::ConditionType;
+use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::rotation::identity::uid16;
 use kube::ResourceExt;
 use serde_json::json;
@@ -31,7 +33,7 @@ async fn rotate_with_a_loss(world: &World, name: &str, request: &str) {
     let before = attempt(&world.token(name).await);
     world.faults(json!([{"operation": "generate", "kind": "LoseAnswer", "count": 1}])).await;
     world.annotate(name, ROTATE_REQUESTED_AT, request).await;
-    let rested = |token: &artifact_token_operator::api::artifact_token::ArtifactToken| {
+    let rested = |token: &ArtifactToken| {
         let ledger = ledger(token);
         let found = ledger.lost.iter().all(|lost| lost.attempt <= before);
         attempt(token) > before + 1 && ledger.superseded.is_empty() && found
@@ -151,4 +153,58 @@ async fn tokens_of_strangers_with_almost_our_name_are_never_touched() {
         assert!(is_live(&world, id).await, "a stranger's token was revoked: {name:?}");
     }
     assert_eq!(world.service.live().await.unwrap().len(), names.len(), "and none of ours is left");
+}
+
+/// Whoever may write Secrets can write any mark on them, of any object, in any namespace.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_mark_on_a_secret_kills_the_token_of_a_living_object() {
+    let world = World::quick("marks").await;
+    let _operator = world.operator().await;
+    world.apply(&token_yaml("victim")).await;
+    world.until_ready("victim").await;
+    let (uid, id) = (world.token("victim").await.uid().unwrap(), world.current_id("victim").await);
+    let namespace = world.namespace.clone();
+    let owners = [
+        ("a", format!("ArtifactToken/{namespace}/a/{uid}")),
+        ("b", format!("ArtifactToken/b/{uid}")),
+        ("c", format!("ArtifactToken/{namespace}/victim/{uid}")),
+        ("d", format!("ArtifactToken/elsewhere/d/{uid}")),
+    ];
+    for (name, owner) in &owners {
+        world.apply(&token_yaml(name)).await;
+        world.until_ready(name).await;
+        let marks = json!({"artifact-token.dev/owner": owner, "artifact-token.dev/token-id": id, "artifact-token.dev/attempt": "1"});
+        world.patch_secret(&format!("{name}-secret"), json!({"metadata": {"annotations": marks}})).await;
+    }
+    // The same marks before the object exists.
+    let planted = json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {
+            "name": "e-secret",
+            "labels": {"artifact-token.dev/managed": "true"},
+            "annotations": {
+                "artifact-token.dev/owner": format!("ArtifactToken/{namespace}/e/{uid}"),
+                "artifact-token.dev/token-id": id,
+            },
+        },
+        "stringData": {"token": "planted"},
+    });
+    world.apply(&planted.to_string()).await;
+    world.apply(&token_yaml("e")).await;
+    world.until_ready("e").await;
+    for name in ["b", "c", "d"] {
+        let conflict = world.until_reason(name, ConditionType::Stalled, Reason::SecretConflict).await;
+        assert_eq!(conflict.message.contains("looks like a copy"), name != "c", "{name}: {}", conflict.message);
+    }
+    world.until("a", "the Secret is its own again", |token| attempt(token) > 1).await;
+    for name in ["a", "e"] {
+        world.annotate(name, ROTATE_REQUESTED_AT, "1").await;
+        let rested = |token: &ArtifactToken| {
+            ledger(token).handled_requests.rotate.is_some() && ledger(token).superseded.is_empty()
+        };
+        world.until(name, "it rotated, and its old token is dead", rested).await;
+        world.delete(name).await;
+        world.until_gone(name).await;
+    }
+    assert!(is_live(&world, &id).await, "the victim's token died: {:#?}", world.made().await);
 }

@@ -14,7 +14,7 @@ use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Halt, Timings};
 use artifact_token_operator::rotation::observed::{
-    Content, Facts, InFlight, Leave, Object, Observed, Ours, Pauses, Row, SecretState, Secrets, Service, ServiceSeen,
+    Content, Facts, Former, InFlight, Leave, Object, Observed, Ours, Pauses, Row, SecretState, Secrets, Service, ServiceSeen,
     Verdict,
 };
 
@@ -98,9 +98,9 @@ const SECRET: &[Value] = &[
         hold(world, Ours { rendered: false, ..ours(under_way(world), Some("new"), Content::Edited, 7) });
     }),
     ("old", |world| hold(world, ours(2, Some("old"), Content::Token, 8))),
-    ("predecessor's", |world| {
-        let predecessor = Some("uid-before".to_owned());
-        hold(world, Ours { predecessor, rendered: false, ..ours(0, Some("theirs"), Content::Token, 9) });
+    ("former", |world| {
+        let former = Former { id: Some(token_id("theirs")), content_hash: 9 };
+        world.observed.secrets.seen[0].state = SecretState::Former(former);
     }),
 ];
 
@@ -140,7 +140,6 @@ const LISTING: &[Value] = &[
     ("of another nonce", |world| list(world, row(3, "other-cluster", "x3"))),
     ("new", |world| list(world, row(under_way(world), "new", nonce_under_way(world)))),
     ("new, unknown id", |world| list(world, row(under_way(world), "other-cluster", nonce_under_way(world)))),
-    ("theirs", |world| list(world, Row { predecessor: true, ..row(7, "theirs", "n7") })),
 ];
 
 const SPEC: &[Value] = &[

@@ -50,7 +50,7 @@ pub const LAWS: &[Law] = &[
     ),
     ("a claim is abandoned only when it is settled and fenced off", abandon),
     (
-        "an orphan is unknown, a predecessor's or at or below the fence of a live read, and not the undecided one",
+        "an orphan is unknown, at or below the fence of a live read, and not the undecided one",
         supersede,
     ),
     ("a value whose publish may still land is given up only by deletion", give_up),
@@ -193,7 +193,7 @@ fn finalize(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Finalize { claims: true } = step else { return true };
     !observed.object.finalizer
         && observed.ledger.claim.is_none()
-        && observed.secrets.ours().all(|ours| ours.predecessor.is_some())
+        && observed.secrets.ours().next().is_none()
 }
 
 fn decide(desired: &Desired, observed: &Observed, step: &Step) -> bool {
@@ -265,8 +265,7 @@ fn supersede(_: &Desired, observed: &Observed, step: &Step) -> bool {
         let claim = observed.ledger.claim.as_ref().filter(|claim| claim.attempt == row.attempt);
         claim.is_some_and(|claim| claim.outcome.is_none()) && observed.secrets.published(row.attempt, &row.id)
     };
-    let fits =
-        |row: &Row| !observed.ledger.knows(&row.id) && (row.predecessor || fenced(row)) && (replaced || !open(row));
+    let fits = |row: &Row| !observed.ledger.knows(&row.id) && fenced(row) && (replaced || !open(row));
     !rows.is_empty() && rows.iter().all(fits)
 }
 
@@ -315,6 +314,7 @@ fn no_loop(_: &Desired, observed: &Observed, step: &Step) -> bool {
         Step::Render => observed.secrets.ours().any(|ours| !ours.rendered),
         Step::DeleteSecret => observed.secrets.ours().next().is_some(),
         Step::RecordConflict(_) => observed.ledger.conflict.is_none(),
+        Step::RecordReplaced(id) => observed.ledger.replaced.as_ref().is_none_or(|replaced| replaced.id != *id),
         _ => true,
     }
 }
@@ -339,5 +339,5 @@ fn pauses(_: &Desired, observed: &Observed, step: &Step) -> bool {
 }
 
 pub fn own_rows(observed: &Observed) -> impl Iterator<Item = &Row> {
-    observed.service.listing.iter().flatten().filter(|row| !row.predecessor)
+    observed.service.listing.iter().flatten()
 }

@@ -57,6 +57,7 @@ fn phrase(step: &Step) -> String {
         Step::Finalize { claims: true } => "Finalize(claims 1)".to_owned(),
         Step::Finalize { claims: false } => "Finalize".to_owned(),
         Step::RecordConflict(row) => format!("RecordConflict({})", named(row)),
+        Step::RecordReplaced(id) => format!("RecordReplaced({id})"),
         Step::RecordLeak { issued_before } => format!("RecordLeak(before {})", from_now(*issued_before)),
         Step::Supersede(rows) => format!("Supersede({})", rows.iter().map(named).collect::<Vec<_>>().join(", ")),
         Step::Read

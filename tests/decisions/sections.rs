@@ -86,9 +86,9 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
-        title: "in_flight: a claim, and the Secret of a predecessor",
+        title: "in_flight: a claim, and the Secret of a former object",
         held: &[("in flight", "claim"), ("ledger", "empty, fresh object")],
-        varied: &[("Secret", &["absent", "placeholder", "predecessor's"]), ("listing", ALL), ("service", NAMED)],
+        varied: &[("Secret", &["absent", "placeholder", "former"]), ("listing", ALL), ("service", NAMED)],
     },
     Section {
         title: "in_flight: a claim, and no finalizer",
@@ -231,7 +231,7 @@ pub const SECTIONS: &[Section] = &[
         title: "claim: the very first one",
         held: &[("ledger", "empty"), ("object", "no finalizer")],
         varied: &[
-            ("Secret", &["absent", "foreign", "placeholder", "new", "predecessor's"]),
+            ("Secret", &["absent", "foreign", "placeholder", "new", "former"]),
             ("read", ALL),
             ("dry-run", ALL),
             ("pauses", ALL),

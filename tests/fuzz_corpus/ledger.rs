@@ -12,7 +12,7 @@ use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Halt, Timings};
 use artifact_token_operator::rotation::observed::{
-    Content, Facts, InFlight, Leave, Object, Observed, Ours, Pauses, Row, SecretState, Secrets, Seen, Service,
+    Content, Facts, Former, InFlight, Leave, Object, Observed, Ours, Pauses, Row, SecretState, Secrets, Seen, Service,
     ServiceSeen, Verdict,
 };
 use artifact_token_operator::rotation::plan::{Step, next_step};
@@ -81,6 +81,7 @@ fn seen(input: &mut Unstructured) -> Result<Seen> {
     let state = match input.int_in_range(0..=5)? {
         0 => SecretState::Absent,
         1 => SecretState::Foreign(halt(input)?),
+        2 => SecretState::Former(Former { id: maybe(input, id)?, content_hash: u64::from(input.arbitrary::<u8>()? % 3) }),
         _ => SecretState::Ours(Ours {
             attempt: attempt(input)?,
             id: maybe(input, id)?,
@@ -88,7 +89,6 @@ fn seen(input: &mut Unstructured) -> Result<Seen> {
             content: *input.choose(&[Content::Empty, Content::Token, Content::Edited])?,
             rendered: input.arbitrary()?,
             content_hash: u64::from(input.arbitrary::<u8>()? % 3),
-            predecessor: maybe(input, text)?,
         }),
     };
     Ok(Seen { live: input.arbitrary()?, state })
@@ -117,7 +117,6 @@ fn row(input: &mut Unstructured) -> Result<Row> {
         nonce: Nonce::new(*input.choose(&["0", "aaaaaaaa", "bbbbbbbb"])?).expect("each of them is a nonce"),
         created: maybe(input, time)?,
         expiration: maybe(input, time)?,
-        predecessor: input.arbitrary()?,
     })
 }
 

@@ -157,7 +157,6 @@ fn secret_state(secret: &Secret, process: &Process) -> SecretState {
         content,
         rendered: !secret.touched,
         content_hash: content_hash(secret),
-        predecessor: None,
     })
 }
 
@@ -201,7 +200,6 @@ pub fn row(token: Token, object: &Object, facts: &Facts) -> Row {
         nonce: nonce(token),
         created: Some(claimed(token, object, facts)),
         expiration: None,
-        predecessor: false,
     }
 }
 

@@ -105,6 +105,7 @@ fn short(step: Step) -> Do {
         Step::Reject => Do::Reject,
         Step::DeleteSecret => Do::DeleteSecret,
         Step::Release => Do::Release,
-        Step::Halt(_) | Step::Wait(_) => Do::Rest,
+        // No Secret of a former object is in the model.
+        Step::Halt(_) | Step::Wait(_) | Step::RecordReplaced(_) => Do::Rest,
     }
 }

@@ -56,24 +56,24 @@ async fn no_secret_that_kubernetes_fills_can_be_asked_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_of_that_type_is_never_taken_over_whatever_its_marks_say() {
     let world = crate::quick("taken").await;
-    for (name, uid) in [("own", None), ("predecessor", Some("6a1f3c1e-0000-4000-8000-000000000000"))] {
+    for (name, uid) in [("own", None), ("former", Some("6a1f3c1e-0000-4000-8000-000000000000"))] {
         world.apply(&token_yaml(name)).await;
         let uid = uid.map_or(world.token(name).await.uid().unwrap(), str::to_owned);
-        world.apply(&planted(name, &uid).to_string()).await;
+        world.apply(&planted(&world.namespace, name, &uid).to_string()).await;
     }
-    let before = [world.secret("own-secret").await.unwrap(), world.secret("predecessor-secret").await.unwrap()];
+    let before = [world.secret("own-secret").await.unwrap(), world.secret("former-secret").await.unwrap()];
     let _operator = world.operator().await;
-    for name in ["own", "predecessor"] {
+    for name in ["own", "former"] {
         let stalled = world.until_reason(name, ConditionType::Stalled, Reason::SecretConflict).await;
         assert!(stalled.message.contains(TYPE), "{}", stalled.message);
     }
-    let after = [world.secret("own-secret").await.unwrap(), world.secret("predecessor-secret").await.unwrap()];
+    let after = [world.secret("own-secret").await.unwrap(), world.secret("former-secret").await.unwrap()];
     assert_eq!(after, before, "the planted Secrets changed");
     assert!(world.made().await.is_empty(), "no token was made");
 }
 
 /// A Secret that an attacker who may create Secrets plants under the name that the object wants.
-fn planted(name: &str, uid: &str) -> Value {
+fn planted(namespace: &str, name: &str, uid: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Secret", "type": TYPE,
         "metadata": {
@@ -81,7 +81,7 @@ fn planted(name: &str, uid: &str) -> Value {
             "labels": {"artifact-token.dev/managed": "true"},
             "annotations": {
                 ACCOUNT: "default",
-                "artifact-token.dev/owner": format!("ArtifactToken/{name}/{uid}"),
+                "artifact-token.dev/owner": format!("ArtifactToken/{namespace}/{name}/{uid}"),
                 "artifact-token.dev/attempt": "1",
                 "artifact-token.dev/fence": "1",
                 "artifact-token.dev/token-id": "planted",

@@ -72,6 +72,17 @@ pub struct PossiblyLost {
     pub claimed_time: Time,
 }
 
+/// The token that stood in a Secret which a deleted object of the same name left behind (P22).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replaced {
+    /// The id that stood on the Secret. Who may edit Secrets may have written it, so it protects a token and never ends one.
+    pub id: TokenId,
+    /// When the overlap ends in which consumers may still hold it; absent until a token of this object is verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_time: Option<Time>,
+}
+
 /// How a revoke was proved (P9, P19).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Proof {

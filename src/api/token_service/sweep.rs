@@ -63,11 +63,15 @@ pub struct LastSweep {
     pub pending_revocation: u32,
     /// Living objects with tokens that their ledgers did not know. Each object then looks for these tokens itself.
     pub suspected: u32,
+    /// Objects of this service in an identity conflict. While there is one, `policy: Revoke` revokes nothing: another cluster may use
+    /// the same names, and its objects are not visible here.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub disputed: u32,
     /// Tokens with the operator's name whose object no longer exists, and that still lived when the sweep ended. Absent where
     /// the operator may not list the ArtifactTokens of all namespaces, and so cannot know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orphaned: Option<u32>,
-    /// The first of them. The next sweep revokes only tokens that are listed here.
+    /// The first of them. A sweep revokes only tokens that stood here long enough.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_ORPHANS))]
     pub orphans: Vec<Orphan>,
@@ -75,17 +79,26 @@ pub struct LastSweep {
 
 /// A token without an owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Orphan {
     /// Its id at the service.
     pub id: TokenId,
     /// Its name there.
     #[schemars(length(max = MAX_NAME_CHARACTERS))]
     pub name: String,
+    /// When a sweep first found it without an owner. With `policy: Revoke` it is revoked an hour or the longest overlap of the
+    /// service's tokens later, whichever is longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_time: Option<Time>,
+}
+
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 impl Orphan {
-    /// The token with this id and name.
-    pub fn new(id: TokenId, name: &str) -> Self {
-        Self { id, name: name.chars().take(MAX_NAME_CHARACTERS).collect() }
+    /// The token with this id and name, which has had no owner since then.
+    pub fn new(id: TokenId, name: &str, since: Time) -> Self {
+        Self { id, name: name.chars().take(MAX_NAME_CHARACTERS).collect(), since_time: Some(since) }
     }
 }

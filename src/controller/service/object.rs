@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::api::artifact_token::ServiceKind;
 use crate::api::cluster_token_service::{AllowedNamespaces, ClusterTokenService};
 use crate::api::time::Time;
+use crate::api::token_service::sweep::LastSweep;
 use crate::api::token_service::{TokenService, TokenServiceSpec, TokenServiceStatus};
 use crate::api::{FIELD_MANAGER, SERVICE_FINALIZER};
 use crate::controller::error::PassError;
@@ -53,6 +54,11 @@ impl ServiceObject {
 
     pub(crate) fn generation(&self) -> i64 {
         self.meta.generation.unwrap_or_default()
+    }
+
+    /// What its last sweep found.
+    pub(crate) fn last_sweep(&self) -> Option<&LastSweep> {
+        self.status.as_ref().and_then(|status| status.last_sweep.as_ref())
     }
 
     /// When it was created; an object from the API server always has this time.

@@ -12,15 +12,14 @@ use kube::runtime::controller::Action;
 
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::ids::TokenId;
-use crate::api::ledger::Ledger;
 use crate::api::time::Time;
 use crate::api::token_service::sweep::{LastSweep, MAX_ORPHANS, Orphan, SweepPolicy};
 use crate::api::token_service::{Capability, TokenServiceStatus};
 use crate::controller::error::PassError;
-use crate::controller::registry::{Change, ServiceEntry};
+use crate::controller::registry::{Change, Key, ServiceEntry};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
-use crate::rotation::service_sweep::{Findings, NamedToken, sort};
+use crate::rotation::service_sweep::{Findings, NamedToken, Owner, grace, sort};
 use crate::service::client::answers::ListedToken;
 use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;
@@ -39,7 +38,7 @@ const MAX_WAIT: Duration = Duration::from_secs(1);
 pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Result<Action, PassError> {
     let Some(client) = able(entry) else { return Ok(Action::await_change()) };
     let interval = service.spec.sweep.interval.0.max(MIN_INTERVAL);
-    let last = service.status.as_ref().and_then(|status| status.last_sweep.as_ref()).map(|last| last.time);
+    let last = service.last_sweep().map(|last| last.time);
     let now = ctx.clock.now().earliest;
     // The first sweep comes an interval after the service object was created.
     let due = last.or(service.created()).unwrap_or(now).plus(interval);
@@ -48,22 +47,31 @@ pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &S
     }
     let Some(rows) = list(&client).await else { return Ok(Action::requeue(AGAIN)) };
     let (objects, all) = ctx.all_tokens().await?;
-    let ledger = |token: ArtifactToken| (token.uid().unwrap_or_default(), token.status.unwrap_or_default().ledger);
-    let owners: HashMap<String, Ledger> = objects.into_iter().map(ledger).collect();
+    let owners: HashMap<String, Owner> = objects.into_iter().map(|token| owner(service, entry, token, ctx)).collect();
     let prefix = client.declaration().prefix().unwrap_or_default();
-    let mut found = sort(prefix, rows, &owners, all);
+    let mut found = sort(prefix, rows, &owners, all, now);
     for uid in &found.suspects {
         ctx.services.suspect(uid);
         ctx.services.notify(Change::Object(uid.clone()));
     }
+    let recorded: &[Orphan] = service.last_sweep().map_or(&[], |last| &last.orphans);
     if service.spec.sweep.policy == SweepPolicy::Revoke {
-        let last = service.status.as_ref().and_then(|status| status.last_sweep.as_ref());
-        let recorded: Vec<TokenId> =
-            last.iter().flat_map(|last| &last.orphans).map(|orphan| orphan.id.clone()).collect();
-        revoke_orphans(&client, &mut found, &recorded).await;
+        let revocable = found.revocable(recorded, grace(&owners, ctx.settings.orphan_grace), now);
+        revoke_orphans(&client, &mut found, &revocable).await;
     }
-    report(service, &found, ctx).await?;
+    report(service, &found, recorded, ctx).await?;
     Ok(Action::requeue(interval))
+}
+
+/// The object as the sweep sees it. Where two service objects use one account, each lists the tokens of both.
+fn owner(service: &ServiceObject, entry: &ServiceEntry, token: ArtifactToken, ctx: &Shared) -> (String, Owner) {
+    let uid = token.uid().unwrap_or_default();
+    let refers = Key::of(&token) == service.key;
+    let defaults = entry.spec.defaults.as_ref();
+    let overlap = ctx.settings.overlap(token.spec.rotation.overlap, defaults.and_then(|defaults| defaults.overlap));
+    let ledger = token.status.unwrap_or_default().ledger;
+    let concerned = refers || ledger.service.as_ref().is_some_and(|issuer| issuer.uid == entry.uid);
+    (uid, Owner { ledger, overlap, concerned })
 }
 
 /// The client, if it can list tokens and tell them apart by their names.
@@ -78,10 +86,9 @@ async fn list(client: &ServiceClient) -> Option<Vec<NamedToken>> {
     answer.ok().map(|listing| listing.rows.into_iter().filter_map(named).collect())
 }
 
-/// Revokes the tokens that were recorded as having no owner. Only a later list without them counts as proof.
-async fn revoke_orphans(client: &ServiceClient, found: &mut Findings, recorded: &[TokenId]) {
-    let revocable = found.revocable(recorded);
-    for orphan in &revocable {
+/// Revokes tokens that have had no owner for long enough. Only a later list without them counts as proof.
+async fn revoke_orphans(client: &ServiceClient, found: &mut Findings, revocable: &[NamedToken]) {
+    for orphan in revocable {
         let Some(id) = &orphan.id else { continue };
         let answer = client.revoke(id.as_str(), &mut Places::one_by_one(MAX_WAIT)).await;
         if matches!(answer, Err(ServiceError::Throttled { .. })) {
@@ -97,15 +104,21 @@ async fn revoke_orphans(client: &ServiceClient, found: &mut Findings, recorded: 
     }
 }
 
-async fn report(service: &ServiceObject, found: &Findings, ctx: &Shared) -> Result<(), PassError> {
+async fn report(service: &ServiceObject, found: &Findings, recorded: &[Orphan], ctx: &Shared) -> Result<(), PassError> {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let orphan = |orphan: &NamedToken| Some(Orphan::new(orphan.id.clone()?, &orphan.name));
     let time: Time = ctx.clock.now().latest;
+    let since = |id: &TokenId| recorded.iter().find(|known| known.id == *id).and_then(|known| known.since_time);
+    let orphan = |orphan: &NamedToken| {
+        let id = orphan.id.clone()?;
+        let since = since(&id).unwrap_or(time);
+        Some(Orphan::new(id, &orphan.name, since))
+    };
     let last_sweep = LastSweep {
         time,
         managed: found.managed,
         pending_revocation: found.pending,
         suspected: count(found.suspects.len()),
+        disputed: found.disputed,
         orphaned: found.ownerless.as_ref().map(|ownerless| count(ownerless.len())),
         orphans: found.ownerless.iter().flatten().filter_map(orphan).take(MAX_ORPHANS).collect(),
     };

@@ -120,7 +120,7 @@ async fn watch_secrets(
         match &event {
             Event::Apply(secret) | Event::Delete(secret) => {
                 // The receiver lives as long as the controller; when it stops, nobody needs the trigger.
-                for owner in owner(secret).map_or_else(|| owners_of(&ctx, secret), |owner| vec![owner]) {
+                for owner in owner(&ctx, secret).map_or_else(|| owners_of(&ctx, secret), |owner| vec![owner]) {
                     let _ = touch.unbounded_send(owner);
                 }
             }
@@ -137,17 +137,20 @@ async fn watch_secrets(
     }
 }
 
-/// The objects that keep a Secret of this name. They are woken even when somebody removes the owner annotation.
+/// The objects that keep a Secret of this name. They are woken even when somebody edits or removes the owner annotation.
 fn owners_of(ctx: &Context, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<ArtifactToken>> {
-    let keeps = |token: &&Arc<ArtifactToken>| {
-        token.namespace() == secret.namespace() && token.spec.secret.name == secret.name_any()
-    };
+    let keeps = |token: &&Arc<ArtifactToken>| keeps(token, secret);
     ctx.objects.state().iter().filter(keeps).map(|token| ObjectRef::from_obj(&**token)).collect()
 }
 
-fn owner(secret: &PartialObjectMeta<Secret>) -> Option<ObjectRef<ArtifactToken>> {
-    let mut parts = secret.annotations().get(OWNER)?.splitn(3, '/');
-    let (kind, name) = (parts.next()?, parts.next()?);
-    let namespace = secret.namespace()?;
-    (kind == "ArtifactToken").then(|| ObjectRef::new(name).within(&namespace))
+/// The object that the owner annotation names, if it keeps a Secret of this name.
+fn owner(ctx: &Context, secret: &PartialObjectMeta<Secret>) -> Option<ObjectRef<ArtifactToken>> {
+    let parts: Vec<&str> = secret.annotations().get(OWNER)?.split('/').collect();
+    let [_, _, name, _] = *parts else { return None };
+    let object = ObjectRef::new(name).within(&secret.namespace()?);
+    ctx.objects.get(&object).filter(|token| keeps(token, secret)).map(|_| object)
+}
+
+fn keeps(token: &ArtifactToken, secret: &PartialObjectMeta<Secret>) -> bool {
+    token.namespace() == secret.namespace() && token.spec.secret.name == secret.name_any()
 }

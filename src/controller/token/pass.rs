@@ -100,7 +100,12 @@ impl<'a> Pass<'a> {
         let service = service.filter(|_| begun || forbidden.is_none());
         let validated = Validated::of(&object, service.as_deref(), &ctx.shared.settings);
         let uid = object.meta().uid.clone().unwrap_or_default();
-        let owner = Owner { kind: "ArtifactToken".to_owned(), name: object.name_any(), uid };
+        let owner = Owner {
+            kind: "ArtifactToken".to_owned(),
+            namespace: object.namespace().unwrap_or_default(),
+            name: object.name_any(),
+            uid,
+        };
         Self {
             ctx,
             memory,

@@ -13,7 +13,7 @@ use crate::api::ledger::Ledger;
 use crate::api::reason::Reason;
 use crate::api::secret_template::SecretTemplate;
 use crate::rotation::desired::Halt;
-use crate::rotation::observed::{Content, Ours, SecretState};
+use crate::rotation::observed::{Content, Former, Ours, SecretState};
 use crate::secret::content;
 use crate::secret::formats::Facts;
 use crate::secret::metadata::{self, Marks, Owner, Ownership};
@@ -43,11 +43,11 @@ pub(crate) struct SecretReader<'a> {
 impl SecretReader<'_> {
     /// What the decision needs of `secret`.
     pub(crate) fn state(&self, secret: &Secret) -> SecretState {
-        let predecessor = match metadata::ownership(secret, self.owner) {
-            Ownership::Ours => None,
-            Ownership::Predecessors { uid } => Some(uid),
-            Ownership::Foreign { owner } => {
-                return SecretState::Foreign(foreign(&self.template.name, owner.as_deref()));
+        let former = match metadata::ownership(secret, self.owner) {
+            Ownership::Ours => false,
+            Ownership::Former => true,
+            Ownership::Foreign { owner, copy } => {
+                return SecretState::Foreign(foreign(&self.template.name, owner.as_deref(), copy));
             }
         };
         if let Some(obstacle) = content::obstacle(self.template, secret) {
@@ -58,14 +58,17 @@ impl SecretReader<'_> {
             return SecretState::Foreign(Halt::stalled(Reason::SecretConflict, message));
         }
         let marks = self.marks(secret);
+        let content_hash = content_hash(secret, &marks);
+        if former {
+            return SecretState::Former(Former { id: marks.token_id, content_hash });
+        }
         SecretState::Ours(Ours {
-            attempt: if predecessor.is_some() { 0 } else { marks.attempt },
-            fence: if predecessor.is_some() { 0 } else { marks.highest() },
+            attempt: marks.attempt,
+            fence: marks.highest(),
             content: self.content(secret, &marks),
             rendered: self.is_rendered(secret, &marks),
-            content_hash: content_hash(secret, &marks),
+            content_hash,
             id: marks.token_id,
-            predecessor,
         })
     }
 
@@ -137,8 +140,12 @@ pub(crate) fn recorded(ledger: &Ledger) -> Ours {
     Ours { attempt, id, fence: attempt, content: Content::Token, rendered: true, ..Ours::default() }
 }
 
-fn foreign(name: &str, owner: Option<&str>) -> Halt {
-    let whose = owner.map_or_else(|| "was not made by this operator".to_owned(), |owner| format!("belongs to {owner}"));
+fn foreign(name: &str, owner: Option<&str>, copy: bool) -> Halt {
+    let whose = match owner {
+        None => "was not made by this operator".to_owned(),
+        Some(owner) if copy => format!("looks like a copy of the Secret of {owner} (a mirroring tool, a restore)"),
+        Some(owner) => format!("belongs to {owner}"),
+    };
     let message = format!(
         "the Secret {name} {whose} and is not touched: delete it, or choose another spec.secret.name in a new ArtifactToken"
     );

@@ -44,7 +44,7 @@ impl Validated {
         let namespace = object.namespace().unwrap_or_default();
         let defaults = service.and_then(|service| service.spec.defaults.clone()).unwrap_or_default();
         let lifetime = spec.lifetime.or(defaults.lifetime).unwrap_or(Lifetime::Never);
-        let overlap = spec.rotation.overlap.or(defaults.overlap).map_or(settings.default_overlap, |overlap| overlap.0);
+        let overlap = settings.overlap(spec.rotation.overlap, defaults.overlap);
         let interval = match spec.rotation.policy {
             RotationPolicy::Periodic => spec.rotation.interval.map(|interval| interval.0),
             RotationPolicy::Disabled => None,

@@ -40,6 +40,12 @@ impl Ledger {
         usize::from(self.current.is_some()) + self.superseded.len()
     }
 
+    /// Whether consumers may hold this token of a deleted object of the same name.
+    pub fn spares(&self, id: &TokenId, now: Time) -> bool {
+        let replaced = self.replaced.as_ref().filter(|replaced| replaced.id == *id);
+        replaced.is_some_and(|replaced| replaced.until_time.is_none_or(|until| until > now))
+    }
+
     /// Whether a token claimed at this time leaked.
     pub fn leak_covers(&self, claimed: Time) -> bool {
         self.leak.as_ref().is_some_and(|leak| leak.covers(claimed))

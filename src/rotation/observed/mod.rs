@@ -15,7 +15,7 @@ use crate::api::ledger::{Claim, Ledger};
 pub use facts::{Facts, Pauses};
 pub use in_flight::InFlight;
 pub use object::{Leave, Object};
-pub use secret::{Content, Ours, SecretState, Secrets, Seen};
+pub use secret::{Content, Former, Ours, SecretState, Secrets, Seen};
 pub use service::{Row, Service, ServiceSeen, Verdict};
 
 /// Everything that the decision looks at, beside the checked spec and the time.

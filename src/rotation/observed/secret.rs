@@ -28,14 +28,25 @@ pub enum SecretState {
     Absent,
     /// A Secret that is not ours, or that we cannot write, and why.
     Foreign(Halt),
-    /// Our Secret, or that of a predecessor.
+    /// The Secret of an object of the same name that is gone. The next publish writes over it (P22).
+    Former(Former),
+    /// Our Secret.
     Ours(Ours),
+}
+
+/// A Secret that a deleted object of the same name left behind. Its other marks mean nothing here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Former {
+    /// The id that stands on it: the sweep of the service spares it while consumers may hold that token.
+    pub id: Option<TokenId>,
+    /// A hash of data and marks: P4 compares it.
+    pub content_hash: u64,
 }
 
 /// A Secret of this object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ours {
-    /// The attempt that generated its token; 0 for a placeholder and for a predecessor's Secret.
+    /// The attempt that generated its token; 0 for a placeholder.
     pub attempt: u32,
     /// The token's id.
     pub id: Option<TokenId>,
@@ -47,8 +58,6 @@ pub struct Ours {
     pub rendered: bool,
     /// A hash of data, attempt, id, superseded, fence and owner: P4 compares it.
     pub content_hash: u64,
-    /// The uid in the owner annotation, if it is that of a deleted object of the same name (P22).
-    pub predecessor: Option<String>,
 }
 
 /// What a Secret holds.
@@ -78,7 +87,15 @@ impl Secrets {
     pub fn ours(&self) -> impl Iterator<Item = &Ours> {
         self.seen.iter().filter_map(|seen| match &seen.state {
             SecretState::Ours(ours) => Some(ours),
-            SecretState::Absent | SecretState::Foreign(_) => None,
+            SecretState::Absent | SecretState::Foreign(_) | SecretState::Former(_) => None,
+        })
+    }
+
+    /// The id on a Secret that a deleted object of the same name left behind.
+    pub fn former_id(&self) -> Option<&TokenId> {
+        self.seen.iter().find_map(|seen| match &seen.state {
+            SecretState::Former(former) => former.id.as_ref(),
+            SecretState::Absent | SecretState::Foreign(_) | SecretState::Ours(_) => None,
         })
     }
 
@@ -87,7 +104,7 @@ impl Secrets {
         !self.seen.is_empty()
             && self.seen.iter().all(|seen| match &seen.state {
                 SecretState::Ours(ours) => check(ours),
-                SecretState::Absent | SecretState::Foreign(_) => false,
+                SecretState::Absent | SecretState::Foreign(_) | SecretState::Former(_) => false,
             })
     }
 
@@ -105,25 +122,21 @@ impl Secrets {
     pub fn fence(&self) -> u32 {
         let fence = |seen: &Seen| match &seen.state {
             SecretState::Ours(ours) => ours.fence,
-            SecretState::Absent | SecretState::Foreign(_) => 0,
+            SecretState::Absent | SecretState::Foreign(_) | SecretState::Former(_) => 0,
         };
         self.seen.iter().map(fence).min().unwrap_or(0)
     }
 
     /// Whether every Secret holds this token.
     pub fn published(&self, attempt: u32, id: &TokenId) -> bool {
-        self.all_ours(|ours| {
-            ours.content == Content::Token
-                && ours.predecessor.is_none()
-                && ours.attempt == attempt
-                && ours.id.as_ref() == Some(id)
-        })
+        self.all_ours(|ours| ours.content == Content::Token && ours.attempt == attempt && ours.id.as_ref() == Some(id))
     }
 
     /// The content hashes that a publish expects if its value is claimed now.
     pub fn expected(&self) -> Vec<Option<u64>> {
         let content_hash = |seen: &Seen| match &seen.state {
             SecretState::Ours(ours) => Some(ours.content_hash),
+            SecretState::Former(former) => Some(former.content_hash),
             SecretState::Absent | SecretState::Foreign(_) => None,
         };
         self.seen.iter().map(content_hash).collect()

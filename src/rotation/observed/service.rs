@@ -8,7 +8,7 @@ use crate::api::time::Time;
 pub struct Service {
     /// What it can do now; `None` if the operator cannot call it at all.
     pub seen: Option<ServiceSeen>,
-    /// Its list, if this pass read it: rows with the uid of this object or of a predecessor.
+    /// Its list, if this pass read it: the rows with the uid of this object.
     pub listing: Option<Vec<Row>>,
     /// When this process last saw a complete list for this object.
     pub swept: Option<Time>,
@@ -29,8 +29,6 @@ pub struct Row {
     pub created: Option<Time>,
     /// When it expires.
     pub expiration: Option<Time>,
-    /// Its name has the uid of a predecessor, not of this object.
-    pub predecessor: bool,
 }
 
 /// What the service can do.
@@ -57,7 +55,7 @@ pub enum Verdict {
 impl Row {
     /// The row of this token. The service says no times.
     pub fn new(id: TokenId, attempt: u32, nonce: Nonce) -> Self {
-        Self { id, attempt, nonce, created: None, expiration: None, predecessor: false }
+        Self { id, attempt, nonce, created: None, expiration: None }
     }
 
     /// What tells its claim from all others of its object.
@@ -82,8 +80,8 @@ impl Service {
         self.seen.is_some_and(|seen| seen.attributable && seen.same_origin)
     }
 
-    /// The listed rows with this object's own uid.
+    /// The listed rows with this object's uid.
     pub fn own_rows(&self) -> impl Iterator<Item = &Row> {
-        self.listing.iter().flatten().filter(|row| !row.predecessor)
+        self.listing.iter().flatten()
     }
 }

@@ -19,8 +19,7 @@ pub(super) fn claim(view: &View) -> Option<Step> {
     if view.backing_off().is_some() || view.paused(pauses.leak) || view.paused(pauses.generate.max(pauses.secret)) {
         return Some(wait(view));
     }
-    let never_claimed =
-        !object.finalizer && ledger.claim.is_none() && secrets.ours().all(|ours| ours.predecessor.is_some());
+    let never_claimed = !object.finalizer && ledger.claim.is_none() && secrets.ours().next().is_none();
     if !object.finalizer && !never_claimed {
         return Some(Step::Finalize { claims: false });
     }

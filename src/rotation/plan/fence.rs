@@ -2,7 +2,6 @@
 
 use crate::rotation::observed::Observed;
 use crate::rotation::plan::halt::halt;
-use crate::rotation::plan::replaced::replaced_token;
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::after_pause;
@@ -16,10 +15,6 @@ pub(super) fn fence_off(view: &View, attempt: u32) -> Option<Step> {
     }
     if secrets.any_foreign() {
         return halt(view);
-    }
-    // This write makes a predecessor's Secret ours. Its token enters the ledger first (P22).
-    if let Some(step) = replaced_token(view).filter(|_| secrets.ours().any(|ours| ours.predecessor.is_some())) {
-        return Some(step);
     }
     let step = view.after_read(raise(view, observed.highest_attempt()));
     Some(after_pause(view, facts.pauses.secret, step))

@@ -12,7 +12,7 @@ pub(super) fn halt(view: &View) -> Option<Step> {
     let Observed { secrets, facts, .. } = observed;
     let foreign = secrets.seen.iter().find_map(|seen| match &seen.state {
         SecretState::Foreign(halt) => Some(halt),
-        SecretState::Absent | SecretState::Ours(_) => None,
+        SecretState::Absent | SecretState::Former(_) | SecretState::Ours(_) => None,
     });
     let wanted = !view.is_suspended() && trigger(view.desired, observed, view.now).is_some();
     let forbids = facts.halt.as_ref().filter(|_| wanted);

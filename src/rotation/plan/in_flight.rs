@@ -3,8 +3,8 @@
 use crate::api::time::Time;
 use crate::rotation::observed::{Content, InFlight, Observed, Verdict};
 use crate::rotation::plan::fence::raise;
-use crate::rotation::plan::replaced::replaced_token;
 use crate::rotation::plan::step::{GiveUpReason, Step};
+use crate::rotation::plan::unknown::unknown_token;
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::{after_pause, wait};
 
@@ -37,7 +37,7 @@ fn for_claim(view: &View, attempt: u32, deadline: Time) -> Step {
     if !service.same_place() || facts.halt.is_some() {
         return wait(view);
     }
-    replaced_token(view).unwrap_or_else(|| after_pause(view, facts.pauses.generate, Step::Generate))
+    unknown_token(view).unwrap_or_else(|| after_pause(view, facts.pauses.generate, Step::Generate))
 }
 
 /// `None` once the Secret holds the value: then the row *decide* decides its outcome.

@@ -41,8 +41,7 @@ fn never_claimed(view: &View, row: &Row) -> bool {
     if implied || observed.is_in_flight(row) || ledger.knows(&row.id) || ledger.ended(&row.id) {
         return false;
     }
-    let held =
-        |ours: &Ours| (ours.id.as_ref(), ours.attempt) == (Some(&row.id), row.attempt) && ours.predecessor.is_none();
+    let held = |ours: &Ours| (ours.id.as_ref(), ours.attempt) == (Some(&row.id), row.attempt);
     let claimed = ledger.has_claimed(row.key());
     // A ledger without a claim was lost. It has collected its tokens since, so its numbers do not show what was claimed before.
     let known_to = ledger.claim.as_ref().map_or(0, |_| ledger.highest_attempt());

@@ -7,7 +7,7 @@ use crate::rotation::plan::view::View;
 pub(super) fn render(view: &View) -> Option<Step> {
     let observed = view.observed;
     let Observed { secrets, facts, .. } = observed;
-    let drifted = secrets.all_ours(|ours| ours.predecessor.is_none()) && secrets.ours().any(|ours| !ours.rendered);
+    let drifted = secrets.all_ours(|_| true) && secrets.ours().any(|ours| !ours.rendered);
     // While the API server refuses this write, the rows below continue: the token still works.
     let paused = view.paused(facts.pauses.secret);
     if !drifted || paused || !observed.holds_current() || view.desired.halt.is_some() {

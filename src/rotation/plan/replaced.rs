@@ -1,30 +1,11 @@
-//! The token that the next write of the Secret replaces.
+//! The token in the Secret of a deleted object of the same name (P22). It is recorded before the Secret is written over, so that the sweep
+//! of the service spares it while consumers may hold it.
 
-use crate::api::ids::TokenId;
-use crate::rotation::ledger::MAX_ORPHANS;
-use crate::rotation::observed::{Observed, Row};
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
-use crate::rotation::plan::wait::after_pause;
 
-/// The Secret may hold a token that the ledger does not know: a predecessor's (P22), or our own after the ledger was lost (P16). Such
-/// a token enters the ledger before the Secret is overwritten, because nothing would lead to it afterwards.
-pub(super) fn replaced_token(view: &View) -> Option<Step> {
-    let Observed { ledger, secrets, service, facts, .. } = view.observed;
-    let unknown = |id: &TokenId| !ledger.knows(id) && !ledger.ended(id);
-    let replaced = secrets.ours().find(|ours| ours.id.as_ref().is_some_and(unknown))?;
-    if !service.attributable() {
-        return None;
-    }
-    let Some(rows) = &service.listing else {
-        return Some(after_pause(view, facts.pauses.sweep, Step::Sweep));
-    };
-    let same = |row: &&Row| {
-        Some(&row.id) == replaced.id.as_ref()
-            && row.predecessor == replaced.predecessor.is_some()
-            && (row.predecessor || row.attempt == replaced.attempt)
-    };
-    let room = MAX_ORPHANS.saturating_sub(ledger.superseded.len());
-    let tokens: Vec<Row> = rows.iter().filter(same).take(room).cloned().collect();
-    (!tokens.is_empty()).then(|| after_pause(view, facts.pauses.secret, view.after_read(Step::Supersede(tokens))))
+pub(super) fn replaced(view: &View) -> Option<Step> {
+    let id = view.observed.secrets.former_id()?;
+    let recorded = view.observed.ledger.replaced.as_ref().is_some_and(|replaced| replaced.id == *id);
+    (!recorded).then(|| view.after_read(Step::RecordReplaced(id.clone())))
 }

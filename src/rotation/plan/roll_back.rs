@@ -12,8 +12,7 @@ pub(super) fn roll_back(view: &View) -> Option<Step> {
     let claim = ledger.claim.as_ref().filter(|claim| claim.outcome == Some(Outcome::Failed))?;
     let current = ledger.current.as_ref()?;
     let alive = current.rejected_time.is_none() && current.expiration_time.is_none_or(|end| end > view.now);
-    let holds_failed = secrets
-        .all_ours(|ours| ours.attempt == claim.attempt && ours.predecessor.is_none() && ours.content != Content::Empty);
+    let holds_failed = secrets.all_ours(|ours| ours.attempt == claim.attempt && ours.content != Content::Empty);
     if !(alive && holds_failed && facts.holds_previous) || observed.holds_current() {
         return None;
     }

@@ -49,6 +49,8 @@ pub enum Step {
     },
     /// Take orphaned tokens into the ledger.
     Supersede(Vec<Row>),
+    /// Record that the Secret holds this token of a deleted object of the same name.
+    RecordReplaced(TokenId),
     /// Record that this token has our identity and was never claimed here.
     RecordConflict(Row),
     /// Record that all tokens of this identity belong to this object.

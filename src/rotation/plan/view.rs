@@ -30,7 +30,7 @@ impl View<'_> {
         let ours = observed.secrets.ours().next()?;
         let same =
             |other: &Ours| other.content == Content::Token && other.attempt == ours.attempt && other.id == ours.id;
-        if ours.attempt == 0 || ours.predecessor.is_some() || !observed.secrets.all_ours(same) {
+        if ours.attempt == 0 || !observed.secrets.all_ours(same) {
             return None;
         }
         // A ledger without a claim may have lost it, and others with it. Only an attempt in flight shows that it has not. Otherwise the

@@ -2,7 +2,12 @@ use super::*;
 use crate::api::ids::samples::id;
 
 fn owner() -> Owner {
-    Owner { kind: "ArtifactToken".to_owned(), name: "seal".to_owned(), uid: "uid-1".to_owned() }
+    Owner {
+        kind: "ArtifactToken".to_owned(),
+        namespace: "ns".to_owned(),
+        name: "seal".to_owned(),
+        uid: "uid-1".to_owned(),
+    }
 }
 
 fn set(secret: &mut Secret, key: &str, text: &str) {
@@ -41,7 +46,7 @@ fn marks_edited_by_hand_are_bounded_and_never_fail() {
 }
 
 #[test]
-fn a_secret_is_ours_a_predecessors_or_foreign() {
+fn a_secret_is_ours_a_former_objects_or_foreign() {
     let check = |text: Option<&str>, expected: Ownership| {
         let mut secret = Secret::default();
         if let Some(text) = text {
@@ -49,13 +54,20 @@ fn a_secret_is_ours_a_predecessors_or_foreign() {
         }
         assert_eq!(ownership(&secret, &owner()), expected, "{text:?}");
     };
-    let foreign = |text: &str| Ownership::Foreign { owner: Some(text.to_owned()) };
+    let foreign = |text: &str, copy| Ownership::Foreign { owner: Some(text.to_owned()), copy };
+    check(Some("ArtifactToken/ns/seal/uid-1"), Ownership::Ours);
     check(Some("ArtifactToken/seal/uid-1"), Ownership::Ours);
-    check(Some("ArtifactToken/seal/uid-0"), Ownership::Predecessors { uid: "uid-0".to_owned() });
-    for text in ["ArtifactToken/other/uid-1", "ClusterArtifactToken/seal/uid-1", "ArtifactToken/seal/", "seal", ""] {
-        check(Some(text), foreign(text));
+    check(Some("ArtifactToken/ns/seal/uid-0"), Ownership::Former);
+    // A copy from another namespace, even of an object with the same name or, in a cloned cluster, the same uid.
+    for text in
+        ["ArtifactToken/other/seal/uid-0", "ArtifactToken/other/seal/uid-1", "ArtifactToken/seal/uid-0", "seal", ""]
+    {
+        check(Some(text), foreign(text, true));
     }
-    check(None, Ownership::Foreign { owner: None });
+    for text in ["ArtifactToken/ns/other/uid-1", "ClusterArtifactToken/ns/seal/uid-1", "ArtifactToken/ns/seal/"] {
+        check(Some(text), foreign(text, text.starts_with("Artifact") && text.ends_with("seal/")));
+    }
+    check(None, Ownership::Foreign { owner: None, copy: false });
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use kube::ResourceExt;
 
 use crate::api::FINALIZER;
-use crate::api::ids::Nonce;
-use crate::api::ledger::{Claim, Lost};
+use crate::api::ids::{Nonce, TokenId};
+use crate::api::ledger::{Claim, Ledger, Lost};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::controller::error::PassError;
@@ -47,6 +47,17 @@ pub(super) async fn finalize(
         start(pass, claim, sent, places, observed);
     }
     Ok(written.into())
+}
+
+/// P22: records the token of a deleted object of the same name, before a claim leads to its replacement.
+pub(super) async fn record_replaced(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    id: TokenId,
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    let change = |ledger: &mut Ledger| ledger.will_replace(id);
+    Ok(record(pass, objects, observed, Phase::Working, Fact::Other, change).await?.into())
 }
 
 /// P2: claims an attempt. The nonce tells a lost answer from a lost race.

@@ -55,6 +55,7 @@ pub(super) async fn perform(
         Step::Reject => verify::reject(pass, objects, observed).await,
         Step::RecordLeak { issued_before } => leak::record_leak(pass, objects, issued_before, observed).await,
         Step::RecordConflict(row) => leak::record_conflict(pass, objects, &row, observed).await,
+        Step::RecordReplaced(id) => claim::record_replaced(pass, objects, id, observed).await,
         Step::ConfirmIdentity => leak::confirm_identity(pass, objects, observed).await,
         Step::Release => release::release(pass, objects, observed).await,
         Step::Generate => match client {

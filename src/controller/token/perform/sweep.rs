@@ -12,7 +12,7 @@ use crate::controller::token::perform::claim::attributable;
 use crate::controller::token::perform::record::{Written, record};
 use crate::controller::token::perform::secret::access::SecretAccess;
 use crate::rotation::identity::{self, Name};
-use crate::rotation::observed::{Observed, Row, SecretState};
+use crate::rotation::observed::{Observed, Row};
 use crate::rotation::report::Phase;
 use crate::service::client::answers::{ListedToken, Listing};
 use crate::service::client::{Places, ServiceClient};
@@ -47,19 +47,13 @@ pub(super) async fn sweep(
     Ok(Flow::Continue)
 }
 
-/// The rows that carry this object's identity, or that of its predecessor.
+/// The rows that carry this object's identity.
 fn own_rows(pass: &Pass<'_>, prefix: &str, listing: Listing) -> Vec<Row> {
-    let predecessor = match pass.secret_state() {
-        SecretState::Ours(ours) => ours.predecessor.as_deref().map(identity::uid16),
-        SecretState::Absent | SecretState::Foreign(_) => None,
-    };
     let own = identity::uid16(pass.uid());
     let row = |listed: ListedToken| {
         let Name { attempt, nonce, uid16 } = identity::parse(prefix, listed.name.as_deref()?)?;
-        let of_predecessor = Some(&uid16) == predecessor.as_ref();
-        let ours = uid16 == own || of_predecessor;
         let (id, created, expiration) = (TokenId::new(listed.id)?, listed.created, listed.expiration);
-        ours.then_some(Row { id, attempt, nonce, created, expiration, predecessor: of_predecessor })
+        (uid16 == own).then_some(Row { id, attempt, nonce, created, expiration })
     };
     listing.rows.into_iter().filter_map(row).collect()
 }

@@ -29,7 +29,12 @@ impl Default for Known {
         Self {
             template: serde_json::from_value(json!({"name": "ci", "data": [{"key": "token", "format": "Raw"}]}))
                 .unwrap(),
-            owner: Owner { kind: "ArtifactToken".into(), name: "ci".into(), uid: "uid-1".into() },
+            owner: Owner {
+                kind: "ArtifactToken".into(),
+                namespace: "ns".into(),
+                name: "ci".into(),
+                uid: "uid-1".into(),
+            },
             ledger: serde_json::from_value(ledger).unwrap(),
             digest: None,
             values: BTreeMap::new(),
@@ -72,7 +77,7 @@ fn a_secret_as_we_wrote_it_holds_its_token_and_is_rendered() {
     let known = Known::default();
     let ours = known.ours(&known.secret(|_| {}));
     assert_eq!((ours.attempt, ours.id.as_ref().map(TokenId::as_str), ours.fence), (3, Some("t3"), 3));
-    assert_eq!((ours.content, ours.rendered, ours.predecessor), (Content::Token, true, None));
+    assert_eq!((ours.content, ours.rendered), (Content::Token, true));
 }
 
 #[test]
@@ -85,9 +90,14 @@ fn whose_a_secret_is_follows_from_its_owner_annotation() {
             annotations.retain(|_, text| !text.is_null());
         }
     };
-    let older = known.ours(&known.secret(owner(json!("ArtifactToken/ci/uid-0"))));
-    assert_eq!((older.predecessor.as_deref(), older.attempt, older.fence), (Some("uid-0"), 0, 0));
-    for foreign in [json!("ArtifactToken/other/uid-1"), json!("Other/ci/uid-1"), json!("nonsense"), Value::Null] {
+    // Version 0.1.0 wrote no namespace.
+    let older = known.ours(&known.secret(owner(json!("ArtifactToken/ci/uid-1"))));
+    assert_eq!((older.attempt, older.content, older.rendered), (3, Content::Token, false));
+    let former = known.reader().state(&known.secret(owner(json!("ArtifactToken/ns/ci/uid-0"))));
+    assert!(matches!(&former, SecretState::Former(Former { id: Some(held), .. }) if *held == id("t3")), "{former:?}");
+    let copy = known.reader().state(&known.secret(owner(json!("ArtifactToken/elsewhere/ci/uid-1"))));
+    assert!(matches!(&copy, SecretState::Foreign(halt) if halt.message.contains("looks like a copy")), "{copy:?}");
+    for foreign in [json!("ArtifactToken/ns/other/uid-1"), json!("Other/ns/ci/uid-1"), json!("nonsense"), Value::Null] {
         let state = known.reader().state(&known.secret(owner(foreign.clone())));
         assert!(
             matches!(&state, SecretState::Foreign(halt) if halt.reason == Reason::SecretConflict),

@@ -15,6 +15,7 @@ pub(super) fn phrase(step: &Step) -> String {
         Step::Decide(Outcome::Failed) => "Failed".to_owned(),
         Step::GiveUp(GiveUpReason::Deleting) => "GiveUp".to_owned(),
         Step::RecordConflict(row) => format!("RecordConflict {}", row.id),
+        Step::RecordReplaced(id) => format!("RecordReplaced {id}"),
         Step::RecordLeak { .. } => "RecordLeak".to_owned(),
         Step::Supersede(rows) => format!("Supersede {}", rows[0].id),
         other => format!("{other:?}"),

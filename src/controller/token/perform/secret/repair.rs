@@ -40,9 +40,9 @@ pub(in crate::controller::token::perform) async fn raise_fence(
     fence: u32,
 ) -> Flow {
     let Some(secret) = pass.secret() else { return Flow::Continue };
-    let adopted = matches!(pass.secret_state(), SecretState::Ours(ours) if ours.predecessor.is_some());
-    // The predecessor's numbers and ids mean nothing here; its token is already in the ledger.
-    let marks = if adopted { Marks::default() } else { pass.marks_of(secret) };
+    // The numbers and ids of a former object mean nothing here.
+    let former = matches!(pass.secret_state(), SecretState::Former(_));
+    let marks = if former { Marks::default() } else { pass.marks_of(secret) };
     let marks = Marks { fence, ..marks };
     let version = secret.resource_version().unwrap_or_default();
     let write = secrets.patch(patch::marks_patch(&marks, pass.owner(), &version), DryRun::No).await;
