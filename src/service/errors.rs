@@ -106,8 +106,11 @@ pub enum ConnectError {
         name: String,
     },
     /// The additional certificate authorities cannot be read.
-    #[error("spec.connection.caBundleRef: not a bundle of PEM certificates")]
-    CaBundle,
+    #[error("spec.connection.caBundleRef: not a bundle of PEM certificates: {why}")]
+    CaBundle {
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The TLS client cannot be set up.
     #[error("the TLS client cannot be set up: the system's certificate authorities are unreadable")]
     Tls,

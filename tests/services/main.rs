@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `lives` | the same steps at the reference service and, with the feature `real-services`, at Verdaccio |
+//! | `connections` | why there is no connection, and which certificates are trusted |
 //! | `faults` | the meaning of each answer: one table for each operation |
 //! | `lists` | pages: where a list ends, and which pages are an error |
 //! | `origin` | the origins that a request with a credential goes to, and those that it never goes to |
@@ -11,6 +12,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod connections;
 mod faults;
 mod hostile;
 mod lists;

@@ -123,6 +123,11 @@ impl Operation {
                 false,
                 &format!("does not know this address; check spec.baseURL and spec.operations.{self}.request"),
             ),
+            407 => self.refused(
+                status,
+                false,
+                "is behind a proxy that wants a password, and the operator uses no proxy; let its pod reach the service directly",
+            ),
             // A request that the service gave up on, or a status that says "not now", may have been executed.
             408 | 425 | 429 => self.undecided(status),
             400..500 => self.refused(
