@@ -86,7 +86,8 @@ async fn an_answer_to_generate_is_a_token_or_a_no_or_nothing_happened_or_unknown
         ("Unknown", answer(201, "", r#"{"token": null, "id": 7}"#)),
         ("Unknown", answer(201, "", &deep)),
         ("Unknown", answer(201, "", &long)),
-        ("Unknown", answer(201, "", &good.replace("2027-01-02T00:00:00Z", "soon"))),
+        // An end that cannot be read is no reason to throw a token away.
+        ("Ok", answer(201, "", &good.replace("2027-01-02T00:00:00Z", "soon"))),
         ("Unknown", Reply::Bytes(head(201, good.len() + 1, &good))),
         ("Unknown", Reply::Bytes(b"HTTP/1.1 201 Cr".to_vec())),
         ("Unknown", Reply::Bytes(b"garbage".to_vec())),

@@ -102,6 +102,13 @@ impl Operation {
         ))
     }
 
+    /// An answer that accepts and refuses.
+    pub fn two_verdicts(self, status: u16) -> ServiceError {
+        ServiceError::unknown(format!(
+            "{self}: the answer (status {status}) is declared both as accepted and as refused, so it says nothing about the token: tell the two apart in spec.operations.verify, by the same body.path with another equals"
+        ))
+    }
+
     /// The failure for an answer, which may ask for a pause.
     pub fn failure_of(self, answer: &Answer) -> ServiceError {
         match answer.status {

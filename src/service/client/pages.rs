@@ -210,7 +210,7 @@ fn read_row(operation: &ListOperation, row: &Value) -> Result<ListedToken, Servi
     let name = match operation.name.as_ref().map(|path| path.scalar(row)) {
         None => None,
         Some(Err(error)) if error.is_nothing() => None,
-        Some(Ok(name)) => Some(name.chars().take(MAX_NAME).collect()),
+        Some(Ok(name)) => Some(as_sent(operation, &name).chars().take(MAX_NAME).collect()),
         Some(Err(error)) => return Err(Operation::List.misdeclared("item.name", &error)),
     };
     // The times of rows are only shown, and never decide about a token: an unreadable time counts as absent.
@@ -218,4 +218,9 @@ fn read_row(operation: &ListOperation, row: &Value) -> Result<ListedToken, Servi
     let (created, expiration, last_used) =
         (time(&operation.created), time(&operation.expiration), time(&operation.last_used));
     Ok(ListedToken { id, name, created, expiration, last_used })
+}
+
+/// The name without what the service puts before each one.
+fn as_sent<'a>(operation: &ListOperation, name: &'a str) -> &'a str {
+    operation.name_prefix.as_deref().and_then(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
 }

@@ -64,6 +64,7 @@ fn request(pass: &Pass<'_>, client: &ServiceClient, claim: &Claim) -> GenerateRe
         lifetime: validated.lifetime,
         parameters: validated.parameters.clone(),
         now: pass.now().latest,
+        claimed: claim.time,
     }
 }
 
@@ -84,6 +85,9 @@ async fn take(pass: &mut Pass<'_>, mut attempt: Attempt, generated: Generated, o
         let claim = claim_of(pass, attempt.attempt, observed);
         return lose(pass, &claim, "the service's answer has no id of at most 512 characters for the token").await;
     };
+    if let Some(doubt) = generated.doubt {
+        pass.warn(Reason::ExpiryNotAnswered, "Generate", format!("attempt {}: {doubt}", attempt.attempt)).await;
+    }
     attempt.value = Some(Value {
         id,
         token: generated.value,

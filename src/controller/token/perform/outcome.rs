@@ -165,6 +165,10 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
     let listed = observed.service.listing.iter().flatten().find(|row| row.id == id);
     let request_digest = own.map_or_else(|| claim.request_digest.clone(), |own| own.request_digest.clone());
     let claimed = own.map_or(claim.time, |own| own.claimed);
+    // Another process saw the answer. The lifetime that the spec asks for now is that of the claim, or the digest differs and
+    // the token is replaced anyway.
+    let requested = pass.validated().lifetime.length().map(|length| claimed.plus(length));
+    let unseen_end = || listed.and_then(|row| row.expiration).or(requested);
     let current = Current {
         attempt,
         id,
@@ -177,7 +181,7 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
         verified_time: claimed,
         probed: pass.desired().probe,
         rejected_time: None,
-        expiration_time: own_value.map_or(listed.and_then(|row| row.expiration), |value| value.expiration),
+        expiration_time: own_value.map_or_else(unseen_end, |value| value.expiration),
         secret_resource_version: pass.secret()?.resource_version().unwrap_or_default(),
     };
     Some((claim, current))
