@@ -158,8 +158,8 @@ pub struct GenerateResponse {
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub id: Option<String>,
     /// When it expires. A time in ISO 8601 (UTC where it has no zone), a date, or seconds or milliseconds since 1970, also as
-    /// a text; with `lifetime.expiry: AnsweredSeconds`, seconds from now. Where the answer has none, a lifetime that was
-    /// asked for counts from the claim; without one the token never expires. Example: `$.expirationTime`.
+    /// a text; with `lifetime.expiry: AnsweredSeconds`, seconds from now. Default: none. Where the answer has none, a
+    /// lifetime that was asked for counts from the claim; without one the token never expires. Example: `$.expirationTime`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub expiration_time: Option<String>,

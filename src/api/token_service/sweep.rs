@@ -63,6 +63,10 @@ pub struct LastSweep {
     pub pending_revocation: u32,
     /// Living objects with tokens that their ledgers did not know. Each object then looks for these tokens itself.
     pub suspected: u32,
+    /// Tokens in use that the service lists under another name than they were given. Absent for none. A lost token cannot be
+    /// found by its name there; see `spec.operations.list.item.namePrefix`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed: Option<u32>,
     /// Tokens with the operator's name whose object no longer exists, and that still lived when the sweep ended. Absent where
     /// the operator may not list the ArtifactTokens of all namespaces, and so cannot know.
     #[serde(default, skip_serializing_if = "Option::is_none")]

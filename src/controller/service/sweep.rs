@@ -19,6 +19,7 @@ use crate::controller::error::PassError;
 use crate::controller::registry::{Change, ServiceEntry};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
+use crate::rotation::renamed::renamed;
 use crate::rotation::service_sweep::{Findings, NamedToken, sort};
 use crate::service::client::answers::ListedToken;
 use crate::service::client::{Places, ServiceClient};
@@ -50,6 +51,7 @@ pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &S
     let ledger = |token: ArtifactToken| (token.uid().unwrap_or_default(), token.status.unwrap_or_default().ledger);
     let owners: HashMap<String, Ledger> = objects.into_iter().map(ledger).collect();
     let prefix = client.declaration().prefix().unwrap_or_default();
+    let renamed = renamed(prefix, &service.uid(), &rows, &owners);
     let mut found = sort(prefix, rows, &owners, all);
     for uid in &found.suspects {
         ctx.services.suspect(uid);
@@ -61,7 +63,7 @@ pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &S
             last.iter().flat_map(|last| &last.orphans).map(|orphan| orphan.id.clone()).collect();
         revoke_orphans(&client, &mut found, &recorded).await;
     }
-    report(service, &found, ctx).await?;
+    report(service, &found, renamed, ctx).await?;
     Ok(Action::requeue(interval))
 }
 
@@ -73,8 +75,9 @@ fn able(entry: &ServiceEntry) -> Option<ServiceClient> {
 
 async fn list(client: &ServiceClient) -> Option<Vec<NamedToken>> {
     let answer = client.list(&mut Places::one_by_one(MAX_WAIT)).await;
-    let named = |row: ListedToken| Some(NamedToken { id: row.id, name: row.name? });
-    answer.ok().map(|listing| listing.rows.into_iter().filter_map(named).collect())
+    // A row without a name is nobody's, unless its id is known: then the service has dropped its name.
+    let named = |row: ListedToken| NamedToken { id: row.id, name: row.name.unwrap_or_default() };
+    answer.ok().map(|listing| listing.rows.into_iter().map(named).collect())
 }
 
 /// Revokes the tokens that were recorded as having no owner. Only a later list without them counts as proof.
@@ -95,7 +98,7 @@ async fn revoke_orphans(client: &ServiceClient, found: &mut Findings, recorded: 
     }
 }
 
-async fn report(service: &ServiceObject, found: &Findings, ctx: &Shared) -> Result<(), PassError> {
+async fn report(service: &ServiceObject, found: &Findings, renamed: u32, ctx: &Shared) -> Result<(), PassError> {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let orphan = |orphan: &NamedToken| Orphan::new(&orphan.id, &orphan.name);
     let time: Time = ctx.clock.now().latest;
@@ -104,12 +107,19 @@ async fn report(service: &ServiceObject, found: &Findings, ctx: &Shared) -> Resu
         managed: found.managed,
         pending_revocation: found.pending,
         suspected: count(found.suspects.len()),
+        renamed: Some(renamed).filter(|count| *count > 0),
         orphaned: found.ownerless.as_ref().map(|ownerless| count(ownerless.len())),
         orphans: found.ownerless.iter().flatten().filter_map(orphan).take(MAX_ORPHANS).collect(),
     };
     if !last_sweep.orphans.is_empty() {
         let ids: Vec<&str> = last_sweep.orphans.iter().map(|orphan| orphan.id.as_str()).collect();
         tracing::warn!(service = %service.key, orphaned = last_sweep.orphaned, ?ids, "tokens without an object live at the service");
+    }
+    if renamed > 0 {
+        tracing::warn!(
+            service = %service.key, renamed,
+            "the service lists tokens in use under other names than they were given, so a lost token cannot be found: if it puts a prefix before names, declare spec.operations.list.item.namePrefix"
+        );
     }
     let status = TokenServiceStatus { last_sweep: Some(last_sweep), ..service.status.clone().unwrap_or_default() };
     service.write_status(&status, &ctx.client).await

@@ -1,0 +1,66 @@
+//! Does the service list tokens under the names that the operator gave them? Pure.
+//!
+//! Some services put something before each name, or write it in their own way. A lost token is found by nothing but its name, so
+//! a service that changes names has lost tokens that nobody finds. The names of known tokens show it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::identity;
+use super::service_sweep::NamedToken;
+use crate::api::ledger::Ledger;
+
+/// How many listed rows are tokens in use of this service object, and do not have the operator's name.
+pub fn renamed(prefix: &str, service_uid: &str, rows: &[NamedToken], owners: &HashMap<String, Ledger>) -> u32 {
+    let here = |ledger: &&Ledger| ledger.service.as_ref().is_some_and(|service| service.uid == service_uid);
+    let current: BTreeSet<_> =
+        owners.values().filter(here).filter_map(|ledger| ledger.current.as_ref()).map(|current| &current.id).collect();
+    let renamed = |row: &&NamedToken| current.contains(&row.id) && identity::parse(prefix, &row.name).is_none();
+    u32::try_from(rows.iter().filter(renamed).count()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ledger::{Current, ServiceIdentity};
+    use crate::api::time::Time;
+
+    fn owner(service: &str, id: &str) -> Ledger {
+        let time = Time::from_millis(0);
+        let current = Current {
+            attempt: 1,
+            id: id.into(),
+            nonce: "0".into(),
+            hint: None,
+            request_digest: String::new(),
+            claimed_time: time,
+            issued_time: time,
+            published_time: time,
+            verified_time: time,
+            probed: true,
+            rejected_time: None,
+            expiration_time: None,
+            secret_resource_version: String::new(),
+        };
+        let service = ServiceIdentity { uid: service.to_owned(), origin: String::new() };
+        Ledger { service: Some(service), current: Some(current), ..Ledger::default() }
+    }
+
+    #[test]
+    fn a_token_in_use_under_another_name_shows_that_the_service_changes_names() {
+        let own = identity::Name { uid16: identity::uid16("a"), attempt: 1, nonce: "0".into() };
+        let own = identity::format("prod", &own, "ci", 255);
+        let owners = HashMap::from([("a".to_owned(), owner("here", "id-1")), ("b".to_owned(), owner("there", "id-2"))]);
+        let check = |id: &str, name: &str, expected: u32| {
+            let rows = [NamedToken { id: id.into(), name: name.to_owned() }];
+            assert_eq!(renamed("prod", "here", &rows, &owners), expected, "{id} {name}");
+        };
+        check("id-1", &own, 0);
+        check("id-1", &format!("robot${own}"), 1);
+        check("id-1", &own.to_uppercase(), 1);
+        check("id-1", &own.replace(' ', "-"), 1);
+        check("id-1", "", 1);
+        // A stranger's token, and one of another service that has the same id by chance.
+        check("id-3", "somebody's", 0);
+        check("id-2", "somebody's", 0);
+    }
+}
