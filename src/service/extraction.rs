@@ -167,7 +167,7 @@ impl RowsPath {
             Some(Segment::Selector(Selector::Wildcard | Selector::Filter(_))) => {}
             _ => return Err("must end in [*] or in a filter: write it like $.items[*]".to_owned()),
         }
-        let container = JsonPath { text: format!("what {text} selects from"), query: JpQuery::new(segments) };
+        let container = JsonPath { text: container_of(text).to_owned(), query: JpQuery::new(segments) };
         Ok(Self { path, container })
     }
 
@@ -204,6 +204,19 @@ impl RowsPath {
             _ => Err(ExtractionError::Several(self.container.text.clone())),
         }
     }
+}
+
+/// The path of what contains the rows: the text without its last `[*]`, `.*` or filter. For messages only.
+fn container_of(text: &str) -> &str {
+    if let Some(container) = text.strip_suffix("[*]").or_else(|| text.strip_suffix(".*")) {
+        return container;
+    }
+    let mut depth = 0;
+    let opening = text.char_indices().rev().find(|(_, it)| {
+        depth += i32::from(*it == ']') - i32::from(*it == '[');
+        *it == '[' && depth == 0
+    });
+    opening.map_or(text, |(at, _)| &text[..at])
 }
 
 fn all<'a>(query: &JpQuery, body: &'a Value) -> Vec<&'a Value> {

@@ -152,7 +152,7 @@ async fn what_is_no_answer_of_this_api_is_told_by_its_kind_and_what_to_do() {
     .await;
     check(
         r#"{"token": {"key": "x"}, "items": "none"}"#,
-        &["an object at $.token, which is not a string", "a text at what $.items[*] selects from, which is not a list"],
+        &["an object at $.token, which is not a string", "a text at $.items, which is not a list"],
     )
     .await;
     check(
@@ -201,4 +201,14 @@ async fn a_prefix_that_the_service_puts_before_names_is_left_out() {
     let expected =
         [Some("test.aaaaaaaaaaaaaaaa.1.0 ci"), Some(""), Some("test.bbbbbbbbbbbbbbbb.1.0"), Some("bot$test.c"), None];
     assert_eq!(names.iter().map(Option::as_deref).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn a_success_that_is_not_declared_is_told_with_the_field_that_it_belongs_to() {
+    let peer = Peer::always(answer(202, "", "{}")).await;
+    let yaml = spec(&peer.url()).replace("    response: {", "    success: [201]\n    response: {");
+    let client = service(declaration(&yaml), &[("key", CREDENTIAL)]);
+    let error = client.generate(&wanted("x", Lifetime::Never), &mut places()).await.unwrap_err();
+    assert!(error.to_string().contains("status 202 is not one of spec.operations.generate.success"), "{error}");
+    assert_eq!(outcome(Err::<(), _>(error)), "Unknown");
 }

@@ -62,17 +62,17 @@ impl Operation {
 
     /// No connection.
     pub fn not_connected(self, what: &str, after: Duration) -> ServiceError {
-        ServiceError::Retry { after, what: format!("{self}: {what}") }
+        ServiceError::Retry { after, what: format!("{self}: {what}"), asked: false }
     }
 
     /// The service asked for a pause, and the pause is not over.
     pub fn held_back(self, after: Duration) -> ServiceError {
-        ServiceError::Retry { after, what: format!("{self}: the service asked to wait") }
+        ServiceError::Retry { after, what: format!("{self}: the service asked to wait"), asked: true }
     }
 
     /// The service says that it did nothing.
     pub fn not_executed(self, status: u16, after: Duration) -> ServiceError {
-        ServiceError::Retry { after, what: format!("{self}: the service asks to wait (status {status})") }
+        ServiceError::Retry { after, what: format!("{self}: the service asks to wait (status {status})"), asked: true }
     }
 
     /// No answer to a request that was sent.
@@ -142,6 +142,9 @@ impl Operation {
                 false,
                 &format!("refuses the request; compare the token's spec and spec.operations.{self}.request with the service's documentation"),
             ),
+            200..300 => ServiceError::unknown(format!(
+                "{self}: status {status} is not one of spec.operations.{self}.success: add it there if it means success; whether it happened is not known"
+            )),
             300..400 => ServiceError::unknown(format!(
                 "{self}: status {status} is a redirect, and the operator follows none: set spec.baseURL to the final address"
             )),

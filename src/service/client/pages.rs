@@ -66,7 +66,12 @@ pub(super) async fn list(connection: &Connection) -> Result<Listing, ServiceErro
         if number > 0 {
             // The pages before were sent: a list that breaks off here is a call that was made.
             let waited = connection.wait_for_place(asked, MAX_WAIT).await;
-            waited.map_err(|error| ServiceError::Retry { after: error.retry_after(), what: error.to_string() })?;
+            let broken_off = |error: ServiceError| ServiceError::Retry {
+                after: error.retry_after(),
+                what: error.to_string(),
+                asked: true,
+            };
+            waited.map_err(broken_off)?;
         }
         let answer = connection.send(asked, &call, &url, connection.declaration.timeout).await?;
         if !operation.success.contains(answer.status) {

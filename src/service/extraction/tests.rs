@@ -73,7 +73,17 @@ fn a_path_into_an_answer_that_is_a_list_is_told_so() {
     let error = RowsPath::parse("$.items[*]").unwrap().rows(&json!([])).unwrap_err();
     assert!(error.to_string().ends_with("that of rows is $[*]"), "{error}");
     let error = RowsPath::parse("$.items[*]").unwrap().rows(&json!({"items": "x"})).unwrap_err();
-    assert_eq!(error.to_string(), "a text at what $.items[*] selects from, which is not a list");
+    assert_eq!(error.to_string(), "a text at $.items, which is not a list");
+    for (rows, container) in [
+        ("$[*]", "$"),
+        ("$.items.*", "$.items"),
+        ("$.items[?@.a[0].b == 'x']", "$.items"),
+        ("$.a[?@.b][*]", "$.a[?@.b]"),
+        ("$['items'][?@.status=='Active']", "$['items']"),
+    ] {
+        assert!(RowsPath::parse(rows).is_ok());
+        assert_eq!(container_of(rows), container, "{rows}");
+    }
 }
 
 #[test]
