@@ -265,3 +265,21 @@ async fn statuses_of_a_list_have_different_outcomes() {
         Peer::always(Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"items\": []}".to_vec())).await;
     assert_eq!(outcome(at(&peer.url(), "{link: true}").list(&mut places()).await), "Unknown");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_may_have_64_mib_in_all_and_more_is_told() {
+    let peer = Peer::start(|request| {
+        let page = request.split("page=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+        let row = |id: usize| format!(r#"{{"id":"{page}-{id}","note":"{}"}}"#, "x".repeat(1_000_000));
+        answer(200, "", &format!(r#"{{"items": [{}]}}"#, (0..15).map(row).collect::<Vec<_>>().join(",")))
+    })
+    .await;
+    let yaml = yaml(&peer.url(), "{pageParameter: page}").replace("timeout: 2s", "timeout: 30s");
+    let listed = service(declaration(&yaml), &[("key", CREDENTIAL)]).list(&mut places()).await;
+    let error = listed.unwrap_err().to_string();
+    assert!(
+        error.contains("more than 64 MiB of answers; let spec.operations.list.request ask for fewer rows"),
+        "{error}"
+    );
+    assert_eq!(peer.requests().len(), 5);
+}
