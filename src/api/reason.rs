@@ -90,6 +90,8 @@ pub enum Reason {
     SecretUpdateFailed,
     /// Event: the service did not accept a fresh token.
     TokenVerificationFailed,
+    /// Event: the answer did not have the expiry of the token that the declaration promised.
+    ExpiryNotAnswered,
     /// Event: the service stopped accepting the current token.
     TokenInvalidatedExternally,
     /// Event: the service has a token of this object that nobody needs.

@@ -5,6 +5,7 @@ pub mod operations;
 pub mod request;
 mod status;
 pub mod sweep;
+pub mod verify;
 
 use std::collections::BTreeMap;
 
@@ -148,7 +149,8 @@ pub struct Connection {
         .message("connection.timeout must be from 1s to 10m"))]
     pub timeout: GoDuration,
     /// A ConfigMap key in this namespace (for a ClusterTokenService: in the operator's own) with more certificate
-    /// authorities to trust, in PEM. Default: only those of the system. Example: `{name: corp-ca, key: ca.crt}`.
+    /// authorities to trust, in PEM; or the service's own self-signed certificate. Default: only those of the system.
+    /// Example: `{name: corp-ca, key: ca.crt}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_ref: Option<KeyReference>,
     /// Whether `baseURL` may be plain `http://`, where everybody on the network path can read the credentials.

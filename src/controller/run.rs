@@ -9,6 +9,7 @@ use futures::future::{join_all, ready};
 use kube::client::ClientBuilder;
 use kube::runtime::reflector;
 use kube::{Api, Client, Config};
+use reqwest::header::{HeaderValue, USER_AGENT};
 use tokio::task::JoinSet;
 
 use crate::api::cluster_token_service::ClusterTokenService;
@@ -27,6 +28,9 @@ use crate::controller::{service, token};
 /// The longest wait for the API server's answer to a request. Watches have no time-out.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The name that the API server sees in its audit log and its metrics.
+const OWN_NAME: &str = concat!("artifact-token-operator/", env!("CARGO_PKG_VERSION"));
+
 /// The two clients: one sends each request once and with a time-out, the other runs watches without a time-out.
 struct Clients {
     requests: Client,
@@ -38,6 +42,7 @@ fn clients(mut config: Config) -> Result<Clients, kube::Error> {
     let clock = Clock::default();
     // A retried POST or PATCH would act twice with one record. Only the protocol itself retries.
     config.default_retry = false;
+    config.headers.push((USER_AGENT, HeaderValue::from_static(OWN_NAME)));
     let watches = ClientBuilder::try_from(config.clone())?.with_layer(&ClockLayer(clock.clone())).build();
     config.read_timeout = Some(READ_TIMEOUT);
     let requests = ClientBuilder::try_from(config)?.with_layer(&ClockLayer(clock.clone())).build();
@@ -96,4 +101,29 @@ pub async fn run(
     }
     join_all(tokens).await;
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn both_clients_tell_the_api_server_who_asks() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let Clients { requests, watches, .. } = clients(Config::new(url)).unwrap();
+        for client in [requests, watches] {
+            let asked = tokio::spawn(async move { client.apiserver_version().await });
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = vec![0; 4096];
+            let length = stream.read(&mut head).await.unwrap();
+            let head = String::from_utf8_lossy(&head[..length]).to_ascii_lowercase();
+            assert!(head.contains("\r\nuser-agent: artifact-token-operator/0."), "{head}");
+            asked.abort();
+        }
+    }
 }

@@ -8,6 +8,7 @@
 //! ```
 //! **Invariant:** a token leaves the ledger only by [`Ledger::revoked`]; a superseded token never becomes current again.
 
+mod entries;
 mod failure;
 mod standing;
 
@@ -21,6 +22,7 @@ use crate::api::ledger::{
 use crate::api::time::Time;
 
 use super::observed::Row;
+use entries::{of_claim, of_current, superseded};
 
 pub use failure::{Failure, Leftover, MAX_RETRY_DELAY, backoff};
 
@@ -277,32 +279,6 @@ impl Ledger {
         self.lost.retain(|lost| now.since(lost.time) < LOST_FOR);
         self.replaced.take_if(|replaced| replaced.until_time.is_some_and(|until| until <= now));
     }
-}
-
-/// A token that nobody has tried to revoke yet.
-fn superseded(attempt: u32, id: TokenId, nonce: Nonce, claimed_time: Option<Time>, revoke_after: Time) -> Superseded {
-    Superseded {
-        attempt,
-        id,
-        nonce,
-        claimed_time,
-        revoke_after_time: revoke_after,
-        unpublished: false,
-        held: false,
-        tries: 0,
-        next_try_time: None,
-    }
-}
-
-/// The entry of a token that was current.
-fn of_current(current: Current, revoke_after: Time) -> Superseded {
-    let Current { attempt, id, nonce, claimed_time, .. } = current;
-    superseded(attempt, id, nonce, Some(claimed_time), revoke_after)
-}
-
-/// The entry for the token of a failed claim.
-fn of_claim(claim: &Claim, id: TokenId, revoke_after: Time) -> Superseded {
-    superseded(claim.attempt, id, claim.nonce.clone(), Some(claim.time), revoke_after)
 }
 
 #[cfg(test)]

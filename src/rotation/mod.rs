@@ -4,13 +4,14 @@
 //! the whole decision. `ledger` holds the transitions of the status, `desired` the checked spec, `observed` what a pass
 //! saw, `identity` the names that tokens carry at the service, `schedule` when something is due, `report` the conditions
 //! that people read. `service_sweep` says which object each token of a service belongs to, `service_review` whether the
-//! refusals of a service count.
+//! refusals of a service count, `renamed` whether it keeps the names.
 
 pub mod desired;
 pub mod identity;
 pub mod ledger;
 pub mod observed;
 pub mod plan;
+pub mod renamed;
 pub mod report;
 pub mod schedule;
 pub mod service_review;

@@ -21,12 +21,14 @@ pub enum ServiceError {
         credential: bool,
     },
     /// Nothing was executed: the same call may be sent again, after this long at the earliest.
-    #[error("{what}; nothing was executed, next try in {} s", .after.as_secs())]
+    #[error("{what}; nothing was executed")]
     Retry {
         /// How long to wait at least.
         after: Duration,
         /// Why it was not executed.
         what: String,
+        /// Whether the service asked for the wait; else there was no connection to it.
+        asked: bool,
     },
     /// The rate limit of the service object has no place soon enough; nothing was sent.
     #[error("{operation}: the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up")]
@@ -106,8 +108,11 @@ pub enum ConnectError {
         name: String,
     },
     /// The additional certificate authorities cannot be read.
-    #[error("spec.connection.caBundleRef: not a bundle of PEM certificates")]
-    CaBundle,
+    #[error("spec.connection.caBundleRef: not a bundle of PEM certificates: {why}")]
+    CaBundle {
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The TLS client cannot be set up.
     #[error("the TLS client cannot be set up: the system's certificate authorities are unreadable")]
     Tls,

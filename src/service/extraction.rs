@@ -1,6 +1,12 @@
 //! Reads values from a service's answers, by JSONPath.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
+mod kind;
+#[cfg(test)]
+mod tests;
+mod times;
+
+use std::time::Duration;
+
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
@@ -9,21 +15,54 @@ use thiserror::Error;
 
 use crate::api::time::Time;
 
-/// Numbers from here on are milliseconds since 1970, smaller ones are seconds: as seconds this is the year 5138.
-const FIRST_MILLISECONDS: u64 = 100_000_000_000;
+use self::kind::Kind;
 
-/// Why an answer does not have what the declaration promises. The text never contains a part of the body.
+/// Why an answer does not have what the declaration promises. The text says which kind of value stood there, never a part
+/// of the body.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ExtractionError {
     /// Nothing is there, or null.
     #[error("nothing at {0}")]
     Nothing(String),
+    /// The same, and the answer itself is a list.
+    #[error("nothing at {0}: the answer itself is a list, so a path begins with $[0], and that of rows is $[*]")]
+    NothingInList(String),
     /// More than one value is there.
-    #[error("more than one value at {0}")]
+    #[error("more than one value at {0}: name one of them, for example by [0]")]
     Several(String),
     /// The value has another type.
-    #[error("the value at {0} is not {1}")]
-    Type(String, &'static str),
+    #[error("{found} at {path}, which is not {wanted}{advice}")]
+    Type {
+        /// The path as the user wrote it.
+        path: String,
+        /// What stood there.
+        found: &'static str,
+        /// What should have.
+        wanted: &'static str,
+        /// What to write instead, if the kind of the value says that.
+        advice: String,
+    },
+}
+
+impl ExtractionError {
+    fn kind(path: &str, value: &Value, wanted: &'static str) -> Self {
+        let kind = Kind::of(value);
+        Self::Type { path: path.to_owned(), found: kind.name(), wanted, advice: kind.advice(path) }
+    }
+
+    /// Nothing at a path of this body.
+    fn nothing(path: &str, body: &Value) -> Self {
+        if body.is_array() && !path.starts_with("$[") {
+            Self::NothingInList(path.to_owned())
+        } else {
+            Self::Nothing(path.to_owned())
+        }
+    }
+
+    /// Whether nothing is there: the answer leaves the field out.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing(_) | Self::NothingInList(_))
+    }
 }
 
 /// A checked JSONPath.
@@ -50,6 +89,11 @@ impl JsonPath {
         &self.text
     }
 
+    /// Whether both name the same place, however they are written.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.query == other.query
+    }
+
     /// The one value there; `None` if there is nothing, or null.
     ///
     /// # Errors
@@ -68,22 +112,36 @@ impl JsonPath {
     /// # Errors
     /// `Nothing`, `Several` or `Type`.
     pub fn scalar(&self, body: &Value) -> Result<String, ExtractionError> {
-        let value = self.find(body)?.ok_or_else(|| ExtractionError::Nothing(self.text.clone()))?;
+        let value = self.find(body)?.ok_or_else(|| ExtractionError::nothing(&self.text, body))?;
         match scalar(value) {
             Some(text) if text.is_empty() => Err(ExtractionError::Nothing(self.text.clone())),
             Some(text) => Ok(text),
-            None => Err(ExtractionError::Type(self.text.clone(), "a string or a number that can be read exactly")),
+            None => Err(ExtractionError::kind(&self.text, value, "a string or a number that can be read exactly")),
         }
     }
 
-    /// The one time there; `None` if there is nothing, null, or a time before 1970 (the zero time of some languages).
+    /// The one time there; `None` if there is nothing, null, an empty text, or the zero time of a language (a time before
+    /// 1970, or the number 0).
     ///
     /// # Errors
     /// `Several` or `Type`.
     pub fn time(&self, body: &Value) -> Result<Option<Time>, ExtractionError> {
-        let Some(value) = self.find(body)? else { return Ok(None) };
-        let time = read_time(value).ok_or_else(|| ExtractionError::Type(self.text.clone(), "a time"))?;
-        Ok(Some(time).filter(|time| time.as_millis() > 0))
+        match self.find(body)? {
+            None => Ok(None),
+            Some(value) => times::time(value).ok_or_else(|| ExtractionError::kind(&self.text, value, "a time")),
+        }
+    }
+
+    /// The one length in seconds there; `None` if there is nothing, null, an empty text, 0 or less.
+    ///
+    /// # Errors
+    /// `Several` or `Type`.
+    pub fn seconds(&self, body: &Value) -> Result<Option<Duration>, ExtractionError> {
+        let wanted = "a number of seconds from now";
+        match self.find(body)? {
+            None => Ok(None),
+            Some(value) => times::seconds(value).ok_or_else(|| ExtractionError::kind(&self.text, value, wanted)),
+        }
     }
 }
 
@@ -109,7 +167,7 @@ impl RowsPath {
             Some(Segment::Selector(Selector::Wildcard | Selector::Filter(_))) => {}
             _ => return Err("must end in [*] or in a filter: write it like $.items[*]".to_owned()),
         }
-        let container = JsonPath { text: format!("what {text} selects from"), query: JpQuery::new(segments) };
+        let container = JsonPath { text: container_of(text).to_owned(), query: JpQuery::new(segments) };
         Ok(Self { path, container })
     }
 
@@ -123,13 +181,42 @@ impl RowsPath {
     /// # Errors
     /// If there is no list in the answer.
     pub fn rows<'a>(&self, body: &'a Value) -> Result<Vec<&'a Value>, ExtractionError> {
+        self.container(body).map(|_| all(&self.path.query, body))
+    }
+
+    /// All that stands in the list, also what the filter leaves out.
+    ///
+    /// # Errors
+    /// If there is no list in the answer.
+    pub fn unfiltered<'a>(&self, body: &'a Value) -> Result<Vec<&'a Value>, ExtractionError> {
+        Ok(match self.container(body)? {
+            Value::Array(rows) => rows.iter().collect(),
+            Value::Object(rows) => rows.values().collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+        })
+    }
+
+    fn container<'a>(&self, body: &'a Value) -> Result<&'a Value, ExtractionError> {
         match all(&self.container.query, body).as_slice() {
-            [] => Err(ExtractionError::Nothing(self.container.text.clone())),
-            [Value::Array(_) | Value::Object(_) | Value::Null] => Ok(all(&self.path.query, body)),
-            [_] => Err(ExtractionError::Type(self.container.text.clone(), "a list")),
+            [] => Err(ExtractionError::nothing(&self.container.text, body)),
+            [found @ (Value::Array(_) | Value::Object(_) | Value::Null)] => Ok(found),
+            [found] => Err(ExtractionError::kind(&self.container.text, found, "a list")),
             _ => Err(ExtractionError::Several(self.container.text.clone())),
         }
     }
+}
+
+/// The path of what contains the rows: the text without its last `[*]`, `.*` or filter. For messages only.
+fn container_of(text: &str) -> &str {
+    if let Some(container) = text.strip_suffix("[*]").or_else(|| text.strip_suffix(".*")) {
+        return container;
+    }
+    let mut depth = 0;
+    let opening = text.char_indices().rev().find(|(_, it)| {
+        depth += i32::from(*it == ']') - i32::from(*it == '[');
+        *it == '[' && depth == 0
+    });
+    opening.map_or(text, |(at, _)| &text[..at])
 }
 
 fn all<'a>(query: &JpQuery, body: &'a Value) -> Vec<&'a Value> {
@@ -147,118 +234,5 @@ fn scalar(value: &Value) -> Option<String> {
         Value::Number(number) if number.is_f64() && number.as_f64().is_none_or(|it| it.abs() >= FIRST_INEXACT) => None,
         Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-/// RFC 3339, the same with `+0000`, without a zone (UTC is meant) or without seconds, a date (its beginning), or a
-/// number.
-fn read_time(value: &Value) -> Option<Time> {
-    match value {
-        Value::String(text) => read_text(text),
-        Value::Number(number) => {
-            let number = number.as_i64().or_else(|| number.as_f64().map(|float| float as i64))?;
-            // The smallest number has no positive counterpart, so `abs` would panic on it.
-            let millis = if number.unsigned_abs() < FIRST_MILLISECONDS { number.saturating_mul(1000) } else { number };
-            Some(Time::from_millis(0).plus(std::time::Duration::from_millis(u64::try_from(millis).unwrap_or(0))))
-        }
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-fn read_text(text: &str) -> Option<Time> {
-    if let Ok(time) =
-        DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
-    {
-        return Some(time.to_utc().into());
-    }
-    let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
-        .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f"))
-        .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M"))
-        .or_else(|_| NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|date| date.and_time(NaiveTime::MIN)));
-    naive.ok().map(|naive| naive.and_utc().into())
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn one_value_is_found_and_nothing_or_two_are_errors_that_name_the_path() {
-        let body =
-            json!({"id": 7, "no": null, "empty": "", "rows": [{"id": "secret-a"}, {"id": "secret-b"}], "yes": true});
-        let check = |path: &str, expected: Result<&str, &str>| {
-            let found = JsonPath::parse(path).unwrap().scalar(&body).map_err(|error| error.to_string());
-            assert_eq!(found.as_deref().map_err(String::as_str), expected, "{path}");
-        };
-        check("$.id", Ok("7"));
-        check("$.yes", Ok("true"));
-        check("$.rows[1].id", Ok("secret-b"));
-        check("$.other", Err("nothing at $.other"));
-        check("$.no", Err("nothing at $.no"));
-        check("$.empty", Err("nothing at $.empty"));
-        check("$.rows[*].id", Err("more than one value at $.rows[*].id"));
-        check("$.rows", Err("the value at $.rows is not a string or a number that can be read exactly"));
-    }
-
-    #[test]
-    fn two_numbers_are_never_read_as_one() {
-        for number in
-            ["18446744073709551616", "18446744073709551617", "-9223372036854775809", "1e300", "9007199254740993.0"]
-        {
-            let body: Value = serde_json::from_str(number).unwrap();
-            let read = JsonPath::parse("$").unwrap().scalar(&body).map_err(|error| error.to_string());
-            assert_eq!(
-                read,
-                Err("the value at $ is not a string or a number that can be read exactly".to_owned()),
-                "{number}"
-            );
-        }
-        for number in ["18446744073709551615", "-9223372036854775808", "0.5", "-1", "1.0"] {
-            let body: Value = serde_json::from_str(number).unwrap();
-            assert_eq!(JsonPath::parse("$").unwrap().scalar(&body).as_deref(), Ok(number));
-        }
-    }
-
-    #[test]
-    fn an_empty_list_is_not_an_answer_of_another_shape() {
-        let rows = |path: &str, body: Value| RowsPath::parse(path).unwrap().rows(&body).map(|rows| rows.len()).ok();
-        assert_eq!(rows("$.items[*]", json!({"items": [1, 2]})), Some(2));
-        assert_eq!(rows("$.items[*]", json!({"items": []})), Some(0));
-        assert_eq!(rows("$.items[*]", json!({"items": null})), Some(0));
-        assert_eq!(rows("$.items[*]", json!({"message": "try later"})), None);
-        assert_eq!(rows("$.items[*]", json!({"items": "none"})), None);
-        assert_eq!(rows("$[*]", json!([1])), Some(1));
-        assert_eq!(rows("$.items[?@.status=='Active']", json!({"items": [{"status": "Expired"}]})), Some(0));
-        assert!(RowsPath::parse("$.items").is_err());
-        assert!(JsonPath::parse("items").is_err());
-    }
-
-    #[test]
-    fn times_of_many_services_are_read_and_others_are_errors() {
-        let check = |value: Value, expected: Option<&str>| {
-            let read = JsonPath::parse("$.t")
-                .unwrap()
-                .time(&json!({"t": value}))
-                .map(|time| time.map(|time| time.to_string()));
-            assert_eq!(read.unwrap().as_deref(), expected, "{value}");
-        };
-        check(json!("2026-11-01T02:00:00+02:00"), Some("2026-11-01T00:00:00Z"));
-        check(json!("2026-11-01T00:00:00.123+0000"), Some("2026-11-01T00:00:00Z"));
-        check(json!("2026-11-01 00:00"), Some("2026-11-01T00:00:00Z"));
-        check(json!("2026-11-01"), Some("2026-11-01T00:00:00Z"));
-        check(json!(1_793_491_200), Some("2026-11-01T00:00:00Z"));
-        check(json!(1_793_491_200_000_i64), Some("2026-11-01T00:00:00Z"));
-        check(json!("9999-12-31T23:59:59Z"), Some("9999-12-31T23:59:59Z"));
-        check(json!(9.9e300), Some("9999-12-31T23:59:59Z"));
-        check(json!("0001-01-01T00:00:00Z"), None);
-        check(json!(-9.9e300), None);
-        check(json!(i64::MIN), None);
-        check(json!(null), None);
-        for wrong in [json!("soon"), json!(true), json!(["2026-11-01"])] {
-            assert!(JsonPath::parse("$.t").unwrap().time(&json!({"t": wrong})).is_err(), "{wrong}");
-        }
     }
 }

@@ -2,12 +2,16 @@
 //!
 //! An error says only one thing that matters: whether the request can have reached the service (`SendError`).
 
+mod body;
+mod causes;
+mod trust;
+
 use std::time::Duration;
 
 use chrono::Utc;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::Client;
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Response};
 use serde_json::Value;
 use url::Url;
 
@@ -17,8 +21,7 @@ use crate::service::errors::ConnectError;
 use crate::service::limits::http_date;
 use crate::service::resolver::{ForbiddenAddress, Resolver};
 
-/// The most bytes that are read of an answer: a page of a thousand tokens fits, and no answer fills the memory.
-const MAX_BODY: usize = 1024 * 1024;
+pub(super) use body::Bound;
 
 /// How long connecting may take, TLS included, if the whole exchange may take twice as long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,6 +50,8 @@ pub(super) struct Exchange<'a> {
     pub headers: &'a [(String, String)],
     pub body: Option<&'a str>,
     pub timeout: Duration,
+    /// How much of the answer is read.
+    pub bound: Bound,
 }
 
 /// An answer. Its body contains secrets, so it cannot be printed.
@@ -62,9 +67,9 @@ impl Answer {
         self.body.as_deref().map_err(|what| *what)
     }
 
-    /// The body as JSON. `serde_json` stops at a depth of 128.
+    /// The body as JSON.
     pub fn json(&self) -> Result<Value, &'static str> {
-        serde_json::from_slice(self.body()?).map_err(|_| "the answer is not JSON")
+        body::json(self.body()?)
     }
 
     /// A header, if it is text.
@@ -88,28 +93,32 @@ pub(super) fn client(
 ) -> Result<Client, ConnectError> {
     // An error only says that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let more = match ca_bundle {
-        None => Vec::new(),
-        Some(pem) => Certificate::from_pem_bundle(pem).map_err(|_| ConnectError::CaBundle)?,
-    };
-    if ca_bundle.is_some() && more.is_empty() {
-        return Err(ConnectError::CaBundle);
+    let mut identity = HeaderMap::new();
+    identity.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let mut builder = Client::builder();
+    if let Some(bundle) = ca_bundle {
+        builder = builder.tls_backend_preconfigured(trust::config(bundle)?);
     }
-    Client::builder()
+    builder
         .user_agent(USER_AGENT)
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
+        .default_headers(identity)
         .referer(false)
         .no_proxy()
         .dns_resolver(resolver)
         .https_only(https_only)
-        .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
+        .connect_timeout(connect_timeout(timeout))
         .timeout(timeout)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(2)
-        .tls_certs_merge(more)
         .build()
         .map_err(|_| ConnectError::Tls)
+}
+
+/// How long connecting may take where the whole exchange may take `timeout`.
+fn connect_timeout(timeout: Duration) -> Duration {
+    CONNECT_TIMEOUT.min(timeout / 2)
 }
 
 /// Sends one request and reads the answer to its end.
@@ -123,7 +132,11 @@ pub(super) async fn send(client: &Client, exchange: Exchange<'_>) -> Result<Answ
     }
     let mut response = request.send().await.map_err(|error| send_error(&error, exchange.timeout))?;
     let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
-    Ok(Answer { status, headers, body: read(response).await })
+    let codings: Vec<_> = headers.get_all(CONTENT_ENCODING).iter().map(|value| value.to_str().unwrap_or("?")).collect();
+    let coding = codings.join(", ");
+    let body = body::read(response, exchange.bound).await;
+    let body = body.and_then(|body| body::unpacked(body, &coding, exchange.bound));
+    Ok(Answer { status, headers, body })
 }
 
 fn method(method: Method) -> reqwest::Method {
@@ -155,26 +168,14 @@ fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, SendError> {
 fn send_error(error: &reqwest::Error, timeout: Duration) -> SendError {
     if let Some(forbidden) = ForbiddenAddress::behind(error) {
         SendError::Forbidden(forbidden.to_string())
-    } else if error.is_connect() && error.is_timeout() {
-        SendError::NotSent("no connection to the service in time".to_owned())
     } else if error.is_connect() || error.is_builder() {
-        SendError::NotSent("no connection to the service (name, network or certificate)".to_owned())
+        SendError::NotSent(causes::no_connection(error, connect_timeout(timeout)))
     } else if error.is_timeout() {
-        SendError::Lost(format!("no answer within {} s", timeout.as_secs_f32()))
+        SendError::Lost(format!(
+            "no answer within {} s: if the service is slow, raise spec.connection.timeout, or spec.operations.generate.timeout for generate",
+            timeout.as_secs_f32()
+        ))
     } else {
         SendError::Lost("the connection broke before the answer".to_owned())
-    }
-}
-
-async fn read(mut response: Response) -> Result<Vec<u8>, &'static str> {
-    let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_BODY => body.extend_from_slice(&chunk),
-            Ok(Some(_)) => return Err("the answer is larger than 1 MiB"),
-            Ok(None) => return Ok(body),
-            Err(error) if error.is_timeout() => return Err("the answer did not end in time"),
-            Err(_) => return Err("the answer was cut off"),
-        }
     }
 }

@@ -40,6 +40,13 @@ impl ForbiddenAddress {
     }
 }
 
+/// A name leads nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the name {name} is not known")]
+pub(super) struct NoAddress {
+    name: String,
+}
+
 /// The resolver of a client.
 pub(super) struct Resolver {
     look_up: Arc<LookUp>,
@@ -67,7 +74,11 @@ impl Resolve for Resolver {
         let (name, allow_link_local) = (name.as_str().to_owned(), self.allow_link_local);
         let found = (self.look_up)(name.clone());
         async move {
-            let found = allowed(&name, found.await?, allow_link_local)?;
+            let found = found.await.unwrap_or_default();
+            if found.is_empty() {
+                return Err(NoAddress { name }.into());
+            }
+            let found = allowed(&name, found, allow_link_local)?;
             Ok(Box::new(found.into_iter()) as Addrs)
         }
         .boxed()

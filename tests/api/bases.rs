@@ -155,17 +155,18 @@ fn token_service(authentication: Value, body: Value, pagination: Value) -> Value
         "operations": {
             "authentication": authentication,
             "naming": {"unsupported": false, "maximumLength": 64},
-            "lifetime": {"never": true, "minimum": "24h", "maximum": "8760h"},
+            "lifetime": {"never": true, "minimum": "24h", "maximum": "8760h", "expiry": "Answered"},
             "parameters": [{"name": "role", "values": ["Developer"], "default": "Developer", "required": true}],
             "generate": {
                 "request": request("POST"), "success": [201], "notExecuted": [429], "timeout": "90s",
                 "response": {"value": "$.key", "id": "$.id", "expirationTime": "$.until"},
             },
-            "verify": {"request": request("GET"), "accepted": matched, "refused": matched},
+            "verify": {"request": request("GET"), "accepted": matched,
+                       "refused": {"statuses": [200], "body": {"path": "$.active", "equals": "false"}, "or": [matched]}},
             "list": {
                 "request": request("PUT"), "success": [200], "empty": matched, "items": "$.items[*]",
                 "pagination": pagination,
-                "item": {"id": "$.id", "name": "$.note", "createdTime": "$.created", "expirationTime": "$.until",
+                "item": {"id": "$.id", "name": "$.note", "namePrefix": "robot$", "createdTime": "$.created", "expirationTime": "$.until",
                          "lastUsedTime": "$.used"},
             },
             "revoke": {"request": request("DELETE"), "success": [204], "gone": [404]},
@@ -194,7 +195,7 @@ pub fn status(kind: Kind) -> Value {
         Kind::TokenService | Kind::ClusterTokenService => json!({
             "observedGeneration": 1, "conditions": [condition], "capabilities": ["Generate"],
             "credentialsRevision": "3f9a",
-            "lastSweep": {"time": TIME, "managed": 11, "pendingRevocation": 1, "suspected": 0, "orphaned": 1,
+            "lastSweep": {"time": TIME, "managed": 11, "pendingRevocation": 1, "suspected": 0, "renamed": 1, "orphaned": 1,
                           "orphans": [{"id": "tok_01JA", "name": "prod.aaaaaaaaaaaaaaaa.1.0"}]},
         }),
         Kind::ArtifactToken => json!({

@@ -158,6 +158,8 @@ fn every_list_says_how_it_merges() {
             "/spec/operations/revoke/gone set",
             "/spec/operations/revoke/success set",
             "/spec/operations/verify/accepted/statuses set",
+            "/spec/operations/verify/refused/or atomic",
+            "/spec/operations/verify/refused/or/[]/statuses set",
             "/spec/operations/verify/refused/statuses set",
             "/status/capabilities set",
             "/status/conditions map by type",

@@ -14,8 +14,8 @@ use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Halt, Timings};
 use artifact_token_operator::rotation::observed::{
-    Content, Facts, Former, InFlight, Leave, Object, Observed, Ours, Pauses, Row, SecretState, Secrets, Service, ServiceSeen,
-    Verdict,
+    Content, Facts, Former, InFlight, Leave, Object, Observed, Ours, Pauses, Row, SecretState, Secrets, Service,
+    ServiceSeen, Verdict,
 };
 
 /// The time of every decision here.

@@ -49,10 +49,7 @@ pub const LAWS: &[Law] = &[
         release,
     ),
     ("a claim is abandoned only when it is settled and fenced off", abandon),
-    (
-        "an orphan is unknown, at or below the fence of a live read, and not the undecided one",
-        supersede,
-    ),
+    ("an orphan is unknown, at or below the fence of a live read, and not the undecided one", supersede),
     ("a value whose publish may still land is given up only by deletion", give_up),
     ("a wait ends after now", wait),
     ("a wait without end is for something that only a change from outside can end", endless),
@@ -191,9 +188,7 @@ fn claim_above(_: &Desired, observed: &Observed, step: &Step) -> bool {
 
 fn finalize(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Finalize { claims: true } = step else { return true };
-    !observed.object.finalizer
-        && observed.ledger.claim.is_none()
-        && observed.secrets.ours().next().is_none()
+    !observed.object.finalizer && observed.ledger.claim.is_none() && observed.secrets.ours().next().is_none()
 }
 
 fn decide(desired: &Desired, observed: &Observed, step: &Step) -> bool {

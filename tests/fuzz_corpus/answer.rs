@@ -41,6 +41,9 @@ fn read(path: &JsonPath, body: &Value) {
         Ok(text) => assert!(!text.is_empty(), "an empty value is nothing"),
         Err(error) => assert!(error.to_string().contains(path.text())),
     }
+    if let Ok(Some(length)) = path.seconds(body) {
+        assert!(length.as_secs() < 1_000_000_000, "a time since 1970 is no length");
+    }
     if let Ok(Some(time)) = path.time(body) {
         assert!(time.as_millis() > 0, "the zero time is no time");
         let written = serde_json::to_value(time).unwrap();

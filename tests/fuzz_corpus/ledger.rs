@@ -81,7 +81,9 @@ fn seen(input: &mut Unstructured) -> Result<Seen> {
     let state = match input.int_in_range(0..=5)? {
         0 => SecretState::Absent,
         1 => SecretState::Foreign(halt(input)?),
-        2 => SecretState::Former(Former { id: maybe(input, id)?, content_hash: u64::from(input.arbitrary::<u8>()? % 3) }),
+        2 => {
+            SecretState::Former(Former { id: maybe(input, id)?, content_hash: u64::from(input.arbitrary::<u8>()? % 3) })
+        }
         _ => SecretState::Ours(Ours {
             attempt: attempt(input)?,
             id: maybe(input, id)?,

@@ -86,7 +86,8 @@ async fn an_answer_to_generate_is_a_token_or_a_no_or_nothing_happened_or_unknown
         ("Unknown", answer(201, "", r#"{"token": null, "id": 7}"#)),
         ("Unknown", answer(201, "", &deep)),
         ("Unknown", answer(201, "", &long)),
-        ("Unknown", answer(201, "", &good.replace("2027-01-02T00:00:00Z", "soon"))),
+        // An end that cannot be read is no reason to throw a token away.
+        ("Ok", answer(201, "", &good.replace("2027-01-02T00:00:00Z", "soon"))),
         ("Unknown", Reply::Bytes(head(201, good.len() + 1, &good))),
         ("Unknown", Reply::Bytes(b"HTTP/1.1 201 Cr".to_vec())),
         ("Unknown", Reply::Bytes(b"garbage".to_vec())),
@@ -134,7 +135,7 @@ async fn two_values_where_one_is_declared_are_unknown_and_the_message_names_the_
         .generate(&wanted("x", Lifetime::Never), &mut places())
         .await
         .unwrap_err();
-    let expected = "generate: the answer has more than one value at $.keys[*].token: correct spec.operations.generate.response.value";
+    let expected = "generate: the answer has more than one value at $.keys[*].token: name one of them, for example by [0]: correct spec.operations.generate.response.value";
     assert_eq!(error.to_string(), expected);
 }
 
@@ -163,8 +164,8 @@ async fn an_answer_without_end_is_read_to_its_bound_only() {
         };
         assert_eq!(outcome, "Unknown", "{operation}");
         assert!(began.elapsed() < Duration::from_secs(5), "{operation}");
-        // The buffers of the sockets come on top of the 1 MiB.
-        assert!(peer.written() < 32 * 1024 * 1024, "{operation}: {}", peer.written());
+        // The buffers of the sockets come on top of 1 MiB, or of 16 MiB for a list.
+        assert!(peer.written() < 48 * 1024 * 1024, "{operation}: {}", peer.written());
     }
 }
 
@@ -297,7 +298,7 @@ async fn a_client_is_not_made_without_its_credentials_or_with_a_broken_bundle() 
         CallCounts::default(),
     )
     .unwrap_err();
-    assert_eq!(broken, ConnectError::CaBundle);
+    assert_eq!(broken, ConnectError::CaBundle { why: "it has no line -----BEGIN CERTIFICATE-----" });
     let service =
         ServiceClient::new(declared(), credentials(), None, RateLimit::new(1), CallCounts::default()).unwrap();
     assert!(!format!("{service:?}").contains(CREDENTIAL), "a credential in Debug");

@@ -32,8 +32,8 @@ async fn generate(service: &ServiceClient, name: &str, lifetime: Lifetime) -> Ge
     let parameters = service.declaration().check_parameters(&Parameters::new()).unwrap();
     service.declaration().check_lifetime(lifetime).unwrap();
     let name = names.then(|| name.to_owned());
-    let now = chrono::Utc::now().into();
-    let wanted = GenerateRequest { name, display_name: None, lifetime, parameters, now };
+    let now = Time::from(chrono::Utc::now());
+    let wanted = GenerateRequest { name, display_name: None, lifetime, parameters, now, claimed: now };
     service.generate(&wanted, &mut places()).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -84,6 +84,7 @@ async fn a_wrong_credential_is_refused(wrong: &ServiceClient) {
         lifetime: Lifetime::Never,
         parameters: Parameters::new(),
         now: Time::default(),
+        claimed: Time::default(),
     };
     assert_eq!(outcome(wrong.generate(&wanted, &mut places()).await), "Refused credential");
 }

@@ -3,6 +3,8 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `lives` | the same steps at the reference service and, with the feature `real-services`, at Verdaccio |
+//! | `answers` | odd answers of real services that mean well: what is read, and what is told of the rest |
+//! | `connections` | why there is no connection, and which certificates are trusted |
 //! | `faults` | the meaning of each answer: one table for each operation |
 //! | `lists` | pages: where a list ends, and which pages are an error |
 //! | `origin` | the origins that a request with a credential goes to, and those that it never goes to |
@@ -11,6 +13,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod answers;
+mod connections;
 mod faults;
 mod hostile;
 mod lists;
@@ -62,6 +66,7 @@ fn wanted(name: &str, lifetime: Lifetime) -> GenerateRequest {
         lifetime,
         parameters: Parameters::new(),
         now: Time::parse("2027-01-01T00:00:00Z").unwrap(),
+        claimed: Time::parse("2027-01-01T00:00:00Z").unwrap(),
     }
 }
 

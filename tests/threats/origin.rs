@@ -99,6 +99,7 @@ fn wanted(hostile: &str) -> GenerateRequest {
         lifetime: Lifetime::Never,
         parameters: Parameters::from([("team".to_owned(), ParameterValue::Text(hostile.to_owned()))]),
         now: Time::parse("2027-01-01T00:00:00Z").unwrap(),
+        claimed: Time::parse("2027-01-01T00:00:00Z").unwrap(),
     }
 }
 

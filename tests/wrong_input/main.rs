@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `spec` | the spec of an `ArtifactToken` |
 //! | `service` | the spec of a `TokenService`, or the service behind it |
+//! | `answer` | a declaration that does not fit the service's answers |
 //! | `place` | the Secret or the namespace that the token should go to |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod answer;
 mod place;
 mod service;
 mod spec;

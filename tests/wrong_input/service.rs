@@ -9,9 +9,9 @@ use support::objects::{quick_generate, reference_operations, token_service};
 use support::{World, credential_yaml, token_yaml};
 
 /// A wrong service object: its name, the change of its spec, the reason, and words of the message.
-type Case = (&'static str, fn(&mut Value), Reason, &'static [&'static str]);
+pub type Case = (&'static str, fn(&mut Value), Reason, &'static [&'static str]);
 
-async fn check(prefix: &str, cases: &[Case]) {
+pub async fn check(prefix: &str, cases: &[Case]) {
     let world = World::start(prefix).await;
     let _operator = world.operator().await;
     for (name, change, _, _) in cases {

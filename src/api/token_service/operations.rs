@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::request::{Authentication, Match, Request};
+use super::verify::Verify;
 use crate::api::duration::GoDuration;
 use crate::api::parameters::ParameterValue;
 
@@ -84,6 +85,22 @@ pub struct Lifetimes {
     /// The longest lifetime. Default: none. Example: `8760h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maximum: Option<GoDuration>,
+    /// How the operator learns when a token expires. Default `Answered`. Example: `Requested`.
+    #[serde(default)]
+    pub expiry: Expiry,
+}
+
+/// How the operator learns when a token expires.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Expiry {
+    /// `generate.response.expirationTime` is a time. Without that path, or where the answer has none, the lifetime that was
+    /// asked for counts from the claim.
+    #[default]
+    Answered,
+    /// `generate.response.expirationTime` is a number of seconds from now (`expires_in`); 0 means never.
+    AnsweredSeconds,
+    /// The answer does not say it: the lifetime that was asked for counts from the claim.
+    Requested,
 }
 
 /// A parameter that tokens of this service may have.
@@ -140,24 +157,12 @@ pub struct GenerateResponse {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub id: Option<String>,
-    /// When it expires; absent or null in the answer means never. RFC 3339, a date, or seconds or milliseconds since
-    /// 1970. Example: `$.expirationTime`.
+    /// When it expires. A time in ISO 8601 (UTC where it has no zone), a date, or seconds or milliseconds since 1970, also as
+    /// a text; with `lifetime.expiry: AnsweredSeconds`, seconds from now. Default: none. Where the answer has none, a
+    /// lifetime that was asked for counts from the claim; without one the token never expires. Example: `$.expirationTime`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub expiration_time: Option<String>,
-}
-
-/// Proves that a token is accepted, or that it no longer is. An answer that matches neither field is "unknown".
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Verify {
-    /// The request; choose one inside the token's own scope that fails without a token.
-    pub request: Request,
-    /// The answer to a valid token. Example: `{statuses: [200]}`.
-    pub accepted: Match,
-    /// The answer to a token that is not valid. Default `{statuses: [401, 403]}`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<Match>,
 }
 
 /// Lists all live tokens. A list that cannot be read to its end counts as no list.
@@ -196,6 +201,11 @@ pub struct ListItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub name: Option<String>,
+    /// What the service puts before each name; it is left out where a listed name begins with it. Default: nothing.
+    /// Example: `robot$`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub name_prefix: Option<String>,
     /// When it was generated. Default: not known. Example: `$.createdTime`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
@@ -210,8 +220,10 @@ pub struct ListItem {
     pub last_used_time: Option<String>,
 }
 
-/// How the operator finds the next page of a list. A list ends at an empty page or where there is no next page, never at
-/// a short page.
+/// How the operator finds the next page of a list. Where pages name the next one, the list ends at a page that names none.
+/// Where they are counted, it ends at an empty page, at one that has the same rows as an earlier one, or at status 404; a
+/// short page is never the end. So check the name of `pageParameter`: a service that does not know it answers the first page
+/// again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(
@@ -234,7 +246,9 @@ pub struct Pagination {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub next: Option<String>,
-    /// The JSONPath of the next page's URL, absolute or relative, of the same origin. Default: none. Example: `$.next`.
+    /// The JSONPath of the next page's URL, absolute or relative, of the same origin; a link to the path of this list at
+    /// another origin, as services behind a proxy write it, is read at the origin of `baseURL`. Default: none.
+    /// Example: `$.next`.
     #[serde(default, rename = "nextURL", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]
     pub next_url: Option<String>,

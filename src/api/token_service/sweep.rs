@@ -67,6 +67,10 @@ pub struct LastSweep {
     /// the same names, and its objects are not visible here.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub disputed: u32,
+    /// Tokens in use that the service lists under another name than they were given. Absent for none. A lost token cannot be
+    /// found by its name there; see `spec.operations.list.item.namePrefix`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed: Option<u32>,
     /// Tokens with the operator's name whose object no longer exists, and that still lived when the sweep ended. Absent where
     /// the operator may not list the ArtifactTokens of all namespaces, and so cannot know.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -32,7 +32,7 @@ pub(super) async fn ask(entry: &ServiceEntry) -> Result<Option<Halt>, Duration> 
     if !client.declaration().can(Capability::List) {
         return Ok(None);
     }
-    client.list(&mut places).await.err().map(|error| not_ready(&error, "list")).transpose()
+    client.list(&mut places).await.err().map(|error| not_ready(&error)).transpose()
 }
 
 async fn ask_verify(client: &ServiceClient, places: &mut Places) -> Result<Option<Halt>, Duration> {
@@ -47,24 +47,40 @@ async fn ask_verify(client: &ServiceClient, places: &mut Places) -> Result<Optio
                 );
                 return Ok(Some(Halt::stalled(Reason::VerifyProvesNothing, message)));
             }
-            Err(error) => return not_ready(&error, "verify").map(Some),
+            Err(error) => return not_ready(&error).map(Some),
         }
     }
     Ok(None)
 }
 
-fn not_ready(error: &ServiceError, operation: &str) -> Result<Halt, Duration> {
+/// The halt that an error means; its message begins with the operation.
+fn not_ready(error: &ServiceError) -> Result<Halt, Duration> {
     Ok(match error {
         ServiceError::Throttled { after, .. } => return Err(*after),
         ServiceError::Refused { credential: true, .. } => Halt::stalled(
             Reason::CredentialRejected,
             format!("{error}: put a valid credential into the Secret of spec.credentials; it is noticed at once"),
         ),
-        ServiceError::Refused { .. } => {
-            Halt::stalled(Reason::InvalidSpec, format!("{operation}: {error}: check spec.baseURL and spec.operations"))
-        }
-        ServiceError::Retry { .. } | ServiceError::Unknown { .. } => {
-            Halt::passing(Reason::ServiceNotReady, format!("{operation}: {error}; asked again every 15 s"))
+        ServiceError::Refused { .. } => Halt::stalled(Reason::InvalidSpec, error.to_string()),
+        ServiceError::Retry { what, .. } | ServiceError::Unknown { what } => {
+            Halt::passing(Reason::ServiceNotReady, format!("{what}; asked again every 15 s"))
         }
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_the_operation_once_and_the_next_try_once() {
+        let (after, what) = (MAX_WAIT, "list: no connection to the service".to_owned());
+        let told = |error: ServiceError| not_ready(&error).unwrap().message;
+        let expected = "list: no connection to the service; asked again every 15 s";
+        assert_eq!(told(ServiceError::Retry { after, what: what.clone(), asked: false }), expected);
+        assert_eq!(told(ServiceError::Unknown { what: what.clone() }), expected);
+        let refused = ServiceError::Refused { status: Some(404), message: what, credential: false };
+        assert_eq!(told(refused).matches("list").count(), 1);
+    }
 }

@@ -19,6 +19,7 @@ use crate::controller::error::PassError;
 use crate::controller::registry::{Change, Key, ServiceEntry};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
+use crate::rotation::renamed::renamed;
 use crate::rotation::service_sweep::{Findings, NamedToken, Owner, grace, sort};
 use crate::service::client::answers::ListedToken;
 use crate::service::client::{Places, ServiceClient};
@@ -49,6 +50,7 @@ pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &S
     let (objects, all) = ctx.all_tokens().await?;
     let owners: HashMap<String, Owner> = objects.into_iter().map(|token| owner(service, entry, token, ctx)).collect();
     let prefix = client.declaration().prefix().unwrap_or_default();
+    let renamed = renamed(prefix, &service.uid(), &rows, &owners);
     let mut found = sort(prefix, rows, &owners, all, now);
     for uid in &found.suspects {
         ctx.services.suspect(uid);
@@ -59,7 +61,7 @@ pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &S
         let revocable = found.revocable(recorded, grace(&owners, ctx.settings.orphan_grace), now);
         revoke_orphans(&client, &mut found, &revocable).await;
     }
-    report(service, &found, recorded, ctx).await?;
+    report(service, &found, renamed, recorded, ctx).await?;
     Ok(Action::requeue(interval))
 }
 
@@ -82,8 +84,9 @@ fn able(entry: &ServiceEntry) -> Option<ServiceClient> {
 
 async fn list(client: &ServiceClient) -> Option<Vec<NamedToken>> {
     let answer = client.list(&mut Places::one_by_one(MAX_WAIT)).await;
-    let named = |row: ListedToken| Some(NamedToken { id: TokenId::new(row.id), name: row.name? });
-    answer.ok().map(|listing| listing.rows.into_iter().filter_map(named).collect())
+    // A row without a name is nobody's, unless its id is known: then the service has dropped its name.
+    let named = |row: ListedToken| NamedToken { id: TokenId::new(row.id), name: row.name.unwrap_or_default() };
+    answer.ok().map(|listing| listing.rows.into_iter().map(named).collect())
 }
 
 /// Revokes tokens that have had no owner for long enough. Only a later list without them counts as proof.
@@ -104,7 +107,13 @@ async fn revoke_orphans(client: &ServiceClient, found: &mut Findings, revocable:
     }
 }
 
-async fn report(service: &ServiceObject, found: &Findings, recorded: &[Orphan], ctx: &Shared) -> Result<(), PassError> {
+async fn report(
+    service: &ServiceObject,
+    found: &Findings,
+    renamed: u32,
+    recorded: &[Orphan],
+    ctx: &Shared,
+) -> Result<(), PassError> {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let time: Time = ctx.clock.now().latest;
     let since = |id: &TokenId| recorded.iter().find(|known| known.id == *id).and_then(|known| known.since_time);
@@ -119,12 +128,19 @@ async fn report(service: &ServiceObject, found: &Findings, recorded: &[Orphan], 
         pending_revocation: found.pending,
         suspected: count(found.suspects.len()),
         disputed: found.disputed,
+        renamed: Some(renamed).filter(|count| *count > 0),
         orphaned: found.ownerless.as_ref().map(|ownerless| count(ownerless.len())),
         orphans: found.ownerless.iter().flatten().filter_map(orphan).take(MAX_ORPHANS).collect(),
     };
     if !last_sweep.orphans.is_empty() {
         let ids: Vec<&str> = last_sweep.orphans.iter().map(|orphan| orphan.id.as_str()).collect();
         tracing::warn!(service = %service.key, orphaned = last_sweep.orphaned, ?ids, "tokens without an object live at the service");
+    }
+    if renamed > 0 {
+        tracing::warn!(
+            service = %service.key, renamed,
+            "the service lists tokens in use under other names than they were given, so a lost token cannot be found: if it puts a prefix before names, declare spec.operations.list.item.namePrefix"
+        );
     }
     let status = TokenServiceStatus { last_sweep: Some(last_sweep), ..service.status.clone().unwrap_or_default() };
     service.write_status(&status, &ctx.client).await

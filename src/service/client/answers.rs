@@ -18,6 +18,8 @@ pub struct GenerateRequest {
     pub parameters: Parameters,
     /// The time now; `expirationTime` counts from it.
     pub now: Time,
+    /// The time of the claim, which is before the token: a lifetime that the answer does not confirm counts from it.
+    pub claimed: Time,
 }
 
 /// A generated token.
@@ -29,6 +31,8 @@ pub struct Generated {
     pub id: Option<String>,
     /// When it expires; `None` for never.
     pub expiration_time: Option<Time>,
+    /// What the declaration promises about the expiry and the answer does not keep, and what to do; no part of the answer.
+    pub doubt: Option<String>,
 }
 
 /// The service's answer about a token.

@@ -12,7 +12,7 @@ use url::Url;
 use super::failure::{Operation, pause_of};
 use crate::service::declaration::Declaration;
 use crate::service::errors::{ConnectError, ServiceError};
-use crate::service::http::{self, Answer, Exchange, SendError};
+use crate::service::http::{self, Answer, Bound, Exchange, SendError};
 use crate::service::limits::RateLimit;
 use crate::service::request::{AuthenticationTemplate, Call, RequestTemplate};
 use crate::service::resolver::Resolver;
@@ -105,8 +105,14 @@ impl Connection {
         url: &Url,
         timeout: Duration,
     ) -> Result<Answer, ServiceError> {
-        let exchange =
-            Exchange { method: call.method, url, headers: &call.headers, body: call.body.as_deref(), timeout };
+        let exchange = Exchange {
+            method: call.method,
+            url,
+            headers: &call.headers,
+            body: call.body.as_deref(),
+            timeout,
+            bound: if asked == Operation::List { Bound::Page } else { Bound::One },
+        };
         let answer = match http::send(&self.http, exchange).await {
             Ok(answer) => answer,
             Err(SendError::NotSent(what)) => return Err(asked.not_connected(&what, RECONNECT)),

@@ -62,17 +62,17 @@ impl Operation {
 
     /// No connection.
     pub fn not_connected(self, what: &str, after: Duration) -> ServiceError {
-        ServiceError::Retry { after, what: format!("{self}: {what}") }
+        ServiceError::Retry { after, what: format!("{self}: {what}"), asked: false }
     }
 
     /// The service asked for a pause, and the pause is not over.
     pub fn held_back(self, after: Duration) -> ServiceError {
-        ServiceError::Retry { after, what: format!("{self}: the service asked to wait") }
+        ServiceError::Retry { after, what: format!("{self}: the service asked to wait"), asked: true }
     }
 
     /// The service says that it did nothing.
     pub fn not_executed(self, status: u16, after: Duration) -> ServiceError {
-        ServiceError::Retry { after, what: format!("{self}: the service asks to wait (status {status})") }
+        ServiceError::Retry { after, what: format!("{self}: the service asks to wait (status {status})"), asked: true }
     }
 
     /// No answer to a request that was sent.
@@ -102,6 +102,13 @@ impl Operation {
         ))
     }
 
+    /// An answer that accepts and refuses.
+    pub fn two_verdicts(self, status: u16) -> ServiceError {
+        ServiceError::unknown(format!(
+            "{self}: the answer (status {status}) is declared both as accepted and as refused, so it says nothing about the token: tell the two apart in spec.operations.verify, by the same body.path with another equals"
+        ))
+    }
+
     /// The failure for an answer, which may ask for a pause.
     pub fn failure_of(self, answer: &Answer) -> ServiceError {
         match answer.status {
@@ -123,6 +130,11 @@ impl Operation {
                 false,
                 &format!("does not know this address; check spec.baseURL and spec.operations.{self}.request"),
             ),
+            407 => self.refused(
+                status,
+                false,
+                "is behind a proxy that wants a password, and the operator uses no proxy; let its pod reach the service directly",
+            ),
             // A request that the service gave up on, or a status that says "not now", may have been executed.
             408 | 425 | 429 => self.undecided(status),
             400..500 => self.refused(
@@ -130,6 +142,9 @@ impl Operation {
                 false,
                 &format!("refuses the request; compare the token's spec and spec.operations.{self}.request with the service's documentation"),
             ),
+            200..300 => ServiceError::unknown(format!(
+                "{self}: status {status} is not one of spec.operations.{self}.success: add it there if it means success; whether it happened is not known"
+            )),
             300..400 => ServiceError::unknown(format!(
                 "{self}: status {status} is a redirect, and the operator follows none: set spec.baseURL to the final address"
             )),

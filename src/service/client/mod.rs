@@ -6,6 +6,7 @@
 
 pub mod answers;
 mod connection;
+mod expiry;
 mod failure;
 pub mod meter;
 mod pages;

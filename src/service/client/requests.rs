@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::answers::{GenerateRequest, Generated, RevokeAnswer, VerifyAnswer};
 use super::connection::Connection;
+use super::expiry;
 use super::failure::{Operation, pause_of};
 use crate::api::ids::MAX_TOKEN_BYTES;
 use crate::service::errors::ServiceError;
@@ -41,9 +42,15 @@ pub(super) async fn generate(connection: &Connection, wanted: &GenerateRequest) 
         return Err(asked.unreadable(answer.status, "the value is longer than the 16 KiB that can be published"));
     }
     let id = operation.id.as_ref().map(|path| path.scalar(&body).map_err(wrong("id"))).transpose()?;
-    let expiration_time =
-        operation.expiration_time.as_ref().map(|path| path.time(&body).map_err(wrong("expirationTime"))).transpose()?;
-    Ok(Generated { value: SecretString::from(value), id, expiration_time: expiration_time.flatten() })
+    // Ids stand in the status, in events and in URLs. The message may not name what it is about.
+    if id.as_ref().is_some_and(|id| id.contains(&value)) {
+        return Err(asked.unreadable(
+            answer.status,
+            "the id at spec.operations.generate.response.id is the token itself, or contains it, and ids can be read by everybody: name another field",
+        ));
+    }
+    let (expiration_time, doubt) = expiry::read(operation, &body, wanted);
+    Ok(Generated { value: SecretString::from(value), id, expiration_time, doubt })
 }
 
 pub(super) async fn verify(
@@ -58,11 +65,13 @@ pub(super) async fn verify(
     let answer = connection.send(asked, &call, &connection.url(asked, &call)?, connection.declaration.timeout).await?;
     answer.body().map_err(|what| asked.unreadable(answer.status, what))?;
     let body = answer.json().ok();
-    let matches = [&operation.accepted, &operation.refused].map(|part| part.matches(answer.status, body.as_ref()));
-    match matches {
-        [true, false] => Ok(VerifyAnswer::Accepted),
-        [false, true] => Ok(VerifyAnswer::Refused),
-        [true, true] | [false, false] => Err(asked.no_verdict(answer.status)),
+    let accepted = operation.accepted.matches(answer.status, body.as_ref());
+    let refused = operation.refused.iter().any(|shape| shape.matches(answer.status, body.as_ref()));
+    match (accepted, refused) {
+        (true, false) => Ok(VerifyAnswer::Accepted),
+        (false, true) => Ok(VerifyAnswer::Refused),
+        (true, true) => Err(asked.two_verdicts(answer.status)),
+        (false, false) => Err(asked.no_verdict(answer.status)),
     }
 }
 

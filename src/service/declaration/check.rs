@@ -36,7 +36,8 @@ fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, InvalidDeclaratio
         .authentication
         .as_ref()
         .and_then(|part| compiler.authentication("spec.operations.authentication", part));
-    let generate = operations.generate.as_ref().and_then(|part| generate(&mut compiler, part));
+    let expiry = operations.lifetime.as_ref().map(|lifetimes| lifetimes.expiry).unwrap_or_default();
+    let generate = operations.generate.as_ref().and_then(|part| generate(&mut compiler, part, expiry));
     let verify = verify(&mut compiler, operations.verify.as_ref());
     let list = operations.list.as_ref().and_then(|part| list(&mut compiler, part));
     let revoke = operations.revoke.as_ref().and_then(|part| revoke(&mut compiler, part));

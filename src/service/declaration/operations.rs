@@ -1,10 +1,11 @@
 //! The checks of the operations of a declaration, one function per operation.
 
 use super::compile::{Compiler, Purpose};
-use super::parts::{GenerateOperation, ListOperation, Paging, RevokeOperation, VerifyOperation};
+use super::parts::{GenerateOperation, ListOperation, Matcher, Paging, RevokeOperation, VerifyOperation};
 use crate::api::duration::GoDuration;
-use crate::api::token_service::operations::{Generate, List, Pagination, Revoke, Verify};
+use crate::api::token_service::operations::{Expiry, Generate, List, Pagination, Revoke};
 use crate::api::token_service::request::Match;
+use crate::api::token_service::verify::{Refusal, Verify};
 use crate::service::extraction::RowsPath;
 
 /// How long *generate* may take by default: one server took 23 s for its first token.
@@ -19,7 +20,7 @@ const GONE: [i32; 2] = [404, 410];
 /// The default statuses that prove that nothing was generated.
 const NOT_EXECUTED: [i32; 1] = [429];
 
-pub(super) fn generate(compiler: &mut Compiler<'_>, part: &Generate) -> Option<GenerateOperation> {
+pub(super) fn generate(compiler: &mut Compiler<'_>, part: &Generate, expiry: Expiry) -> Option<GenerateOperation> {
     let path = "spec.operations.generate";
     let request = compiler.request(&format!("{path}.request"), &part.request, Purpose::Generate);
     let success = compiler.success(path, part.success.as_ref());
@@ -30,11 +31,44 @@ pub(super) fn generate(compiler: &mut Compiler<'_>, part: &Generate) -> Option<G
     let id = compiler.optional_path(format!("{path}.response.id"), response.id.as_ref());
     let expiration_time =
         compiler.optional_path(format!("{path}.response.expirationTime"), response.expiration_time.as_ref());
+    if let (Some(value), Some(id)) = (&value, &id)
+        && value.is_same(id)
+    {
+        compiler.problem(
+            format!("{path}.response.id"),
+            "is the token itself, and ids stand in status and events, where everybody can read them: name another field; a service that knows a token by nothing but its value cannot be used",
+        );
+    }
+    check_expiry(compiler, expiry, expiration_time.is_some());
     let timeout = part.timeout.unwrap_or(GENERATE_TIMEOUT).0;
     if timeout < GoDuration::from_secs(1).0 || timeout > GoDuration::from_secs(600).0 {
         compiler.problem(format!("{path}.timeout"), "must be from 1s to 10m");
     }
-    Some(GenerateOperation { request: request?, success, not_executed, value: value?, id, expiration_time, timeout })
+    Some(GenerateOperation {
+        request: request?,
+        success,
+        not_executed,
+        value: value?,
+        id,
+        expiration_time,
+        expiry,
+        timeout,
+    })
+}
+
+fn check_expiry(compiler: &mut Compiler<'_>, expiry: Expiry, declared: bool) {
+    let path = "spec.operations.generate.response.expirationTime";
+    match expiry {
+        Expiry::AnsweredSeconds if !declared => compiler.problem(
+            path,
+            "is missing: spec.operations.lifetime.expiry: AnsweredSeconds says that the answer has it; say where, such as $.expires_in, or write Requested there",
+        ),
+        Expiry::Requested if declared => compiler.problem(
+            path,
+            "is not read with spec.operations.lifetime.expiry: Requested: remove it, or write Answered (a time) or AnsweredSeconds there",
+        ),
+        Expiry::Answered | Expiry::AnsweredSeconds | Expiry::Requested => {}
+    }
 }
 
 pub(super) fn verify(compiler: &mut Compiler<'_>, part: Option<&Verify>) -> Option<VerifyOperation> {
@@ -49,15 +83,35 @@ pub(super) fn verify(compiler: &mut Compiler<'_>, part: Option<&Verify>) -> Opti
         compiler.problem(format!("{path}.request"), "does not send the token: put {{ token }} into a header");
     }
     let accepted = compiler.matcher(&format!("{path}.accepted"), &part.accepted);
-    let silent = Match { statuses: REFUSED.to_vec(), body: None };
-    let refused = compiler.matcher(&format!("{path}.refused"), part.refused.as_ref().unwrap_or(&silent));
-    if part.refused.as_ref().unwrap_or(&silent) == &part.accepted {
-        compiler.problem(
-            format!("{path}.refused"),
-            "is the same as accepted, so verify would prove nothing: name the answer to a wrong token",
-        );
+    let silent = Refusal { statuses: REFUSED.to_vec(), body: None, or: Vec::new() };
+    let refused = refusals(compiler, &format!("{path}.refused"), part.refused.as_ref().unwrap_or(&silent));
+    for (path, refused) in refused.iter().flatten() {
+        let statuses = accepted.as_ref().map(|accepted| accepted.overlap(refused)).unwrap_or_default();
+        if !statuses.is_empty() {
+            let statuses: Vec<_> = statuses.iter().map(ToString::to_string).collect();
+            compiler.problem(
+                path,
+                format!(
+                    "means answers that accepted means, too (status {}), so verify would prove nothing: name the answers to a wrong token only; where the status is the same, tell the two apart by the same body.path with another equals",
+                    statuses.join(", ")
+                ),
+            );
+        }
     }
-    Some(VerifyOperation { request: request?, accepted: accepted?, refused: refused? })
+    let refused = refused?.into_iter().map(|(_, matcher)| matcher).collect();
+    Some(VerifyOperation { request: request?, accepted: accepted?, refused })
+}
+
+/// All shapes of a refusal, each with the path of its field.
+fn refusals(compiler: &mut Compiler<'_>, path: &str, part: &Refusal) -> Option<Vec<(String, Matcher)>> {
+    let first = Match { statuses: part.statuses.clone(), body: part.body.clone() };
+    let others = part.or.iter().enumerate().map(|(number, part)| (format!("{path}.or[{number}]"), part));
+    let compiled = std::iter::once((path.to_owned(), &first)).chain(others).map(|(path, part)| {
+        let matcher = compiler.matcher(&path, part);
+        matcher.map(|matcher| (path, matcher))
+    });
+    // All of them are compiled, so that all problems are told at a time.
+    compiled.collect::<Vec<_>>().into_iter().collect()
 }
 
 pub(super) fn list(compiler: &mut Compiler<'_>, part: &List) -> Option<ListOperation> {
@@ -72,6 +126,7 @@ pub(super) fn list(compiler: &mut Compiler<'_>, part: &List) -> Option<ListOpera
     let mut field = |name: &str, text| compiler.optional_path(format!("{path}.item.{name}"), text);
     let id = field("id", Some(&part.item.id));
     let name = field("name", part.item.name.as_ref());
+    let name_prefix = part.item.name_prefix.clone();
     let created = field("createdTime", part.item.created_time.as_ref());
     let expiration = field("expirationTime", part.item.expiration_time.as_ref());
     let last_used = field("lastUsedTime", part.item.last_used_time.as_ref());
@@ -83,6 +138,7 @@ pub(super) fn list(compiler: &mut Compiler<'_>, part: &List) -> Option<ListOpera
         items: items?,
         id: id?,
         name,
+        name_prefix,
         created,
         expiration,
         last_used,

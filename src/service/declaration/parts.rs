@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::api::token_service::operations::Expiry;
 use crate::service::extraction::{JsonPath, RowsPath};
 use crate::service::request::RequestTemplate;
 
@@ -14,6 +15,7 @@ pub(in crate::service) struct GenerateOperation {
     pub value: JsonPath,
     pub id: Option<JsonPath>,
     pub expiration_time: Option<JsonPath>,
+    pub expiry: Expiry,
     pub timeout: Duration,
 }
 
@@ -22,7 +24,8 @@ pub(in crate::service) struct GenerateOperation {
 pub(in crate::service) struct VerifyOperation {
     pub request: RequestTemplate,
     pub accepted: Matcher,
-    pub refused: Matcher,
+    /// The shapes of a refusal; never empty.
+    pub refused: Vec<Matcher>,
 }
 
 /// Lists all live tokens.
@@ -34,6 +37,7 @@ pub(in crate::service) struct ListOperation {
     pub items: RowsPath,
     pub id: JsonPath,
     pub name: Option<JsonPath>,
+    pub name_prefix: Option<String>,
     pub created: Option<JsonPath>,
     pub expiration: Option<JsonPath>,
     pub last_used: Option<JsonPath>,
@@ -95,5 +99,19 @@ impl Matcher {
             found.is_some_and(|found| equals.as_ref().is_none_or(|equals| *equals == found))
         };
         self.statuses.contains(status) && self.body.as_ref().is_none_or(holds)
+    }
+
+    /// The statuses that both have, where every answer that one of them means may be meant by the other one, too. Conditions
+    /// on two different places are taken to differ: an answer that meets both says nothing about a token.
+    pub fn overlap(&self, other: &Self) -> Vec<u16> {
+        let apart = match (&self.body, &other.body) {
+            (Some((here, own)), Some((there, others))) if here.is_same(there) => {
+                own.is_some() && others.is_some() && own != others
+            }
+            (Some(_), Some(_)) => true,
+            (Some(_), None) | (None, Some(_)) | (None, None) => false,
+        };
+        let known = (100..600).filter(|status| self.statuses.contains(*status) && other.statuses.contains(*status));
+        if apart { Vec::new() } else { known.collect() }
     }
 }

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod addresses;
+mod verdicts;
 mod wrong;
 
 use serde_json::{Value, json};

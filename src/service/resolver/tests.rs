@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::api::token_service::request::Method;
-use crate::service::http::{self, Exchange, SendError};
+use crate::service::http::{self, Bound, Exchange, SendError};
 
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
@@ -40,7 +40,7 @@ async fn service() -> (u16, Arc<Mutex<usize>>) {
 /// The status of one request, or why there is none.
 async fn ask(client: &reqwest::Client, url: &str) -> Result<u16, SendError> {
     let (url, timeout) = (url.parse().unwrap(), Duration::from_secs(5));
-    let exchange = Exchange { method: Method::Get, url: &url, headers: &[], body: None, timeout };
+    let exchange = Exchange { method: Method::Get, url: &url, headers: &[], body: None, timeout, bound: Bound::One };
     http::send(client, exchange).await.map(|answer| answer.status)
 }
 

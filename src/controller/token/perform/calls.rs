@@ -16,7 +16,7 @@ pub(super) const ISSUE_CALLS: u32 = 3;
 /// The reason that conditions show for a call that failed.
 pub(super) fn reason_of(error: &ServiceError) -> Reason {
     match error {
-        ServiceError::Throttled { .. } => Reason::Throttled,
+        ServiceError::Throttled { .. } | ServiceError::Retry { asked: true, .. } => Reason::Throttled,
         ServiceError::Refused { .. } | ServiceError::Retry { .. } | ServiceError::Unknown { .. } => {
             Reason::ServiceNotReady
         }
@@ -37,5 +37,19 @@ pub(super) async fn take_places(
             pass.pause_at_least(StepKind::Generate, after, Reason::Throttled, what);
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_is_down_is_not_ready_and_only_one_that_asks_to_wait_throttles() {
+        let retry = |asked| ServiceError::Retry { after: MAX_WAIT, what: String::new(), asked };
+        assert_eq!(reason_of(&retry(false)), Reason::ServiceNotReady);
+        assert_eq!(reason_of(&retry(true)), Reason::Throttled);
+        assert_eq!(reason_of(&ServiceError::Throttled { after: MAX_WAIT, operation: "list" }), Reason::Throttled);
+        assert_eq!(reason_of(&ServiceError::Unknown { what: String::new() }), Reason::ServiceNotReady);
     }
 }

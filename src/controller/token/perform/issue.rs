@@ -3,11 +3,13 @@
 use crate::api::ids::TokenId;
 use crate::api::ledger::Claim;
 use crate::api::reason::Reason;
+use crate::api::time::Time;
 use crate::controller::error::PassError;
 use crate::controller::token::memory::in_flight::{Attempt, Value};
 use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
+use crate::controller::token::perform::calls::reason_of;
 use crate::controller::token::perform::claim::claim_of;
 use crate::controller::token::perform::record::{ISSUING_AFTER, Written, record, status_after, write_status};
 use crate::rotation::identity::{self, Name};
@@ -28,7 +30,7 @@ pub(super) async fn generate(
     // between, an unresolved claim is left, never a second generate.
     let Some(mut attempt) = pass.memory_mut().in_flight.take() else { return Ok(Flow::Continue) };
     let claim = claim_of(pass, attempt.attempt, observed);
-    let wanted = request(pass, client, &claim);
+    let wanted = request(pass, client, &claim, attempt.claimed);
     let answer = {
         let call = client.generate(&wanted, &mut attempt.places);
         tokio::pin!(call);
@@ -41,7 +43,7 @@ pub(super) async fn generate(
         Ok(generated) => Ok(take(pass, attempt, generated, observed).await),
         Err(error @ (ServiceError::Retry { .. } | ServiceError::Throttled { .. })) => {
             pass.memory_mut().in_flight = Some(attempt);
-            pass.pause_at_least(StepKind::Generate, error.retry_after(), Reason::Throttled, &error.to_string());
+            pass.pause_at_least(StepKind::Generate, error.retry_after(), reason_of(&error), &error.to_string());
             Ok(Flow::Continue)
         }
         Err(ServiceError::Unknown { what }) => Ok(lose(pass, &claim, &what).await),
@@ -52,7 +54,7 @@ pub(super) async fn generate(
     }
 }
 
-fn request(pass: &Pass<'_>, client: &ServiceClient, claim: &Claim) -> GenerateRequest {
+fn request(pass: &Pass<'_>, client: &ServiceClient, claim: &Claim, claimed: Time) -> GenerateRequest {
     let (declaration, validated) = (client.declaration(), pass.validated());
     let own = Name { uid16: identity::uid16(pass.uid()), attempt: claim.attempt, nonce: claim.nonce.clone() };
     let name = declaration
@@ -64,6 +66,7 @@ fn request(pass: &Pass<'_>, client: &ServiceClient, claim: &Claim) -> GenerateRe
         lifetime: validated.lifetime,
         parameters: validated.parameters.clone(),
         now: pass.now().latest,
+        claimed,
     }
 }
 
@@ -84,6 +87,9 @@ async fn take(pass: &mut Pass<'_>, mut attempt: Attempt, generated: Generated, o
         let claim = claim_of(pass, attempt.attempt, observed);
         return lose(pass, &claim, "the service's answer has no id of at most 512 characters for the token").await;
     };
+    if let Some(doubt) = generated.doubt {
+        pass.warn(Reason::ExpiryNotAnswered, "Generate", format!("attempt {}: {doubt}", attempt.attempt)).await;
+    }
     attempt.value = Some(Value {
         id,
         token: generated.value,

@@ -5,7 +5,9 @@ use secrecy::ExposeSecret;
 
 use crate::api::ids::TokenId;
 use crate::api::ledger::{Claim, Current, Ledger};
+use crate::api::parameters::Lifetime;
 use crate::api::reason::Reason;
+use crate::api::time::Time;
 use crate::api::token_service::HintPolicy;
 use crate::controller::error::PassError;
 use crate::controller::token::memory::in_flight::Attempt;
@@ -167,6 +169,10 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
     let listed = observed.service.listing.iter().flatten().find(|row| row.id == id);
     let request_digest = own.map_or_else(|| claim.request_digest.clone(), |own| own.request_digest.clone());
     let claimed = own.map_or(claim.time, |own| own.claimed);
+    // Without a claim in the ledger, the time of the claim is that of the object, which may be years old.
+    let known = own.is_some() || observed.open_claim().is_some_and(|open| open.attempt == attempt);
+    let lifetime = if known { pass.validated().lifetime } else { Lifetime::Never };
+    let unseen = || unseen_end(listed.and_then(|row| row.expiration), lifetime, claimed);
     let current = Current {
         attempt,
         id,
@@ -179,10 +185,16 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
         verified_time: claimed,
         probed: pass.desired().probe,
         rejected_time: None,
-        expiration_time: own_value.map_or(listed.and_then(|row| row.expiration), |value| value.expiration),
+        expiration_time: own_value.map_or_else(unseen, |value| value.expiration),
         secret_resource_version: pass.secret()?.resource_version().unwrap_or_default(),
     };
     Some((claim, current))
+}
+
+/// The end of a token whose answer another process saw: that of the list or, where it has none, the lifetime from the claim.
+/// The lifetime that the spec asks for now is that of the claim, or the digests differ and the token is replaced anyway.
+fn unseen_end(listed: Option<Time>, lifetime: Lifetime, claimed: Time) -> Option<Time> {
+    listed.or_else(|| lifetime.length().map(|length| claimed.plus(length)))
 }
 
 /// The tokens that the Secret held before this attempt: as this process saw them or, if it did not, as the Secret says.
@@ -235,4 +247,20 @@ fn issued_note(current: &Current) -> String {
         "claimed {}, generated {}, Secret updated {}, verified {}",
         current.claimed_time, current.issued_time, current.published_time, current.verified_time
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_token_survives_the_process_that_saw_it() {
+        let (claimed, listed) = (Time::from_millis(1000), Time::from_millis(5000));
+        let limited = Lifetime::Limited(Duration::from_secs(60));
+        assert_eq!(unseen_end(Some(listed), limited, claimed), Some(listed));
+        assert_eq!(unseen_end(None, limited, claimed), Some(Time::from_millis(61_000)));
+        assert_eq!(unseen_end(None, Lifetime::Never, claimed), None);
+    }
 }

@@ -92,7 +92,7 @@ fn every_wrong_field_is_named_with_what_to_do() {
         CUSTOM,
         "/operations/verify/refused",
         json!({"statuses": [200]}),
-        "spec.operations.verify.refused: is the same as accepted, so verify would prove nothing: name the answer to a wrong token",
+        "spec.operations.verify.refused: means answers that accepted means, too (status 200), so verify would prove nothing: name the answers to a wrong token only; where the status is the same, tell the two apart by the same body.path with another equals",
     );
     check(
         CUSTOM,

@@ -1,0 +1,58 @@
+//! When a fresh token expires. An end that cannot be read is no reason to throw a good token away: the lifetime that was
+//! asked for then counts from the claim, which is before the token, and the doubt is told.
+
+use serde_json::Value;
+
+use super::answers::GenerateRequest;
+use crate::api::time::Time;
+use crate::api::token_service::operations::Expiry;
+use crate::service::declaration::GenerateOperation;
+use crate::service::extraction::ExtractionError;
+
+/// The end of a token, and what is doubtful about it.
+pub(super) fn read(
+    operation: &GenerateOperation,
+    body: &Value,
+    wanted: &GenerateRequest,
+) -> (Option<Time>, Option<String>) {
+    let requested = wanted.lifetime.length().map(|length| wanted.claimed.plus(length));
+    let Some(path) = &operation.expiration_time else { return (requested, None) };
+    let answered = match operation.expiry {
+        Expiry::Answered | Expiry::Requested => path.time(body),
+        Expiry::AnsweredSeconds => {
+            path.seconds(body).map(|seconds| seconds.map(|seconds| wanted.claimed.plus(seconds)))
+        }
+    };
+    let doubt = match answered {
+        Ok(Some(end)) if end > wanted.claimed => return (Some(end), None),
+        Ok(None) if requested.is_none() => return (None, None),
+        Ok(Some(_)) => format!("a time before the token's beginning at {}", path.text()),
+        Ok(None) => format!("no time at {}", path.text()),
+        Err(ref error) => error.to_string(),
+    };
+    let advice = advice(operation.expiry, &answered);
+    let instead = match requested {
+        Some(end) => format!("the lifetime that was asked for counts from the claim: until {end}"),
+        None => "the token counts as one that never expires".to_owned(),
+    };
+    let told = format!(
+        "the answer to generate has {doubt}: correct spec.operations.generate.response.expirationTime of the service object{advice}; {instead}"
+    );
+    (requested, Some(told))
+}
+
+/// What to write instead, as far as the answer tells that.
+fn advice(expiry: Expiry, answered: &Result<Option<Time>, ExtractionError>) -> &'static str {
+    match (expiry, answered) {
+        (_, Ok(None)) => {
+            ", or remove it and declare spec.operations.lifetime.expiry: Requested, if the service never says it"
+        }
+        (Expiry::Answered | Expiry::Requested, Ok(Some(_)) | Err(ExtractionError::Type { .. })) => {
+            ", or declare spec.operations.lifetime.expiry: AnsweredSeconds, if it is a number of seconds from now"
+        }
+        (Expiry::AnsweredSeconds, Ok(Some(_)) | Err(ExtractionError::Type { .. })) => {
+            ", or declare spec.operations.lifetime.expiry: Answered, if it is a time"
+        }
+        (_, Err(_)) => "",
+    }
+}

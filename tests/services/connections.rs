@@ -1,0 +1,182 @@
+//! Why there is no connection: one cause, one sentence, what to do. And which certificates are trusted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use artifact_token_operator::service::client::ServiceClient;
+use artifact_token_operator::service::client::answers::VerifyAnswer;
+use artifact_token_operator::service::client::meter::CallCounts;
+use artifact_token_operator::service::errors::{ConnectError, ServiceError};
+use artifact_token_operator::service::limits::RateLimit;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use secrecy::SecretString;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::{VALUE, declaration, places};
+use support::peer::{Peer, answer};
+
+const ACCEPTED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+
+/// A service that shows this certificate and accepts every token; its port.
+async fn service(certificate: CertificateDer<'static>, key: &KeyPair) -> u16 {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = builder.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(ACCEPTED).await;
+                let _ = stream.shutdown().await;
+            });
+        }
+    });
+    port
+}
+
+fn client(url: &str, bundle: Option<Vec<u8>>) -> Result<ServiceClient, ConnectError> {
+    let spec = format!(
+        "{{preset: Custom, baseURL: '{url}', connection: {{insecureHTTP: true, timeout: 2s}}, operations: {{verify: {{request: {{method: GET, path: /me, headers: {{T: '{{{{ token }}}}'}}}}, accepted: {{statuses: [200]}}}}}}}}"
+    );
+    ServiceClient::new(declaration(&spec), BTreeMap::new(), bundle, RateLimit::new(6000), CallCounts::default())
+}
+
+/// What a client says of a service at `url`: "Accepted", or why there was no connection.
+async fn told(url: &str, bundle: Option<&str>) -> String {
+    let client = client(url, bundle.map(|pem| pem.as_bytes().to_vec())).unwrap();
+    match client.verify(Some(&SecretString::from(VALUE)), &mut places()).await {
+        Ok(VerifyAnswer::Accepted) => "Accepted".to_owned(),
+        Ok(VerifyAnswer::Refused) => "Refused".to_owned(),
+        Err(ServiceError::Retry { what, .. }) => what,
+        Err(error) => panic!("not a failed connection: {error}"),
+    }
+}
+
+fn params(name: &str, is_authority: bool) -> CertificateParams {
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    if is_authority {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    }
+    params
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_trusted_where_it_is_the_bundle_and_only_for_its_name_and_time() {
+    for is_authority in [false, true] {
+        let key = KeyPair::generate().unwrap();
+        let certificate = params("localhost", is_authority).self_signed(&key).unwrap();
+        let port = service(certificate.der().clone(), &key).await;
+        let (url, pem) = (format!("https://localhost:{port}"), certificate.pem());
+        assert_eq!(told(&url, Some(&pem)).await, "Accepted", "authority: {is_authority}");
+        let alone = told(&url, None).await;
+        assert!(alone.contains("spec.connection.caBundleRef"), "authority: {is_authority}: {alone}");
+        let by_address = told(&format!("https://127.0.0.1:{port}"), Some(&pem)).await;
+        assert!(by_address.contains("is for another name"), "authority: {is_authority}: {by_address}");
+        // Another certificate with the same name proves nothing.
+        let other = params("localhost", is_authority).self_signed(&KeyPair::generate().unwrap()).unwrap();
+        assert_ne!(told(&url, Some(&other.pem())).await, "Accepted", "authority: {is_authority}");
+        // The key in the file of a certificate does no harm, and more certificates do none.
+        let mixed = format!("{}{}{}", key.serialize_pem(), other.pem(), pem);
+        assert_eq!(told(&url, Some(&mixed)).await, "Accepted", "authority: {is_authority}");
+
+        let mut old = params("localhost", is_authority);
+        (old.not_before, old.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
+        let old = old.self_signed(&key).unwrap();
+        let url = format!("https://localhost:{}", service(old.der().clone(), &key).await);
+        let expired = told(&url, Some(&old.pem())).await;
+        assert!(expired.contains("its certificate has expired: renew it"), "authority: {is_authority}: {expired}");
+    }
+}
+
+#[tokio::test]
+async fn each_fault_of_a_certificate_has_its_own_sentence() {
+    let issuer = CertifiedIssuer::self_signed(params("our authority", true), KeyPair::generate().unwrap()).unwrap();
+    let check = async |change: &dyn Fn(&mut CertificateParams), bundle: Option<&str>, expected: &str| {
+        let key = KeyPair::generate().unwrap();
+        let mut params = params("localhost", false);
+        change(&mut params);
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        let url = format!("https://localhost:{}", service(certificate.der().clone(), &key).await);
+        let seen = told(&url, bundle).await;
+        assert!(seen.contains(expected), "{seen}");
+    };
+    let bundle = issuer.pem();
+    check(&|_| (), Some(&bundle), "Accepted").await;
+    check(&|_| (), None, "from an authority that is not known here").await;
+    check(&|it| it.not_after = date_time_ymd(2001, 1, 1), Some(&bundle), "has expired").await;
+    check(&|it| it.not_before = date_time_ymd(2999, 1, 1), Some(&bundle), "not valid yet: compare the clocks").await;
+    let elsewhere = |it: &mut CertificateParams| {
+        it.subject_alt_names = vec![rcgen::SanType::DnsName("other.example".try_into().unwrap())];
+    };
+    check(&elsewhere, Some(&bundle), "is for another name").await;
+}
+
+#[tokio::test]
+async fn a_bundle_that_is_none_says_what_it_is() {
+    let key = KeyPair::generate().unwrap();
+    let certificate = params("localhost", true).self_signed(&key).unwrap();
+    let broken = certificate.pem().replace("-----END", "AA-----END");
+    let cut = &certificate.pem()[..200];
+    for (bundle, expected) in [
+        (b"".to_vec(), "it is empty"),
+        (b"hello".to_vec(), "it has no line -----BEGIN CERTIFICATE-----"),
+        (key.serialize_pem().into_bytes(), "it has a private key and no certificate"),
+        (certificate.der().to_vec(), "it is a certificate in DER"),
+        (broken.into_bytes(), "a certificate in it is broken"),
+        (cut.as_bytes().to_vec(), "a certificate in it is broken"),
+    ] {
+        let error = client("https://tokens.example", Some(bundle)).unwrap_err().to_string();
+        assert!(error.starts_with("spec.connection.caBundleRef: ") && error.contains(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn each_cause_without_tls_has_its_own_sentence() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let refused = told(&format!("http://{closed}"), None).await;
+    assert!(refused.contains("refused: nothing listens there; check host and port of spec.baseURL"), "{refused}");
+
+    let unknown = told("http://no-such-host.invalid", None).await;
+    assert!(
+        unknown.contains("the name no-such-host.invalid is not known; check the host of spec.baseURL"),
+        "{unknown}"
+    );
+
+    let peer = Peer::always(answer(200, "", "{}")).await;
+    let no_tls = told(&peer.url().replace("http:", "https:"), None).await;
+    assert!(no_tls.contains("spec.baseURL"), "{no_tls}");
+    assert_eq!(peer.requests(), Vec::<String>::new());
+
+    let key = KeyPair::generate().unwrap();
+    let certificate = params("localhost", false).self_signed(&key).unwrap();
+    let port = service(certificate.der().clone(), &key).await;
+    let plain = client(&format!("http://localhost:{port}"), None).unwrap();
+    assert!(plain.verify(None, &mut places()).await.is_err(), "plain HTTP to a port with TLS");
+}
+
+#[tokio::test]
+async fn a_connection_that_never_comes_about_ends_in_time_and_says_so() {
+    // A listener that accepts and never speaks TLS.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let seen = told(&format!("https://{}", silent.local_addr().unwrap()), None).await;
+    assert!(seen.contains("no connection to the service within 1 s: a firewall or a network policy"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_wants_a_password_is_told_as_such() {
+    let peer = Peer::always(answer(407, "", "")).await;
+    let yaml = super::faults::spec(&peer.url());
+    let client = super::service(declaration(&yaml), &[("key", super::CREDENTIAL)]);
+    let error = client.list(&mut places()).await.unwrap_err().to_string();
+    assert!(error.contains("the operator uses no proxy"), "{error}");
+}
