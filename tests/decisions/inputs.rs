@@ -280,7 +280,7 @@ fn nonce_under_way(world: &World) -> &'static str {
 
 fn ours(attempt: u32, id: Option<&str>, content: Content, content_hash: u64) -> Ours {
     let id = id.map(token_id);
-    Ours { attempt, id, fence: attempt, content, rendered: true, content_hash, ..Ours::default() }
+    Ours { attempt, id, fence: attempt, content, rendered: true, content_hash }
 }
 
 fn hold(world: &mut World, ours: Ours) {

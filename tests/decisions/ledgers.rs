@@ -1,6 +1,8 @@
 //! The ledgers on the axis `ledger`.
 
-use artifact_token_operator::api::ledger::{Conflict, Current, Leak, Ledger, Lost, MAX_LIVE, Outcome, Superseded};
+use artifact_token_operator::api::ledger::{
+    Conflict, Current, Leak, Ledger, Lost, MAX_LIVE, Outcome, Replaced, Superseded,
+};
 use artifact_token_operator::api::time::Time;
 
 use super::inputs::{NOW, Value, World, ago, claimed, in_seconds, nonce, token_id};
@@ -69,6 +71,9 @@ pub const LEDGER: &[Value] = &[
     ("no room", |world| {
         let in_overlap = |place: usize| old(2, &format!("old-{place}"), in_seconds(300));
         world.observed.ledger.superseded = (2..MAX_LIVE).map(in_overlap).collect();
+    }),
+    ("replaced, recorded", |world| {
+        world.observed.ledger.replaced = Some(Replaced { id: token_id("theirs"), until_time: None });
     }),
     ("verified, no digest", |world| requested_with(world, "")),
     ("other parameters", |world| requested_with(world, "other")),

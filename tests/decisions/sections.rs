@@ -159,7 +159,7 @@ pub const SECTIONS: &[Section] = &[
         title: "orphans: listed tokens that nobody knows",
         held: &[],
         varied: &[
-            ("listing", &["empty", "below fence", "never claimed", "of another nonce", "new", "theirs"]),
+            ("listing", &["empty", "below fence", "never claimed", "of another nonce", "new"]),
             ("Secret", ALL),
             ("read", ALL),
         ],
@@ -183,6 +183,16 @@ pub const SECTIONS: &[Section] = &[
             ("read", ALL),
             ("service", ALL),
             ("spec", &["as it is", "suspended", "invalid"]),
+        ],
+    },
+    Section {
+        title: "replaced: the Secret of a former object",
+        held: &[("Secret", "former")],
+        varied: &[
+            ("ledger", &["empty", "verified", "replaced, recorded"]),
+            ("read", ALL),
+            ("pauses", ALL),
+            ("spec", &["as it is", "invalid", "suspended"]),
         ],
     },
     Section {

@@ -51,7 +51,7 @@ fn a_forged_memory_of_applied_keys_takes_no_reserved_key_off() {
     let patch = merge_patch(&with_token(&raw(), &marks(8), "new"), &current);
     assert!(patch["metadata"]["labels"].get("x.kubernetes.io/a").is_none());
     assert!(patch["metadata"]["annotations"].get("k8s.io/b").is_none());
-    assert_eq!(patch["metadata"]["annotations"]["artifact-token.dev/owner"], "ArtifactToken/seal/uid-1");
+    assert_eq!(patch["metadata"]["annotations"]["artifact-token.dev/owner"], "ArtifactToken/ns/seal/uid-1");
     assert_eq!(patch["metadata"]["annotations"]["artifact-token.dev/applied"], Value::Null);
 }
 

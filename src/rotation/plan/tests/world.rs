@@ -132,7 +132,7 @@ impl World {
     pub(super) fn hold(&mut self, attempt: u32, id: Option<TokenId>, fence: u32) {
         self.writes += 1;
         let content = if id.is_some() { Content::Token } else { Content::Empty };
-        let ours = Ours { attempt, id, fence, content, rendered: true, content_hash: self.writes, ..Ours::default() };
+        let ours = Ours { attempt, id, fence, content, rendered: true, content_hash: self.writes };
         self.observed.secrets.seen[0].state = SecretState::Ours(ours);
     }
 
