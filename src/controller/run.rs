@@ -2,66 +2,45 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::{join_all, ready};
-use kube::client::ClientBuilder;
+use kube::Api;
 use kube::runtime::reflector;
-use kube::{Api, Client, Config};
 use tokio::task::JoinSet;
 
 use crate::api::cluster_token_service::ClusterTokenService;
 use crate::api::token_service::TokenService;
 use crate::controller::admin::Readiness;
 use crate::controller::admin::metrics::Metrics;
-use crate::controller::clock::{Clock, ClockLayer};
 use crate::controller::error::StartError;
 use crate::controller::pass_backoff::PassBackoff;
 use crate::controller::registry::{Key, Services};
 use crate::controller::settings::Settings;
 use crate::controller::shared::Shared;
 use crate::controller::worker::{Shutdown, scoped};
+use crate::controller::world::World;
 use crate::controller::{service, token};
 
-/// The longest wait for the API server's answer to a request. Watches have no time-out.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The two clients: one sends each request once and with a time-out, the other runs watches without a time-out.
-struct Clients {
-    requests: Client,
-    watches: Client,
-    clock: Clock,
-}
-
-fn clients(mut config: Config) -> Result<Clients, kube::Error> {
-    let clock = Clock::default();
-    // A retried POST or PATCH would act twice with one record. Only the protocol itself retries.
-    config.default_retry = false;
-    let watches = ClientBuilder::try_from(config.clone())?.with_layer(&ClockLayer(clock.clone())).build();
-    config.read_timeout = Some(READ_TIMEOUT);
-    let requests = ClientBuilder::try_from(config)?.with_layer(&ClockLayer(clock.clone())).build();
-    Ok(Clients { requests, watches, clock })
-}
-
-/// Runs the operator over the namespaces of `scopes`, or over all with `None`, until `shutdown`.
+/// Runs the operator in `world` over the namespaces of `scopes`, or over all with `None`, until `shutdown`. Nothing of it is left
+/// running when this ends or is dropped.
 ///
 /// # Errors
 /// When it cannot start.
 pub async fn run(
-    config: Config,
+    world: World,
     scopes: Vec<Option<String>>,
     settings: Settings,
     metrics: Metrics,
     readiness: Readiness,
     shutdown: Shutdown,
 ) -> Result<(), StartError> {
-    let clients = clients(config).map_err(|error| StartError::Client(Box::new(error)))?;
     let (namespaces, labels) = reflector::store();
     let shared = Arc::new(Shared {
-        client: clients.requests,
-        watches: clients.watches,
-        clock: clients.clock,
+        client: world.requests,
+        watches: world.watches,
+        clock: world.clock,
+        transport: world.transport,
         settings,
         scopes,
         services: Services::default(),

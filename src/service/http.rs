@@ -1,21 +1,17 @@
-//! One HTTP exchange with a service: bounded, without redirects, proxies and cookies.
-//!
-//! An error says only one thing that matters: whether the request can have reached the service (`SendError`).
+//! One HTTP exchange with a service over the network: bounded, without redirects, proxies and cookies.
 
 use std::time::Duration;
 
-use chrono::Utc;
+use futures::future::{BoxFuture, FutureExt};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Response};
-use serde_json::Value;
-use url::Url;
 
-use crate::api::time::Time;
 use crate::api::token_service::request::Method;
+use crate::service::declaration::Declaration;
 use crate::service::errors::ConnectError;
-use crate::service::limits::http_date;
 use crate::service::resolver::{ForbiddenAddress, Resolver};
+use crate::service::transport::{Answer, Exchange, SendError, Transport};
 
 /// The most bytes that are read of an answer: a page of a thousand tokens fits, and no answer fills the memory.
 const MAX_BODY: usize = 1024 * 1024;
@@ -29,53 +25,16 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The name that services see in their logs.
 const USER_AGENT: &str = concat!("artifact-token-operator/", env!("CARGO_PKG_VERSION"));
 
-/// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum SendError {
-    /// The request never left: no connection.
-    NotSent(String),
-    /// The request never left, and will not before somebody changes its address.
-    Forbidden(String),
-    /// It may have reached the service.
-    Lost(String),
+impl Transport for Client {
+    fn exchange<'a>(&'a self, exchange: Exchange<'a>) -> BoxFuture<'a, Result<Answer, SendError>> {
+        send(self, exchange).boxed()
+    }
 }
 
-/// One request.
-pub(super) struct Exchange<'a> {
-    pub method: Method,
-    pub url: &'a Url,
-    pub headers: &'a [(String, String)],
-    pub body: Option<&'a str>,
-    pub timeout: Duration,
-}
-
-/// An answer. Its body contains secrets, so it cannot be printed.
-pub(super) struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    body: Result<Vec<u8>, &'static str>,
-}
-
-impl Answer {
-    /// The whole body, or why it could not be read.
-    pub fn body(&self) -> Result<&[u8], &'static str> {
-        self.body.as_deref().map_err(|what| *what)
-    }
-
-    /// The body as JSON. `serde_json` stops at a depth of 128.
-    pub fn json(&self) -> Result<Value, &'static str> {
-        serde_json::from_slice(self.body()?).map_err(|_| "the answer is not JSON")
-    }
-
-    /// A header, if it is text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-
-    /// When the service answered, by its own clock if it says so.
-    pub fn time(&self) -> Time {
-        self.header("date").and_then(http_date).unwrap_or_else(|| Utc::now().into())
-    }
+/// The network, as `declaration` allows to use it.
+pub(super) fn network(declaration: &Declaration, ca_bundle: Option<&[u8]>) -> Result<Client, ConnectError> {
+    let https_only = declaration.base_url.scheme() == "https";
+    client(declaration.timeout, https_only, ca_bundle, Resolver::system(declaration.allow_link_local))
 }
 
 /// A client that trusts the system's certificate authorities and those of `ca_bundle`, and connects only to addresses that
@@ -113,7 +72,7 @@ pub(super) fn client(
 }
 
 /// Sends one request and reads the answer to its end.
-pub(super) async fn send(client: &Client, exchange: Exchange<'_>) -> Result<Answer, SendError> {
+async fn send(client: &Client, exchange: Exchange<'_>) -> Result<Answer, SendError> {
     let mut request = client
         .request(method(exchange.method), exchange.url.clone())
         .headers(headers(exchange.headers)?)
@@ -123,7 +82,7 @@ pub(super) async fn send(client: &Client, exchange: Exchange<'_>) -> Result<Answ
     }
     let mut response = request.send().await.map_err(|error| send_error(&error, exchange.timeout))?;
     let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
-    Ok(Answer { status, headers, body: read(response).await })
+    Ok(Answer::new(status, headers, read(response).await))
 }
 
 fn method(method: Method) -> reqwest::Method {

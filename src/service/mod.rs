@@ -14,3 +14,4 @@ pub mod presets;
 pub mod request;
 mod resolver;
 pub mod template;
+pub mod transport;
