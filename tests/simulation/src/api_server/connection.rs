@@ -107,7 +107,7 @@ impl Connection {
             Err(Refusal(code, reason, message)) => (
                 StatusCode::from_u16(code)?,
                 json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,
-                    "reason": reason, "code": code}),
+                    "reason": (!reason.is_empty()).then_some(reason), "code": code}),
             ),
         };
         self.answer(code, Full::new(Bytes::from(value.to_string())).map_err(|never| match never {}).boxed_unsync())
@@ -165,7 +165,7 @@ impl Connection {
     fn say(&self, asked: &Asked, outcome: &Outcome, fate: Option<Fate>) {
         let (world, place) = (&self.server.world, asked.place());
         // The operator never writes what an API server cannot take.
-        if let Err(Refusal(code @ (400 | 405 | 422), _, message)) = outcome
+        if let Err(Refusal(code @ (400 | 405 | 422 | 500), _, message)) = outcome
             && asked.writes()
         {
             world.broke("schema", format!("{} {}: {code} {message}", asked.verb(), place.name.unwrap_or_default()));

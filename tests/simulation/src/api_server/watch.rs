@@ -108,11 +108,16 @@ impl Watch {
             let type_ = match (before, after) {
                 (false, true) => "ADDED",
                 (true, true) => "MODIFIED",
-                // Also an object that leaves the selection.
                 (true, false) => "DELETED",
                 (false, false) => continue,
             };
-            return Some(json!({"type": type_, "object": &*change.new}));
+            let mut object = Value::clone(&change.new);
+            // An object that leaves the selection is told as it was there last.
+            if let (true, false, false, Some(old)) = (before, after, change.deleted, &change.old) {
+                object = Value::clone(old);
+                object["metadata"]["resourceVersion"] = json!(change.version.to_string());
+            }
+            return Some(json!({"type": type_, "object": object}));
         }
         None
     }

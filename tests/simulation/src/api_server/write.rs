@@ -73,11 +73,7 @@ impl Write<'_> {
         let mut new = self.body.clone();
         let name = new["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         if new["metadata"]["resourceVersion"].as_str().is_some_and(|version| !version.is_empty()) {
-            return Err(Refusal(
-                400,
-                "BadRequest",
-                "resourceVersion should not be set on objects to be created".into(),
-            ));
+            return Err(Refusal(500, "", "resourceVersion should not be set on objects to be created".into()));
         }
         if kind.objects.contains_key(&self.place.key(&name)) {
             return Err(Refusal(409, "AlreadyExists", format!("{} \"{name}\" already exists", self.place.plural)));
@@ -189,9 +185,11 @@ impl Write<'_> {
         if kind.plural == "secrets" {
             secret(new, old)?;
         }
-        if new["metadata"]["finalizers"].as_array().is_some_and(Vec::is_empty) {
-            fields(&mut new["metadata"]).remove("finalizers");
-        }
+        // What is empty is left out.
+        fields(&mut new["metadata"]).retain(|_, value| {
+            value.as_array().is_none_or(|items| !items.is_empty())
+                && value.as_object().is_none_or(|fields| !fields.is_empty())
+        });
         manage(new, old, self.query, &self.stamp);
         Ok(())
     }
