@@ -45,6 +45,8 @@ pub const KNOWN: &[Known] = &[
             &[Kind::Second, Kind::ListFails],
             &[Kind::Second, Kind::SlowGenerate],
             &[Kind::Second, Kind::Limit],
+            &[Kind::Second, Kind::Leak],
+            &[Kind::Second, Kind::LeakAll],
             &[Kind::Second, Kind::Fault],
         ],
     },

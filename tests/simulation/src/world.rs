@@ -15,7 +15,7 @@ use crate::fate::{Class, Fate, Faults};
 use crate::mutation::Mutation;
 
 /// More calls than any plan's life needs: what needs more is a storm, and its life is ended.
-const MOST_CALLS: u64 = 20_000;
+const MOST_CALLS: u64 = 60_000;
 
 /// 2026-01-01T00:00:00Z.
 const EPOCH: i64 = 1_767_225_600;

@@ -19,6 +19,9 @@ const STRANGERS: usize = 2;
 /// Records have whole seconds.
 const SECOND: Duration = Duration::from_secs(1);
 
+/// How long a call is on its way at most.
+const SENT: Duration = Duration::from_millis(20);
+
 /// Calls whose places were taken before a minute began may go out in it.
 const PLACES_IN_HAND: usize = 10;
 
@@ -61,8 +64,15 @@ pub fn of_call(carrier: &Carrier, host: &str, class: Class) {
     let (world, who) = (&carrier.world, carrier.line.who);
     let (now, limit) = (world.elapsed(), world.excuses().per_minute as usize);
     carrier.services.at(host, |books| {
-        if let Some(until) = books.pauses.get(&who).filter(|until| **until > now + SECOND) {
-            world.broke("L6", format!("{class:?} goes out {:?} before the pause is over", *until - now));
+        // What was on its way when the answer came is no fault.
+        if let Some((told, until)) =
+            books.pauses.get(&who).filter(|(told, until)| *told + SENT < now && *until > now + SECOND)
+        {
+            let (after, before) = (now - *told, *until - now);
+            world.broke(
+                "L6",
+                format!("{class:?} goes out {after:?} after the service asked for a pause, and {before:?} too early"),
+            );
         }
         books.times.push((now, who));
         let minute = now.saturating_sub(Duration::from_secs(60));

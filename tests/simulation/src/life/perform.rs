@@ -137,7 +137,10 @@ impl Life {
     fn with_secret(&mut self, act: Act) {
         let secret = |index: usize| self.around.api_server.get("secrets", objects::NAMESPACE, &secret_of(index));
         match act {
-            Act::DeleteSecret(index) => _ = self.tell("DELETE", &secret_path(&secret_of(index)), &Value::Null),
+            Act::DeleteSecret(index) => {
+                self.tell("DELETE", &secret_path(&secret_of(index)), &Value::Null);
+                self.facts.squatted.remove(&index);
+            }
             Act::EditSecret(index) => {
                 self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"data": {"token": "Z2FyYmFnZQ=="}}));
             }

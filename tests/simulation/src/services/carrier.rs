@@ -144,8 +144,9 @@ impl Carrier {
             headers.insert("retry-after", HeaderValue::from(seconds));
         }
         if let Some(seconds) = reply.retry_after.filter(|_| matches!(reply.status, 429 | 503)) {
-            let until = self.world.elapsed() + Duration::from_secs(seconds.into());
-            self.services.at(host, |books| books.pauses.insert(self.line.who, until));
+            let told = self.world.elapsed();
+            let until = told + Duration::from_secs(seconds.into());
+            self.services.at(host, |books| books.pauses.insert(self.line.who, (told, until)));
         }
         Ok(Answer::new(reply.status, headers, Ok(reply.body.to_string().into_bytes())))
     }

@@ -88,8 +88,8 @@ pub struct Books {
     pub calls: BTreeMap<Class, u64>,
     /// When calls came, since the beginning, and from whom.
     pub times: Vec<(Duration, u32)>,
-    /// Who may not call before when, because an answer said so.
-    pub pauses: BTreeMap<u32, Duration>,
+    /// Who was told when, and may not call until when.
+    pub pauses: BTreeMap<u32, (Duration, Duration)>,
 }
 
 impl Books {
