@@ -1,4 +1,4 @@
-//! An API server: as much of one as the operator can tell from a real one. `tests/agreement` of this crate shows where both agree.
+//! An API server: as much of one as the operator can tell from a real one. `tests/simulation/agreement.rs` beside it compares them.
 //!
 //! Left out, because the operator uses none of it: pages of lists, server-side apply, a PATCH of a status, admission, permissions.
 
