@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use artifact_token_operator::api::duration::GoDuration;
-use artifact_token_operator::operator::{self, Metrics, Readiness, Settings};
+use artifact_token_operator::operator::{self, Metrics, Readiness, Settings, World};
 use artifact_token_operator::telemetry::{self, LogFormat};
 use clap::Parser;
 use futures::FutureExt;
@@ -92,7 +92,8 @@ async fn main() -> anyhow::Result<()> {
         [] => vec![None],
         names => names.iter().cloned().map(Some).collect(),
     };
-    let run = operator::run(config, scopes, settings, metrics.clone(), readiness.clone(), shutdown.boxed().shared());
+    let world = World::real(config).context("run the operator")?;
+    let run = operator::run(world, scopes, settings, metrics.clone(), readiness.clone(), shutdown.boxed().shared());
     tokio::select! {
         ended = run => ended.context("run the operator"),
         served = operator::serve(arguments.admin_address, &metrics, readiness.clone()) => {

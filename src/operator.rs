@@ -6,3 +6,4 @@ pub use crate::controller::error::StartError;
 pub use crate::controller::run::run;
 pub use crate::controller::settings::Settings;
 pub use crate::controller::worker::Shutdown;
+pub use crate::controller::world::World;

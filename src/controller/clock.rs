@@ -5,11 +5,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use axum::http::{Request, Response, header};
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
+use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use crate::api::time::Time;

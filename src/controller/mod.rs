@@ -20,3 +20,4 @@ pub(crate) mod shared;
 pub(crate) mod token;
 pub(crate) mod watch;
 pub(crate) mod worker;
+pub(crate) mod world;

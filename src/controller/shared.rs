@@ -1,5 +1,7 @@
 //! What the whole process shares.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
 use kube::core::PartialObjectMeta;
@@ -15,6 +17,7 @@ use crate::controller::permission;
 use crate::controller::registry::{Key, ServiceEntry, Services};
 use crate::controller::settings::Settings;
 use crate::rotation::desired::Halt;
+use crate::service::transport::Transport;
 
 /// What the whole process shares.
 pub(crate) struct Shared {
@@ -23,6 +26,8 @@ pub(crate) struct Shared {
     /// Runs watches of the API server, without a time-out.
     pub watches: Client,
     pub clock: Clock,
+    /// What carries requests to the services where it is not the network.
+    pub transport: Option<Arc<dyn Transport>>,
     pub settings: Settings,
     /// The namespaces that the operator works in; one `None` stands for all.
     pub scopes: Vec<Option<String>>,

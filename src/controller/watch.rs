@@ -8,7 +8,7 @@
 use std::fmt::Debug;
 use std::future;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
@@ -17,6 +17,7 @@ use kube::runtime::reflector::Store;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 /// A watch starts again after this time at the latest. It costs one list, about as often as the API server ends a watch anyway.
 const RENEWED_AFTER: Duration = Duration::from_secs(30 * 60);

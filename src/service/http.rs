@@ -1,6 +1,4 @@
-//! One HTTP exchange with a service: bounded, without redirects, proxies and cookies.
-//!
-//! An error says only one thing that matters: whether the request can have reached the service (`SendError`).
+//! One HTTP exchange with a service over the network: bounded, without redirects, proxies and cookies.
 
 mod body;
 mod causes;
@@ -8,20 +6,16 @@ mod trust;
 
 use std::time::Duration;
 
-use chrono::Utc;
+use futures::future::{BoxFuture, FutureExt};
 use reqwest::Client;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use serde_json::Value;
-use url::Url;
 
-use crate::api::time::Time;
 use crate::api::token_service::request::Method;
+use crate::service::declaration::Declaration;
 use crate::service::errors::ConnectError;
-use crate::service::limits::http_date;
 use crate::service::resolver::{ForbiddenAddress, Resolver};
-
-pub(super) use body::Bound;
+use crate::service::transport::{Answer, Exchange, SendError, Transport};
 
 /// How long connecting may take, TLS included, if the whole exchange may take twice as long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,55 +26,16 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The name that services see in their logs.
 const USER_AGENT: &str = concat!("artifact-token-operator/", env!("CARGO_PKG_VERSION"));
 
-/// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum SendError {
-    /// The request never left: no connection.
-    NotSent(String),
-    /// The request never left, and will not before somebody changes its address.
-    Forbidden(String),
-    /// It may have reached the service.
-    Lost(String),
+impl Transport for Client {
+    fn exchange<'a>(&'a self, exchange: Exchange<'a>) -> BoxFuture<'a, Result<Answer, SendError>> {
+        send(self, exchange).boxed()
+    }
 }
 
-/// One request.
-pub(super) struct Exchange<'a> {
-    pub method: Method,
-    pub url: &'a Url,
-    pub headers: &'a [(String, String)],
-    pub body: Option<&'a str>,
-    pub timeout: Duration,
-    /// How much of the answer is read.
-    pub bound: Bound,
-}
-
-/// An answer. Its body contains secrets, so it cannot be printed.
-pub(super) struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    body: Result<Vec<u8>, &'static str>,
-}
-
-impl Answer {
-    /// The whole body, or why it could not be read.
-    pub fn body(&self) -> Result<&[u8], &'static str> {
-        self.body.as_deref().map_err(|what| *what)
-    }
-
-    /// The body as JSON.
-    pub fn json(&self) -> Result<Value, &'static str> {
-        body::json(self.body()?)
-    }
-
-    /// A header, if it is text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-
-    /// When the service answered, by its own clock if it says so.
-    pub fn time(&self) -> Time {
-        self.header("date").and_then(http_date).unwrap_or_else(|| Utc::now().into())
-    }
+/// The network, as `declaration` allows to use it.
+pub(super) fn network(declaration: &Declaration, ca_bundle: Option<&[u8]>) -> Result<Client, ConnectError> {
+    let https_only = declaration.base_url.scheme() == "https";
+    client(declaration.timeout, https_only, ca_bundle, Resolver::system(declaration.allow_link_local))
 }
 
 /// A client that trusts the system's certificate authorities and those of `ca_bundle`, and connects only to addresses that
@@ -122,7 +77,7 @@ fn connect_timeout(timeout: Duration) -> Duration {
 }
 
 /// Sends one request and reads the answer to its end.
-pub(super) async fn send(client: &Client, exchange: Exchange<'_>) -> Result<Answer, SendError> {
+async fn send(client: &Client, exchange: Exchange<'_>) -> Result<Answer, SendError> {
     let mut request = client
         .request(method(exchange.method), exchange.url.clone())
         .headers(headers(exchange.headers)?)
@@ -136,7 +91,7 @@ pub(super) async fn send(client: &Client, exchange: Exchange<'_>) -> Result<Answ
     let coding = codings.join(", ");
     let body = body::read(response, exchange.bound).await;
     let body = body.and_then(|body| body::unpacked(body, &coding, exchange.bound));
-    Ok(Answer { status, headers, body })
+    Ok(Answer::new(status, headers, body))
 }
 
 fn method(method: Method) -> reqwest::Method {

@@ -1,9 +1,10 @@
 //! How often the operator may call one service.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::DateTime;
+use tokio::time::Instant;
 
 use crate::api::time::Time;
 

@@ -16,6 +16,8 @@ use crate::controller::shared::Shared;
 use crate::rotation::desired::Halt;
 use crate::service::client::ServiceClient;
 use crate::service::declaration::Declaration;
+use crate::service::errors::ConnectError;
+use crate::service::limits::RateLimit;
 
 const NO_OPERATOR_NAMESPACE: &str = "a ClusterTokenService reads its Secrets and ConfigMaps in the operator's own namespace \
      only, and this operator does not know which that is: start it with --operator-namespace";
@@ -58,8 +60,7 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
     let Referred { credentials, bundle, unread, .. } = referred;
     let client = match unread {
         Some(problem) => Err(problem.to_owned()),
-        None => ServiceClient::new(declaration, credentials, bundle, limit, ctx.metrics.calls.clone())
-            .map_err(|problem| problem.to_string()),
+        None => client(ctx, declaration, credentials, bundle, limit).map_err(|problem| problem.to_string()),
     };
     match client {
         Ok(client) => entry.client = Some(client),
@@ -73,6 +74,21 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
         }
     }
     Ok(entry)
+}
+
+/// A client through the world's transport, if it has one of its own, or else over the network.
+fn client(
+    ctx: &Shared,
+    declaration: Declaration,
+    credentials: BTreeMap<String, SecretString>,
+    bundle: Option<Vec<u8>>,
+    limit: RateLimit,
+) -> Result<ServiceClient, ConnectError> {
+    let counts = ctx.metrics.calls.clone();
+    match &ctx.transport {
+        Some(transport) => ServiceClient::through(transport.clone(), declaration, credentials, limit, counts),
+        None => ServiceClient::new(declaration, credentials, bundle, limit, counts),
+    }
 }
 
 /// The values that a service object refers to, as far as they exist.

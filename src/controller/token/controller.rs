@@ -48,8 +48,9 @@ pub(in crate::controller) async fn run(
     // Dropping this set ends the watch.
     let mut watches = JoinSet::new();
     watches.spawn(watch_secrets(scoped(&shared.watches, scope.as_deref()), ctx.clone(), touch, synced));
-    // A shut-down also ends the wait for the first list.
+    // A shut-down also ends the wait for the first list. The order is fixed, so that nothing here is left to chance.
     tokio::select! {
+        biased;
         _ = first_list => {}
         () = shutdown.clone() => {}
     }

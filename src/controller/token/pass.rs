@@ -8,11 +8,11 @@ mod read;
 mod report;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Resource, ResourceExt};
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::ids::TokenId;

@@ -2,9 +2,9 @@
 //! that.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
@@ -12,10 +12,9 @@ use url::Url;
 use super::failure::{Operation, pause_of};
 use crate::service::declaration::Declaration;
 use crate::service::errors::{ConnectError, ServiceError};
-use crate::service::http::{self, Answer, Bound, Exchange, SendError};
 use crate::service::limits::RateLimit;
 use crate::service::request::{AuthenticationTemplate, Call, RequestTemplate};
-use crate::service::resolver::Resolver;
+use crate::service::transport::{Answer, Bound, Exchange, SendError, Transport};
 
 /// When to try again after a failed connection.
 const RECONNECT: Duration = Duration::from_secs(5);
@@ -24,7 +23,7 @@ const RECONNECT: Duration = Duration::from_secs(5);
 pub struct Connection {
     pub(super) declaration: Declaration,
     credentials: BTreeMap<String, SecretString>,
-    http: Client,
+    transport: Arc<dyn Transport>,
     rate_limit: RateLimit,
 }
 
@@ -32,17 +31,14 @@ impl Connection {
     pub(super) fn new(
         declaration: Declaration,
         credentials: BTreeMap<String, SecretString>,
-        ca_bundle: Option<Vec<u8>>,
         rate_limit: RateLimit,
+        transport: Arc<dyn Transport>,
     ) -> Result<Self, ConnectError> {
         let given = |name: &&str| credentials.get(*name).is_some_and(|value| !value.expose_secret().is_empty());
         if let Some(name) = declaration.used_credentials().find(|name| !given(name)) {
             return Err(ConnectError::MissingCredential { name: name.to_owned() });
         }
-        let https_only = declaration.base_url.scheme() == "https";
-        let resolver = Resolver::system(declaration.allow_link_local);
-        let http = http::client(declaration.timeout, https_only, ca_bundle.as_deref(), resolver)?;
-        Ok(Self { declaration, credentials, http, rate_limit })
+        Ok(Self { declaration, credentials, transport, rate_limit })
     }
 
     /// Waits until `calls` requests may be sent.
@@ -113,7 +109,7 @@ impl Connection {
             timeout,
             bound: if asked == Operation::List { Bound::Page } else { Bound::One },
         };
-        let answer = match http::send(&self.http, exchange).await {
+        let answer = match self.transport.exchange(exchange).await {
             Ok(answer) => answer,
             Err(SendError::NotSent(what)) => return Err(asked.not_connected(&what, RECONNECT)),
             Err(SendError::Forbidden(what)) => return Err(asked.forbidden(&what)),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::service::errors::ServiceError;
 use crate::service::extraction::ExtractionError;
-use crate::service::http::Answer;
 use crate::service::limits::retry_after;
+use crate::service::transport::Answer;
 
 /// An operation of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

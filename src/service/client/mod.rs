@@ -24,7 +24,9 @@ use self::failure::Operation;
 use self::meter::CallCounts;
 use crate::service::declaration::Declaration;
 use crate::service::errors::{ConnectError, ServiceError};
+use crate::service::http;
 use crate::service::limits::RateLimit;
+use crate::service::transport::Transport;
 
 /// A client of one service. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -53,7 +55,7 @@ impl Places {
 }
 
 impl ServiceClient {
-    /// A client for `declaration`. The caller passes `rate_limit`, so that it outlives a change of credentials.
+    /// A client for `declaration` over the network. The caller passes `rate_limit`, so that it outlives a change of credentials.
     ///
     /// # Errors
     /// When a credential is missing or the CA bundle is unreadable.
@@ -64,7 +66,22 @@ impl ServiceClient {
         rate_limit: RateLimit,
         counts: CallCounts,
     ) -> Result<Self, ConnectError> {
-        let connection = Connection::new(declaration, credentials, ca_bundle, rate_limit)?;
+        let network = Arc::new(http::network(&declaration, ca_bundle.as_deref())?);
+        Self::through(network, declaration, credentials, rate_limit, counts)
+    }
+
+    /// The same through `transport`.
+    ///
+    /// # Errors
+    /// When a credential is missing.
+    pub fn through(
+        transport: Arc<dyn Transport>,
+        declaration: Declaration,
+        credentials: BTreeMap<String, SecretString>,
+        rate_limit: RateLimit,
+        counts: CallCounts,
+    ) -> Result<Self, ConnectError> {
+        let connection = Connection::new(declaration, credentials, rate_limit, transport)?;
         Ok(Self { connection: Arc::new(connection), counts })
     }
 

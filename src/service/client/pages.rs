@@ -16,7 +16,7 @@ use super::failure::Operation;
 use crate::service::declaration::{ListOperation, Paging};
 use crate::service::errors::ServiceError;
 use crate::service::extraction::JsonPath;
-use crate::service::http::Answer;
+use crate::service::transport::Answer;
 
 /// The most pages of a list, so that a list without an end does not keep the operator busy for ever.
 const MAX_PAGES: usize = 1000;

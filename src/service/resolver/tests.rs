@@ -7,7 +7,8 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::api::token_service::request::Method;
-use crate::service::http::{self, Bound, Exchange, SendError};
+use crate::service::http;
+use crate::service::transport::{Bound, Exchange, SendError, Transport};
 
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
@@ -41,7 +42,7 @@ async fn service() -> (u16, Arc<Mutex<usize>>) {
 async fn ask(client: &reqwest::Client, url: &str) -> Result<u16, SendError> {
     let (url, timeout) = (url.parse().unwrap(), Duration::from_secs(5));
     let exchange = Exchange { method: Method::Get, url: &url, headers: &[], body: None, timeout, bound: Bound::One };
-    http::send(client, exchange).await.map(|answer| answer.status)
+    client.exchange(exchange).await.map(|answer| answer.status)
 }
 
 fn client(resolver: Resolver) -> reqwest::Client {

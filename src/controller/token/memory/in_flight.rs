@@ -1,8 +1,7 @@
 //! The attempt that only this process has: from its claim until it is published and decided, or given up.
 
-use std::time::Instant;
-
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use crate::api::ids::TokenId;
 use crate::api::time::Time;

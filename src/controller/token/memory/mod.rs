@@ -6,10 +6,10 @@ pub(crate) mod retries;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
 
 use kube::ResourceExt;
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::ids::TokenId;

@@ -1,8 +1,9 @@
 //! Claims: a process claims an attempt before anything happens at the service (P1, P2).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kube::ResourceExt;
+use tokio::time::Instant;
 
 use crate::api::FINALIZER;
 use crate::api::ids::{Nonce, TokenId};

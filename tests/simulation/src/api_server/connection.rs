@@ -1,0 +1,216 @@
+//! One process's connection to the API server: what its clients send goes through here and meets its fate.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use kube::client::Body;
+use serde_json::{Value, json};
+use tower::BoxError;
+
+use super::watch::Watch;
+use super::{ApiServer, Outcome, Place, Refusal, metadata_of};
+use crate::fate::{Class, Fate, Line};
+use crate::world::http_date;
+use crate::{laws, objects};
+
+/// How long the operator's client waits for an answer; the real one keeps this in its connector.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The body of an answer, whole or streamed.
+type Answer = UnsyncBoxBody<Bytes, BoxError>;
+
+/// A process's connection.
+#[derive(Clone)]
+pub struct Connection {
+    server: ApiServer,
+    line: Arc<Line>,
+}
+
+/// A request, read to its end.
+struct Asked {
+    method: Method,
+    path: String,
+    query: String,
+    content: String,
+    /// Only metadata is asked for.
+    partial: bool,
+    body: Value,
+}
+
+impl Asked {
+    async fn read(request: Request<Body>) -> Result<Self, BoxError> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Ok(Self {
+            partial: header("accept").contains("PartialObjectMetadata"),
+            content: header("content-type").to_owned(),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            body: if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? },
+            method: parts.method,
+        })
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place::parse(&self.path)
+    }
+
+    fn writes(&self) -> bool {
+        self.method != Method::GET
+    }
+
+    fn dry(&self) -> bool {
+        self.query.contains("dryRun=All")
+    }
+
+    /// For counts and for people: the verb, the kind, and whether it is of the status or dry.
+    fn verb(&self) -> String {
+        let place = self.place();
+        let status = if place.status { "/status" } else { "" };
+        let dry = if self.dry() { " dry" } else { "" };
+        format!("{} {}{status}{dry}", self.method, place.plural)
+    }
+}
+
+impl Connection {
+    pub(super) fn new(server: ApiServer, line: Arc<Line>) -> Self {
+        Self { server, line }
+    }
+
+    async fn handle(self, request: Request<Body>) -> Result<Response<Answer>, BoxError> {
+        self.line.alive().await;
+        let mut asked = Asked::read(request).await?;
+        if asked.query.contains("watch=true") {
+            self.server.world.travel().await;
+            let lines = Watch::lines(&self.server, self.line.clone(), &asked.path, &asked.query, asked.partial);
+            return self.answer(StatusCode::OK, StreamBody::new(lines).boxed_unsync());
+        }
+        self.count(&asked);
+        if let Some(mutation) = self.server.world.mutation {
+            mutation.of_request(&self.server, &asked.method, &asked.path, &mut asked.body);
+        }
+        let mut outcome = self.carry(&asked).await?;
+        if let (Some(mutation), Ok((_, value))) = (self.server.world.mutation, &mut outcome) {
+            mutation.of_answer(&self.server, &asked.path, value);
+        }
+        let (code, value) = match outcome {
+            Ok((code, value)) if asked.partial => (code, metadata_of(&value)),
+            Ok(answer) => answer,
+            Err(Refusal(code, reason, message)) => (
+                StatusCode::from_u16(code)?,
+                json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,
+                    "reason": (!reason.is_empty()).then_some(reason), "code": code}),
+            ),
+        };
+        self.answer(code, Full::new(Bytes::from(value.to_string())).map_err(|never| match never {}).boxed_unsync())
+    }
+
+    /// A request on its way, there and back.
+    async fn carry(&self, asked: &Asked) -> Result<Outcome, BoxError> {
+        let world = &self.server.world;
+        let place = asked.place();
+        let class = if asked.writes() { Class::ApiWrite } else { Class::ApiRead };
+        let fate = world.fate(class, place.name.and_then(objects::index_of));
+        if let Some(Fate::Late(seconds)) = fate {
+            tokio::time::sleep(Duration::from_secs(seconds.into())).await;
+        }
+        world.travel().await;
+        self.line.alive().await;
+        let lost = || BoxError::from(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+        match fate {
+            Some(Fate::LostBefore) => return Err(lost()),
+            Some(Fate::Status(code)) => return Ok(Err(Refusal(code, "InternalError", "as the plan says".into()))),
+            Some(Fate::KillBefore) => self.line.cut(),
+            _ => {}
+        }
+        self.line.alive().await;
+        let outcome =
+            self.server.perform(asked.method.as_str(), &asked.path, &asked.query, &asked.content, &asked.body);
+        self.say(asked, &outcome, fate);
+        match fate {
+            Some(Fate::LostAfter) => return Err(lost()),
+            Some(Fate::KillAfter) => self.line.cut(),
+            _ => {}
+        }
+        self.line.alive().await;
+        world.travel().await;
+        self.line.alive().await;
+        Ok(outcome)
+    }
+
+    fn count(&self, asked: &Asked) {
+        let place = asked.place();
+        let mut store = self.server.store();
+        *store.counts.entry(asked.verb()).or_default() += 1;
+        if asked.writes() && !asked.dry() && place.plural != "events" {
+            let minute = self.server.world.elapsed().as_secs() / 60;
+            let what = format!("{}/{}", place.plural, place.name.unwrap_or_default());
+            let count = store.by_minute.entry((what, minute)).or_default();
+            *count += 1;
+            if *count == laws::STORM {
+                self.server.world.end_early();
+            }
+        }
+    }
+
+    /// Tells what happened, and judges it.
+    fn say(&self, asked: &Asked, outcome: &Outcome, fate: Option<Fate>) {
+        let (world, place) = (&self.server.world, asked.place());
+        // The operator never writes what an API server cannot take.
+        if let Err(Refusal(code @ (400 | 405 | 422 | 500), _, message)) = outcome
+            && asked.writes()
+        {
+            world.broke("schema", format!("{} {}: {code} {message}", asked.verb(), place.name.unwrap_or_default()));
+        }
+        if asked.writes() && !asked.dry() && outcome.is_ok() {
+            laws::of_write(world, place);
+        }
+        world.say(self.line.who, || {
+            let told = match outcome {
+                Ok((code, value)) => {
+                    format!("{} v{}", code.as_u16(), value["metadata"]["resourceVersion"].as_str().unwrap_or("-"))
+                }
+                Err(Refusal(code, reason, message)) => format!("{code} {reason} {message}"),
+            };
+            let event = (place.plural == "events").then(|| format!(" {} {}", asked.body["reason"], asked.body["note"]));
+            let fate = fate.map(|fate| format!(" [{fate:?}]")).unwrap_or_default();
+            let name = place.name.unwrap_or_default();
+            format!("{} {}/{name} -> {told}{}{fate}", asked.verb(), place.namespace, event.unwrap_or_default())
+        });
+    }
+
+    fn answer(&self, code: StatusCode, body: Answer) -> Result<Response<Answer>, BoxError> {
+        let now = match self.server.world.mutation {
+            Some(mutation) => mutation.of_clock(self.server.world.api_server_now(), self.server.world.elapsed()),
+            None => self.server.world.api_server_now(),
+        };
+        let builder = Response::builder().status(code).header("content-type", "application/json");
+        Ok(builder.header("date", http_date(now)).body(body)?)
+    }
+}
+
+impl tower::Service<Request<Body>> for Connection {
+    type Response = Response<Answer>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Answer>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let answer = self.clone().handle(request);
+        Box::pin(async move {
+            let timely = tokio::time::timeout(READ_TIMEOUT, answer).await;
+            timely.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+        })
+    }
+}

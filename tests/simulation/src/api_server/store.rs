@@ -1,0 +1,114 @@
+//! What an API server stores: objects by kind, and the changes that watches tell.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::schema::schemas;
+
+/// One kind of object.
+pub(super) struct Kind {
+    pub(super) api_version: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) plural: &'static str,
+    pub(super) namespaced: bool,
+    /// A custom resource has a generation, a status of its own, and defaults.
+    pub(super) schema: Option<&'static Value>,
+    pub(super) objects: BTreeMap<(String, String), Arc<Value>>,
+    pub(super) log: Vec<Change>,
+    /// Changes up to this version are forgotten: a watch from there is answered with 410.
+    pub(super) compacted: u64,
+}
+
+/// One change of one object.
+#[derive(Clone)]
+pub(super) struct Change {
+    pub(super) version: u64,
+    pub(super) at: Duration,
+    pub(super) deleted: bool,
+    pub(super) new: Arc<Value>,
+    pub(super) old: Option<Arc<Value>>,
+}
+
+/// All that is stored. Shared by all processes.
+pub(super) struct Store {
+    kinds: Vec<Kind>,
+    pub(super) version: u64,
+    uids: u64,
+    /// Events (`events.k8s.io`), which nobody reads back.
+    pub(super) events: Vec<Value>,
+    /// Requests of operators by verb and kind.
+    pub(super) counts: BTreeMap<String, u64>,
+    /// Writes of operators by object and minute.
+    pub(super) by_minute: BTreeMap<(String, u64), u64>,
+    /// Every watch that is open ends when this changes.
+    pub(super) epoch: u64,
+}
+
+impl Store {
+    pub(super) fn new() -> Self {
+        let [tokens, services, cluster_services] = schemas();
+        let kind = |api_version, kind, plural, namespaced, schema| {
+            let (objects, log) = (BTreeMap::new(), Vec::new());
+            Kind { api_version, kind, plural, namespaced, schema, objects, log, compacted: 0 }
+        };
+        let own = "artifact-token.dev/v1alpha1";
+        let kinds = vec![
+            kind("v1", "Namespace", "namespaces", false, None),
+            kind("v1", "Secret", "secrets", true, None),
+            kind("v1", "ConfigMap", "configmaps", true, None),
+            kind(own, "ArtifactToken", "artifacttokens", true, Some(tokens)),
+            kind(own, "TokenService", "tokenservices", true, Some(services)),
+            kind(own, "ClusterTokenService", "clustertokenservices", false, Some(cluster_services)),
+        ];
+        let (counts, by_minute) = (BTreeMap::new(), BTreeMap::new());
+        Self { kinds, version: 100, uids: 0, events: Vec::new(), counts, by_minute, epoch: 0 }
+    }
+
+    pub(super) fn kind(&self, plural: &str) -> Option<&Kind> {
+        self.kinds.iter().find(|kind| kind.plural == plural)
+    }
+
+    pub(super) fn kind_mut(&mut self, plural: &str) -> Option<&mut Kind> {
+        self.kinds.iter_mut().find(|kind| kind.plural == plural)
+    }
+
+    pub(super) fn new_uid(&mut self) -> String {
+        self.uids += 1;
+        format!("00000000-0000-4000-8000-{:012x}", self.uids)
+    }
+
+    /// Stores a version of an object, or takes it away.
+    pub(super) fn commit(
+        &mut self,
+        plural: &str,
+        mut new: Value,
+        old: Option<Arc<Value>>,
+        deleted: bool,
+        at: Duration,
+    ) -> Arc<Value> {
+        self.version += 1;
+        let version = self.version;
+        new["metadata"]["resourceVersion"] = json!(version.to_string());
+        let text = |field: &str| new["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let key = (text("namespace"), text("name"));
+        let new = Arc::new(new);
+        let kind = self.kind_mut(plural).expect("the kind was found before");
+        if deleted {
+            kind.objects.remove(&key);
+        } else {
+            kind.objects.insert(key, new.clone());
+        }
+        kind.log.push(Change { version, at, deleted, new: new.clone(), old });
+        new
+    }
+
+    /// History is forgotten: a watch that goes on from before now is answered with 410.
+    pub(super) fn compact(&mut self) {
+        for kind in &mut self.kinds {
+            kind.compacted = self.version;
+        }
+    }
+}

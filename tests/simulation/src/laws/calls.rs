@@ -1,0 +1,136 @@
+//! Laws of single calls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use artifact_token_operator::rotation::identity;
+use artifact_token_operator::service::transport::Exchange;
+use serde_json::Value;
+
+use crate::api_server::{ApiServer, Place};
+use crate::fate::Class;
+use crate::objects;
+use crate::services::{Books, Carrier, Token};
+use crate::world::World;
+
+/// Tokens of other people at the service.
+const STRANGERS: usize = 2;
+
+/// Records have whole seconds.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// How long a call is on its way at most.
+const SENT: Duration = Duration::from_millis(20);
+
+/// Calls whose places were taken before a minute began may go out in it.
+const PLACES_IN_HAND: usize = 10;
+
+/// Other people have tokens at the service, too.
+pub fn strangers(books: &mut Books) {
+    for number in 0..STRANGERS {
+        books.tokens.push(Token {
+            id: format!("strange-{number}"),
+            name: format!("somebody's token {number}"),
+            value: format!("strange-value-{number}"),
+            created: chrono::DateTime::UNIX_EPOCH,
+            at: Duration::ZERO,
+            expires: None,
+            dead: false,
+            died: None,
+            accepted: true,
+        });
+    }
+}
+
+/// The object that a call is about, as far as the service can tell.
+pub fn object_of_call(books: &Books, class: Class, exchange: &Exchange<'_>, bearer: &str) -> Option<usize> {
+    let find = |wanted: &dyn Fn(&Token) -> bool| books.tokens.iter().find(|token| wanted(token))?.object();
+    match class {
+        Class::Generate => {
+            let body: Value = serde_json::from_str(exchange.body?).ok()?;
+            objects::index_of(body["name"].as_str()?.rsplit('/').next()?)
+        }
+        Class::Verify => find(&|token| token.value == bearer),
+        Class::Revoke => {
+            let id = exchange.url.path().rsplit('/').next()?;
+            find(&|token| token.id == id)
+        }
+        Class::List | Class::ApiRead | Class::ApiWrite => None,
+    }
+}
+
+/// A limit and a `Retry-After` are kept by each process (L6).
+pub fn of_call(carrier: &Carrier, host: &str, class: Class) {
+    let (world, who) = (&carrier.world, carrier.line.who);
+    let (now, limit) = (world.elapsed(), world.excuses().per_minute as usize);
+    carrier.services.at(host, |books| {
+        // What was on its way when the answer came is no fault.
+        if let Some((told, until)) =
+            books.pauses.get(&who).filter(|(told, until)| *told + SENT < now && *until > now + SECOND)
+        {
+            let (after, before) = (now - *told, *until - now);
+            world.broke(
+                "L6",
+                format!("{class:?} goes out {after:?} after the service asked for a pause, and {before:?} too early"),
+            );
+        }
+        books.times.push((now, who));
+        let minute = now.saturating_sub(Duration::from_secs(60));
+        let recent = books.times.iter().rev().take_while(|(at, _)| *at > minute).filter(|(_, of)| *of == who).count();
+        if recent == limit + PLACES_IN_HAND {
+            world.broke("limit", format!("{recent} calls in a minute, {limit} are allowed"));
+        }
+    });
+}
+
+/// A write touches nothing of others (S8).
+pub fn of_write(world: &World, place: Place<'_>) {
+    if let Some(name) = place.name.filter(|name| place.plural == "secrets" && objects::index_of(name).is_none()) {
+        world.broke("S8", format!("the Secret {name} was written"));
+    }
+}
+
+/// A token is asked for only with a claim and a finalizer (S4).
+pub fn of_generate(carrier: &Carrier, token: &Token) {
+    let Some(name) = token.own_name() else {
+        return carrier.world.broke("S4", format!("{} has no name of ours", token.id));
+    };
+    let excused = token.object().is_some_and(|index| carrier.world.excuses().stripped.contains(&index));
+    let Some(object) = object_of(&carrier.api_server, &name.uid16).filter(|_| !excused) else { return };
+    let held = object["metadata"]["finalizers"].as_array().is_some_and(|names| !names.is_empty());
+    let claimed = name.nonce.is_first() || object["status"]["claim"]["nonce"] == name.nonce.as_str();
+    if !held || !claimed {
+        carrier.world.broke("S4", format!("{} was asked for: finalizer {held}, claim {claimed}", token.name));
+    }
+}
+
+/// Whose token dies, and when (S1, S2, S3).
+pub fn of_revoke(carrier: &Carrier, token: &Token) {
+    let world = &carrier.world;
+    let Some(name) = token.own_name() else {
+        return world.broke("S3", format!("{} ({}) is a stranger's and was revoked", token.id, token.name));
+    };
+    let Some(object) = object_of(&carrier.api_server, &name.uid16) else { return };
+    let leaked = token.object().is_some_and(|index| world.excuses().leaked.contains(&index));
+    if leaked || object["metadata"]["deletionTimestamp"].is_string() {
+        return;
+    }
+    let (id, value) = (&token.id, token.data());
+    let secret = object["spec"]["secret"]["name"].as_str().unwrap_or_default();
+    let holds = carrier
+        .api_server
+        .get("secrets", objects::NAMESPACE, secret)
+        .is_some_and(|secret| secret["data"]["token"] == value);
+    if holds {
+        world.broke("S1", format!("{id} ({}) revoked while the Secret {secret} holds it", token.name));
+    }
+    let since = carrier.api_server.held_until(&value).map(|until| world.elapsed().saturating_sub(until));
+    if let Some(since) = since.filter(|since| *since + SECOND < world.excuses().overlap) {
+        world.broke("S2", format!("{id} ({}) revoked {since:?} after the Secret moved on", token.name));
+    }
+}
+
+fn object_of(server: &ApiServer, uid16: &str) -> Option<Arc<Value>> {
+    let of = |object: &Arc<Value>| identity::uid16(object["metadata"]["uid"].as_str().unwrap_or_default()) == uid16;
+    server.all("artifacttokens").into_iter().find(of)
+}

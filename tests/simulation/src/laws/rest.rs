@@ -1,0 +1,116 @@
+//! Laws of a world that was left alone for some hours.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use artifact_token_operator::rotation::identity;
+use serde_json::Value;
+
+use crate::life::Life;
+use crate::objects::{NAMESPACE, name_of, secret_of};
+use crate::services::Token;
+
+/// A token that nobody holds must be dead after its settle time, a sweep, and the longest overlap.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// After some quiet hours.
+pub fn of_rest(life: &Life) {
+    let living = life.living();
+    let mut uids = BTreeSet::new();
+    for index in life.expected() {
+        let Some(object) = life.around.api_server.get("artifacttokens", NAMESPACE, &name_of(index)) else { continue };
+        let uid = identity::uid16(object["metadata"]["uid"].as_str().unwrap_or_default());
+        // While it is suspended nothing new is made: what a hand took out of the Secret stays the current token. And where the Secret is
+        // somebody else's, a person must act first.
+        let taken = life.facts.squatted.contains(&index) || life.facts.forged.contains(&index);
+        if !life.facts.suspended.contains(&index) && !taken {
+            one_token_lives(life, index, &uid, &living);
+            it_is_ready(life, index, &object, &living);
+        }
+        uids.insert(uid);
+    }
+    nothing_of_the_dead(life, &living, &uids);
+    strangers_live(life);
+}
+
+/// After all objects were deleted.
+pub fn of_the_end(life: &Life) {
+    let world = &life.around.world;
+    for object in life.around.api_server.all("artifacttokens") {
+        world.broke("L4", format!("{} is still there long after its deletion", object["metadata"]["name"]));
+    }
+    nothing_of_the_dead(life, &life.living(), &BTreeSet::new());
+    strangers_live(life);
+    for index in &life.facts.squatted {
+        let theirs = life.around.api_server.get("secrets", NAMESPACE, &secret_of(*index));
+        if theirs.is_none_or(|secret| secret["data"]["password"].is_null()) {
+            world.broke("S8", format!("somebody's Secret {} was changed", secret_of(*index)));
+        }
+    }
+}
+
+/// L1: no token lives but the one in the Secret, and the ones that were replaced a moment ago.
+fn one_token_lives(life: &Life, index: usize, uid: &str, living: &[Token]) {
+    let world = &life.around.world;
+    let held = life
+        .around
+        .api_server
+        .get("secrets", NAMESPACE, &secret_of(index))
+        .map(|secret| secret["data"]["token"].clone());
+    for token in living.iter().filter(|token| token.own_name().is_some_and(|name| name.uid16 == uid)) {
+        let left = life.around.api_server.held_until(&token.data()).unwrap_or(token.at);
+        if held.as_ref() != Some(&token.data()) && left + LONG < world.elapsed() {
+            world.broke("L1", format!("{} ({}) lives, and no Secret holds it since {left:?}", token.id, token.name));
+        }
+    }
+}
+
+/// L1 and S13: the Secret has a token that works and was tried, and the object says so.
+fn it_is_ready(life: &Life, index: usize, object: &Value, living: &[Token]) {
+    let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    let ready = conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
+    let secret = life.around.api_server.get("secrets", NAMESPACE, &secret_of(index));
+    let current = secret.and_then(|secret| living.iter().find(|token| token.data() == secret["data"]["token"]));
+    let world = &life.around.world;
+    if current.is_none() || !ready {
+        let say = |one: &Value| format!("{}={} {}: {}", one["type"], one["status"], one["reason"], one["message"]);
+        let why: Vec<String> = conditions.iter().map(say).collect();
+        let works = current.is_some();
+        world.broke("L1", format!("{} is not in order: its token works: {works}; {}", name_of(index), why.join("; ")));
+    }
+    if ready && current.is_some_and(|token| !token.accepted) {
+        world.broke("S13", format!("{} is Ready, and its token was never accepted", name_of(index)));
+    }
+}
+
+/// L3: nothing lives that belongs to an object that is gone.
+fn nothing_of_the_dead(life: &Life, living: &[Token], uids: &BTreeSet<String>) {
+    for token in living {
+        let orphan = token.own_name().is_some_and(|name| !uids.contains(&name.uid16));
+        if orphan {
+            life.around.world.broke("L3", format!("{} ({}) lives, and its object is gone", token.id, token.name));
+        }
+    }
+}
+
+/// S3, seen from the strangers.
+fn strangers_live(life: &Life) {
+    let dead = |token: &&Token| token.own_name().is_none() && token.dead;
+    let dead = life.around.services.with(|books| books.tokens.iter().find(dead).map(|token| token.id.clone()));
+    if let Some(id) = dead {
+        life.around.world.broke("S3", format!("{id} is a stranger's, and dead"));
+    }
+}
+
+impl Life {
+    /// The tokens that live at the service.
+    fn living(&self) -> Vec<Token> {
+        let now = self.around.world.now();
+        self.around.services.with(|books| books.living(now).cloned().collect())
+    }
+
+    /// The objects that are expected to be there.
+    fn expected(&self) -> impl Iterator<Item = usize> {
+        (0..self.plan.tokens).filter(|index| !self.facts.deleted.contains(index))
+    }
+}

@@ -1,0 +1,215 @@
+//! A life: a plan that runs in a thread of its own, with its laws.
+
+mod perform;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::api_server::ApiServer;
+use crate::fate::{Faults, Line};
+use crate::known::is_known;
+use crate::laws;
+use crate::objects;
+use crate::plan::Plan;
+use crate::process::{Process, Surroundings};
+use crate::services::{Books, Services};
+use crate::world::{Excuses, Record, World};
+
+/// How long everything works again before it is judged: longer than the longest back-off.
+const REST: Duration = Duration::from_secs(2 * 3600);
+
+/// A life's thread: the product's futures are deep.
+const STACK: usize = 8 << 20;
+
+/// What became of a life.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What happened, and which laws were broken.
+    pub record: Record,
+    /// Requests of operators to the API server, by verb and kind.
+    pub requests: BTreeMap<String, u64>,
+    /// The books of the service.
+    pub books: Books,
+    /// All events.
+    pub events: Vec<Value>,
+    /// Virtual time.
+    pub lived: Duration,
+    /// Real time.
+    pub took: Duration,
+}
+
+impl Report {
+    /// The names of the laws that were broken.
+    pub fn laws(&self) -> BTreeSet<&'static str> {
+        self.record.broken.iter().map(|(law, _)| *law).collect()
+    }
+
+    /// The same without what is known.
+    pub fn new_laws(&self) -> BTreeSet<&'static str> {
+        self.record.broken.iter().filter(|(law, how)| !is_known(law, how)).map(|(law, _)| *law).collect()
+    }
+
+    /// How they were broken.
+    pub fn complaint(&self) -> String {
+        let lines = self.record.broken.iter().take(5).map(|(law, how)| format!("  {law}: {how}\n"));
+        lines.collect()
+    }
+}
+
+/// What laws must know of a life to be just.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// What each object was asked for: tokens that may be made.
+    pub allowed_tokens: usize,
+    /// How often an operator was killed, or ran beside another one.
+    pub interrupted: usize,
+    /// Objects that nobody may expect to be there.
+    pub deleted: BTreeSet<usize>,
+    /// Objects that make nothing new.
+    pub suspended: BTreeSet<usize>,
+    /// Objects whose Secret somebody else had first.
+    pub squatted: BTreeSet<usize>,
+    /// Objects whose Secret says that it is another one's: a person must act.
+    pub forged: BTreeSet<usize>,
+}
+
+/// A life under way.
+pub struct Life {
+    /// Its plan.
+    pub plan: Plan,
+    /// All that a process touches.
+    pub around: Surroundings,
+    /// For the laws.
+    pub facts: Facts,
+    /// The line of the operator that always runs.
+    first: Arc<Mutex<Option<Arc<Line>>>>,
+    /// What goes on beside the script; it ends with the life.
+    beside: JoinSet<()>,
+    /// Makes requests by annotation differ.
+    requests: u32,
+    /// Makes the numbers of second operators differ.
+    seconds: u32,
+}
+
+impl Plan {
+    /// Runs it, in a fresh thread whose random numbers are the plan's.
+    pub fn run(&self, traced: bool) -> Report {
+        let plan = self.clone();
+        let live = move || {
+            crate::determinism::seed(plan.seed);
+            let begun = std::time::Instant::now();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+            let report = runtime.expect("a runtime").block_on(async {
+                // Tokio counts whole milliseconds from the runtime's birth, and the clock stopped some microseconds later. From here on
+                // every instant is a whole millisecond, so that equal plans are equal lives.
+                sleep(Duration::from_millis(1)).await;
+                Life::begin(plan, traced).live().await
+            });
+            Report { took: begun.elapsed(), ..report }
+        };
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn(live).expect("a thread");
+        thread.join().unwrap_or_else(|_| {
+            let record = Record { broken: vec![("panic", "the life panicked".into())], ..Record::default() };
+            Report { record, ..Report::default() }
+        })
+    }
+}
+
+impl Life {
+    fn begin(plan: Plan, traced: bool) -> Self {
+        let world = World::new(plan.seed, Faults::new(&plan.faults), plan.mutation, traced);
+        let around = Surroundings { api_server: ApiServer::new(world.clone()), services: Services::default(), world };
+        let facts = Facts { deleted: (0..plan.tokens).collect(), ..Facts::default() };
+        let overlap = Duration::from_secs(plan.overlap_seconds.into());
+        *around.world.excuses() = Excuses { overlap, per_minute: plan.per_minute, ..Excuses::default() };
+        Self { plan, around, facts, first: Arc::default(), beside: JoinSet::new(), requests: 0, seconds: 0 }
+    }
+
+    async fn live(mut self) -> Report {
+        let world = self.around.world.clone();
+        // A storm is not watched to its end.
+        let whole = matches!(
+            select(std::pin::pin!(self.script()), std::pin::pin!(world.exhausted.notified())).await,
+            Either::Left(_)
+        );
+        laws::of_costs(&self, whole);
+        Report {
+            record: world.record(),
+            requests: self.around.api_server.counts(),
+            books: self.around.services.with(|books| books.clone()),
+            events: self.around.api_server.events(),
+            lived: world.elapsed(),
+            took: Duration::ZERO,
+        }
+    }
+
+    async fn script(&mut self) {
+        self.set_the_scene();
+        self.keep_one();
+        let begun = Instant::now();
+        let second = |second: u32| begun + Duration::from_secs(second.into());
+        for (at, act) in self.plan.acts.clone() {
+            sleep_until(second(at)).await;
+            self.act(act);
+        }
+        sleep_until(second(self.plan.seconds)).await;
+        self.mend_all();
+        sleep(REST).await;
+        laws::of_rest(self);
+        for index in (0..self.plan.tokens).filter(|index| !self.facts.deleted.contains(index)).collect::<Vec<_>>() {
+            self.act(crate::act::Act::Delete(index));
+        }
+        sleep(REST).await;
+        laws::of_the_end(self);
+    }
+
+    fn set_the_scene(&self) {
+        let make = |path: &str, object: &Value| {
+            self.around.api_server.act("POST", path, object).unwrap_or_else(|problem| panic!("{path}: {problem}"))
+        };
+        self.around.services.with(laws::strangers);
+        make("/api/v1/namespaces", &json!({"metadata": {"name": objects::NAMESPACE}}));
+        make(&objects::secret_path(""), &objects::credential());
+        let per_minute = self.plan.mutation.map_or(self.plan.per_minute, |one| one.limit(self.plan.per_minute));
+        make(&objects::path("tokenservices", ""), &objects::service(per_minute));
+    }
+
+    /// Keeps one operator running, as a kubelet does: a second after one died there is another one.
+    fn keep_one(&mut self) {
+        let (around, first) = (self.around.clone(), self.first.clone());
+        self.beside.spawn(async move {
+            for who in (1_u32..).step_by(10) {
+                let mut process = Process::start(who, &around);
+                *first.lock().unwrap() = Some(process.line.clone());
+                if process.ended_by_itself().await {
+                    around.world.broke("ended", "the operator ended by itself".into());
+                }
+                drop(process);
+                sleep(Duration::from_secs(1)).await;
+            }
+        });
+    }
+
+    /// Runs a second operator for a while; it ends by kill -9.
+    fn run_second(&mut self, length: Duration) {
+        let (around, who) = (self.around.clone(), 2 + 10 * self.seconds);
+        self.seconds += 1;
+        self.beside.spawn(async move {
+            let until = Instant::now() + length;
+            while Instant::now() < until {
+                let mut process = Process::start(who, &around);
+                let by_itself = tokio::time::timeout_at(until, process.ended_by_itself()).await;
+                if by_itself.is_ok_and(|by_itself| by_itself) {
+                    around.world.broke("ended", "the second operator ended by itself".into());
+                }
+                sleep(Duration::from_secs(1)).await;
+            }
+        });
+    }
+}

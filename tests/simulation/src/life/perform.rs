@@ -1,0 +1,246 @@
+//! How each act is done.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::Life;
+use crate::act::Act;
+use crate::fate::Class;
+use crate::objects::{self, name_of, secret_of, secret_path, token_path};
+use crate::services::{Books, Outage};
+use crate::world::{World, stamp};
+
+impl Life {
+    /// Does it.
+    pub(super) fn act(&mut self, act: Act) {
+        self.around.world.say(0, || act.story());
+        match act {
+            Act::Create(_) | Act::Delete(_) | Act::DeleteAll | Act::Suspend(..) | Act::Strip(_) => {
+                self.with_object(act)
+            }
+            Act::Rotate(_) | Act::Reconcile(_) | Act::EditScopes(_) | Act::Leak(_) | Act::LeakAll => self.asked(act),
+            Act::DeleteSecret(_) | Act::EditSecret(_) | Act::CopySecret(_) | Act::Squat(_) | Act::Forge(..) => {
+                self.with_secret(act)
+            }
+            Act::TouchCredential | Act::WrongCredential(_) | Act::Limit(_) => self.with_service(act),
+            Act::RefuseTokens(seconds) => self.fails(seconds, |books, on| books.refuses_tokens = on),
+            Act::Outage(status, seconds) => self.out(Outage { status, retry_after: None, only: None }, seconds),
+            Act::ListFails(status, seconds) => {
+                self.out(Outage { status, retry_after: None, only: Some(Class::List) }, seconds)
+            }
+            Act::Throttle(status, pause, seconds) => {
+                self.out(Outage { status, retry_after: Some(pause), only: None }, seconds)
+            }
+            Act::SlowGenerate(seconds) => self.around.services.with(|books| books.generate_takes = seconds),
+            Act::Kill => {
+                let line = self.first.lock().unwrap().clone();
+                line.into_iter().for_each(|line| line.cut());
+                self.facts.allowed_tokens += self.plan.tokens;
+                self.facts.interrupted += 1;
+            }
+            Act::Second(seconds) => {
+                self.run_second(Duration::from_secs(seconds.into()));
+                self.facts.interrupted += 2;
+                self.facts.allowed_tokens += self.plan.tokens;
+            }
+            Act::BreakWatches => self.around.api_server.break_watches(),
+            Act::Compact => self.around.api_server.compact(),
+            Act::Lag(lag, seconds) => self.for_a_while(
+                seconds,
+                move |world| world.lag.store(lag, Ordering::Relaxed),
+                |world| world.lag.store(0, Ordering::Relaxed),
+            ),
+            Act::ClockStep(seconds) => _ = self.around.world.skew.fetch_add(seconds, Ordering::Relaxed),
+        }
+    }
+
+    /// What people do to an object.
+    fn with_object(&mut self, act: Act) {
+        match act {
+            Act::Create(index) => {
+                let overlap =
+                    self.plan.mutation.map_or(self.plan.overlap_seconds, |one| one.overlap(self.plan.overlap_seconds));
+                let object = objects::token(index, self.plan.hours, overlap);
+                if self.tell("POST", &objects::path("artifacttokens", ""), &object) {
+                    self.facts.allowed_tokens += 1;
+                    self.facts.deleted.remove(&index);
+                    self.facts.suspended.remove(&index);
+                }
+            }
+            Act::Delete(index) => {
+                if self.plan.mutation.is_some_and(|one| one.has_no_finalizers()) {
+                    self.tell("PATCH", &token_path(index), &json!({"metadata": {"finalizers": null}}));
+                }
+                self.tell("DELETE", &token_path(index), &Value::Null);
+                self.facts.deleted.insert(index);
+            }
+            Act::DeleteAll => {
+                let there: Vec<usize> =
+                    (0..self.plan.tokens).filter(|index| !self.facts.deleted.contains(index)).collect();
+                there.into_iter().for_each(|index| self.act(Act::Delete(index)));
+            }
+            Act::Suspend(index, on) => {
+                self.tell("PATCH", &token_path(index), &json!({"spec": {"suspend": on}}));
+                let _ = if on { self.facts.suspended.insert(index) } else { self.facts.suspended.remove(&index) };
+            }
+            Act::Strip(index) => {
+                let Some(object) = self.around.api_server.get("artifacttokens", objects::NAMESPACE, &name_of(index))
+                else {
+                    return;
+                };
+                let metadata = &object["metadata"];
+                let file = json!({"metadata": {"name": metadata["name"], "resourceVersion": metadata["resourceVersion"],
+                    "annotations": metadata.get("annotations").cloned().unwrap_or_else(|| json!({}))}, "spec": object["spec"]});
+                self.tell("PUT", &token_path(index), &file);
+                self.around.world.excuses().stripped.insert(index);
+            }
+            _ => {}
+        }
+    }
+
+    /// What people ask the operator for.
+    fn asked(&mut self, act: Act) {
+        self.requests += 1;
+        let number = self.requests;
+        let now = stamp(self.around.world.api_server_now());
+        let annotated = |key: &str| json!({"metadata": {"annotations": {format!("artifact-token.dev/{key}"): format!("{now}-{number}")}}});
+        match act {
+            Act::Rotate(index) => _ = self.tell("PATCH", &token_path(index), &annotated("rotate-requested-at")),
+            Act::Reconcile(index) => _ = self.tell("PATCH", &token_path(index), &annotated("reconcile-requested-at")),
+            Act::EditScopes(index) => {
+                let patch = json!({"spec": {"parameters": {"scopes": [format!("scope-{number}")]}}});
+                self.tell("PATCH", &token_path(index), &patch);
+            }
+            Act::Leak(index) => {
+                let patch = json!({"spec": {"rotation": {"revokeIssuedBefore": now}}});
+                self.tell("PATCH", &token_path(index), &patch);
+                self.around.world.excuses().leaked.insert(index);
+            }
+            Act::LeakAll => {
+                self.tell(
+                    "PATCH",
+                    &objects::path("tokenservices", objects::SERVICE),
+                    &json!({"spec": {"revokeIssuedBefore": now}}),
+                );
+                self.facts.allowed_tokens += self.plan.tokens;
+                self.around.world.excuses().leaked.extend(0..self.plan.tokens);
+            }
+            _ => {}
+        }
+        self.facts.allowed_tokens += 1;
+    }
+
+    /// What others do to Secrets.
+    fn with_secret(&mut self, act: Act) {
+        let secret = |index: usize| self.around.api_server.get("secrets", objects::NAMESPACE, &secret_of(index));
+        match act {
+            Act::DeleteSecret(index) => {
+                self.tell("DELETE", &secret_path(&secret_of(index)), &Value::Null);
+                self.facts.squatted.remove(&index);
+            }
+            Act::EditSecret(index) => {
+                self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"data": {"token": "Z2FyYmFnZQ=="}}));
+            }
+            Act::CopySecret(index) => {
+                let Some(original) = secret(index) else { return };
+                let metadata = &original["metadata"];
+                let copy = json!({"metadata": {"name": format!("copy-of-{}", secret_of(index)), "labels": metadata["labels"],
+                    "annotations": metadata["annotations"]}, "type": original["type"], "data": original["data"]});
+                self.tell("POST", &secret_path(""), &copy);
+            }
+            Act::Squat(index) => {
+                let theirs = json!({"metadata": {"name": secret_of(index)}, "stringData": {"password": "somebody's"}});
+                if self.tell("POST", &secret_path(""), &theirs) {
+                    self.facts.squatted.insert(index);
+                }
+            }
+            Act::Forge(index, victim) => {
+                let Some(theirs) = secret(victim) else { return };
+                let annotations = theirs["metadata"]["annotations"].clone();
+                self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"metadata": {"annotations": annotations}}));
+                if index != victim {
+                    self.facts.forged.insert(index);
+                }
+            }
+            _ => {}
+        }
+        self.facts.allowed_tokens += 1;
+    }
+
+    /// What people do to the service object and its credential.
+    fn with_service(&mut self, act: Act) {
+        match act {
+            Act::TouchCredential => {
+                self.requests += 1;
+                let patch = json!({"metadata": {"labels": {"touched": self.requests.to_string()}}});
+                self.tell("PATCH", &secret_path(objects::CREDENTIAL), &patch);
+            }
+            Act::WrongCredential(seconds) => {
+                self.tell("PATCH", &secret_path(objects::CREDENTIAL), &json!({"stringData": {"key": "wrong"}}));
+                let server = self.around.api_server.clone();
+                self.beside.spawn(async move {
+                    sleep(Duration::from_secs(seconds.into())).await;
+                    let _ = server.act(
+                        "PATCH",
+                        &secret_path(objects::CREDENTIAL),
+                        &json!({"stringData": {"key": objects::KEY}}),
+                    );
+                });
+            }
+            Act::Limit(number) => {
+                let patch = json!({"spec": {"limits": {"requestsPerMinute": number}}});
+                self.tell("PATCH", &objects::path("tokenservices", objects::SERVICE), &patch);
+                let mut excuses = self.around.world.excuses();
+                excuses.per_minute = excuses.per_minute.max(number);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whatever is broken works again.
+    pub(super) fn mend_all(&mut self) {
+        self.around.world.say(0, || "everything works again".into());
+        self.around.world.faults.end();
+        self.around.world.lag.store(0, Ordering::Relaxed);
+        self.around.services.with(|books| {
+            (books.outage, books.refuses_tokens, books.generate_takes) = (None, false, 0);
+        });
+        self.tell("PATCH", &secret_path(objects::CREDENTIAL), &json!({"stringData": {"key": objects::KEY}}));
+    }
+
+    fn out(&mut self, outage: Outage, seconds: u32) {
+        self.fails(seconds, move |books, on| books.outage = on.then_some(outage));
+    }
+
+    fn fails(&mut self, seconds: u32, set: impl Fn(&mut Books, bool) + Send + 'static) {
+        let services = self.around.services.clone();
+        services.with(|books| set(books, true));
+        self.beside.spawn(async move {
+            sleep(Duration::from_secs(seconds.into())).await;
+            services.with(|books| set(books, false));
+        });
+    }
+
+    fn for_a_while(&mut self, seconds: u32, begin: impl FnOnce(&World), end: impl FnOnce(&World) + Send + 'static) {
+        let world = self.around.world.clone();
+        begin(&world);
+        self.beside.spawn(async move {
+            sleep(Duration::from_secs(seconds.into())).await;
+            end(&world);
+        });
+    }
+
+    /// A request of a person; whether it was accepted.
+    fn tell(&self, method: &str, path: &str, body: &Value) -> bool {
+        match self.around.api_server.act(method, path, body) {
+            Ok(_) => true,
+            Err(why) => {
+                self.around.world.say(0, || why);
+                false
+            }
+        }
+    }
+}

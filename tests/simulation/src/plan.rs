@@ -1,0 +1,156 @@
+//! A plan: all of a life that is not the product. Two equal plans are two equal lives.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::act::{Act, KINDS, Kind, pick};
+use crate::fate::{CLASSES, Class, Fate, Fault};
+use crate::known::KNOWN;
+use crate::mutation::Mutation;
+
+/// One life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Everything random follows from it.
+    pub seed: u64,
+    /// How many objects there may be.
+    pub tokens: usize,
+    /// A rotation each so many hours; 0 for rotations on request only.
+    pub hours: u32,
+    /// How long a token that was replaced stays.
+    pub overlap_seconds: u32,
+    /// The service's limit.
+    pub per_minute: u32,
+    /// How long things happen; then all that failed works again.
+    pub seconds: u32,
+    /// What is done, by second.
+    pub acts: Vec<(u32, Act)>,
+    /// What goes wrong with single calls.
+    pub faults: Vec<Fault>,
+    /// The rule of the product that is broken.
+    pub mutation: Option<Mutation>,
+}
+
+impl Plan {
+    /// A life in which nothing happens but that objects are created.
+    pub fn quiet(seed: u64, tokens: usize, seconds: u32) -> Self {
+        let acts = (0..tokens).map(|index| (1, Act::Create(index))).collect();
+        Self {
+            seed,
+            tokens,
+            hours: 0,
+            overlap_seconds: 60,
+            per_minute: 600,
+            seconds,
+            acts,
+            faults: Vec::new(),
+            mutation: None,
+        }
+    }
+
+    /// The same, with an act.
+    pub fn with(mut self, at: u32, act: Act) -> Self {
+        self.acts.push((at, act));
+        self.acts.sort_by_key(|(at, _)| *at);
+        self
+    }
+
+    /// The same, with a fault.
+    pub fn fault(mut self, class: Class, of: Option<usize>, nth: u32, fate: Fate) -> Self {
+        self.faults.push(Fault { class, of, nth, fate });
+        self
+    }
+
+    /// The life of a seed. Each life has a few kinds of adversity only, but these several times: what needs two of one kind would else
+    /// hardly ever come together. Combinations that lead to a known fault are left out.
+    pub fn random(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut plan = Self::world(seed, &mut random);
+        let kinds: Vec<Kind> = (0..random.usize(1..6)).map(|_| pick(&mut random, &KINDS)).collect();
+        let mut drawn = BTreeSet::new();
+        for _ in 0..random.usize(1..10) {
+            let kind = pick(&mut random, &kinds);
+            let with: BTreeSet<Kind> = drawn.iter().copied().chain([kind]).collect();
+            let all = |combination: &&[Kind]| combination.iter().all(|kind| with.contains(kind));
+            let known = KNOWN.iter().any(|known| known.combinations.iter().any(all));
+            let tokens = plan.tokens;
+            let at = when(&mut random, kind, plan.seconds);
+            let act = Act::draw(kind, &mut random, tokens);
+            let fault = draw_fault(&mut random, tokens);
+            if known {
+                continue;
+            }
+            drawn = with;
+            match act {
+                Some(act) => plan = plan.with(at, act),
+                None => plan.faults.push(fault),
+            }
+        }
+        plan
+    }
+
+    fn world(seed: u64, random: &mut fastrand::Rng) -> Self {
+        let tokens = pick(random, &[1, 1, 2, 3, 8, 20]);
+        // One life in twenty spans days; storms of requests come with short ones as well.
+        let seconds = if random.u8(0..20) == 0 { 3 * 86_400 } else { pick(random, &[1_800, 7_200, 36_000]) };
+        let mut plan = Self::quiet(seed, tokens, seconds);
+        plan.hours = pick(random, &[0, 0, 1, 6]);
+        plan.overlap_seconds = pick(random, &[60, 600]);
+        plan.per_minute = pick(random, &[60, 600, 6000]);
+        plan
+    }
+
+    /// The kinds of act and fault in it, for the count of what was drawn.
+    pub fn drawn(&self) -> BTreeSet<String> {
+        let name = |act: &Act| format!("{act:?}").split('(').next().unwrap_or_default().to_owned();
+        let acts = self.acts.iter().map(|(_, act)| name(act));
+        acts.chain(self.faults.iter().map(|fault| format!("Fault{:?}", fault.class))).collect()
+    }
+}
+
+/// Many things happen at the same time, soon after the beginning.
+fn when(random: &mut fastrand::Rng, kind: Kind, seconds: u32) -> u32 {
+    match kind {
+        Kind::Squat => 0,
+        _ if random.bool() => random.u32(2..seconds),
+        _ => random.u32(2..120),
+    }
+}
+
+fn draw_fault(random: &mut fastrand::Rng, tokens: usize) -> Fault {
+    let class = pick(random, &[CLASSES.as_slice(), &[Class::Generate, Class::ApiWrite]].concat());
+    let of = if class == Class::List { None } else { Some(random.usize(0..tokens)) };
+    let late = Fate::Late(random.u16(1..70));
+    let fates = [
+        Fate::LostBefore,
+        Fate::LostAfter,
+        Fate::LostAfter,
+        Fate::Status(500),
+        Fate::KillBefore,
+        Fate::KillAfter,
+        late,
+    ];
+    Fault { class, of, nth: random.u32(1..8), fate: pick(random, &fates) }
+}
+
+/// A script that a person can read.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rotation = if self.hours == 0 { "on request only".to_owned() } else { format!("each {} h", self.hours) };
+        writeln!(
+            f,
+            "seed {}: {} s; rotation {rotation}, overlap {} s, {} requests a minute",
+            self.seed, self.seconds, self.overlap_seconds, self.per_minute
+        )?;
+        for (at, act) in &self.acts {
+            writeln!(f, "  at {at:>6} s  {}", act.story())?;
+        }
+        for fault in &self.faults {
+            writeln!(f, "  {fault}")?;
+        }
+        match self.mutation {
+            Some(mutation) => writeln!(f, "  with the rule broken: {mutation:?}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! One operator: the product's own `run`, with a line to the world that can be cut.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use artifact_token_operator::operator::{self, Metrics, Readiness, Settings, World as Ways};
+use futures::FutureExt;
+use futures::future::{Either, select};
+use tokio::task::JoinHandle;
+
+use crate::api_server::ApiServer;
+use crate::fate::Line;
+use crate::services::{Carrier, Services};
+use crate::world::World;
+
+/// All that a process touches.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The clock and the record.
+    pub world: Arc<World>,
+    /// The API server.
+    pub api_server: ApiServer,
+    /// The services.
+    pub services: Services,
+}
+
+/// One process.
+pub struct Process {
+    /// Its line to the world.
+    pub line: Arc<Line>,
+    task: JoinHandle<()>,
+}
+
+/// The operator's own settings: the shipped ones.
+fn settings() -> Settings {
+    Settings {
+        token_settle: Duration::from_secs(60),
+        margin: Duration::from_secs(30),
+        first_retry: Duration::from_secs(10),
+        default_overlap: Duration::from_secs(600),
+        orphan_grace: Duration::from_secs(3600),
+        operator_namespace: None,
+        cluster_services: true,
+    }
+}
+
+impl Process {
+    /// Starts one.
+    pub fn start(who: u32, around: &Surroundings) -> Self {
+        let line = Arc::new(Line::new(who));
+        let Surroundings { world, api_server, services } = around.clone();
+        let carrier = Carrier { line: line.clone(), world: world.clone(), services, api_server: api_server.clone() };
+        let ways = Ways::pretended(api_server.connection(&line), Arc::new(carrier));
+        let never = futures::future::pending::<()>().boxed().shared();
+        world.say(who, || "begins".into());
+        let task = tokio::spawn(async move {
+            let (metrics, readiness) = (Metrics::default(), Readiness::default());
+            let ended = operator::run(ways, vec![None], settings(), metrics, readiness, never).await;
+            world.say(who, || format!("ended: {ended:?}"));
+        });
+        Self { line, task }
+    }
+
+    /// Waits until somebody kills it. Whether it ended by itself before.
+    pub async fn ended_by_itself(&mut self) -> bool {
+        let line = self.line.clone();
+        matches!(select(std::pin::pin!(line.died.notified()), &mut self.task).await, Either::Right(_))
+    }
+}
+
+/// kill -9: nothing more goes out or comes in, and all that it runs ends.
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.line.cut();
+        self.task.abort();
+    }
+}

@@ -1,0 +1,167 @@
+//! The way of one process to the services.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use artifact_token_operator::api::token_service::request::Method;
+use artifact_token_operator::service::transport::{Answer, Exchange, SendError, Transport};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::{HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+
+use super::Services;
+use super::operations::{Asked, perform};
+use crate::api_server::ApiServer;
+use crate::fate::{Class, Fate, Line};
+use crate::laws;
+use crate::mutation::Mutation;
+use crate::world::{World, http_date};
+
+/// A process's way to the services.
+#[derive(Clone)]
+pub struct Carrier {
+    /// The process's line.
+    pub line: Arc<Line>,
+    /// The world.
+    pub world: Arc<World>,
+    /// Where it leads.
+    pub services: Services,
+    /// Whose objects the tokens belong to.
+    pub api_server: ApiServer,
+}
+
+impl fmt::Debug for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Carrier({})", self.line.who)
+    }
+}
+
+impl Transport for Carrier {
+    fn exchange<'a>(&'a self, exchange: Exchange<'a>) -> BoxFuture<'a, Result<Answer, SendError>> {
+        let timeout = exchange.timeout;
+        let late = move |_| Err(SendError::Lost(format!("no answer within {} s", timeout.as_secs_f32())));
+        async move { tokio::time::timeout(timeout, self.carry(&exchange)).await.unwrap_or_else(late) }.boxed()
+    }
+}
+
+/// An answer on its way back.
+struct Reply {
+    status: u16,
+    retry_after: Option<u32>,
+    body: Value,
+}
+
+impl Reply {
+    fn bare(status: u16) -> Self {
+        Self { status, retry_after: None, body: json!({}) }
+    }
+}
+
+impl Carrier {
+    /// A request on its way, there and back.
+    async fn carry(&self, exchange: &Exchange<'_>) -> Result<Answer, SendError> {
+        let class = class_of(exchange);
+        let (host, bearer) = (exchange.url.host_str().unwrap_or_default(), bearer_of(exchange));
+        self.line.alive().await;
+        let of = self.services.at(host, |books| laws::object_of_call(books, class, exchange, &bearer)).flatten();
+        let fate = self.world.fate(class, of);
+        laws::of_call(self, host, class);
+        if let Some(Fate::Late(seconds)) = fate {
+            tokio::time::sleep(Duration::from_secs(seconds.into())).await;
+        }
+        self.world.travel().await;
+        self.line.alive().await;
+        match fate {
+            Some(Fate::LostBefore) => return Err(SendError::NotSent("no connection".into())),
+            Some(Fate::Status(status)) => return self.answer(host, Reply::bare(status)).await,
+            Some(Fate::KillBefore) => self.line.cut(),
+            _ => {}
+        }
+        self.line.alive().await;
+        let slow = self.services.at(host, |books| books.generate_takes).unwrap_or_default();
+        if class == Class::Generate && slow > 0 {
+            tokio::time::sleep(Duration::from_secs(slow)).await;
+            self.line.alive().await;
+        }
+        let reply = self.perform(host, class, exchange, &bearer);
+        self.say(host, class, &reply, fate);
+        match fate {
+            Some(Fate::LostAfter) if self.world.mutation == Some(Mutation::LostIsNo) => {
+                return Err(SendError::NotSent("no connection".into()));
+            }
+            Some(Fate::LostAfter) => return Err(SendError::Lost("the connection broke before the answer".into())),
+            Some(Fate::KillAfter) => self.line.cut(),
+            _ => {}
+        }
+        self.line.alive().await;
+        self.answer(host, reply).await
+    }
+
+    /// What the service does, and what that means to the laws.
+    fn perform(&self, host: &str, class: Class, exchange: &Exchange<'_>, bearer: &str) -> Reply {
+        if let Some(status) = self.world.mutation.and_then(|mutation| mutation.of_call(class)) {
+            return Reply::bare(status);
+        }
+        let asked = Asked { class, url: exchange.url, body: exchange.body.unwrap_or_default(), bearer };
+        let done = self.services.at(host, |books| {
+            let outage = books.outage.filter(|outage| outage.only.is_none_or(|only| only == class));
+            if let Some(outage) = outage {
+                return (Reply { retry_after: outage.retry_after, ..Reply::bare(outage.status) }, None);
+            }
+            if class == Class::Generate && self.world.mutation == Some(Mutation::SentTwice) {
+                perform(books, &self.world, host, &asked);
+            }
+            let (status, body, concerned) = perform(books, &self.world, host, &asked);
+            (Reply { status, retry_after: None, body }, concerned)
+        });
+        let Some((reply, concerned)) = done else { return Reply::bare(404) };
+        if let Some(token) = concerned {
+            match class {
+                Class::Revoke => laws::of_revoke(self, &token),
+                Class::Generate => laws::of_generate(self, &token),
+                _ => {}
+            }
+        }
+        reply
+    }
+
+    fn say(&self, host: &str, class: Class, reply: &Reply, fate: Option<Fate>) {
+        self.world.say(self.line.who, || {
+            let fate = fate.map(|fate| format!(" [{fate:?}]")).unwrap_or_default();
+            format!("{host} {class:?} -> {} {} {}{fate}", reply.status, reply.body["id"], reply.body["name"])
+        });
+    }
+
+    async fn answer(&self, host: &str, reply: Reply) -> Result<Answer, SendError> {
+        self.world.travel().await;
+        self.line.alive().await;
+        let mut headers = HeaderMap::new();
+        headers.insert("date", HeaderValue::from_str(&http_date(self.world.now())).expect("a date is a header"));
+        let told = self.world.mutation != Some(Mutation::PauseIgnored);
+        if let Some(seconds) = reply.retry_after.filter(|_| told) {
+            headers.insert("retry-after", HeaderValue::from(seconds));
+        }
+        if let Some(seconds) = reply.retry_after.filter(|_| matches!(reply.status, 429 | 503)) {
+            let told = self.world.elapsed();
+            let until = told + Duration::from_secs(seconds.into());
+            self.services.at(host, |books| books.pauses.insert(self.line.who, (told, until)));
+        }
+        Ok(Answer::new(reply.status, headers, Ok(reply.body.to_string().into_bytes())))
+    }
+}
+
+fn class_of(exchange: &Exchange<'_>) -> Class {
+    match (exchange.method, exchange.url.path()) {
+        (Method::Post, _) => Class::Generate,
+        (Method::Delete, _) => Class::Revoke,
+        (_, "/v1/whoami") => Class::Verify,
+        _ => Class::List,
+    }
+}
+
+fn bearer_of(exchange: &Exchange<'_>) -> String {
+    let header = exchange.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    header.map(|(_, value)| value.trim_start_matches("Bearer ").to_owned()).unwrap_or_default()
+}

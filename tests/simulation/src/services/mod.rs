@@ -1,0 +1,116 @@
+//! Token services that tell the truth (the preset `Reference`), and what can be wrong with them.
+
+mod carrier;
+mod operations;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use artifact_token_operator::rotation::identity::{self, Name};
+use chrono::{DateTime, Utc};
+use data_encoding::BASE64;
+use serde_json::{Value, json};
+
+pub use carrier::Carrier;
+
+use crate::fate::Class;
+use crate::objects;
+
+/// One token.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// Its id at the service.
+    pub id: String,
+    /// Its name there.
+    pub name: String,
+    /// The token itself.
+    pub value: String,
+    /// When it was generated, by the service's clock.
+    pub created: DateTime<Utc>,
+    /// The same, since the beginning.
+    pub at: Duration,
+    /// When it expires.
+    pub expires: Option<DateTime<Utc>>,
+    /// It was ended.
+    pub dead: bool,
+    /// When, since the beginning.
+    pub died: Option<Duration>,
+    /// The service accepted it at least once.
+    pub accepted: bool,
+}
+
+impl Token {
+    /// Whether it still works.
+    pub fn lives(&self, now: DateTime<Utc>) -> bool {
+        !self.dead && self.expires.is_none_or(|expires| expires > now)
+    }
+
+    /// Its value as the data of a Secret has it.
+    pub fn data(&self) -> Value {
+        json!(BASE64.encode(self.value.as_bytes()))
+    }
+
+    /// What its name says; `None` for the token of a stranger.
+    pub fn own_name(&self) -> Option<Name> {
+        identity::parse(objects::PREFIX, &self.name)
+    }
+
+    /// The object that its name shows to people.
+    pub fn object(&self) -> Option<usize> {
+        objects::index_of(self.name.rsplit('/').next()?)
+    }
+}
+
+/// An answer that a service gives to everything for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// Its status.
+    pub status: u16,
+    /// Its `Retry-After`, in seconds.
+    pub retry_after: Option<u32>,
+    /// Only one operation is concerned.
+    pub only: Option<Class>,
+}
+
+/// What a service knows.
+#[derive(Clone, Debug, Default)]
+pub struct Books {
+    /// All tokens that ever were.
+    pub tokens: Vec<Token>,
+    /// Every token gets 401; the operator's own account works.
+    pub refuses_tokens: bool,
+    /// Nothing works.
+    pub outage: Option<Outage>,
+    /// How many seconds *generate* takes.
+    pub generate_takes: u64,
+    /// How many calls of each class came.
+    pub calls: BTreeMap<Class, u64>,
+    /// When calls came, since the beginning, and from whom.
+    pub times: Vec<(Duration, u32)>,
+    /// Who was told when, and may not call until when.
+    pub pauses: BTreeMap<u32, (Duration, Duration)>,
+}
+
+impl Books {
+    /// The tokens that live.
+    pub fn living(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Token> {
+        self.tokens.iter().filter(move |token| token.lives(now))
+    }
+}
+
+/// All services, by host. Shared by all processes.
+#[derive(Clone, Debug, Default)]
+pub struct Services(Arc<Mutex<BTreeMap<String, Books>>>);
+
+impl Services {
+    /// Does something with the books of a service, if there is one of this host.
+    pub fn at<T>(&self, host: &str, act: impl FnOnce(&mut Books) -> T) -> Option<T> {
+        self.0.lock().unwrap().get_mut(host).map(act)
+    }
+
+    /// The same with the one service of most lives.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Books) -> T) -> T {
+        act(self.0.lock().unwrap().entry(objects::HOST.to_owned()).or_default())
+    }
+}

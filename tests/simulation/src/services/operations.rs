@@ -1,0 +1,101 @@
+//! What a truthful service does with a call.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{Books, Token};
+use crate::fate::Class;
+use crate::mutation::Mutation;
+use crate::objects;
+use crate::world::{World, stamp};
+
+/// How many rows a page has if the caller does not say.
+const PAGE: usize = 50;
+
+/// A call.
+pub(super) struct Asked<'a> {
+    pub(super) class: Class,
+    pub(super) url: &'a Url,
+    pub(super) body: &'a str,
+    /// The token or the credential that came with it.
+    pub(super) bearer: &'a str,
+}
+
+/// Status, body, and the token that was generated or ended.
+type Done = (u16, Value, Option<Token>);
+
+/// Performs it.
+pub(super) fn perform(books: &mut Books, world: &World, host: &str, asked: &Asked<'_>) -> Done {
+    *books.calls.entry(asked.class).or_default() += 1;
+    if asked.class == Class::Verify {
+        return (verify(books, world.now(), asked.bearer), json!({}), None);
+    }
+    if asked.bearer != objects::KEY {
+        return (401, json!({}), None);
+    }
+    match asked.class {
+        Class::Generate => generate(books, world, host, asked.body),
+        Class::List if world.mutation == Some(Mutation::ListForgotten) => {
+            (200, json!({"items": [], "nextPage": null}), None)
+        }
+        Class::List => (200, list(books, world.now(), asked.url), None),
+        _ => revoke(books, world.elapsed(), asked.url.path().rsplit('/').next().unwrap_or_default()),
+    }
+}
+
+fn verify(books: &mut Books, now: DateTime<Utc>, value: &str) -> u16 {
+    let refuses = books.refuses_tokens;
+    let token = books.tokens.iter_mut().find(|token| token.value == value && token.lives(now));
+    match token.filter(|_| !refuses) {
+        Some(token) => {
+            token.accepted = true;
+            200
+        }
+        None => 401,
+    }
+}
+
+fn generate(books: &mut Books, world: &World, host: &str, body: &str) -> Done {
+    let wanted: Value = serde_json::from_str(body).unwrap_or_default();
+    let (number, now) = (books.tokens.len() + 1, world.now());
+    let expires = wanted["lifetimeSeconds"].as_i64().map(|seconds| now + chrono::Duration::seconds(seconds));
+    let token = Token {
+        id: format!("id-{number}"),
+        name: wanted["name"].as_str().unwrap_or_default().to_owned(),
+        value: format!("value-{host}-{number}-{}", world.random(u64::MAX)),
+        created: now,
+        at: world.elapsed(),
+        expires,
+        dead: false,
+        died: None,
+        accepted: false,
+    };
+    let body = json!({"id": token.id, "name": token.name, "token": token.value, "expirationTime": expires.map(stamp)});
+    books.tokens.push(token.clone());
+    (201, body, Some(token))
+}
+
+fn list(books: &Books, now: DateTime<Utc>, url: &Url) -> Value {
+    let number = |wanted: &str| url.query_pairs().find(|(name, _)| name == wanted)?.1.parse::<usize>().ok();
+    let (limit, page) = (number("limit").unwrap_or(PAGE), number("page").unwrap_or(1).max(1));
+    let all: Vec<&Token> = books.living(now).collect();
+    let row = |token: &&Token| {
+        let expires = token.expires.map(stamp);
+        json!({"id": token.id, "name": token.name, "createdTime": stamp(token.created), "expirationTime": expires})
+    };
+    let rows: Vec<Value> = all.iter().skip((page - 1) * limit).take(limit).map(row).collect();
+    json!({"items": rows, "nextPage": (page * limit < all.len()).then_some(page + 1)})
+}
+
+fn revoke(books: &mut Books, elapsed: Duration, id: &str) -> Done {
+    match books.tokens.iter_mut().find(|token| token.id == id && !token.dead) {
+        Some(token) => {
+            (token.dead, token.died) = (true, Some(elapsed));
+            (204, json!({}), Some(token.clone()))
+        }
+        None => (404, json!({}), None),
+    }
+}

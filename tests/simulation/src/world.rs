@@ -1,0 +1,174 @@
+//! What outlives a process: the virtual clock, and the record of what happened.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hasher as _};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::fate::{Class, Fate, Faults};
+use crate::mutation::Mutation;
+
+/// More calls than any plan's life needs: what needs more is a storm, and its life is ended.
+const MOST_CALLS: u64 = 60_000;
+
+/// 2026-01-01T00:00:00Z.
+const EPOCH: i64 = 1_767_225_600;
+
+/// Everything that outlives a process.
+#[derive(Debug)]
+pub struct World {
+    begun: Instant,
+    /// By how many seconds the API server's clock is ahead.
+    pub skew: AtomicI64,
+    /// By how many seconds watches lag.
+    pub lag: AtomicU32,
+    /// What becomes of calls.
+    pub faults: Faults,
+    /// The rule of the product that is broken, if there is one.
+    pub mutation: Option<Mutation>,
+    excuses: Mutex<Excuses>,
+    random: Mutex<fastrand::Rng>,
+    calls: AtomicU64,
+    /// The life is to end early.
+    pub exhausted: Notify,
+    record: Mutex<Record>,
+    traced: bool,
+}
+
+/// What a law must know before it blames the product.
+#[derive(Debug, Default)]
+pub struct Excuses {
+    /// How long a token that was replaced must stay.
+    pub overlap: Duration,
+    /// Objects whose tokens were declared as leaked: they may be ended at once.
+    pub leaked: BTreeSet<usize>,
+    /// Objects whose finalizer somebody took away.
+    pub stripped: BTreeSet<usize>,
+    /// The highest limit of the service until now.
+    pub per_minute: u32,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// A line each, with the time and the number of the process; empty unless the life is traced.
+    pub trace: Vec<String>,
+    /// The laws that were broken, each with a sentence.
+    pub broken: Vec<(&'static str, String)>,
+}
+
+impl Record {
+    /// A digest of the trace.
+    pub fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.trace.iter().for_each(|line| hasher.write(line.as_bytes()));
+        hasher.finish()
+    }
+
+    /// The trace as a text.
+    pub fn text(&self) -> String {
+        self.trace.iter().fold(String::new(), |mut text, line| {
+            let _ = writeln!(text, "{line}");
+            text
+        })
+    }
+}
+
+impl World {
+    /// A new world, at its beginning.
+    pub fn new(seed: u64, faults: Faults, mutation: Option<Mutation>, traced: bool) -> Arc<Self> {
+        Arc::new(Self {
+            begun: Instant::now(),
+            skew: AtomicI64::new(0),
+            lag: AtomicU32::new(0),
+            faults,
+            mutation,
+            excuses: Mutex::default(),
+            // Other numbers than those of the product, which come from the seed itself.
+            random: Mutex::new(fastrand::Rng::with_seed(seed ^ 0x5eed)),
+            calls: AtomicU64::new(0),
+            exhausted: Notify::new(),
+            record: Mutex::default(),
+            traced,
+        })
+    }
+
+    /// Since the beginning.
+    pub fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// The true wall clock.
+    pub fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(EPOCH, 0).unwrap_or_default() + self.elapsed()
+    }
+
+    /// The API server's wall clock.
+    pub fn api_server_now(&self) -> DateTime<Utc> {
+        self.now() + chrono::Duration::seconds(self.skew.load(Ordering::Relaxed))
+    }
+
+    /// Writes down what happened.
+    pub fn say(&self, who: u32, what: impl FnOnce() -> String) {
+        if self.traced {
+            let line = format!("{:>10.3} {who} {}", self.elapsed().as_secs_f64(), what());
+            self.record.lock().unwrap().trace.push(line);
+        }
+    }
+
+    /// A law is broken.
+    pub fn broke(&self, law: &'static str, how: String) {
+        self.say(0, || format!("BROKEN {law}: {how}"));
+        self.record.lock().unwrap().broken.push((law, how));
+    }
+
+    /// Counts a call of a process, and says what becomes of it.
+    pub fn fate(&self, class: Class, of: Option<usize>) -> Option<Fate> {
+        if self.calls.fetch_add(1, Ordering::Relaxed) == MOST_CALLS {
+            self.broke("storm", format!("more than {MOST_CALLS} calls"));
+            self.end_early();
+        }
+        self.faults.meet(class, of)
+    }
+
+    /// The life ends now: more of it would only cost time.
+    pub fn end_early(&self) {
+        self.exhausted.notify_one();
+    }
+
+    /// A random number of the world.
+    pub fn random(&self, below: u64) -> u64 {
+        self.random.lock().unwrap().u64(0..below)
+    }
+
+    /// A call is on its way for some milliseconds.
+    pub async fn travel(&self) {
+        tokio::time::sleep(Duration::from_millis(1 + self.random(4))).await;
+    }
+
+    /// What a law must know before it blames the product.
+    pub fn excuses(&self) -> MutexGuard<'_, Excuses> {
+        self.excuses.lock().unwrap()
+    }
+
+    /// All that was written down.
+    pub fn record(&self) -> Record {
+        self.record.lock().unwrap().clone()
+    }
+}
+
+/// A time as an object has it, to the second.
+pub fn stamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// A time as a `Date` header has it.
+pub fn http_date(time: DateTime<Utc>) -> String {
+    time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}

@@ -1,0 +1,97 @@
+//! Many random lives, two at a time.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use simulation::plan::Plan;
+use support::figures::figure;
+
+/// Lives at a time: one a processor.
+const THREADS: usize = 2;
+/// How many without `SIMULATION_LIVES`: always the same ones, so that a run that fails fails again.
+const LIVES: u64 = 200;
+/// A life that takes longer is told: it is where the time goes.
+const SLOW: Duration = Duration::from_secs(10);
+
+/// What many lives came to.
+#[derive(Default)]
+struct Sum {
+    lives: u64,
+    lived: Duration,
+    drawn: BTreeMap<String, u64>,
+    /// Lives that showed a known fault.
+    known: u64,
+    /// Seeds by the law that they break.
+    broken: BTreeMap<&'static str, Vec<u64>>,
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+fn run() -> Sum {
+    let (first, lives) = (number("SIMULATION_SEED").unwrap_or(0), number("SIMULATION_LIVES").unwrap_or(LIVES));
+    let (next, sum) = (AtomicU64::new(0), Mutex::new(Sum::default()));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let count = next.fetch_add(1, Ordering::Relaxed);
+                    if count >= lives {
+                        break;
+                    }
+                    live(first + count, &sum);
+                }
+            });
+        }
+    });
+    sum.into_inner().unwrap()
+}
+
+fn live(seed: u64, sum: &Mutex<Sum>) {
+    let plan = Plan::random(seed);
+    let report = plan.run(false);
+    if report.took > SLOW {
+        println!("seed {seed} took {:?} for {:?}", report.took, report.lived);
+    }
+    let mut sum = sum.lock().unwrap();
+    sum.lives += 1;
+    sum.lived += report.lived;
+    sum.known += u64::from(report.laws() != report.new_laws());
+    plan.drawn().into_iter().for_each(|drawn| *sum.drawn.entry(drawn).or_default() += 1);
+    report.new_laws().into_iter().for_each(|law| sum.broken.entry(law).or_default().push(seed));
+}
+
+#[test]
+fn random_lives_break_no_law() {
+    let begun = Instant::now();
+    let sum = run();
+    let took = begun.elapsed().as_secs_f64();
+    let (lives, days) = (sum.lives, sum.lived.as_secs() / 86_400);
+    let rate = sum.lived.as_secs_f64() / took;
+    figure(&format!("simulation: {lives} lives of {days} days in {took:.0} s, {rate:.0} virtual seconds a second"));
+    println!("{} lives showed a fault that is known", sum.known);
+    println!("drawn: {:?}", sum.drawn);
+    let complaints: String = sum.broken.iter().map(|(law, seeds)| complaint(law, seeds)).collect();
+    assert!(complaints.is_empty(), "{complaints}");
+}
+
+/// What is wrong, as a script that a person can read.
+fn complaint(law: &str, seeds: &[u64]) -> String {
+    let least = seeds.iter().min().expect("a life broke it");
+    let small = Plan::random(*least).shrink(law);
+    let how = small.run(false).complaint();
+    format!("{law} is broken by {} lives: {seeds:?}; seed {least} in short:\n{small}{how}", seeds.len())
+}
+
+/// `SIMULATION_ONE=17` tells one life from beginning to end; with `SIMULATION_LAW=L1` the smallest that breaks this law.
+#[test]
+fn one_life() {
+    let Some(seed) = number("SIMULATION_ONE") else { return };
+    let plan = Plan::random(seed);
+    let plan = std::env::var("SIMULATION_LAW").map_or(plan.clone(), |law| plan.shrink(&law));
+    let report = plan.run(true);
+    println!("{plan}\n{}\n{}", report.record.text(), report.complaint());
+}

@@ -1,0 +1,10 @@
+//! The whole controller in a pretended world.
+//!
+//! `SIMULATION_LIVES=5000` runs so many random lives, `SIMULATION_SEED=17` begins with that seed, `SIMULATION_ONE=17` tells one life.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod agreement;
+mod campaign;
+mod known;
+mod lives;
+mod mutations;

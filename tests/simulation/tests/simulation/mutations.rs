@@ -1,0 +1,34 @@
+//! A simulation that finds nothing wrong proves something only if it finds what is wrong: each broken rule is found.
+
+use simulation::mutation::{MUTATIONS, Mutation};
+use simulation::plan::Plan;
+use support::figures::figure;
+
+/// The most random lives until a broken rule is found.
+const MOST_LIVES: u64 = 200;
+
+/// The first seed whose life breaks a law that it keeps with the rule, and the laws.
+fn found(mutation: Mutation) -> Option<(u64, String)> {
+    (0..MOST_LIVES).find_map(|seed| {
+        let with = Plan { mutation: Some(mutation), ..Plan::random(seed) }.run(false).laws();
+        if with.is_empty() {
+            return None;
+        }
+        let without = Plan::random(seed).run(false).laws();
+        let laws: Vec<_> = with.difference(&without).copied().collect();
+        (!laws.is_empty()).then(|| (seed, laws.join(", ")))
+    })
+}
+
+#[test]
+fn every_broken_rule_is_found() {
+    let mut missed = Vec::new();
+    for mutation in MUTATIONS {
+        match found(mutation) {
+            Some((seed, laws)) => println!("{mutation:?}: found by seed {seed}: {laws}"),
+            None => missed.push(mutation),
+        }
+    }
+    figure(&format!("simulation: {} of {} broken rules found", MUTATIONS.len() - missed.len(), MUTATIONS.len()));
+    assert!(missed.is_empty(), "not found in {MOST_LIVES} lives each: {missed:?}");
+}
