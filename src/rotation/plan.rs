@@ -23,7 +23,7 @@
 //! | in_flight | a claim is in flight: overtaken, past its deadline, or the Secret is foreign | GiveUp |
 //! | | a claim is in flight, and somebody removed the finalizer by hand | Finalize |
 //! | | a claim is in flight, and the Secret holds a token that the ledger does not know | Sweep, Supersede if it is listed |
-//! | | a claim is in flight, and something has forbidden a token since | Wait, until its deadline |
+//! | | a claim is in flight, and something has forbidden a token since: a wrong spec, `suspend`, a permission | Wait, until its deadline |
 //! | | a claim is in flight | Generate |
 //! | | a value is in flight, and the Secret was not read live | Read |
 //! | | a value is in flight, and another process recorded its id in the ledger, or its claim is no longer open | GiveUp |

@@ -23,6 +23,7 @@ mod cluster_service;
 mod crash;
 mod deletion;
 mod drift;
+mod edits;
 mod formats;
 mod hostile;
 mod identity_conflict;

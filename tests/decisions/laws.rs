@@ -70,11 +70,12 @@ pub const LAWS: &[Law] = &[
     ),
 ];
 
-fn generate(_: &Desired, observed: &Observed, step: &Step) -> bool {
+fn generate(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Generate = step else { return true };
     let InFlight::Claim { attempt, deadline } = observed.in_flight else { return false };
     let open = observed.open_claim().is_some_and(|claim| claim.attempt == attempt);
-    let forbidden = observed.facts.halt.is_some();
+    let suspended = desired.suspended && !answering(observed);
+    let forbidden = desired.halt.is_some() || observed.facts.halt.is_some() || suspended;
     open && !forbidden
         && deadline > NOW
         && observed.object.finalizer

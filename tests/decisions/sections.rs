@@ -82,7 +82,7 @@ pub const SECTIONS: &[Section] = &[
             ("ledger", &["open claim", "first claim", "verified"]),
             ("pauses", ALL),
             ("service", &["named", "missing"]),
-            ("spec", &["as it is", "forbidden"]),
+            ("spec", &["as it is", "forbidden", "invalid", "suspended", "suspended, leaked"]),
         ],
     },
     Section {

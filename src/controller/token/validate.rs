@@ -27,14 +27,21 @@ const GENERATE_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(crate) struct Validated {
     pub desired: Desired,
-    /// How long the token shall live.
+    /// How long the token shall live, as the spec says.
     pub lifetime: Lifetime,
-    /// The parameters to ask the service for, checked and with defaults filled in.
-    pub parameters: Parameters,
+    /// What to ask the service for; `None` while something in the spec is wrong. So nothing unchecked can be sent.
+    pub request: Option<CheckedRequest>,
     /// The user's part of the token's name.
     pub display_name: String,
     /// Whether the digest is the one of a real request: it includes the service's defaults, and the service allows the parameters.
     pub digest_is_known: bool,
+}
+
+/// A request that the service allows, with its defaults filled in.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckedRequest {
+    pub lifetime: Lifetime,
+    pub parameters: Parameters,
 }
 
 impl Validated {
@@ -70,8 +77,9 @@ impl Validated {
             request_digest: digest(lifetime, &parameters),
             timings: settings.timings(timeout),
         };
+        let request = desired.halt.is_none().then_some(CheckedRequest { lifetime, parameters });
         let display_name = spec.display_name.clone().unwrap_or_else(|| format!("{namespace}/{}", object.name_any()));
-        Self { desired, lifetime, parameters, display_name, digest_is_known }
+        Self { desired, lifetime, request, display_name, digest_is_known }
     }
 }
 

@@ -33,8 +33,10 @@ fn for_claim(view: &View, attempt: u32, deadline: Time) -> Step {
     if !object.finalizer {
         return Step::Finalize { claims: false };
     }
-    // Something forbids a token since the claim, perhaps a permission that was taken away. The claim waits until its deadline.
-    if !service.same_place() || facts.halt.is_some() {
+    // Something has forbidden a token since the claim: the spec is wrong now, or suspended, or a permission was taken away. The claim
+    // waits until its deadline.
+    let forbidden = view.desired.halt.is_some() || facts.halt.is_some() || view.is_suspended();
+    if !service.same_place() || forbidden {
         return wait(view);
     }
     unknown_token(view).unwrap_or_else(|| after_pause(view, facts.pauses.generate, Step::Generate))

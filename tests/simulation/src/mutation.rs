@@ -96,7 +96,7 @@ impl Mutation {
             && let Some(object) = server.get("artifacttokens", place.namespace, &objects::name_of(index))
         {
             let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
-            let owner = format!("ArtifactToken/{}/{uid}", objects::name_of(index));
+            let owner = format!("ArtifactToken/{}/{}/{uid}", place.namespace, objects::name_of(index));
             value["metadata"]["annotations"]["artifact-token.dev/owner"] = json!(owner);
         }
     }

@@ -12,6 +12,7 @@ use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::calls::reason_of;
 use crate::controller::token::perform::claim::claim_of;
 use crate::controller::token::perform::record::{ISSUING_AFTER, Written, record, status_after, write_status};
+use crate::controller::token::validate::CheckedRequest;
 use crate::rotation::identity::{self, Name};
 use crate::rotation::ledger::Leftover;
 use crate::rotation::observed::Observed;
@@ -30,7 +31,13 @@ pub(super) async fn generate(
     // between, an unresolved claim is left, never a second generate.
     let Some(mut attempt) = pass.memory_mut().in_flight.take() else { return Ok(Flow::Continue) };
     let claim = claim_of(pass, attempt.attempt, observed);
-    let wanted = request(pass, client, &claim, attempt.claimed);
+    // The spec may have changed since the claim: the newest one counts.
+    let Some(wanted) = request(pass, client, &claim, attempt.claimed) else {
+        pass.memory_mut().in_flight = Some(attempt);
+        pass.pause(StepKind::Generate, Reason::InvalidSpec, "the spec was changed since the claim, and is wrong now");
+        return Ok(Flow::Continue);
+    };
+    attempt.request_digest.clone_from(&pass.desired().request_digest);
     let answer = {
         let call = client.generate(&wanted, &mut attempt.places);
         tokio::pin!(call);
@@ -54,20 +61,15 @@ pub(super) async fn generate(
     }
 }
 
-fn request(pass: &Pass<'_>, client: &ServiceClient, claim: &Claim, claimed: Time) -> GenerateRequest {
+fn request(pass: &Pass<'_>, client: &ServiceClient, claim: &Claim, claimed: Time) -> Option<GenerateRequest> {
     let (declaration, validated) = (client.declaration(), pass.validated());
+    let CheckedRequest { lifetime, parameters } = validated.request.clone()?;
     let own = Name { uid16: identity::uid16(pass.uid()), attempt: claim.attempt, nonce: claim.nonce.clone() };
     let name = declaration
         .maximum_name_length()
         .map(|most| identity::format(declaration.prefix().unwrap_or_default(), &own, &validated.display_name, most));
-    GenerateRequest {
-        name,
-        display_name: Some(validated.display_name.clone()),
-        lifetime: validated.lifetime,
-        parameters: validated.parameters.clone(),
-        now: pass.now().latest,
-        claimed,
-    }
+    let display_name = Some(validated.display_name.clone());
+    Some(GenerateRequest { name, display_name, lifetime, parameters, now: pass.now().latest, claimed })
 }
 
 /// Shows in the status that the first answer is slow. The claim stays as it is, even if the write fails.
