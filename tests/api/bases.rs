@@ -195,8 +195,9 @@ pub fn status(kind: Kind) -> Value {
         Kind::TokenService | Kind::ClusterTokenService => json!({
             "observedGeneration": 1, "conditions": [condition], "capabilities": ["Generate"],
             "credentialsRevision": "3f9a",
-            "lastSweep": {"time": TIME, "managed": 11, "pendingRevocation": 1, "suspected": 0, "renamed": 1, "orphaned": 1,
-                          "orphans": [{"id": "tok_01JA", "name": "prod.aaaaaaaaaaaaaaaa.1.0"}]},
+            "lastSweep": {"time": TIME, "managed": 11, "pendingRevocation": 1, "suspected": 0, "renamed": 1, "disputed": 1,
+                          "orphaned": 1,
+                          "orphans": [{"id": "tok_01JA", "name": "prod.aaaaaaaaaaaaaaaa.1.0", "sinceTime": TIME}]},
         }),
         Kind::ArtifactToken => json!({
             "observedGeneration": 1,
@@ -215,6 +216,7 @@ pub fn status(kind: Kind) -> Value {
             "lost": [{"attempt": 4, "nonce": "k3f9q2ax", "time": TIME}],
             "possiblyLost": [{"attempt": 3, "claimedTime": TIME}],
             "history": [{"attempt": 5, "id": "tok_01HB", "nonce": "k3f9q2ax", "revokedTime": TIME, "proof": "Refused"}],
+            "replaced": {"id": "tok_01HA", "untilTime": TIME},
             "failures": {"count": 1, "nextTryTime": TIME, "generation": 1, "reason": "ServiceNotReady",
                          "message": "no answer"},
             "handledRequests": {"rotate": "1", "reconcile": "1", "confirm": "1"},
