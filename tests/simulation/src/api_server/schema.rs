@@ -148,7 +148,8 @@ mod tests {
             let (parent, field) = pointer.rsplit_once('/').unwrap();
             object.pointer_mut(parent).unwrap()[field] = value;
             fill_defaults(&schemas()[0], &mut object);
-            let found = problem(&schemas()[0], &object, "").unwrap_or_default();
+            let spec = &schemas()[0]["properties"]["spec"];
+            let found = problem(spec, &object["spec"], ".spec").unwrap_or_default();
             assert!(found.contains(wanted), "{found:?} instead of {wanted:?}");
         };
         check("/spec/suspend", json!(false), "");
