@@ -36,6 +36,8 @@ pub struct Findings {
     /// Objects of this service in an identity conflict. Another cluster uses the same identities; its objects are not visible here, but
     /// its tokens must stay alive.
     pub disputed: u32,
+    /// Some object was not looked at yet. The Secret of its name may hold a token that has no other owner.
+    pub unseen: bool,
 }
 
 /// An object that may have tokens of the service.
@@ -47,6 +49,8 @@ pub struct Owner {
     pub overlap: Duration,
     /// Its tokens are of this service.
     pub concerned: bool,
+    /// No pass has looked at it yet, so nobody knows what the Secret of its name holds.
+    pub unseen: bool,
 }
 
 impl Findings {
@@ -57,7 +61,7 @@ impl Findings {
             let since = orphan.id.as_ref().and_then(since);
             since.is_some_and(|since| since.plus(grace) <= now)
         };
-        self.ownerless.iter().flatten().filter(|_| self.disputed == 0).filter(due).cloned().collect()
+        self.ownerless.iter().flatten().filter(|_| self.disputed == 0 && !self.unseen).filter(due).cloned().collect()
     }
 }
 
@@ -80,8 +84,9 @@ pub fn sort(
         owners.iter().map(|(uid, owner)| (identity::uid16(uid), (uid, &owner.ledger))).collect();
     let in_dispute = owners.values().filter(|owner| owner.concerned && owner.ledger.conflict.is_some()).count();
     let disputed = u32::try_from(in_dispute).unwrap_or(u32::MAX);
+    let unseen = owners.values().any(|owner| owner.concerned && owner.unseen);
     let is_spared = |id: &TokenId| owners.values().any(|owner| owner.ledger.spares(id, now));
-    let (mut found, mut ownerless) = (Findings { disputed, ..Findings::default() }, Vec::new());
+    let (mut found, mut ownerless) = (Findings { disputed, unseen, ..Findings::default() }, Vec::new());
     for row in rows {
         let Some(name) = identity::parse(prefix, &row.name) else { continue };
         match by_name.get(&name.uid16) {
@@ -156,7 +161,7 @@ mod tests {
     }
 
     fn owner(ledger: Ledger) -> Owner {
-        Owner { ledger, overlap: Duration::ZERO, concerned: true }
+        Owner { ledger, overlap: Duration::ZERO, concerned: true, unseen: false }
     }
 
     fn recorded(id: &str, since: Option<Time>) -> Orphan {
@@ -226,6 +231,17 @@ mod tests {
         assert_eq!(ownerless(&ledger, at(90 * 3600)), 0, "no replacement is verified");
         ledger.replaced.as_mut().unwrap().until_time = Some(at(600));
         assert_eq!((ownerless(&ledger, at(599)), ownerless(&ledger, at(600))), (0, 1));
+    }
+
+    #[test]
+    fn an_object_that_nobody_looked_at_yet_may_have_taken_a_token_over() {
+        let old = [recorded("old", Some(at(0)))];
+        let revocable = |unseen: bool| {
+            let owners = HashMap::from([("a".to_owned(), Owner { unseen, ..owner(Ledger::default()) })]);
+            let found = sort("prod", [listed("old", "c", 6, "cccccccc")], &owners, true, at(9000));
+            found.revocable(&old, HOUR, at(9000)).len()
+        };
+        assert_eq!((revocable(true), revocable(false)), (0, 1));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Edits of the spec between a claim and its *generate*: the newest spec holds, and what it forbids is not made.
 
+use artifact_token_operator::api::artifact_token::ArtifactToken;
 use artifact_token_operator::api::condition::ConditionType;
 use artifact_token_operator::api::reason::Reason;
 use serde_json::{Value, json};
 use testbed::poll;
 
+use support::acts::ledger;
 use support::{DEADLINE, World};
 
 /// A world in which the claim of `ci` waits for some seconds, because the service asked to.
@@ -29,13 +31,18 @@ async fn claimed(prefix: &str, change: impl FnOnce(&mut Value)) -> (World, testb
     (world, operator)
 }
 
+/// The claim waits until its deadline, which is later than the end of the wait that the service asked for.
+async fn given_up(world: &World) {
+    let decided = |token: &ArtifactToken| ledger(token).claim.is_some_and(|claim| claim.outcome.is_some());
+    world.until("ci", "the claim is given up", decided).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn parameters_that_are_forbidden_since_the_claim_are_not_asked_for() {
     let (world, _operator) = claimed("edited", |spec| spec["parameters"] = json!({"scopes": ["read"]})).await;
     world.patch("ci", json!({"spec": {"parameters": {"scopes": ["admin"]}}})).await;
     world.until_reason("ci", ConditionType::Stalled, Reason::ParameterNotAllowed).await;
-    // Longer than the wait that the service asked for.
-    tokio::time::sleep(std::time::Duration::from_secs(8)).await;
+    given_up(&world).await;
     assert!(world.made().await.is_empty(), "{:#?}", world.made().await);
     world.patch("ci", json!({"spec": {"parameters": {"scopes": ["write"]}}})).await;
     world.until_ready("ci").await;
@@ -47,7 +54,7 @@ async fn parameters_that_are_forbidden_since_the_claim_are_not_asked_for() {
 async fn an_object_that_is_suspended_since_the_claim_gets_no_token() {
     let (world, _operator) = claimed("held", |_| {}).await;
     world.patch("ci", json!({"spec": {"suspend": true}})).await;
-    tokio::time::sleep(std::time::Duration::from_secs(8)).await;
+    given_up(&world).await;
     assert!(world.made().await.is_empty(), "{:#?}", world.made().await);
     world.patch("ci", json!({"spec": {"suspend": false}})).await;
     world.until_ready("ci").await;

@@ -71,9 +71,10 @@ fn owner(service: &ServiceObject, entry: &ServiceEntry, token: ArtifactToken, ct
     let refers = Key::of(&token) == service.key;
     let defaults = entry.spec.defaults.as_ref();
     let overlap = ctx.settings.overlap(token.spec.rotation.overlap, defaults.and_then(|defaults| defaults.overlap));
-    let ledger = token.status.unwrap_or_default().ledger;
+    let status = token.status.unwrap_or_default();
+    let (unseen, ledger) = (status.observed_generation.is_none_or(|seen| seen < 0), status.ledger);
     let concerned = refers || ledger.service.as_ref().is_some_and(|issuer| issuer.uid == entry.uid);
-    (uid, Owner { ledger, overlap, concerned })
+    (uid, Owner { ledger, overlap, concerned, unseen })
 }
 
 /// The client, if it can list tokens and tell them apart by their names.
