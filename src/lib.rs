@@ -50,7 +50,7 @@
 //! * **S4** no *generate* without a claim and a finalizer: rows `claim`, `in_flight`.
 //! * **S5** data and annotations of a Secret change in one write: `src/secret/patch.rs`.
 //! * **S6** at most five known tokens live: row `claim`.
-//! * **S7** the rate of attempts is bounded: row `claim`, `src/service/limits.rs`.
+//! * **S7** the rate of attempts is bounded: row `claim`, `src/service/limits/`.
 //! * **S8** no write of somebody else's Secret: `src/secret/metadata.rs`.
 //! * **S9** values stand nowhere else: `secrecy` wraps them, `tests/tidy` counts the places that unwrap one.
 //! * **S10** a credential goes only to the origin of `baseURL`: `src/service/client/`.

@@ -10,6 +10,7 @@ use axum::http::header::{HeaderValue, USER_AGENT};
 use axum::http::{Request, Response};
 use kube::client::{Body, ClientBuilder};
 use kube::{Client, Config};
+use tower::limit::ConcurrencyLimitLayer;
 use tower::{BoxError, Service};
 
 use crate::controller::clock::{Clock, ClockLayer};
@@ -18,6 +19,9 @@ use crate::service::transport::Transport;
 
 /// The longest wait for the API server's answer to a request. Watches have no time-out.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The most requests at a time. The client speaks HTTP/1.1, so this also bounds its connections.
+const REQUESTS: usize = 32;
 
 /// The name that the API server sees in its audit log and its metrics.
 const OWN_NAME: &str = concat!("artifact-token-operator/", env!("CARGO_PKG_VERSION"));
@@ -48,7 +52,9 @@ impl World {
         config.headers.push((USER_AGENT, HeaderValue::from_static(OWN_NAME)));
         let watches = ClientBuilder::try_from(config.clone()).map_err(failed)?.with_layer(&layer).build();
         config.read_timeout = Some(READ_TIMEOUT);
-        let requests = ClientBuilder::try_from(config).map_err(failed)?.with_layer(&layer).build();
+        let at_a_time = ConcurrencyLimitLayer::new(REQUESTS);
+        let requests = ClientBuilder::try_from(config).map_err(failed)?;
+        let requests = requests.with_layer(&layer).with_layer(&at_a_time).build();
         Ok(Self { requests, watches, clock, transport: None })
     }
 

@@ -48,7 +48,7 @@
 //! | | it is settled and fenced off, and the operator cannot call the service, or it is another service | Halt or Wait |
 //! | | it is settled and fenced off, and tokens have names | Sweep; *orphans* adds its token, and others that a lost ledger knew |
 //! | | it is settled and fenced off, and the service was listed or tokens have no names | Abandon: the claim becomes a lost one, unless its token is in the ledger |
-//! | | the search for a lost claim is due, or the sweep of the service saw an unknown token | Sweep |
+//! | | the search for a lost claim is due, or the sweep of the service saw an unknown token, and the list need not wait | Sweep |
 //! | halt | the spec is invalid or the Secret foreign; or a token is wanted, and the service is missing or not ready | Halt |
 //! | suspended | the spec says `suspend` | Wait |
 //! | claim | a token is wanted, but there is no room, or tokens may live at another service | Halt |

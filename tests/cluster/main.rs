@@ -8,6 +8,7 @@
 //! | `leak` | a token leaked |
 //! | `lost` | the service's answer to *generate* is lost |
 //! | `rate_limit` | a service that may be asked only a few times a minute |
+//! | `slow` | many objects at a service that is slow, or has room for a few
 //! | `refused` | the service refuses a new token, a revoke fails, the list lags |
 //! | `deletion` | the object, its service or its credential is deleted |
 //! | `cluster_service` | many namespaces share a service |
@@ -33,6 +34,7 @@ mod rate_limit;
 mod refused;
 mod review;
 mod rotation;
+mod slow;
 
 use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
 use support::acts::ready;

@@ -221,7 +221,8 @@ const PAUSES: &[Value] = &[
     ("none", |world| world.observed.facts.pauses = Pauses::default()),
     ("all", |world| {
         let all = Some(in_seconds(5));
-        world.observed.facts.pauses = Pauses { generate: all, verify: all, sweep: all, secret: all, leak: all };
+        world.observed.facts.pauses =
+            Pauses { generate: all, verify: all, sweep: all, revoke: all, secret: all, leak: all };
     }),
 ];
 

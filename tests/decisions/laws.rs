@@ -3,7 +3,7 @@
 use artifact_token_operator::api::ledger::{MAX_LIVE, Outcome, Superseded};
 use artifact_token_operator::rotation::desired::Desired;
 use artifact_token_operator::rotation::observed::{Content, InFlight, Observed, Row, Verdict};
-use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
+use artifact_token_operator::rotation::plan::{GiveUpReason, Step, next_step};
 use artifact_token_operator::rotation::schedule::trigger;
 
 use super::alarms::{
@@ -60,6 +60,7 @@ pub const LAWS: &[Law] = &[
         needs_service,
     ),
     ("a pause is kept", pauses),
+    ("no look for a lost token holds up a new one", lists_hold_up_nothing),
     ("no token is rejected on the word of a service whose refusals are in doubt", in_doubt),
     ("a leak is recorded once, with the time that the spec says", record_leak),
     ("during an identity conflict nothing is made, written or revoked", stopped_by_conflict),
@@ -327,11 +328,27 @@ fn pauses(_: &Desired, observed: &Observed, step: &Step) -> bool {
         Step::Generate | Step::Claim { .. } => pauses.generate,
         Step::Try | Step::Verify => pauses.verify,
         Step::Sweep => pauses.sweep,
+        Step::Revoke { .. } => pauses.revoke,
         Step::Read | Step::Preflight => pauses.secret,
         _ if writes(step) => pauses.secret,
         _ => None,
     };
     pause.is_none_or(|until| until <= NOW)
+}
+
+/// Where the first list of a pass must wait, the answer is the same as if there were no lost token to look for.
+fn lists_hold_up_nothing(desired: &Desired, observed: &Observed, step: &Step) -> bool {
+    let looks = observed.service.suspected || !observed.ledger.lost.is_empty();
+    let paused = observed.facts.pauses.sweep.is_some_and(|until| until > NOW);
+    let first = observed.service.listing.is_none() && observed.service.attributable();
+    if !looks || !paused || !first || observed.object.deleting || observed.unresolved_claim().is_some() {
+        return true;
+    }
+    let mut without = observed.clone();
+    without.service.suspected = false;
+    without.ledger.lost.clear();
+    let calm = next_step(desired, &without, NOW);
+    std::mem::discriminant(step) == std::mem::discriminant(&calm)
 }
 
 pub fn own_rows(observed: &Observed) -> impl Iterator<Item = &Row> {

@@ -132,7 +132,8 @@ fn service(input: &mut Unstructured) -> Result<ServiceSeen> {
 
 fn pauses(input: &mut Unstructured) -> Result<Pauses> {
     let mut pause = || maybe(input, time);
-    Ok(Pauses { generate: pause()?, verify: pause()?, sweep: pause()?, secret: pause()?, leak: pause()? })
+    let (generate, verify, sweep, revoke) = (pause()?, pause()?, pause()?, pause()?);
+    Ok(Pauses { generate, verify, sweep, revoke, secret: pause()?, leak: pause()? })
 }
 
 fn observed(input: &mut Unstructured, status: ArtifactTokenStatus) -> Result<Observed> {

@@ -197,7 +197,7 @@ async fn a_prefix_that_the_service_puts_before_names_is_left_out() {
     let yaml = spec(&peer.url())
         .replace("item: {id: $.id, name: $.name}", "item: {id: $.id, name: $.name, namePrefix: robot$}");
     let client = service(declaration(&yaml), &[("key", CREDENTIAL)]);
-    let names: Vec<_> = client.list(&mut places()).await.unwrap().rows.into_iter().map(|row| row.name).collect();
+    let names: Vec<_> = client.list(&mut places()).await.unwrap().rows.iter().map(|row| row.name.clone()).collect();
     let expected =
         [Some("test.aaaaaaaaaaaaaaaa.1.0 ci"), Some(""), Some("test.bbbbbbbbbbbbbbbb.1.0"), Some("bot$test.c"), None];
     assert_eq!(names.iter().map(Option::as_deref).collect::<Vec<_>>(), expected);

@@ -13,7 +13,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{CREDENTIAL, VALUE, declaration, outcome, places, service, wanted};
+use super::{CREDENTIAL, VALUE, caller, declaration, outcome, places, service, wanted};
 use support::peer::{Peer, Reply, answer, head};
 
 /// A service at a raw HTTP peer, with short time-outs.
@@ -244,9 +244,9 @@ async fn a_value_that_cannot_be_sent_safely_is_not_sent() {
 async fn an_answer_that_asks_to_wait_holds_the_whole_service_back() {
     let peer = Peer::always(answer(429, "retry-after: 7\r\n", "")).await;
     let service = at(&peer.url());
-    let mut ahead = service.take_places(2, Duration::ZERO).await.unwrap();
+    let mut ahead = service.take_places(&caller("ahead"), 2, Duration::ZERO).await.unwrap();
     assert_eq!(outcome(service.verify(None, &mut ahead).await), "Unknown");
-    let wait = service.clone().take_places(1, Duration::from_secs(1)).await.unwrap_err();
+    let wait = service.clone().take_places(&caller("later"), 1, Duration::from_secs(1)).await.unwrap_err();
     assert!(wait > Duration::from_secs(5) && wait <= Duration::from_secs(7), "{wait:?}");
     // A call that had passed the rate limit before, but was not sent yet, is not sent now.
     let generated = service.generate(&wanted("x", Lifetime::Never), &mut ahead).await;
@@ -269,7 +269,7 @@ async fn every_call_takes_its_place_in_the_rate_limit_and_is_counted_and_one_wit
     let _ = client.list(&mut places).await;
     let verdict = client.verify(None, &mut places).await;
     assert!(matches!(verdict, Err(ServiceError::Throttled { operation: "verify", .. })), "{verdict:?}");
-    assert!(client.take_places(1, Duration::ZERO).await.is_err());
+    assert!(client.take_places(&caller("later"), 1, Duration::ZERO).await.is_err());
     assert_eq!(peer.requests().len(), 2);
     assert_eq!(counted(&counts), 2);
 }

@@ -50,9 +50,22 @@ async fn ids(service: &ServiceClient) -> Vec<String> {
         .await
         .unwrap_or_else(|error| panic!("{error}"))
         .rows
-        .into_iter()
-        .map(|row| row.id)
+        .iter()
+        .map(|row| row.id.clone())
         .collect()
+}
+
+#[tokio::test]
+async fn who_asks_before_a_list_begins_shares_it() {
+    const ASKED: usize = 20;
+    let peer = pages(&[("/t?limit=2", "", r#"{"items": [{"id": 1, "name": "a"}]}"#)]).await;
+    let service = at(&peer.url(), "{nextURL: $.next}");
+    let lists = futures::future::join_all((0..ASKED).map(|_| ids(&service))).await;
+    assert_eq!(lists, vec![["1"]; ASKED]);
+    // The first list begins at once. What all others asked for begins after it, and is one.
+    assert_eq!(peer.requests().len(), 2);
+    assert_eq!(ids(&service).await, ["1"]);
+    assert_eq!(peer.requests().len(), 3, "a list that was begun before the question answers nothing");
 }
 
 #[tokio::test]

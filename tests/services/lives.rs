@@ -42,7 +42,7 @@ async fn verdict(service: &ServiceClient, token: Option<&SecretString>) -> Verif
 }
 
 async fn rows(service: &ServiceClient) -> Vec<ListedToken> {
-    service.list(&mut places()).await.unwrap_or_else(|error| panic!("{error}")).rows
+    service.list(&mut places()).await.unwrap_or_else(|error| panic!("{error}")).rows.clone()
 }
 
 /// Two tokens of one service: both are accepted and listed; one is revoked, and the other one stays.

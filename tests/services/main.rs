@@ -32,7 +32,7 @@ use artifact_token_operator::service::client::meter::CallCounts;
 use artifact_token_operator::service::client::{Places, ServiceClient};
 use artifact_token_operator::service::declaration::Declaration;
 use artifact_token_operator::service::errors::ServiceError;
-use artifact_token_operator::service::limits::RateLimit;
+use artifact_token_operator::service::limits::{Caller, RateLimit};
 use secrecy::SecretString;
 
 /// The operator's credential in all tests with a peer.
@@ -52,6 +52,11 @@ fn service(declaration: Declaration, credentials: &[(&str, &str)]) -> ServiceCli
     let credentials: BTreeMap<_, _> =
         credentials.iter().map(|(name, value)| ((*name).to_owned(), SecretString::from(*value))).collect();
     ServiceClient::new(declaration, credentials, None, RateLimit::new(6000), CallCounts::default()).unwrap()
+}
+
+/// A caller in the queue of a rate limit.
+fn caller(id: &str) -> Caller {
+    Caller { id: id.to_owned(), namespace: String::new(), class: 3 }
 }
 
 /// Each call waits for its place in the rate limit.

@@ -3,8 +3,10 @@
 use crate::api::cluster_token_service::AllowedNamespaces;
 use crate::api::token_service::TokenServiceSpec;
 use crate::rotation::desired::Halt;
+use crate::rotation::urgency::Urgency;
 use crate::service::client::ServiceClient;
 use crate::service::declaration::Declaration;
+use crate::service::limits::Caller;
 
 use super::key::Key;
 
@@ -27,4 +29,12 @@ pub(crate) struct ServiceEntry {
     pub halt: Option<Halt>,
     /// The versions of the Secrets that the client was made from.
     pub revision: String,
+}
+
+impl ServiceEntry {
+    /// This service object as it stands in the queue of its service.
+    pub(crate) fn caller(&self, what: &str, urgency: Urgency) -> Caller {
+        let namespace = self.key.namespace.clone().unwrap_or_default();
+        Caller { id: format!("{}/{what}", self.uid), namespace, class: urgency as u8 }
+    }
 }

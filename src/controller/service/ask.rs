@@ -8,14 +8,17 @@ use crate::api::reason::Reason;
 use crate::api::token_service::Capability;
 use crate::controller::registry::ServiceEntry;
 use crate::rotation::desired::Halt;
+use crate::rotation::urgency::Urgency;
 use crate::service::client::answers::VerifyAnswer;
 use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;
 
 /// The calls of one check: verify without a token, verify with a wrong token, list.
 const CHECK_CALLS: u32 = 3;
-/// If the rate limit asks for a longer wait, the check is put off. It is worth a long wait: without it no token is generated.
-const MAX_WAIT: Duration = Duration::from_secs(120);
+/// If its turn is farther away, the check is put off.
+const MAX_WAIT: Duration = Duration::from_secs(1);
+/// A check comes before all but leaks: without it no token is generated.
+const CHECK_URGENCY: Urgency = Urgency::Soon;
 /// A token that no service has issued.
 const WRONG_TOKEN: &str = "artifact-token-operator.this-token-was-never-issued";
 
@@ -25,7 +28,7 @@ const WRONG_TOKEN: &str = "artifact-token-operator.this-token-was-never-issued";
 /// With the wait that the rate limit asks for, if that is too long. It says nothing about the service.
 pub(super) async fn ask(entry: &ServiceEntry) -> Result<Option<Halt>, Duration> {
     let Some(client) = &entry.client else { return Ok(None) };
-    let mut places = client.take_places(CHECK_CALLS, MAX_WAIT).await?;
+    let mut places = client.take_places(&entry.caller("check", CHECK_URGENCY), CHECK_CALLS, MAX_WAIT).await?;
     if let Some(halt) = ask_verify(client, &mut places).await? {
         return Ok(Some(halt));
     }

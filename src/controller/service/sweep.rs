@@ -21,6 +21,7 @@ use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
 use crate::rotation::renamed::renamed;
 use crate::rotation::service_sweep::{Findings, NamedToken, Owner, grace, sort};
+use crate::rotation::urgency::Urgency;
 use crate::service::client::answers::ListedToken;
 use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;
@@ -46,7 +47,11 @@ pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &S
     if due > now {
         return Ok(Action::requeue(due.since(now)));
     }
-    let Some(rows) = list(&client).await else { return Ok(Action::requeue(AGAIN)) };
+    let mut places = match client.take_places(&entry.caller("sweep", Urgency::Rest), 0, MAX_WAIT).await {
+        Ok(places) => places,
+        Err(wait) => return Ok(Action::requeue(wait)),
+    };
+    let Some(rows) = list(&client, &mut places).await else { return Ok(Action::requeue(AGAIN)) };
     let (objects, all) = ctx.all_tokens().await?;
     let owners: HashMap<String, Owner> = objects.into_iter().map(|token| owner(service, entry, token, ctx)).collect();
     let prefix = client.declaration().prefix().unwrap_or_default();
@@ -59,7 +64,7 @@ pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &S
     let recorded: &[Orphan] = service.last_sweep().map_or(&[], |last| &last.orphans);
     if service.spec.sweep.policy == SweepPolicy::Revoke {
         let revocable = found.revocable(recorded, grace(&owners, ctx.settings.orphan_grace), now);
-        revoke_orphans(&client, &mut found, &revocable).await;
+        revoke_orphans(&client, &mut places, &mut found, &revocable).await;
     }
     report(service, &found, renamed, recorded, ctx).await?;
     Ok(Action::requeue(interval))
@@ -83,18 +88,21 @@ fn able(entry: &ServiceEntry) -> Option<ServiceClient> {
     entry.client.clone().filter(|_| can(Capability::List) && can(Capability::Names))
 }
 
-async fn list(client: &ServiceClient) -> Option<Vec<NamedToken>> {
-    let answer = client.list(&mut Places::one_by_one(MAX_WAIT)).await;
+async fn list(client: &ServiceClient, places: &mut Places) -> Option<Vec<NamedToken>> {
+    let answer = client.list(places).await;
     // A row without a name is nobody's, unless its id is known: then the service has dropped its name.
-    let named = |row: ListedToken| NamedToken { id: TokenId::new(row.id), name: row.name.unwrap_or_default() };
-    answer.ok().map(|listing| listing.rows.into_iter().map(named).collect())
+    let named = |row: &ListedToken| NamedToken {
+        id: TokenId::new(row.id.as_str()),
+        name: row.name.clone().unwrap_or_default(),
+    };
+    answer.ok().map(|listing| listing.rows.iter().map(named).collect())
 }
 
 /// Revokes tokens that have had no owner for long enough. Only a later list without them counts as proof.
-async fn revoke_orphans(client: &ServiceClient, found: &mut Findings, revocable: &[NamedToken]) {
+async fn revoke_orphans(client: &ServiceClient, places: &mut Places, found: &mut Findings, revocable: &[NamedToken]) {
     for orphan in revocable {
         let Some(id) = &orphan.id else { continue };
-        let answer = client.revoke(id.as_str(), &mut Places::one_by_one(MAX_WAIT)).await;
+        let answer = client.revoke(id.as_str(), places).await;
         if matches!(answer, Err(ServiceError::Throttled { .. })) {
             break;
         }
@@ -103,7 +111,7 @@ async fn revoke_orphans(client: &ServiceClient, found: &mut Findings, revocable:
     if revocable.is_empty() {
         return;
     }
-    if let (Some(rows), Some(ownerless)) = (list(client).await, &mut found.ownerless) {
+    if let (Some(rows), Some(ownerless)) = (list(client, places).await, &mut found.ownerless) {
         ownerless.retain(|orphan| rows.iter().any(|row| row.id == orphan.id));
     }
 }

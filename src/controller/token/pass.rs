@@ -26,6 +26,7 @@ use crate::controller::token::secret_state::{self};
 use crate::controller::token::validate::Validated;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Ours, Row, SecretState, Verdict};
+use crate::rotation::urgency::Urgency;
 use crate::secret::metadata::Owner;
 use crate::service::client::Places;
 
@@ -52,6 +53,8 @@ pub(crate) struct Pass<'a> {
     halt: Option<Halt>,
     /// Places in the rate limit for the calls of an issue, which the preflight took together with its own.
     places: Option<Places>,
+    /// How urgent the calls of this step are.
+    urgency: Urgency,
 }
 
 /// The Secret as a pass knows it.
@@ -120,6 +123,7 @@ impl<'a> Pass<'a> {
             verdict: None,
             halt: None,
             places: None,
+            urgency: Urgency::Rest,
         }
     }
 
@@ -246,6 +250,15 @@ impl<'a> Pass<'a> {
     /// Keeps places in the rate limit for the claim that comes next.
     pub(crate) fn keep_places(&mut self, places: Places) {
         self.places = Some(places);
+    }
+
+    /// Records how urgent the calls of the next step are.
+    pub(crate) fn set_urgency(&mut self, urgency: Urgency) {
+        self.urgency = urgency;
+    }
+
+    pub(crate) fn has_places(&self) -> bool {
+        self.places.is_some()
     }
 
     pub(crate) fn take_kept_places(&mut self) -> Option<Places> {

@@ -27,12 +27,15 @@ pub struct Facts {
 /// When steps that failed transiently may be tried again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Pauses {
-    /// Generate, and with it the claim: the service said "not now", or our own rate limit did.
+    /// Generate, and with it the claim: the service said "not now", or it is not this object's turn in the queue of the service.
     pub generate: Option<Time>,
     /// Try and Verify.
     pub verify: Option<Time>,
     /// Sweep.
     pub sweep: Option<Time>,
+    /// Revoke: it is not this object's turn in the queue of the service, or the service asked to wait. A revoke that failed has its
+    /// back-off in the ledger.
+    pub revoke: Option<Time>,
     /// Writes of the Secret, including the dry run.
     pub secret: Option<Time>,
     /// The answer to a leak at the service: older tokens have their turn first.

@@ -36,7 +36,7 @@ fn end_tokens(view: &View) -> Step {
         return Step::Halt(cannot_revoke());
     }
     if let Some((attempt, id)) = next_known(view) {
-        return Step::Revoke { attempt, id };
+        return after_pause(view, facts.pauses.revoke, Step::Revoke { attempt, id });
     }
     let open = observed.open_claim();
     let unsettled = open.as_ref().map(|claim| view.desired.timings.settle_time(claim));
@@ -71,7 +71,8 @@ fn sweep(view: &View) -> Option<Step> {
         return Some(after_pause(view, facts.pauses.sweep, Step::Sweep));
     }
     let row = service.own_rows().find(|row| !ledger.knows(&row.id))?;
-    Some(Step::Revoke { attempt: row.attempt, id: row.id.clone() })
+    let revoke = Step::Revoke { attempt: row.attempt, id: row.id.clone() };
+    Some(after_pause(view, facts.pauses.revoke, revoke))
 }
 
 fn next_known(view: &View) -> Option<(u32, TokenId)> {

@@ -5,6 +5,7 @@ use crate::api::time::Time;
 use crate::rotation::observed::Observed;
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
+use crate::rotation::plan::wait::wait;
 
 pub(super) fn leak(view: &View) -> Option<Step> {
     if let Some(step) = notice(view) {
@@ -16,6 +17,11 @@ pub(super) fn leak(view: &View) -> Option<Step> {
         return None;
     }
     let (attempt, id) = next_leaked(view)?;
+    if view.paused(facts.pauses.revoke) {
+        // The token in use dies before it is replaced. An older one holds up nothing.
+        let in_use = view.observed.ledger.current.as_ref().is_some_and(|current| current.id == id);
+        return in_use.then(|| wait(view));
+    }
     Some(view.after_read(Step::Revoke { attempt, id }))
 }
 

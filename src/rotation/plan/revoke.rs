@@ -9,7 +9,7 @@ use crate::rotation::plan::wait::after_pause;
 
 pub(super) fn revoke(view: &View) -> Option<Step> {
     let Observed { ledger, service, facts, .. } = view.observed;
-    if !service.same_place() {
+    if !service.same_place() || view.paused(facts.pauses.revoke) {
         return None;
     }
     let old = ledger.superseded.iter().find(|old| due(view, old) && unneeded(view, old))?;

@@ -21,10 +21,9 @@ pub(super) fn unresolved_claim(view: &View) -> Option<Step> {
     }
     let look = next_look(&ledger.lost, service.swept, &view.desired.timings);
     let due = service.suspected || look.is_some_and(|look| look <= view.now);
-    if due && service.listing.is_none() && service.attributable() {
-        return Some(after_pause(view, facts.pauses.sweep, Step::Sweep));
-    }
-    None
+    let can_look = service.listing.is_none() && service.attributable();
+    // A list that fails holds up nothing: a new token does not need to know where a lost one is.
+    (due && can_look && !view.paused(facts.pauses.sweep)).then_some(Step::Sweep)
 }
 
 /// Until the claim is settled its own process may still publish. Then it is fenced off, its token looked for, and the claim abandoned.

@@ -31,6 +31,7 @@ fn wakes(view: &View) -> Vec<Option<Time>> {
         pauses.generate,
         pauses.verify,
         pauses.sweep,
+        pauses.revoke,
         pauses.secret,
         pauses.leak,
         next_look(&ledger.lost, service.swept, timings),

@@ -12,7 +12,7 @@ use url::Url;
 use super::failure::{Operation, pause_of};
 use crate::service::declaration::Declaration;
 use crate::service::errors::{ConnectError, ServiceError};
-use crate::service::limits::RateLimit;
+use crate::service::limits::{Places, RateLimit};
 use crate::service::request::{AuthenticationTemplate, Call, RequestTemplate};
 use crate::service::transport::{Answer, Bound, Exchange, SendError, Transport};
 
@@ -24,7 +24,7 @@ pub struct Connection {
     pub(super) declaration: Declaration,
     credentials: BTreeMap<String, SecretString>,
     transport: Arc<dyn Transport>,
-    rate_limit: RateLimit,
+    pub(super) rate_limit: RateLimit,
 }
 
 impl Connection {
@@ -41,14 +41,9 @@ impl Connection {
         Ok(Self { declaration, credentials, transport, rate_limit })
     }
 
-    /// Waits until `calls` requests may be sent.
-    pub(super) async fn wait_for_places(&self, calls: u32, max_wait: Duration) -> Result<(), Duration> {
-        self.rate_limit.acquire(calls, max_wait).await
-    }
-
-    /// Waits until one request may be sent.
-    pub(super) async fn wait_for_place(&self, operation: Operation, max_wait: Duration) -> Result<(), ServiceError> {
-        let waited = self.wait_for_places(1, max_wait).await;
+    /// Takes the place of one request.
+    pub(super) async fn take_place(&self, operation: Operation, places: &mut Places) -> Result<(), ServiceError> {
+        let waited = places.next(&self.rate_limit).await;
         waited.map_err(|after| ServiceError::Throttled { after, operation: operation.name() })
     }
 

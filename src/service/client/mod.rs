@@ -8,6 +8,7 @@ pub mod answers;
 mod connection;
 mod expiry;
 mod failure;
+mod lists;
 pub mod meter;
 mod pages;
 mod requests;
@@ -21,37 +22,25 @@ use secrecy::SecretString;
 use self::answers::{GenerateRequest, Generated, Listing, RevokeAnswer, VerifyAnswer};
 use self::connection::Connection;
 use self::failure::Operation;
+use self::lists::Lists;
 use self::meter::CallCounts;
 use crate::service::declaration::Declaration;
 use crate::service::errors::{ConnectError, ServiceError};
 use crate::service::http;
-use crate::service::limits::RateLimit;
+use crate::service::limits::{Caller, RateLimit};
 use crate::service::transport::Transport;
+
+pub use crate::service::limits::Places;
+
+/// How long each further page of a list may wait for its place in the rate limit.
+const PAGE_WAIT: Duration = Duration::from_secs(120);
 
 /// A client of one service. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ServiceClient {
     connection: Arc<Connection>,
     counts: CallCounts,
-}
-
-/// Places in a service's rate limit. Each call uses one. If none is left, the call waits for another one.
-#[derive(Debug)]
-pub struct Places {
-    taken: u32,
-    max_wait: Duration,
-}
-
-impl Places {
-    /// No places in advance: each call waits for its own place, at most `max_wait`.
-    pub fn one_by_one(max_wait: Duration) -> Self {
-        Self { taken: 0, max_wait }
-    }
-
-    /// The same places; a call that needs a further one waits for it at most so long.
-    pub fn with_max_wait(self, max_wait: Duration) -> Self {
-        Self { max_wait, ..self }
-    }
+    lists: Arc<Lists>,
 }
 
 impl ServiceClient {
@@ -82,7 +71,7 @@ impl ServiceClient {
         counts: CallCounts,
     ) -> Result<Self, ConnectError> {
         let connection = Connection::new(declaration, credentials, rate_limit, transport)?;
-        Ok(Self { connection: Arc::new(connection), counts })
+        Ok(Self { connection: Arc::new(connection), counts, lists: Arc::default() })
     }
 
     /// The declaration that this client performs.
@@ -90,14 +79,18 @@ impl ServiceClient {
         &self.connection.declaration
     }
 
-    /// Waits until `calls` requests may be sent, and keeps their places. A caller takes the places for all calls of an issue
-    /// before the claim: the time in this queue must not count against the claim.
+    /// Waits for the caller's turn, and takes places for `calls` requests. A caller takes the places for all calls of an issue before
+    /// the claim: the time in the queue must not count against the claim.
     ///
     /// # Errors
-    /// Fails at once, with the wait, if that is longer than `max_wait`.
-    pub async fn take_places(&self, calls: u32, max_wait: Duration) -> Result<Places, Duration> {
-        self.connection.wait_for_places(calls, max_wait).await?;
-        Ok(Places { taken: calls, max_wait })
+    /// Fails at once, with the wait, if that is longer than `max_wait`. The caller keeps its place in the queue, and comes back then.
+    pub async fn take_places(&self, caller: &Caller, calls: u32, max_wait: Duration) -> Result<Places, Duration> {
+        self.connection.rate_limit.enter(caller, calls, max_wait).await
+    }
+
+    /// The rate limit of the service.
+    pub fn rate_limit(&self) -> &RateLimit {
+        &self.connection.rate_limit
     }
 
     /// Generates one token.
@@ -120,12 +113,19 @@ impl ServiceClient {
         self.call(Operation::Verify, places, requests::verify(&self.connection, token)).await
     }
 
-    /// The complete list, or an error. Its first page uses a place; each further page waits for its own.
+    /// The complete list, or an error. All who ask for it before it begins share one, and one list is read at a time: who asks later
+    /// shares the next one. Its first page uses a place, each further page waits for its own.
     ///
     /// # Errors
     /// `Refused`, `Throttled`, `Retry` or `Unknown`; an incomplete list is no list.
-    pub async fn list(&self, places: &mut Places) -> Result<Listing, ServiceError> {
-        self.call(Operation::List, places, pages::list(&self.connection)).await
+    pub async fn list(&self, places: &mut Places) -> Result<Arc<Listing>, ServiceError> {
+        self.lists.share(|| self.clone().read_list(places.split_one())).await
+    }
+
+    async fn read_list(self, mut places: Places) -> lists::Answer {
+        let mut further = places.none_of_these(PAGE_WAIT);
+        let list = pages::list(&self.connection, &mut further);
+        self.call(Operation::List, &mut places, list).await.map(Arc::new)
     }
 
     /// Asks the service to revoke the token with this id.
@@ -143,10 +143,7 @@ impl ServiceClient {
         places: &mut Places,
         made: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<T, ServiceError> {
-        match places.taken.checked_sub(1) {
-            Some(left) => places.taken = left,
-            None => self.connection.wait_for_place(operation, places.max_wait).await?,
-        }
+        self.connection.take_place(operation, places).await?;
         let answer = made.await;
         self.counts.count(operation, &answer);
         answer

@@ -4,7 +4,6 @@ mod next;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::Duration;
 
 use serde_json::Value;
 use url::Url;
@@ -16,6 +15,7 @@ use super::failure::Operation;
 use crate::service::declaration::{ListOperation, Paging};
 use crate::service::errors::ServiceError;
 use crate::service::extraction::JsonPath;
+use crate::service::limits::Places;
 use crate::service::transport::Answer;
 
 /// The most pages of a list, so that a list without an end does not keep the operator busy for ever.
@@ -33,9 +33,6 @@ const MAX_NAME: usize = 256;
 
 /// The longest URL of a next page: the service chooses it.
 const MAX_URL: usize = 8 * 1024;
-
-/// How long one page may wait for its place in the rate limit.
-const MAX_WAIT: Duration = Duration::from_secs(120);
 
 /// The status of a counted page after the last one, at many services.
 const NO_SUCH_PAGE: u16 = 404;
@@ -55,7 +52,8 @@ struct Progress {
     taken: usize,
 }
 
-pub(super) async fn list(connection: &Connection) -> Result<Listing, ServiceError> {
+/// Reads the list. The caller took the place of the first page.
+pub(super) async fn list(connection: &Connection, places: &mut Places) -> Result<Listing, ServiceError> {
     let asked = Operation::List;
     let operation = connection.declaration.list.as_ref().ok_or_else(|| asked.not_declared())?;
     let call = connection.fill(asked, &operation.request, connection.authentication(), connection.values())?;
@@ -65,7 +63,7 @@ pub(super) async fn list(connection: &Connection) -> Result<Listing, ServiceErro
     for number in 0..MAX_PAGES {
         if number > 0 {
             // The pages before were sent: a list that breaks off here is a call that was made.
-            let waited = connection.wait_for_place(asked, MAX_WAIT).await;
+            let waited = connection.take_place(asked, places).await;
             let broken_off = |error: ServiceError| ServiceError::Retry {
                 after: error.retry_after(),
                 what: error.to_string(),

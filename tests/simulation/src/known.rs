@@ -57,13 +57,6 @@ pub const KNOWN: &[Known] = &[
         plan: || Plan::quiet(1, 8, 90_000).with(100, Act::RefuseTokens(89_000)),
         combinations: &[&[Kind::RefuseTokens]],
     },
-    Known {
-        name: "a place in the rate limit that is not free yet counts as a failed revoke",
-        law: "warning",
-        words: Some("the service's rate limit is used up"),
-        plan: || Plan { per_minute: 60, ..Plan::quiet(1, 20, 600).with(500, Act::DeleteAll) },
-        combinations: &[],
-    },
 ];
 
 /// Whether a complaint is about a fault that is known.

@@ -18,6 +18,8 @@ pub(crate) enum StepKind {
     /// Try and Verify.
     Verify,
     Sweep,
+    /// Revoke; its failures are counted in the ledger.
+    Revoke,
     /// Writes and reads of the Secret.
     Secret,
 }
@@ -44,6 +46,11 @@ impl Retries {
         until
     }
 
+    /// Waits with the steps of this kind. That is no failure, and the next wait is not longer for it.
+    pub(crate) fn wait(&mut self, kind: StepKind, until: Time) {
+        *self.slot(kind) = Some(until);
+    }
+
     /// Forgets the failures of a kind: a step of it succeeded.
     pub(crate) fn succeeded(&mut self, kind: StepKind) {
         self.counts.remove(&kind);
@@ -55,6 +62,7 @@ impl Retries {
             StepKind::Generate => &mut self.pauses.generate,
             StepKind::Verify => &mut self.pauses.verify,
             StepKind::Sweep => &mut self.pauses.sweep,
+            StepKind::Revoke => &mut self.pauses.revoke,
             StepKind::Secret => &mut self.pauses.secret,
         }
     }

@@ -15,12 +15,14 @@ use crate::controller::registry::{Key, ServiceEntry};
 use crate::controller::shared::Shared;
 use crate::controller::token::context::Context;
 use crate::controller::token::memory::Memory;
+use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::secret_state::{self, SecretReader};
 use crate::controller::token::validate::Validated;
 use crate::rotation::desired::{Desired, Halt};
 use crate::rotation::observed::{Row, SecretState, Secrets, Verdict};
 use crate::secret::metadata::{Marks, Owner};
 use crate::service::client::ServiceClient;
+use crate::service::limits::Caller;
 
 /// The ledger of an object that has none.
 static NO_LEDGER: LazyLock<Ledger> = LazyLock::new(Ledger::default);
@@ -115,6 +117,15 @@ impl<'a> Pass<'a> {
     pub(crate) fn service_identity(&self) -> Option<ServiceIdentity> {
         let service = self.service.as_ref()?;
         Some(ServiceIdentity { uid: service.uid.clone(), origin: service.origin.clone() })
+    }
+
+    /// This object as it stands in the queue of the service, for the calls of a step.
+    pub(crate) fn caller(&self, kind: StepKind) -> Caller {
+        Caller {
+            id: format!("{}/{kind:?}", self.uid()),
+            namespace: self.object.namespace().unwrap_or_default(),
+            class: self.urgency as u8,
+        }
     }
 
     pub(crate) fn forbidden(&self) -> Option<&Halt> {

@@ -28,6 +28,16 @@ impl Pass<'_> {
             Some((kind, TransientFailure { reason, message: format!("{what}; tried again") }));
     }
 
+    /// Waits for this object's turn in the queue of the service. That is no failure. People see it where they wait for a token.
+    pub(crate) fn wait_for_turn(&mut self, kind: StepKind, wait: Duration) {
+        let until = self.now().earliest.plus(wait);
+        tracing::debug!(object = %self.label(), ?kind, %until, "waits for its turn at the service");
+        self.memory.retries.wait(kind, until);
+        let message = "waits for its turn: the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up";
+        let waiting = TransientFailure { reason: Reason::Throttled, message: message.to_owned() };
+        self.memory.transient_failure = self.ledger().current.is_none().then_some((kind, waiting));
+    }
+
     /// Records that a step succeeded.
     pub(crate) fn went_well(&mut self, kind: StepKind) {
         self.memory.retries.succeeded(kind);

@@ -8,8 +8,8 @@ use crate::controller::token::pass::Pass;
 use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;
 
-/// If the rate limit asks for a longer wait, the pass ends instead of holding its worker.
-pub(super) const MAX_WAIT: Duration = Duration::from_secs(1);
+/// If a turn is farther away, the pass ends instead of waiting for it.
+const MAX_WAIT: Duration = Duration::from_secs(1);
 /// Requests that an issue sends: generate, try, verify. Their places are taken together, before the claim.
 pub(super) const ISSUE_CALLS: u32 = 3;
 
@@ -23,20 +23,27 @@ pub(super) fn reason_of(error: &ServiceError) -> Reason {
     }
 }
 
-/// Takes places in the rate limit for the calls of an issue. Where they are not free in time, the step pauses.
+/// Takes places for the calls of a step. Where it is not this object's turn, the step waits for it.
 pub(super) async fn take_places(
     pass: &mut Pass<'_>,
     client: &ServiceClient,
+    kind: StepKind,
     calls: u32,
-    max_wait: Duration,
 ) -> Option<Places> {
-    match client.take_places(calls, max_wait).await {
+    match client.take_places(&pass.caller(kind), calls, MAX_WAIT).await {
         Ok(places) => Some(places),
-        Err(after) => {
-            let what = "the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up";
-            pass.pause_at_least(StepKind::Generate, after, Reason::Throttled, what);
+        Err(wait) => {
+            pass.wait_for_turn(kind, wait);
             None
         }
+    }
+}
+
+/// Records that a call of this kind had no answer that says anything.
+pub(super) fn call_failed(pass: &mut Pass<'_>, kind: StepKind, error: &ServiceError) {
+    match error {
+        ServiceError::Throttled { after, .. } => pass.wait_for_turn(kind, *after),
+        _ => pass.pause_at_least(kind, error.retry_after(), reason_of(error), &error.to_string()),
     }
 }
 

@@ -22,8 +22,6 @@ use crate::rotation::observed::Observed;
 use crate::rotation::report::Phase;
 use crate::service::client::{Places, ServiceClient};
 
-/// If the rate limit asks for a longer wait, the pass ends instead of holding its worker.
-const MAX_WAIT: Duration = Duration::from_millis(200);
 /// How long a further call for an attempt in flight waits for its place. It has a deadline, and others wait less.
 const IN_FLIGHT_WAIT: Duration = Duration::from_secs(15);
 
@@ -101,7 +99,7 @@ pub(super) async fn claim(
 async fn pass_rate_limit(pass: &mut Pass<'_>, client: Option<&ServiceClient>) -> Option<Places> {
     let places = match pass.take_kept_places() {
         Some(places) => places,
-        None => take_places(pass, client?, ISSUE_CALLS, MAX_WAIT).await?,
+        None => take_places(pass, client?, StepKind::Generate, ISSUE_CALLS).await?,
     };
     pass.went_well(StepKind::Generate);
     Some(places.with_max_wait(IN_FLIGHT_WAIT))

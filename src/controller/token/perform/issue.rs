@@ -9,7 +9,7 @@ use crate::controller::token::memory::in_flight::{Attempt, Value};
 use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
-use crate::controller::token::perform::calls::reason_of;
+use crate::controller::token::perform::calls::call_failed;
 use crate::controller::token::perform::claim::claim_of;
 use crate::controller::token::perform::record::{ISSUING_AFTER, Written, record, status_after, write_status};
 use crate::controller::token::validate::CheckedRequest;
@@ -50,7 +50,7 @@ pub(super) async fn generate(
         Ok(generated) => Ok(take(pass, attempt, generated, observed).await),
         Err(error @ (ServiceError::Retry { .. } | ServiceError::Throttled { .. })) => {
             pass.memory_mut().in_flight = Some(attempt);
-            pass.pause_at_least(StepKind::Generate, error.retry_after(), reason_of(&error), &error.to_string());
+            call_failed(pass, StepKind::Generate, &error);
             Ok(Flow::Continue)
         }
         Err(ServiceError::Unknown { what }) => Ok(lose(pass, &claim, &what).await),

@@ -23,6 +23,7 @@ use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Flow, Pass};
 use crate::rotation::observed::Observed;
 use crate::rotation::plan::Step;
+use crate::rotation::urgency::urgency;
 
 use secret::access::SecretAccess;
 
@@ -34,6 +35,7 @@ pub(super) async fn perform(
     step: Step,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
+    pass.set_urgency(urgency(&step, observed, pass.now().earliest));
     let client = pass.client();
     let client = client.as_ref();
     match step {

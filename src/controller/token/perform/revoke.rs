@@ -9,9 +9,10 @@ use crate::api::ledger::{Ledger, Proof};
 use crate::api::reason::Reason;
 use crate::api::token_service::Capability;
 use crate::controller::error::PassError;
+use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
-use crate::controller::token::perform::calls::MAX_WAIT;
+use crate::controller::token::perform::calls::take_places;
 use crate::controller::token::perform::record::{Written, record};
 use crate::rotation::observed::Observed;
 use crate::rotation::report::Phase;
@@ -33,6 +34,8 @@ const PROOF_WAIT: Duration = Duration::from_secs(180);
 struct Alive {
     what: String,
     after: Duration,
+    /// The service, or its rate limit, said "not now".
+    asked_to_wait: bool,
 }
 
 /// Revokes one token, proves that it is dead, and records that. During a deletion nothing is recorded: the object is about to
@@ -44,7 +47,10 @@ pub(super) async fn revoke(
     (attempt, id): (u32, &TokenId),
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    let proof = revoke_and_prove(pass, client, id).await;
+    let Some(places) = take_places(pass, client, StepKind::Revoke, REVOKE_CALLS).await else {
+        return Ok(Flow::Continue);
+    };
+    let proof = revoke_and_prove(pass, client, id, places).await;
     let now = pass.now().latest;
     match proof {
         Ok(proof) if observed.object.deleting => {
@@ -53,6 +59,11 @@ pub(super) async fn revoke(
             Ok(Flow::Continue)
         }
         Ok(proof) => record_revoked(pass, objects, (attempt, id), proof, observed).await,
+        // "Not now" is no failure of a revoke. Nothing is known about the token that was not known before.
+        Err(Alive { asked_to_wait: true, after, .. }) => {
+            pass.wait_for_turn(StepKind::Revoke, after);
+            Ok(Flow::Continue)
+        }
         Err(alive) => record_alive(pass, objects, (attempt, id), alive, observed).await,
     }
 }
@@ -105,9 +116,12 @@ async fn record_alive(
 }
 
 /// Asks the service to revoke the token, and then whether it is dead.
-async fn revoke_and_prove(pass: &Pass<'_>, client: &ServiceClient, id: &TokenId) -> Result<Proof, Alive> {
-    let taken = client.take_places(REVOKE_CALLS, MAX_WAIT).await;
-    let places = taken.map_err(|after| Alive { what: "the service's rate limit is used up".to_owned(), after })?;
+async fn revoke_and_prove(
+    pass: &Pass<'_>,
+    client: &ServiceClient,
+    id: &TokenId,
+    places: Places,
+) -> Result<Proof, Alive> {
     // Most proofs need no further call. One that does must come to its end, or it would be tried again for ever.
     let mut places = places.with_max_wait(PROOF_WAIT);
     let answer = client.revoke(id.as_str(), &mut places).await;
@@ -148,7 +162,7 @@ impl Prover<'_, '_> {
                 Err(error) => return Err(alive(&error)),
             }
         }
-        Err(Alive { what: "the service still accepts it".to_owned(), after: Duration::ZERO })
+        Err(seen_alive("the service still accepts it"))
     }
 
     async fn gone(&mut self) -> Result<Proof, Alive> {
@@ -185,7 +199,7 @@ impl Prover<'_, '_> {
         } else {
             return Ok(Proof::Unlisted);
         };
-        Err(Alive { what: what.to_owned(), after: Duration::ZERO })
+        Err(seen_alive(what))
     }
 
     /// Settles an answer other than success or gone, by the old value if there is one, and by the list. It may mean "already gone"
@@ -204,5 +218,10 @@ impl Prover<'_, '_> {
 }
 
 fn alive(error: &ServiceError) -> Alive {
-    Alive { what: error.to_string(), after: error.retry_after() }
+    let asked_to_wait = matches!(error, ServiceError::Throttled { .. } | ServiceError::Retry { asked: true, .. });
+    Alive { what: error.to_string(), after: error.retry_after(), asked_to_wait }
+}
+
+fn seen_alive(what: &str) -> Alive {
+    Alive { what: what.to_owned(), after: Duration::ZERO, asked_to_wait: false }
 }

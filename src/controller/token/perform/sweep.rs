@@ -7,15 +7,15 @@ use crate::controller::error::PassError;
 use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
-use crate::controller::token::perform::calls::{MAX_WAIT, reason_of};
+use crate::controller::token::perform::calls::{call_failed, take_places};
 use crate::controller::token::perform::claim::attributable;
 use crate::controller::token::perform::record::{Written, record};
 use crate::controller::token::perform::secret::access::SecretAccess;
 use crate::rotation::identity::{self, Name};
 use crate::rotation::observed::{Observed, Row};
 use crate::rotation::report::Phase;
+use crate::service::client::ServiceClient;
 use crate::service::client::answers::{ListedToken, Listing};
-use crate::service::client::{Places, ServiceClient};
 
 /// Lists the service first; the Secret is read after it (P5).
 pub(super) async fn sweep(
@@ -23,11 +23,13 @@ pub(super) async fn sweep(
     client: &ServiceClient,
     secrets: &SecretAccess,
 ) -> Result<Flow, PassError> {
-    match client.list(&mut Places::one_by_one(MAX_WAIT)).await {
+    // Each page takes its own place, once for all who wait for the same list.
+    let Some(mut places) = take_places(pass, client, StepKind::Sweep, 0).await else { return Ok(Flow::Continue) };
+    match client.list(&mut places).await {
         Ok(listing) => {
             pass.went_well(StepKind::Sweep);
             let prefix = client.declaration().prefix().unwrap_or_default();
-            let rows = own_rows(pass, prefix, listing);
+            let rows = own_rows(pass, prefix, &listing);
             pass.listed(rows);
             match secrets.read().await {
                 Ok(secret) => pass.secret_read(secret),
@@ -41,21 +43,21 @@ pub(super) async fn sweep(
             pass.shared().services.cleared(pass.uid());
         }
         Err(error) => {
-            pass.pause_at_least(StepKind::Sweep, error.retry_after(), reason_of(&error), &error.to_string());
+            call_failed(pass, StepKind::Sweep, &error);
         }
     }
     Ok(Flow::Continue)
 }
 
 /// The rows that carry this object's identity.
-fn own_rows(pass: &Pass<'_>, prefix: &str, listing: Listing) -> Vec<Row> {
+fn own_rows(pass: &Pass<'_>, prefix: &str, listing: &Listing) -> Vec<Row> {
     let own = identity::uid16(pass.uid());
-    let row = |listed: ListedToken| {
+    let row = |listed: &ListedToken| {
         let Name { attempt, nonce, uid16 } = identity::parse(prefix, listed.name.as_deref()?)?;
-        let (id, created, expiration) = (TokenId::new(listed.id)?, listed.created, listed.expiration);
+        let (id, created, expiration) = (TokenId::new(listed.id.as_str())?, listed.created, listed.expiration);
         (uid16 == own).then_some(Row { id, attempt, nonce, created, expiration })
     };
-    listing.rows.into_iter().filter_map(row).collect()
+    listing.rows.iter().filter_map(row).collect()
 }
 
 /// Records as superseded the tokens that were found at the service and that nobody needs.

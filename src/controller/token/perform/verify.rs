@@ -6,12 +6,12 @@ use crate::controller::error::PassError;
 use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
-use crate::controller::token::perform::calls::{MAX_WAIT, reason_of};
+use crate::controller::token::perform::calls::{call_failed, take_places};
 use crate::controller::token::perform::record::{Written, record};
 use crate::rotation::observed::{Observed, Verdict};
 use crate::rotation::report::Phase;
+use crate::service::client::ServiceClient;
 use crate::service::client::answers::VerifyAnswer;
-use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;
 
 /// Verifies the value in flight before it is published.
@@ -38,9 +38,13 @@ pub(super) async fn verify(pass: &mut Pass<'_>, client: &ServiceClient) -> Flow 
         return Flow::Continue;
     };
     // The calls of an issue passed the rate limit before its claim.
-    let mut own = Places::one_by_one(MAX_WAIT);
-    let places = pass.memory_mut().in_flight.as_mut().map_or(&mut own, |attempt| &mut attempt.places);
-    let answer = client.verify(Some(&token), places).await;
+    let answer = match pass.memory_mut().in_flight.as_mut() {
+        Some(attempt) => client.verify(Some(&token), &mut attempt.places).await,
+        None => {
+            let Some(mut places) = take_places(pass, client, StepKind::Verify, 1).await else { return Flow::Continue };
+            client.verify(Some(&token), &mut places).await
+        }
+    };
     let verdict = verdict_of(pass, answer);
     pass.asked(verdict);
     let Some(verdict) = verdict else { return Flow::Continue };
@@ -68,7 +72,7 @@ fn verdict_of(pass: &mut Pass<'_>, answer: Result<VerifyAnswer, ServiceError>) -
             Some(Verdict::Refused)
         }
         Err(error) => {
-            pass.pause_at_least(StepKind::Verify, error.retry_after(), reason_of(&error), &error.to_string());
+            call_failed(pass, StepKind::Verify, &error);
             None
         }
     }

@@ -6,5 +6,6 @@
 mod agreement;
 mod campaign;
 mod known;
+mod limits;
 mod lives;
 mod mutations;

@@ -10,11 +10,11 @@ use crate::api::token_service::Capability;
 use crate::controller::error::PassError;
 use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::pass::{Flow, Pass};
-use crate::controller::token::perform::calls::{ISSUE_CALLS, MAX_WAIT, reason_of, take_places};
+use crate::controller::token::perform::calls::{ISSUE_CALLS, call_failed, take_places};
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Observed, SecretState};
 use crate::secret::metadata::{MANAGED, Marks};
-use crate::service::client::ServiceClient;
+use crate::service::client::{Places, ServiceClient};
 
 use super::access::{DryRun, SecretAccess, SecretWrite};
 use super::written::rendered;
@@ -36,8 +36,10 @@ pub(in crate::controller::token::perform) async fn preflight(
     secrets: &SecretAccess,
     observed: &Observed,
 ) -> Result<Flow, PassError> {
+    // The turn at the service comes before the dry-run: a wait for it costs no request to the API server.
     if let Some(client) = client
-        && !has_room(pass, client).await
+        && !pass.has_places()
+        && !take_issue_places(pass, client).await
     {
         return Ok(Flow::Continue);
     }
@@ -75,30 +77,37 @@ async fn dry_patch(pass: &Pass<'_>, secrets: &SecretAccess, observed: &Observed)
     secrets.patch(patch, DryRun::Yes).await
 }
 
-/// Whether `limits.maximumLiveTokens` leaves room for a token, where the service object sets it.
-async fn has_room(pass: &mut Pass<'_>, client: &ServiceClient) -> bool {
-    let Some(most) = pass.service().and_then(|service| service.spec.limits.maximum_live_tokens) else { return true };
-    if !client.declaration().can(Capability::List) {
-        return true;
+/// Takes the places of an issue; where the service object sets `limits.maximumLiveTokens`, also a look whether there is room.
+async fn take_issue_places(pass: &mut Pass<'_>, client: &ServiceClient) -> bool {
+    let most = pass.service().and_then(|service| service.spec.limits.maximum_live_tokens);
+    let most = most.filter(|_| client.declaration().can(Capability::List));
+    // The calls of the issue take their places together with the list, which must not use up what the claim needs.
+    let calls = ISSUE_CALLS + u32::from(most.is_some());
+    let Some(mut places) = take_places(pass, client, StepKind::Generate, calls).await else { return false };
+    if let Some(most) = most
+        && !has_room(pass, client, &mut places, most).await
+    {
+        return false;
     }
-    // The calls of the issue take their places together with this one: a list must not use up what the claim needs.
-    let Some(mut places) = take_places(pass, client, 1 + ISSUE_CALLS, MAX_WAIT).await else { return false };
-    match client.list(&mut places).await {
-        Ok(listing) if listing.rows.len() < usize::try_from(most).unwrap_or(usize::MAX) => {
-            pass.keep_places(places);
-            true
-        }
+    pass.keep_places(places);
+    true
+}
+
+async fn has_room(pass: &mut Pass<'_>, client: &ServiceClient, places: &mut Places, most: i32) -> bool {
+    let kept = client.rate_limit().promises_kept();
+    match client.list(places).await {
+        Ok(listing) if places.promise_room(listing.rows.len(), kept, most.unsigned_abs()) => true,
         Ok(listing) => {
             let message = format!(
-                "the service has {} live tokens and limits.maximumLiveTokens of the TokenService is {most}: revoke \
-                 some there, or raise the limit",
+                "the service has {} live tokens, those that are being generated not counted, and limits.maximumLiveTokens of the \
+                 TokenService is {most}: revoke some there, or raise the limit",
                 listing.rows.len()
             );
             pass.forbid(Halt::stalled(Reason::TokenLimitReached, message));
             false
         }
         Err(error) => {
-            pass.pause_at_least(StepKind::Generate, error.retry_after(), reason_of(&error), &error.to_string());
+            call_failed(pass, StepKind::Generate, &error);
             false
         }
     }

@@ -1,0 +1,156 @@
+//! The rate limit of one service.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::queue::{Caller, Queue};
+
+/// How many passes may be in the calls of one service at a time. A service that hangs holds no more of the operator than that.
+pub(super) const MAX_INSIDE: u32 = 16;
+
+/// How many more may be inside to answer a leak.
+const MORE_FOR_LEAKS: u32 = 8;
+
+/// How soon a caller comes back that found too many inside.
+pub(super) const CROWDED_LOOK: Duration = Duration::from_secs(1);
+
+/// The longest time that a caller is told. The queue changes meanwhile, and who waits for very long is moved forward when it asks.
+const MAX_TOLD: Duration = Duration::from_secs(300);
+
+/// The rate limit of one service, shared by all its clones.
+///
+/// It gives out places by GCRA: every minute has at most as many calls as allowed, a quarter of them at once. Who may take the next
+/// place is the queue's matter.
+#[derive(Clone, Debug)]
+pub struct RateLimit {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// The time between two calls in the long run.
+    interval: Duration,
+    /// How many calls may go out at once after a rest.
+    burst: u32,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// When all places that were given out are used up.
+    used_until: Instant,
+    /// The service asked for no request before this time.
+    not_before: Instant,
+    /// Who waits.
+    queue: Queue,
+    /// How many callers are inside.
+    inside: u32,
+    /// How many tokens were promised room at the service, and for how many of these the promise has ended.
+    promised: u64,
+    kept: u64,
+}
+
+impl RateLimit {
+    /// A limit of `requests_per_minute` (at least 1), at rest.
+    pub fn new(requests_per_minute: u32) -> Self {
+        let allowed = requests_per_minute.max(1);
+        let burst = (allowed / 4).max(1);
+        let interval = Duration::from_secs(60) / (allowed - burst + 1);
+        let now = Instant::now();
+        let state =
+            State { used_until: now, not_before: now, queue: Queue::default(), inside: 0, promised: 0, kept: 0 };
+        Self { shared: Arc::new(Shared { interval, burst, state: Mutex::new(state) }) }
+    }
+
+    /// Waits for the caller's turn to make so many `calls`, one after the other without more waiting. Who comes `from_outside` is inside
+    /// from then on, until it goes out.
+    ///
+    /// # Errors
+    /// Fails at once, with the wait, if that is longer than `max_wait`. The caller keeps its place in the queue, and comes back then.
+    pub(super) async fn take_turn(
+        &self,
+        caller: &Caller,
+        calls: u32,
+        max_wait: Duration,
+        from_outside: bool,
+    ) -> Result<(), Duration> {
+        let begin = Instant::now();
+        loop {
+            let now = Instant::now();
+            let Err(wait) = self.try_turn(caller, calls, now, from_outside) else { return Ok(()) };
+            if (now - begin) + wait > max_wait {
+                return Err(wait.min(MAX_TOLD));
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn try_turn(&self, caller: &Caller, calls: u32, now: Instant, from_outside: bool) -> Result<(), Duration> {
+        let mut state = self.state();
+        let ahead = state.queue.join(caller, calls, now);
+        // Who sends nothing by itself waits for no place.
+        let mut start = if calls == 0 { now } else { self.start(&state, ahead, calls, now) };
+        let most = if caller.answers_leak() { MAX_INSIDE + MORE_FOR_LEAKS } else { MAX_INSIDE };
+        if from_outside && state.inside >= most {
+            // Nobody knows how long those inside stay. As many as may be inside come back at a time.
+            start = start.max(now + CROWDED_LOOK * (1 + state.queue.callers_before(caller) / MAX_INSIDE));
+        }
+        if start > now {
+            state.queue.expect(caller, start);
+            return Err(start - now);
+        }
+        state.queue.leave(caller);
+        state.used_until = state.used_until.max(now) + self.shared.interval * calls;
+        state.inside += u32::from(from_outside);
+        Ok(())
+    }
+
+    /// When `calls` may go out one after the other, once `ahead` calls of others have gone.
+    fn start(&self, state: &State, ahead: u32, calls: u32, now: Instant) -> Instant {
+        let Shared { interval, burst, .. } = *self.shared;
+        let used_until = state.used_until.max(now) + interval * ahead;
+        let last = used_until + interval * calls.min(burst).saturating_sub(1);
+        last.checked_sub(interval * (burst - 1)).unwrap_or(now).max(now).max(state.not_before)
+    }
+
+    /// Sends nothing to the service for the next `pause`, because it asked for that.
+    pub fn pause(&self, pause: Duration) {
+        let mut state = self.state();
+        state.not_before = state.not_before.max(Instant::now() + pause);
+    }
+
+    /// How long nothing may be sent yet, because the service asked for a pause.
+    pub fn paused(&self) -> Option<Duration> {
+        self.state().not_before.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+    }
+
+    /// How many promises of room have ended.
+    pub fn promises_kept(&self) -> u64 {
+        self.state().kept
+    }
+
+    /// Promises room for one more token, if there is some beside the `listed` ones and what was promised and had not ended at `kept`.
+    pub(super) fn promise(&self, listed: usize, kept: u64, most: u32) -> bool {
+        let mut state = self.state();
+        let listed = u64::try_from(listed).unwrap_or(u64::MAX);
+        let room = listed.saturating_add(state.promised.saturating_sub(kept)) < u64::from(most);
+        state.promised += u64::from(room);
+        room
+    }
+
+    /// Somebody who was inside goes out, with so many unused places.
+    pub(super) fn go_out(&self, unused: u32, promised: bool) {
+        let mut state = self.state();
+        state.inside = state.inside.saturating_sub(1);
+        state.kept += u64::from(promised);
+        let unused = self.shared.interval * unused;
+        state.used_until = state.used_until.checked_sub(unused).unwrap_or(state.used_until);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Plain times and numbers are consistent, whatever a panicking owner of the lock did.
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
