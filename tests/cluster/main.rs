@@ -10,6 +10,7 @@
 //! | `rate_limit` | a service that may be asked only a few times a minute |
 //! | `refused` | the service refuses a new token, a revoke fails, the list lags |
 //! | `deletion` | the object, its service or its credential is deleted |
+//! | `finalizer` | somebody takes a finalizer off, and what is left behind is reported |
 //! | `cluster_service` | many namespaces share a service |
 //! | `crash` | the operator is killed |
 //! | `review` | the operator's own credential changes |
@@ -24,6 +25,7 @@ mod crash;
 mod deletion;
 mod drift;
 mod edits;
+mod finalizer;
 mod formats;
 mod hostile;
 mod identity_conflict;
