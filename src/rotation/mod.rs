@@ -4,8 +4,8 @@
 //! the whole decision. `ledger` holds the transitions of the status, `desired` the checked spec, `observed` what a pass
 //! saw, `identity` the names that tokens carry at the service, `schedule` when something is due, `report` the conditions
 //! that people read. `service_sweep` says which object each token of a service belongs to, `service_review` whether the
-//! refusals of a service count, `renamed` whether it keeps the names. `urgency` is the order of calls in the
-//! queue of a service.
+//! refusals of a service count, `renamed` whether it keeps the names, `survivors` what may live when an object is let go. `urgency` is
+//! the order of calls in the queue of a service.
 
 pub mod desired;
 pub mod identity;
@@ -17,4 +17,5 @@ pub mod report;
 pub mod schedule;
 pub mod service_review;
 pub mod service_sweep;
+pub mod survivors;
 pub mod urgency;

@@ -7,7 +7,7 @@
 //! | row | if | then |
 //! |---|---|---|
 //! | deletion | deleting, without our finalizer | Wait: we have nothing left to do |
-//! | | deleting, and the tokens stay alive | DeleteSecret (not with `Orphan`), Release |
+//! | | deleting, and the tokens stay alive | Read and DeleteSecret (not with `Orphan`), Release |
 //! | | deleting, another cluster's token is listed or recorded, and nobody confirmed this object | RecordConflict, Halt |
 //! | | deleting, an attempt is in flight | GiveUp: it enters the ledger, and the next lines revoke it |
 //! | | deleting, the Secret not read yet | Read: its value can prove the revoke |
@@ -15,13 +15,13 @@
 //! | | deleting, a claim could still land | Wait(claimSettle) |
 //! | | deleting, a claim is unresolved and the service was not listed since | Sweep; Revoke each row of this uid |
 //! | | deleting, nothing may live | DeleteSecret, Release |
+//! | finalizer | somebody took the finalizer off an object that ever had a claim | Finalize |
 //! | identity_conflict | a listed token of this uid was never claimed here | RecordConflict |
 //! | | a conflict is recorded, and nobody confirmed this object since | *verify* the token in the Secret; Halt |
 //! | | a person confirmed this object | Sweep; ConfirmIdentity once the ledger has all rows (*orphans* adds them) |
 //! | leak | a leak is requested and not recorded yet, and a token was claimed before that time, or the time is in the future | RecordLeak |
 //! | | a token leaked, its turn has come and its back-off is over | Read, Revoke |
-//! | in_flight | a claim is in flight: overtaken, past its deadline, or the Secret is foreign | GiveUp |
-//! | | a claim is in flight, and somebody removed the finalizer by hand | Finalize |
+//! | in_flight | a claim is in flight: overtaken, past its deadline, or the Secret cannot be written | GiveUp |
 //! | | a claim is in flight, and the Secret holds a token that the ledger does not know | Sweep, Supersede if it is listed |
 //! | | a claim is in flight, and something has forbidden a token since: a wrong spec, `suspend`, a permission | Wait, until its deadline |
 //! | | a claim is in flight | Generate |
@@ -44,16 +44,15 @@
 //! | render | the Secret holds the current token in another form than the spec asks for | Read, Render |
 //! | verify | the verification of the current token is due | Read, Verify; Reject if the service refuses it, unless its refusals are in doubt |
 //! | unresolved_claim | a claim that is not in flight here could still land | Wait(claimSettle) |
-//! | | it is settled, and above the fence | Read; CreatePlaceholder if the Secret is absent, else RaiseFence; Halt if the Secret is foreign |
+//! | | it is settled, and above the fence | Read; CreatePlaceholder if the Secret is absent, else RaiseFence; Halt if the Secret cannot be written |
 //! | | it is settled and fenced off, and the operator cannot call the service, or it is another service | Halt or Wait |
 //! | | it is settled and fenced off, and tokens have names | Sweep; *orphans* adds its token, and others that a lost ledger knew |
 //! | | it is settled and fenced off, and the service was listed or tokens have no names | Abandon: the claim becomes a lost one, unless its token is in the ledger |
 //! | | the search for a lost claim is due, or the sweep of the service saw an unknown token, and the list need not wait | Sweep |
-//! | halt | the spec is invalid or the Secret foreign; or a token is wanted, and the service is missing or not ready | Halt |
+//! | halt | the spec is invalid, or the Secret is foreign or cannot be written; or a token is wanted, and the service is missing or not ready | Halt |
 //! | suspended | the spec says `suspend` | Wait |
 //! | claim | a token is wanted, but there is no room, or tokens may live at another service | Halt |
 //! | | a back-off or a pause is not over, or older tokens of a leak come first | Wait |
-//! | | the finalizer is missing, and this is not the very first claim | Finalize |
 //! | | the Secret is absent, and this is not the very first claim | Read, CreatePlaceholder |
 //! | | this pass made no dry run of the write | Preflight |
 //! | | this is the very first claim | Finalize, which claims attempt 1 |
@@ -66,6 +65,7 @@ mod claim;
 mod decide;
 mod deletion;
 mod fence;
+mod finalizer;
 mod halt;
 mod identity_conflict;
 mod in_flight;
@@ -97,8 +97,9 @@ pub use step::{GiveUpReason, Step};
 type NamedRow = (&'static str, fn(&View) -> Option<Step>);
 
 /// The rows in their order: the table of contents of the protocol.
-const ROWS: [NamedRow; 15] = [
+const ROWS: [NamedRow; 16] = [
     ("deletion", deletion::deletion),
+    ("finalizer", finalizer::finalizer),
     ("identity_conflict", identity_conflict::identity_conflict),
     ("leak", leak::leak),
     ("in_flight", in_flight::in_flight),

@@ -11,6 +11,7 @@
 //! | `slow` | many objects at a service that is slow, or has room for a few
 //! | `refused` | the service refuses a new token, a revoke fails, the list lags |
 //! | `deletion` | the object, its service or its credential is deleted |
+//! | `finalizer` | somebody takes a finalizer off, and what is left behind is reported |
 //! | `cluster_service` | many namespaces share a service |
 //! | `crash` | the operator is killed |
 //! | `review` | the operator's own credential changes |
@@ -25,6 +26,7 @@ mod crash;
 mod deletion;
 mod drift;
 mod edits;
+mod finalizer;
 mod formats;
 mod hostile;
 mod identity_conflict;

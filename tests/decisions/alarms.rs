@@ -39,7 +39,7 @@ pub fn confirmed(observed: &Observed) -> bool {
 
 pub fn stopped_by_conflict(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let open = observed.ledger.conflict.is_some() && !confirmed(observed) && observed.object.leave.is_none();
-    let looks = matches!(step, Step::Read | Step::Verify | Step::Reject);
+    let looks = matches!(step, Step::Read | Step::Verify | Step::Reject | Step::Finalize { claims: false });
     let allowed = looks || matches!(step, Step::Halt(_) | Step::Wait(_) | Step::GiveUp(GiveUpReason::Deleting));
     !open || allowed
 }

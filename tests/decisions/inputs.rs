@@ -86,6 +86,10 @@ const SECRET: &[Value] = &[
     ("foreign", |world| {
         world.observed.secrets.seen[0].state = SecretState::Foreign(Halt::stalled(Reason::SecretConflict, "foreign"));
     }),
+    ("immutable", |world| {
+        let halt = Halt::stalled(Reason::SecretConflict, "immutable");
+        world.observed.secrets.seen[0].state = SecretState::Unwritable(halt);
+    }),
     ("placeholder", |world| {
         let fence = under_way(world) - 1;
         hold(world, Ours { fence, rendered: false, ..ours(0, None, Content::Empty, 2) });

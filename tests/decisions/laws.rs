@@ -24,7 +24,10 @@ pub const LAWS: &[Law] = &[
     ("a revoke of a living object goes only to a superseded token past its time that no Secret holds", revoke_living),
     ("a revoke on deletion goes only to an id of the ledger or of the list", revoke_deleting),
     ("a write of a Secret needs a live read", write_reads),
-    ("a foreign Secret is never written or deleted", never_foreign),
+    (
+        "a foreign Secret is never written or deleted, and an own one that cannot be written is only deleted",
+        never_foreign,
+    ),
     (
         "an update is above the fence, in time, against the Secret as it is, and tried if it replaces a token; only attempt 1 creates",
         update,
@@ -43,6 +46,7 @@ pub const LAWS: &[Law] = &[
     ("adding the finalizer claims attempt 1 only for an object that never had a claim", finalize),
     ("a decision needs a live read of the undecided token, and an answer or no probe", decide),
     ("only a current token that the Secret holds and the service refuses is rejected, and once", reject),
+    ("no object rests without the finalizer while a token of it may live or a Secret of its own is there", held),
     ("deletion makes no token", deletion),
     (
         "the finalizer goes only when no known token lives and none could land, unless the object says to leave them",
@@ -80,7 +84,7 @@ fn generate(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     open && !forbidden
         && deadline > NOW
         && observed.object.finalizer
-        && !observed.secrets.any_foreign()
+        && observed.secrets.unwritable().is_none()
         && observed.secrets.fence() < attempt
 }
 
@@ -133,7 +137,8 @@ fn write_reads(_: &Desired, observed: &Observed, step: &Step) -> bool {
 }
 
 fn never_foreign(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    !writes(step) || !observed.secrets.any_foreign()
+    let deletes_own = *step == Step::DeleteSecret && observed.secrets.own();
+    !writes(step) || deletes_own || observed.secrets.unwritable().is_none()
 }
 
 fn update(desired: &Desired, observed: &Observed, step: &Step) -> bool {
@@ -174,7 +179,7 @@ fn claim(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let backing_off = observed.ledger.failures.as_ref().is_some_and(|failures| failures.next_try_time > NOW);
     let suspended = desired.suspended && !answering(observed);
     let stopped =
-        suspended || desired.halt.is_some() || observed.facts.halt.is_some() || observed.secrets.any_foreign();
+        suspended || desired.halt.is_some() || observed.facts.halt.is_some() || observed.secrets.unwritable().is_some();
     let room = observed.ledger.alive() + usize::from(!answering(observed)) < MAX_LIVE;
     let wanted = trigger(desired, observed, NOW).is_some();
     finalizer && observed.facts.preflight && observed.secrets.live() && room && wanted && !backing_off && !stopped
@@ -214,6 +219,15 @@ fn reject(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Reject = step else { return true };
     let first = observed.ledger.current.as_ref().is_some_and(|current| current.rejected_time.is_none());
     observed.facts.verdict == Some(Verdict::Refused) && observed.holds_current() && first
+}
+
+fn held(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let (Step::Wait(_) | Step::Halt(_)) = step else { return true };
+    let ledger = &observed.ledger;
+    let open = ledger.claim.as_ref().is_some_and(|claim| claim.outcome.is_none());
+    let lives = ledger.alive() > 0 || open || !ledger.lost.is_empty() || observed.in_flight != InFlight::Nothing;
+    // Whoever takes it off an object that is being deleted lets the object go.
+    observed.object.finalizer || observed.object.deleting || !(lives || observed.secrets.own())
 }
 
 fn deletion(_: &Desired, observed: &Observed, step: &Step) -> bool {
@@ -271,7 +285,7 @@ fn give_up(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let InFlight::Value { attempt, expected, sent: true, .. } = &observed.in_flight else { return true };
     let shut_out = observed.secrets.fence() >= *attempt
         || observed.secrets.expected() != *expected
-        || observed.secrets.any_foreign();
+        || observed.secrets.unwritable().is_some();
     *reason == GiveUpReason::Deleting || (observed.secrets.live() && shut_out)
 }
 
@@ -281,8 +295,10 @@ fn wait(_: &Desired, _: &Observed, step: &Step) -> bool {
 
 fn endless(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Wait(None) = step else { return true };
-    let stopped =
-        desired.suspended || desired.halt.is_some() || observed.facts.halt.is_some() || observed.secrets.any_foreign();
+    let stopped = desired.suspended
+        || desired.halt.is_some()
+        || observed.facts.halt.is_some()
+        || observed.secrets.unwritable().is_some();
     let service = observed.service.seen.is_none_or(|service| !service.same_origin);
     let wanted = trigger(desired, observed, NOW).is_some() || observed.unresolved_claim().is_some();
     let gone = observed.object.deleting && !observed.object.finalizer;
@@ -292,7 +308,7 @@ fn endless(desired: &Desired, observed: &Observed, step: &Step) -> bool {
 fn halt(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Halt(_) = step else { return true };
     let service = observed.service.seen.is_none_or(|service| !service.same_origin);
-    let wanted = desired.halt.is_some() || observed.secrets.any_foreign() || observed.facts.halt.is_some();
+    let wanted = desired.halt.is_some() || observed.secrets.unwritable().is_some() || observed.facts.halt.is_some();
     let full = observed.ledger.alive() + 1 >= MAX_LIVE;
     let elsewhere = observed.service.seen.is_some_and(|service| !service.same_origin);
     if observed.ledger.conflict.is_some() && !confirmed(observed) {
@@ -309,7 +325,7 @@ fn no_loop(_: &Desired, observed: &Observed, step: &Step) -> bool {
         Step::Verify => observed.facts.verdict.is_none(),
         Step::Finalize { .. } => !observed.object.finalizer,
         Step::Render => observed.secrets.ours().any(|ours| !ours.rendered),
-        Step::DeleteSecret => observed.secrets.ours().next().is_some(),
+        Step::DeleteSecret => observed.secrets.own(),
         Step::RecordConflict(_) => observed.ledger.conflict.is_none(),
         Step::RecordReplaced(id) => observed.ledger.replaced.as_ref().is_none_or(|replaced| replaced.id != *id),
         _ => true,

@@ -38,6 +38,15 @@ pub const SECTIONS: &[Section] = &[
         varied: &[("Secret", ALL), ("read", ALL), ("pauses", ALL)],
     },
     Section {
+        title: "finalizer: somebody took it off",
+        held: &[("object", "no finalizer")],
+        varied: &[
+            ("ledger", &["verified", "empty", "open claim", "lost", "identity conflict"]),
+            ("Secret", &["current", "absent", "immutable", "former"]),
+            ("spec", &["as it is", "suspended"]),
+        ],
+    },
+    Section {
         title: "identity_conflict: listed tokens of this identity that were never claimed here",
         held: &[],
         varied: &[
@@ -91,9 +100,12 @@ pub const SECTIONS: &[Section] = &[
         varied: &[("Secret", &["absent", "placeholder", "former"]), ("listing", ALL), ("service", NAMED)],
     },
     Section {
-        title: "in_flight: a claim, and no finalizer",
-        held: &[("object", "no finalizer"), ("ledger", "open claim")],
-        varied: &[("in flight", &["claim", "claim, late", "claim, overtaken"])],
+        title: "finalizer: somebody took it off while something is in flight",
+        held: &[("object", "no finalizer")],
+        varied: &[
+            ("ledger", &["open claim", "empty, fresh object"]),
+            ("in flight", &["claim", "claim, late", "claim, overtaken", "value, sent"]),
+        ],
     },
     Section {
         title: "in_flight: a value, by what the Secret holds",
@@ -214,7 +226,10 @@ pub const SECTIONS: &[Section] = &[
         held: &[],
         varied: &[
             ("ledger", &["empty", "empty, fresh object", "first claim", "open claim", "open claim, settled", "lost"]),
-            ("Secret", &["absent", "foreign", "placeholder", "current", "current, fenced", "current, edited"]),
+            (
+                "Secret",
+                &["absent", "foreign", "immutable", "placeholder", "current", "current, fenced", "current, edited"],
+            ),
             ("read", ALL),
         ],
     },
@@ -233,19 +248,14 @@ pub const SECTIONS: &[Section] = &[
         held: &[],
         varied: &[
             ("spec", &["as it is", "rotation due", "suspended", "invalid", "forbidden"]),
-            ("Secret", &["current", "absent", "foreign", "current, edited"]),
+            ("Secret", &["current", "absent", "foreign", "immutable", "current, edited"]),
             ("service", &["named", "missing"]),
         ],
     },
     Section {
         title: "claim: the very first one",
         held: &[("ledger", "empty"), ("object", "no finalizer")],
-        varied: &[
-            ("Secret", &["absent", "foreign", "placeholder", "new", "former"]),
-            ("read", ALL),
-            ("dry-run", ALL),
-            ("pauses", ALL),
-        ],
+        varied: &[("Secret", &["absent", "foreign", "former"]), ("read", ALL), ("dry-run", ALL), ("pauses", ALL)],
     },
     Section {
         title: "claim: every other one",
@@ -258,14 +268,9 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
-        title: "claim: without the finalizer, not read, or paused",
+        title: "claim: not read, or paused",
         held: &[("spec", "rotation due"), ("dry-run", "done")],
-        varied: &[
-            ("object", &["living", "no finalizer"]),
-            ("Secret", &["current", "absent"]),
-            ("read", ALL),
-            ("pauses", ALL),
-        ],
+        varied: &[("Secret", &["current", "absent"]), ("read", ALL), ("pauses", ALL)],
     },
     Section {
         title: "claim: a token that an older version recorded without a digest counts as unchanged",

@@ -78,12 +78,13 @@ fn desired(input: &mut Unstructured) -> Result<Desired> {
 }
 
 fn seen(input: &mut Unstructured) -> Result<Seen> {
-    let state = match input.int_in_range(0..=5)? {
+    let state = match input.int_in_range(0..=6)? {
         0 => SecretState::Absent,
         1 => SecretState::Foreign(halt(input)?),
         2 => {
             SecretState::Former(Former { id: maybe(input, id)?, content_hash: u64::from(input.arbitrary::<u8>()? % 3) })
         }
+        6 => SecretState::Unwritable(halt(input)?),
         _ => SecretState::Ours(Ours {
             attempt: attempt(input)?,
             id: maybe(input, id)?,

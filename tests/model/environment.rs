@@ -85,13 +85,24 @@ fn people(setup: &Setup, out: &mut Out) {
         if requested {
             out.fault(Fault::Cancel, "request cancelled", 0, |state| request(state, false));
         }
-        out.fault(Fault::DeleteObject, "object deleted", 0, |state| {
-            state.object_changed();
-            state.object.deleting = true;
-            if !finalizer {
-                state.object = Object::GONE;
-            }
-        });
+        // Whoever takes the finalizer off and deletes at once lets the tokens go.
+        if finalizer || out.state.claimed.is_empty() {
+            out.fault(Fault::DeleteObject, "object deleted", 0, |state| {
+                state.object_changed();
+                state.object.deleting = true;
+                if !finalizer {
+                    state.object = Object::GONE;
+                }
+            });
+        }
+        // Until the first record, only the finalizer and the Secret tell of the first claim. The model leaves out the loss of both.
+        let told = book != Book::BLANK || (secret.exists && setup.faults[Fault::DeleteSecret as usize] == 0);
+        if finalizer && told {
+            out.fault(Fault::Strip, "finalizer taken off", 0, |state| {
+                state.object_changed();
+                state.object.finalizer = false;
+            });
+        }
     }
     // Only the status knows of a claim whose request is under way. A token that lands after the sweep that follows the loss is found
     // by a later sweep, if there is one. The model leaves out that double fault.

@@ -49,6 +49,7 @@ pub fn clean(state: &State, named: bool) -> bool {
         return !named || state.own_alive().is_empty() && state.requests.is_empty();
     }
     settled(state)
+        && state.object.finalizer
         && !state.object.deleting
         && !state.object.requested
         && state.alive.has(state.object.book.current)

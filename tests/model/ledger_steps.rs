@@ -1,8 +1,9 @@
 //! Steps that write the object: its finalizer and its ledger.
 
-use artifact_token_operator::api::ledger::{Current, Ledger, MAX_LIVE, Outcome, Proof};
+use artifact_token_operator::api::ledger::{Current, Ledger, MAX_LIVE, Outcome, PossiblyLost, Proof};
 use artifact_token_operator::rotation::ledger::Leftover;
 use artifact_token_operator::rotation::observed::Observed;
+use artifact_token_operator::rotation::survivors::survivors;
 
 use super::bridge;
 use super::canonical::free_slot;
@@ -10,7 +11,7 @@ use super::mutations::Mutation;
 use super::process::Turn;
 use super::setup::Fault;
 use super::tokens::{Set, Token};
-use super::world::{Age, Alarm, Book, Fate, InFlight, Object, State};
+use super::world::{Age, Alarm, Book, Fate, InFlight, Object, SLOTS, State};
 
 /// The kind of proof does not matter here.
 pub const PROOF: Proof = Proof::Refused;
@@ -291,11 +292,7 @@ pub fn release(turn: &mut Turn) {
         return turn.conflict(0);
     }
     let alive = turn.state.own_alive();
-    // Without names, lost tokens are reported when the finalizer goes, and so is the token of an open claim (P18).
-    let book = &turn.state.object.book;
-    let open = if book.claim == Token::NONE { Token::FIRST } else { book.claim };
-    let open = if book.fate == Fate::Open { Set::of(open) } else { Set::EMPTY };
-    let reported = if turn.setup.named { Set::EMPTY } else { book.possibly_lost.and(open) };
+    let reported = if turn.broken(Mutation::ReleaseSilently) { Set::EMPTY } else { reported(turn) };
     let lives = !alive.but(reported).is_empty() || (turn.setup.named && !turn.state.requests.is_empty());
     let wrong = lives.then_some("S12: the finalizer went, a token lives or lands");
     turn.push_checked("releases the object", 0, wrong, |state, index| {
@@ -304,4 +301,16 @@ pub fn release(turn: &mut Turn) {
         state.processes[index].end_pass();
         state.processes[index].in_flight = InFlight::EMPTY;
     });
+}
+
+/// P18: the tokens of unknown outcome that the product reports when the finalizer goes. Tokens that it knows must be dead by then.
+fn reported(turn: &Turn) -> Set {
+    let facts = &turn.state.facts;
+    let mut observed = seen(turn);
+    let lost = |token: Token| PossiblyLost { attempt: bridge::attempt(token, facts), claimed_time: bridge::NOW };
+    observed.ledger.possibly_lost = turn.state.object.book.possibly_lost.iter().map(lost).collect();
+    let unknown = survivors(&observed).into_iter().filter(|survivor| survivor.id.is_none());
+    let attempts: Vec<u32> = unknown.map(|survivor| survivor.attempt).collect();
+    let own = (0..SLOTS as u8).map(Token).filter(|token| turn.state.alive.has(*token));
+    own.filter(|token| attempts.contains(&bridge::attempt(*token, facts))).fold(Set::EMPTY, Set::with)
 }

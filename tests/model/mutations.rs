@@ -92,6 +92,10 @@ pub enum Mutation {
     CountAttempts,
     /// Superseded tokens wait for a successor even if there is no room for one.
     WaitWithoutRoom,
+    /// A finalizer that somebody took off is not put back.
+    LeaveStripped,
+    /// What may still live is not reported when the finalizer goes.
+    ReleaseSilently,
 }
 
 /// A mutation, and the smallest run that shows what it does.
@@ -138,6 +142,8 @@ pub fn all() -> Vec<Setup> {
         run(Mutation::ForgetNonces, 1, 4, &[(LoseAnswer, 1), (Rotate, 2)]),
         run(Mutation::CountAttempts, 1, 3, &[(Fault::OtherCluster, 1), (Rotate, 1)]),
         run(Mutation::WaitWithoutRoom, 1, 6, &[(Rotate, 4), (DeleteSecret, 1)]),
+        run(Mutation::LeaveStripped, 1, 2, &[(Fault::Strip, 1)]),
+        run(Mutation::ReleaseSilently, 1, 2, &[(Crash, 1), (DeleteObject, 1)]).nameless(),
     ]
 }
 
@@ -215,6 +221,7 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
         (Mutation::RevokeUnverified, Step::Verify) if has_value_in_flight(observed) => revoke_current(observed),
         (Mutation::ClaimUnfinalized, Step::Finalize { claims: true }) => Step::Claim { attempt: 1 },
         (Mutation::ClaimUnfinalized, Step::Finalize { claims: false }) => Step::Generate,
+        (Mutation::LeaveStripped, Step::Finalize { claims: false }) => Step::Wait(None),
         (Mutation::ClaimWithoutPlaceholder, Step::CreatePlaceholder { .. }) if !unresolved(observed) => {
             if observed.facts.preflight { claim } else { Step::Preflight }
         }

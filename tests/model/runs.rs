@@ -9,7 +9,7 @@ use super::setup::{ANY, Fault, Setup};
 
 use Fault::{
     Cancel, Crash, Decline, DeleteObject, DeleteSecret, Due, EditData, EditMarks, Forge, Forget, KeepAlive, Leak,
-    LeakAhead, LoseAnswer, LoseStatus, OtherCluster, Oversleep, Refuse, Rotate, Touch,
+    LeakAhead, LoseAnswer, LoseStatus, OtherCluster, Oversleep, Refuse, Rotate, Strip, Touch,
 };
 
 /// The points of the plane, four to a row.
@@ -95,5 +95,9 @@ pub fn others() -> Vec<Setup> {
         Setup::new("another cluster", 1, 4, &[(OtherCluster, 1), (Rotate, 1), (Refuse, 1), (DeleteSecret, 1)]),
         Setup::new("another cluster", 1, 3, &[(OtherCluster, 1), (DeleteObject, 1), (Crash, 1)]),
         Setup::new("another cluster, two processes", 2, 3, &[(OtherCluster, 1), (Oversleep, 1)]),
+        Setup::new("finalizer taken off", 1, 3, &[(Strip, 2), (DeleteObject, 1), (Crash, 1), (LoseAnswer, 1)]),
+        Setup::new("finalizer taken off", 1, 3, &[(Strip, 1), (Rotate, 1), (LoseStatus, 1), (DeleteObject, 1)]),
+        Setup::new("finalizer taken off", 1, 3, &[(Strip, 1), (Rotate, 1), (DeleteSecret, 1), (Crash, 1)]),
+        Setup::new("finalizer taken off, two processes", 2, 2, &[(Strip, 1), (Rotate, 1), (Oversleep, 1)]),
     ]
 }

@@ -28,7 +28,9 @@ pub fn generate(turn: &mut Turn) {
     let token = turn.me().in_flight.token;
     let again = turn.state.asked.has(token);
     let durable = turn.state.claimed.has(token);
-    let finalizer = turn.state.object.finalizer || !turn.state.object.exists;
+    // A person may take it off between the process's read of the object and its call.
+    let taken_off = turn.me().object.finalizer && !turn.me().object_fresh;
+    let finalizer = turn.state.object.finalizer || taken_off || !turn.state.object.exists;
     let wrong = if again {
         Some("S4: one claim, two generates")
     } else if !durable {

@@ -49,6 +49,8 @@ pub enum Fault {
     OtherCluster,
     /// A person confirms that all tokens of this identity belong to this object.
     Confirm,
+    /// A person takes the finalizer off.
+    Strip,
 }
 
 /// All of them.
@@ -74,6 +76,7 @@ const FAULTS_NAMED: [Fault; FAULTS] = [
     Fault::LeakAhead,
     Fault::OtherCluster,
     Fault::Confirm,
+    Fault::Strip,
 ];
 
 /// No limit.

@@ -11,7 +11,7 @@ pub const SLOTS: usize = 6;
 /// The maximum number of processes.
 pub const PROCESSES: usize = 2;
 /// Kinds of counted faults, see `setup::Fault`.
-pub const FAULTS: usize = 21;
+pub const FAULTS: usize = 22;
 
 /// How old the newest claim is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

@@ -73,15 +73,20 @@ impl ServiceObject {
         (secrets, bundle)
     }
 
+    /// Whether our finalizer is there.
+    pub(crate) fn has_finalizer(&self) -> bool {
+        self.meta.finalizers.iter().flatten().any(|name| name == SERVICE_FINALIZER)
+    }
+
     /// Adds our finalizer, if it is not there.
     ///
     /// # Errors
     /// When the API server rejects the patch.
     pub(crate) async fn add_finalizer(&mut self, client: &Client) -> Result<(), PassError> {
-        let mut names = self.meta.finalizers.clone().unwrap_or_default();
-        if names.iter().any(|name| name == SERVICE_FINALIZER) {
+        if self.has_finalizer() {
             return Ok(());
         }
+        let mut names = self.meta.finalizers.clone().unwrap_or_default();
         names.push(SERVICE_FINALIZER.to_owned());
         self.patch_finalizers(names, client).await
     }

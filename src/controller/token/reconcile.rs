@@ -108,14 +108,16 @@ async fn read_cached_secret(pass: &mut Pass<'_>, secrets: &SecretAccess) -> Resu
             false
         }
         (Indexed::Present { .. }, _) => true,
-        (Indexed::Absent { since, listed }, Some(seen)) => {
-            let gone = listed > seen.at || since.is_some_and(|since| !older(&since, &seen.version));
-            if !gone && unchanged_spec {
-                pass.secret_remembered(seen.ours, false);
-            }
-            !gone && !unchanged_spec
+        (Indexed::Absent { since, listed }, Some(seen))
+            if unchanged_spec
+                && listed <= seen.at
+                && since.as_ref().is_none_or(|since| older(since, &seen.version)) =>
+        {
+            pass.secret_remembered(seen.ours, false);
+            false
         }
-        (Indexed::Absent { .. }, None) => false,
+        // Somebody may have taken off the label by which the watch selects. Only where nothing was ever published, nothing can be there.
+        (Indexed::Absent { .. }, seen) => seen.is_some() || !recorded.is_empty(),
     };
     if needs_read {
         read(pass, secrets).await?;

@@ -55,7 +55,8 @@ impl SecretReader<'_> {
                 "{obstacle} ({}): delete it, or choose another spec.secret.name in a new ArtifactToken",
                 self.template.name
             );
-            return SecretState::Foreign(Halt::stalled(Reason::SecretConflict, message));
+            let halt = Halt::stalled(Reason::SecretConflict, message);
+            return if former { SecretState::Foreign(halt) } else { SecretState::Unwritable(halt) };
         }
         let marks = self.marks(secret);
         let content_hash = content_hash(secret, &marks);

@@ -52,6 +52,13 @@ impl Observed {
         }
     }
 
+    /// Whether the object ever had a claim, as far as anything still tells. Then a token of it may live, and the finalizer belongs on it.
+    pub fn ever_claimed(&self) -> bool {
+        let Ledger { claim, lost, possibly_lost, .. } = &self.ledger;
+        let recorded = claim.is_some() || !lost.is_empty() || !possibly_lost.is_empty() || self.ledger.alive() > 0;
+        recorded || self.in_flight != InFlight::Nothing || self.secrets.own()
+    }
+
     /// The open claim, unless it is in flight in this process.
     pub fn unresolved_claim(&self) -> Option<Claim> {
         self.open_claim().filter(|claim| self.in_flight.attempt() != Some(claim.attempt))

@@ -26,8 +26,10 @@ pub enum SecretState {
     /// Nothing.
     #[default]
     Absent,
-    /// A Secret that is not ours, or that we cannot write, and why.
+    /// A Secret that is not ours, and whose it seems to be.
     Foreign(Halt),
+    /// A Secret of this object that cannot be written: it is immutable, or has another type. It is deleted with its object all the same.
+    Unwritable(Halt),
     /// The Secret of an object of the same name that is gone. The next publish writes over it (P22).
     Former(Former),
     /// Our Secret.
@@ -87,15 +89,20 @@ impl Secrets {
     pub fn ours(&self) -> impl Iterator<Item = &Ours> {
         self.seen.iter().filter_map(|seen| match &seen.state {
             SecretState::Ours(ours) => Some(ours),
-            SecretState::Absent | SecretState::Foreign(_) | SecretState::Former(_) => None,
+            SecretState::Absent | SecretState::Foreign(_) | SecretState::Unwritable(_) | SecretState::Former(_) => None,
         })
+    }
+
+    /// Whether some Secret is this object's, whether or not it can be written.
+    pub fn own(&self) -> bool {
+        self.seen.iter().any(|seen| matches!(seen.state, SecretState::Ours(_) | SecretState::Unwritable(_)))
     }
 
     /// The id on a Secret that a deleted object of the same name left behind.
     pub fn former_id(&self) -> Option<&TokenId> {
         self.seen.iter().find_map(|seen| match &seen.state {
             SecretState::Former(former) => former.id.as_ref(),
-            SecretState::Absent | SecretState::Foreign(_) | SecretState::Ours(_) => None,
+            SecretState::Absent | SecretState::Foreign(_) | SecretState::Unwritable(_) | SecretState::Ours(_) => None,
         })
     }
 
@@ -104,7 +111,9 @@ impl Secrets {
         !self.seen.is_empty()
             && self.seen.iter().all(|seen| match &seen.state {
                 SecretState::Ours(ours) => check(ours),
-                SecretState::Absent | SecretState::Foreign(_) | SecretState::Former(_) => false,
+                SecretState::Absent | SecretState::Foreign(_) | SecretState::Unwritable(_) | SecretState::Former(_) => {
+                    false
+                }
             })
     }
 
@@ -113,16 +122,19 @@ impl Secrets {
         self.seen.iter().any(|seen| seen.state == SecretState::Absent)
     }
 
-    /// Whether some Secret is not ours.
-    pub fn any_foreign(&self) -> bool {
-        self.seen.iter().any(|seen| matches!(seen.state, SecretState::Foreign(_)))
+    /// Why some Secret cannot be written; `None` if each can.
+    pub fn unwritable(&self) -> Option<&Halt> {
+        self.seen.iter().find_map(|seen| match &seen.state {
+            SecretState::Foreign(halt) | SecretState::Unwritable(halt) => Some(halt),
+            SecretState::Absent | SecretState::Former(_) | SecretState::Ours(_) => None,
+        })
     }
 
     /// The fence: the lowest of all Secrets. An absent Secret fences nothing off.
     pub fn fence(&self) -> u32 {
         let fence = |seen: &Seen| match &seen.state {
             SecretState::Ours(ours) => ours.fence,
-            SecretState::Absent | SecretState::Foreign(_) | SecretState::Former(_) => 0,
+            SecretState::Absent | SecretState::Foreign(_) | SecretState::Unwritable(_) | SecretState::Former(_) => 0,
         };
         self.seen.iter().map(fence).min().unwrap_or(0)
     }
@@ -137,7 +149,7 @@ impl Secrets {
         let content_hash = |seen: &Seen| match &seen.state {
             SecretState::Ours(ours) => Some(ours.content_hash),
             SecretState::Former(former) => Some(former.content_hash),
-            SecretState::Absent | SecretState::Foreign(_) => None,
+            SecretState::Absent | SecretState::Foreign(_) | SecretState::Unwritable(_) => None,
         };
         self.seen.iter().map(content_hash).collect()
     }

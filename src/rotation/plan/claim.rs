@@ -9,7 +9,7 @@ use crate::rotation::schedule::trigger;
 
 pub(super) fn claim(view: &View) -> Option<Step> {
     let observed = view.observed;
-    let Observed { object, ledger, secrets, facts, .. } = observed;
+    let Observed { object, secrets, facts, .. } = observed;
     trigger(view.desired, observed, view.now)?;
     if let Some(halt) = forbidden(view) {
         return Some(Step::Halt(halt));
@@ -19,10 +19,8 @@ pub(super) fn claim(view: &View) -> Option<Step> {
     if view.backing_off().is_some() || view.paused(pauses.leak) || view.paused(pauses.generate.max(pauses.secret)) {
         return Some(wait(view));
     }
-    let never_claimed = !object.finalizer && ledger.claim.is_none() && secrets.ours().next().is_none();
-    if !object.finalizer && !never_claimed {
-        return Some(Step::Finalize { claims: false });
-    }
+    // Where there was a claim before, the row *finalizer* has put it back.
+    let never_claimed = !object.finalizer;
     if secrets.any_absent() && !never_claimed {
         return Some(view.after_read(Step::CreatePlaceholder { fence: observed.highest_attempt() }));
     }

@@ -97,9 +97,9 @@ fn cannot_revoke() -> Halt {
 
 fn release(view: &View) -> Step {
     let Observed { secrets, facts, .. } = view.observed;
-    if secrets.ours().next().is_some() {
-        let step = view.after_read(Step::DeleteSecret);
-        return after_pause(view, facts.pauses.secret, step);
+    // Only a read shows a Secret of ours whose label somebody took off, so that the watch has lost it.
+    if secrets.live() && !secrets.own() {
+        return Step::Release;
     }
-    Step::Release
+    after_pause(view, facts.pauses.secret, view.after_read(Step::DeleteSecret))
 }

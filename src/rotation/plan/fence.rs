@@ -13,7 +13,7 @@ pub(super) fn fence_off(view: &View, attempt: u32) -> Option<Step> {
     if secrets.live() && secrets.fence() >= attempt {
         return None;
     }
-    if secrets.any_foreign() {
+    if secrets.unwritable().is_some() {
         return halt(view);
     }
     let step = view.after_read(raise(view, observed.highest_attempt()));

@@ -1,20 +1,16 @@
 //! No new token may be made until a person or another object changes something.
 
-use crate::rotation::observed::{Observed, SecretState};
+use crate::rotation::observed::Observed;
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::schedule::trigger;
 
-/// An invalid spec and a foreign Secret are reported at once. Whatever only forbids a new token (a service that is down, a namespace
+/// An invalid spec and a Secret that cannot be written are reported at once. Whatever only forbids a new token (a service that is down, a namespace
 /// that is ending) is reported when a token is wanted.
 pub(super) fn halt(view: &View) -> Option<Step> {
     let observed = view.observed;
     let Observed { secrets, facts, .. } = observed;
-    let foreign = secrets.seen.iter().find_map(|seen| match &seen.state {
-        SecretState::Foreign(halt) => Some(halt),
-        SecretState::Absent | SecretState::Former(_) | SecretState::Ours(_) => None,
-    });
     let wanted = !view.is_suspended() && trigger(view.desired, observed, view.now).is_some();
     let forbids = facts.halt.as_ref().filter(|_| wanted);
-    [view.desired.halt.as_ref(), foreign, forbids].into_iter().flatten().next().cloned().map(Step::Halt)
+    [view.desired.halt.as_ref(), secrets.unwritable(), forbids].into_iter().flatten().next().cloned().map(Step::Halt)
 }

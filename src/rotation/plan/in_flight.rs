@@ -18,20 +18,16 @@ pub(super) fn in_flight(view: &View) -> Option<Step> {
 
 fn for_claim(view: &View, attempt: u32, deadline: Time) -> Step {
     let observed = view.observed;
-    let Observed { object, ledger, secrets, service, facts, .. } = observed;
+    let Observed { ledger, secrets, service, facts, .. } = observed;
     let claim = observed.open_claim().filter(|claim| claim.attempt == attempt);
     if claim.as_ref().is_some_and(|claim| ledger.leak_covers(claim.time)) {
         return Step::GiveUp(GiveUpReason::Leaked);
     }
-    if claim.is_none() || secrets.any_foreign() || secrets.fence() >= attempt {
+    if claim.is_none() || secrets.unwritable().is_some() || secrets.fence() >= attempt {
         return Step::GiveUp(GiveUpReason::Overtaken);
     }
     if deadline <= view.now {
         return Step::GiveUp(GiveUpReason::Late);
-    }
-    // Somebody removed the finalizer by hand since the claim. Without it the object could be gone before the answer arrives.
-    if !object.finalizer {
-        return Step::Finalize { claims: false };
     }
     // Something has forbidden a token since the claim: the spec is wrong now, or suspended, or a permission was taken away. The claim
     // waits until its deadline.
@@ -80,7 +76,7 @@ fn reason_to_give_up(view: &View) -> Option<GiveUpReason> {
     // Only the finalizer's claim, attempt 1, may create the Secret, and only once: if the created Secret is gone, a person deleted
     // it, perhaps long ago. Every other publish replaces a Secret or its placeholder (P5).
     let creates = secrets.any_absent() && (*attempt > 1 || *sent);
-    if creates || secrets.any_foreign() || secrets.fence() >= *attempt || secrets.expected() != *expected {
+    if creates || secrets.unwritable().is_some() || secrets.fence() >= *attempt || secrets.expected() != *expected {
         return Some(GiveUpReason::Overtaken);
     }
     if observed.open_claim().is_some_and(|claim| claim.attempt == *attempt && ledger.leak_covers(claim.time)) {
@@ -98,7 +94,7 @@ fn give_up(view: &View, reason: GiveUpReason) -> Step {
     let Observed { secrets, in_flight, facts, .. } = view.observed;
     match in_flight {
         InFlight::Value { attempt, sent: true, expected, .. }
-            if secrets.expected() == *expected && secrets.fence() < *attempt && !secrets.any_foreign() =>
+            if secrets.expected() == *expected && secrets.fence() < *attempt && secrets.unwritable().is_none() =>
         {
             after_pause(view, facts.pauses.secret, raise(view, *attempt))
         }

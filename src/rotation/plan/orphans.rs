@@ -17,7 +17,7 @@ pub(super) fn orphans(view: &View) -> Option<Step> {
     // All orphans enter the ledger in one write. The search ends once the token of a lost claim is found, and that claim may have been
     // the only reason to look for the others.
     let highest = view.orphaned_rows().map(|row| row.attempt).max().filter(|highest| *highest > fence);
-    if let Some(highest) = highest.filter(|_| observed.unresolved_claim().is_none() && !secrets.any_foreign()) {
+    if let Some(highest) = highest.filter(|_| observed.unresolved_claim().is_none() && secrets.unwritable().is_none()) {
         return fence_off(view, highest);
     }
     // Orphans without room in the ledger wait for the next list. They must not delay the revokes of those in the ledger.

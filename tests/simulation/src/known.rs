@@ -26,13 +26,6 @@ pub struct Known {
 /// All of them.
 pub const KNOWN: &[Known] = &[
     Known {
-        name: "a finalizer that somebody takes away is not put back, and the token outlives its object",
-        law: "L3",
-        words: None,
-        plan: || Plan::quiet(1, 1, 600).with(48, Act::Strip(0)),
-        combinations: &[&[Kind::Strip]],
-    },
-    Known {
         name: "two operators that remember different failures overwrite each other's conditions without a pause",
         law: "writes",
         words: None,

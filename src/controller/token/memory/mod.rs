@@ -51,6 +51,8 @@ pub(crate) struct Memory {
     pub swept: Option<Time>,
     /// The time that the answer to a leak at the service names, and when this object's turn in that answer comes.
     pub leak_turn: Option<(Time, Time)>,
+    /// What may live when the object goes was reported.
+    pub reported_survivors: bool,
     /// Steps that had a transient failure.
     pub retries: Retries,
     /// The last transient failure, for people, until a step of its kind succeeds.

@@ -41,6 +41,13 @@ pub(super) async fn finalize(
     let mut names = pass.object().finalizers().to_vec();
     names.push(FINALIZER.to_owned());
     let written = write_finalizers(pass, objects, names).await?;
+    if written == Written::Yes && !pass.object().finalizers().iter().any(|name| name == FINALIZER) {
+        // Writing it again at once would be a loop.
+        return Err(PassError::Record {
+            what: "the finalizers",
+            why: "an admission webhook takes ours off".to_owned(),
+        });
+    }
     if let (Written::Yes, Some(places)) = (written, places) {
         let claim = Lost { attempt: 1, nonce: Nonce::first(), time: now.latest };
         start(pass, claim, sent, places, observed);

@@ -86,7 +86,8 @@ fn it_is_ready(life: &Life, index: usize, object: &Value, living: &[Token]) {
 /// L3: nothing lives that belongs to an object that is gone.
 fn nothing_of_the_dead(life: &Life, living: &[Token], uids: &BTreeSet<String>) {
     for token in living {
-        let orphan = token.own_name().is_some_and(|name| !uids.contains(&name.uid16));
+        let left = |uid: &String| uids.contains(uid) || life.facts.let_go.contains(uid);
+        let orphan = token.own_name().is_some_and(|name| !left(&name.uid16));
         if orphan {
             life.around.world.broke("L3", format!("{} ({}) lives, and its object is gone", token.id, token.name));
         }

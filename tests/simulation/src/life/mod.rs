@@ -71,6 +71,8 @@ pub struct Facts {
     pub interrupted: usize,
     /// Objects that nobody may expect to be there.
     pub deleted: BTreeSet<usize>,
+    /// The identities of objects whose finalizer somebody took off right before the deletion: their tokens were let go.
+    pub let_go: BTreeSet<String>,
     /// Objects that make nothing new.
     pub suspended: BTreeSet<usize>,
     /// Objects whose Secret somebody else had first.

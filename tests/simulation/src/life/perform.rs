@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use artifact_token_operator::rotation::identity;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -74,6 +75,7 @@ impl Life {
                 if self.plan.mutation.is_some_and(|one| one.has_no_finalizers()) {
                     self.tell("PATCH", &token_path(index), &json!({"metadata": {"finalizers": null}}));
                 }
+                self.notice_let_go(index);
                 self.tell("DELETE", &token_path(index), &Value::Null);
                 self.facts.deleted.insert(index);
             }
@@ -99,6 +101,16 @@ impl Life {
             }
             _ => {}
         }
+    }
+
+    /// Between the loss of a finalizer and the operator's next pass, a deletion lets the tokens go.
+    fn notice_let_go(&mut self, index: usize) {
+        let object = self.around.api_server.get("artifacttokens", objects::NAMESPACE, &name_of(index));
+        let stripped = self.around.world.excuses().stripped.contains(&index);
+        let Some(object) = object.filter(|object| stripped && object["metadata"]["finalizers"][0].is_null()) else {
+            return;
+        };
+        self.facts.let_go.insert(identity::uid16(object["metadata"]["uid"].as_str().unwrap_or_default()));
     }
 
     /// What people ask the operator for.

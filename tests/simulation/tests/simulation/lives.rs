@@ -50,6 +50,12 @@ fn an_answer_of_generate_is_lost_and_its_token_found() {
 }
 
 #[test]
+fn a_finalizer_that_somebody_takes_off_comes_back_before_the_object_goes() {
+    well(&Plan::quiet(1, 1, 600).with(48, Act::Strip(0)));
+    well(&Plan::quiet(1, 1, 7200).with(48, Act::Suspend(0, true)).with(60, Act::Strip(0)).with(70, Act::Delete(0)));
+}
+
+#[test]
 fn two_operators_live_side_by_side() {
     let plan = Plan::quiet(4, 3, 7200).with(0, Act::Second(7000));
     let report = well(&plan.with(600, Act::Rotate(0)).with(2000, Act::Rotate(1)));
