@@ -221,7 +221,11 @@ const PAUSES: &[Value] = &[
     ("none", |world| world.observed.facts.pauses = Pauses::default()),
     ("all", |world| {
         let all = Some(in_seconds(5));
-        world.observed.facts.pauses = Pauses { generate: all, verify: all, sweep: all, secret: all, leak: all };
+        world.observed.facts.pauses =
+            Pauses { generate: all, verify: all, sweep: all, secret: all, drift: all, leak: all };
+    }),
+    ("drift", |world| {
+        world.observed.facts.pauses = Pauses { drift: Some(in_seconds(5)), ..Pauses::default() };
     }),
 ];
 

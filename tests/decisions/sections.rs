@@ -10,6 +10,7 @@ pub struct Section {
 }
 
 const ALL: &[&str] = &[];
+const PAUSED: &[&str] = &["none", "all"];
 const NAMED: &[&str] = &["named", "nameless", "missing"];
 
 pub const SECTIONS: &[Section] = &[
@@ -35,7 +36,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         title: "deletion: the Secret goes last",
         held: &[("object", "deleting"), ("ledger", "empty"), ("listing", "empty")],
-        varied: &[("Secret", ALL), ("read", ALL), ("pauses", ALL)],
+        varied: &[("Secret", ALL), ("read", ALL), ("pauses", PAUSED)],
     },
     Section {
         title: "identity_conflict: listed tokens of this identity that were never claimed here",
@@ -58,7 +59,7 @@ pub const SECTIONS: &[Section] = &[
             ("spec", &["as it is", "suspended, leaked", "leak to come"]),
             ("ledger", &["verified", "past, back-off", "leak noticed", "leaked, revoked", "leak answered", "no room"]),
             ("read", ALL),
-            ("pauses", ALL),
+            ("pauses", PAUSED),
         ],
     },
     Section {
@@ -80,7 +81,7 @@ pub const SECTIONS: &[Section] = &[
         varied: &[
             ("in flight", &["claim", "claim, late", "claim, overtaken"]),
             ("ledger", &["open claim", "first claim", "verified"]),
-            ("pauses", ALL),
+            ("pauses", PAUSED),
             ("service", &["named", "missing"]),
             ("spec", &["as it is", "forbidden", "invalid", "suspended", "suspended, leaked"]),
         ],
@@ -122,7 +123,7 @@ pub const SECTIONS: &[Section] = &[
             ("in flight", &["value", "value, accepted", "value, sent, late"]),
             ("read", ALL),
             ("spec", &["as it is", "no probe", "suspended", "invalid"]),
-            ("pauses", ALL),
+            ("pauses", PAUSED),
         ],
     },
     Section {
@@ -191,7 +192,7 @@ pub const SECTIONS: &[Section] = &[
         varied: &[
             ("ledger", &["empty", "verified", "replaced, recorded"]),
             ("read", ALL),
-            ("pauses", ALL),
+            ("pauses", PAUSED),
             ("spec", &["as it is", "invalid", "suspended"]),
         ],
     },
@@ -205,9 +206,19 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        title: "render and claim: somebody else keeps changing the Secret",
+        held: &[("dry-run", "done")],
+        varied: &[
+            ("spec", &["as it is", "rotation due"]),
+            ("ledger", &["verified", "rejected"]),
+            ("Secret", &["current, old form", "current, edited", "absent"]),
+            ("pauses", &["none", "drift"]),
+        ],
+    },
+    Section {
         title: "verify: not read, paused, or without service",
         held: &[("spec", "verification due")],
-        varied: &[("read", ALL), ("pauses", ALL), ("service", ALL)],
+        varied: &[("read", ALL), ("pauses", PAUSED), ("service", ALL)],
     },
     Section {
         title: "unresolved_claim: claims that are not in flight here",
@@ -221,7 +232,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         title: "unresolved_claim: the sweep of the service saw an unknown token",
         held: &[("spec", "suspected")],
-        varied: &[("listing", &["none", "empty", "below fence"]), ("service", ALL), ("pauses", ALL)],
+        varied: &[("listing", &["none", "empty", "below fence"]), ("service", ALL), ("pauses", PAUSED)],
     },
     Section {
         title: "unresolved_claim: looking for a lost token",
@@ -244,7 +255,7 @@ pub const SECTIONS: &[Section] = &[
             ("Secret", &["absent", "foreign", "placeholder", "new", "former"]),
             ("read", ALL),
             ("dry-run", ALL),
-            ("pauses", ALL),
+            ("pauses", PAUSED),
         ],
     },
     Section {
@@ -264,7 +275,7 @@ pub const SECTIONS: &[Section] = &[
             ("object", &["living", "no finalizer"]),
             ("Secret", &["current", "absent"]),
             ("read", ALL),
-            ("pauses", ALL),
+            ("pauses", PAUSED),
         ],
     },
     Section {

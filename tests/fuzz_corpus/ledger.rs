@@ -132,7 +132,7 @@ fn service(input: &mut Unstructured) -> Result<ServiceSeen> {
 
 fn pauses(input: &mut Unstructured) -> Result<Pauses> {
     let mut pause = || maybe(input, time);
-    Ok(Pauses { generate: pause()?, verify: pause()?, sweep: pause()?, secret: pause()?, leak: pause()? })
+    Ok(Pauses { generate: pause()?, verify: pause()?, sweep: pause()?, secret: pause()?, leak: pause()?, drift: None })
 }
 
 fn observed(input: &mut Unstructured, status: ArtifactTokenStatus) -> Result<Observed> {

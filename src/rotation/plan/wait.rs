@@ -32,6 +32,7 @@ fn wakes(view: &View) -> Vec<Option<Time>> {
         pauses.verify,
         pauses.sweep,
         pauses.secret,
+        pauses.drift,
         pauses.leak,
         next_look(&ledger.lost, service.swept, timings),
         view.backing_off(),
