@@ -18,6 +18,10 @@ pub const MAX_ID_BYTES: usize = 4 * MAX_ID_CHARACTERS;
 /// The most characters of a claim's nonce. The operator writes at most eight.
 pub const MAX_NONCE_CHARACTERS: usize = 16;
 
+/// The highest number of an attempt that is claimed, and that is believed anywhere: on a Secret, in a name at the service. Anybody may
+/// write any number there, and a number that one place believes and another one does not would never be caught up with.
+pub const MAX_ATTEMPT: u32 = 1_000_000_000;
+
 /// The most bytes of a token's value.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 

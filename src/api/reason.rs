@@ -54,6 +54,8 @@ pub enum Reason {
     NameTooShort,
     /// The Secret belongs to somebody else, has another type, or is immutable.
     SecretConflict,
+    /// Somebody else keeps changing the Secret.
+    SecretContested,
     /// The API server refuses the write of the Secret.
     SecretWriteForbidden,
     /// The service did not accept a fresh token.

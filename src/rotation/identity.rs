@@ -6,7 +6,7 @@
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
 
-use crate::api::ids::{ClaimKey, Nonce};
+use crate::api::ids::{ClaimKey, MAX_ATTEMPT, Nonce};
 
 /// Bytes of the digest that make `uid16`: 80 bits, 16 characters of base32.
 const UID_BYTES: usize = 10;
@@ -59,7 +59,8 @@ pub fn parse(prefix: &str, text: &str) -> Option<Name> {
     let mut parts = rest.split('.');
     let (uid16, attempt, nonce) = (parts.next()?, parts.next()?, parts.next()?);
     let base32 = |text: &str| text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'));
-    let number = attempt.parse::<u32>().ok().filter(|number| *number > 0 && number.to_string() == attempt)?;
+    let number = attempt.parse::<u32>().ok()?;
+    let number = Some(number).filter(|number| (1..=MAX_ATTEMPT).contains(number) && number.to_string() == attempt)?;
     let nonce = Nonce::new(nonce)?;
     let strict = parts.next().is_none()
         && uid16.len() == 16
@@ -108,10 +109,12 @@ mod tests {
             format!("pp.{uid}.1.0"),
             format!(" p.{uid}.1.0"),
             format!("p.{uid}.4294967296.0"),
+            format!("p.{uid}.1000000001.0"),
         ] {
             assert_eq!(parse("p", &other), None, "{other}");
         }
         assert!(parse("p", &format!("p.{uid}.1.0 any. thing")).is_some());
+        assert!(parse("p", &format!("p.{uid}.{MAX_ATTEMPT}.0")).is_some());
     }
 
     #[test]

@@ -41,7 +41,7 @@
 //! | roll_back | the outcome is failed, the previous token lives and its value is in memory, and holders of the failed token have an overlap left | RollBack |
 //! | revoke | a superseded token is past its overlap and its back-off, and the Secret holds another, verified one (or it was never published, or there is no room for another and its consumers have moved on) | Read, Revoke |
 //! | replaced | the Secret of a deleted object of this name holds a token that is not recorded yet | Read, RecordReplaced |
-//! | render | the Secret holds the current token in another form than the spec asks for | Read, Render |
+//! | render | the Secret holds the current token in another form than the spec asks for, and it was not corrected a moment ago | Read, Render |
 //! | verify | the verification of the current token is due | Read, Verify; Reject if the service refuses it, unless its refusals are in doubt |
 //! | unresolved_claim | a claim that is not in flight here could still land | Wait(claimSettle) |
 //! | | it is settled, and above the fence | Read; CreatePlaceholder if the Secret is absent, else RaiseFence; Halt if the Secret cannot be written |
@@ -51,8 +51,9 @@
 //! | | the search for a lost claim is due, or the sweep of the service saw an unknown token, and the list need not wait | Sweep |
 //! | halt | the spec is invalid, or the Secret is foreign or cannot be written; or a token is wanted, and the service is missing or not ready | Halt |
 //! | suspended | the spec says `suspend` | Wait |
-//! | claim | a token is wanted, but there is no room, or tokens may live at another service | Halt |
+//! | claim | a token is wanted, but there is no room or no number left, or tokens may live at another service | Halt |
 //! | | a back-off or a pause is not over, or older tokens of a leak come first | Wait |
+//! | | the Secret lost the current token again soon after it was corrected, and nothing else wants a new one | Wait |
 //! | | the Secret is absent, and this is not the very first claim | Read, CreatePlaceholder |
 //! | | this pass made no dry run of the write | Preflight |
 //! | | this is the very first claim | Finalize, which claims attempt 1 |

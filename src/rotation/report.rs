@@ -27,6 +27,32 @@ pub struct TransientFailure {
     pub message: String,
 }
 
+/// Somebody else changes the Secret again and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contest {
+    /// How often it was corrected in a row.
+    pub corrections: u32,
+    /// When it may be corrected again.
+    pub next: Time,
+    /// When the contest counts as over, if the Secret stays as it is.
+    pub over: Time,
+    /// Who changed it last, as the Secret's managed fields say. Anybody may write any name there.
+    pub rival: Option<String>,
+}
+
+impl Contest {
+    fn message(&self) -> String {
+        let who = match &self.rival {
+            Some(name) => format!("somebody else ({name}, as the Secret's managedFields say)"),
+            None => "somebody else".to_owned(),
+        };
+        format!(
+            "{who} keeps changing the Secret: it was corrected {} times in a row, and is corrected again at {} at the earliest. Find              out what writes it and end that, or let only one of the two have this Secret",
+            self.corrections, self.next
+        )
+    }
+}
+
 /// What the conditions describe.
 #[derive(Clone, Copy, Debug)]
 pub struct Situation<'a> {
@@ -36,6 +62,8 @@ pub struct Situation<'a> {
     pub phase: Phase<'a>,
     /// A step that failed transiently.
     pub transient_failure: Option<&'a TransientFailure>,
+    /// Somebody else keeps changing the Secret.
+    pub contest: Option<&'a Contest>,
     /// Whether the Secret holds the ledger's current token.
     pub holds_current: bool,
     /// Whether a new token is wanted.
@@ -83,6 +111,9 @@ fn ready(situation: &Situation) -> ConditionParts {
     if situation.suspended {
         return no(Reason::Suspended, "spec.suspend is true: no token is generated until it is false".to_owned());
     }
+    if let Some(contest) = situation.contest {
+        return no(Reason::SecretContested, contest.message());
+    }
     if let Some(transient_failure) = situation.transient_failure {
         return no(transient_failure.reason, transient_failure.message.clone());
     }
@@ -108,6 +139,10 @@ fn ready(situation: &Situation) -> ConditionParts {
 fn reconciling(situation: &Situation) -> Option<ConditionParts> {
     let parts =
         |reason, message: &str| Some((ConditionType::Reconciling, ConditionStatus::True, reason, message.to_owned()));
+    let contest = situation.contest.filter(|_| situation.phase == Phase::Resting && !situation.deleting);
+    if let Some(contest) = contest {
+        return parts(Reason::SecretContested, &contest.message());
+    }
     match situation.phase {
         _ if situation.deleting => parts(Reason::Deleting, "tokens are being revoked"),
         Phase::Halted(halt) if halt.stalled => None,

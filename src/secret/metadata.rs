@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Secret;
 
-use crate::api::ids::TokenId;
+use crate::api::ids::{MAX_ATTEMPT, TokenId};
 
 /// Annotation: the attempt whose token the data holds; `0` for a placeholder.
 pub const ATTEMPT: &str = "artifact-token.dev/attempt";
@@ -29,9 +29,6 @@ pub const APPLIED: &str = "artifact-token.dev/applied";
 
 /// Label: `true` on every Secret of the operator, so that they can be watched and listed.
 pub const MANAGED: &str = "artifact-token.dev/managed";
-
-/// The highest attempt or fence that we believe. An edited Secret must not push the counter to its overflow.
-pub const MAX_NUMBER: u32 = 1_000_000_000;
 
 /// The most superseded ids that we write on a Secret, and that we believe when we read one. The ledger has room for more,
 /// for tokens that were found at the service. Without these an object has at most 5 live tokens.
@@ -176,7 +173,7 @@ pub(super) fn annotation<'a>(secret: &'a Secret, key: &str) -> Option<&'a str> {
 fn number(text: &str) -> u32 {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = if digits { text.parse().unwrap_or(0) } else { 0 };
-    if number > MAX_NUMBER { 0 } else { number }
+    if number > MAX_ATTEMPT { 0 } else { number }
 }
 
 fn ids(text: &str) -> Vec<TokenId> {

@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 
 use super::content::{DesiredSecret, Obstacle, check, desired, obstacle, placeholder, token_in};
 use super::formats::{Facts, Unrenderable};
-use super::metadata::{MAX_NUMBER, Marks, Owner, Ownership, ownership, read_marks};
+use super::metadata::{Marks, Owner, Ownership, ownership, read_marks};
 use super::patch::{create_body, drift, marks_patch, merge_patch};
+use crate::api::ids::MAX_ATTEMPT;
 use crate::api::ids::samples::{self, id};
 use crate::api::secret_template::SecretTemplate;
 

@@ -198,3 +198,37 @@ async fn a_refused_token_that_cannot_be_replaced_is_not_called_ready() {
     assert!([Reason::TokenRejected, Reason::Suspended].contains(&reason), "{reason}");
     assert_eq!(world.count().await, 1);
 }
+
+/// Somebody who writes the Secret eight times a second, for some seconds.
+async fn fight(world: &World, patch: impl Fn(u32) -> serde_json::Value) {
+    for round in 0..FIGHT_SECONDS * 8 {
+        world.patch_secret("ci-secret", patch(round)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(125)).await;
+    }
+}
+
+/// How long a fight lasts. With the first pause of the tests, half a second, there is time for four or five corrections.
+const FIGHT_SECONDS: u32 = 10;
+const MOST_CORRECTIONS: usize = 7;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_keeps_changing_the_secret_costs_a_handful_of_events_and_tokens() {
+    let (world, _operator, first) = ready("fight").await;
+    fight(&world, |round| json!({"data": {"extra": BASE64.encode(round.to_string().as_bytes())}})).await;
+    let told = world.until_reason("ci", ConditionType::Reconciling, Reason::SecretContested).await;
+    assert!(told.message.contains("keeps changing the Secret"), "{}", told.message);
+    let events = world.events("ci", "SecretDriftCorrected").await;
+    assert!((2..=MOST_CORRECTIONS).contains(&events.len()), "{events:?}");
+    assert_eq!((world.count().await, world.value("ci-secret", "token").await), (1, first));
+    let alone = |secret: &k8s_openapi::api::core::v1::Secret| secret.data.as_ref().is_some_and(|data| data.len() == 1);
+    world.until_secret("ci-secret", "the last word is the spec's", alone).await;
+
+    // Another spec begins a new row of corrections.
+    world.patch("ci", json!({"spec": {"rotation": {"overlap": "0s"}}})).await;
+    fight(&world, |round| json!({"data": {"token": BASE64.encode(round.to_string().as_bytes())}})).await;
+    let made = world.count().await;
+    assert!((3..=1 + MOST_CORRECTIONS).contains(&made), "{made} tokens");
+    world.until_reason("ci", ConditionType::Ready, Reason::SecretContested).await;
+    world.until_ready("ci").await;
+    world.agrees("ci", "ci-secret").await;
+}

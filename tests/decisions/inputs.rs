@@ -226,7 +226,10 @@ const PAUSES: &[Value] = &[
     ("all", |world| {
         let all = Some(in_seconds(5));
         world.observed.facts.pauses =
-            Pauses { generate: all, verify: all, sweep: all, revoke: all, secret: all, leak: all };
+            Pauses { generate: all, verify: all, sweep: all, revoke: all, secret: all, drift: all, leak: all };
+    }),
+    ("drift", |world| {
+        world.observed.facts.pauses = Pauses { drift: Some(in_seconds(5)), ..Pauses::default() };
     }),
 ];
 

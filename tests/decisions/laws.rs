@@ -1,10 +1,11 @@
 //! Laws that hold for every combination of the inputs.
 
+use artifact_token_operator::api::ids::MAX_ATTEMPT;
 use artifact_token_operator::api::ledger::{MAX_LIVE, Outcome, Superseded};
 use artifact_token_operator::rotation::desired::Desired;
 use artifact_token_operator::rotation::observed::{Content, InFlight, Observed, Row, Verdict};
 use artifact_token_operator::rotation::plan::{GiveUpReason, Step, next_step};
-use artifact_token_operator::rotation::schedule::trigger;
+use artifact_token_operator::rotation::schedule::{is_only_drift, trigger};
 
 use super::alarms::{
     answering, confirmed, in_doubt, leaked, never_claimed, record_conflict, record_leak, stopped_by_conflict,
@@ -190,7 +191,8 @@ fn claim_above(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let fences = observed.secrets.ours().map(|ours| ours.fence);
     let rows = own_rows(observed).map(|row| row.attempt);
     let free = observed.unresolved_claim().is_none() && !observed.secrets.any_absent();
-    free && fences.chain(rows).chain([observed.ledger.highest_attempt()]).all(|seen| seen < *attempt)
+    let seen = fences.chain(rows).chain([observed.ledger.highest_attempt()]);
+    free && *attempt <= MAX_ATTEMPT && seen.into_iter().all(|seen| seen < *attempt)
 }
 
 fn finalize(_: &Desired, observed: &Observed, step: &Step) -> bool {
@@ -338,8 +340,13 @@ fn needs_service(_: &Desired, observed: &Observed, step: &Step) -> bool {
     (!calls || observed.service.seen.is_some()) && (*step != Step::Sweep || named)
 }
 
-fn pauses(_: &Desired, observed: &Observed, step: &Step) -> bool {
+fn pauses(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let pauses = &observed.facts.pauses;
+    let corrects = *step == Step::Render
+        || (matches!(step, Step::Claim { .. } | Step::Preflight) && is_only_drift(desired, observed, NOW));
+    if corrects && pauses.drift.is_some_and(|until| until > NOW) {
+        return false;
+    }
     let pause = match step {
         Step::Generate | Step::Claim { .. } => pauses.generate,
         Step::Try | Step::Verify => pauses.verify,

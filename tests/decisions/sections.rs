@@ -10,6 +10,7 @@ pub struct Section {
 }
 
 const ALL: &[&str] = &[];
+const PAUSED: &[&str] = &["none", "all"];
 const NAMED: &[&str] = &["named", "nameless", "missing"];
 
 pub const SECTIONS: &[Section] = &[
@@ -35,7 +36,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         title: "deletion: the Secret goes last",
         held: &[("object", "deleting"), ("ledger", "empty"), ("listing", "empty")],
-        varied: &[("Secret", ALL), ("read", ALL), ("pauses", ALL)],
+        varied: &[("Secret", ALL), ("read", ALL), ("pauses", PAUSED)],
     },
     Section {
         title: "finalizer: somebody took it off",
@@ -67,7 +68,7 @@ pub const SECTIONS: &[Section] = &[
             ("spec", &["as it is", "suspended, leaked", "leak to come"]),
             ("ledger", &["verified", "past, back-off", "leak noticed", "leaked, revoked", "leak answered", "no room"]),
             ("read", ALL),
-            ("pauses", ALL),
+            ("pauses", PAUSED),
         ],
     },
     Section {
@@ -89,7 +90,7 @@ pub const SECTIONS: &[Section] = &[
         varied: &[
             ("in flight", &["claim", "claim, late", "claim, overtaken"]),
             ("ledger", &["open claim", "first claim", "verified"]),
-            ("pauses", ALL),
+            ("pauses", PAUSED),
             ("service", &["named", "missing"]),
             ("spec", &["as it is", "forbidden", "invalid", "suspended", "suspended, leaked"]),
         ],
@@ -134,7 +135,7 @@ pub const SECTIONS: &[Section] = &[
             ("in flight", &["value", "value, accepted", "value, sent, late"]),
             ("read", ALL),
             ("spec", &["as it is", "no probe", "suspended", "invalid"]),
-            ("pauses", ALL),
+            ("pauses", PAUSED),
         ],
     },
     Section {
@@ -203,7 +204,7 @@ pub const SECTIONS: &[Section] = &[
         varied: &[
             ("ledger", &["empty", "verified", "replaced, recorded"]),
             ("read", ALL),
-            ("pauses", ALL),
+            ("pauses", PAUSED),
             ("spec", &["as it is", "invalid", "suspended"]),
         ],
     },
@@ -217,9 +218,19 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        title: "render and claim: somebody else keeps changing the Secret",
+        held: &[("dry-run", "done")],
+        varied: &[
+            ("spec", &["as it is", "rotation due"]),
+            ("ledger", &["verified", "rejected"]),
+            ("Secret", &["current, old form", "current, edited", "absent"]),
+            ("pauses", &["none", "drift"]),
+        ],
+    },
+    Section {
         title: "verify: not read, paused, or without service",
         held: &[("spec", "verification due")],
-        varied: &[("read", ALL), ("pauses", ALL), ("service", ALL)],
+        varied: &[("read", ALL), ("pauses", PAUSED), ("service", ALL)],
     },
     Section {
         title: "unresolved_claim: claims that are not in flight here",
@@ -236,7 +247,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         title: "unresolved_claim: the sweep of the service saw an unknown token",
         held: &[("spec", "suspected")],
-        varied: &[("listing", &["none", "empty", "below fence"]), ("service", ALL), ("pauses", ALL)],
+        varied: &[("listing", &["none", "empty", "below fence"]), ("service", ALL), ("pauses", PAUSED)],
     },
     Section {
         title: "unresolved_claim: looking for a lost token",
@@ -255,7 +266,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         title: "claim: the very first one",
         held: &[("ledger", "empty"), ("object", "no finalizer")],
-        varied: &[("Secret", &["absent", "foreign", "former"]), ("read", ALL), ("dry-run", ALL), ("pauses", ALL)],
+        varied: &[("Secret", &["absent", "foreign", "former"]), ("read", ALL), ("dry-run", ALL), ("pauses", PAUSED)],
     },
     Section {
         title: "claim: every other one",
@@ -270,7 +281,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         title: "claim: not read, or paused",
         held: &[("spec", "rotation due"), ("dry-run", "done")],
-        varied: &[("Secret", &["current", "absent"]), ("read", ALL), ("pauses", ALL)],
+        varied: &[("Secret", &["current", "absent"]), ("read", ALL), ("pauses", PAUSED)],
     },
     Section {
         title: "claim: a token that an older version recorded without a digest counts as unchanged",

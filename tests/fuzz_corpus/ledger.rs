@@ -134,7 +134,7 @@ fn service(input: &mut Unstructured) -> Result<ServiceSeen> {
 fn pauses(input: &mut Unstructured) -> Result<Pauses> {
     let mut pause = || maybe(input, time);
     let (generate, verify, sweep, revoke) = (pause()?, pause()?, pause()?, pause()?);
-    Ok(Pauses { generate, verify, sweep, revoke, secret: pause()?, leak: pause()? })
+    Ok(Pauses { generate, verify, sweep, revoke, secret: pause()?, leak: pause()?, drift: None })
 }
 
 fn observed(input: &mut Unstructured, status: ArtifactTokenStatus) -> Result<Observed> {

@@ -2,10 +2,10 @@
 //! fence and owner, a line each.
 
 use arbitrary::{Arbitrary as _, Unstructured};
-use artifact_token_operator::api::ids::TokenId;
+use artifact_token_operator::api::ids::{MAX_ATTEMPT, TokenId};
 use artifact_token_operator::secret::metadata::{
-    ATTEMPT, FENCE, MAX_MARKED_IDS, MAX_NUMBER, Marks, OWNER, Owner, Ownership, SUPERSEDED, TOKEN_ID, annotations,
-    ownership, read_marks,
+    ATTEMPT, FENCE, MAX_MARKED_IDS, Marks, OWNER, Owner, Ownership, SUPERSEDED, TOKEN_ID, annotations, ownership,
+    read_marks,
 };
 use k8s_openapi::api::core::v1::Secret;
 
@@ -16,7 +16,7 @@ fn secret(texts: impl IntoIterator<Item = (String, String)>) -> Secret {
 }
 
 fn check(marks: &Marks) {
-    assert!(marks.highest() <= MAX_NUMBER && marks.superseded.len() <= MAX_MARKED_IDS);
+    assert!(marks.highest() <= MAX_ATTEMPT && marks.superseded.len() <= MAX_MARKED_IDS);
     for id in marks.superseded.iter().chain(&marks.token_id) {
         assert!(TokenId::new(id.as_str()).is_some(), "{id}");
     }

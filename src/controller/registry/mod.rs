@@ -10,9 +10,12 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
 
+use crate::controller::telling::Telling;
 use crate::rotation::service_review::Review;
 use crate::service::limits::RateLimit;
 
@@ -45,6 +48,8 @@ struct Slot {
     doubted: bool,
     /// It must be checked again, for example because a Secret or ConfigMap of it changed.
     stale: bool,
+    /// When this process wrote its status only to tell something.
+    telling: Telling,
     /// Its credential changed, and it is not known whether its tokens still work.
     review: Option<Review>,
 }
@@ -113,6 +118,16 @@ impl Services {
             limit
         };
         self.at_object(entry, kept).unwrap_or_else(|| fresh().1)
+    }
+
+    /// How long a status that only tells something waits; `None` if it may be written now.
+    pub(crate) fn telling_pause(&self, entry: &ServiceEntry) -> Option<Duration> {
+        self.at_object(entry, |slot| slot.telling.pause(Instant::now())).filter(|pause| !pause.is_zero())
+    }
+
+    /// Counts a status that only told something.
+    pub(crate) fn told(&self, entry: &ServiceEntry) {
+        self.at_object(entry, |slot| slot.telling.told(Instant::now()));
     }
 
     /// Asks for a check now: a call was refused for the operator's credential, or nothing could be sent.

@@ -36,7 +36,7 @@ pub(crate) async fn check(service: ServiceObject, ctx: &Shared) -> Result<Action
         return delete_when_unused(service, ctx).await;
     }
     if !ctx.services.take_stale(&key) && unchanged(&service, ctx.services.get_object(&key, &uid).as_deref()) {
-        return ready(&service, ctx).await;
+        return Ok(action(ready(&service, ctx).await?));
     }
     let checked = check_now(service, ctx).await;
     if checked.is_err() {
@@ -85,14 +85,24 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
         entry.halt = review(&service, &entry, ctx);
     }
     let halt = entry.halt.clone();
-    update_status(&service, &entry, ctx).await?;
+    let untold = update_status(&service, &entry, ctx).await?;
     ctx.services.put(entry);
-    match halt {
+    let look = match halt {
         // The event of the status write triggers the next check, which sweeps if it is time.
-        None => ready(&service, ctx).await,
-        Some(halt) if halt.stalled => Ok(Action::requeue(STALLED_LOOK)),
-        Some(_) => Ok(Action::requeue(NOT_READY_LOOK)),
-    }
+        None => ready(&service, ctx).await?,
+        Some(halt) if halt.stalled => Some(STALLED_LOOK),
+        Some(_) => Some(NOT_READY_LOOK),
+    };
+    Ok(action(sooner(look, untold)))
+}
+
+/// The earlier of two looks.
+fn sooner(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    one.into_iter().chain(other).min()
+}
+
+fn action(look: Option<Duration>) -> Action {
+    look.map_or_else(Action::await_change, Action::requeue)
 }
 
 /// P20: a credential other than the one that generated the tokens may belong to another account. The tokens show whether it
@@ -118,13 +128,13 @@ fn review(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Option
     Some(Halt::stalled(Reason::OriginDoubtful, message))
 }
 
-/// Sweeps a ready service now and then.
-async fn ready(service: &ServiceObject, ctx: &Shared) -> Result<Action, PassError> {
+/// Sweeps a ready service now and then. Returns when to look again.
+async fn ready(service: &ServiceObject, ctx: &Shared) -> Result<Option<Duration>, PassError> {
     let known = ctx.services.get_object(&service.key, &service.uid());
-    let Some(entry) = known else { return Ok(Action::await_change()) };
+    let Some(entry) = known else { return Ok(None) };
     let swept = sweep(service, &entry, ctx).await?;
     let open = ctx.services.judgement(&service.key) == Some(None);
-    Ok(if open { Action::requeue(REVIEW_LOOK) } else { swept })
+    Ok(if open { Some(REVIEW_LOOK) } else { swept })
 }
 
 /// Whether both are the same object with the same Secrets.

@@ -1,5 +1,7 @@
 //! The status of a service object.
 
+use std::time::Duration;
+
 use crate::api::condition::{Condition, ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::token_service::TokenServiceStatus;
@@ -9,11 +11,12 @@ use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
 use crate::service::declaration::Declaration;
 
+/// Shows the result of a check. Returns how long it waits, where it only tells something and this process told much in a short time.
 pub(super) async fn update_status(
     service: &ServiceObject,
     entry: &ServiceEntry,
     ctx: &Shared,
-) -> Result<(), PassError> {
+) -> Result<Option<Duration>, PassError> {
     let old = service.status.clone().unwrap_or_default();
     let status = TokenServiceStatus {
         observed_generation: Some(entry.generation),
@@ -28,9 +31,18 @@ pub(super) async fn update_status(
         last_sweep: old.last_sweep.clone(),
     };
     if status == old {
-        return Ok(());
+        return Ok(None);
     }
-    service.write_status(&status, &ctx.client).await
+    let facts = |status: &TokenServiceStatus| (status.observed_generation, status.credentials_revision.clone());
+    let only_tells = service.status.is_some() && facts(&status) == facts(&old);
+    let pause = ctx.services.telling_pause(entry).filter(|_| only_tells);
+    if pause.is_none() {
+        service.write_status(&status, &ctx.client).await?;
+        if only_tells {
+            ctx.services.told(entry);
+        }
+    }
+    Ok(pause)
 }
 
 fn conditions(entry: &ServiceEntry, old: &[Condition], ctx: &Shared) -> Vec<Condition> {

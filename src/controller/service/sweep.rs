@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use kube::ResourceExt;
-use kube::runtime::controller::Action;
 
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::ids::TokenId;
@@ -37,21 +36,25 @@ const MAX_WAIT: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When the API server does not answer.
-pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Result<Action, PassError> {
-    let Some(client) = able(entry) else { return Ok(Action::await_change()) };
+pub(crate) async fn sweep(
+    service: &ServiceObject,
+    entry: &ServiceEntry,
+    ctx: &Shared,
+) -> Result<Option<Duration>, PassError> {
+    let Some(client) = able(entry) else { return Ok(None) };
     let interval = service.spec.sweep.interval.0.max(MIN_INTERVAL);
     let last = service.last_sweep().map(|last| last.time);
     let now = ctx.clock.now().earliest;
     // The first sweep comes an interval after the service object was created.
     let due = last.or(service.created()).unwrap_or(now).plus(interval);
     if due > now {
-        return Ok(Action::requeue(due.since(now)));
+        return Ok(Some(due.since(now)));
     }
     let mut places = match client.take_places(&entry.caller("sweep", Urgency::Rest), 0, MAX_WAIT).await {
         Ok(places) => places,
-        Err(wait) => return Ok(Action::requeue(wait)),
+        Err(wait) => return Ok(Some(wait)),
     };
-    let Some(rows) = list(&client, &mut places).await else { return Ok(Action::requeue(AGAIN)) };
+    let Some(rows) = list(&client, &mut places).await else { return Ok(Some(AGAIN)) };
     let (objects, all) = ctx.all_tokens().await?;
     let owners: HashMap<String, Owner> = objects.into_iter().map(|token| owner(service, entry, token, ctx)).collect();
     let prefix = client.declaration().prefix().unwrap_or_default();
@@ -67,7 +70,7 @@ pub(crate) async fn sweep(service: &ServiceObject, entry: &ServiceEntry, ctx: &S
         revoke_orphans(&client, &mut places, &mut found, &revocable).await;
     }
     report(service, &found, renamed, recorded, ctx).await?;
-    Ok(Action::requeue(interval))
+    Ok(Some(interval))
 }
 
 /// The object as the sweep sees it. Where two service objects use one account, each lists the tokens of both.

@@ -36,7 +36,7 @@ fn object(pass: &Pass<'_>, now: Time) -> Object {
         deleting: meta.deletion_timestamp.is_some(),
         finalizer: meta.finalizers.iter().flatten().any(|name| name == FINALIZER),
         leave: leave(pass),
-        generation: meta.generation.unwrap_or_default(),
+        generation: pass.generation(),
         created: finalizer_time::of(meta).unwrap_or(now),
         requests: pass.requests(),
     }
@@ -74,6 +74,7 @@ fn service_seen(pass: &Pass<'_>, service: &ServiceEntry) -> Option<ServiceSeen> 
 fn facts(pass: &mut Pass<'_>, now: Time) -> Facts {
     let leak = service_leak_turn(pass, now);
     let memory = pass.memory();
+    let drift = memory.corrections.pause(pass.generation());
     let current = pass.ledger().current.as_ref();
     let awaited = pass.shared().services.awaits(&pass.service_key(), pass.uid());
     Facts {
@@ -83,7 +84,7 @@ fn facts(pass: &mut Pass<'_>, now: Time) -> Facts {
         accepted: memory.accepted,
         doubtful: pass.is_secret_doubtful() || awaited,
         holds_previous: current.is_some_and(|current| memory.values.contains_key(&current.id)),
-        pauses: Pauses { leak, ..memory.retries.pauses() },
+        pauses: Pauses { leak, drift, ..memory.retries.pauses() },
     }
 }
 

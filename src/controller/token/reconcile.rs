@@ -18,7 +18,7 @@ use crate::controller::token::observe::observe;
 use crate::controller::token::pass::{Flow, Pass};
 use crate::controller::token::perform::perform;
 use crate::controller::token::perform::record::{
-    ISSUING_AFTER, Written, restore_forgotten_claims, status_after, write_status,
+    ISSUING_AFTER, Told, Written, restore_forgotten_claims, status_after, tell,
 };
 use crate::controller::token::perform::secret::access::SecretAccess;
 use crate::controller::token::perform::secret::preflight::read;
@@ -154,16 +154,21 @@ async fn rest(
     let young = now.since(observed.object.created) < ISSUING_AFTER && old.conditions.is_empty();
     let brief = young && halt.is_none() && observed.ledger == Ledger::default() && until.is_some();
     let released = observed.object.deleting && !observed.object.finalizer;
+    let mut looks = vec![until, brief.then(|| now.plus(ISSUING_AFTER))];
+    looks.push(pass.memory().corrections.contest(observed.object.generation, now).map(|contest| contest.over));
     if status != old && !brief && !released {
-        if write_status(&mut pass, objects, status).await? != Written::Yes {
-            return Ok(Action::requeue(AFTER_CONFLICT));
-        }
-        if let Some(halt) = halt {
-            announce_halt(&pass, halt, &old).await;
+        match tell(&mut pass, objects, status).await? {
+            Told::Sent(Written::Yes) => {
+                if let Some(halt) = halt {
+                    announce_halt(&pass, halt, &old).await;
+                }
+            }
+            Told::Sent(_) => return Ok(Action::requeue(AFTER_CONFLICT)),
+            Told::Later(pause) => looks.push(Some(now.plus(pause))),
         }
     }
-    let late = if brief { until.map(|until| until.min(now.plus(ISSUING_AFTER))) } else { until };
-    Ok(late.map_or_else(Action::await_change, |until| Action::requeue(until.since(now))))
+    let next = looks.into_iter().flatten().min();
+    Ok(next.map_or_else(Action::await_change, |next| Action::requeue(next.since(now))))
 }
 
 /// Writes an event for a halt once, when it begins.

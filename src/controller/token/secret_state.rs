@@ -21,6 +21,8 @@ use crate::secret::patch;
 
 /// A number on a Secret that is further than this above the ledger's cannot be ours (P16).
 const MAX_MARK_AHEAD: u32 = 10_000;
+/// The same where the ledger has no claim: it may be a lost one, which knew of more. An attempt each hour makes as many in a century.
+const MAX_MARK_UNKNOWN: u32 = 1_000_000;
 
 /// The digest of a token's value. It shows an edit by hand without keeping the value.
 pub(crate) type ValueDigest = [u8; 32];
@@ -77,7 +79,8 @@ impl SecretReader<'_> {
     pub(crate) fn marks(&self, secret: &Secret) -> Marks {
         let mut marks = metadata::read_marks(secret);
         let highest = self.ledger.highest_attempt();
-        if self.ledger.claim.is_some() && marks.highest() > highest.saturating_add(MAX_MARK_AHEAD) {
+        let ahead = if self.ledger.claim.is_some() { MAX_MARK_AHEAD } else { MAX_MARK_UNKNOWN };
+        if marks.highest() > highest.saturating_add(ahead) {
             marks.attempt = marks.attempt.min(highest);
             marks.fence = marks.fence.min(highest);
         }

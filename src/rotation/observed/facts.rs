@@ -38,6 +38,8 @@ pub struct Pauses {
     pub revoke: Option<Time>,
     /// Writes of the Secret, including the dry run.
     pub secret: Option<Time>,
+    /// Corrections of the Secret: somebody else changed it again soon after the last one.
+    pub drift: Option<Time>,
     /// The answer to a leak at the service: older tokens have their turn first.
     pub leak: Option<Time>,
 }

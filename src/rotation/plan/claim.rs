@@ -5,7 +5,7 @@ use crate::rotation::plan::room::forbidden;
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::wait;
-use crate::rotation::schedule::trigger;
+use crate::rotation::schedule::{is_only_drift, trigger};
 
 pub(super) fn claim(view: &View) -> Option<Step> {
     let observed = view.observed;
@@ -15,6 +15,10 @@ pub(super) fn claim(view: &View) -> Option<Step> {
         return Some(Step::Halt(halt));
     }
     let pauses = &facts.pauses;
+    // Somebody else keeps changing the Secret: a token for each change would be a war.
+    if view.paused(pauses.drift) && is_only_drift(view.desired, observed, view.now) {
+        return Some(wait(view));
+    }
     // After a leak at the service, older tokens have their turn first.
     if view.backing_off().is_some() || view.paused(pauses.leak) || view.paused(pauses.generate.max(pauses.secret)) {
         return Some(wait(view));
@@ -30,6 +34,6 @@ pub(super) fn claim(view: &View) -> Option<Step> {
     if never_claimed {
         return Some(Step::Finalize { claims: true });
     }
-    // A forged number at the end of the range must not cause a panic. The claim is then below the fence, and fails.
+    // There is a number left, or this row would have halted.
     Some(Step::Claim { attempt: observed.highest_attempt().saturating_add(1) })
 }

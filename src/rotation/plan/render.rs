@@ -9,7 +9,8 @@ pub(super) fn render(view: &View) -> Option<Step> {
     let Observed { secrets, facts, .. } = observed;
     let drifted = secrets.all_ours(|_| true) && secrets.ours().any(|ours| !ours.rendered);
     // While the API server refuses this write, the rows below continue: the token still works.
-    let paused = view.paused(facts.pauses.secret);
+    // The same holds while somebody else keeps changing the Secret.
+    let paused = view.paused(facts.pauses.secret.max(facts.pauses.drift));
     if !drifted || paused || !observed.holds_current() || view.desired.halt.is_some() {
         return None;
     }

@@ -1,5 +1,6 @@
-//! What in the ledger forbids another token: too many live tokens, or tokens at another service (P11, P19).
+//! What forbids another token: too many live tokens, tokens at another service, or no number left (P11, P16, P19).
 
+use crate::api::ids::MAX_ATTEMPT;
 use crate::api::ledger::MAX_LIVE;
 use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
@@ -10,7 +11,17 @@ use crate::rotation::plan::view::View;
 pub(super) fn forbidden(view: &View) -> Option<Halt> {
     let message = "this object has the maximum number of live tokens: no new one is generated until an old one is revoked; the \
                    condition RevocationPending says what prevents that";
-    stranded(view).or_else(|| (!has_room(view)).then(|| Halt::stalled(Reason::TokenLimitReached, message)))
+    let full = || (!has_room(view)).then(|| Halt::stalled(Reason::TokenLimitReached, message));
+    stranded(view).or_else(|| used_up(view)).or_else(full)
+}
+
+/// A claim beyond the last number would never be found again. Only a forged number leads here.
+fn used_up(view: &View) -> Option<Halt> {
+    let message = format!(
+        "no attempt has a number above {MAX_ATTEMPT}, and one as high stands in the status, on the Secret or in the name of a token at \
+         the service: somebody wrote it there. Delete this ArtifactToken and create one with another name"
+    );
+    (view.observed.highest_attempt() >= MAX_ATTEMPT).then(|| Halt::stalled(Reason::TokenLimitReached, message))
 }
 
 /// Tokens may live at another service than the one that the service object now points to (P19).

@@ -6,8 +6,11 @@ mod perform;
 mod phrase;
 mod world;
 
+use crate::api::ids::MAX_ATTEMPT;
 use crate::api::ids::samples::{id, nonce};
-use crate::rotation::observed::{Row, SecretState};
+use crate::api::ledger::{Proof, Revoked};
+use crate::rotation::observed::{Content, Row, SecretState};
+use crate::rotation::plan::{Step, next_step};
 use world::{World, seconds};
 
 const HOUR: u64 = 3600;
@@ -38,6 +41,45 @@ fn a_replacement_is_tried_before_and_verified_after_its_publish_and_the_old_toke
     let mut world = World::at_rest();
     let steps = "Wait 86400, Preflight, Claim 2, Generate, Try, Update, Verify, Verified, Wait 600, Read, Revoke t1";
     check(&mut world, DAY + HOUR, steps, &["t2"], Some("t2"));
+}
+
+#[test]
+fn the_last_number_is_claimed_and_after_it_a_person_is_asked() {
+    let mut world = World::at_rest();
+    let dead = Revoked {
+        attempt: MAX_ATTEMPT - 1,
+        id: id("forged"),
+        nonce: nonce("forged"),
+        revoked_time: world.now,
+        proof: Proof::Refused,
+    };
+    world.observed.ledger.history.push(dead);
+    ask(&mut world);
+    assert!(world.walk(0).contains(&format!("Claim {MAX_ATTEMPT}")));
+    world.observed.object.requests.rotate = Some("again".to_owned());
+    world.walk(HOUR);
+    let step = next_step(&world.desired, &world.observed, world.now);
+    assert!(matches!(step, Step::Halt(halt) if halt.stalled), "a higher number would read back as none");
+}
+
+#[test]
+fn a_secret_that_was_corrected_a_moment_ago_waits_and_what_else_is_due_does_not() {
+    let mut world = World::at_rest();
+    let later = world.now.plus(seconds(60));
+    world.observed.facts.pauses.drift = Some(later);
+    let SecretState::Ours(ours) = &mut world.observed.secrets.seen[0].state else { panic!("ours") };
+    ours.content = Content::Edited;
+    assert_eq!(next_step(&world.desired, &world.observed, world.now), Step::Wait(Some(later)));
+    world.observed.object.requests.rotate = Some("now".to_owned());
+    let step = next_step(&world.desired, &world.observed, world.now);
+    assert!(matches!(step, Step::Preflight | Step::Claim { .. }), "{step:?}");
+    let SecretState::Ours(ours) = &mut world.observed.secrets.seen[0].state else { panic!("ours") };
+    (ours.content, ours.rendered) = (Content::Token, false);
+    world.observed.object.requests.rotate = None;
+    assert_eq!(next_step(&world.desired, &world.observed, world.now), Step::Wait(Some(later)));
+    world.observed.facts.pauses.drift = None;
+    let step = next_step(&world.desired, &world.observed, world.now);
+    assert!(matches!(step, Step::Read | Step::Render), "{step:?}");
 }
 
 #[test]

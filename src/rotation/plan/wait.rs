@@ -33,6 +33,7 @@ fn wakes(view: &View) -> Vec<Option<Time>> {
         pauses.sweep,
         pauses.revoke,
         pauses.secret,
+        pauses.drift,
         pauses.leak,
         next_look(&ledger.lost, service.swept, timings),
         view.backing_off(),

@@ -24,18 +24,23 @@ fn current() -> Current {
     }
 }
 
-fn parts(ledger: &Ledger, phase: Phase, change: impl Fn(&mut Situation)) -> Vec<(ConditionType, bool, Reason)> {
-    let mut situation = Situation {
+fn resting(ledger: &Ledger) -> Situation<'_> {
+    Situation {
         ledger,
-        phase,
+        phase: Phase::Resting,
         transient_failure: None,
+        contest: None,
         holds_current: true,
         wanted: false,
         deleting: false,
         suspended: false,
         generation: 3,
         now: Time::from_millis(1000),
-    };
+    }
+}
+
+fn parts(ledger: &Ledger, phase: Phase, change: impl Fn(&mut Situation)) -> Vec<(ConditionType, bool, Reason)> {
+    let mut situation = Situation { phase, ..resting(ledger) };
     change(&mut situation);
     let made = conditions(&situation, &[]);
     made.iter().map(|made| (made.type_, made.status == ConditionStatus::True, made.reason)).collect()
@@ -126,20 +131,30 @@ fn without_a_usable_token_ready_says_why() {
 #[test]
 fn a_condition_keeps_its_time_until_its_status_changes() {
     let ledger = Ledger { current: Some(current()), ..Ledger::default() };
-    let mut situation = Situation {
-        ledger: &ledger,
-        phase: Phase::Resting,
-        transient_failure: None,
-        holds_current: true,
-        wanted: false,
-        deleting: false,
-        suspended: false,
-        generation: 1,
-        now: Time::from_millis(1000),
-    };
+    let mut situation = resting(&ledger);
     let first = conditions(&situation, &[]);
     situation.now = Time::from_millis(2000);
     assert_eq!(conditions(&situation, &first)[0].last_transition_time, Time::from_millis(1000));
     situation.holds_current = false;
     assert_eq!(conditions(&situation, &first)[0].last_transition_time, Time::from_millis(2000));
+}
+
+#[test]
+fn a_fight_over_the_secret_is_told_with_who_may_fight_and_what_to_do() {
+    let ledger = Ledger { current: Some(current()), ..Ledger::default() };
+    let next = Time::from_millis(60_000);
+    let contest = Contest { corrections: 3, next, over: Time::from_millis(100_000), rival: Some("helm".to_owned()) };
+    let shown = |holds_current| {
+        let situation = Situation { contest: Some(&contest), holds_current, ..resting(&ledger) };
+        let made = conditions(&situation, &[]);
+        made.iter().map(|made| (made.type_, made.status == ConditionStatus::True, made.reason)).collect::<Vec<_>>()
+    };
+    let reconciling = (ConditionType::Reconciling, true, Reason::SecretContested);
+    assert_eq!(shown(true), [(ConditionType::Ready, true, Reason::TokenValid), reconciling]);
+    assert_eq!(shown(false), [(ConditionType::Ready, false, Reason::SecretContested), reconciling]);
+    let message = contest.message();
+    assert!(
+        message.contains("helm") && message.contains("3 times") && message.contains(&next.to_string()),
+        "{message}"
+    );
 }

@@ -23,7 +23,7 @@ fn marks_edited_by_hand_are_bounded_and_never_fail() {
         assert_eq!((read_marks(&secret).attempt, read_marks(&secret).fence), (expected, expected), "{text}");
     };
     number("7", 7);
-    number("1000000000", MAX_NUMBER);
+    number("1000000000", MAX_ATTEMPT);
     for junk in ["1000000001", "4294967295", "99999999999999999999", "-1", "+7", " 7", "7.0", "", "seven"] {
         number(junk, 0);
     }

@@ -111,7 +111,7 @@ fn drift_names_what_differs_and_no_value() {
 
 proptest! {
     #[test]
-    fn any_marks_and_token_come_back(attempt in 0..=MAX_NUMBER, fence in 0..=MAX_NUMBER, id in proptest::option::of("[ -~é]{1,40}"),
+    fn any_marks_and_token_come_back(attempt in 0..=MAX_ATTEMPT, fence in 0..=MAX_ATTEMPT, id in proptest::option::of("[ -~é]{1,40}"),
                                      superseded in proptest::collection::vec("[ -~é]{1,40}", 0..5), token_text in "[!-~]{8,60}") {
         prop_assume!(!token_text.contains("${"));
         let superseded = superseded.into_iter().map(samples::id).collect();

@@ -27,6 +27,8 @@ pub enum Act {
     DeleteSecret(usize),
     /// Somebody writes another value into its Secret.
     EditSecret(usize),
+    /// For so many seconds another controller wants to have something else in its Secret: in the key of the token, or in one beside it.
+    Fight(usize, bool, u32),
     /// A tool copies its Secret, marks and all, to another name.
     CopySecret(usize),
     /// Somebody else has a Secret of its name, before it is created.
@@ -79,6 +81,7 @@ pub enum Kind {
     LeakAll,
     DeleteSecret,
     EditSecret,
+    Fight,
     CopySecret,
     Squat,
     Forge,
@@ -102,7 +105,7 @@ pub enum Kind {
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 29] = [
+pub const KINDS: [Kind; 30] = [
     Kind::Rotate,
     Kind::Reconcile,
     Kind::Delete,
@@ -113,6 +116,7 @@ pub const KINDS: [Kind; 29] = [
     Kind::LeakAll,
     Kind::DeleteSecret,
     Kind::EditSecret,
+    Kind::Fight,
     Kind::CopySecret,
     Kind::Squat,
     Kind::Forge,
@@ -151,6 +155,7 @@ impl Act {
             Kind::LeakAll => Self::LeakAll,
             Kind::DeleteSecret => Self::DeleteSecret(one),
             Kind::EditSecret => Self::EditSecret(one),
+            Kind::Fight => Self::Fight(one, random.bool(), seconds),
             Kind::CopySecret => Self::CopySecret(one),
             Kind::Squat => Self::Squat(one),
             Kind::Forge => Self::Forge(one, random.usize(0..tokens)),

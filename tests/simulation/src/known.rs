@@ -5,7 +5,6 @@
 //! law. Whoever mends the product takes the entry out, and puts its plan among the regressions.
 
 use crate::act::{Act, Kind};
-use crate::fate::{Class, Fate};
 use crate::plan::Plan;
 
 /// One of them.
@@ -25,24 +24,6 @@ pub struct Known {
 
 /// All of them.
 pub const KNOWN: &[Known] = &[
-    Known {
-        name: "two operators that remember different failures overwrite each other's conditions without a pause",
-        law: "writes",
-        words: None,
-        plan: || Plan::quiet(1, 1, 600).with(0, Act::Second(590)).fault(Class::Generate, Some(0), 1, Fate::LostAfter),
-        combinations: &[
-            &[Kind::Second, Kind::Outage],
-            &[Kind::Second, Kind::Throttle],
-            &[Kind::Second, Kind::RefuseTokens],
-            &[Kind::Second, Kind::WrongCredential],
-            &[Kind::Second, Kind::ListFails],
-            &[Kind::Second, Kind::SlowGenerate],
-            &[Kind::Second, Kind::Limit],
-            &[Kind::Second, Kind::Leak],
-            &[Kind::Second, Kind::LeakAll],
-            &[Kind::Second, Kind::Fault],
-        ],
-    },
     Known {
         name: "a while in which the service refuses all tokens has every token replaced, again and again",
         law: "tokens",

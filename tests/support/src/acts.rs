@@ -114,14 +114,26 @@ impl World {
         self.until(name, &format!("attempt {wanted} is current"), |token| attempt(token) == wanted).await
     }
 
+    /// The notes of all events about `name` with this reason.
+    pub async fn events(&self, name: &str, reason: &str) -> Vec<String> {
+        let mine = self.events_about(name).await.expect("list the events");
+        mine.into_iter()
+            .filter(|event| event.reason.as_deref() == Some(reason))
+            .filter_map(|event| event.note)
+            .collect()
+    }
+
+    async fn events_about(&self, name: &str) -> Result<Vec<Event>, String> {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        let list = events.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+        let about = |event: &Event| event.regarding.as_ref().and_then(|object| object.name.as_deref()) == Some(name);
+        Ok(list.items.into_iter().filter(about).collect())
+    }
+
     /// Waits for an event about `name`, and returns its type and note.
     pub async fn until_event(&self, name: &str, reason: &str) -> (String, String) {
-        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
         let look = || async {
-            let list = events.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
-            let about =
-                |event: &&Event| event.regarding.as_ref().and_then(|object| object.name.as_deref()) == Some(name);
-            let mine: Vec<&Event> = list.items.iter().filter(about).collect();
+            let mine = self.events_about(name).await?;
             let found = mine.iter().find(|event| event.reason.as_deref() == Some(reason));
             let text = |text: &Option<String>| text.clone().unwrap_or_default();
             let seen = || format!("{:?}", mine.iter().map(|event| text(&event.reason)).collect::<Vec<_>>());

@@ -1,6 +1,7 @@
 //! What only this process knows of an object: the attempt in flight, and what the process saw. All of it may be lost at any
 //! time.
 
+pub(crate) mod corrections;
 pub(crate) mod in_flight;
 pub(crate) mod retries;
 
@@ -15,11 +16,13 @@ use crate::api::artifact_token::ArtifactToken;
 use crate::api::ids::TokenId;
 use crate::api::ledger::{Lost, MAX_LOST};
 use crate::api::time::Time;
+use crate::controller::telling::Telling;
 use crate::controller::token::secret_index::older;
 use crate::controller::token::secret_state::ValueDigest;
 use crate::rotation::observed::Ours;
 use crate::rotation::report::TransientFailure;
 
+use corrections::Corrections;
 use in_flight::Attempt;
 use retries::{Retries, StepKind};
 
@@ -57,6 +60,10 @@ pub(crate) struct Memory {
     pub retries: Retries,
     /// The last transient failure, for people, until a step of its kind succeeds.
     pub transient_failure: Option<(StepKind, TransientFailure)>,
+    /// Corrections of the Secret in a row.
+    pub corrections: Corrections,
+    /// When this process wrote the status only to tell something.
+    pub telling: Telling,
 }
 
 /// The object as this process wrote or read it last.

@@ -47,6 +47,11 @@ impl<'a> Pass<'a> {
         &self.object
     }
 
+    /// The generation of the spec.
+    pub(crate) fn generation(&self) -> i64 {
+        self.object.metadata.generation.unwrap_or_default()
+    }
+
     /// namespace/name, for logs.
     pub(crate) fn label(&self) -> String {
         format!("{}/{}", self.object.namespace().unwrap_or_default(), self.object.name_any())

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Secret;
+
 use super::Pass;
+use crate::api::FIELD_MANAGER;
 use crate::api::reason::Reason;
 use crate::controller::events;
 use crate::controller::token::memory::retries::StepKind;
@@ -44,6 +47,13 @@ impl Pass<'_> {
         self.memory.transient_failure.take_if(|(of, _)| *of == kind);
     }
 
+    /// Records that the Secret is corrected, because somebody else changed it. The next correction waits.
+    pub(crate) fn corrected(&mut self) {
+        let (generation, now, first) = (self.generation(), self.now().earliest, self.desired().timings.first_retry);
+        let rival = self.secret().and_then(last_manager);
+        self.memory.corrections.corrected(generation, rival, first, now);
+    }
+
     /// A failure of the issue step, with its back-off.
     pub(crate) fn failure(&self, generation: i64, reason: Reason, message: impl Into<String>) -> Failure {
         Failure {
@@ -64,4 +74,11 @@ impl Pass<'_> {
     pub(crate) async fn warn(&self, reason: Reason, action: &str, note: String) {
         events::warning(self.shared(), &self.object, reason, action, note).await;
     }
+}
+
+/// Who wrote the Secret last beside this operator, as its managed fields say.
+fn last_manager(secret: &Secret) -> Option<String> {
+    let others = secret.metadata.managed_fields.iter().flatten();
+    let others = others.filter(|fields| fields.manager.as_deref() != Some(FIELD_MANAGER));
+    others.max_by_key(|fields| fields.time.clone())?.manager.clone()
 }

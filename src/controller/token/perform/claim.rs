@@ -20,6 +20,7 @@ use crate::controller::token::perform::record::{Written, record, write_finalizer
 use crate::rotation::identity::{NONCE_BYTES, nonce};
 use crate::rotation::observed::Observed;
 use crate::rotation::report::Phase;
+use crate::rotation::schedule::{self, Trigger};
 use crate::service::client::{Places, ServiceClient};
 
 /// How long a further call for an attempt in flight waits for its place. It has a deadline, and others wait less.
@@ -86,6 +87,7 @@ pub(super) async fn claim(
     let request = observed.object.requests.rotate.clone();
     let claim = Claim { attempt, nonce: nonce(random), time, request_digest, request, outcome: None };
     let (open, attributable) = (observed.open_claim(), attributable(observed));
+    let corrects = schedule::trigger(pass.desired(), observed, now.earliest) == Some(Trigger::Drift);
     let service = pass.service_identity();
     let recorded = claim.clone();
     let written = record(pass, objects, observed, Phase::Working, Fact::Other, move |ledger| {
@@ -96,6 +98,9 @@ pub(super) async fn claim(
     let known = pass.ledger().claim.as_ref();
     let landed = known.is_some_and(|known| known.nonce == claim.nonce && known.attempt == attempt);
     if landed && written != Written::Gone {
+        if corrects {
+            pass.corrected();
+        }
         let claim = Lost { attempt, nonce: claim.nonce, time };
         start(pass, claim, sent, places, observed);
     }

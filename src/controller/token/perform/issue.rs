@@ -11,7 +11,7 @@ use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::calls::call_failed;
 use crate::controller::token::perform::claim::claim_of;
-use crate::controller::token::perform::record::{ISSUING_AFTER, Written, record, status_after, write_status};
+use crate::controller::token::perform::record::{ISSUING_AFTER, Written, record, status_after, tell};
 use crate::controller::token::validate::CheckedRequest;
 use crate::rotation::identity::{self, Name};
 use crate::rotation::ledger::Leftover;
@@ -76,7 +76,7 @@ fn request(pass: &Pass<'_>, client: &ServiceClient, claim: &Claim, claimed: Time
 async fn show_issuing(pass: &mut Pass<'_>, objects: &ObjectWriter, observed: &mut Observed) {
     if observed.ledger.current.is_none() {
         let status = status_after(pass, observed, Phase::Working, pass.ledger().clone());
-        if let Err(error) = write_status(pass, objects, status).await {
+        if let Err(error) = tell(pass, objects, status).await {
             tracing::debug!(%error, "could not show that the first answer is slow");
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kube::{Resource, ResourceExt};
+use tokio::time::Instant;
 
 use crate::api::FINALIZER;
 use crate::api::ledger::{ArtifactTokenStatus, Binding, Ledger, MAX_LOST};
@@ -54,6 +55,36 @@ pub(super) async fn record(
         pass.fact_recorded(fact);
     }
     Ok(written)
+}
+
+/// What became of a status that is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It was sent.
+    Sent(Written),
+    /// It only tells something, and waits for so long.
+    Later(Duration),
+}
+
+/// Writes the whole status, unless it only tells something and this process told much in a short time.
+pub(crate) async fn tell(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    status: ArtifactTokenStatus,
+) -> Result<Told, PassError> {
+    let same = |old: &ArtifactTokenStatus| {
+        old.ledger == status.ledger && old.observed_generation == status.observed_generation
+    };
+    let only_tells = pass.object().status.as_ref().is_some_and(same);
+    let pause = pass.memory().telling.pause(Instant::now());
+    if only_tells && !pause.is_zero() {
+        return Ok(Told::Later(pause));
+    }
+    let written = write_status(pass, objects, status).await?;
+    if only_tells && written == Written::Yes {
+        pass.memory_mut().telling.told(Instant::now());
+    }
+    Ok(Told::Sent(written))
 }
 
 /// Writes the whole status.
@@ -131,10 +162,12 @@ pub(crate) fn status_after(
 ) -> ArtifactTokenStatus {
     let before = std::mem::replace(&mut observed.ledger, ledger);
     let (now, desired) = (pass.now(), pass.desired());
+    let contest = pass.memory().corrections.contest(observed.object.generation, now.earliest);
     let situation = Situation {
         ledger: &observed.ledger,
         phase,
         transient_failure: pass.memory().transient_failure.as_ref().map(|(_, failure)| failure),
+        contest: contest.as_ref(),
         holds_current: observed.holds_current(),
         wanted: schedule::trigger(desired, observed, now.earliest).is_some(),
         deleting: observed.object.deleting,

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::ids::MAX_ATTEMPT;
 use crate::api::ids::samples::id;
 
 const TOKEN: &str = "the-value-of-the-third-token";
@@ -149,6 +150,10 @@ fn numbers_far_above_those_of_the_ledger_are_not_believed() {
     let lost = Known { ledger: Ledger::default(), ..Known::default() };
     let far = 4 + MAX_MARK_AHEAD;
     assert_eq!(lost.ours(&lost.secret(number(far))).fence, far, "a lost ledger takes the Secret's word");
+    for forged in [MAX_MARK_UNKNOWN + 1, MAX_ATTEMPT] {
+        let ours = lost.ours(&lost.secret(number(forged)));
+        assert!(ours.fence < MAX_MARK_UNKNOWN, "but not every word: {forged} led to {}", ours.fence);
+    }
 }
 
 #[test]

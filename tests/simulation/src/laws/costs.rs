@@ -6,6 +6,9 @@ use crate::services::Token;
 /// Writes of one object in a minute: a rotation needs six.
 const MOST_WRITES: u64 = 40;
 
+/// Corrections of a Secret in an hour, if somebody changes it back each time: the pauses grow from 10 s to an hour.
+const MOST_CORRECTIONS: usize = 10;
+
 /// So many writes of one object in a minute end a life: two operators at odds do two hundred a second.
 pub const STORM: u64 = 200;
 
@@ -36,7 +39,9 @@ fn allowed_tokens(life: &Life) -> usize {
         0 => 0,
         hours => seconds / (3600 * hours as usize * 9 / 10) + 1,
     };
-    life.facts.allowed_tokens + 2 * plan.faults.len() + due * plan.tokens
+    // A row of corrections begins anew after a kill, and after a change of the spec.
+    let fights = life.facts.fights * (1 + plan.acts.len()) * MOST_CORRECTIONS;
+    life.facts.allowed_tokens + 2 * plan.faults.len() + due * plan.tokens + fights
 }
 
 /// Nothing warns of revokes while every service works.

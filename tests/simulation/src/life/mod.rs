@@ -3,6 +3,7 @@
 mod perform;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ pub struct Facts {
     pub allowed_tokens: usize,
     /// How often an operator was killed, or ran beside another one.
     pub interrupted: usize,
+    /// How often another controller fought over a Secret.
+    pub fights: usize,
     /// Objects that nobody may expect to be there.
     pub deleted: BTreeSet<usize>,
     /// The identities of objects whose finalizer somebody took off right before the deletion: their tokens were let go.
@@ -91,6 +94,8 @@ pub struct Life {
     pub facts: Facts,
     /// The line of the operator that always runs.
     first: Arc<Mutex<Option<Arc<Line>>>>,
+    /// Nobody fights over a Secret any more.
+    peace: Arc<AtomicBool>,
     /// What goes on beside the script; it ends with the life.
     beside: JoinSet<()>,
     /// Makes requests by annotation differ.
@@ -130,7 +135,16 @@ impl Life {
         let facts = Facts { deleted: (0..plan.tokens).collect(), ..Facts::default() };
         let overlap = Duration::from_secs(plan.overlap_seconds.into());
         *around.world.excuses() = Excuses { overlap, per_minute: plan.per_minute, ..Excuses::default() };
-        Self { plan, around, facts, first: Arc::default(), beside: JoinSet::new(), requests: 0, seconds: 0 }
+        Self {
+            plan,
+            around,
+            facts,
+            first: Arc::default(),
+            peace: Arc::default(),
+            beside: JoinSet::new(),
+            requests: 0,
+            seconds: 0,
+        }
     }
 
     async fn live(mut self) -> Report {

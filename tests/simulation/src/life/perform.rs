@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use artifact_token_operator::rotation::identity;
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Life;
 use crate::act::Act;
@@ -13,6 +13,9 @@ use crate::fate::Class;
 use crate::objects::{self, name_of, secret_of, secret_path, token_path};
 use crate::services::{Books, Outage};
 use crate::world::{World, stamp};
+
+/// What another controller wants to have in a Secret.
+const THEIRS: &str = "dGhlaXJz";
 
 impl Life {
     /// Does it.
@@ -26,6 +29,7 @@ impl Life {
             Act::DeleteSecret(_) | Act::EditSecret(_) | Act::CopySecret(_) | Act::Squat(_) | Act::Forge(..) => {
                 self.with_secret(act)
             }
+            Act::Fight(index, over_the_token, seconds) => self.fight(index, over_the_token, seconds),
             Act::TouchCredential | Act::WrongCredential(_) | Act::Limit(_) => self.with_service(act),
             Act::RefuseTokens(seconds) => self.fails(seconds, |books, on| books.refuses_tokens = on),
             Act::Outage(status, seconds) => self.out(Outage { status, retry_after: None, only: None }, seconds),
@@ -182,6 +186,23 @@ impl Life {
         self.facts.allowed_tokens += 1;
     }
 
+    /// Another controller looks each second whether the Secret has what it wants.
+    fn fight(&mut self, index: usize, over_the_token: bool, seconds: u32) {
+        let (server, peace) = (self.around.api_server.clone(), self.peace.clone());
+        let key = if over_the_token { "token" } else { "theirs" };
+        let until = Instant::now() + Duration::from_secs(seconds.into());
+        self.beside.spawn(async move {
+            while Instant::now() < until && !peace.load(Ordering::Relaxed) {
+                let secret = server.get("secrets", objects::NAMESPACE, &secret_of(index));
+                if secret.is_some_and(|secret| secret["data"][key] != THEIRS) {
+                    let _ = server.act("PATCH", &secret_path(&secret_of(index)), &json!({"data": {key: THEIRS}}));
+                }
+                sleep(Duration::from_secs(1)).await;
+            }
+        });
+        self.facts.fights += 1;
+    }
+
     /// What people do to the service object and its credential.
     fn with_service(&mut self, act: Act) {
         match act {
@@ -216,6 +237,7 @@ impl Life {
     pub(super) fn mend_all(&mut self) {
         self.around.world.say(0, || "everything works again".into());
         self.around.world.faults.end();
+        self.peace.store(true, Ordering::Relaxed);
         self.around.world.lag.store(0, Ordering::Relaxed);
         self.around.services.with(|books| {
             (books.outage, books.refuses_tokens, books.generate_takes) = (None, false, 0);

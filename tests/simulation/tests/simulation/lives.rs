@@ -63,6 +63,28 @@ fn two_operators_live_side_by_side() {
 }
 
 #[test]
+fn two_operators_that_remember_different_failures_do_not_fight_over_what_is_told() {
+    let plan = Plan::quiet(1, 1, 600).with(0, Act::Second(590));
+    let report = well(&plan.fault(Class::Generate, Some(0), 1, Fate::LostAfter));
+    let written = report.requests.iter().filter(|(verb, _)| verb.ends_with("artifacttokens/status"));
+    let written: u64 = written.map(|(_, count)| count).sum();
+    assert!(written < 40, "{written} writes, {:#?}", report.requests);
+    // One of them cannot reach the service: what they tell of the service object differs, too.
+    let plan = Plan::quiet(1, 3, 3600).with(0, Act::Second(3590));
+    well(&plan.with(600, Act::Outage(503, 900)).with(700, Act::Rotate(0)).with(900, Act::Kill));
+}
+
+#[test]
+fn whoever_fights_over_a_secret_gets_a_pause_that_grows() {
+    for over_the_token in [false, true] {
+        let report = well(&Plan::quiet(6, 1, 7200).with(100, Act::Fight(0, over_the_token, 3600)));
+        let corrected = report.events.iter().filter(|event| event["reason"] == "SecretDriftCorrected").count();
+        let corrected = if over_the_token { made(&report) - 1 } else { corrected };
+        assert!((3..=10).contains(&corrected), "{corrected} corrections in an hour of fight");
+    }
+}
+
+#[test]
 fn nothing_is_written_while_nothing_is_due() {
     let writes = |days: u32| {
         let mut requests = well(&Plan::quiet(5, 10, days * DAY)).requests;

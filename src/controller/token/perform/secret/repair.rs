@@ -1,7 +1,5 @@
 //! Writes the Secret without a new token: the placeholder, the fence (P5), drift, and the deletion.
 
-use std::time::Duration;
-
 use kube::ResourceExt;
 
 use crate::api::reason::Reason;
@@ -16,9 +14,6 @@ use crate::secret::patch;
 use super::access::{DryRun, SecretAccess, SecretDeletion, SecretWrite};
 use super::preflight::read;
 use super::written::{note, rendered};
-
-/// How long the Secret is left as it is when another controller changes it back.
-const CONTESTED_PAUSE: Duration = Duration::from_secs(30);
 
 /// Creates our Secret without a token.
 pub(in crate::controller::token::perform) async fn create_placeholder(
@@ -67,11 +62,11 @@ pub(in crate::controller::token::perform) async fn render(pass: &mut Pass<'_>, s
     let rendered = matches!(pass.secret_state(), SecretState::Ours(ours) if ours.rendered);
     let object = pass.object();
     let applied = object.status.as_ref().and_then(|status| status.observed_generation) == object.metadata.generation;
-    if done && !rendered {
-        // A webhook or another controller changes it back: writing again at once would be a loop.
-        let what = format!("another controller changes the Secret back: {drift}");
-        pass.pause_at_least(StepKind::Secret, CONTESTED_PAUSE, Reason::SecretUpdateFailed, &what);
-    } else if done && applied {
+    // What the answer shows in another form was changed back by a webhook: writing again at once would be a loop.
+    if done && (applied || !rendered) {
+        pass.corrected();
+    }
+    if done && applied && rendered {
         let note = format!("somebody else changed the Secret; it is as the spec says again: {drift}");
         pass.normal(Reason::SecretDriftCorrected, "Render", note).await;
     }

@@ -1,0 +1,94 @@
+//! How often the status of one object is written only to tell something: no fact of the ledger changes with it.
+//!
+//! What is told comes from the memory of one process. Two processes may know different things: one of them cannot reach the service,
+//! or has another version. Each would write what it knows as soon as it sees what the other one wrote, and so on at the speed of the
+//! watches. So what only tells is written a few times at once, for the people who look, and then after growing pauses. Facts are
+//! never held back: two processes cannot disagree about these for long, since the ledger is theirs in common.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::rotation::ledger::backoff;
+
+/// The most of them in [`WINDOW`].
+const MOST: usize = 12;
+/// The time in which they are counted.
+const WINDOW: Duration = Duration::from_secs(3600);
+/// So many go out at once.
+const AT_ONCE: usize = 4;
+/// The first pause after these; each one more in the window doubles it.
+const FIRST_PAUSE: Duration = Duration::from_secs(15);
+
+/// When this process wrote the status of one object only to tell something.
+#[derive(Debug, Default)]
+pub(crate) struct Telling(VecDeque<Instant>);
+
+impl Telling {
+    /// How long the next one waits; zero if it may be written now.
+    pub(crate) fn pause(&self, now: Instant) -> Duration {
+        let recent: Vec<Duration> =
+            self.0.iter().map(|at| now.saturating_duration_since(*at)).filter(|age| *age < WINDOW).collect();
+        let (Some(first), Some(last)) = (recent.first(), recent.last()) else { return Duration::ZERO };
+        match recent.len() {
+            count if count < AT_ONCE => Duration::ZERO,
+            count if count < MOST => {
+                let doublings = u32::try_from(count - AT_ONCE).unwrap_or(u32::MAX);
+                backoff(FIRST_PAUSE, doublings.saturating_add(1)).saturating_sub(*last)
+            }
+            _ => WINDOW.saturating_sub(*first),
+        }
+    }
+
+    /// Counts one that was written now.
+    pub(crate) fn told(&mut self, now: Instant) {
+        self.0.push_back(now);
+        if self.0.len() > MOST {
+            self.0.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When each of them is written within `hours`, in seconds, if there is always something to tell.
+    fn written(hours: u64) -> Vec<u64> {
+        let (mut telling, begun, mut times) = (Telling::default(), Instant::now(), Vec::new());
+        let mut now = begun;
+        while (now - begun).as_secs() < hours * WINDOW.as_secs() {
+            let pause = telling.pause(now);
+            if pause.is_zero() {
+                telling.told(now);
+                times.push((now - begun).as_secs());
+            }
+            now += pause;
+        }
+        times
+    }
+
+    #[test]
+    fn the_first_are_written_at_once_and_the_pauses_grow() {
+        assert_eq!(written(1), [0, 0, 0, 0, 15, 45, 105, 225, 465, 945, 1905]);
+    }
+
+    #[test]
+    fn there_are_at_most_twelve_in_any_hour_and_always_a_next_one() {
+        let times = written(24);
+        for (index, from) in times.iter().enumerate() {
+            let within = times[index..].iter().take_while(|time| **time < from + WINDOW.as_secs()).count();
+            assert!(within <= MOST, "{within} from second {from} on");
+        }
+        assert!(times.len() > 100, "{}", times.len());
+    }
+
+    #[test]
+    fn after_a_quiet_hour_the_first_go_out_at_once_again() {
+        let (mut telling, now) = (Telling::default(), Instant::now());
+        (0..MOST).for_each(|_| telling.told(now));
+        assert_eq!(telling.pause(now), WINDOW);
+        assert_eq!(telling.pause(now + WINDOW), Duration::ZERO);
+    }
+}
