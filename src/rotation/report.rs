@@ -174,6 +174,13 @@ fn revocation_pending(situation: &Situation) -> Option<ConditionParts> {
                 old.next_try_time.unwrap_or(old.revoke_after_time)
             ),
         ),
+        None if first.revoke_after_time <= situation.now => (
+            Reason::OverlapActive,
+            format!(
+                "the overlap of attempt {} ended at {}; it is revoked in its turn at the service, once the Secret holds its successor",
+                first.attempt, first.revoke_after_time
+            ),
+        ),
         None => (Reason::OverlapActive, format!("attempt {} is revoked at {}", first.attempt, first.revoke_after_time)),
     };
     Some((ConditionType::RevocationPending, ConditionStatus::True, reason, message))
