@@ -17,8 +17,8 @@ pub struct Places {
     taken: u32,
     max_wait: Duration,
     caller: Caller,
-    /// The limit that the holder is inside of, and since when.
-    inside: Option<(RateLimit, Instant)>,
+    /// The limit that the holder is inside of, by which number, and since when.
+    inside: Option<(RateLimit, u64, Instant)>,
     /// It was promised room for a token at the service.
     promised: bool,
 }
@@ -69,13 +69,13 @@ impl Places {
             return Ok(());
         }
         // Calls that were begun come to an end before others begin.
-        limit.take_turn(&self.caller.going_on(), 1, self.max_wait, false).await
+        limit.take_turn(&self.caller.going_on(), 1, self.max_wait, false).await.map(|_| ())
     }
 
     /// Promises room for one more token, if there is some at a service that may have `most`. A list does not show what was promised and
     /// is not generated yet, so each promise counts that had not ended when the list was asked for: `kept` had ended then.
     pub fn promise_room(&mut self, listed: usize, kept: u64, most: u32) -> bool {
-        let Some((limit, _)) = self.inside.as_ref().filter(|_| !self.promised) else { return false };
+        let Some((limit, ..)) = self.inside.as_ref().filter(|_| !self.promised) else { return false };
         self.promised = limit.promise(listed, kept, most);
         self.promised
     }
@@ -88,17 +88,17 @@ impl RateLimit {
     /// # Errors
     /// Fails at once, with the wait, if that is longer than `max_wait`. The caller keeps its place in the queue, and comes back then.
     pub async fn enter(&self, caller: &Caller, calls: u32, max_wait: Duration) -> Result<Places, Duration> {
-        self.take_turn(caller, calls, max_wait, true).await?;
-        let (limit, caller) = (self.clone(), caller.clone());
-        Ok(Places { taken: calls, max_wait, caller, inside: Some((limit, Instant::now())), promised: false })
+        let entry = self.take_turn(caller, calls, max_wait, true).await?;
+        let inside = entry.map(|entry| (self.clone(), entry, Instant::now()));
+        Ok(Places { taken: calls, max_wait, caller: caller.clone(), inside, promised: false })
     }
 }
 
 impl Drop for Places {
     fn drop(&mut self) {
-        if let Some((limit, since)) = self.inside.take() {
+        if let Some((limit, entry, since)) = self.inside.take() {
             let unused = if since.elapsed() < WORTH { self.taken } else { 0 };
-            limit.go_out(unused, self.promised);
+            limit.go_out(entry, unused, self.promised);
         }
     }
 }

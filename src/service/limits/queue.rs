@@ -122,9 +122,8 @@ impl Queue {
     }
 
     /// How many come first.
-    pub(super) fn callers_before(&self, caller: &Caller) -> u32 {
-        let before = self.ranks.get(&caller.id).map_or(0, |rank| self.waiting.range(..*rank).count());
-        u32::try_from(before).unwrap_or(u32::MAX)
+    pub(super) fn callers_before(&self, caller: &Caller) -> usize {
+        self.ranks.get(&caller.id).map_or(0, |rank| self.waiting.range(..*rank).count())
     }
 
     /// Records when the caller was told to come back.

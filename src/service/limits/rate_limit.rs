@@ -1,5 +1,6 @@
 //! The rate limit of one service.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,13 +9,14 @@ use tokio::time::Instant;
 use super::queue::{Caller, Queue};
 
 /// How many passes may be in the calls of one service at a time. A service that hangs holds no more of the operator than that.
-pub(super) const MAX_INSIDE: u32 = 16;
+pub(super) const MAX_INSIDE: usize = 16;
 
 /// How many more may be inside to answer a leak.
-const MORE_FOR_LEAKS: u32 = 8;
+const MORE_FOR_LEAKS: usize = 8;
 
-/// How soon a caller comes back that found too many inside.
-pub(super) const CROWDED_LOOK: Duration = Duration::from_secs(1);
+/// The least and the most that a caller waits for one who is inside to go out.
+const SHORT_STAY: Duration = Duration::from_millis(20);
+pub(super) const LONG_STAY: Duration = Duration::from_secs(1);
 
 /// The longest time that a caller is told. The queue changes meanwhile, and who waits for very long is moved forward when it asks.
 const MAX_TOLD: Duration = Duration::from_secs(300);
@@ -45,11 +47,22 @@ struct State {
     not_before: Instant,
     /// Who waits.
     queue: Queue,
-    /// How many callers are inside.
-    inside: u32,
+    /// Who is inside, by number, and since when.
+    inside: BTreeMap<u64, Instant>,
+    entries: u64,
+    /// How long those who went out were inside, about.
+    stay: Duration,
     /// How many tokens were promised room at the service, and for how many of these the promise has ended.
     promised: u64,
     kept: u64,
+}
+
+impl State {
+    /// How long somebody stays inside, about: as long as others did, or as those who are still there.
+    fn stay(&self, now: Instant) -> Duration {
+        let longest = self.inside.values().next().map_or(Duration::ZERO, |since| now - *since);
+        self.stay.max(longest).clamp(SHORT_STAY, LONG_STAY)
+    }
 }
 
 impl RateLimit {
@@ -59,13 +72,21 @@ impl RateLimit {
         let burst = (allowed / 4).max(1);
         let interval = Duration::from_secs(60) / (allowed - burst + 1);
         let now = Instant::now();
-        let state =
-            State { used_until: now, not_before: now, queue: Queue::default(), inside: 0, promised: 0, kept: 0 };
+        let state = State {
+            used_until: now,
+            not_before: now,
+            queue: Queue::default(),
+            inside: BTreeMap::new(),
+            entries: 0,
+            stay: SHORT_STAY,
+            promised: 0,
+            kept: 0,
+        };
         Self { shared: Arc::new(Shared { interval, burst, state: Mutex::new(state) }) }
     }
 
     /// Waits for the caller's turn to make so many `calls`, one after the other without more waiting. Who comes `from_outside` is inside
-    /// from then on, until it goes out.
+    /// from then on, until it goes out by the number that this returns.
     ///
     /// # Errors
     /// Fails at once, with the wait, if that is longer than `max_wait`. The caller keeps its place in the queue, and comes back then.
@@ -75,11 +96,14 @@ impl RateLimit {
         calls: u32,
         max_wait: Duration,
         from_outside: bool,
-    ) -> Result<(), Duration> {
+    ) -> Result<Option<u64>, Duration> {
         let begin = Instant::now();
         loop {
             let now = Instant::now();
-            let Err(wait) = self.try_turn(caller, calls, now, from_outside) else { return Ok(()) };
+            let wait = match self.try_turn(caller, calls, now, from_outside) {
+                Ok(entry) => return Ok(entry),
+                Err(wait) => wait,
+            };
             if (now - begin) + wait > max_wait {
                 return Err(wait.min(MAX_TOLD));
             }
@@ -87,15 +111,16 @@ impl RateLimit {
         }
     }
 
-    fn try_turn(&self, caller: &Caller, calls: u32, now: Instant, from_outside: bool) -> Result<(), Duration> {
+    fn try_turn(&self, caller: &Caller, calls: u32, now: Instant, from_outside: bool) -> Result<Option<u64>, Duration> {
         let mut state = self.state();
         let ahead = state.queue.join(caller, calls, now);
         // Who sends nothing by itself waits for no place.
         let mut start = if calls == 0 { now } else { self.start(&state, ahead, calls, now) };
         let most = if caller.answers_leak() { MAX_INSIDE + MORE_FOR_LEAKS } else { MAX_INSIDE };
-        if from_outside && state.inside >= most {
-            // Nobody knows how long those inside stay. As many as may be inside come back at a time.
-            start = start.max(now + CROWDED_LOOK * (1 + state.queue.callers_before(caller) / MAX_INSIDE));
+        if from_outside && state.inside.len() >= most {
+            // As many as may be inside come back at a time, when about as many have gone out.
+            let rounds = state.queue.callers_before(caller) / most + 1;
+            start = start.max(now + state.stay(now) * u32::try_from(rounds).unwrap_or(u32::MAX));
         }
         if start > now {
             state.queue.expect(caller, start);
@@ -103,8 +128,12 @@ impl RateLimit {
         }
         state.queue.leave(caller);
         state.used_until = state.used_until.max(now) + self.shared.interval * calls;
-        state.inside += u32::from(from_outside);
-        Ok(())
+        Ok(from_outside.then(|| {
+            state.entries += 1;
+            let entry = state.entries;
+            state.inside.insert(entry, now);
+            entry
+        }))
     }
 
     /// When `calls` may go out one after the other, once `ahead` calls of others have gone.
@@ -141,9 +170,11 @@ impl RateLimit {
     }
 
     /// Somebody who was inside goes out, with so many unused places.
-    pub(super) fn go_out(&self, unused: u32, promised: bool) {
+    pub(super) fn go_out(&self, entry: u64, unused: u32, promised: bool) {
         let mut state = self.state();
-        state.inside = state.inside.saturating_sub(1);
+        if let Some(since) = state.inside.remove(&entry) {
+            state.stay = (state.stay * 3 + since.elapsed()) / 4;
+        }
         state.kept += u64::from(promised);
         let unused = self.shared.interval * unused;
         state.used_until = state.used_until.checked_sub(unused).unwrap_or(state.used_until);

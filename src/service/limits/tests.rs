@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::rate_limit::{CROWDED_LOOK, MAX_INSIDE};
+use super::rate_limit::{LONG_STAY, MAX_INSIDE};
 use super::*;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -140,7 +140,10 @@ async fn sixteen_are_inside_at_a_time_and_a_leak_is_answered_beside_them() {
         inside.push(limit.enter(&caller(number.to_string(), "", REST), 1, Duration::ZERO).await.unwrap());
     }
     let next = caller("next", "", REST);
-    assert_eq!(limit.enter(&next, 1, Duration::ZERO).await.unwrap_err(), CROWDED_LOOK);
+    let soon = limit.enter(&next, 1, Duration::ZERO).await.unwrap_err();
+    assert!(soon < LONG_STAY, "{soon:?}");
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert_eq!(limit.enter(&next, 1, Duration::ZERO).await.unwrap_err(), LONG_STAY, "those inside stay for long");
     assert!(limit.enter(&caller("leak", "", LEAK), 1, Duration::ZERO).await.is_ok());
     assert!(inside[0].next(&limit).await.is_ok() && inside[0].next(&limit).await.is_ok(), "who is inside goes on");
     inside.pop();
