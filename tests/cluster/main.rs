@@ -35,6 +35,7 @@ mod rate_limit;
 mod refused;
 mod review;
 mod rotation;
+mod start;
 
 use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
 use support::acts::ready;

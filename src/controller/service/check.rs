@@ -10,7 +10,7 @@ use crate::api::reason::Reason;
 use crate::controller::error::PassError;
 use crate::controller::registry::{Change, ServiceEntry};
 use crate::controller::service::ask::ask;
-use crate::controller::service::load::load;
+use crate::controller::service::load::{load, not_loaded};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::service::release::delete_when_unused;
 use crate::controller::service::status::update_status;
@@ -53,7 +53,18 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
         ctx.services.put(ServiceEntry { allowed: service.allowed.clone(), ..(*known).clone() });
     }
     service.add_finalizer(&ctx.client).await?;
-    let mut entry = load(&service, ctx).await?;
+    let mut entry = match load(&service, ctx).await {
+        Ok(entry) => entry,
+        Err(error) => {
+            // Where nothing is known of it from before, its status and its tokens say so.
+            let entry = not_loaded(&service, ctx, &error);
+            if entry.client.is_none() {
+                update_status(&service, &entry, ctx).await?;
+                ctx.services.put(entry);
+            }
+            return Err(error);
+        }
+    };
     let doubted = ctx.services.take_doubt(&service.key);
     let known = ctx.services.get_object(&service.key, &entry.uid);
     // A suspension, a leak or a constraint does not wait until the service answers. The declaration does: the client that performs the
@@ -85,10 +96,11 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
         entry.halt = review(&service, &entry, ctx);
     }
     let halt = entry.halt.clone();
-    update_status(&service, &entry, ctx).await?;
+    let written = update_status(&service, &entry, ctx).await?;
     ctx.services.put(entry);
     match halt {
-        // The event of the status write triggers the next check, which sweeps if it is time.
+        // The event of the status write triggers the next check, which sweeps if it is time: this one could not record its sweep.
+        None if written => Ok(Action::await_change()),
         None => ready(&service, ctx).await,
         Some(halt) if halt.stalled => Ok(Action::requeue(STALLED_LOOK)),
         Some(_) => Ok(Action::requeue(NOT_READY_LOOK)),

@@ -9,11 +9,12 @@ use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
 use crate::service::declaration::Declaration;
 
+/// Writes the status if it changed, and returns whether it did.
 pub(super) async fn update_status(
     service: &ServiceObject,
     entry: &ServiceEntry,
     ctx: &Shared,
-) -> Result<(), PassError> {
+) -> Result<bool, PassError> {
     let old = service.status.clone().unwrap_or_default();
     let status = TokenServiceStatus {
         observed_generation: Some(entry.generation),
@@ -28,9 +29,10 @@ pub(super) async fn update_status(
         last_sweep: old.last_sweep.clone(),
     };
     if status == old {
-        return Ok(());
+        return Ok(false);
     }
-    service.write_status(&status, &ctx.client).await
+    service.write_status(&status, &ctx.client).await?;
+    Ok(true)
 }
 
 fn conditions(entry: &ServiceEntry, old: &[Condition], ctx: &Shared) -> Vec<Condition> {
