@@ -9,6 +9,7 @@ pub mod condition;
 pub mod duration;
 pub mod ids;
 pub mod ledger;
+pub mod names;
 pub mod parameters;
 pub mod reason;
 pub mod schema;

@@ -12,6 +12,8 @@ use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::names;
+
 pub use format::{Format, Registry, Shape, Username};
 
 /// The Secret that holds the token, and the files in it.
@@ -31,8 +33,8 @@ pub struct SecretTemplate {
     /// Name of the Secret, in the namespace of this object. Immutable: for another name create a new ArtifactToken
     /// and delete this one after its consumers moved. Example: `seal-token`.
     #[schemars(
-        length(min = 1, max = 253),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+        length(min = 1, max = names::MAX_LENGTH),
+        regex(pattern = names::NAME)
     )]
     pub name: String,
 
@@ -108,7 +110,7 @@ impl SecretType {
 pub struct DataEntry {
     /// Key in the Secret, which is the file's name where the Secret is mounted. Letters, digits, `-`, `_` and `.`, at
     /// most 253. For format BasicAuth it must be `password`. Example: `.npmrc`.
-    #[schemars(length(min = 1, max = 253), regex(pattern = "^[-._a-zA-Z0-9]+$"))]
+    #[schemars(length(min = 1, max = names::MAX_LENGTH), regex(pattern = names::KEY))]
     pub key: String,
 
     /// How the token is written. `Raw`: the token and nothing else. `Npmrc`: for npm and pnpm. `DockerConfigJson`:

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use self::operations::Operations;
 use self::sweep::Sweep;
 use super::duration::GoDuration;
+use super::names;
 use super::time::Time;
 
 pub use constraints::{Constraints, Defaults, Limits};
@@ -131,10 +132,10 @@ pub enum Preset {
 #[serde(rename_all = "camelCase")]
 pub struct KeyReference {
     /// The name of the object. Example: `reg-admin`.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = names::MAX_LENGTH), regex(pattern = names::NAME))]
     pub name: String,
     /// The key in its `data`. Example: `token`.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = names::MAX_LENGTH), regex(pattern = names::KEY))]
     pub key: String,
 }
 

@@ -59,10 +59,4 @@ pub enum StartError {
         /// What the API server said.
         why: String,
     },
-    /// A service object could not be loaded.
-    #[error("load a service object: {why}")]
-    Load {
-        /// What could not be read.
-        why: String,
-    },
 }

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::ListParams;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client, ResourceExt};
 
 use crate::api::artifact_token::ArtifactToken;
 use crate::controller::admin::metrics::Metrics;
+use crate::controller::caches::Caches;
 use crate::controller::clock::Clock;
 use crate::controller::error::PassError;
+use crate::controller::live_tokens::{LiveTokens, SharedReads};
 use crate::controller::pass_backoff::PassBackoff;
 use crate::controller::permission;
 use crate::controller::registry::{Key, ServiceEntry, Services};
@@ -36,6 +37,10 @@ pub(crate) struct Shared {
     /// All namespaces, for their labels. Empty until they are listed, and where `ClusterTokenService`s are not handled.
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
     pub metrics: Metrics,
+    /// The objects as the watches show them.
+    pub caches: Caches,
+    /// The live reads of all objects.
+    pub live_reads: SharedReads,
     /// How long each object waits after a failed pass.
     pub pass_backoff: PassBackoff,
 }
@@ -46,25 +51,12 @@ impl Shared {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    /// A live read of all objects, and whether it covers every namespace: an operator that works in some namespaces may not be
-    /// allowed to list the others.
+    /// A live read of all objects that begins after this call.
     ///
     /// # Errors
     /// When the API server does not answer.
-    pub(crate) async fn all_tokens(&self) -> Result<(Vec<ArtifactToken>, bool), PassError> {
-        let read = |error: &kube::Error| PassError::read("the ArtifactTokens", error);
-        let everywhere: Api<ArtifactToken> = Api::all(self.client.clone());
-        match everywhere.list(&ListParams::default()).await {
-            Ok(list) => return Ok((list.items, true)),
-            Err(kube::Error::Api(status)) if status.is_forbidden() => {}
-            Err(error) => return Err(read(&error)),
-        }
-        let mut tokens = Vec::new();
-        for namespace in self.scopes.iter().flatten() {
-            let list = self.tokens(namespace).list(&ListParams::default()).await;
-            tokens.extend(list.map_err(|error| read(&error))?.items);
-        }
-        Ok((tokens, false))
+    pub(crate) async fn live_tokens(&self) -> Result<Arc<LiveTokens>, PassError> {
+        self.live_reads.read(&self.client, &self.scopes).await
     }
 
     /// The namespace of the Secrets and ConfigMaps that a service object refers to.

@@ -55,7 +55,12 @@ async fn the_finalizer_of_a_service_object_comes_back_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_claim_at_a_service_without_names_is_reported_also_after_a_kill() {
     let world = World::quick("nameless").await;
-    world.serve(|spec| spec["operations"]["naming"] = json!({"unsupported": true})).await;
+    world
+        .serve(|spec| {
+            spec["operations"]["naming"] = json!({"unsupported": true});
+            spec["operations"]["generate"]["request"]["json"] = json!(r#"{"name": "nobody's"}"#);
+        })
+        .await;
     let mut operator = world.operator().await;
     world.apply(&token_yaml("ci")).await;
     world.until_ready("ci").await;

@@ -37,6 +37,7 @@ mod refused;
 mod review;
 mod rotation;
 mod slow;
+mod start;
 
 use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
 use support::acts::ready;

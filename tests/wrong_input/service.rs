@@ -105,6 +105,19 @@ async fn a_service_at_a_link_local_or_metadata_address_is_reported_before_anythi
     check("address", &cases).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reference_that_would_lead_to_another_path_is_refused() {
+    let world = World::bare("paths").await;
+    let url = world.service.base_url();
+    for name in ["a b", "vault/reg-admin", "?limit=1", "../x"] {
+        let credential = token_service("paths", &url, |spec| spec["credentials"]["adminKey"]["name"] = json!(name));
+        says(&world.refused(&credential).await, &["spec.credentials.adminKey.name"]);
+        let bundle = json!({"name": name, "key": "ca.crt"});
+        let bundle = token_service("paths", &url, |spec| spec["connection"]["caBundleRef"] = bundle);
+        says(&world.refused(&bundle).await, &["spec.connection.caBundleRef.name"]);
+    }
+}
+
 /// A link-local IPv6 address without its link leads nowhere on any machine, so this test calls no real host.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_local_address_that_the_service_object_allows_is_asked() {

@@ -15,6 +15,7 @@ use std::time::Duration;
 use futures::channel::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
+use crate::api::reason::Reason;
 use crate::controller::telling::Telling;
 use crate::rotation::service_review::Review;
 use crate::service::limits::RateLimit;
@@ -134,6 +135,14 @@ impl Services {
     pub(crate) fn doubt_credential(&self, key: Key) {
         self.at(&key, |slot| slot.doubted = true);
         self.check_again(key);
+    }
+
+    /// Asks for a check of a service whose deletion waits, perhaps for the object that is gone now.
+    pub(crate) fn user_gone(&self, key: &Key) {
+        let waits = |entry: &ServiceEntry| entry.halt.as_ref().is_some_and(|halt| halt.reason == Reason::Deleting);
+        if self.get(key).as_deref().is_some_and(waits) {
+            self.check_again(key.clone());
+        }
     }
 
     /// Puts off the check of a service. The reasons for the check are kept.

@@ -10,10 +10,10 @@ use crate::api::reason::Reason;
 use crate::controller::error::PassError;
 use crate::controller::registry::{Change, ServiceEntry};
 use crate::controller::service::ask::ask;
-use crate::controller::service::load::load;
+use crate::controller::service::load::{load, not_loaded};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::service::release::delete_when_unused;
-use crate::controller::service::status::update_status;
+use crate::controller::service::status::{Shown, update_status};
 use crate::controller::service::sweep::sweep;
 use crate::controller::shared::Shared;
 use crate::rotation::desired::Halt;
@@ -53,7 +53,18 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
         ctx.services.put(ServiceEntry { allowed: service.allowed.clone(), ..(*known).clone() });
     }
     service.add_finalizer(&ctx.client).await?;
-    let mut entry = load(&service, ctx).await?;
+    let mut entry = match load(&service, ctx).await {
+        Ok(entry) => entry,
+        Err(error) => {
+            // Where nothing is known of it from before, its status and its tokens say so.
+            let entry = not_loaded(&service, ctx, &error);
+            if entry.client.is_none() {
+                update_status(&service, &entry, ctx).await?;
+                ctx.services.put(entry);
+            }
+            return Err(error);
+        }
+    };
     let doubted = ctx.services.take_doubt(&service.key);
     let known = ctx.services.get_object(&service.key, &entry.uid);
     // A suspension, a leak or a constraint does not wait until the service answers. The declaration does: the client that performs the
@@ -85,14 +96,16 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
         entry.halt = review(&service, &entry, ctx);
     }
     let halt = entry.halt.clone();
-    let untold = update_status(&service, &entry, ctx).await?;
+    let shown = update_status(&service, &entry, ctx).await?;
     ctx.services.put(entry);
-    let look = match halt {
-        // The event of the status write triggers the next check, which sweeps if it is time.
-        None => ready(&service, ctx).await?,
-        Some(halt) if halt.stalled => Some(STALLED_LOOK),
-        Some(_) => Some(NOT_READY_LOOK),
+    let look = match (halt, &shown) {
+        // The event of the status write triggers the next check, which sweeps if it is time: this one could not record its sweep.
+        (None, Shown::Written) => None,
+        (None, _) => ready(&service, ctx).await?,
+        (Some(halt), _) if halt.stalled => Some(STALLED_LOOK),
+        (Some(_), _) => Some(NOT_READY_LOOK),
     };
+    let untold = if let Shown::After(pause) = shown { Some(pause) } else { None };
     Ok(action(sooner(look, untold)))
 }
 

@@ -24,14 +24,14 @@ use crate::controller::error::{PassError, StartError, describe};
 use crate::controller::registry::members::Members;
 use crate::controller::registry::{Change, Key};
 use crate::controller::service::check;
-use crate::controller::service::load::load;
+use crate::controller::service::load::{load, not_loaded};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::service::references::ReferenceWatches;
 use crate::controller::shared::Shared;
 use crate::controller::watch::{touched, watched, watched_metadata};
 use crate::controller::worker::{Shutdown, WORKERS, after_error, guarded, scoped, strip};
 
-/// How often the first list is tried. Then the operator exits, and its administrator sees why.
+/// How often the first list may be refused. Then the operator exits, and its administrator sees why.
 const START_TRIES: u32 = 30;
 /// The pause between two tries.
 const START_PAUSE: Duration = Duration::from_secs(1);
@@ -74,30 +74,53 @@ pub(in crate::controller) async fn load_all(ctx: &Shared) -> Result<(), StartErr
 }
 
 async fn load_kind<K: ServiceResource>(api: Api<K>, ctx: &Shared) -> Result<(), StartError> {
-    let kind = K::plural(&()).into_owned();
-    let mut tries = 0;
-    let list = loop {
-        match api.list(&ListParams::default()).await {
-            Ok(list) => break list,
-            // The API server is not ready for a kind right after its CRD was installed.
-            Err(error) if tries < START_TRIES => {
-                tries += 1;
-                tracing::warn!(kind, error = %describe(&error), "not listed yet; tried again in a second");
-                tokio::time::sleep(START_PAUSE).await;
-            }
-            Err(error) => return Err(StartError::List { kind, why: describe(&error) }),
-        }
-    };
-    let services: Vec<ServiceObject> = list.iter().map(K::object).collect();
+    let services = list_kind(&api).await?;
     let listed = services.iter().map(|service| (service.key.clone(), service.uid())).collect();
     Members::new(K::KIND, api.namespace()).list(listed, &ctx.services);
+    let mut failed = Vec::new();
     for service in services {
-        let mut entry = load(&service, ctx).await.map_err(|error| StartError::Load { why: error.to_string() })?;
-        if entry.halt.is_none() {
-            entry.halt = check::standing_halt(&service, &entry);
+        if load_one(&service, ctx).await.is_err() {
+            failed.push(service);
         }
-        ctx.services.put(entry);
     }
+    // One lost answer costs a moment. Whatever is not read then is read by the checks, which try until it is there.
+    if !failed.is_empty() {
+        tokio::time::sleep(START_PAUSE).await;
+    }
+    for service in failed {
+        if let Err(error) = load_one(&service, ctx).await {
+            tracing::warn!(service = %service.key, %error, "not read at the start; tried again");
+            ctx.services.put(not_loaded(&service, ctx, &error));
+        }
+    }
+    Ok(())
+}
+
+/// Lists the objects of a kind. Only what waiting does not mend ends the start: the kind is not there, or may not be listed.
+async fn list_kind<K: ServiceResource>(api: &Api<K>) -> Result<Vec<ServiceObject>, StartError> {
+    let kind = K::plural(&()).into_owned();
+    let mut refusals = 0;
+    loop {
+        let error = match api.list(&ListParams::default()).await {
+            Ok(list) => return Ok(list.iter().map(K::object).collect()),
+            Err(error) => error,
+        };
+        // The API server is not ready for a kind right after its CRD was installed.
+        refusals += u32::from(matches!(&error, kube::Error::Api(status) if [401, 403, 404].contains(&status.code)));
+        if refusals > START_TRIES {
+            return Err(StartError::List { kind, why: describe(&error) });
+        }
+        tracing::warn!(kind, error = %describe(&error), "not listed yet; tried again in a second");
+        tokio::time::sleep(START_PAUSE).await;
+    }
+}
+
+async fn load_one(service: &ServiceObject, ctx: &Shared) -> Result<(), PassError> {
+    let mut entry = load(service, ctx).await?;
+    if entry.halt.is_none() {
+        entry.halt = check::standing_halt(service, &entry);
+    }
+    ctx.services.put(entry);
     Ok(())
 }
 

@@ -1,11 +1,13 @@
 //! Loads a service object without asking the service: its declaration, and a client with its credential.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use data_encoding::HEXLOWER;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, ResourceExt};
 use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::api::reason::Reason;
@@ -22,12 +24,9 @@ use crate::service::limits::RateLimit;
 const NO_OPERATOR_NAMESPACE: &str = "a ClusterTokenService reads its Secrets and ConfigMaps in the operator's own namespace \
      only, and this operator does not know which that is: start it with --operator-namespace";
 
-/// Loads what is known of a service without asking it.
-///
-/// # Errors
-/// When the API server does not answer.
-pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<ServiceEntry, PassError> {
-    let mut entry = ServiceEntry {
+/// What is known of a service object before anything is read.
+fn unread(service: &ServiceObject) -> ServiceEntry {
+    ServiceEntry {
         key: service.key.clone(),
         uid: service.uid(),
         generation: service.generation(),
@@ -38,7 +37,24 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
         client: None,
         halt: None,
         revision: String::new(),
-    };
+    }
+}
+
+/// A service whose Secrets the API server did not show: what is known of it from before, or that it is not read yet.
+pub(crate) fn not_loaded(service: &ServiceObject, ctx: &Shared, error: &PassError) -> ServiceEntry {
+    if let Some(known) = ctx.services.get_object(&service.key, &service.uid()).filter(|known| known.client.is_some()) {
+        return ServiceEntry::clone(&known);
+    }
+    let message = format!("the {} is not read yet: {error}; tried again", service.key);
+    ServiceEntry { halt: Some(Halt::passing(Reason::ServiceNotReady, message)), ..unread(service) }
+}
+
+/// Loads what is known of a service without asking it.
+///
+/// # Errors
+/// When the API server does not answer.
+pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<ServiceEntry, PassError> {
+    let mut entry = unread(service);
     let declaration = match Declaration::check(&service.spec) {
         Ok(declaration) => declaration,
         Err(problem) => {
@@ -57,17 +73,18 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
     let referred = read_referred(service, ctx).await?;
     entry.revision = referred.revision();
     let limit = ctx.services.limit(&entry);
-    let Referred { credentials, bundle, unread, .. } = referred;
-    let client = match unread {
-        Some(problem) => Err(problem.to_owned()),
-        None => client(ctx, declaration, credentials, bundle, limit).map_err(|problem| problem.to_string()),
+    let Referred { credentials, bundle, unreadable, .. } = referred;
+    let missing = |problem: ConnectError| Halt::stalled(Reason::CredentialMissing, problem.to_string());
+    let client = match unreadable {
+        Some(halt) => Err(halt),
+        None => client(ctx, declaration, credentials, bundle, limit).map_err(missing),
     };
     match client {
         Ok(client) => entry.client = Some(client),
-        Err(problem) => {
+        Err(halt) => {
             let place = ctx.place_of_secrets(&entry.key).filter(|_| entry.key.namespace.is_none());
             let place = place.map(|own| format!(" (in {own}, the operator's own namespace)")).unwrap_or_default();
-            entry.halt = Some(Halt::stalled(Reason::CredentialMissing, problem + &place));
+            entry.halt = Some(Halt { message: halt.message + &place, ..halt });
             // Keep revoking living tokens with the last good credential.
             let old = ctx.services.get_object(&entry.key, &entry.uid);
             entry.client = old.and_then(|old| old.client.clone());
@@ -97,8 +114,8 @@ struct Referred {
     credentials: BTreeMap<String, SecretString>,
     versions: Vec<String>,
     bundle: Option<Vec<u8>>,
-    /// Why nothing could be read at all.
-    unread: Option<&'static str>,
+    /// Why something could not be read.
+    unreadable: Option<Halt>,
 }
 
 impl Referred {
@@ -117,47 +134,60 @@ impl Referred {
 /// **Invariant:** reads only from the service object's own namespace or, if it has none, from the operator's: never from the
 /// namespace of a token.
 async fn read_referred(service: &ServiceObject, ctx: &Shared) -> Result<Referred, PassError> {
-    let (secrets, bundle) = service.references();
-    if secrets.is_empty() && bundle.is_none() {
-        return Ok(Referred::default());
+    let mut referred = Referred::default();
+    if service.spec.credentials.is_empty() && service.spec.connection.ca_bundle_ref.is_none() {
+        return Ok(referred);
     }
     let Some(namespace) = ctx.place_of_secrets(&service.key) else {
-        return Ok(Referred { unread: Some(NO_OPERATOR_NAMESPACE), ..Referred::default() });
+        let halt = Halt::stalled(Reason::CredentialMissing, NO_OPERATOR_NAMESPACE);
+        return Ok(Referred { unreadable: Some(halt), ..referred });
     };
-    let (credentials, versions) = credentials(service, namespace, ctx).await?;
-    let bundle = self::bundle(service, namespace, ctx).await?;
-    Ok(Referred { credentials, versions, bundle, unread: None })
+    referred.read_credentials(service, &Api::namespaced(ctx.client.clone(), namespace)).await?;
+    referred.read_bundle(service, &Api::namespaced(ctx.client.clone(), namespace)).await?;
+    Ok(referred)
 }
 
-/// The values that `spec.credentials` names, as far as they exist, and the versions of their Secrets.
-async fn credentials(
-    service: &ServiceObject,
-    namespace: &str,
-    ctx: &Shared,
-) -> Result<(BTreeMap<String, SecretString>, Vec<String>), PassError> {
-    let api: Api<Secret> = Api::namespaced(ctx.client.clone(), namespace);
-    let (mut values, mut versions) = (BTreeMap::new(), Vec::new());
-    for (name, reference) in &service.spec.credentials {
-        let read = api.get_opt(&reference.name).await;
-        let read = read.map_err(|error| PassError::read("a credential's Secret", &error))?;
-        let Some(secret) = read else { continue };
-        versions.push(format!("{name}:{}:{}", reference.name, secret.resource_version().unwrap_or_default()));
-        let value = secret.data.as_ref().and_then(|data| data.get(&reference.key));
-        // Editors and `kubectl create --from-file` leave a line break at the end, which no service accepts.
-        let text =
-            value.and_then(|value| std::str::from_utf8(&value.0).ok()).map(|text| text.trim_end_matches(['\r', '\n']));
-        if let Some(text) = text.filter(|text| !text.is_empty()) {
-            values.insert(name.clone(), SecretString::from(text));
+impl Referred {
+    /// Reads the values that `spec.credentials` names, as far as they exist, and the versions of their Secrets.
+    async fn read_credentials(&mut self, service: &ServiceObject, api: &Api<Secret>) -> Result<(), PassError> {
+        for (name, reference) in &service.spec.credentials {
+            let Some(secret) = self.read(api, &reference.name, "a credential's Secret").await? else { continue };
+            let version = secret.resource_version().unwrap_or_default();
+            self.versions.push(format!("{name}:{}:{version}", reference.name));
+            let value = secret.data.as_ref().and_then(|data| data.get(&reference.key));
+            // Editors and `kubectl create --from-file` leave a line break at the end, which no service accepts.
+            let text = value
+                .and_then(|value| std::str::from_utf8(&value.0).ok())
+                .map(|text| text.trim_end_matches(['\r', '\n']));
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                self.credentials.insert(name.clone(), SecretString::from(text));
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_bundle(&mut self, service: &ServiceObject, api: &Api<ConfigMap>) -> Result<(), PassError> {
+        let Some(reference) = &service.spec.connection.ca_bundle_ref else { return Ok(()) };
+        let map = self.read(api, &reference.name, "the CA bundle's ConfigMap").await?;
+        let text = map.and_then(|map| map.data?.remove(&reference.key)).unwrap_or_default();
+        self.bundle = Some(text.into_bytes());
+        Ok(())
+    }
+
+    /// One object, if it exists and may be read. That it may not be read is noted.
+    async fn read<K>(&mut self, api: &Api<K>, name: &str, what: &'static str) -> Result<Option<K>, PassError>
+    where
+        K: Clone + DeserializeOwned + Debug,
+    {
+        match api.get_opt(name).await {
+            Ok(found) => Ok(found),
+            Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                // The right may be missing, or the API server may not know its own rules yet: it is asked again soon.
+                let problem = format!("{what} {name} cannot be read: {}; asked again every 15 s", status.message);
+                self.unreadable.get_or_insert(Halt::passing(Reason::CredentialMissing, problem));
+                Ok(None)
+            }
+            Err(error) => Err(PassError::read(what, &error)),
         }
     }
-    Ok((values, versions))
-}
-
-async fn bundle(service: &ServiceObject, namespace: &str, ctx: &Shared) -> Result<Option<Vec<u8>>, PassError> {
-    let Some(reference) = &service.spec.connection.ca_bundle_ref else { return Ok(None) };
-    let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), namespace);
-    let read = api.get_opt(&reference.name).await;
-    let map = read.map_err(|error| PassError::read("the CA bundle's ConfigMap", &error))?;
-    let text = map.and_then(|map| map.data?.remove(&reference.key)).unwrap_or_default();
-    Ok(Some(text.into_bytes()))
 }

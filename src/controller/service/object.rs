@@ -7,9 +7,10 @@ use serde_json::json;
 
 use crate::api::artifact_token::ServiceKind;
 use crate::api::cluster_token_service::{AllowedNamespaces, ClusterTokenService};
+use crate::api::names;
 use crate::api::time::Time;
 use crate::api::token_service::sweep::LastSweep;
-use crate::api::token_service::{TokenService, TokenServiceSpec, TokenServiceStatus};
+use crate::api::token_service::{KeyReference, TokenService, TokenServiceSpec, TokenServiceStatus};
 use crate::api::{FIELD_MANAGER, SERVICE_FINALIZER};
 use crate::controller::error::PassError;
 use crate::controller::registry::Key;
@@ -66,11 +67,12 @@ impl ServiceObject {
         self.meta.creation_timestamp.as_ref().map(|time| Time::from_millis(time.0.as_millisecond()))
     }
 
-    /// The names of the Secrets with its credentials, and of the ConfigMap with its authorities.
+    /// The names of the Secrets with its credentials, and of the ConfigMap with its authorities, as far as an object can have that name.
     pub(crate) fn references(&self) -> (Vec<&str>, Option<&str>) {
-        let secrets = self.spec.credentials.values().map(|reference| reference.name.as_str()).collect();
-        let bundle = self.spec.connection.ca_bundle_ref.as_ref().map(|reference| reference.name.as_str());
-        (secrets, bundle)
+        let name = |reference: &KeyReference| names::is_name(&reference.name);
+        let secrets = self.spec.credentials.values().filter(|reference| name(reference));
+        let bundle = self.spec.connection.ca_bundle_ref.as_ref().filter(|reference| name(reference));
+        (secrets.map(|reference| reference.name.as_str()).collect(), bundle.map(|reference| reference.name.as_str()))
     }
 
     /// Whether our finalizer is there.

@@ -11,12 +11,22 @@ use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
 use crate::service::declaration::Declaration;
 
-/// Shows the result of a check. Returns how long it waits, where it only tells something and this process told much in a short time.
+/// What became of the status that a check found.
+pub(super) enum Shown {
+    /// It is as it was.
+    Unchanged,
+    /// It was written.
+    Written,
+    /// It only tells something, and this process told much in a short time: it is written later.
+    After(Duration),
+}
+
+/// Shows the result of a check.
 pub(super) async fn update_status(
     service: &ServiceObject,
     entry: &ServiceEntry,
     ctx: &Shared,
-) -> Result<Option<Duration>, PassError> {
+) -> Result<Shown, PassError> {
     let old = service.status.clone().unwrap_or_default();
     let status = TokenServiceStatus {
         observed_generation: Some(entry.generation),
@@ -31,18 +41,18 @@ pub(super) async fn update_status(
         last_sweep: old.last_sweep.clone(),
     };
     if status == old {
-        return Ok(None);
+        return Ok(Shown::Unchanged);
     }
     let facts = |status: &TokenServiceStatus| (status.observed_generation, status.credentials_revision.clone());
     let only_tells = service.status.is_some() && facts(&status) == facts(&old);
-    let pause = ctx.services.telling_pause(entry).filter(|_| only_tells);
-    if pause.is_none() {
-        service.write_status(&status, &ctx.client).await?;
-        if only_tells {
-            ctx.services.told(entry);
-        }
+    if let Some(pause) = ctx.services.telling_pause(entry).filter(|_| only_tells) {
+        return Ok(Shown::After(pause));
     }
-    Ok(pause)
+    service.write_status(&status, &ctx.client).await?;
+    if only_tells {
+        ctx.services.told(entry);
+    }
+    Ok(Shown::Written)
 }
 
 fn conditions(entry: &ServiceEntry, old: &[Condition], ctx: &Shared) -> Vec<Condition> {

@@ -55,11 +55,11 @@ pub(crate) async fn sweep(
         Err(wait) => return Ok(Some(wait)),
     };
     let Some(rows) = list(&client, &mut places).await else { return Ok(Some(AGAIN)) };
-    let (objects, all) = ctx.all_tokens().await?;
-    let owners: HashMap<String, Owner> = objects.into_iter().map(|token| owner(service, entry, token, ctx)).collect();
+    let live = ctx.live_tokens().await?;
+    let owners: HashMap<String, Owner> = live.tokens.iter().map(|token| owner(service, entry, token, ctx)).collect();
     let prefix = client.declaration().prefix().unwrap_or_default();
     let renamed = renamed(prefix, &service.uid(), &rows, &owners);
-    let mut found = sort(prefix, rows, &owners, all, now);
+    let mut found = sort(prefix, rows, &owners, live.everywhere, now);
     for uid in &found.suspects {
         ctx.services.suspect(uid);
         ctx.services.notify(Change::Object(uid.clone()));
@@ -74,13 +74,14 @@ pub(crate) async fn sweep(
 }
 
 /// The object as the sweep sees it. Where two service objects use one account, each lists the tokens of both.
-fn owner(service: &ServiceObject, entry: &ServiceEntry, token: ArtifactToken, ctx: &Shared) -> (String, Owner) {
+fn owner(service: &ServiceObject, entry: &ServiceEntry, token: &ArtifactToken, ctx: &Shared) -> (String, Owner) {
     let uid = token.uid().unwrap_or_default();
-    let refers = Key::of(&token) == service.key;
+    let refers = Key::of(token) == service.key;
     let defaults = entry.spec.defaults.as_ref();
     let overlap = ctx.settings.overlap(token.spec.rotation.overlap, defaults.and_then(|defaults| defaults.overlap));
-    let status = token.status.unwrap_or_default();
-    let (unseen, ledger) = (status.observed_generation.is_none_or(|seen| seen < 0), status.ledger);
+    let seen = token.status.as_ref().and_then(|status| status.observed_generation);
+    let unseen = seen.is_none_or(|seen| seen < 0);
+    let ledger = token.status.as_ref().map(|status| status.ledger.clone()).unwrap_or_default();
     let concerned = refers || ledger.service.as_ref().is_some_and(|issuer| issuer.uid == entry.uid);
     (uid, Owner { ledger, overlap, concerned, unseen })
 }

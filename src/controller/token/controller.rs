@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use crate::api::artifact_token::ArtifactToken;
 use crate::controller::admin::metrics::TOKENS;
 use crate::controller::error::PassError;
-use crate::controller::registry::Change;
+use crate::controller::registry::{Change, Key};
 use crate::controller::shared::Shared;
 use crate::controller::token::context::Context;
 use crate::controller::token::memories::Memories;
@@ -42,6 +42,7 @@ pub(in crate::controller) async fn run(
         objects: objects.clone(),
         listed: ListTimes::default(),
     });
+    shared.caches.add(objects.clone());
     shared.metrics.state_metrics.include(objects.clone(), shared.clock.clone());
     let changes = shared.services.changes();
     let (synced, first_list) = oneshot::channel();
@@ -62,6 +63,9 @@ pub(in crate::controller) async fn run(
         // This comes after the reflector: a list counts once its objects are in the store.
         if let Ok(event) = event {
             seen.listed.apply(event);
+            if let Event::Delete(token) = event {
+                seen.shared.services.user_gone(&Key::of(token));
+            }
             for gone in seen.memories.apply(event) {
                 seen.shared.services.cleared(&gone);
             }

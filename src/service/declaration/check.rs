@@ -6,6 +6,7 @@ use super::Declaration;
 use super::compile::Compiler;
 use super::operations::{generate, list, revoke, verify};
 use super::parts::GenerateOperation;
+use crate::api::names;
 use crate::api::reason::Reason;
 use crate::api::token_service::TokenServiceSpec;
 use crate::api::token_service::operations::{Operations, TokenNames};
@@ -31,6 +32,7 @@ fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, InvalidDeclaratio
     let operations = presets::merge(presets::operations(spec.preset), spec.operations.clone());
     let parameters = operations.parameters.clone().unwrap_or_default();
     let mut compiler = Compiler::new(spec, &parameters);
+    check_references(&mut compiler, spec);
     let base_url = base_url(&mut compiler, spec);
     let authentication = operations
         .authentication
@@ -96,6 +98,22 @@ fn base_url(compiler: &mut Compiler<'_>, spec: &TokenServiceSpec) -> Option<Url>
     let prefix = url.path().trim_end_matches('/').to_owned();
     url.set_path(&prefix);
     Some(url)
+}
+
+/// References become paths of the API server. The schema has the same rule, but an object may be older than that.
+fn check_references(compiler: &mut Compiler<'_>, spec: &TokenServiceSpec) {
+    let credentials = spec.credentials.iter().map(|(name, reference)| (format!("spec.credentials.{name}"), reference));
+    let bundle = spec.connection.ca_bundle_ref.iter().map(|bundle| ("spec.connection.caBundleRef".to_owned(), bundle));
+    for (path, reference) in credentials.chain(bundle) {
+        if !names::is_name(&reference.name) {
+            let advice = "is not the name of an object: write it like reg-admin, with a-z, 0-9, - and . only";
+            compiler.problem(format!("{path}.name"), advice);
+        }
+        if !names::is_key(&reference.key) {
+            let advice = "is not a key: write it like ca.crt, with letters, digits, -, _ and . only";
+            compiler.problem(format!("{path}.key"), advice);
+        }
+    }
 }
 
 /// The operator finds a lost token by its name (P3). So where tokens have names, the service must get them, list them, and

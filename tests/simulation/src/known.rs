@@ -23,15 +23,13 @@ pub struct Known {
 }
 
 /// All of them.
-pub const KNOWN: &[Known] = &[
-    Known {
-        name: "a while in which the service refuses all tokens has every token replaced, again and again",
-        law: "tokens",
-        words: None,
-        plan: || Plan::quiet(1, 8, 90_000).with(100, Act::RefuseTokens(89_000)),
-        combinations: &[&[Kind::RefuseTokens]],
-    },
-];
+pub const KNOWN: &[Known] = &[Known {
+    name: "a while in which the service refuses all tokens has every token replaced, again and again",
+    law: "tokens",
+    words: None,
+    plan: || Plan::quiet(1, 8, 90_000).with(100, Act::RefuseTokens(89_000)),
+    combinations: &[&[Kind::RefuseTokens]],
+}];
 
 /// Whether a complaint is about a fault that is known.
 pub fn is_known(law: &str, how: &str) -> bool {

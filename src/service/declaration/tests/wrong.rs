@@ -35,6 +35,24 @@ fn every_wrong_field_is_named_with_what_to_do() {
     );
     check(
         REFERENCE,
+        "/credentials/adminKey/name",
+        json!("vault/reg-admin"),
+        "spec.credentials.adminKey.name: is not the name of an object: write it like reg-admin, with a-z, 0-9, - and . only",
+    );
+    check(
+        REFERENCE,
+        "/connection",
+        json!({"caBundleRef": {"name": "?limit=1", "key": "ca.crt"}}),
+        "spec.connection.caBundleRef.name: is not the name of an object: write it like reg-admin, with a-z, 0-9, - and . only",
+    );
+    check(
+        REFERENCE,
+        "/connection",
+        json!({"caBundleRef": {"name": "corp-ca", "key": "a/b"}}),
+        "spec.connection.caBundleRef.key: is not a key: write it like ca.crt, with letters, digits, -, _ and . only",
+    );
+    check(
+        REFERENCE,
         "/credentials",
         Value::Null,
         "spec.operations.authentication.bearer: uses the credential adminKey: add it to spec.credentials",

@@ -7,6 +7,7 @@ use kube::{Api, ResourceExt};
 use serde_json::Value;
 
 use crate::api::FIELD_MANAGER;
+use crate::api::names;
 use crate::api::reason::Reason;
 use crate::controller::error::{PassError, describe};
 use crate::rotation::desired::Halt;
@@ -54,11 +55,14 @@ impl SecretAccess {
         Self { api, namespace, name }
     }
 
-    /// A live read.
+    /// A live read. No Secret can have what is no name; as a part of a path it would lead elsewhere.
     ///
     /// # Errors
     /// When the API server does not answer.
     pub(crate) async fn read(&self) -> Result<Option<Secret>, PassError> {
+        if !names::is_name(&self.name) {
+            return Ok(None);
+        }
         self.api.get_opt(&self.name).await.map_err(|error| PassError::read("the Secret", &error))
     }
 
