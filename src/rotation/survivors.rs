@@ -161,7 +161,7 @@ mod tests {
         let token = |attempt: u32| Survivor::known(attempt, &id("i".repeat(60)));
         let text = listed(&(0..32).map(token).collect::<Vec<_>>());
         assert!(text.len() < MAX_LIST + 60, "{text}");
-        assert!(text.ends_with("and 24 more, which its status listed"), "{text}");
+        assert!(text.ends_with("and 23 more, which its status listed"), "{text}");
         assert_eq!(listed(&[token(7)]), format!("{} (attempt 7)", "i".repeat(60)));
     }
 }

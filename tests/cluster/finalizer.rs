@@ -58,7 +58,9 @@ async fn an_open_claim_at_a_service_without_names_is_reported_also_after_a_kill(
     world
         .serve(|spec| {
             spec["operations"]["naming"] = json!({"unsupported": true});
-            spec["operations"]["generate"]["request"]["json"] = json!(r#"{"name": "nobody's"}"#);
+            spec["operations"]["generate"]["request"]["json"] = json!(
+                r#"{"name": "nobody", "lifetimeSeconds": {{ lifetimeSeconds }}, "scopes": {{ parameters.scopes or [] }}}"#
+            );
         })
         .await;
     let mut operator = world.operator().await;

@@ -79,8 +79,10 @@ async fn users(key: &Key, ctx: &Shared) -> Result<(Vec<String>, bool), PassError
     let needs =
         |token: &ArtifactToken| Key::of(token) == *key && token.finalizers().iter().any(|name| name == FINALIZER);
     let name = |token: &ArtifactToken| format!("{}/{}", token.namespace().unwrap_or_default(), token.name_any());
+    // An operator that watches some namespaces does not see all that use a shared service.
+    let watched = key.namespace.is_some() || ctx.scopes.contains(&None);
     let cached = ctx.caches.matching(needs);
-    if !cached.is_empty() {
+    if watched && !cached.is_empty() {
         return Ok((cached.iter().map(|token| name(token)).collect(), true));
     }
     let Some(namespace) = &key.namespace else {
