@@ -9,6 +9,7 @@
 pub mod desired;
 pub mod identity;
 pub mod ledger;
+pub mod now;
 pub mod observed;
 pub mod plan;
 pub mod renamed;
@@ -16,3 +17,4 @@ pub mod report;
 pub mod schedule;
 pub mod service_review;
 pub mod service_sweep;
+pub mod telling;

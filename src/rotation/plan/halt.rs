@@ -14,7 +14,7 @@ pub(super) fn halt(view: &View) -> Option<Step> {
         SecretState::Foreign(halt) => Some(halt),
         SecretState::Absent | SecretState::Former(_) | SecretState::Ours(_) => None,
     });
-    let wanted = !view.is_suspended() && trigger(view.desired, observed, view.now).is_some();
+    let wanted = !view.is_suspended() && trigger(view.desired, observed, view.now.time()).is_some();
     let forbids = facts.halt.as_ref().filter(|_| wanted);
     [view.desired.halt.as_ref(), foreign, forbids].into_iter().flatten().next().cloned().map(Step::Halt)
 }

@@ -45,7 +45,7 @@ pub(super) async fn revoke(
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
     let proof = revoke_and_prove(pass, client, id).await;
-    let now = pass.now().latest;
+    let now = pass.now().time();
     match proof {
         Ok(proof) if observed.object.deleting => {
             pass.revoked_unrecorded(id, |ledger| ledger.revoked(attempt, id, proof, now));
@@ -64,7 +64,7 @@ async fn record_revoked(
     proof: Proof,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    let now = pass.now().latest;
+    let now = pass.now().time();
     let change = |ledger: &mut Ledger| ledger.revoked(attempt, id, proof, now);
     let written = record(pass, objects, observed, Phase::Resting, Fact::Revoked(id), change).await?;
     if written != Written::Yes {
@@ -89,7 +89,7 @@ async fn record_alive(
     alive: Alive,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    let now = pass.now().latest;
+    let now = pass.now().time();
     let first_retry = pass.desired().timings.first_retry.max(alive.after);
     let change = |ledger: &mut Ledger| ledger.revoke_failed(attempt, id, first_retry, now);
     let written = record(pass, objects, observed, Phase::Resting, Fact::Other, change).await?;
