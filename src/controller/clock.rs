@@ -1,10 +1,16 @@
 //! The API server's clock, read from the `Date` header of its answers (P7).
 //!
-//! Other processes read the times in the ledger, so the clock that all share stamps them. Where it and this machine's
-//! monotonic clock disagree, a wait ends by the later of the two: a jump of either clock never shortens an overlap.
+//! Other processes read the times in the ledger, so the clock that all share stamps them. This machine's monotonic clock carries it
+//! from one answer to the next. An answer that does not fit moves it: the API server's clock was set, another API server with another
+//! clock answers, or this machine was suspended, while its monotonic clock stood still. Nobody can tell which reading is the true one.
+//! So a reading that was given up still counts for an hour beside the new one: a wait that protects a token begins at the latest of
+//! them and ends by the earliest. After that hour the disagreement is over, in either direction. All else, such as an expiry,
+//! follows the newest answer at once.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::http::{Request, Response, header};
 use chrono::{DateTime, Utc};
@@ -13,32 +19,31 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use crate::api::time::Time;
+use crate::rotation::now::Now;
+
+/// So long a reading counts after another one replaced it.
+const COUNTS_FOR: Duration = Duration::from_secs(3600);
+/// The most readings that count at a time. Where API servers disagree, each answer may replace the reading of the one before.
+const MOST_READINGS: usize = 32;
+/// A wait may begin by so much after the newest answer. So the step back of a clock that was days ahead makes it an hour longer, not days.
+const MOST_AHEAD: Duration = COUNTS_FOR;
 
 /// The shared clock. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock(Arc<Mutex<Readings>>);
 
+/// Each reading is the time that the API server's clock had when this process started, as an answer shows it.
 #[derive(Debug)]
 struct Readings {
     started: Instant,
-    /// The server's time at `started`, computed from its first answer.
-    first: Option<Time>,
-    /// The newest answer, and the instant it arrived.
-    newest: Option<(Time, Instant)>,
-}
-
-/// Now, by two clocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Now {
-    /// The earlier reading: waits are compared with it.
-    pub earliest: Time,
-    /// The later reading: records are stamped with it.
-    pub latest: Time,
+    newest: Option<Time>,
+    /// Readings that were replaced, and when; the newest last.
+    replaced: VecDeque<(Time, Instant)>,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Readings { started: Instant::now(), first: None, newest: None })))
+        Self(Arc::new(Mutex::new(Readings { started: Instant::now(), newest: None, replaced: VecDeque::new() })))
     }
 }
 
@@ -46,29 +51,55 @@ impl Clock {
     /// Now. Before the first answer of the API server, this machine's wall clock.
     pub(crate) fn now(&self) -> Now {
         let readings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let local = Time::from(Utc::now());
-        let monotonic = readings.first.map_or(local, |first| first.plus(readings.started.elapsed()));
-        let server = readings.newest.map_or(local, |(time, at)| time.plus(at.elapsed()));
-        Now { earliest: monotonic.min(server), latest: monotonic.max(server) }
+        readings.now(Instant::now()).unwrap_or_else(|| Time::from(Utc::now()).into())
     }
 
-    /// Records a `Date` header. It has whole seconds, so a reading may be up to a second behind; the newest estimate only
-    /// moves when the header differs from it by more than that.
+    /// Records a `Date` header.
     fn read(&self, date: &str) {
         let Ok(date) = DateTime::parse_from_rfc2822(date) else { return };
-        let date = Time::from(date.to_utc());
         let mut readings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let estimate = readings.newest.map(|(time, at)| time.plus(at.elapsed()));
-        let agrees = estimate.is_some_and(|estimate| {
-            let gap = estimate.as_millis() - date.as_millis();
-            (0..1000).contains(&gap)
+        readings.read(Time::from(date.to_utc()), Instant::now());
+    }
+}
+
+impl Readings {
+    fn now(&self, at: Instant) -> Option<Now> {
+        let newest = self.newest?;
+        let passed = at.saturating_duration_since(self.started);
+        let left = |replaced: Instant| COUNTS_FOR.saturating_sub(at.saturating_duration_since(replaced));
+        let counts = self.replaced.iter().filter(|(_, replaced)| !left(*replaced).is_zero());
+        let (earliest, latest) = counts
+            .clone()
+            .fold((newest, newest), |(earliest, latest), (reading, _)| (earliest.min(*reading), latest.max(*reading)));
+        let server = newest.plus(passed);
+        let latest = latest.plus(passed).min(server.plus(MOST_AHEAD));
+        let changes = counts.map(|(_, replaced)| left(*replaced)).min().unwrap_or_default();
+        Some(Now::new(server, earliest.plus(passed), latest, server.plus(changes)))
+    }
+
+    /// A `Date` has whole seconds, so a reading may be up to a second behind. It is replaced only by one that differs by more.
+    fn read(&mut self, date: Time, at: Instant) {
+        let passed = at.saturating_duration_since(self.started);
+        let agrees = self.newest.is_some_and(|newest| {
+            let ahead = newest.plus(passed).as_millis() - date.as_millis();
+            (0..1000).contains(&ahead)
         });
         if agrees {
             return;
         }
-        readings.newest = Some((date, Instant::now()));
-        if readings.first.is_none() {
-            readings.first = Some(date.minus(readings.started.elapsed()));
+        if let Some(newest) = self.newest.replace(date.minus(passed)) {
+            self.replaced.retain(|(_, replaced)| at.saturating_duration_since(*replaced) < COUNTS_FOR);
+            self.replaced.push_back((newest, at));
+            self.merge(at);
+        }
+    }
+
+    /// Where there are too many, only the earliest and the latest are kept, for an hour from now.
+    fn merge(&mut self, at: Instant) {
+        if self.replaced.len() > MOST_READINGS {
+            let readings = self.replaced.iter().map(|(reading, _)| *reading);
+            let ends = [readings.clone().min(), readings.max()];
+            self.replaced = ends.into_iter().flatten().map(|reading| (reading, at)).collect();
         }
     }
 }
@@ -123,32 +154,113 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
-    fn date(offset_seconds: i64) -> String {
-        (Utc::now() + chrono::Duration::seconds(offset_seconds)).to_rfc2822()
+    const HOUR: u64 = 3600;
+
+    /// A process that starts at second 100,000 of the API server's clock, which it has read.
+    struct Lab {
+        readings: Readings,
+        begun: Instant,
+        /// What this machine's monotonic clock says, in seconds.
+        passed: u64,
+        /// What the API server's clock says.
+        server: u64,
+    }
+
+    fn at(seconds: u64) -> Time {
+        Time::from_millis(0).plus(Duration::from_secs(seconds))
+    }
+
+    impl Lab {
+        fn new() -> Self {
+            let begun = Instant::now();
+            let readings = Readings { started: begun, newest: None, replaced: VecDeque::new() };
+            let mut lab = Self { readings, begun, passed: 0, server: 100_000 };
+            lab.answer();
+            lab
+        }
+
+        /// Time passes for both.
+        fn pass(&mut self, seconds: u64) {
+            (self.passed, self.server) = (self.passed + seconds, self.server + seconds);
+        }
+
+        fn answer(&mut self) {
+            self.readings.read(at(self.server), self.begun + Duration::from_secs(self.passed));
+        }
+
+        fn now(&self) -> Now {
+            self.readings.now(self.begun + Duration::from_secs(self.passed)).unwrap_or_else(|| at(0).into())
+        }
     }
 
     #[test]
-    fn a_server_whose_clock_is_an_hour_ahead_stamps_the_records() {
-        let clock = Clock::default();
-        clock.read(&date(3600));
-        let now = clock.now();
-        let local = Time::from(Utc::now());
-        assert!(now.latest.since(local) > Duration::from_secs(3590), "{now:?}");
-        assert!(now.latest.since(now.earliest) < Duration::from_secs(2), "{now:?}");
+    fn a_clock_that_is_set_forward_or_a_machine_that_was_suspended_delays_waits_for_an_hour_and_nothing_else() {
+        for jump in [HOUR, 8 * HOUR] {
+            let mut lab = Lab::new();
+            let wait = lab.now().end_of(Duration::from_secs(600));
+            lab.pass(60);
+            lab.server += jump;
+            lab.answer();
+            assert!(lab.now().reached(at(100_060 + jump)), "what is due is due at once");
+            assert!(!lab.now().is_over(wait), "the jump ends no wait");
+            lab.pass(541);
+            assert!(lab.now().is_over(wait), "and makes none longer that it meets");
+            let later = lab.now().end_of(Duration::from_secs(600));
+            assert_eq!(lab.now().look_for(later), at(lab.server + HOUR - 541), "a look for when they agree again");
+            lab.pass(HOUR - 541);
+            assert!(lab.now().is_over(later), "the disagreement ended by itself");
+            assert_eq!((lab.now().waited(), lab.now().stamp()), (at(lab.server), at(lab.server)));
+        }
     }
 
     #[test]
-    fn a_jump_of_the_server_lengthens_waits_and_never_shortens_them() {
-        for jump in [-3600, 3600] {
-            let clock = Clock::default();
-            clock.read(&date(0));
-            let before = clock.now();
-            clock.read(&date(jump));
-            let after = clock.now();
-            assert!(after.earliest <= before.earliest.plus(Duration::from_secs(2)), "{jump}: {after:?}");
-            assert!(after.latest.plus(Duration::from_secs(2)) >= before.latest, "{jump}: {after:?}");
+    fn a_clock_that_is_set_back_makes_waits_longer_that_begin_within_an_hour_and_by_an_hour_at_most() {
+        for jump in [HOUR, 8 * HOUR] {
+            let mut lab = Lab::new();
+            lab.pass(60);
+            lab.server -= jump;
+            lab.answer();
+            assert_eq!(lab.now().time(), at(lab.server), "what is due waits for the true time alone");
+            assert_eq!(lab.now().stamp(), at(lab.server + HOUR));
+            lab.pass(HOUR);
+            assert_eq!((lab.now().waited(), lab.now().stamp()), (at(lab.server), at(lab.server)));
+        }
+    }
+
+    #[test]
+    fn api_servers_whose_clocks_disagree_shorten_no_wait_however_often_they_take_turns() {
+        let mut lab = Lab::new();
+        for _ in 0..500 {
+            lab.server += 30;
+            lab.answer();
+            lab.pass(5);
+            let wait = lab.now().end_of(Duration::from_secs(600));
+            lab.server -= 30;
+            lab.answer();
+            lab.pass(5);
+            assert!(!lab.now().is_over(wait.minus(Duration::from_secs(15))));
+            assert!(lab.now().stamp().since(lab.now().waited()) == Duration::from_secs(30), "{:?}", lab.now());
+        }
+        assert!(lab.readings.replaced.len() <= MOST_READINGS);
+    }
+
+    #[test]
+    fn whole_seconds_take_nothing_from_an_overlap() {
+        for (fraction, later) in [(0, 0), (0, 999), (500, 0), (999, 0), (1, 998)] {
+            let milliseconds = Duration::from_millis;
+            let truth = |at: u64| Time::from_millis(0).plus(milliseconds(at));
+            let whole = |at: u64| at / 1000 * 1000;
+            let begun = Instant::now();
+            // The overlap begins when the true time is `fraction` past a second; a process that starts later judges it.
+            let mut first = Readings { started: begun, newest: None, replaced: VecDeque::new() };
+            first.read(truth(whole(100_000_000 + fraction)), begun);
+            let wait = first.now(begun).map(|now| now.end_of(milliseconds(2000))).unwrap_or_default();
+            let mut second = Readings { started: begun, newest: None, replaced: VecDeque::new() };
+            let end = 100_000_000 + fraction + 1999;
+            second.read(truth(whole(end - later)), begun);
+            let over = second.now(begun + milliseconds(later)).is_some_and(|now| now.is_over(wait));
+            assert!(!over, "a millisecond too early: {fraction} {later}");
         }
     }
 }

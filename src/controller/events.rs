@@ -48,7 +48,7 @@ async fn publish(ctx: &Shared, object: &ArtifactToken, type_: &str, reason: Reas
         "reason": reason.to_string(),
         "action": action,
         "note": shortened(note),
-        "eventTime": ctx.clock.now().latest.to_utc().to_rfc3339_opts(SecondsFormat::Micros, true),
+        "eventTime": ctx.clock.now().time().to_utc().to_rfc3339_opts(SecondsFormat::Micros, true),
         "reportingController": format!("{}/operator", crate::api::GROUP),
         "reportingInstance": FIELD_MANAGER,
         "regarding": object.object_ref(&()),

@@ -19,7 +19,6 @@ pub(crate) mod run;
 pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod shared;
-pub(crate) mod telling;
 pub(crate) mod token;
 pub(crate) mod watch;
 pub(crate) mod worker;

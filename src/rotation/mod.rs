@@ -5,11 +5,13 @@
 //! saw, `identity` the names that tokens carry at the service, `schedule` when something is due, `report` the conditions
 //! that people read. `service_sweep` says which object each token of a service belongs to, `service_review` whether the
 //! refusals of a service count, `renamed` whether it keeps the names, `survivors` what may live when an object is let go. `urgency` is
-//! the order of calls in the queue of a service.
+//! the order of calls in the queue of a service, `telling` how often a status is written that changes no fact, `now` which of several
+//! clocks counts for what.
 
 pub mod desired;
 pub mod identity;
 pub mod ledger;
+pub mod now;
 pub mod observed;
 pub mod plan;
 pub mod renamed;
@@ -18,4 +20,5 @@ pub mod schedule;
 pub mod service_review;
 pub mod service_sweep;
 pub mod survivors;
+pub mod telling;
 pub mod urgency;

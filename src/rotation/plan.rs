@@ -89,6 +89,7 @@ mod wait;
 use crate::api::time::Time;
 
 use super::desired::Desired;
+use super::now::Now;
 use super::observed::Observed;
 use view::View;
 
@@ -120,20 +121,20 @@ const ROWS: [NamedRow; 16] = [
 const OTHERWISE: (&str, fn(&View) -> Step) = ("wait", wait::wait);
 
 /// Returns the next step. See the table above.
-pub fn next_step(desired: &Desired, observed: &Observed, now: Time) -> Step {
+pub fn next_step(desired: &Desired, observed: &Observed, now: impl Into<Now>) -> Step {
     first_match(desired, observed, now).1
 }
 
 /// The name of the first row that matches, and its step.
-pub fn first_match(desired: &Desired, observed: &Observed, now: Time) -> (&'static str, Step) {
-    let view = View { desired, observed, now };
+pub fn first_match(desired: &Desired, observed: &Observed, now: impl Into<Now>) -> (&'static str, Step) {
+    let view = View { desired, observed, now: now.into() };
     let matched = ROWS.iter().find_map(|(name, row)| Some((*name, row(&view)?)));
     matched.unwrap_or_else(|| (OTHERWISE.0, OTHERWISE.1(&view)))
 }
 
 /// When a row may match that does not match now. The controller looks at a halted object again at this time.
-pub fn next_wake(desired: &Desired, observed: &Observed, now: Time) -> Option<Time> {
-    wait::next_wake(&View { desired, observed, now })
+pub fn next_wake(desired: &Desired, observed: &Observed, now: impl Into<Now>) -> Option<Time> {
+    wait::next_wake(&View { desired, observed, now: now.into() })
 }
 
 /// The names of the rows, in their order.

@@ -47,7 +47,8 @@ impl Contest {
             None => "somebody else".to_owned(),
         };
         format!(
-            "{who} keeps changing the Secret: it was corrected {} times in a row, and is corrected again at {} at the earliest. Find              out what writes it and end that, or let only one of the two have this Secret",
+            "{who} keeps changing the Secret: it was corrected {} times in a row, and is corrected again at {} at the earliest. Find \
+             out what writes it and end that, or let only one of the two have this Secret",
             self.corrections, self.next
         )
     }

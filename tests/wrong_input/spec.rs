@@ -56,7 +56,13 @@ async fn a_template_that_cannot_be_rendered_is_reported_before_a_token_is_made()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_service_cannot_give_is_reported_before_a_token_is_made() {
-    let cases: [Case; 4] = [
+    let cases: [Case; 5] = [
+        (
+            "too-short",
+            |spec| spec["lifetime"] = json!("30s"),
+            Reason::UnsupportedLifetime,
+            &["lifetime 30s", "before it is replaced", "at least"],
+        ),
         ("milliseconds", |spec| spec["lifetime"] = json!("500ms"), Reason::UnsupportedLifetime, &["500ms", "least"]),
         (
             "unknown",

@@ -54,7 +54,7 @@ impl StateMetrics {
         let mut counts = Counts::default();
         for scope in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             // Waits are compared with the earlier reading, so a token is owed from the moment when the operator would revoke it.
-            let now = scope.clock.now().earliest;
+            let now = scope.clock.now().waited();
             scope.objects.state().iter().for_each(|token| counts.add(token, now));
         }
         counts

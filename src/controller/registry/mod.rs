@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedReceiver;
-use tokio::time::Instant;
 
 use crate::api::reason::Reason;
-use crate::controller::telling::Telling;
+use crate::api::time::Time;
 use crate::rotation::service_review::Review;
+use crate::rotation::telling::Telling;
 use crate::service::limits::RateLimit;
 
 pub(crate) use entry::ServiceEntry;
@@ -122,13 +122,13 @@ impl Services {
     }
 
     /// How long a status that only tells something waits; `None` if it may be written now.
-    pub(crate) fn telling_pause(&self, entry: &ServiceEntry) -> Option<Duration> {
-        self.at_object(entry, |slot| slot.telling.pause(Instant::now())).filter(|pause| !pause.is_zero())
+    pub(crate) fn telling_pause(&self, entry: &ServiceEntry, now: Time) -> Option<Duration> {
+        self.at_object(entry, |slot| slot.telling.pause(now)).filter(|pause| !pause.is_zero())
     }
 
     /// Counts a status that only told something.
-    pub(crate) fn told(&self, entry: &ServiceEntry) {
-        self.at_object(entry, |slot| slot.telling.told(Instant::now()));
+    pub(crate) fn told(&self, entry: &ServiceEntry, now: Time) {
+        self.at_object(entry, |slot| slot.telling.told(now));
     }
 
     /// Asks for a check now: a call was refused for the operator's credential, or nothing could be sent.

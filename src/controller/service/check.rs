@@ -123,9 +123,9 @@ fn action(look: Option<Duration>) -> Action {
 fn review(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Option<Halt> {
     let status = service.status.as_ref()?;
     if status.credentials_revision.as_ref().is_some_and(|known| *known != entry.revision) {
-        ctx.services.review(entry, ctx.clock.now().earliest);
+        ctx.services.review(entry, ctx.clock.now().time());
     }
-    ctx.services.settle(&entry.key, ctx.clock.now().earliest);
+    ctx.services.settle(&entry.key, ctx.clock.now().time());
     if ctx.services.judgement(&entry.key) != Some(Some(Judgement::Doubtful)) {
         return None;
     }

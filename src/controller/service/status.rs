@@ -45,18 +45,19 @@ pub(super) async fn update_status(
     }
     let facts = |status: &TokenServiceStatus| (status.observed_generation, status.credentials_revision.clone());
     let only_tells = service.status.is_some() && facts(&status) == facts(&old);
-    if let Some(pause) = ctx.services.telling_pause(entry).filter(|_| only_tells) {
+    let now = ctx.clock.now().time();
+    if let Some(pause) = ctx.services.telling_pause(entry, now).filter(|_| only_tells) {
         return Ok(Shown::After(pause));
     }
     service.write_status(&status, &ctx.client).await?;
     if only_tells {
-        ctx.services.told(entry);
+        ctx.services.told(entry, now);
     }
     Ok(Shown::Written)
 }
 
 fn conditions(entry: &ServiceEntry, old: &[Condition], ctx: &Shared) -> Vec<Condition> {
-    let now = ctx.clock.now().latest;
+    let now = ctx.clock.now().time();
     let condition = |type_, status, reason, message: &str| {
         let before = old.iter().find(|before| before.type_ == type_ && before.status == status);
         Condition {

@@ -43,12 +43,13 @@ pub(crate) async fn sweep(
 ) -> Result<Option<Duration>, PassError> {
     let Some(client) = able(entry) else { return Ok(None) };
     let interval = service.spec.sweep.interval.0.max(MIN_INTERVAL);
-    let last = service.last_sweep().map(|last| last.time);
-    let now = ctx.clock.now().earliest;
+    let now = ctx.clock.now();
+    // A sweep in the future was recorded by a clock that was set back since.
+    let last = service.last_sweep().map(|last| last.time).filter(|last| now.reached(*last));
     // The first sweep comes an interval after the service object was created.
-    let due = last.or(service.created()).unwrap_or(now).plus(interval);
-    if due > now {
-        return Ok(Some(due.since(now)));
+    let due = last.or(service.created()).unwrap_or(now.time()).plus(interval);
+    if !now.reached(due) {
+        return Ok(Some(due.since(now.time())));
     }
     let mut places = match client.take_places(&entry.caller("sweep", Urgency::Rest), 0, MAX_WAIT).await {
         Ok(places) => places,
@@ -59,14 +60,14 @@ pub(crate) async fn sweep(
     let owners: HashMap<String, Owner> = live.tokens.iter().map(|token| owner(service, entry, token, ctx)).collect();
     let prefix = client.declaration().prefix().unwrap_or_default();
     let renamed = renamed(prefix, &service.uid(), &rows, &owners);
-    let mut found = sort(prefix, rows, &owners, live.everywhere, now);
+    let mut found = sort(prefix, rows, &owners, live.everywhere, now.waited());
     for uid in &found.suspects {
         ctx.services.suspect(uid);
         ctx.services.notify(Change::Object(uid.clone()));
     }
     let recorded: &[Orphan] = service.last_sweep().map_or(&[], |last| &last.orphans);
     if service.spec.sweep.policy == SweepPolicy::Revoke {
-        let revocable = found.revocable(recorded, grace(&owners, ctx.settings.orphan_grace), now);
+        let revocable = found.revocable(recorded, grace(&owners, ctx.settings.orphan_grace), now.waited());
         revoke_orphans(&client, &mut places, &mut found, &revocable).await;
     }
     report(service, &found, renamed, recorded, ctx).await?;
@@ -128,11 +129,12 @@ async fn report(
     ctx: &Shared,
 ) -> Result<(), PassError> {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let time: Time = ctx.clock.now().latest;
+    let now = ctx.clock.now();
+    let time: Time = now.time();
     let since = |id: &TokenId| recorded.iter().find(|known| known.id == *id).and_then(|known| known.since_time);
     let orphan = |orphan: &NamedToken| {
         let id = orphan.id.clone()?;
-        let since = since(&id).unwrap_or(time);
+        let since = since(&id).unwrap_or(now.stamp());
         Some(Orphan::new(id, &orphan.name, since))
     };
     let last_sweep = LastSweep {

@@ -231,7 +231,7 @@ impl<'a> Pass<'a> {
     /// Records that the list could not be judged or recorded. The service is listed again, but not by every pass.
     pub(crate) fn listed_in_vain(&mut self) {
         if self.listing.take().is_some() {
-            let (first, now) = (self.desired().timings.first_retry, self.now().earliest);
+            let (first, now) = (self.desired().timings.first_retry, self.now().time());
             self.memory.retries.failed(StepKind::Sweep, first, first, now);
             self.memory.swept = None;
         }
@@ -300,7 +300,7 @@ impl<'a> Pass<'a> {
 
     /// Records that the service accepted the token in the Secret. From now on the digest shows an edit by hand.
     pub(crate) fn mark_verified(&mut self, token: &SecretString) {
-        self.memory.accepted = Some(self.now().latest);
+        self.memory.accepted = Some(self.now().time());
         self.secret.doubtful = false;
         if let Some(current) = self.ledger().current.as_ref().filter(|current| self.holds(&current.id)) {
             self.memory.digest = Some((current.id.clone(), secret_state::digest_of(token)));

@@ -62,8 +62,8 @@ pub(super) async fn reconcile(
 
 async fn run(mut pass: Pass<'_>, objects: &ObjectWriter, secrets: &SecretAccess) -> Result<Action, PassError> {
     for _ in 0..MAX_STEPS {
-        let now = pass.now().earliest;
-        let mut observed = observe(&mut pass, now);
+        let now = pass.now();
+        let mut observed = observe(&mut pass, now.time());
         let step = next_step(pass.desired(), &observed, now);
         debug!(object = %pass.label(), ?step, "next step");
         match step {
@@ -71,7 +71,8 @@ async fn run(mut pass: Pass<'_>, objects: &ObjectWriter, secrets: &SecretAccess)
             Step::Halt(halt) => {
                 // Revokes and verification go on while no new token may be generated.
                 let wake = next_wake(pass.desired(), &observed, now);
-                let look = now.plus(HALTED_LOOK).min(wake.unwrap_or(now.plus(HALTED_LOOK)));
+                let look = now.time().plus(HALTED_LOOK);
+                let look = wake.map_or(look, |wake| wake.min(look));
                 return rest(pass, objects, observed, Some(&halt), Some(look)).await;
             }
             step => {
@@ -127,7 +128,7 @@ async fn read_cached_secret(pass: &mut Pass<'_>, secrets: &SecretAccess) -> Resu
 
 /// After a restart, or when the memory was lost, the last slot counts as the time when the token was last seen accepted.
 fn init_last_verified(pass: &mut Pass<'_>) {
-    let now = pass.now().earliest;
+    let now = pass.now().time();
     let Some(current) = &pass.ledger().current else { return };
     let slot = schedule::last_slot(pass.desired(), current, now);
     pass.memory_mut().accepted.get_or_insert(slot);
@@ -150,7 +151,7 @@ async fn rest(
     }
     let status = status_after(&pass, &mut observed, phase, ledger);
     let old = pass.object().status.clone().unwrap_or_default();
-    let now = pass.now().earliest;
+    let now = pass.now().time();
     let young = now.since(observed.object.created) < ISSUING_AFTER && old.conditions.is_empty();
     let brief = young && halt.is_none() && observed.ledger == Ledger::default() && until.is_some();
     let released = observed.object.deleting && !observed.object.finalizer;

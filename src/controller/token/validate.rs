@@ -7,11 +7,13 @@ use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 
 use crate::api::artifact_token::{ArtifactToken, ArtifactTokenSpec, Probe, RotationPolicy};
+use crate::api::duration::GoDuration;
 use crate::api::parameters::{Lifetime, Parameters};
 use crate::api::reason::Reason;
 use crate::controller::registry::ServiceEntry;
 use crate::controller::settings::Settings;
-use crate::rotation::desired::{Desired, Halt};
+use crate::rotation::desired::{Desired, Halt, Timings};
+use crate::rotation::schedule::shortest_lifetime;
 use crate::secret::content;
 
 /// The most by which the spread makes a rotation come earlier.
@@ -58,9 +60,11 @@ impl Validated {
         };
         let (parameters, problem) = parameters(spec, service);
         let digest_is_known = problem.is_none() && service.is_some_and(|service| service.declaration.is_some());
-        let halt = halt(spec, service, lifetime, overlap, interval).or(problem);
         let timeout = service.and_then(|service| service.declaration.as_ref());
         let timeout = timeout.map_or(GENERATE_TIMEOUT, |declaration| declaration.generate_timeout());
+        let timings = settings.timings(timeout);
+        let halt =
+            halt(spec, service, (overlap, interval)).or_else(|| lifetime_halt(service, lifetime, &timings)).or(problem);
         let verification = spec.verification.interval.map_or(VERIFICATION_INTERVAL, |interval| interval.0);
         let of_service = service.and_then(|service| service.spec.revoke_issued_before);
         let desired = Desired {
@@ -75,7 +79,7 @@ impl Validated {
             probe: spec.verification.probe == Probe::Required,
             verification_interval: verification.max(MIN_VERIFICATION_INTERVAL),
             request_digest: digest(lifetime, &parameters),
-            timings: settings.timings(timeout),
+            timings,
         };
         let request = desired.halt.is_none().then_some(CheckedRequest { lifetime, parameters });
         let display_name = spec.display_name.clone().unwrap_or_else(|| format!("{namespace}/{}", object.name_any()));
@@ -100,9 +104,7 @@ fn parameters(spec: &ArtifactTokenSpec, service: Option<&ServiceEntry>) -> (Para
 fn halt(
     spec: &ArtifactTokenSpec,
     service: Option<&ServiceEntry>,
-    lifetime: Lifetime,
-    overlap: Duration,
-    interval: Option<Duration>,
+    (overlap, interval): (Duration, Option<Duration>),
 ) -> Option<Halt> {
     if let Err(message) = content::check(&spec.secret) {
         return Some(Halt::stalled(Reason::InvalidSpec, message));
@@ -121,8 +123,24 @@ fn halt(
         );
         return Some(Halt::stalled(Reason::InvalidSpec, message));
     }
-    let checked = service.declaration.as_ref().map(|declaration| declaration.check_lifetime(lifetime));
-    checked.and_then(Result::err).map(|message| Halt::stalled(Reason::UnsupportedLifetime, message))
+    None
+}
+
+/// Why no token of this lifetime may be made: the service does not have it, or it would expire before it can be replaced.
+fn lifetime_halt(service: Option<&ServiceEntry>, lifetime: Lifetime, timings: &Timings) -> Option<Halt> {
+    let declaration = service?.declaration.as_ref()?;
+    let shortest = shortest_lifetime(timings);
+    let too_short = || {
+        format!(
+            "a token of lifetime {lifetime} could expire before it is replaced: to generate, publish and verify one may take {} here. \
+             Choose a lifetime of at least {}, or a shorter operations.generate.timeout in the service object",
+            GoDuration(timings.publish_deadline),
+            GoDuration(shortest)
+        )
+    };
+    let length = lifetime.length().filter(|length| *length < shortest);
+    let checked = declaration.check_lifetime(lifetime).err().or_else(|| length.map(|_| too_short()));
+    checked.map(|message| Halt::stalled(Reason::UnsupportedLifetime, message))
 }
 
 /// How much earlier than its interval this object is rotated. It is the same at every look, and differs between objects.

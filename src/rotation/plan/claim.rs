@@ -10,17 +10,17 @@ use crate::rotation::schedule::{is_only_drift, trigger};
 pub(super) fn claim(view: &View) -> Option<Step> {
     let observed = view.observed;
     let Observed { object, secrets, facts, .. } = observed;
-    trigger(view.desired, observed, view.now)?;
+    trigger(view.desired, observed, view.now.time())?;
     if let Some(halt) = forbidden(view) {
         return Some(Step::Halt(halt));
     }
     let pauses = &facts.pauses;
     // Somebody else keeps changing the Secret: a token for each change would be a war.
-    if view.paused(pauses.drift) && is_only_drift(view.desired, observed, view.now) {
+    if view.paused(pauses.drift) && is_only_drift(view.desired, observed, view.now.time()) {
         return Some(wait(view));
     }
     // After a leak at the service, older tokens have their turn first.
-    if view.backing_off().is_some() || view.paused(pauses.leak) || view.paused(pauses.generate.max(pauses.secret)) {
+    if view.backing_off().is_some() || view.waits_for_its_turn() || view.paused(pauses.generate.max(pauses.secret)) {
         return Some(wait(view));
     }
     // Where there was a claim before, the row *finalizer* has put it back.

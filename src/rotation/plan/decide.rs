@@ -59,5 +59,5 @@ fn settled(view: &View, claim: &Claim) -> bool {
         InFlight::Value { issued, .. } => issued.plus(timings.token_settle),
         InFlight::Nothing | InFlight::Claim { .. } => claim.time.plus(timings.publish_deadline),
     };
-    known_by <= view.now
+    view.now.is_over(known_by)
 }

@@ -40,7 +40,7 @@ fn end_tokens(view: &View) -> Step {
     }
     let open = observed.open_claim();
     let unsettled = open.as_ref().map(|claim| view.desired.timings.settle_time(claim));
-    if unsettled.is_some_and(|settled| settled > view.now) {
+    if unsettled.is_some_and(|settled| !view.now.is_over(settled)) {
         return wait(view);
     }
     // Tokens that a person confirmed to be this object's may also be missing from the ledger.
@@ -77,11 +77,8 @@ fn sweep(view: &View) -> Option<Step> {
 
 fn next_known(view: &View) -> Option<(u32, TokenId)> {
     let ledger = &view.observed.ledger;
-    let superseded = ledger
-        .superseded
-        .iter()
-        .filter(|old| old.next_try_time.is_none_or(|next| next <= view.now))
-        .map(|old| (old.attempt, old.id.clone()));
+    let superseded =
+        ledger.superseded.iter().filter(|old| !view.was_just_tried(old)).map(|old| (old.attempt, old.id.clone()));
     let current = ledger.current.iter().map(|current| (current.attempt, current.id.clone()));
     superseded.chain(current).next()
 }

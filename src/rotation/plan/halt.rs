@@ -10,7 +10,7 @@ use crate::rotation::schedule::trigger;
 pub(super) fn halt(view: &View) -> Option<Step> {
     let observed = view.observed;
     let Observed { secrets, facts, .. } = observed;
-    let wanted = !view.is_suspended() && trigger(view.desired, observed, view.now).is_some();
+    let wanted = !view.is_suspended() && trigger(view.desired, observed, view.now.time()).is_some();
     let forbids = facts.halt.as_ref().filter(|_| wanted);
     [view.desired.halt.as_ref(), secrets.unwritable(), forbids].into_iter().flatten().next().cloned().map(Step::Halt)
 }

@@ -26,7 +26,7 @@ fn for_claim(view: &View, attempt: u32, deadline: Time) -> Step {
     if claim.is_none() || secrets.unwritable().is_some() || secrets.fence() >= attempt {
         return Step::GiveUp(GiveUpReason::Overtaken);
     }
-    if deadline <= view.now {
+    if view.now.reached(deadline) {
         return Step::GiveUp(GiveUpReason::Late);
     }
     // Something has forbidden a token since the claim: the spec is wrong now, or suspended, or a permission was taken away. The claim
@@ -82,10 +82,10 @@ fn reason_to_give_up(view: &View) -> Option<GiveUpReason> {
     if observed.open_claim().is_some_and(|claim| claim.attempt == *attempt && ledger.leak_covers(claim.time)) {
         return Some(GiveUpReason::Leaked);
     }
-    if *deadline <= view.now {
+    if view.now.reached(*deadline) {
         return Some(GiveUpReason::Late);
     }
-    let settled = issued.plus(view.desired.timings.token_settle) <= view.now;
+    let settled = view.now.is_over(issued.plus(view.desired.timings.token_settle));
     (*trial == Some(Verdict::Refused) && settled).then_some(GiveUpReason::Refused)
 }
 

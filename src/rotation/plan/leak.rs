@@ -11,13 +11,12 @@ pub(super) fn leak(view: &View) -> Option<Step> {
     if let Some(step) = notice(view) {
         return Some(step);
     }
-    let Observed { service, facts, .. } = view.observed;
     // Older tokens of the service have their turn first.
-    if !service.same_place() || view.paused(facts.pauses.leak) {
+    if !view.observed.service.same_place() || view.waits_for_its_turn() {
         return None;
     }
     let (attempt, id) = next_leaked(view)?;
-    if view.paused(facts.pauses.revoke) {
+    if view.paused(view.observed.facts.pauses.revoke) {
         // The token in use dies before it is replaced. An older one holds up nothing.
         let in_use = view.observed.ledger.current.as_ref().is_some_and(|current| current.id == id);
         return in_use.then(|| wait(view));
@@ -33,8 +32,8 @@ fn notice(view: &View) -> Option<Step> {
     if observed.ledger.leak.as_ref().is_some_and(|leak| leak.issued_before == issued_before) {
         return None;
     }
-    let claimed_before = issued_before.min(view.now);
-    let matters = issued_before > view.now || claims(observed).any(|claimed| claimed < claimed_before);
+    let claimed_before = issued_before.min(view.now.time());
+    let matters = issued_before > view.now.time() || claims(observed).any(|claimed| claimed < claimed_before);
     matters.then_some(Step::RecordLeak { issued_before })
 }
 
@@ -55,6 +54,6 @@ fn next_leaked(view: &View) -> Option<(u32, TokenId)> {
         return Some((current.attempt, current.id.clone()));
     }
     let leaked = ledger.superseded.iter().filter(|old| old.claimed_time.is_some_and(|claimed| leak.covers(claimed)));
-    let due = leaked.filter(|old| old.next_try_time.is_none_or(|next| next <= view.now));
+    let due = leaked.filter(|old| !view.was_just_tried(old));
     due.map(|old| (old.attempt, old.id.clone())).next()
 }

@@ -18,7 +18,7 @@ pub(super) fn revoke(view: &View) -> Option<Step> {
 }
 
 fn due(view: &View, old: &Superseded) -> bool {
-    old.revoke_after_time <= view.now && old.next_try_time.is_none_or(|next| next <= view.now)
+    view.now.is_over(old.revoke_after_time) && !view.was_just_tried(old)
 }
 
 /// Whether no Secret holds this token, and every Secret holds another one that is verified. A token that was never published needs no
@@ -34,6 +34,7 @@ fn unneeded(view: &View, old: &Superseded) -> bool {
 fn held_long(view: &View, old: &Superseded) -> bool {
     let ledger = &view.observed.ledger;
     let verified = ledger.current.as_ref().map_or(0, |current| current.attempt);
-    let later = |other: &Superseded| other.held && other.attempt > old.attempt && other.revoke_after_time <= view.now;
+    let later =
+        |other: &Superseded| other.held && other.attempt > old.attempt && view.now.is_over(other.revoke_after_time);
     old.held && old.attempt > verified && !ledger.superseded.iter().any(later)
 }

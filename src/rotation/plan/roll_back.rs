@@ -11,13 +11,13 @@ pub(super) fn roll_back(view: &View) -> Option<Step> {
     let Observed { ledger, secrets, facts, .. } = observed;
     let claim = ledger.claim.as_ref().filter(|claim| claim.outcome == Some(Outcome::Failed))?;
     let current = ledger.current.as_ref()?;
-    let alive = current.rejected_time.is_none() && current.expiration_time.is_none_or(|end| end > view.now);
+    let alive = current.rejected_time.is_none() && current.expiration_time.is_none_or(|end| !view.now.reached(end));
     let holds_failed = secrets.all_ours(|ours| ours.attempt == claim.attempt && ours.content != Content::Empty);
     if !(alive && holds_failed && facts.holds_previous) || observed.holds_current() {
         return None;
     }
     // Consumers hold the failed token until the roll-back reaches them. If less than an overlap is left for that, go forward instead.
-    let time_left = |failed: &Superseded| failed.revoke_after_time >= view.now.plus(view.desired.overlap);
+    let time_left = |failed: &Superseded| failed.revoke_after_time >= view.now.waited().plus(view.desired.overlap);
     let published = |old: &&Superseded| old.attempt > current.attempt && !old.unpublished;
     if !ledger.superseded.iter().filter(published).all(time_left) {
         return None;

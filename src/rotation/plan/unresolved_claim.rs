@@ -20,7 +20,7 @@ pub(super) fn unresolved_claim(view: &View) -> Option<Step> {
         return fence_off(view, row.attempt);
     }
     let look = next_look(&ledger.lost, service.swept, &view.desired.timings);
-    let due = service.suspected || look.is_some_and(|look| look <= view.now);
+    let due = service.suspected || look.is_some_and(|look| view.now.reached(look));
     let can_look = service.listing.is_none() && service.attributable();
     // A list that fails holds up nothing: a new token does not need to know where a lost one is.
     (due && can_look && !view.paused(facts.pauses.sweep)).then_some(Step::Sweep)
@@ -29,7 +29,7 @@ pub(super) fn unresolved_claim(view: &View) -> Option<Step> {
 /// Until the claim is settled its own process may still publish. Then it is fenced off, its token looked for, and the claim abandoned.
 fn resolve(view: &View, claim: &Claim) -> Step {
     let Observed { service, facts, .. } = view.observed;
-    if view.desired.timings.settle_time(claim) > view.now {
+    if !view.now.is_over(view.desired.timings.settle_time(claim)) {
         return wait(view);
     }
     if let Some(step) = fence_off(view, claim.attempt) {

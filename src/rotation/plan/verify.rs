@@ -16,7 +16,7 @@ pub(super) fn verify(view: &View) -> Option<Step> {
         return service.trusted().then_some(Step::Reject);
     }
     let due = verification_due(view.desired, current, facts.accepted)?;
-    if (due > view.now && !facts.doubtful) || facts.verdict.is_some() || view.paused(facts.pauses.verify) {
+    if (!view.now.reached(due) && !facts.doubtful) || facts.verdict.is_some() || view.paused(facts.pauses.verify) {
         return None;
     }
     Some(view.after_read(Step::Verify))

@@ -1,8 +1,10 @@
 //! The input of a row, and questions that several rows ask of it.
 
-use crate::api::ledger::Claim;
+use crate::api::ledger::{Claim, Superseded};
 use crate::api::time::Time;
 use crate::rotation::desired::Desired;
+use crate::rotation::ledger::MAX_RETRY_DELAY;
+use crate::rotation::now::Now;
 use crate::rotation::observed::{Content, Observed, Ours, Row};
 use crate::rotation::plan::step::Step;
 
@@ -10,13 +12,29 @@ use crate::rotation::plan::step::Step;
 pub(super) struct View<'a> {
     pub(super) desired: &'a Desired,
     pub(super) observed: &'a Observed,
-    pub(super) now: Time,
+    pub(super) now: Now,
 }
 
 impl View<'_> {
+    /// Whether older tokens of the service have their turn first after a leak. Of many tokens, that may take hours.
+    pub(super) fn waits_for_its_turn(&self) -> bool {
+        self.observed.facts.pauses.leak.is_some_and(|turn| !self.now.reached(turn))
+    }
+
     /// Whether this pause is not over yet.
     pub(super) fn paused(&self, until: Option<Time>) -> bool {
-        until.is_some_and(|until| until > self.now)
+        until.is_some_and(|until| self.is_ahead(until))
+    }
+
+    /// Whether a pause or a back-off that ends then is not over. None is longer than an hour: one that seems to be was written by a
+    /// clock that was set back since.
+    pub(super) fn is_ahead(&self, end: Time) -> bool {
+        !self.now.reached(end) && end <= self.now.time().plus(MAX_RETRY_DELAY)
+    }
+
+    /// Whether a revoke of this token failed a moment ago.
+    pub(super) fn was_just_tried(&self, old: &Superseded) -> bool {
+        old.next_try_time.is_some_and(|next| self.is_ahead(next))
     }
 
     /// The step, or first a live read of the Secrets.
@@ -58,6 +76,6 @@ impl View<'_> {
     pub(super) fn backing_off(&self) -> Option<Time> {
         let failures = self.observed.ledger.failures.as_ref()?;
         let same_spec = failures.generation == self.observed.object.generation;
-        same_spec.then_some(failures.next_try_time).filter(|next| *next > self.now)
+        same_spec.then_some(failures.next_try_time).filter(|next| self.is_ahead(*next))
     }
 }

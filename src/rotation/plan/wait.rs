@@ -18,16 +18,30 @@ pub(super) fn after_pause(view: &View, until: Option<Time>, step: Step) -> Step 
 
 /// The earliest time of all rows.
 pub(super) fn next_wake(view: &View) -> Option<Time> {
-    wakes(view).into_iter().flatten().filter(|wake| *wake > view.now).min()
+    let waits = waits(view).into_iter().flatten().map(|wait| view.now.look_for(wait));
+    dues(view).into_iter().flatten().chain(waits).filter(|wake| !view.now.reached(*wake)).min()
 }
 
-fn wakes(view: &View) -> Vec<Option<Time>> {
-    let Observed { ledger, service, facts, .. } = view.observed;
-    let (timings, pauses) = (&view.desired.timings, &facts.pauses);
+/// The ends of waits that keep a token alive, or a claim open.
+fn waits(view: &View) -> Vec<Option<Time>> {
+    let timings = &view.desired.timings;
     let open = view.observed.open_claim();
-    let mut wakes = vec![
+    let mut waits = vec![
         open.as_ref().map(|claim| timings.settle_time(claim)),
         open.as_ref().map(|claim| claim.time.plus(timings.publish_deadline)),
+    ];
+    if let InFlight::Value { issued, .. } = view.observed.in_flight {
+        waits.push(Some(issued.plus(timings.token_settle)));
+    }
+    waits.extend(view.observed.ledger.superseded.iter().map(|old| Some(old.revoke_after_time)));
+    waits
+}
+
+/// What is due.
+fn dues(view: &View) -> Vec<Option<Time>> {
+    let Observed { ledger, service, facts, in_flight, .. } = view.observed;
+    let pauses = &facts.pauses;
+    let mut dues = vec![
         pauses.generate,
         pauses.verify,
         pauses.sweep,
@@ -35,28 +49,17 @@ fn wakes(view: &View) -> Vec<Option<Time>> {
         pauses.secret,
         pauses.drift,
         pauses.leak,
-        next_look(&ledger.lost, service.swept, timings),
+        next_look(&ledger.lost, service.swept, &view.desired.timings),
         view.backing_off(),
     ];
-    wakes.extend(in_flight_wakes(view));
-    for old in &ledger.superseded {
-        wakes.push(Some(old.revoke_after_time));
-        wakes.push(old.next_try_time);
+    if let InFlight::Claim { deadline, .. } | InFlight::Value { deadline, .. } = in_flight {
+        dues.push(Some(*deadline));
     }
+    dues.extend(ledger.superseded.iter().map(|old| old.next_try_time));
     if let Some(current) = &ledger.current {
-        wakes.push(next_rotation(view.desired, current));
-        wakes.push(verification_due(view.desired, current, facts.accepted));
-        wakes.push(current.expiration_time);
+        dues.push(next_rotation(view.desired, current));
+        dues.push(verification_due(view.desired, current, facts.accepted));
+        dues.push(current.expiration_time);
     }
-    wakes
-}
-
-fn in_flight_wakes(view: &View) -> [Option<Time>; 2] {
-    match view.observed.in_flight {
-        InFlight::Nothing => [None, None],
-        InFlight::Claim { deadline, .. } => [Some(deadline), None],
-        InFlight::Value { deadline, issued, .. } => {
-            [Some(deadline), Some(issued.plus(view.desired.timings.token_settle))]
-        }
-    }
+    dues
 }

@@ -5,9 +5,11 @@ mod leak;
 mod lost;
 mod verification;
 
+use std::time::Duration;
+
 use crate::api::ledger::Current;
 use crate::api::time::Time;
-use crate::rotation::desired::Desired;
+use crate::rotation::desired::{Desired, Timings};
 use crate::rotation::observed::Observed;
 
 pub use leak::leak_turn;
@@ -93,6 +95,12 @@ fn expiry_due(desired: &Desired, current: &Current) -> Option<Time> {
     let before = desired.rotate_before.unwrap_or(life / 3).min(life / 2);
     // The same holds for an expiry in the past. Making a replacement takes this long.
     Some(expiration.minus(before).max(current.issued_time.plus(desired.timings.publish_deadline)))
+}
+
+/// The shortest lifetime of a token that is always replaced before it expires. No token is replaced before it is `publishDeadline`
+/// old, and its replacement may take as long again.
+pub fn shortest_lifetime(timings: &Timings) -> Duration {
+    timings.publish_deadline.saturating_mul(2)
 }
 
 fn issued_before_due(desired: &Desired, current: &Current) -> Option<Time> {

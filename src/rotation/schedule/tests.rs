@@ -217,3 +217,18 @@ fn nothing_is_verified_without_probe_or_interval() {
     check(true, 0);
     check(false, 0);
 }
+
+#[test]
+fn the_shortest_lifetime_that_is_accepted_leaves_time_for_a_replacement() {
+    let desired = desired();
+    let shortest = shortest_lifetime(&desired.timings);
+    let seconds = Duration::from_secs(1);
+    for (life, in_time) in
+        [(shortest, true), (shortest + seconds, true), (desired.timings.publish_deadline + seconds, false)]
+    {
+        let current = current(Some(at(0).plus(life)));
+        let due = next_rotation(&Desired { interval: None, ..desired.clone() }, &current).unwrap();
+        let left = at(0).plus(life).since(due);
+        assert_eq!(left >= desired.timings.publish_deadline / 2, in_time, "{life:?}: {left:?} are left");
+    }
+}

@@ -65,6 +65,8 @@ pub enum Act {
     Lag(u32, u32),
     /// The API server's clock jumps.
     ClockStep(i64),
+    /// The machines of all operators are suspended for so many seconds: their monotonic clocks stand still, and the world goes on.
+    Sleep(u32),
 }
 
 /// The kinds of what a random life draws.
@@ -100,12 +102,13 @@ pub enum Kind {
     Compact,
     Lag,
     ClockStep,
+    Sleep,
     /// A fault of single calls ([`crate::fate::Fault`]).
     Fault,
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 30] = [
+pub const KINDS: [Kind; 31] = [
     Kind::Rotate,
     Kind::Reconcile,
     Kind::Delete,
@@ -135,6 +138,7 @@ pub const KINDS: [Kind; 30] = [
     Kind::Compact,
     Kind::Lag,
     Kind::ClockStep,
+    Kind::Sleep,
     Kind::Fault,
 ];
 
@@ -176,6 +180,7 @@ impl Act {
             Kind::Compact => Self::Compact,
             Kind::Lag => Self::Lag(pick(random, &[1, 5, 20]), seconds),
             Kind::ClockStep => Self::ClockStep(pick(random, &[-3600, -30, 30, 3600])),
+            Kind::Sleep => Self::Sleep(pick(random, &[60, 3600, 30_000])),
             Kind::Fault => return None,
         })
     }

@@ -63,8 +63,9 @@ pub fn service(per_minute: u32) -> Value {
     })
 }
 
-/// An object whose token is rotated each `hours`, or only on request with 0.
-pub fn token(index: usize, hours: u32, overlap_seconds: u32) -> Value {
+/// An object whose token is rotated each `hours`, or only on request with 0. It lives for `life_hours`, or for ever with 0.
+pub fn token(index: usize, hours: u32, life_hours: u32, overlap_seconds: u32) -> Value {
+    let lifetime = if life_hours == 0 { "Never".to_owned() } else { format!("{life_hours}h") };
     let overlap = format!("{overlap_seconds}s");
     let rotation = match hours {
         0 => json!({"policy": "Disabled", "overlap": overlap}),
@@ -75,6 +76,7 @@ pub fn token(index: usize, hours: u32, overlap_seconds: u32) -> Value {
         "spec": {
             "serviceRef": {"name": SERVICE},
             "rotation": rotation,
+            "lifetime": lifetime,
             "secret": {"name": secret_of(index), "data": [{"key": "token", "format": "Raw"}]},
         },
     })

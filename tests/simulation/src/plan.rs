@@ -17,6 +17,8 @@ pub struct Plan {
     pub tokens: usize,
     /// A rotation each so many hours; 0 for rotations on request only.
     pub hours: u32,
+    /// How long a token lives, in hours; 0 for ever.
+    pub life_hours: u32,
     /// How long a token that was replaced stays.
     pub overlap_seconds: u32,
     /// The service's limit.
@@ -39,6 +41,7 @@ impl Plan {
             seed,
             tokens,
             hours: 0,
+            life_hours: 0,
             overlap_seconds: 60,
             per_minute: 600,
             seconds,
@@ -97,6 +100,7 @@ impl Plan {
         plan.hours = pick(random, &[0, 0, 1, 6]);
         plan.overlap_seconds = pick(random, &[60, 600]);
         plan.per_minute = pick(random, &[60, 600, 6000]);
+        plan.life_hours = pick(random, &[0, 0, 0, 4]);
         plan
     }
 
@@ -139,8 +143,8 @@ impl fmt::Display for Plan {
         let rotation = if self.hours == 0 { "on request only".to_owned() } else { format!("each {} h", self.hours) };
         writeln!(
             f,
-            "seed {}: {} s; rotation {rotation}, overlap {} s, {} requests a minute",
-            self.seed, self.seconds, self.overlap_seconds, self.per_minute
+            "seed {}: {} s; rotation {rotation}, lifetime {} h (0: for ever), overlap {} s, {} requests a minute",
+            self.seed, self.seconds, self.life_hours, self.overlap_seconds, self.per_minute
         )?;
         for (at, act) in &self.acts {
             writeln!(f, "  at {at:>6} s  {}", act.story())?;

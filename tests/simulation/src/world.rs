@@ -26,6 +26,8 @@ pub struct World {
     begun: Instant,
     /// By how many seconds the API server's clock is ahead.
     pub skew: AtomicI64,
+    /// For how many seconds all operators' machines were suspended.
+    pub slept: AtomicU32,
     /// By how many seconds watches lag.
     pub lag: AtomicU32,
     /// What becomes of calls.
@@ -86,6 +88,7 @@ impl World {
         Arc::new(Self {
             begun: Instant::now(),
             skew: AtomicI64::new(0),
+            slept: AtomicU32::new(0),
             lag: AtomicU32::new(0),
             faults,
             mutation,
@@ -101,7 +104,7 @@ impl World {
 
     /// Since the beginning.
     pub fn elapsed(&self) -> Duration {
-        self.begun.elapsed()
+        self.begun.elapsed() + Duration::from_secs(self.slept.load(Ordering::Relaxed).into())
     }
 
     /// The true wall clock.

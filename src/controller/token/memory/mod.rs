@@ -16,11 +16,11 @@ use crate::api::artifact_token::ArtifactToken;
 use crate::api::ids::TokenId;
 use crate::api::ledger::{Lost, MAX_LOST};
 use crate::api::time::Time;
-use crate::controller::telling::Telling;
 use crate::controller::token::secret_index::older;
 use crate::controller::token::secret_state::ValueDigest;
 use crate::rotation::observed::Ours;
 use crate::rotation::report::TransientFailure;
+use crate::rotation::telling::Telling;
 
 use corrections::Corrections;
 use in_flight::Attempt;

@@ -23,7 +23,7 @@ impl Pass<'_> {
 
     /// Like [`Self::pause`], but pauses for at least as long as the other side asked.
     pub(crate) fn pause_at_least(&mut self, kind: StepKind, at_least: Duration, reason: Reason, what: &str) {
-        let now = self.now().earliest;
+        let now = self.now().time();
         let first = self.desired().timings.first_retry.min(Duration::from_secs(1));
         let until = self.memory.retries.failed(kind, first, at_least, now);
         tracing::debug!(object = %self.label(), ?kind, %until, what, "paused");
@@ -33,7 +33,7 @@ impl Pass<'_> {
 
     /// Waits for this object's turn in the queue of the service. That is no failure. People see it where they wait for a token.
     pub(crate) fn wait_for_turn(&mut self, kind: StepKind, wait: Duration) {
-        let until = self.now().earliest.plus(wait);
+        let until = self.now().time().plus(wait);
         tracing::debug!(object = %self.label(), ?kind, %until, "waits for its turn at the service");
         self.memory.retries.wait(kind, until);
         let message = "waits for its turn: the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up";
@@ -49,7 +49,7 @@ impl Pass<'_> {
 
     /// Records that the Secret is corrected, because somebody else changed it. The next correction waits.
     pub(crate) fn corrected(&mut self) {
-        let (generation, now, first) = (self.generation(), self.now().earliest, self.desired().timings.first_retry);
+        let (generation, now, first) = (self.generation(), self.now().time(), self.desired().timings.first_retry);
         let rival = self.secret().and_then(last_manager);
         self.memory.corrections.corrected(generation, rival, first, now);
     }

@@ -50,7 +50,7 @@ pub(super) async fn finalize(
         });
     }
     if let (Written::Yes, Some(places)) = (written, places) {
-        let claim = Lost { attempt: 1, nonce: Nonce::first(), time: now.latest };
+        let claim = Lost { attempt: 1, nonce: Nonce::first(), time: now.stamp() };
         start(pass, claim, sent, places, observed);
     }
     Ok(written.into())
@@ -83,11 +83,11 @@ pub(super) async fn claim(
     }
     let (sent, now) = (Instant::now(), pass.now());
     let request_digest = pass.desired().request_digest.clone();
-    let time = observed.ledger.next_claim_time(now.latest);
+    let time = observed.ledger.next_claim_time(now.stamp());
     let request = observed.object.requests.rotate.clone();
     let claim = Claim { attempt, nonce: nonce(random), time, request_digest, request, outcome: None };
     let (open, attributable) = (observed.open_claim(), attributable(observed));
-    let corrects = schedule::trigger(pass.desired(), observed, now.earliest) == Some(Trigger::Drift);
+    let corrects = schedule::trigger(pass.desired(), observed, now.time()) == Some(Trigger::Drift);
     let service = pass.service_identity();
     let recorded = claim.clone();
     let written = record(pass, objects, observed, Phase::Working, Fact::Other, move |ledger| {

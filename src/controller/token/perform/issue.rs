@@ -69,7 +69,9 @@ fn request(pass: &Pass<'_>, client: &ServiceClient, claim: &Claim, claimed: Time
         .maximum_name_length()
         .map(|most| identity::format(declaration.prefix().unwrap_or_default(), &own, &validated.display_name, most));
     let display_name = Some(validated.display_name.clone());
-    Some(GenerateRequest { name, display_name, lifetime, parameters, now: pass.now().latest, claimed })
+    // The claim may have the time of a clock that was ahead. An expiry counts from no later than now.
+    let now = pass.now().time();
+    Some(GenerateRequest { name, display_name, lifetime, parameters, now, claimed: claimed.min(now) })
 }
 
 /// Shows in the status that the first answer is slow. The claim stays as it is, even if the write fails.
@@ -96,7 +98,7 @@ async fn take(pass: &mut Pass<'_>, mut attempt: Attempt, generated: Generated, o
         id,
         token: generated.value,
         expiration: generated.expiration_time,
-        issued: pass.now().latest,
+        issued: pass.now().time(),
         trial: None,
         published: None,
         sent: false,
@@ -134,7 +136,7 @@ async fn refused(
     }
     let failure = pass.failure(observed.object.generation, reason, error.to_string());
     let message = failure.message.clone();
-    let now = pass.now().latest;
+    let now = pass.now().time();
     let written = record(pass, objects, observed, Phase::Resting, Fact::Other, |ledger| {
         ledger.failed(claim, Leftover::Nothing, failure, now);
     })

@@ -19,8 +19,8 @@ pub(super) async fn record_leak(
     issued_before: Time,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    // The later clock stamps claims, so it must also stamp the time that covers them.
-    let now = pass.now().latest;
+    // It covers claims, so it has their clock.
+    let now = pass.now().stamp();
     let change = |ledger: &mut Ledger| ledger.leaked(issued_before, now);
     Ok(record(pass, objects, observed, Phase::Working, Fact::Other, change).await?.into())
 }

@@ -35,7 +35,7 @@ pub(super) async fn perform(
     step: Step,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    pass.set_urgency(urgency(&step, observed, pass.now().earliest));
+    pass.set_urgency(urgency(&step, observed, pass.now().time()));
     let client = pass.client();
     let client = client.as_ref();
     match step {

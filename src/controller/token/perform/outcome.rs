@@ -67,7 +67,7 @@ fn leftover(pass: &Pass<'_>, attempt: &Attempt, observed: &Observed) -> Leftover
     match &attempt.value {
         None => Leftover::Nothing,
         Some(value) if value.sent => {
-            let revoke_after = pass.now().latest.plus(pass.desired().overlap);
+            let revoke_after = pass.now().end_of(pass.desired().overlap);
             let held = observed.secrets.ours().any(|ours| ours.id.as_ref() == Some(&value.id));
             Leftover::Published { id: value.id.clone(), revoke_after, held }
         }
@@ -91,7 +91,7 @@ async fn fail(
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
     let failure = pass.failure(observed.object.generation, reason, message.clone());
-    let now = pass.now().latest;
+    let now = pass.now().time();
     let change = |ledger: &mut Ledger| ledger.failed(claim, leftover, failure, now);
     let written = record(pass, objects, observed, Phase::Resting, fact, change).await?;
     if written == Written::Yes {
@@ -114,14 +114,14 @@ pub(super) async fn decide_verified(
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
     let Some((claim, current)) = published(pass, observed) else { return Ok(Flow::Continue) };
-    let now = pass.now().latest;
+    let now = pass.now().time();
     let current = Current { verified_time: now, ..current };
     let first = observed.ledger.history.is_empty() && observed.ledger.current.is_none();
     let (service, id, attempt) = (pass.service_identity(), current.id.clone(), current.attempt);
     let replaced = replaced_by(pass, attempt);
     let strangers: Vec<String> =
         replaced.iter().filter(|id| !pass.ledger().knows(id)).map(ToString::to_string).collect();
-    let revoke_after = now.plus(pass.desired().overlap);
+    let revoke_after = pass.now().end_of(pass.desired().overlap);
     let requests = observed.object.requests.clone();
     let note = issued_note(&current);
     let change = |ledger: &mut Ledger| {
@@ -172,7 +172,7 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
     // Without a claim in the ledger, the time of the claim is that of the object, which may be years old.
     let known = own.is_some() || observed.open_claim().is_some_and(|open| open.attempt == attempt);
     let lifetime = if known { pass.validated().lifetime } else { Lifetime::Never };
-    let unseen = || unseen_end(listed.and_then(|row| row.expiration), lifetime, claimed);
+    let unseen = || unseen_end(listed.and_then(|row| row.expiration), lifetime, claimed.min(pass.now().time()));
     let current = Current {
         attempt,
         id,
@@ -223,7 +223,7 @@ pub(super) async fn decide_failed(
     let mut rows = observed.service.listing.iter().flatten();
     let listed = rows.any(|row| Some(&row.id) == ours.id.as_ref() && row.nonce == claim.nonce);
     // Wait twice the overlap: after a roll-back within the first one, consumers still have a whole overlap.
-    let revoke_after = pass.now().latest.plus(pass.desired().overlap).plus(pass.desired().overlap);
+    let revoke_after = pass.now().end_of(pass.desired().overlap.saturating_mul(2));
     let (leftover, why) = match ours.id.clone() {
         Some(id) if own || listed => (
             Leftover::Published { id, revoke_after, held: true },

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use kube::{Resource, ResourceExt};
-use tokio::time::Instant;
 
 use crate::api::FINALIZER;
 use crate::api::ledger::{ArtifactTokenStatus, Binding, Ledger, MAX_LOST};
@@ -76,13 +75,14 @@ pub(crate) async fn tell(
         old.ledger == status.ledger && old.observed_generation == status.observed_generation
     };
     let only_tells = pass.object().status.as_ref().is_some_and(same);
-    let pause = pass.memory().telling.pause(Instant::now());
+    let now = pass.now().time();
+    let pause = pass.memory().telling.pause(now);
     if only_tells && !pause.is_zero() {
         return Ok(Told::Later(pause));
     }
     let written = write_status(pass, objects, status).await?;
     if only_tells && written == Written::Yes {
-        pass.memory_mut().telling.told(Instant::now());
+        pass.memory_mut().telling.told(now);
     }
     Ok(Told::Sent(written))
 }
@@ -162,18 +162,18 @@ pub(crate) fn status_after(
 ) -> ArtifactTokenStatus {
     let before = std::mem::replace(&mut observed.ledger, ledger);
     let (now, desired) = (pass.now(), pass.desired());
-    let contest = pass.memory().corrections.contest(observed.object.generation, now.earliest);
+    let contest = pass.memory().corrections.contest(observed.object.generation, now.time());
     let situation = Situation {
         ledger: &observed.ledger,
         phase,
         transient_failure: pass.memory().transient_failure.as_ref().map(|(_, failure)| failure),
         contest: contest.as_ref(),
         holds_current: observed.holds_current(),
-        wanted: schedule::trigger(desired, observed, now.earliest).is_some(),
+        wanted: schedule::trigger(desired, observed, now.time()).is_some(),
         deleting: observed.object.deleting,
         suspended: desired.suspended,
         generation: observed.object.generation,
-        now: now.latest,
+        now: now.time(),
     };
     let old = pass.object().status.as_ref().map_or(&[][..], |status| &status.conditions);
     let conditions = conditions(&situation, old);

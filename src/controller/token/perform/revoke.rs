@@ -51,7 +51,7 @@ pub(super) async fn revoke(
         return Ok(Flow::Continue);
     };
     let proof = revoke_and_prove(pass, client, id, places).await;
-    let now = pass.now().latest;
+    let now = pass.now().time();
     match proof {
         Ok(proof) if observed.object.deleting => {
             pass.revoked_unrecorded(id, |ledger| ledger.revoked(attempt, id, proof, now));
@@ -75,7 +75,7 @@ async fn record_revoked(
     proof: Proof,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    let now = pass.now().latest;
+    let now = pass.now().time();
     let change = |ledger: &mut Ledger| ledger.revoked(attempt, id, proof, now);
     let written = record(pass, objects, observed, Phase::Resting, Fact::Revoked(id), change).await?;
     if written != Written::Yes {
@@ -100,7 +100,7 @@ async fn record_alive(
     alive: Alive,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    let now = pass.now().latest;
+    let now = pass.now().time();
     let first_retry = pass.desired().timings.first_retry.max(alive.after);
     let change = |ledger: &mut Ledger| ledger.revoke_failed(attempt, id, first_retry, now);
     let written = record(pass, objects, observed, Phase::Resting, Fact::Other, change).await?;

@@ -39,7 +39,7 @@ pub(super) async fn sweep(
                 }
             }
             // A list counts once it can be judged.
-            pass.memory_mut().swept = Some(pass.now().latest);
+            pass.memory_mut().swept = Some(pass.now().time());
             pass.shared().services.cleared(pass.uid());
         }
         Err(error) => {
@@ -67,7 +67,7 @@ pub(super) async fn supersede(
     rows: &[Row],
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    let revoke_after = pass.now().latest.plus(pass.desired().overlap);
+    let revoke_after = pass.now().end_of(pass.desired().overlap);
     let held: Vec<TokenId> = observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect();
     let change = |ledger: &mut Ledger| ledger.orphans_found(rows, &held, revoke_after);
     let written = record(pass, objects, observed, Phase::Working, Fact::Other, change).await?;
@@ -91,7 +91,7 @@ pub(super) async fn abandon(
     let attributable = attributable(observed);
     let message = format!("attempt {}: its outcome is unknown", claim.attempt);
     let failure = pass.failure(observed.object.generation, Reason::TokenGenerationFailed, message);
-    let now = pass.now().latest;
+    let now = pass.now().time();
     let change = |ledger: &mut Ledger| ledger.abandoned(&claim, attributable, failure, now);
     Ok(record(pass, objects, observed, Phase::Working, Fact::Other, change).await?.into())
 }

@@ -20,12 +20,12 @@ pub(super) async fn try_value(pass: &mut Pass<'_>, client: &ServiceClient) -> Fl
     let Some(token) = attempt.value.as_ref().map(|value| value.token.clone()) else { return Flow::Continue };
     let answer = client.verify(Some(&token), &mut attempt.places).await;
     let verdict = verdict_of(pass, answer);
-    let (now, settle) = (pass.now().earliest, pass.desired().timings.token_settle);
+    let (now, settle) = (pass.now(), pass.desired().timings.token_settle);
     if let Some(verdict) = verdict
         && let Some(value) = pass.memory_mut().in_flight.as_mut().and_then(|attempt| attempt.value.as_mut())
     {
         // A refusal of a token that is still settling means nothing. Ask again once it has settled.
-        let counts = verdict == Verdict::Accepted || value.issued.plus(settle) <= now;
+        let counts = verdict == Verdict::Accepted || now.is_over(value.issued.plus(settle));
         value.trial = counts.then_some(verdict);
     }
     Flow::Continue
@@ -49,7 +49,7 @@ pub(super) async fn verify(pass: &mut Pass<'_>, client: &ServiceClient) -> Flow 
     pass.asked(verdict);
     let Some(verdict) = verdict else { return Flow::Continue };
     if pass.ledger().current.as_ref().is_some_and(|current| pass.holds(&current.id)) {
-        let (key, now) = (pass.service_key(), pass.now().earliest);
+        let (key, now) = (pass.service_key(), pass.now().time());
         let objects = pass.ctx().holders(&key);
         pass.shared().services.answered(&key, pass.uid(), verdict == Verdict::Accepted, objects, now);
     }
@@ -84,7 +84,7 @@ pub(super) async fn reject(
     objects: &ObjectWriter,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    let now = pass.now().latest;
+    let now = pass.now().time();
     pass.memory_mut().retries.succeeded(StepKind::Verify);
     pass.memory_mut().transient_failure = None;
     let change = |ledger: &mut Ledger| ledger.rejected(now);

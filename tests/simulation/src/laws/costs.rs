@@ -1,5 +1,7 @@
 //! What a life may cost.
 
+use std::sync::atomic::Ordering;
+
 use crate::life::Life;
 use crate::services::Token;
 
@@ -33,15 +35,21 @@ pub fn of_costs(life: &Life, whole: bool) {
 /// One for each thing that was asked for, one for each fault, and those that are due.
 fn allowed_tokens(life: &Life) -> usize {
     let plan = &life.plan;
-    let seconds = usize::try_from(plan.seconds + 4 * 3600).unwrap_or(usize::MAX);
+    let slept = life.around.world.slept.load(Ordering::Relaxed);
+    let seconds = usize::try_from(plan.seconds + slept + 6 * 3600).unwrap_or(usize::MAX);
     // A rotation comes early by up to a tenth of the interval.
     let due = match plan.hours {
         0 => 0,
         hours => seconds / (3600 * hours as usize * 9 / 10) + 1,
     };
+    // One that expires is replaced a third of its life before.
+    let expire = match plan.life_hours {
+        0 => 0,
+        hours => seconds / (2400 * hours as usize) + 1,
+    };
     // A row of corrections begins anew after a kill, and after a change of the spec.
     let fights = life.facts.fights * (1 + plan.acts.len()) * MOST_CORRECTIONS;
-    life.facts.allowed_tokens + 2 * plan.faults.len() + due * plan.tokens + fights
+    life.facts.allowed_tokens + 2 * plan.faults.len() + (due + expire) * plan.tokens + fights
 }
 
 /// Nothing warns of revokes while every service works.

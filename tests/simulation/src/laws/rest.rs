@@ -10,8 +10,9 @@ use crate::life::Life;
 use crate::objects::{NAMESPACE, name_of, secret_of};
 use crate::services::Token;
 
-/// A token that nobody holds must be dead after its settle time, a sweep, and the longest overlap.
-const LONG: Duration = Duration::from_secs(3600);
+/// A token that nobody holds must be dead after its settle time, a sweep, and the longest overlap. A clock that jumped makes that an
+/// hour longer.
+const LONG: Duration = Duration::from_secs(2 * 3600);
 
 /// After some quiet hours.
 pub fn of_rest(life: &Life) {

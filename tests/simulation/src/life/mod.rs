@@ -22,8 +22,8 @@ use crate::process::{Process, Surroundings};
 use crate::services::{Books, Services};
 use crate::world::{Excuses, Record, World};
 
-/// How long everything works again before it is judged: longer than the longest back-off.
-const REST: Duration = Duration::from_secs(2 * 3600);
+/// How long everything works again before it is judged: longer than the longest back-off, after an hour in which clocks disagree.
+const REST: Duration = Duration::from_secs(3 * 3600);
 
 /// A life's thread: the product's futures are deep.
 const STACK: usize = 8 << 20;

@@ -58,7 +58,14 @@ impl Life {
                 move |world| world.lag.store(lag, Ordering::Relaxed),
                 |world| world.lag.store(0, Ordering::Relaxed),
             ),
-            Act::ClockStep(seconds) => _ = self.around.world.skew.fetch_add(seconds, Ordering::Relaxed),
+            Act::ClockStep(seconds) => {
+                self.around.world.skew.fetch_add(seconds, Ordering::Relaxed);
+                self.facts.allowed_tokens += self.plan.tokens;
+            }
+            Act::Sleep(seconds) => {
+                self.around.world.slept.fetch_add(seconds, Ordering::Relaxed);
+                self.facts.allowed_tokens += self.plan.tokens;
+            }
         }
     }
 
@@ -68,7 +75,7 @@ impl Life {
             Act::Create(index) => {
                 let overlap =
                     self.plan.mutation.map_or(self.plan.overlap_seconds, |one| one.overlap(self.plan.overlap_seconds));
-                let object = objects::token(index, self.plan.hours, overlap);
+                let object = objects::token(index, self.plan.hours, self.plan.life_hours, overlap);
                 if self.tell("POST", &objects::path("artifacttokens", ""), &object) {
                     self.facts.allowed_tokens += 1;
                     self.facts.deleted.remove(&index);
@@ -239,6 +246,7 @@ impl Life {
         self.around.world.faults.end();
         self.peace.store(true, Ordering::Relaxed);
         self.around.world.lag.store(0, Ordering::Relaxed);
+        self.around.world.skew.store(0, Ordering::Relaxed);
         self.around.services.with(|books| {
             (books.outage, books.refuses_tokens, books.generate_takes) = (None, false, 0);
         });

@@ -130,7 +130,7 @@ fn named(name: &str) -> Value {
 }
 
 fn token(name: &str) -> Value {
-    let mut token = objects::token(0, 0, 60);
+    let mut token = objects::token(0, 0, 0, 60);
     token["apiVersion"] = json!("artifact-token.dev/v1alpha1");
     token["kind"] = json!("ArtifactToken");
     token["metadata"] = json!({"name": name});

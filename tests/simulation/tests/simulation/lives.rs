@@ -84,6 +84,44 @@ fn whoever_fights_over_a_secret_gets_a_pause_that_grows() {
     }
 }
 
+/// How long the first token lived on after the second was made, in seconds.
+fn lived_on(report: &Report) -> u64 {
+    let own: Vec<_> = report.books.tokens.iter().filter(|token| token.own_name().is_some()).collect();
+    (own[0].died.expect("it is dead") - own[1].at).as_secs()
+}
+
+#[test]
+fn a_clock_that_jumps_takes_nothing_from_an_overlap_and_adds_an_hour_at_most() {
+    for jump in [Act::ClockStep(3600), Act::ClockStep(-3600), Act::ClockStep(30_000), Act::Sleep(30_000)] {
+        let calm = Plan { overlap_seconds: 600, ..Plan::quiet(7, 1, 50_000) };
+        for (rotated, jumps) in [(1000, 1100), (1000, 900), (1000, 995)] {
+            let report = well(&calm.clone().with(rotated, Act::Rotate(0)).with(jumps, jump));
+            let slept = if let (Act::Sleep(seconds), true) = (jump, jumps > rotated) { u64::from(seconds) } else { 0 };
+            let lived = lived_on(&report);
+            assert!((600..=600 + slept + 3700).contains(&lived), "{jump:?} at {jumps}: {lived} s");
+        }
+        // Long after the jump there is nothing left of it.
+        let report = well(&calm.with(1000, jump).with(5000, Act::Rotate(0)));
+        assert!((600..700).contains(&lived_on(&report)), "{jump:?}: {} s", lived_on(&report));
+    }
+}
+
+#[test]
+fn a_token_that_expires_is_replaced_in_time_after_a_clock_jumped_or_soon_after_the_machine_wakes() {
+    let calm = Plan { life_hours: 4, ..Plan::quiet(8, 1, 60_000) };
+    for jump in [Act::ClockStep(-3600), Act::ClockStep(3600), Act::Sleep(30_000)] {
+        let report = well(&calm.clone().with(1000, jump));
+        let mut own: Vec<_> = report.books.tokens.iter().filter(|token| token.own_name().is_some()).collect();
+        own.sort_by_key(|token| token.at);
+        for pair in own.windows(2) {
+            let gap = (pair[1].at - pair[0].at).as_secs();
+            // Half an hour after it wakes an idle machine has heard of the API server at the latest.
+            let most = if let Act::Sleep(seconds) = jump { u64::from(seconds) + 3000 } else { 4 * 3600 };
+            assert!(gap <= most, "{jump:?}: {gap} s without a new token");
+        }
+    }
+}
+
 #[test]
 fn nothing_is_written_while_nothing_is_due() {
     let writes = |days: u32| {

@@ -34,7 +34,7 @@ pub(in crate::controller::token::perform) async fn update(
         Some(current) => secrets.replace(&desired, current).await,
         None => secrets.create(&desired, DryRun::No).await,
     };
-    let now = pass.now().latest;
+    let now = pass.now().time();
     match &write {
         SecretWrite::Done(_) => {
             let memory = pass.memory_mut();

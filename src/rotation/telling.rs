@@ -8,9 +8,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use crate::api::time::Time;
 
-use crate::rotation::ledger::backoff;
+use super::ledger::backoff;
 
 /// The most of them in [`WINDOW`].
 const MOST: usize = 12;
@@ -23,13 +23,14 @@ const FIRST_PAUSE: Duration = Duration::from_secs(15);
 
 /// When this process wrote the status of one object only to tell something.
 #[derive(Debug, Default)]
-pub(crate) struct Telling(VecDeque<Instant>);
+pub struct Telling(VecDeque<Time>);
 
 impl Telling {
     /// How long the next one waits; zero if it may be written now.
-    pub(crate) fn pause(&self, now: Instant) -> Duration {
-        let recent: Vec<Duration> =
-            self.0.iter().map(|at| now.saturating_duration_since(*at)).filter(|age| *age < WINDOW).collect();
+    pub fn pause(&self, now: Time) -> Duration {
+        // What seems to lie ahead was written before the clock was set back.
+        let recent = self.0.iter().filter(|at| **at <= now).map(|at| now.since(*at));
+        let recent: Vec<Duration> = recent.filter(|age| *age < WINDOW).collect();
         let (Some(first), Some(last)) = (recent.first(), recent.last()) else { return Duration::ZERO };
         match recent.len() {
             count if count < AT_ONCE => Duration::ZERO,
@@ -42,7 +43,7 @@ impl Telling {
     }
 
     /// Counts one that was written now.
-    pub(crate) fn told(&mut self, now: Instant) {
+    pub fn told(&mut self, now: Time) {
         self.0.push_back(now);
         if self.0.len() > MOST {
             self.0.pop_front();
@@ -56,15 +57,15 @@ mod tests {
 
     /// When each of them is written within `hours`, in seconds, if there is always something to tell.
     fn written(hours: u64) -> Vec<u64> {
-        let (mut telling, begun, mut times) = (Telling::default(), Instant::now(), Vec::new());
+        let (mut telling, begun, mut times) = (Telling::default(), Time::from_millis(0), Vec::new());
         let mut now = begun;
-        while (now - begun).as_secs() < hours * WINDOW.as_secs() {
+        while now.since(begun).as_secs() < hours * WINDOW.as_secs() {
             let pause = telling.pause(now);
             if pause.is_zero() {
                 telling.told(now);
-                times.push((now - begun).as_secs());
+                times.push(now.since(begun).as_secs());
             }
-            now += pause;
+            now = now.plus(pause);
         }
         times
     }
@@ -86,9 +87,10 @@ mod tests {
 
     #[test]
     fn after_a_quiet_hour_the_first_go_out_at_once_again() {
-        let (mut telling, now) = (Telling::default(), Instant::now());
+        let (mut telling, now) = (Telling::default(), Time::from_millis(86_400_000));
         (0..MOST).for_each(|_| telling.told(now));
         assert_eq!(telling.pause(now), WINDOW);
-        assert_eq!(telling.pause(now + WINDOW), Duration::ZERO);
+        assert_eq!(telling.pause(now.plus(WINDOW)), Duration::ZERO);
+        assert_eq!(telling.pause(now.minus(WINDOW)), Duration::ZERO, "a clock that was set back holds nothing up");
     }
 }
