@@ -165,6 +165,13 @@ impl Ledger {
         self.replaced = Some(Replaced { id, until_time: None });
     }
 
+    /// The service accepted the current token, which was published without asking.
+    pub fn probed(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.probed = true;
+        }
+    }
+
     /// The service stopped accepting the current token.
     pub fn rejected(&mut self, now: Time) {
         if let Some(current) = &mut self.current {

@@ -42,7 +42,7 @@
 //! | revoke | a superseded token is past its overlap and its back-off, and the Secret holds another, verified one (or it was never published, or there is no room for another and its consumers have moved on) | Read, Revoke |
 //! | replaced | the Secret of a deleted object of this name holds a token that is not recorded yet | Read, RecordReplaced |
 //! | render | the Secret holds the current token in another form than the spec asks for, and it was not corrected a moment ago | Read, Render |
-//! | verify | the verification of the current token is due | Read, Verify; Reject if the service refuses it, unless its refusals are in doubt |
+//! | verify | the verification of the current token is due, or it was published without one that the spec asks for now | Read, Verify; RecordProbed in the second case; Reject if the service refuses it, unless its refusals are in doubt |
 //! | unresolved_claim | a claim that is not in flight here could still land | Wait(claimSettle) |
 //! | | it is settled, and above the fence | Read; CreatePlaceholder if the Secret is absent, else RaiseFence; Halt if the Secret cannot be written |
 //! | | it is settled and fenced off, and the operator cannot call the service, or it is another service | Halt or Wait |

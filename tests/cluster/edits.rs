@@ -59,3 +59,14 @@ async fn an_object_that_is_suspended_since_the_claim_gets_no_token() {
     world.patch("ci", json!({"spec": {"suspend": false}})).await;
     world.until_ready("ci").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_published_without_asking_is_verified_once_the_spec_asks_for_that() {
+    let world = World::quick("probed").await;
+    let _operator = world.operator().await;
+    world.create("ci", |spec| spec["verification"] = json!({"probe": "Disabled"})).await;
+    world.until_reason("ci", ConditionType::Ready, Reason::TokenUnverified).await;
+    world.patch("ci", json!({"spec": {"verification": {"probe": "Required"}}})).await;
+    world.until_reason("ci", ConditionType::Ready, Reason::TokenValid).await;
+    assert_eq!(world.count().await, 1);
+}

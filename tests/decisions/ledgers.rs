@@ -77,6 +77,9 @@ pub const LEDGER: &[Value] = &[
     }),
     ("verified, no digest", |world| requested_with(world, "")),
     ("other parameters", |world| requested_with(world, "other")),
+    ("verified, not probed", |world| {
+        world.observed.ledger.current.iter_mut().for_each(|current| current.probed = false)
+    }),
 ];
 
 /// Attempt 3 is current, verified a day ago.

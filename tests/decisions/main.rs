@@ -72,6 +72,7 @@ fn phrase(step: &Step) -> String {
         | Step::Abandon
         | Step::ConfirmIdentity
         | Step::Render
+        | Step::RecordProbed
         | Step::Reject
         | Step::DeleteSecret
         | Step::Release => format!("{step:?}"),

@@ -228,6 +228,11 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        title: "verify: a token that was published without asking",
+        held: &[("ledger", "verified, not probed")],
+        varied: &[("verdict", ALL), ("spec", &["as it is", "no probe"])],
+    },
+    Section {
         title: "verify: not read, paused, or without service",
         held: &[("spec", "verification due")],
         varied: &[("read", ALL), ("pauses", PAUSED), ("service", ALL)],

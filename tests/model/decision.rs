@@ -105,7 +105,7 @@ fn short(step: Step) -> Do {
         Step::Reject => Do::Reject,
         Step::DeleteSecret => Do::DeleteSecret,
         Step::Release => Do::Release,
-        // No Secret of a former object is in the model.
-        Step::Halt(_) | Step::Wait(_) | Step::RecordReplaced(_) => Do::Rest,
+        // No Secret of a former object is in the model, and no change of `verification.probe`.
+        Step::Halt(_) | Step::Wait(_) | Step::RecordReplaced(_) | Step::RecordProbed => Do::Rest,
     }
 }

@@ -76,6 +76,8 @@ pub enum Step {
     Abandon,
     /// Rewrite the Secret with the token that it holds.
     Render,
+    /// Record that the service accepts the current token, which was published without asking.
+    RecordProbed,
     /// Record that the service refuses the current token.
     Reject,
     /// Delete the Secret.

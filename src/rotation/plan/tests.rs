@@ -83,6 +83,16 @@ fn a_secret_that_was_corrected_a_moment_ago_waits_and_what_else_is_due_does_not(
 }
 
 #[test]
+fn a_token_that_was_published_without_asking_is_asked_for_once_the_spec_wants_that() {
+    let mut world = World::at_rest();
+    let current = world.observed.ledger.current.as_mut().unwrap();
+    current.probed = false;
+    (world.desired.verification_interval, world.desired.interval) = (seconds(12 * HOUR), None);
+    check(&mut world, HOUR, "Verify, RecordProbed", &["t1"], Some("t1"));
+    assert!(world.observed.ledger.current.as_ref().unwrap().probed);
+}
+
+#[test]
 fn a_crash_after_the_update_needs_no_second_generate() {
     let mut world = World::at_rest();
     world.pass_until(world.now.plus(seconds(DAY)));

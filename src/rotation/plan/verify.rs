@@ -15,6 +15,9 @@ pub(super) fn verify(view: &View) -> Option<Step> {
     if facts.verdict == Some(Verdict::Refused) {
         return service.trusted().then_some(Step::Reject);
     }
+    if facts.verdict == Some(Verdict::Accepted) && view.desired.probe && !current.probed {
+        return Some(Step::RecordProbed);
+    }
     let due = verification_due(view.desired, current, facts.accepted)?;
     if (!view.now.reached(due) && !facts.doubtful) || facts.verdict.is_some() || view.paused(facts.pauses.verify) {
         return None;

@@ -6,10 +6,13 @@ use crate::api::ledger::Current;
 use crate::api::time::Time;
 use crate::rotation::desired::Desired;
 
-/// One interval after the service was last seen to accept the token.
+/// One interval after the service was last seen to accept the token; at once if it was never asked.
 pub fn verification_due(desired: &Desired, current: &Current, accepted: Option<Time>) -> Option<Time> {
     if !desired.probe || desired.verification_interval.is_zero() {
         return None;
+    }
+    if !current.probed {
+        return Some(current.verified_time);
     }
     Some(
         accepted

@@ -78,6 +78,15 @@ fn verdict_of(pass: &mut Pass<'_>, answer: Result<VerifyAnswer, ServiceError>) -
     }
 }
 
+/// Records that the service accepts the current token, which was published without asking: the spec asks for that now.
+pub(super) async fn record_probed(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    Ok(record(pass, objects, observed, Phase::Resting, Fact::Other, Ledger::probed).await?.into())
+}
+
 /// Records that the service stopped accepting the current token.
 pub(super) async fn reject(
     pass: &mut Pass<'_>,

@@ -44,6 +44,7 @@ impl World {
             Step::ConfirmIdentity => {
                 self.observed.ledger.identity_confirmed(self.observed.object.requests.confirm.clone())
             }
+            Step::RecordProbed => self.observed.ledger.probed(),
             Step::RecordReplaced(id) => self.observed.ledger.will_replace(id),
             Step::RecordLeak { issued_before } => self.observed.ledger.leaked(issued_before, now),
             Step::Supersede(rows) => {
