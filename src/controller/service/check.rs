@@ -95,13 +95,18 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
     if entry.halt.is_none() {
         entry.halt = review(&service, &entry, ctx);
     }
+    conclude(&service, entry, ctx).await
+}
+
+/// Shows the result of a check, hands it to the passes over tokens, and says when to look again.
+async fn conclude(service: &ServiceObject, entry: ServiceEntry, ctx: &Shared) -> Result<Action, PassError> {
     let halt = entry.halt.clone();
-    let shown = update_status(&service, &entry, ctx).await?;
+    let shown = update_status(service, &entry, ctx).await?;
     ctx.services.put(entry);
     let look = match (halt, &shown) {
         // The event of the status write triggers the next check, which sweeps if it is time: this one could not record its sweep.
         (None, Shown::Written) => None,
-        (None, _) => ready(&service, ctx).await?,
+        (None, _) => ready(service, ctx).await?,
         (Some(halt), _) if halt.stalled => Some(STALLED_LOOK),
         (Some(_), _) => Some(NOT_READY_LOOK),
     };
