@@ -330,6 +330,27 @@ async fn namespaces_that_share_a_service_share_its_rate_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_refusals_of_all_namespaces_count_together() {
+    let shared = Shared::start("quorum", json!({"from": "All"})).await;
+    let (world, first) = (&shared.world, shared.world.namespace.clone());
+    let second = cluster::namespace(&world.client, "quorum").await.unwrap();
+    let _operator = shared.operator_with(Some(&second)).await;
+    // One token in the one namespace, and four in the other.
+    shared.create("ci", &first).await;
+    for name in ["ci", "ci-1", "ci-2", "ci-3"] {
+        shared.create(name, &second).await;
+    }
+    world.until_live("five tokens live", |live| live.len() == 5).await;
+    shared.until_current(&first, |_| true).await;
+    shared.until_current(&second, |_| true).await;
+    world.faults(json!([{"operation": "verify", "kind": "Status", "status": 401}])).await;
+    world.replace_admin_key("another-key").await;
+    shared.credential(&shared.own, "another-key").await;
+    shared.until(STALLED, Reason::OriginDoubtful, "refuses most tokens").await;
+    assert_eq!(world.count().await, 5, "no token was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_service_is_reached_from_its_own_namespace_only_and_under_its_own_kind_only() {
     let shared = Shared::start("kinds", json!({"from": "All"})).await;
     let world = &shared.world;

@@ -33,12 +33,12 @@ impl Context {
         Api::namespaced(self.shared.client.clone(), namespace)
     }
 
-    /// How many objects hold a token of this service.
+    /// How many objects of all scopes hold a token of this service: its answers come from all of them, too.
     pub(crate) fn holders(&self, key: &Key) -> usize {
-        let holds = |token: &&Arc<ArtifactToken>| {
+        let holds = |token: &ArtifactToken| {
             Key::of(token) == *key && token.status.as_ref().is_some_and(|status| status.ledger.current.is_some())
         };
-        self.objects.state().iter().filter(holds).count()
+        self.shared.caches.matching(holds).len()
     }
 
     /// How many objects of the same service hold a token that was claimed before `claimed`, which leaked.
