@@ -95,12 +95,7 @@ pub(crate) enum Fact<'a> {
 impl<'a> Pass<'a> {
     /// A pass that knows the object, but nothing yet of its Secret and its tokens.
     pub(crate) fn new(ctx: &'a Context, memory: &'a mut Memory, object: Arc<ArtifactToken>) -> Self {
-        let service = ctx.shared.services.get(&Key::of(&object));
-        let forbidden = service.as_deref().and_then(|service| ctx.shared.forbidden(service, &object));
-        // Do not reveal anything about a service to a namespace that may not use it, and do not use the service's credential for an
-        // object without our finalizer: that has no token there.
-        let begun = object.finalizers().iter().any(|name| name == crate::api::FINALIZER);
-        let service = service.filter(|_| begun || forbidden.is_none());
+        let (service, forbidden) = service_of(ctx, &object);
         let validated = Validated::of(&object, service.as_deref(), &ctx.shared.settings);
         let uid = object.meta().uid.clone().unwrap_or_default();
         let owner = Owner {
@@ -124,6 +119,21 @@ impl<'a> Pass<'a> {
             halt: None,
             places: None,
             urgency: Urgency::Rest,
+        }
+    }
+
+    /// Takes the service and the permission to use it as they are now. A check may have changed them since the last step, and between
+    /// a claim and the request for its token the newest ones count.
+    pub(crate) fn look_at_service(&mut self) {
+        let (service, forbidden) = service_of(self.ctx, &self.object);
+        self.forbidden = forbidden;
+        let is_same = match (&service, &self.service) {
+            (Some(now), Some(before)) => Arc::ptr_eq(now, before),
+            (now, before) => now.is_none() && before.is_none(),
+        };
+        if !is_same {
+            self.service = service;
+            self.validated = Validated::of(&self.object, self.service.as_deref(), &self.ctx.shared.settings);
         }
     }
 
@@ -310,4 +320,14 @@ impl<'a> Pass<'a> {
             seen.doubtful = false;
         }
     }
+}
+
+/// The service as its last check found it, and why the object's namespace may not have new tokens of it. Nothing is revealed about a
+/// service to a namespace that may not use it, and the service's credential is not used for an object without our finalizer: that has
+/// no token there.
+fn service_of(ctx: &Context, object: &ArtifactToken) -> (Option<Arc<ServiceEntry>>, Option<Halt>) {
+    let service = ctx.shared.services.get(&Key::of(object));
+    let forbidden = service.as_deref().and_then(|service| ctx.shared.forbidden(service, object));
+    let begun = object.finalizers().iter().any(|name| name == crate::api::FINALIZER);
+    (service.filter(|_| begun || forbidden.is_none()), forbidden)
 }

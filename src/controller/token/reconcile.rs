@@ -63,6 +63,7 @@ pub(super) async fn reconcile(
 async fn run(mut pass: Pass<'_>, objects: &ObjectWriter, secrets: &SecretAccess) -> Result<Action, PassError> {
     for _ in 0..MAX_STEPS {
         let now = pass.now();
+        pass.look_at_service();
         let mut observed = observe(&mut pass, now.time());
         let step = next_step(pass.desired(), &observed, now);
         debug!(object = %pass.label(), ?step, "next step");
