@@ -7,7 +7,7 @@
 //! them and ends by the earliest. After that hour the disagreement is over, in either direction. All else, such as an expiry,
 //! follows the newest answer at once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -25,6 +25,8 @@ use crate::rotation::now::Now;
 const COUNTS_FOR: Duration = Duration::from_secs(3600);
 /// The most readings that count at a time. Where API servers disagree, each answer may replace the reading of the one before.
 const MOST_READINGS: usize = 32;
+/// Readings of so long a time are merged where there are too many.
+const MERGED: Duration = Duration::from_secs(300);
 /// A wait may begin by so much after the newest answer. So the step back of a clock that was days ahead makes it an hour longer, not days.
 const MOST_AHEAD: Duration = COUNTS_FOR;
 
@@ -73,7 +75,8 @@ impl Readings {
             .fold((newest, newest), |(earliest, latest), (reading, _)| (earliest.min(*reading), latest.max(*reading)));
         let server = newest.plus(passed);
         let latest = latest.plus(passed).min(server.plus(MOST_AHEAD));
-        let changes = counts.map(|(_, replaced)| left(*replaced)).min().unwrap_or_default();
+        // A time has whole milliseconds: who looks at this one must not be too early by a part of one.
+        let changes = counts.map(|(_, replaced)| left(*replaced) + Duration::from_millis(1)).min().unwrap_or_default();
         Some(Now::new(server, earliest.plus(passed), latest, server.plus(changes)))
     }
 
@@ -90,17 +93,23 @@ impl Readings {
         if let Some(newest) = self.newest.replace(date.minus(passed)) {
             self.replaced.retain(|(_, replaced)| at.saturating_duration_since(*replaced) < COUNTS_FOR);
             self.replaced.push_back((newest, at));
-            self.merge(at);
+            self.merge();
         }
     }
 
-    /// Where there are too many, only the earliest and the latest are kept, for an hour from now.
-    fn merge(&mut self, at: Instant) {
-        if self.replaced.len() > MOST_READINGS {
-            let readings = self.replaced.iter().map(|(reading, _)| *reading);
-            let ends = [readings.clone().min(), readings.max()];
-            self.replaced = ends.into_iter().flatten().map(|reading| (reading, at)).collect();
+    /// Where there are too many, only the earliest and the latest of each five minutes are kept. None of them counts for more than these
+    /// five minutes longer: were they renewed with each merge, a disagreement would never end.
+    fn merge(&mut self) {
+        if self.replaced.len() <= MOST_READINGS {
+            return;
         }
+        let slot = |at: Instant| at.saturating_duration_since(self.started).as_secs() / MERGED.as_secs();
+        let mut slots: BTreeMap<u64, (Time, Time, Instant)> = BTreeMap::new();
+        for (reading, at) in &self.replaced {
+            let (earliest, latest, last) = slots.entry(slot(*at)).or_insert((*reading, *reading, *at));
+            (*earliest, *latest, *last) = ((*earliest).min(*reading), (*latest).max(*reading), (*last).max(*at));
+        }
+        self.replaced = slots.into_values().flat_map(|(earliest, latest, at)| [(earliest, at), (latest, at)]).collect();
     }
 }
 
@@ -243,6 +252,22 @@ mod tests {
             assert!(lab.now().stamp().since(lab.now().waited()) == Duration::from_secs(30), "{:?}", lab.now());
         }
         assert!(lab.readings.replaced.len() <= MOST_READINGS);
+    }
+
+    #[test]
+    fn a_disagreement_ends_although_smaller_ones_go_on() {
+        let mut lab = Lab::new();
+        lab.server += 8 * HOUR;
+        lab.answer();
+        for _ in 0..800 {
+            lab.server += 30;
+            lab.answer();
+            lab.pass(5);
+            lab.server -= 30;
+            lab.answer();
+            lab.pass(5);
+        }
+        assert!(lab.now().stamp().since(lab.now().waited()) <= Duration::from_secs(30), "{:?}", lab.now());
     }
 
     #[test]

@@ -44,8 +44,8 @@ pub(crate) async fn sweep(
     let Some(client) = able(entry) else { return Ok(None) };
     let interval = service.spec.sweep.interval.0.max(MIN_INTERVAL);
     let now = ctx.clock.now();
-    // A sweep in the future was recorded by a clock that was set back since.
-    let last = service.last_sweep().map(|last| last.time).filter(|last| now.reached(*last));
+    // A sweep far in the future was recorded by a clock that was set back since. Clocks of several API servers differ by seconds.
+    let last = service.last_sweep().map(|last| last.time).filter(|last| now.reached(last.minus(interval)));
     // The first sweep comes an interval after the service object was created.
     let due = last.or(service.created()).unwrap_or(now.time()).plus(interval);
     if !now.reached(due) {

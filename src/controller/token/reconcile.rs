@@ -53,11 +53,16 @@ pub(super) async fn reconcile(
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.spec.secret.name.clone());
     let objects = ObjectWriter::new(ctx.shared.tokens(&namespace));
     let secrets = SecretAccess::new(ctx.secrets_in(&namespace), namespace, name);
-    let mut pass = Pass::new(ctx, memory, object);
+    let mut pass = Pass::new(ctx, &mut *memory, object);
     restore_forgotten_claims(&mut pass, &objects).await?;
     read_cached_secret(&mut pass, &secrets).await?;
     init_last_verified(&mut pass);
-    run(pass, &objects, &secrets).await
+    let done = run(pass, &objects, &secrets).await;
+    // Between passes an attempt keeps its places, but not its room in the calls of the service.
+    if let Some(attempt) = &mut memory.in_flight {
+        attempt.places.step_out();
+    }
+    done
 }
 
 async fn run(mut pass: Pass<'_>, objects: &ObjectWriter, secrets: &SecretAccess) -> Result<Action, PassError> {

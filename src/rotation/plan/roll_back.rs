@@ -17,7 +17,7 @@ pub(super) fn roll_back(view: &View) -> Option<Step> {
         return None;
     }
     // Consumers hold the failed token until the roll-back reaches them. If less than an overlap is left for that, go forward instead.
-    let time_left = |failed: &Superseded| failed.revoke_after_time >= view.now.waited().plus(view.desired.overlap);
+    let time_left = |failed: &Superseded| failed.revoke_after_time >= view.now.stamp().plus(view.desired.overlap);
     let published = |old: &&Superseded| old.attempt > current.attempt && !old.unpublished;
     if !ledger.superseded.iter().filter(published).all(time_left) {
         return None;

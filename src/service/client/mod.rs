@@ -122,7 +122,9 @@ impl ServiceClient {
         self.lists.share(|| self.clone().read_list(places.split_one())).await
     }
 
-    async fn read_list(self, mut places: Places) -> lists::Answer {
+    async fn read_list(self, places: Places) -> lists::Answer {
+        // Others share it, whoever began it: it waits as long for its first page as for the others.
+        let mut places = places.with_max_wait(PAGE_WAIT);
         let mut further = places.none_of_these(PAGE_WAIT);
         let list = pages::list(&self.connection, &mut further);
         self.call(Operation::List, &mut places, list).await.map(Arc::new)

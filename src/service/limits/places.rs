@@ -17,8 +17,10 @@ pub struct Places {
     taken: u32,
     max_wait: Duration,
     caller: Caller,
-    /// The limit that the holder is inside of, by which number, and since when.
-    inside: Option<(RateLimit, u64, Instant)>,
+    /// The limit that they are of, and since when.
+    of: Option<(RateLimit, Instant)>,
+    /// The number by which the holder is inside.
+    inside: Option<u64>,
     /// It was promised room for a token at the service.
     promised: bool,
 }
@@ -26,7 +28,7 @@ pub struct Places {
 impl Places {
     /// No places in advance: each call waits for its own place, at most `max_wait`.
     pub fn one_by_one(max_wait: Duration) -> Self {
-        Self { taken: 0, max_wait, caller: Caller::nobody(), inside: None, promised: false }
+        Self { taken: 0, max_wait, caller: Caller::nobody(), of: None, inside: None, promised: false }
     }
 
     /// The same places; a call that needs a further one waits for it at most so long.
@@ -72,10 +74,17 @@ impl Places {
         limit.take_turn(&self.caller.going_on(), 1, self.max_wait, false).await.map(|_| ())
     }
 
+    /// Makes room for others inside, and keeps the places: whoever goes on later needs no room for that.
+    pub fn step_out(&mut self) {
+        if let (Some((limit, _)), Some(entry)) = (&self.of, self.inside.take()) {
+            limit.go_out(entry);
+        }
+    }
+
     /// Promises room for one more token, if there is some at a service that may have `most`. A list does not show what was promised and
     /// is not generated yet, so each promise counts that had not ended when the list was asked for: `kept` had ended then.
     pub fn promise_room(&mut self, listed: usize, kept: u64, most: u32) -> bool {
-        let Some((limit, ..)) = self.inside.as_ref().filter(|_| !self.promised) else { return false };
+        let Some((limit, _)) = self.of.as_ref().filter(|_| !self.promised) else { return false };
         self.promised = limit.promise(listed, kept, most);
         self.promised
     }
@@ -89,16 +98,17 @@ impl RateLimit {
     /// Fails at once, with the wait, if that is longer than `max_wait`. The caller keeps its place in the queue, and comes back then.
     pub async fn enter(&self, caller: &Caller, calls: u32, max_wait: Duration) -> Result<Places, Duration> {
         let entry = self.take_turn(caller, calls, max_wait, true).await?;
-        let inside = entry.map(|entry| (self.clone(), entry, Instant::now()));
-        Ok(Places { taken: calls, max_wait, caller: caller.clone(), inside, promised: false })
+        let of = Some((self.clone(), Instant::now()));
+        Ok(Places { taken: calls, max_wait, caller: caller.clone(), of, inside: entry, promised: false })
     }
 }
 
 impl Drop for Places {
     fn drop(&mut self) {
-        if let Some((limit, entry, since)) = self.inside.take() {
+        self.step_out();
+        if let Some((limit, since)) = self.of.take() {
             let unused = if since.elapsed() < WORTH { self.taken } else { 0 };
-            limit.go_out(entry, unused, self.promised);
+            limit.end(unused, self.promised);
         }
     }
 }

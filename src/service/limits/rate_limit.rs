@@ -11,6 +11,9 @@ use super::queue::{Caller, Queue};
 /// How many passes may be in the calls of one service at a time. A service that hangs holds no more of the operator than that.
 pub(super) const MAX_INSIDE: usize = 16;
 
+/// How many of them may only wait for a list.
+const MAX_LOOKING: usize = 8;
+
 /// How many more may be inside to answer a leak.
 const MORE_FOR_LEAKS: usize = 8;
 
@@ -47,8 +50,8 @@ struct State {
     not_before: Instant,
     /// Who waits.
     queue: Queue,
-    /// Who is inside, by number, and since when.
-    inside: BTreeMap<u64, Instant>,
+    /// Who is inside, by number: since when, and with how many places.
+    inside: BTreeMap<u64, (Instant, u32)>,
     entries: u64,
     /// How long those who went out were inside, about.
     stay: Duration,
@@ -60,7 +63,7 @@ struct State {
 impl State {
     /// How long somebody stays inside, about: as long as others did, or as those who are still there.
     fn stay(&self, now: Instant) -> Duration {
-        let longest = self.inside.values().next().map_or(Duration::ZERO, |since| now - *since);
+        let longest = self.inside.values().next().map_or(Duration::ZERO, |(since, _)| now - *since);
         self.stay.max(longest).clamp(SHORT_STAY, LONG_STAY)
     }
 }
@@ -117,7 +120,10 @@ impl RateLimit {
         // Who sends nothing by itself waits for no place.
         let mut start = if calls == 0 { now } else { self.start(&state, ahead, calls, now) };
         let most = if caller.answers_leak() { MAX_INSIDE + MORE_FOR_LEAKS } else { MAX_INSIDE };
-        if from_outside && state.inside.len() >= most {
+        // Who only waits for a list leaves room for those who send something.
+        let looking = state.inside.values().filter(|(_, calls)| *calls == 0).count();
+        let full = state.inside.len() >= most || (calls == 0 && looking >= MAX_LOOKING);
+        if from_outside && full {
             // As many as may be inside come back at a time, when about as many have gone out.
             let rounds = state.queue.callers_before(caller) / most + 1;
             start = start.max(now + state.stay(now) * u32::try_from(rounds).unwrap_or(u32::MAX));
@@ -131,7 +137,7 @@ impl RateLimit {
         Ok(from_outside.then(|| {
             state.entries += 1;
             let entry = state.entries;
-            state.inside.insert(entry, now);
+            state.inside.insert(entry, (now, calls));
             entry
         }))
     }
@@ -169,12 +175,17 @@ impl RateLimit {
         room
     }
 
-    /// Somebody who was inside goes out, with so many unused places.
-    pub(super) fn go_out(&self, entry: u64, unused: u32, promised: bool) {
+    /// Somebody who was inside goes out.
+    pub(super) fn go_out(&self, entry: u64) {
         let mut state = self.state();
-        if let Some(since) = state.inside.remove(&entry) {
+        if let Some((since, _)) = state.inside.remove(&entry) {
             state.stay = (state.stay * 3 + since.elapsed()) / 4;
         }
+    }
+
+    /// Places end, so many of them unused.
+    pub(super) fn end(&self, unused: u32, promised: bool) {
+        let mut state = self.state();
         state.kept += u64::from(promised);
         let unused = self.shared.interval * unused;
         state.used_until = state.used_until.checked_sub(unused).unwrap_or(state.used_until);

@@ -151,6 +151,35 @@ async fn sixteen_are_inside_at_a_time_and_a_leak_is_answered_beside_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_steps_out_makes_room_and_keeps_its_places() {
+    let limit = RateLimit::new(4);
+    let mut inside = Vec::new();
+    for number in 0..MAX_INSIDE {
+        inside.push(limit.enter(&caller(number.to_string(), "", REST), 1, DAY).await.unwrap());
+    }
+    let next = caller("next", "", SOON);
+    tokio::time::advance(DAY).await;
+    assert!(limit.enter(&next, 1, Duration::ZERO).await.is_err());
+    inside[0].step_out();
+    assert!(limit.enter(&next, 1, Duration::ZERO).await.is_ok());
+    assert!(inside[0].use_one() && !inside[0].use_one());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_list_leaves_room_for_others() {
+    let limit = RateLimit::new(6000);
+    let mut looking = Vec::new();
+    for number in 0..MAX_INSIDE {
+        match limit.enter(&caller(number.to_string(), "", REST), 0, Duration::ZERO).await {
+            Ok(places) => looking.push(places),
+            Err(_) => assert!(number >= MAX_INSIDE / 2, "{number}"),
+        }
+    }
+    assert_eq!(looking.len(), MAX_INSIDE / 2);
+    assert!(limit.enter(&caller("revoke", "", SOON), 2, Duration::ZERO).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_not_used_goes_back_unless_it_is_old() {
     let limit = RateLimit::new(4);
     let unused = limit.enter(&caller("unused", "", REST), 1, Duration::ZERO).await.unwrap();

@@ -38,7 +38,11 @@ impl Pass<'_> {
         self.memory.retries.wait(kind, until);
         let message = "waits for its turn: the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up";
         let waiting = TransientFailure { reason: Reason::Throttled, message: message.to_owned() };
-        self.memory.transient_failure = self.ledger().current.is_none().then_some((kind, waiting));
+        // It hides no failure of another kind.
+        let shown = self.memory.transient_failure.as_ref();
+        if shown.is_none_or(|(of, _)| *of == kind) {
+            self.memory.transient_failure = self.ledger().current.is_none().then_some((kind, waiting));
+        }
     }
 
     /// Records that a step succeeded.

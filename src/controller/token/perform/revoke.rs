@@ -34,8 +34,8 @@ const PROOF_WAIT: Duration = Duration::from_secs(180);
 struct Alive {
     what: String,
     after: Duration,
-    /// The service, or its rate limit, said "not now".
-    asked_to_wait: bool,
+    /// A call had no turn in the queue of the service.
+    waits: bool,
 }
 
 /// Revokes one token, proves that it is dead, and records that. During a deletion nothing is recorded: the object is about to
@@ -50,6 +50,7 @@ pub(super) async fn revoke(
     let Some(places) = take_places(pass, client, StepKind::Revoke, REVOKE_CALLS).await else {
         return Ok(Flow::Continue);
     };
+    pass.went_well(StepKind::Revoke);
     let proof = revoke_and_prove(pass, client, id, places).await;
     let now = pass.now().time();
     match proof {
@@ -59,8 +60,9 @@ pub(super) async fn revoke(
             Ok(Flow::Continue)
         }
         Ok(proof) => record_revoked(pass, objects, (attempt, id), proof, observed).await,
-        // "Not now" is no failure of a revoke. Nothing is known about the token that was not known before.
-        Err(Alive { asked_to_wait: true, after, .. }) => {
+        // A call of the proof that had no turn is no failure of a revoke. An answer "not now" of the service is one, so that a leaked token
+        // is replaced all the same, and people learn of it.
+        Err(Alive { waits: true, after, .. }) => {
             pass.wait_for_turn(StepKind::Revoke, after);
             Ok(Flow::Continue)
         }
@@ -218,10 +220,10 @@ impl Prover<'_, '_> {
 }
 
 fn alive(error: &ServiceError) -> Alive {
-    let asked_to_wait = matches!(error, ServiceError::Throttled { .. } | ServiceError::Retry { asked: true, .. });
-    Alive { what: error.to_string(), after: error.retry_after(), asked_to_wait }
+    let waits = matches!(error, ServiceError::Throttled { .. });
+    Alive { what: error.to_string(), after: error.retry_after(), waits }
 }
 
 fn seen_alive(what: &str) -> Alive {
-    Alive { what: what.to_owned(), after: Duration::ZERO, asked_to_wait: false }
+    Alive { what: what.to_owned(), after: Duration::ZERO, waits: false }
 }

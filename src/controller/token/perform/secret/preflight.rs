@@ -1,5 +1,7 @@
 //! Reads the Secret, and makes a dry-run of its write (P15).
 
+use std::time::Duration;
+
 use kube::ResourceExt;
 use secrecy::SecretString;
 use serde_json::json;
@@ -21,6 +23,9 @@ use super::written::rendered;
 
 /// Stands in for the token in the dry-run of a first write. It is as long as most tokens.
 const STAND_IN: &str = "stands-in-for-a-token-that-is-not-generated-yet";
+
+/// How soon an object looks again whether there is room at the service.
+const PROMISED_LOOK: Duration = Duration::from_secs(2);
 
 /// Reads the Secret live. A failure ends the pass, and the next one begins with a read.
 pub(in crate::controller::token) async fn read(pass: &mut Pass<'_>, secrets: &SecretAccess) -> Result<Flow, PassError> {
@@ -97,10 +102,15 @@ async fn has_room(pass: &mut Pass<'_>, client: &ServiceClient, places: &mut Plac
     let kept = client.rate_limit().promises_kept();
     match client.list(places).await {
         Ok(listing) if places.promise_room(listing.rows.len(), kept, most.unsigned_abs()) => true,
+        Ok(listing) if listing.rows.len() < usize::try_from(most).unwrap_or(usize::MAX) => {
+            // The last rooms are promised to tokens that are being generated. They may fail, or be in the list already.
+            pass.wait_for_turn(StepKind::Generate, PROMISED_LOOK);
+            false
+        }
         Ok(listing) => {
             let message = format!(
-                "the service has {} live tokens, those that are being generated not counted, and limits.maximumLiveTokens of the \
-                 TokenService is {most}: revoke some there, or raise the limit",
+                "the service has {} live tokens and limits.maximumLiveTokens of the TokenService is {most}: revoke \
+                 some there, or raise the limit",
                 listing.rows.len()
             );
             pass.forbid(Halt::stalled(Reason::TokenLimitReached, message));
