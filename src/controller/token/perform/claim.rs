@@ -87,9 +87,7 @@ pub(super) async fn claim(
     let request = observed.object.requests.rotate.clone();
     let claim = Claim { attempt, nonce: nonce(random), time, request_digest, request, outcome: None };
     let (open, attributable) = (observed.open_claim(), attributable(observed));
-    // A new try after a failure corrects nothing again: the service is what fails, not the Secret.
-    let drifted = schedule::trigger(pass.desired(), observed, now.time()) == Some(Trigger::Drift);
-    let corrects = drifted && observed.ledger.failures.is_none();
+    let corrects = schedule::trigger(pass.desired(), observed, now.time()) == Some(Trigger::Drift);
     let service = pass.service_identity();
     let recorded = claim.clone();
     let written = record(pass, objects, observed, Phase::Working, Fact::Other, move |ledger| {
