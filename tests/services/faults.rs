@@ -61,6 +61,9 @@ async fn an_answer_to_generate_is_a_token_or_a_no_or_nothing_happened_or_unknown
         ("Ok", answer(200, "", &good)),
         ("Refused credential", answer(401, "", VALUE)),
         ("Refused credential", answer(403, "", VALUE)),
+        // A limit, not a verdict on the credential.
+        ("Retry 20", answer(403, "retry-after: 20\r\n", VALUE)),
+        ("Retry 20", answer(401, "retry-after: 20\r\n", VALUE)),
         ("Refused", answer(400, "", VALUE)),
         ("Refused", answer(404, "", VALUE)),
         // The name is taken, perhaps by the first arrival of this very request.
@@ -181,7 +184,12 @@ async fn an_answer_to_verify_accepts_or_refuses_or_says_nothing() {
         ("Unknown", answer(401, "", "")),
         ("Unknown", answer(403, "", r#"{"active": false}"#)),
         ("Unknown", answer(404, "", "")),
-        ("Unknown", answer(429, "retry-after: 7\r\n", "")),
+        ("Retry 7", answer(429, "retry-after: 7\r\n", "")),
+        ("Retry 7", answer(503, "retry-after: 7\r\n", "")),
+        // Never a refusal, although it is declared as one.
+        ("Retry 20", answer(401, "retry-after: 20\r\n", r#"{"active": false}"#)),
+        ("Retry 20", answer(403, "retry-after: 20\r\n", "")),
+        ("Accepted", answer(200, "retry-after: 20\r\n", r#"{"active": true}"#)),
         ("Unknown", answer(500, "", "")),
         ("Unknown", answer(302, "location: /\r\n", "")),
         ("Unknown", Reply::Bytes(head(200, 99, r#"{"active": true}"#))),
@@ -209,6 +217,7 @@ async fn an_answer_to_revoke_is_success_or_gone_or_leaves_it_open() {
         ("Gone", answer(410, "", "")),
         ("Refused credential", answer(401, "", "")),
         ("Refused credential", answer(403, "", "")),
+        ("Retry 20", answer(403, "retry-after: 20\r\n", "")),
         ("Refused", answer(409, "", "")),
         ("Retry 7", answer(429, "retry-after: 7\r\n", "")),
         ("Unknown", answer(500, "", "")),
@@ -242,19 +251,21 @@ async fn a_value_that_cannot_be_sent_safely_is_not_sent() {
 
 #[tokio::test]
 async fn an_answer_that_asks_to_wait_holds_the_whole_service_back() {
-    let peer = Peer::always(answer(429, "retry-after: 7\r\n", "")).await;
-    let service = at(&peer.url());
-    let mut ahead = service.take_places(2, Duration::ZERO).await.unwrap();
-    assert_eq!(outcome(service.verify(None, &mut ahead).await), "Unknown");
-    let wait = service.clone().take_places(1, Duration::from_secs(1)).await.unwrap_err();
-    assert!(wait > Duration::from_secs(5) && wait <= Duration::from_secs(7), "{wait:?}");
-    // A call that had passed the rate limit before, but was not sent yet, is not sent now.
-    let generated = service.generate(&wanted("x", Lifetime::Never), &mut ahead).await;
-    assert!(
-        matches!(&generated, Err(ServiceError::Retry { after, .. }) if *after > Duration::from_secs(5)),
-        "{generated:?}"
-    );
-    assert_eq!(peer.requests().len(), 1, "nothing was sent");
+    for status in [429, 403, 401, 503] {
+        let peer = Peer::always(answer(status, "retry-after: 7\r\n", "")).await;
+        let service = at(&peer.url());
+        let mut ahead = service.take_places(2, Duration::ZERO).await.unwrap();
+        assert_eq!(outcome(service.verify(None, &mut ahead).await), "Retry 7", "{status}");
+        let wait = service.clone().take_places(1, Duration::from_secs(1)).await.unwrap_err();
+        assert!(wait > Duration::from_secs(5) && wait <= Duration::from_secs(7), "{wait:?}");
+        // A call that had passed the rate limit before, but was not sent yet, is not sent now.
+        let generated = service.generate(&wanted("x", Lifetime::Never), &mut ahead).await;
+        assert!(
+            matches!(&generated, Err(ServiceError::Retry { after, .. }) if *after > Duration::from_secs(5)),
+            "{generated:?}"
+        );
+        assert_eq!(peer.requests().len(), 1, "nothing was sent");
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::failure::{Operation, pause_of};
+use super::failure::{Operation, asks_to_wait, pause_of};
 use crate::service::declaration::Declaration;
 use crate::service::errors::{ConnectError, ServiceError};
 use crate::service::limits::RateLimit;
@@ -115,7 +115,7 @@ impl Connection {
             Err(SendError::Forbidden(what)) => return Err(asked.forbidden(&what)),
             Err(SendError::Lost(what)) => return Err(asked.lost(&what)),
         };
-        if answer.status == 429 || (answer.status == 503 && answer.header("retry-after").is_some()) {
+        if asks_to_wait(&answer) {
             self.rate_limit.pause(pause_of(&answer));
         }
         Ok(answer)

@@ -113,7 +113,16 @@ impl Operation {
     pub fn failure_of(self, answer: &Answer) -> ServiceError {
         match answer.status {
             429 => self.not_executed(429, pause_of(answer)),
-            status => self.failure(status),
+            status => self.definite_failure_of(status, answer),
+        }
+    }
+
+    /// The same where 429 does not say that nothing was executed.
+    pub fn definite_failure_of(self, status: u16, answer: &Answer) -> ServiceError {
+        match status {
+            408 | 425 | 429 => self.failure(status),
+            400..500 if asks_to_wait(answer) => self.not_executed(status, pause_of(answer)),
+            _ => self.failure(status),
         }
     }
 
@@ -163,6 +172,11 @@ impl Operation {
     fn undecided(self, status: u16) -> ServiceError {
         ServiceError::unknown(format!("{self}: status {status}; whether it happened is not known"))
     }
+}
+
+/// Whether the service asks for a pause. Some say so by 401 or 403 with Retry-After: that says nothing about a token or a credential.
+pub(super) fn asks_to_wait(answer: &Answer) -> bool {
+    answer.status == 429 || (answer.status >= 300 && answer.header("retry-after").is_some())
 }
 
 /// The pause that an answer asks for.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::answers::{GenerateRequest, Generated, RevokeAnswer, VerifyAnswer};
 use super::connection::Connection;
 use super::expiry;
-use super::failure::{Operation, pause_of};
+use super::failure::{Operation, asks_to_wait, pause_of};
 use crate::api::ids::MAX_TOKEN_BYTES;
 use crate::service::errors::ServiceError;
 
@@ -30,7 +30,7 @@ pub(super) async fn generate(connection: &Connection, wanted: &GenerateRequest) 
         return Err(asked.taken(answer.status));
     }
     if !operation.success.contains(answer.status) {
-        return Err(asked.failure(answer.status));
+        return Err(asked.definite_failure_of(answer.status, &answer));
     }
     let body = answer.json().map_err(|what| asked.unreadable(answer.status, what))?;
     let wrong = |field: &str| {
@@ -69,6 +69,7 @@ pub(super) async fn verify(
     let refused = operation.refused.iter().any(|shape| shape.matches(answer.status, body.as_ref()));
     match (accepted, refused) {
         (true, false) => Ok(VerifyAnswer::Accepted),
+        _ if asks_to_wait(&answer) => Err(asked.not_executed(answer.status, pause_of(&answer))),
         (false, true) => Ok(VerifyAnswer::Refused),
         (true, true) => Err(asked.two_verdicts(answer.status)),
         (false, false) => Err(asked.no_verdict(answer.status)),
