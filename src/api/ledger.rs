@@ -97,6 +97,9 @@ pub struct Ledger {
     /// Attempts that failed since the last success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<Failures>,
+    /// Tokens that the service stopped accepting, and the wait before the next replacement of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusals: Option<Refusals>,
     /// The values of the request annotations that the operator has acted on.
     #[serde(default, skip_serializing_if = "HandledRequests::is_empty")]
     pub handled_requests: HandledRequests,
@@ -191,7 +194,12 @@ pub struct Current {
     pub verified_time: Time,
     /// Whether a probe verified it; false with `verification.probe: Disabled`.
     pub probed: bool,
-    /// When the service refused it later. It is replaced at once.
+    /// When the service began to refuse it. One refusal is not yet its death: it is asked about again, and the condition `Ready` is
+    /// `Unknown` until the service accepts it again or something else says that it is dead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_time: Option<Time>,
+    /// When its death was certain: the service had refused it again, and had accepted another token or listed it no more.
+    /// It is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected_time: Option<Time>,
     /// When it expires at the service; absent if never.
@@ -225,6 +233,19 @@ pub struct Failures {
     /// The last failure, as a sentence for people.
     #[schemars(length(max = 1024))]
     pub message: String,
+}
+
+/// Tokens that the service stopped accepting within two days of each other. It is a back-off of its own: a service that refuses
+/// each token after a while must not be asked for new ones without end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusals {
+    /// How many.
+    pub count: u32,
+    /// When the last one was known to be dead.
+    pub last_time: Time,
+    /// The next replacement is not generated before this time, unless a person asks for it.
+    pub next_replacement_time: Time,
 }
 
 /// The values of the request annotations that the operator has acted on; a change fires once, a removal never.

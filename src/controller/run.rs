@@ -17,7 +17,7 @@ use crate::controller::error::StartError;
 use crate::controller::pass_backoff::PassBackoff;
 use crate::controller::registry::{Key, Services};
 use crate::controller::settings::Settings;
-use crate::controller::shared::Shared;
+use crate::controller::shared::{Shared, WatchedTokens};
 use crate::controller::worker::{Shutdown, scoped};
 use crate::controller::world::World;
 use crate::controller::{service, token};
@@ -44,6 +44,7 @@ pub async fn run(
         settings,
         scopes,
         services: Services::default(),
+        objects: WatchedTokens::default(),
         namespaces,
         metrics,
         pass_backoff: PassBackoff::default(),

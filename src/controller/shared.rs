@@ -1,6 +1,6 @@
 //! What the whole process shares.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
@@ -9,6 +9,8 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client, ResourceExt};
 
 use crate::api::artifact_token::ArtifactToken;
+use crate::api::ledger::Current;
+use crate::api::time::Time;
 use crate::controller::admin::metrics::Metrics;
 use crate::controller::clock::Clock;
 use crate::controller::error::PassError;
@@ -18,6 +20,40 @@ use crate::controller::registry::{Key, ServiceEntry, Services};
 use crate::controller::settings::Settings;
 use crate::rotation::desired::Halt;
 use crate::service::transport::Transport;
+
+/// The objects of all scopes, as their watches show them: a service that is shared by many namespaces has tokens in all of them.
+#[derive(Default)]
+pub(crate) struct WatchedTokens(Mutex<Vec<Store<ArtifactToken>>>);
+
+impl WatchedTokens {
+    /// Adds the objects of a scope.
+    pub(crate) fn include(&self, objects: Store<ArtifactToken>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(objects);
+    }
+
+    /// How many objects hold a token of this service.
+    pub(crate) fn holders(&self, key: &Key) -> usize {
+        self.count(|token| Key::of(token) == *key && current(token).is_some())
+    }
+
+    /// How many objects of the same service hold a token that was claimed before `claimed`, which leaked.
+    pub(crate) fn older_leaks(&self, object: &ArtifactToken, claimed: Time) -> u32 {
+        let age =
+            |token: &ArtifactToken| current(token).map(|current| (current.claimed_time, token.metadata.uid.clone()));
+        let own = (claimed, object.metadata.uid.clone());
+        let older = self.count(|other| Key::of(other) == Key::of(object) && age(other).is_some_and(|age| age < own));
+        u32::try_from(older).unwrap_or(u32::MAX)
+    }
+
+    fn count(&self, counts: impl Fn(&ArtifactToken) -> bool) -> usize {
+        let stores = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        stores.iter().map(|store| store.state().iter().filter(|token| counts(token)).count()).sum()
+    }
+}
+
+fn current(token: &ArtifactToken) -> Option<&Current> {
+    token.status.as_ref()?.ledger.current.as_ref()
+}
 
 /// What the whole process shares.
 pub(crate) struct Shared {
@@ -33,6 +69,8 @@ pub(crate) struct Shared {
     pub scopes: Vec<Option<String>>,
     /// The services as they were checked last.
     pub services: Services,
+    /// The objects of all scopes.
+    pub objects: WatchedTokens,
     /// All namespaces, for their labels. Empty until they are listed, and where `ClusterTokenService`s are not handled.
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
     pub metrics: Metrics,

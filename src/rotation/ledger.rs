@@ -10,6 +10,7 @@
 
 mod entries;
 mod failure;
+mod refusals;
 mod standing;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::api::ledger::{
     Claim, Conflict, Current, Failures, Leak, Ledger, Lost, MAX_HISTORY, MAX_LIVE, MAX_LOST, MAX_POSSIBLY_LOST,
     MAX_SUPERSEDED, Outcome, PossiblyLost, Proof, Replaced, Revoked, Superseded,
 };
+use crate::api::reason::Reason;
 use crate::api::time::Time;
 
 use super::observed::Row;
@@ -86,6 +88,9 @@ impl Ledger {
             Leftover::Nothing | Leftover::Unknown { .. } => false,
         };
         self.decide(claim, Outcome::Failed);
+        if failure.reason == Reason::VerificationFailed && leftover.is_token() && !recorded {
+            self.replacement_refused(claim.time, now);
+        }
         match leftover {
             Leftover::Nothing => {}
             Leftover::Unpublished(_) | Leftover::Published { .. } if recorded => {}
@@ -163,13 +168,6 @@ impl Ledger {
     /// The Secret of a deleted object of the same name holds the token with this id.
     pub fn will_replace(&mut self, id: TokenId) {
         self.replaced = Some(Replaced { id, until_time: None });
-    }
-
-    /// The service stopped accepting the current token.
-    pub fn rejected(&mut self, now: Time) {
-        if let Some(current) = &mut self.current {
-            current.rejected_time.get_or_insert(now);
-        }
     }
 
     /// Tokens claimed before this time leaked, or before now if that is earlier. A later leak also covers the tokens of an earlier one.

@@ -3,8 +3,8 @@
 //! Nothing here knows a clock, a network or a Kubernetes client; time is a parameter. Read `plan` first: its table is
 //! the whole decision. `ledger` holds the transitions of the status, `desired` the checked spec, `observed` what a pass
 //! saw, `identity` the names that tokens carry at the service, `schedule` when something is due, `report` the conditions
-//! that people read. `service_sweep` says which object each token of a service belongs to, `service_review` whether the
-//! refusals of a service count, `renamed` whether it keeps the names.
+//! that people read. `service_sweep` says which object each token of a service belongs to, `service_answers` whether
+//! the refusals of a service count, `renamed` whether it keeps the names.
 
 pub mod desired;
 pub mod identity;
@@ -14,5 +14,5 @@ pub mod plan;
 pub mod renamed;
 pub mod report;
 pub mod schedule;
-pub mod service_review;
+pub mod service_answers;
 pub mod service_sweep;

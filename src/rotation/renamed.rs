@@ -39,6 +39,7 @@ mod tests {
             published_time: time,
             verified_time: time,
             probed: true,
+            refused_time: None,
             rejected_time: None,
             expiration_time: None,
             secret_resource_version: String::new(),

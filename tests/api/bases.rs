@@ -208,7 +208,7 @@ pub fn status(kind: Kind) -> Value {
             "claim": {"attempt": 7, "nonce": "k3f9q2ax", "time": TIME, "requestDigest": "9c56", "request": "1", "outcome": "Verified"},
             "current": {
                 "attempt": 7, "id": "tok_01J9", "nonce": "k3f9q2ax", "hint": "****x7Qd", "requestDigest": "9c56", "claimedTime": TIME,
-                "issuedTime": TIME, "publishedTime": TIME, "verifiedTime": TIME, "probed": true, "rejectedTime": TIME,
+                "issuedTime": TIME, "publishedTime": TIME, "verifiedTime": TIME, "probed": true, "refusedTime": TIME, "rejectedTime": TIME,
                 "expirationTime": TIME, "secretResourceVersion": "4711",
             },
             "superseded": [{"attempt": 6, "id": "tok_01HX", "nonce": "k3f9q2ax", "claimedTime": TIME, "revokeAfterTime": TIME, "unpublished": false, "held": true, "tries": 1,
@@ -219,6 +219,7 @@ pub fn status(kind: Kind) -> Value {
             "replaced": {"id": "tok_01HA", "untilTime": TIME},
             "failures": {"count": 1, "nextTryTime": TIME, "generation": 1, "reason": "ServiceNotReady",
                          "message": "no answer"},
+            "refusals": {"count": 2, "lastTime": TIME, "nextReplacementTime": TIME},
             "handledRequests": {"rotate": "1", "reconcile": "1", "confirm": "1"},
             "leak": {"issuedBefore": TIME, "claimedBefore": TIME, "revokedTime": TIME, "replacedTime": TIME},
             "conflict": {"attempt": 9, "id": "tok_01KA"},

@@ -1,13 +1,14 @@
 //! Laws that hold for every combination of the inputs.
 
-use artifact_token_operator::api::ledger::{MAX_LIVE, Outcome, Superseded};
+use artifact_token_operator::api::ledger::{MAX_LIVE, Outcome, Refusals, Superseded};
 use artifact_token_operator::rotation::desired::Desired;
 use artifact_token_operator::rotation::observed::{Content, InFlight, Observed, Row, Verdict};
 use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
 use artifact_token_operator::rotation::schedule::trigger;
 
 use super::alarms::{
-    answering, confirmed, in_doubt, leaked, never_claimed, record_conflict, record_leak, stopped_by_conflict,
+    answering, confirmed, confirmed_dead, in_doubt, leaked, never_claimed, record_conflict, record_leak,
+    stopped_by_conflict,
 };
 use super::inputs::{NOW, ago};
 
@@ -42,7 +43,10 @@ pub const LAWS: &[Law] = &[
     ),
     ("adding the finalizer claims attempt 1 only for an object that never had a claim", finalize),
     ("a decision needs a live read of the undecided token, and an answer or no probe", decide),
-    ("only a current token that the Secret holds and the service refuses is rejected, and once", reject),
+    (
+        "only a current token that the Secret holds and the service refuses again a minute later is rejected, once, and only if something else says that it is dead",
+        reject,
+    ),
     ("deletion makes no token", deletion),
     (
         "the finalizer goes only when no known token lives and none could land, unless the object says to leave them",
@@ -176,6 +180,8 @@ fn claim(desired: &Desired, observed: &Observed, step: &Step) -> bool {
         suspended || desired.halt.is_some() || observed.facts.halt.is_some() || observed.secrets.any_foreign();
     let room = observed.ledger.alive() + usize::from(!answering(observed)) < MAX_LIVE;
     let wanted = trigger(desired, observed, NOW).is_some();
+    let pauses = |refusals: &Refusals| refusals.next_replacement_time > NOW && observed.holds_current();
+    let backing_off = backing_off || observed.ledger.refusals.as_ref().is_some_and(pauses) && !answering(observed);
     finalizer && observed.facts.preflight && observed.secrets.live() && room && wanted && !backing_off && !stopped
 }
 
@@ -212,7 +218,7 @@ fn decide(desired: &Desired, observed: &Observed, step: &Step) -> bool {
 fn reject(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Reject = step else { return true };
     let first = observed.ledger.current.as_ref().is_some_and(|current| current.rejected_time.is_none());
-    observed.facts.verdict == Some(Verdict::Refused) && observed.holds_current() && first
+    observed.facts.verdict == Some(Verdict::Refused) && observed.holds_current() && first && confirmed_dead(observed)
 }
 
 fn deletion(_: &Desired, observed: &Observed, step: &Step) -> bool {

@@ -72,6 +72,8 @@ fn phrase(step: &Step) -> String {
         | Step::Abandon
         | Step::ConfirmIdentity
         | Step::Render
+        | Step::RecordRefusal
+        | Step::ForgetRefusal
         | Step::Reject
         | Step::DeleteSecret
         | Step::Release => format!("{step:?}"),

@@ -105,7 +105,7 @@ fn short(step: Step) -> Do {
         Step::Reject => Do::Reject,
         Step::DeleteSecret => Do::DeleteSecret,
         Step::Release => Do::Release,
-        // No Secret of a former object is in the model.
-        Step::Halt(_) | Step::Wait(_) | Step::RecordReplaced(_) => Do::Rest,
+        // No Secret of a former object is in the model, and every refusal is the second one (see the bridge).
+        Step::Halt(_) | Step::Wait(_) | Step::RecordReplaced(_) | Step::RecordRefusal | Step::ForgetRefusal => Do::Rest,
     }
 }

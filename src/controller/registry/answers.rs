@@ -1,59 +1,86 @@
-//! Reviews of services: after its credential has changed, the tokens of a service are verified before a refusal counts (P20).
+//! What each service said about its tokens (P20): whether it refuses one of them or most.
+
+use std::time::Duration;
 
 use crate::api::time::Time;
-use crate::rotation::service_review::{Judgement, Review};
+use crate::rotation::observed::Others;
+use crate::rotation::service_answers::{Answers, Said};
 
 use super::Services;
 use super::entry::ServiceEntry;
 use super::key::{Change, Key};
 
+/// What the service object says of the answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nothing is wrong.
+    Good,
+    /// The operator's credential changed, and not all tokens were asked about since.
+    UnderReview,
+    /// It refuses most tokens.
+    Refusing {
+        /// Since the operator's credential changed: it may be another place or another account.
+        other_credential: bool,
+    },
+}
+
 impl Services {
-    /// Begins a review after a change of the credential: each token is verified, and no refusal counts before most have been.
+    /// Begins a review after a change of the credential: each token is asked about.
     pub(crate) fn review(&self, entry: &ServiceEntry, now: Time) {
-        self.at_object(entry, |slot| {
-            if slot.review.as_ref().is_none_or(|review| review.revision != entry.revision) {
-                slot.review = Some(Review::begin(entry.revision.clone(), now));
-            }
-        });
+        self.at_object(entry, |slot| slot.answers.review(&entry.revision, now));
     }
 
-    /// The result of the review of a service: `None` without a review, `Some(None)` while it goes on.
-    pub(crate) fn judgement(&self, key: &Key) -> Option<Option<Judgement>> {
-        self.at(key, |slot| slot.review.as_ref().map(|review| review.judgement))?
+    /// Ends the review if all `holders` have answered or time is over.
+    pub(crate) fn settle(&self, entry: &ServiceEntry, holders: impl FnOnce() -> usize, window: Duration, now: Time) {
+        self.at_object(entry, |slot| slot.answers.settle(holders, window, now));
     }
 
-    /// Stops waiting for objects that have not answered in time.
-    pub(crate) fn settle(&self, key: &Key, now: Time) {
-        if self.at(key, |slot| slot.review.as_mut()?.settle(now)).flatten().is_some() {
-            self.notify(Change::Service(key.clone()));
+    /// What the answers say of the service.
+    pub(crate) fn standing(&self, key: &Key) -> Standing {
+        let standing = |answers: &Answers| match (answers.refusing(), answers.open_review().is_some()) {
+            (true, other_credential) => Standing::Refusing { other_credential },
+            (false, true) => Standing::UnderReview,
+            (false, false) => Standing::Good,
+        };
+        self.at(key, |slot| standing(&slot.answers)).unwrap_or(Standing::Good)
+    }
+
+    /// Whether the service refuses most tokens, so that no refusal counts.
+    pub(crate) fn refuses_most(&self, key: &Key) -> bool {
+        matches!(self.standing(key), Standing::Refusing { .. })
+    }
+
+    /// Whether the token of this object must be asked about now, although it is not due.
+    pub(crate) fn awaits(&self, key: &Key, uid: &str) -> bool {
+        self.at(key, |slot| slot.answers.awaits(uid)).unwrap_or_default()
+    }
+
+    /// What the service said about the tokens of other objects than this.
+    pub(crate) fn others(&self, key: &Key, uid: &str) -> Others {
+        self.at(key, |slot| slot.answers.others(uid)).unwrap_or_default()
+    }
+
+    /// Records what the service said. Where that changes anything for its other tokens, the service is checked, and passes over them
+    /// begin.
+    pub(crate) fn said(&self, entry: &ServiceEntry, said: Said<'_>, window: Duration) {
+        let effect = self.at_object(entry, |slot| slot.answers.take(said, window)).unwrap_or_default();
+        if effect.standing {
+            self.check_again(entry.key.clone());
+        }
+        if effect.standing || effect.compares {
+            self.notify(Change::Service(entry.key.clone()));
         }
     }
 
-    /// Whether the refusals of a service count.
-    pub(crate) fn trusts(&self, key: &Key) -> bool {
-        matches!(self.judgement(key), None | Some(Some(Judgement::Trusted)))
-    }
-
-    /// Lets refusals count from now on, because a person said so.
-    pub(crate) fn trust(&self, key: &Key) {
-        self.at(key, |slot| {
-            if let Some(review) = &mut slot.review {
-                review.judgement = Some(Judgement::Trusted);
-            }
-        });
-    }
-
-    /// Whether the review still waits for the token of this object to be verified.
-    pub(crate) fn awaits(&self, key: &Key, uid: &str) -> bool {
-        self.at(key, |slot| slot.review.as_ref().is_some_and(|review| review.awaits(uid))).unwrap_or_default()
-    }
-
-    /// Records whether the service accepted the token of this object, which is one of `objects`.
-    pub(crate) fn answered(&self, key: &Key, uid: &str, accepted: bool, objects: usize, now: Time) {
-        let judged = self.at(key, |slot| slot.review.as_mut()?.answer(uid, accepted, objects, now));
-        if judged.flatten().is_some() {
+    /// Forgets what was said about the token of an object that is gone.
+    pub(crate) fn forget_answers(&self, uid: &str, now: Time) {
+        let changed: Vec<Key> = super::locked(&self.slots)
+            .iter_mut()
+            .filter_map(|(key, slot)| slot.answers.forget(uid, now).then(|| key.clone()))
+            .collect();
+        for key in changed {
             self.check_again(key.clone());
-            self.notify(Change::Service(key.clone()));
+            self.notify(Change::Service(key));
         }
     }
 }

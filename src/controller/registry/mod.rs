@@ -1,9 +1,9 @@
 //! The services, each as its last check found it, for the passes over tokens.
 
+mod answers;
 mod entry;
 mod key;
 pub(crate) mod members;
-mod reviews;
 mod subscribers;
 #[cfg(test)]
 mod tests;
@@ -13,9 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::channel::mpsc::UnboundedReceiver;
 
-use crate::rotation::service_review::Review;
+use crate::rotation::service_answers::Answers;
 use crate::service::limits::RateLimit;
 
+pub(crate) use answers::Standing;
 pub(crate) use entry::ServiceEntry;
 pub(crate) use key::{Change, Key};
 use subscribers::Subscribers;
@@ -45,8 +46,8 @@ struct Slot {
     doubted: bool,
     /// It must be checked again, for example because a Secret or ConfigMap of it changed.
     stale: bool,
-    /// Its credential changed, and it is not known whether its tokens still work.
-    review: Option<Review>,
+    /// What it said about its tokens.
+    answers: Answers,
 }
 
 impl Services {

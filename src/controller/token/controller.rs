@@ -43,6 +43,7 @@ pub(in crate::controller) async fn run(
         listed: ListTimes::default(),
     });
     shared.metrics.state_metrics.include(objects.clone(), shared.clock.clone());
+    shared.objects.include(objects.clone());
     let changes = shared.services.changes();
     let (synced, first_list) = oneshot::channel();
     // Dropping this set ends the watch.
@@ -64,6 +65,7 @@ pub(in crate::controller) async fn run(
             seen.listed.apply(event);
             for gone in seen.memories.apply(event) {
                 seen.shared.services.cleared(&gone);
+                seen.shared.services.forget_answers(&gone, seen.shared.clock.now().earliest);
             }
         }
     });

@@ -16,5 +16,7 @@ pub(super) fn halt(view: &View) -> Option<Step> {
     });
     let wanted = !view.is_suspended() && trigger(view.desired, observed, view.now).is_some();
     let forbids = facts.halt.as_ref().filter(|_| wanted);
-    [view.desired.halt.as_ref(), foreign, forbids].into_iter().flatten().next().cloned().map(Step::Halt)
+    let refused = view.refused_by_service().filter(|_| wanted);
+    let halts = [view.desired.halt.as_ref(), foreign, forbids, refused.as_ref()];
+    halts.into_iter().flatten().next().cloned().map(Step::Halt)
 }

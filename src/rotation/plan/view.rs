@@ -1,10 +1,12 @@
 //! The input of a row, and questions that several rows ask of it.
 
 use crate::api::ledger::Claim;
+use crate::api::reason::Reason;
 use crate::api::time::Time;
-use crate::rotation::desired::Desired;
+use crate::rotation::desired::{Desired, Halt};
 use crate::rotation::observed::{Content, Observed, Ours, Row};
 use crate::rotation::plan::step::Step;
+use crate::rotation::schedule::{Trigger, rotation_requested, trigger};
 
 /// The input of the decision.
 pub(super) struct View<'a> {
@@ -52,6 +54,22 @@ impl View<'_> {
     /// Whether `suspend` forbids a new token. It does not forbid the replacement of a leaked one.
     pub(super) fn is_suspended(&self) -> bool {
         self.desired.suspended && !self.observed.ledger.leak_is_open()
+    }
+
+    /// Whether a new token waits for nothing that a refusal asks to wait for: a person wants one, one leaked, or the Secret does not
+    /// hold what the ledger says, which is no refusal.
+    pub(super) fn is_urgent(&self) -> bool {
+        let observed = self.observed;
+        let drift = trigger(self.desired, observed, self.now) == Some(Trigger::Drift);
+        drift || rotation_requested(observed) || observed.ledger.leak_is_open()
+    }
+
+    /// Why no new token is generated while the service refuses most tokens (P20).
+    pub(super) fn refused_by_service(&self) -> Option<Halt> {
+        let refuses = self.observed.service.seen.is_some_and(|seen| !seen.trusted);
+        let message = "the service refuses most of its tokens, and none is generated for that; the service object says more. To get a \
+                       new token all the same, set the annotation artifact-token.dev/rotate-requested-at to a new value";
+        (refuses && !self.is_urgent()).then(|| Halt::passing(Reason::TokensRefused, message))
     }
 
     /// When the next attempt may begin, if that is later than now. A changed spec cancels the back-off.

@@ -35,6 +35,7 @@ fn wakes(view: &View) -> Vec<Option<Time>> {
         pauses.leak,
         next_look(&ledger.lost, service.swept, timings),
         view.backing_off(),
+        ledger.refusals.as_ref().map(|refusals| refusals.next_replacement_time),
     ];
     wakes.extend(in_flight_wakes(view));
     for old in &ledger.superseded {
@@ -43,7 +44,7 @@ fn wakes(view: &View) -> Vec<Option<Time>> {
     }
     if let Some(current) = &ledger.current {
         wakes.push(next_rotation(view.desired, current));
-        wakes.push(verification_due(view.desired, current, facts.accepted));
+        wakes.push(verification_due(view.desired, current, facts));
         wakes.push(current.expiration_time);
     }
     wakes

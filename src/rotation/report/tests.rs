@@ -18,14 +18,15 @@ fn current() -> Current {
         published_time: Time::from_millis(0),
         verified_time: Time::from_millis(0),
         probed: true,
+        refused_time: None,
         rejected_time: None,
         expiration_time: None,
         secret_resource_version: String::new(),
     }
 }
 
-fn parts(ledger: &Ledger, phase: Phase, change: impl Fn(&mut Situation)) -> Vec<(ConditionType, bool, Reason)> {
-    let mut situation = Situation {
+fn situation<'a>(ledger: &'a Ledger, phase: Phase<'a>) -> Situation<'a> {
+    Situation {
         ledger,
         phase,
         transient_failure: None,
@@ -35,10 +36,26 @@ fn parts(ledger: &Ledger, phase: Phase, change: impl Fn(&mut Situation)) -> Vec<
         suspended: false,
         generation: 3,
         now: Time::from_millis(1000),
-    };
+    }
+}
+
+fn parts(ledger: &Ledger, phase: Phase, change: impl Fn(&mut Situation)) -> Vec<(ConditionType, bool, Reason)> {
+    let mut situation = situation(ledger, phase);
     change(&mut situation);
     let made = conditions(&situation, &[]);
     made.iter().map(|made| (made.type_, made.status == ConditionStatus::True, made.reason)).collect()
+}
+
+#[test]
+fn a_refusal_that_nothing_confirms_is_neither_yes_nor_no_and_says_what_happens_next() {
+    let mut ledger = Ledger { current: Some(current()), ..Ledger::default() };
+    ledger.refused(Time::from_millis(0));
+    let situation = situation(&ledger, Phase::Resting);
+    let made = conditions(&situation, &[]);
+    assert_eq!((made.len(), made[0].status), (1, ConditionStatus::Unknown));
+    for words in ["attempt 7", "1970-01-01T00:00:00Z", "asked about again", "rotate-requested-at"] {
+        assert!(made[0].message.contains(words), "{}", made[0].message);
+    }
 }
 
 #[test]
@@ -105,6 +122,9 @@ fn without_a_usable_token_ready_says_why() {
         &[(T::Ready, false, Reason::SecretConflict), (T::Stalled, true, Reason::SecretConflict)],
     );
     check(&none, Phase::Resting, &|situation| situation.suspended = true, &[(T::Ready, false, Reason::Suspended)]);
+    let mut refused = Ledger { current: Some(current()), ..Ledger::default() };
+    refused.refused(Time::from_millis(5));
+    check(&refused, Phase::Resting, &|_| {}, &[(T::Ready, false, Reason::RefusalUnconfirmed)]);
     let mut rejected = Ledger { current: Some(current()), ..Ledger::default() };
     rejected.rejected(Time::from_millis(5));
     check(

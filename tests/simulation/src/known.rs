@@ -51,13 +51,6 @@ pub const KNOWN: &[Known] = &[
         ],
     },
     Known {
-        name: "a while in which the service refuses all tokens has every token replaced, again and again",
-        law: "tokens",
-        words: None,
-        plan: || Plan::quiet(1, 8, 90_000).with(100, Act::RefuseTokens(89_000)),
-        combinations: &[&[Kind::RefuseTokens]],
-    },
-    Known {
         name: "a place in the rate limit that is not free yet counts as a failed revoke",
         law: "warning",
         words: Some("the service's rate limit is used up"),

@@ -47,6 +47,8 @@ pub(crate) struct Memory {
     pub digest: Option<(TokenId, ValueDigest)>,
     /// When the current token was last seen accepted.
     pub accepted: Option<Time>,
+    /// The refusals of the current token since it was last seen accepted.
+    pub refusals: Option<SeenRefusals>,
     /// When the service last gave a complete list.
     pub swept: Option<Time>,
     /// The time that the answer to a leak at the service names, and when this object's turn in that answer comes.
@@ -63,6 +65,16 @@ pub(crate) struct SeenObject {
     pub object: Arc<ArtifactToken>,
     /// When the answer came: a list that was begun later has this version or a newer one.
     pub at: Instant,
+}
+
+/// How often this process saw the service refuse a current token that worked.
+#[derive(Clone, Debug)]
+pub(crate) struct SeenRefusals {
+    /// The token.
+    pub id: TokenId,
+    pub count: u32,
+    /// When it is asked about again.
+    pub ask_again: Time,
 }
 
 impl Memory {

@@ -27,6 +27,7 @@ impl Life {
             }
             Act::TouchCredential | Act::WrongCredential(_) | Act::Limit(_) => self.with_service(act),
             Act::RefuseTokens(seconds) => self.fails(seconds, |books, on| books.refuses_tokens = on),
+            Act::EndToken(index) => self.end_token(index),
             Act::Outage(status, seconds) => self.out(Outage { status, retry_after: None, only: None }, seconds),
             Act::ListFails(status, seconds) => {
                 self.out(Outage { status, retry_after: None, only: Some(Class::List) }, seconds)
@@ -198,6 +199,19 @@ impl Life {
             }
             _ => {}
         }
+    }
+
+    /// A person ends at the service what the Secret of the object holds.
+    fn end_token(&mut self, index: usize) {
+        let secret = self.around.api_server.get("secrets", objects::NAMESPACE, &secret_of(index));
+        let Some(held) = secret.map(|secret| secret["data"]["token"].clone()) else { return };
+        let elapsed = self.around.world.elapsed();
+        self.around.services.with(|books| {
+            if let Some(token) = books.tokens.iter_mut().find(|token| token.data() == held) {
+                (token.dead, token.died) = (true, Some(elapsed));
+            }
+        });
+        self.facts.allowed_tokens += 1;
     }
 
     /// Whatever is broken works again.

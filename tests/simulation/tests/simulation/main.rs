@@ -8,3 +8,4 @@ mod campaign;
 mod known;
 mod lives;
 mod mutations;
+mod refusals;
