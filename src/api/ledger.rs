@@ -28,6 +28,8 @@ pub const MAX_SUPERSEDED: usize = 64;
 pub const MAX_LOST: usize = 32;
 /// The most entries of `possiblyLost`.
 pub const MAX_POSSIBLY_LOST: usize = 32;
+/// The most characters of a reason why a revoke failed.
+pub const MAX_FAILURE: usize = 512;
 /// The most entries of `history`.
 pub const MAX_HISTORY: usize = 10;
 
@@ -175,6 +177,11 @@ pub struct Current {
     /// The nonce of its claim; absent where the operator knows the token only from the Secret.
     #[serde(default, skip_serializing_if = "Nonce::is_unknown")]
     pub nonce: Nonce,
+    /// The version of the operator's credential that generated it: a list proves something only of tokens of the same one. Absent
+    /// where that is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 64))]
+    pub credentials_revision: String,
     /// Its last four characters, if the service object allows that to be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]

@@ -6,8 +6,6 @@ use crate::api::ledger::Claim;
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
-use super::ledger::backoff;
-
 /// What the spec asks for, checked once. After this check nothing about the spec can fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desired {
@@ -72,7 +70,8 @@ impl Timings {
 
     /// How long a refused token waits after the `count`-th refusal before it is asked about again.
     pub fn refusal_pause(&self, count: u32) -> Duration {
-        backoff(self.refusal_settle, count).min(self.refusal_settle.saturating_mul(5))
+        let doubled = self.refusal_settle.saturating_mul(1 << count.saturating_sub(1).min(3));
+        doubled.min(self.refusal_settle.saturating_mul(5))
     }
 
     /// When a claim that no process seems to work on counts as settled: by then its request has landed, or never will.

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use crate::api::ids::{Nonce, TokenId};
 use crate::api::ledger::{
-    Claim, Conflict, Current, Failures, Leak, Ledger, Lost, MAX_HISTORY, MAX_LIVE, MAX_LOST, MAX_POSSIBLY_LOST,
-    MAX_SUPERSEDED, Outcome, PossiblyLost, Proof, Replaced, Revoked, Superseded,
+    Claim, Conflict, Current, Failures, Leak, Ledger, Lost, MAX_FAILURE, MAX_HISTORY, MAX_LIVE, MAX_LOST,
+    MAX_POSSIBLY_LOST, MAX_SUPERSEDED, Outcome, PossiblyLost, Proof, Replaced, Revoked, Superseded,
 };
 use crate::api::reason::Reason;
 use crate::api::time::Time;
@@ -84,7 +84,9 @@ impl Ledger {
     pub fn failed(&mut self, claim: &Claim, leftover: Leftover, failure: Failure, now: Time) {
         // If another process recorded, verified or revoked the token meanwhile, giving it up is no failure.
         let recorded = match &leftover {
-            Leftover::Unpublished(id) | Leftover::Published { id, .. } => self.knows(id) || self.ended(id),
+            Leftover::Unpublished(id) | Leftover::Published { id, .. } => {
+                self.has_token(claim.attempt, id) || self.ended(claim.attempt, id)
+            }
             Leftover::Nothing | Leftover::Unknown { .. } => false,
         };
         self.decide(claim, Outcome::Failed);
@@ -120,7 +122,7 @@ impl Ledger {
     /// Secret holds the ids of `held`.
     pub fn orphans_found(&mut self, rows: &[Row], held: &[TokenId], revoke_after: Time) {
         for row in rows {
-            if !self.knows(&row.id) {
+            if !self.has_token(row.attempt, &row.id) {
                 if self.superseded.len() >= MAX_ORPHANS {
                     continue;
                 }
@@ -154,6 +156,13 @@ impl Ledger {
         for old in self.superseded.iter_mut().filter(|old| old.id == *id) {
             old.tries = old.tries.saturating_add(1);
             old.next_try_time = Some(now.plus(backoff(first_retry, old.tries)));
+        }
+    }
+
+    /// Says why the last revoke of this token failed.
+    pub fn explain_revoke(&mut self, id: &TokenId, why: &str) {
+        for old in self.superseded.iter_mut().filter(|old| old.id == *id) {
+            old.failure = why.chars().take(MAX_FAILURE).collect();
         }
     }
 
@@ -235,6 +244,8 @@ impl Ledger {
     }
 
     fn supersede(&mut self, token: Superseded) {
+        // A service that gives the id of an older token to this one has ended the older one.
+        self.superseded.retain(|old| old.id != token.id || old.attempt >= token.attempt);
         // A list may have shown the token before its own process gave it up: it keeps one entry, and the longer wait counts.
         match self.superseded.iter_mut().find(|old| old.id == token.id) {
             Some(old) => {

@@ -4,13 +4,14 @@
 //! the whole decision. `ledger` holds the transitions of the status, `desired` the checked spec, `observed` what a pass
 //! saw, `identity` the names that tokens carry at the service, `schedule` when something is due, `report` the conditions
 //! that people read. `service_sweep` says which object each token of a service belongs to, `service_answers` whether
-//! the refusals of a service count, `renamed` whether it keeps the names.
+//! the refusals of a service count, `proof` what a list says of a token that is to die, `renamed` whether it keeps the names.
 
 pub mod desired;
 pub mod identity;
 pub mod ledger;
 pub mod observed;
 pub mod plan;
+pub mod proof;
 pub mod renamed;
 pub mod report;
 pub mod schedule;

@@ -26,7 +26,7 @@
 //! | | a claim is in flight, and something has forbidden a token since: a wrong spec, `suspend`, a permission, a service that refuses most tokens | Wait, until its deadline |
 //! | | a claim is in flight | Generate |
 //! | | a value is in flight, and the Secret was not read live | Read |
-//! | | a value is in flight, and another process recorded its id in the ledger, or its claim is no longer open | GiveUp |
+//! | | a value is in flight, and another process recorded it in the ledger (an id of another attempt is another token), or its claim is no longer open | GiveUp |
 //! | | a value is in flight: past its deadline, fenced off, refused, or the Secret changed since its claim | GiveUp; RaiseFence first if a publish may still land |
 //! | | a value is in flight as a replacement, and the service has not accepted it yet | Try |
 //! | | a value is in flight, not published | Update |

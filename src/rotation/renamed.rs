@@ -32,6 +32,7 @@ mod tests {
             attempt: 1,
             id: id(token),
             nonce: nonce("0"),
+            credentials_revision: String::new(),
             hint: None,
             request_digest: String::new(),
             claimed_time: time,

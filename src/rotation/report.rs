@@ -1,7 +1,7 @@
 //! The conditions that people read, made from the ledger and the result of a pass. Pure.
 
 use crate::api::condition::{Condition, ConditionStatus, ConditionType};
-use crate::api::ledger::{Current, Ledger, Refusals};
+use crate::api::ledger::{Current, Ledger, Proof, Refusals};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
@@ -83,7 +83,7 @@ fn ready(situation: &Situation) -> ConditionParts {
     if let Some(current) = usable(situation) {
         let reason = if current.probed { Reason::TokenValid } else { Reason::TokenUnverified };
         let how = if current.probed { "verified" } else { "published, not probed" };
-        let message = format!("attempt {} {how}", current.attempt);
+        let message = format!("attempt {} {how}{}", current.attempt, unseen_death(situation));
         return (ConditionType::Ready, ConditionStatus::True, reason, message);
     }
     if let Phase::Halted(halt) = situation.phase {
@@ -112,6 +112,13 @@ fn ready(situation: &Situation) -> ConditionParts {
         }
         Some(_) => no(Reason::Issuing, "the Secret no longer holds the token; a new one is on its way".to_owned()),
     }
+}
+
+/// That the last revoke has nothing but the service's word.
+fn unseen_death(situation: &Situation) -> String {
+    let last = situation.ledger.history.first().filter(|dead| dead.proof == Proof::Answered);
+    last.map(|dead| format!("; the death of attempt {} (id {}) was not seen", dead.attempt, dead.id))
+        .unwrap_or_default()
 }
 
 /// When the replacement of a dead token comes.
@@ -153,11 +160,12 @@ fn revocation_pending(situation: &Situation) -> Option<ConditionParts> {
         Some(old) => (
             Reason::RevocationFailed,
             format!(
-                "attempt {} (id {}) should be dead: {} tries to revoke it failed, the next is at {}",
+                "attempt {} (id {}) should be dead: {} tries to revoke it failed, the next is at {}{}",
                 old.attempt,
                 old.id,
                 old.tries,
-                old.next_try_time.unwrap_or(old.revoke_after_time)
+                old.next_try_time.unwrap_or(old.revoke_after_time),
+                if old.failure.is_empty() { String::new() } else { format!("; {}", old.failure) }
             ),
         ),
         None => (Reason::OverlapActive, format!("attempt {} is revoked at {}", first.attempt, first.revoke_after_time)),

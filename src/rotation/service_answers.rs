@@ -69,6 +69,21 @@ pub struct Said<'a> {
     pub at: Time,
 }
 
+/// What the service object says of the answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing is wrong.
+    #[default]
+    Good,
+    /// The operator's credential changed, and not all tokens were asked about since.
+    UnderReview,
+    /// It refuses most tokens.
+    Refusing {
+        /// Since the operator's credential changed: it may be another place or another account.
+        other_credential: bool,
+    },
+}
+
 /// What an answer changes for others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Effect {
@@ -183,6 +198,15 @@ impl Answers {
     /// Whether the service refuses most tokens. Then no refusal says anything about a token.
     pub fn refusing(&self) -> bool {
         self.refusing
+    }
+
+    /// What the answers say of the service.
+    pub fn standing(&self) -> Standing {
+        match (self.refusing, self.open_review().is_some()) {
+            (true, other_credential) => Standing::Refusing { other_credential },
+            (false, true) => Standing::UnderReview,
+            (false, false) => Standing::Good,
+        }
     }
 
     /// What it said about the tokens of other objects.

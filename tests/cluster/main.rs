@@ -12,7 +12,8 @@
 //! | `deletion` | the object, its service or its credential is deleted |
 //! | `cluster_service` | many namespaces share a service |
 //! | `crash` | the operator is killed |
-//! | `review` | the operator's own credential changes |
+//! | `review` | the service refuses tokens: all since the credential changed, all for a while, or one |
+//! | `ids` | the service gives ids again, or shows each account only its own tokens |
 //! | `identity_conflict` | the same objects in another cluster, or back from a backup |
 //! | `hostile` | names at the service that imitate the operator's |
 //! | `formats` | the content of the Secret |
@@ -27,6 +28,7 @@ mod edits;
 mod formats;
 mod hostile;
 mod identity_conflict;
+mod ids;
 mod leak;
 mod lost;
 mod rate_limit;

@@ -1,7 +1,7 @@
 //! Laws about leaks, identity conflicts and services whose refusals are in doubt.
 
 use artifact_token_operator::api::ids::TokenId;
-use artifact_token_operator::api::ledger::Outcome;
+use artifact_token_operator::api::ledger::{Claim, Outcome};
 use artifact_token_operator::rotation::desired::{Desired, REFUSAL_SETTLE};
 use artifact_token_operator::rotation::observed::{Observed, Row, Verdict};
 use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
@@ -78,19 +78,29 @@ pub fn record_conflict(_: &Desired, observed: &Observed, step: &Step) -> bool {
 }
 
 /// P20: while a service refuses most tokens, nothing is rejected, failed, claimed or generated for that.
-pub fn in_doubt(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    let doubted = observed.service.seen.is_some_and(|service| !service.trusted);
+pub fn acts_in_doubt(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let refused = observed.facts.verdict == Some(Verdict::Refused);
     // A Secret that somebody changed is no refusal.
     let urgent = answering(observed) || observed.ledger.current.is_some() && !observed.holds_current();
+    let held = observed.secrets.ours().find_map(|ours| ours.id.as_ref());
+    let listed = |id: &TokenId| {
+        own_rows(observed).any(|row| row.id == *id && Some(row.key()) == observed.open_claim().as_ref().map(Claim::key))
+    };
+    let attested = held.is_some_and(|id| observed.in_flight.holds(id) || listed(id));
     let leaked = observed.open_claim().is_some_and(|claim| observed.ledger.leak_covers(claim.time));
     let acts = match step {
         Step::Reject | Step::GiveUp(GiveUpReason::Refused) => true,
-        Step::Decide(Outcome::Failed) => refused && !leaked,
+        // An id that nobody attests is given up whatever the service says.
+        Step::Decide(Outcome::Failed) => refused && attested && !leaked,
         Step::Claim { .. } | Step::Finalize { claims: true } | Step::Generate => !urgent,
         _ => false,
     };
-    !(doubted && acts)
+    !(in_doubt(observed) && acts)
+}
+
+/// Whether the service refuses most tokens.
+pub fn in_doubt(observed: &Observed) -> bool {
+    observed.service.seen.is_some_and(|service| !service.trusted)
 }
 
 /// Whether something besides its own refusals says that the refused token is dead, or enough of them do.

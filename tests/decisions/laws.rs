@@ -7,7 +7,7 @@ use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
 use artifact_token_operator::rotation::schedule::trigger;
 
 use super::alarms::{
-    answering, confirmed, confirmed_dead, in_doubt, leaked, never_claimed, record_conflict, record_leak,
+    acts_in_doubt, answering, confirmed, confirmed_dead, in_doubt, leaked, never_claimed, record_conflict, record_leak,
     stopped_by_conflict,
 };
 use super::inputs::{NOW, ago};
@@ -64,7 +64,10 @@ pub const LAWS: &[Law] = &[
         needs_service,
     ),
     ("a pause is kept", pauses),
-    ("no token is rejected on the word of a service whose refusals are in doubt", in_doubt),
+    (
+        "nothing is rejected, failed, claimed or generated on the word of a service that refuses most tokens",
+        acts_in_doubt,
+    ),
     ("a leak is recorded once, with the time that the spec says", record_leak),
     ("during an identity conflict nothing is made, written or revoked", stopped_by_conflict),
     ("a token that was never claimed here is neither revoked nor taken in before a person confirms it", never_claimed),
@@ -291,7 +294,9 @@ fn endless(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let service = observed.service.seen.is_none_or(|service| !service.same_origin);
     let wanted = trigger(desired, observed, NOW).is_some() || observed.unresolved_claim().is_some();
     let gone = observed.object.deleting && !observed.object.finalizer;
-    gone || (!observed.object.deleting && (stopped || service || !wanted))
+    // When a service accepts tokens again, passes over all its tokens begin.
+    let waits_for_service = in_doubt(observed) && observed.facts.verdict == Some(Verdict::Refused);
+    gone || (!observed.object.deleting && (stopped || service || !wanted || waits_for_service))
 }
 
 fn halt(desired: &Desired, observed: &Observed, step: &Step) -> bool {
@@ -303,7 +308,7 @@ fn halt(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     if observed.ledger.conflict.is_some() && !confirmed(observed) {
         return true;
     }
-    if observed.object.deleting { service } else { wanted || full || elsewhere }
+    if observed.object.deleting { service } else { wanted || full || elsewhere || in_doubt(observed) }
 }
 
 fn no_loop(_: &Desired, observed: &Observed, step: &Step) -> bool {

@@ -93,6 +93,7 @@ pub fn verified() -> Ledger {
         attempt: 3,
         id: token_id("current"),
         nonce: nonce("n3"),
+        credentials_revision: String::new(),
         hint: None,
         request_digest: "digest".to_owned(),
         claimed_time: ago(DAY + 4),
@@ -125,11 +126,13 @@ fn old(attempt: u32, id: &str, revoke_after_time: Time) -> Superseded {
         attempt,
         id: token_id(id),
         nonce: nonce(&format!("n{attempt}")),
+        credentials_revision: String::new(),
         claimed_time: Some(ago(2 * DAY)),
         revoke_after_time,
         unpublished: false,
         held: false,
         tries: 0,
         next_try_time: None,
+        failure: String::new(),
     }
 }

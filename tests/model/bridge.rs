@@ -291,6 +291,7 @@ pub fn current(token: Token, object: &Object, facts: &Facts) -> Current {
         attempt: attempt(token, facts),
         id: id(token),
         nonce: nonce(token),
+        credentials_revision: String::new(),
         hint: None,
         request_digest: String::new(),
         claimed_time: claimed(token, object, facts),
@@ -311,12 +312,14 @@ fn superseded(token: Token, object: &Object, facts: &Facts) -> Superseded {
         attempt: attempt(token, facts),
         id: id(token),
         nonce: nonce(token),
+        credentials_revision: String::new(),
         claimed_time: Some(claimed(token, object, facts)),
         revoke_after_time: if book.over.has(token) { NOW } else { after_overlap() },
         unpublished: book.unpublished.has(token),
         held: book.held.has(token),
         tries: 0,
         next_try_time: None,
+        failure: String::new(),
     }
 }
 

@@ -4,25 +4,11 @@ use std::time::Duration;
 
 use crate::api::time::Time;
 use crate::rotation::observed::Others;
-use crate::rotation::service_answers::{Answers, Said};
+use crate::rotation::service_answers::{Said, Standing};
 
 use super::Services;
 use super::entry::ServiceEntry;
 use super::key::{Change, Key};
-
-/// What the service object says of the answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// Nothing is wrong.
-    Good,
-    /// The operator's credential changed, and not all tokens were asked about since.
-    UnderReview,
-    /// It refuses most tokens.
-    Refusing {
-        /// Since the operator's credential changed: it may be another place or another account.
-        other_credential: bool,
-    },
-}
 
 impl Services {
     /// Begins a review after a change of the credential: each token is asked about.
@@ -37,12 +23,7 @@ impl Services {
 
     /// What the answers say of the service.
     pub(crate) fn standing(&self, key: &Key) -> Standing {
-        let standing = |answers: &Answers| match (answers.refusing(), answers.open_review().is_some()) {
-            (true, other_credential) => Standing::Refusing { other_credential },
-            (false, true) => Standing::UnderReview,
-            (false, false) => Standing::Good,
-        };
-        self.at(key, |slot| standing(&slot.answers)).unwrap_or(Standing::Good)
+        self.at(key, |slot| slot.answers.standing()).unwrap_or_default()
     }
 
     /// Whether the service refuses most tokens, so that no refusal counts.

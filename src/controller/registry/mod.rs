@@ -16,7 +16,6 @@ use futures::channel::mpsc::UnboundedReceiver;
 use crate::rotation::service_answers::Answers;
 use crate::service::limits::RateLimit;
 
-pub(crate) use answers::Standing;
 pub(crate) use entry::ServiceEntry;
 pub(crate) use key::{Change, Key};
 use subscribers::Subscribers;

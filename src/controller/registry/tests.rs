@@ -12,7 +12,7 @@ use crate::api::ids::TokenId;
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::rotation::desired::Halt;
-use crate::rotation::service_answers::Said;
+use crate::rotation::service_answers::{Said, Standing};
 
 /// A registry with the watch that feeds it.
 struct World {

@@ -8,7 +8,7 @@ use kube::runtime::controller::Action;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::controller::error::PassError;
-use crate::controller::registry::{Change, ServiceEntry, Standing};
+use crate::controller::registry::{Change, ServiceEntry};
 use crate::controller::service::ask::ask;
 use crate::controller::service::load::load;
 use crate::controller::service::object::ServiceObject;
@@ -17,6 +17,7 @@ use crate::controller::service::status::update_status;
 use crate::controller::service::sweep::sweep;
 use crate::controller::shared::Shared;
 use crate::rotation::desired::Halt;
+use crate::rotation::service_answers::Standing;
 
 /// How soon a service that does not answer is asked again.
 const NOT_READY_LOOK: Duration = Duration::from_secs(15);

@@ -5,10 +5,11 @@ use crate::api::reason::Reason;
 use crate::api::token_service::TokenServiceStatus;
 use crate::controller::error::PassError;
 use crate::controller::events;
-use crate::controller::registry::{ServiceEntry, Standing};
+use crate::controller::registry::ServiceEntry;
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
 use crate::rotation::desired::Halt;
+use crate::rotation::service_answers::Standing;
 use crate::service::declaration::Declaration;
 
 pub(super) async fn update_status(

@@ -14,8 +14,8 @@ use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Facts, InFlight, Leave, Object, Observed, Pauses, Service, ServiceSeen};
 use crate::rotation::schedule::leak_turn;
 
-/// Calls that the answer to a leak makes to the service: revoke, prove, generate, try, verify.
-const ANSWER_CALLS: u32 = 5;
+/// Calls that the answer to a leak makes to the service: ask, revoke, prove, generate, try, verify.
+const ANSWER_CALLS: u32 = 6;
 
 /// Collects what the decision looks at.
 pub(super) fn observe(pass: &mut Pass<'_>, now: Time) -> Observed {
@@ -97,11 +97,11 @@ fn facts(pass: &mut Pass<'_>, now: Time) -> Facts {
 }
 
 /// Drops an attempt in flight that is already decided: its record was stored although the answer was lost. A value leaves the
-/// process only when the ledger knows its id.
+/// process only when the ledger has the token of its attempt.
 fn drop_decided_attempt(pass: &mut Pass<'_>, mut observed: Observed) -> Observed {
     let void = match &observed.in_flight {
         InFlight::Nothing => false,
-        InFlight::Value { id, sent, .. } => !sent && observed.ledger.knows(id),
+        InFlight::Value { attempt, id, sent, .. } => !sent && observed.ledger.has_token(*attempt, id),
         InFlight::Claim { attempt, .. } => {
             let decided = observed.ledger.claim.as_ref().filter(|claim| claim.attempt == *attempt);
             decided.is_some_and(|claim| claim.outcome.is_some())

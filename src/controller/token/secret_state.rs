@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use crate::api::ids::TokenId;
-use crate::api::ledger::Ledger;
+use crate::api::ledger::{Current, Ledger};
 use crate::api::reason::Reason;
 use crate::api::secret_template::SecretTemplate;
 use crate::rotation::desired::Halt;
@@ -122,7 +122,9 @@ impl SecretReader<'_> {
     /// Whether the value ends otherwise than the ledger says of this token. A process that never saw the value knows by that that
     /// somebody else wrote it.
     fn has_other_end(&self, token: &SecretString, marks: &Marks) -> bool {
-        let current = self.ledger.current.as_ref().filter(|current| Some(&current.id) == marks.token_id.as_ref());
+        let same =
+            |current: &&Current| current.attempt == marks.attempt && Some(&current.id) == marks.token_id.as_ref();
+        let current = self.ledger.current.as_ref().filter(same);
         let hint = current.and_then(|current| current.hint.as_ref());
         hint.is_some() && hint_of(token.expose_secret()).as_ref() != hint
     }

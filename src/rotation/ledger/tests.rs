@@ -23,6 +23,7 @@ fn current(attempt: u32, time: Time) -> Current {
         attempt,
         id: id(format!("t{attempt}")),
         nonce: nonce(format!("n{attempt}")),
+        credentials_revision: String::new(),
         hint: None,
         request_digest: "digest".to_owned(),
         claimed_time: time,

@@ -46,7 +46,8 @@ fn for_claim(view: &View, attempt: u32, deadline: Time) -> Step {
 fn for_value(view: &View) -> Option<Step> {
     let Observed { ledger, secrets, in_flight, service, facts, .. } = view.observed;
     let InFlight::Value { attempt, id, trial, .. } = in_flight else { return None };
-    let recorded = ledger.knows(id);
+    // A service may give an id again: an id of another attempt is another token.
+    let recorded = ledger.has_token(*attempt, id);
     // The finalizer's claim is in no ledger, even if somebody has removed the finalizer by hand since.
     let open =
         ledger.claim.as_ref().map_or(*attempt == 1, |claim| claim.attempt == *attempt && claim.outcome.is_none());

@@ -47,7 +47,9 @@ impl View<'_> {
         let observed = self.observed;
         let undecided = self.undecided_attempt().and_then(|(ours, _)| ours.id.clone());
         observed.service.own_rows().filter(move |row| {
-            !observed.ledger.knows(&row.id) && undecided.as_ref() != Some(&row.id) && !observed.is_in_flight(row)
+            !observed.ledger.has_token(row.attempt, &row.id)
+                && undecided.as_ref() != Some(&row.id)
+                && !observed.is_in_flight(row)
         })
     }
 

@@ -45,6 +45,7 @@ fn wakes(view: &View) -> Vec<Option<Time>> {
     if let Some(current) = &ledger.current {
         wakes.push(next_rotation(view.desired, current));
         wakes.push(verification_due(view.desired, current, facts));
+        wakes.push(current.refused_time.map(|refused| refused.plus(timings.refusal_settle)));
         wakes.push(current.expiration_time);
     }
     wakes

@@ -11,6 +11,7 @@ fn current() -> Current {
         attempt: 7,
         id: id("t7"),
         nonce: Nonce::default(),
+        credentials_revision: String::new(),
         hint: None,
         request_digest: String::new(),
         claimed_time: Time::from_millis(0),
@@ -71,12 +72,14 @@ fn a_valid_token_stays_ready_through_rotation_overlap_and_a_failed_attempt() {
         attempt: 6,
         id: id("t6"),
         nonce: Nonce::default(),
+        credentials_revision: String::new(),
         claimed_time: None,
         revoke_after_time: Time::from_millis(9000),
         unpublished: false,
         held: false,
         tries: 0,
         next_try_time: None,
+        failure: String::new(),
     };
     ledger.superseded.push(old);
     assert_eq!(

@@ -44,6 +44,7 @@ fn current(expiration_time: Option<Time>) -> Current {
         attempt: 3,
         id: id("current"),
         nonce: Nonce::default(),
+        credentials_revision: String::new(),
         hint: None,
         request_digest: "digest".to_owned(),
         claimed_time: at(0).minus(seconds(1)),

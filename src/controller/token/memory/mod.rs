@@ -42,6 +42,8 @@ pub(crate) struct Memory {
     pub in_flight: Option<Attempt>,
     /// Values by token id: the previous one during a rotation, superseded ones until they are proved dead.
     pub values: BTreeMap<TokenId, SecretString>,
+    /// When the service first refused the value of a token that is to be revoked, where that alone proves nothing.
+    pub refused_in_vain: BTreeMap<TokenId, Time>,
     pub secret: Option<SeenSecret>,
     /// The current token's id and the digest of its value.
     pub digest: Option<(TokenId, ValueDigest)>,

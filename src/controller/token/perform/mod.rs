@@ -8,6 +8,7 @@ mod claim;
 mod issue;
 mod leak;
 mod outcome;
+mod prove;
 pub(super) mod record;
 mod release;
 mod revoke;

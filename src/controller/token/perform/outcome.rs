@@ -171,10 +171,14 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
     let known = own.is_some() || observed.open_claim().is_some_and(|open| open.attempt == attempt);
     let lifetime = if known { pass.validated().lifetime } else { Lifetime::Never };
     let unseen = || unseen_end(listed.and_then(|row| row.expiration), lifetime, claimed);
+    // A list that has it was read with today's credential.
+    let todays = || pass.service().filter(|_| listed.is_some()).map(|service| service.revision.clone());
+    let credentials_revision = own_value.and(own).map(|own| own.credentials_revision.clone()).or_else(todays);
     let current = Current {
         attempt,
         id,
         nonce: claim.nonce.clone(),
+        credentials_revision: credentials_revision.unwrap_or_default(),
         hint: hint(pass, token.expose_secret()),
         request_digest,
         claimed_time: claimed,

@@ -71,7 +71,9 @@ fn note_answer(pass: &mut Pass<'_>, id: &TokenId, verdict: Verdict) {
         pass.memory_mut().refusals = None;
         return;
     }
-    let known = pass.memory().refusals.as_ref().filter(|refusals| refusals.id == *id);
+    // Without a refusal in the ledger, another process saw it accepted since.
+    let recorded = pass.ledger().current.as_ref().is_some_and(|current| current.refused_time.is_some());
+    let known = pass.memory().refusals.as_ref().filter(|refusals| recorded && refusals.id == *id);
     let count = known.map_or(0, |refusals| refusals.count).saturating_add(1);
     let ask_again = pass.now().latest.plus(pass.desired().timings.refusal_pause(count));
     pass.memory_mut().refusals = Some(SeenRefusals { id: id.clone(), count, ask_again });

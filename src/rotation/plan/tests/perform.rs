@@ -143,6 +143,7 @@ impl World {
             attempt,
             id: id.clone(),
             nonce: claim.nonce.clone(),
+            credentials_revision: String::new(),
             hint: None,
             request_digest: "digest".to_owned(),
             claimed_time: claim.time,

@@ -31,3 +31,18 @@ fn one_token_that_is_refused_for_some_minutes_is_kept_and_one_that_somebody_ende
         assert_eq!(made(&well(&ended)), tokens + 1);
     }
 }
+
+#[test]
+fn a_stranger_who_gets_the_id_of_a_token_that_somebody_ended_keeps_its_token() {
+    for deleted in [false, true] {
+        let plan = Plan::quiet(5, 1, 13 * HOUR).with(2, Act::ReuseIds);
+        let plan = plan.with(HOUR, Act::EndToken(0)).with(HOUR + 1, Act::Stranger);
+        well(&if deleted { plan.with(2 * HOUR, Act::Delete(0)) } else { plan });
+    }
+}
+
+#[test]
+fn a_token_that_gets_the_id_of_the_dead_one_before_it_is_used() {
+    let report = well(&Plan::quiet(6, 1, 13 * HOUR).with(2, Act::ReuseIds).with(HOUR, Act::EndToken(0)));
+    assert_eq!(made(&report), 2);
+}
