@@ -160,8 +160,8 @@ fn same(known: &ServiceEntry, entry: &ServiceEntry) -> bool {
     (&known.uid, known.generation, &known.revision) == (&entry.uid, entry.generation, &entry.revision)
 }
 
-/// Whether the service was already found ready in its present state, and nobody took our finalizer off. The event of our own status write is no reason to read its
-/// Secrets again.
+/// Whether the service was already found ready in its present state, and nobody took our finalizer off. The event of our own status
+/// write is no reason to read its Secrets again.
 fn unchanged(service: &ServiceObject, known: Option<&ServiceEntry>) -> bool {
     known.is_some_and(|known| {
         known.halt.is_none()

@@ -33,8 +33,7 @@ pub struct Pauses {
     pub verify: Option<Time>,
     /// Sweep.
     pub sweep: Option<Time>,
-    /// Revoke: it is not this object's turn in the queue of the service, or the service asked to wait. A revoke that failed has its
-    /// back-off in the ledger.
+    /// Revoke: it is not this object's turn in the queue of the service. A revoke that failed has its back-off in the ledger.
     pub revoke: Option<Time>,
     /// Writes of the Secret, including the dry run.
     pub secret: Option<Time>,

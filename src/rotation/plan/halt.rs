@@ -5,8 +5,8 @@ use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::schedule::trigger;
 
-/// An invalid spec and a Secret that cannot be written are reported at once. Whatever only forbids a new token (a service that is down, a namespace
-/// that is ending) is reported when a token is wanted.
+/// An invalid spec and a Secret that cannot be written are reported at once. Whatever only forbids a new token (a service that is down,
+/// a namespace that is ending) is reported when a token is wanted.
 pub(super) fn halt(view: &View) -> Option<Step> {
     let observed = view.observed;
     let Observed { secrets, facts, .. } = observed;

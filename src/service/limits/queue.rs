@@ -127,7 +127,7 @@ impl Queue {
     }
 
     /// Records when the caller was told to come back.
-    pub(super) fn expect(&mut self, caller: &Caller, at: Instant) {
+    pub(super) fn expect_back(&mut self, caller: &Caller, at: Instant) {
         if let Some(waiting) = self.ranks.get(&caller.id).and_then(|rank| self.waiting.get_mut(rank)) {
             waiting.expected = at;
         }

@@ -129,7 +129,7 @@ impl RateLimit {
             start = start.max(now + state.stay(now) * u32::try_from(rounds).unwrap_or(u32::MAX));
         }
         if start > now {
-            state.queue.expect(caller, start);
+            state.queue.expect_back(caller, start);
             return Err(start - now);
         }
         state.queue.leave(caller);

@@ -36,7 +36,7 @@ impl Pass<'_> {
         let until = self.now().time().plus(wait);
         tracing::debug!(object = %self.label(), ?kind, %until, "waits for its turn at the service");
         self.memory.retries.wait(kind, until);
-        let message = "waits for its turn: the service's rate limit (spec.limits.requestsPerMinute, or its Retry-After) is used up";
+        let message = "waits for its turn at the service: spec.limits of the service object, or a Retry-After, lets others go first";
         let waiting = TransientFailure { reason: Reason::Throttled, message: message.to_owned() };
         // It hides no failure of another kind.
         let shown = self.memory.transient_failure.as_ref();

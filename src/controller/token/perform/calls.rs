@@ -10,8 +10,6 @@ use crate::service::errors::ServiceError;
 
 /// If a turn is farther away, the pass ends instead of waiting for it.
 const MAX_WAIT: Duration = Duration::from_secs(1);
-/// How long a step waits for its turn that rests on a list of this pass. At one request a minute two calls may take so long.
-const LISTED_WAIT: Duration = Duration::from_secs(180);
 /// Requests that an issue sends: generate, try, verify. Their places are taken together, before the claim.
 pub(super) const ISSUE_CALLS: u32 = 3;
 
@@ -32,10 +30,7 @@ pub(super) async fn take_places(
     kind: StepKind,
     calls: u32,
 ) -> Option<Places> {
-    // What rests on a list must come in the same pass, or it would need another list, again and again.
-    let rests_on_list = pass.listing().is_some();
-    let max_wait = if rests_on_list { LISTED_WAIT } else { MAX_WAIT };
-    match client.take_places(&pass.caller(kind), calls, max_wait).await {
+    match client.take_places(&pass.caller(kind), calls, MAX_WAIT).await {
         Ok(places) => Some(places),
         Err(wait) => {
             pass.wait_for_turn(kind, wait);

@@ -34,8 +34,6 @@ const PROOF_WAIT: Duration = Duration::from_secs(180);
 struct Alive {
     what: String,
     after: Duration,
-    /// A call had no turn in the queue of the service.
-    waits: bool,
 }
 
 /// Revokes one token, proves that it is dead, and records that. During a deletion nothing is recorded: the object is about to
@@ -48,7 +46,7 @@ pub(super) async fn revoke(
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
     let Some(places) = take_places(pass, client, StepKind::Revoke, REVOKE_CALLS).await else {
-        return Ok(Flow::Continue);
+        return owe(pass, objects, id, observed).await;
     };
     pass.went_well(StepKind::Revoke);
     let proof = revoke_and_prove(pass, client, id, places).await;
@@ -60,14 +58,23 @@ pub(super) async fn revoke(
             Ok(Flow::Continue)
         }
         Ok(proof) => record_revoked(pass, objects, (attempt, id), proof, observed).await,
-        // A call of the proof that had no turn is no failure of a revoke. An answer "not now" of the service is one, so that a leaked token
-        // is replaced all the same, and people learn of it.
-        Err(Alive { waits: true, after, .. }) => {
-            pass.wait_for_turn(StepKind::Revoke, after);
-            Ok(Flow::Continue)
-        }
         Err(alive) => record_alive(pass, objects, (attempt, id), alive, observed).await,
     }
+}
+
+/// Records a listed token that waits for its turn to be revoked. Without that the next pass would need another list to know of it, and
+/// where a list and a revoke do not fit into one pass, so would each pass after it.
+async fn owe(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    id: &TokenId,
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    let unknown = observed.service.own_rows().find(|row| row.id == *id && !observed.ledger.knows(id));
+    let Some(row) = unknown.cloned() else { return Ok(Flow::Continue) };
+    let now = pass.now().time();
+    let change = |ledger: &mut Ledger| ledger.orphans_found(&[row], &[], now);
+    Ok(record(pass, objects, observed, Phase::Working, Fact::Other, change).await?.into())
 }
 
 async fn record_revoked(
@@ -164,7 +171,7 @@ impl Prover<'_, '_> {
                 Err(error) => return Err(alive(&error)),
             }
         }
-        Err(seen_alive("the service still accepts it"))
+        Err(Alive { what: "the service still accepts it".to_owned(), after: Duration::ZERO })
     }
 
     async fn gone(&mut self) -> Result<Proof, Alive> {
@@ -201,7 +208,7 @@ impl Prover<'_, '_> {
         } else {
             return Ok(Proof::Unlisted);
         };
-        Err(seen_alive(what))
+        Err(Alive { what: what.to_owned(), after: Duration::ZERO })
     }
 
     /// Settles an answer other than success or gone, by the old value if there is one, and by the list. It may mean "already gone"
@@ -220,10 +227,5 @@ impl Prover<'_, '_> {
 }
 
 fn alive(error: &ServiceError) -> Alive {
-    let waits = matches!(error, ServiceError::Throttled { .. });
-    Alive { what: error.to_string(), after: error.retry_after(), waits }
-}
-
-fn seen_alive(what: &str) -> Alive {
-    Alive { what: what.to_owned(), after: Duration::ZERO, waits: false }
+    Alive { what: error.to_string(), after: error.retry_after() }
 }
