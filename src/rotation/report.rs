@@ -1,11 +1,16 @@
 //! The conditions that people read, made from the ledger and the result of a pass. Pure.
 
+use std::time::Duration;
+
 use crate::api::condition::{Condition, ConditionStatus, ConditionType};
 use crate::api::ledger::{Current, Ledger};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
 use super::desired::Halt;
+
+/// A revoke whose turn takes longer than this is shown as waiting; a shorter one saves the write.
+const TURN_IS_LONG: Duration = Duration::from_secs(60);
 
 /// The result of a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,7 +180,7 @@ fn revocation_pending(situation: &Situation) -> Option<ConditionParts> {
                 old.next_try_time.unwrap_or(old.revoke_after_time)
             ),
         ),
-        None if first.revoke_after_time <= situation.now => (
+        None if first.revoke_after_time.plus(TURN_IS_LONG) <= situation.now => (
             Reason::OverlapActive,
             format!(
                 "the overlap of attempt {} ended at {}; it is revoked in its turn at the service, once the Secret holds its successor",

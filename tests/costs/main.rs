@@ -36,6 +36,9 @@ const CREDENTIAL: &str = "reference-admin";
 /// Reads of it in one step, whatever the number of tokens.
 const MAX_CREDENTIAL_READS: usize = 5;
 
+/// Reads of Secrets that are done twice, on a loaded machine.
+const MAX_SECOND_READS: usize = N / 10;
+
 /// Requests per step, all tokens together.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
@@ -119,7 +122,10 @@ async fn the_whole_life_of_a_hundred_tokens_costs_what_the_table_says() {
     until_all(&world, "all are rotated", |token| attempt(token) == 2 && at_rest(token)).await;
     let (writes, reads) = (4 * N, N);
     let rotation = Counts { writes, dry_runs: N, reads, generate: n, verify: 3 * n, list: 0, revoke: n };
-    assert_eq!(meter.stop("rotation").await, rotation);
+    let counted = meter.stop("rotation").await;
+    // A revoke that has no turn at the service within a second reads the Secret again when it has one.
+    assert!((reads..=reads + MAX_SECOND_READS).contains(&counted.reads), "{counted:?}");
+    assert_eq!(Counts { reads, ..counted }, rotation);
 
     let meter = Meter::start(&world).await;
     let before = passes(&operator).await;

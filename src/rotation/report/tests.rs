@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::api::condition::ConditionType;
 use crate::api::ids::Nonce;
 use crate::api::ids::samples::id;
 use crate::api::ledger::{Failures, Superseded};
@@ -46,16 +47,9 @@ fn parts(ledger: &Ledger, phase: Phase, change: impl Fn(&mut Situation)) -> Vec<
     made.iter().map(|made| (made.type_, made.status == ConditionStatus::True, made.reason)).collect()
 }
 
-#[test]
-fn a_valid_token_stays_ready_through_rotation_overlap_and_a_failed_attempt() {
-    use ConditionType as T;
-    let mut ledger = Ledger { current: Some(current()), ..Ledger::default() };
-    assert_eq!(parts(&ledger, Phase::Resting, |_| {}), [(T::Ready, true, Reason::TokenValid)]);
-    assert_eq!(
-        parts(&ledger, Phase::Working, |_| {}),
-        [(T::Ready, true, Reason::TokenValid), (T::Reconciling, true, Reason::Rotating)]
-    );
-    let old = Superseded {
+/// A token whose overlap ends at second 9.
+fn superseded() -> Superseded {
+    Superseded {
         attempt: 6,
         id: id("t6"),
         nonce: Nonce::default(),
@@ -65,8 +59,31 @@ fn a_valid_token_stays_ready_through_rotation_overlap_and_a_failed_attempt() {
         held: false,
         tries: 0,
         next_try_time: None,
+    }
+}
+
+#[test]
+fn a_revoke_that_is_due_is_told_apart_only_when_its_turn_takes_long() {
+    let ledger = Ledger { current: Some(current()), superseded: vec![superseded()], ..Ledger::default() };
+    let message = |second: u64| {
+        let now = Time::from_millis(0).plus(Duration::from_secs(second));
+        let made = conditions(&Situation { now, ..resting(&ledger) }, &[]);
+        made.into_iter().find(|made| made.type_ == ConditionType::RevocationPending).unwrap().message
     };
-    ledger.superseded.push(old);
+    assert_eq!(message(0), message(68), "a revoke in its turn costs no write of the status");
+    assert!(message(69).contains("in its turn"), "{}", message(69));
+}
+
+#[test]
+fn a_valid_token_stays_ready_through_rotation_overlap_and_a_failed_attempt() {
+    use ConditionType as T;
+    let mut ledger = Ledger { current: Some(current()), ..Ledger::default() };
+    assert_eq!(parts(&ledger, Phase::Resting, |_| {}), [(T::Ready, true, Reason::TokenValid)]);
+    assert_eq!(
+        parts(&ledger, Phase::Working, |_| {}),
+        [(T::Ready, true, Reason::TokenValid), (T::Reconciling, true, Reason::Rotating)]
+    );
+    ledger.superseded.push(superseded());
     assert_eq!(
         parts(&ledger, Phase::Resting, |_| {}),
         [(T::Ready, true, Reason::TokenValid), (T::RevocationPending, true, Reason::OverlapActive)]
