@@ -39,6 +39,9 @@ struct Arguments {
     /// The first delay of every back-off; each failure doubles it, up to an hour.
     #[arg(long, value_parser = duration, default_value = "10s")]
     first_retry: Duration,
+    /// A token that worked and is refused is asked about again after this time, at the earliest: one refusal is not yet its death.
+    #[arg(long, value_parser = duration, default_value = "60s")]
+    refusal_settle: Duration,
     /// How long a superseded token lives if neither its object nor its service sets an overlap.
     #[arg(long, value_parser = duration, default_value = "10m")]
     default_overlap: Duration,
@@ -73,6 +76,7 @@ async fn main() -> anyhow::Result<()> {
         token_settle: arguments.token_settle,
         margin: arguments.settle_margin,
         first_retry: arguments.first_retry,
+        refusal_settle: arguments.refusal_settle,
         default_overlap: arguments.default_overlap,
         orphan_grace: arguments.orphan_grace,
         operator_namespace: operator_namespace(&arguments),

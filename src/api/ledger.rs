@@ -17,7 +17,7 @@ use super::reason::Reason;
 use super::time::Time;
 
 pub use alarms::{Conflict, Leak};
-pub use former::{Lost, PossiblyLost, Proof, Replaced, Revoked, Superseded};
+pub use former::{Lost, MAX_FAILURE, PossiblyLost, Proof, Replaced, Revoked, Superseded};
 
 /// The most tokens of one object that may be alive (S6). One place is kept for a leak response.
 pub const MAX_LIVE: usize = 5;
@@ -97,6 +97,9 @@ pub struct Ledger {
     /// Attempts that failed since the last success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<Failures>,
+    /// Tokens that the service stopped accepting, and the wait before the next replacement of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusals: Option<Refusals>,
     /// The values of the request annotations that the operator has acted on.
     #[serde(default, skip_serializing_if = "HandledRequests::is_empty")]
     pub handled_requests: HandledRequests,
@@ -172,6 +175,11 @@ pub struct Current {
     /// The nonce of its claim; absent where the operator knows the token only from the Secret.
     #[serde(default, skip_serializing_if = "Nonce::is_unknown")]
     pub nonce: Nonce,
+    /// The version of the operator's credential that generated it: a list proves something only of tokens of the same one. Absent
+    /// where that is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 64))]
+    pub credentials_revision: String,
     /// Its last four characters, if the service object allows that to be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
@@ -191,7 +199,12 @@ pub struct Current {
     pub verified_time: Time,
     /// Whether a probe verified it; false with `verification.probe: Disabled`.
     pub probed: bool,
-    /// When the service refused it later. It is replaced at once.
+    /// When the service began to refuse it. One refusal is not yet its death: it is asked about again, and the condition `Ready` is
+    /// `Unknown` until the service accepts it again or something else says that it is dead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_time: Option<Time>,
+    /// When its death was certain: the service had refused it again, and had accepted another token or listed it no more.
+    /// It is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected_time: Option<Time>,
     /// When it expires at the service; absent if never.
@@ -225,6 +238,19 @@ pub struct Failures {
     /// The last failure, as a sentence for people.
     #[schemars(length(max = 1024))]
     pub message: String,
+}
+
+/// Tokens that the service stopped accepting within two days of each other. It is a back-off of its own: a service that refuses
+/// each token after a while must not be asked for new ones without end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusals {
+    /// How many.
+    pub count: u32,
+    /// When the last one was known to be dead.
+    pub last_time: Time,
+    /// The next replacement is not generated before this time, unless a person asks for it.
+    pub next_replacement_time: Time,
 }
 
 /// The values of the request annotations that the operator has acted on; a change fires once, a removal never.

@@ -48,6 +48,10 @@ pub enum Reason {
     IdentityConflict,
     /// The service refuses most of its tokens since the operator's credential changed.
     OriginDoubtful,
+    /// The service refuses most of its tokens: that is the service's state, and says nothing about the tokens.
+    TokensRefused,
+    /// The service refused the current token, and nothing else says yet that it is dead.
+    RefusalUnconfirmed,
     /// The service object does not allow this namespace.
     NamespaceNotAllowed,
     /// Names at the service are too short to carry the operator's own part.

@@ -4,9 +4,10 @@
 use std::fmt::Write as _;
 
 use chrono::SecondsFormat;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{ApiResource, DynamicObject, PostParams};
 use kube::core::GroupVersionKind;
-use kube::{Api, Resource, ResourceExt};
+use kube::{Api, Resource};
 use serde_json::json;
 
 use crate::api::FIELD_MANAGER;
@@ -19,17 +20,24 @@ const MAX_NOTE: usize = 1024;
 
 /// Reports that something went as it should.
 pub(crate) async fn normal(ctx: &Shared, object: &ArtifactToken, reason: Reason, action: &str, note: String) {
-    publish(ctx, object, "Normal", reason, action, note).await;
+    publish(ctx, object.object_ref(&()), "Normal", reason, action, note).await;
 }
 
 /// Reports that something went wrong.
 pub(crate) async fn warning(ctx: &Shared, object: &ArtifactToken, reason: Reason, action: &str, note: String) {
+    publish(ctx, object.object_ref(&()), "Warning", reason, action, note).await;
+}
+
+/// Reports that something went wrong with a service object.
+pub(crate) async fn service_warning(ctx: &Shared, object: ObjectReference, reason: Reason, action: &str, note: String) {
     publish(ctx, object, "Warning", reason, action, note).await;
 }
 
-async fn publish(ctx: &Shared, object: &ArtifactToken, type_: &str, reason: Reason, action: &str, note: String) {
-    let namespace = object.namespace().unwrap_or_default();
-    tracing::info!(object = %format!("{namespace}/{}", object.name_any()), %reason, "{note}");
+async fn publish(ctx: &Shared, object: ObjectReference, type_: &str, reason: Reason, action: &str, note: String) {
+    let name = object.name.clone().unwrap_or_default();
+    // The events of an object without a namespace stand in this one.
+    let namespace = object.namespace.clone().unwrap_or_else(|| "default".to_owned());
+    tracing::info!(object = %format!("{namespace}/{name}"), %reason, "{note}");
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("events.k8s.io", "v1", "Event"));
     let api: Api<DynamicObject> = Api::namespaced_with(ctx.client.clone(), &namespace, &resource);
     let mut random = [0_u8; 8];
@@ -43,7 +51,7 @@ async fn publish(ctx: &Shared, object: &ArtifactToken, type_: &str, reason: Reas
     let event = json!({
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"name": format!("{}.{suffix}", object.name_any()), "namespace": namespace},
+        "metadata": {"name": format!("{name}.{suffix}"), "namespace": namespace},
         "type": type_,
         "reason": reason.to_string(),
         "action": action,
@@ -51,7 +59,7 @@ async fn publish(ctx: &Shared, object: &ArtifactToken, type_: &str, reason: Reas
         "eventTime": ctx.clock.now().time().to_utc().to_rfc3339_opts(SecondsFormat::Micros, true),
         "reportingController": format!("{}/operator", crate::api::GROUP),
         "reportingInstance": FIELD_MANAGER,
-        "regarding": object.object_ref(&()),
+        "regarding": object,
     });
     let written = match serde_json::from_value(event) {
         Ok(event) => api.create(&PostParams::default(), &event).await.map(|_| ()).map_err(|error| error.to_string()),

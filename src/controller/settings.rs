@@ -14,6 +14,8 @@ pub struct Settings {
     pub margin: Duration,
     /// The first delay of every back-off.
     pub first_retry: Duration,
+    /// A token that worked and is refused is asked about again after this time, at the earliest.
+    pub refusal_settle: Duration,
     /// The overlap where neither the object nor its service sets one.
     pub default_overlap: Duration,
     /// How long, at least, a token must be without an object before a sweep revokes it.
@@ -32,6 +34,7 @@ impl Settings {
 
     /// The protocol's times for a service whose *generate* may take `generate_timeout`.
     pub fn timings(&self, generate_timeout: Duration) -> Timings {
-        Timings::derive(generate_timeout, self.token_settle, self.margin, self.first_retry)
+        let derived = Timings::derive(generate_timeout, self.token_settle, self.margin, self.first_retry);
+        Timings { refusal_settle: self.refusal_settle, ..derived }
     }
 }

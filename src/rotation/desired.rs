@@ -46,14 +46,32 @@ pub struct Timings {
     pub claim_settle: Duration,
     /// The first delay of every back-off; each failure doubles it.
     pub first_retry: Duration,
+    /// A token that worked and is refused is asked about again after this time, at the earliest.
+    pub refusal_settle: Duration,
 }
+
+/// A token that worked and is refused is asked about again after this time, unless a flag shortens it for tests.
+pub const REFUSAL_SETTLE: Duration = Duration::from_secs(60);
 
 impl Timings {
     /// Derives them from the service's time-out of *generate*. Between each two deadlines lies `margin` (30 s in production), to
     /// leave time for the calls between them.
     pub fn derive(generate_timeout: Duration, token_settle: Duration, margin: Duration, first_retry: Duration) -> Self {
         let publish_deadline = generate_timeout + token_settle + margin;
-        Self { token_settle, publish_deadline, claim_settle: publish_deadline + margin, first_retry }
+        let claim_settle = publish_deadline + margin;
+        Self { token_settle, publish_deadline, claim_settle, first_retry, refusal_settle: REFUSAL_SETTLE }
+    }
+
+    /// So long an answer about one token says something of the others. And so long a token is refused at least that counts as dead
+    /// although nothing but its own refusals says so.
+    pub fn refusal_window(&self) -> Duration {
+        self.refusal_settle.saturating_mul(10)
+    }
+
+    /// How long a refused token waits after the `count`-th refusal before it is asked about again.
+    pub fn refusal_pause(&self, count: u32) -> Duration {
+        let doubled = self.refusal_settle.saturating_mul(1 << count.saturating_sub(1).min(3));
+        doubled.min(self.refusal_settle.saturating_mul(5))
     }
 
     /// When a claim that no process seems to work on counts as settled: by then its request has landed, or never will.

@@ -10,21 +10,24 @@
 
 mod entries;
 mod failure;
+mod refusals;
 mod standing;
 
 use std::time::Duration;
 
 use crate::api::ids::{Nonce, TokenId};
 use crate::api::ledger::{
-    Claim, Conflict, Current, Failures, Leak, Ledger, Lost, MAX_HISTORY, MAX_LIVE, MAX_LOST, MAX_POSSIBLY_LOST,
-    MAX_SUPERSEDED, Outcome, PossiblyLost, Proof, Replaced, Revoked, Superseded,
+    Claim, Conflict, Current, Failures, Leak, Ledger, Lost, MAX_FAILURE, MAX_HISTORY, MAX_LIVE, MAX_LOST,
+    MAX_POSSIBLY_LOST, MAX_SUPERSEDED, Outcome, PossiblyLost, Proof, Replaced, Revoked, Superseded,
 };
+use crate::api::reason::Reason;
 use crate::api::time::Time;
 
 use super::observed::Row;
 use entries::{of_claim, of_current, superseded};
 
 pub use failure::{Failure, Leftover, MAX_RETRY_DELAY, backoff};
+pub use refusals::MAX_REPLACEMENT_PAUSE;
 
 /// Orphaned tokens fill `superseded` up to this length. The rest is for tokens that the operator itself supersedes.
 pub const MAX_ORPHANS: usize = MAX_SUPERSEDED - MAX_LIVE;
@@ -82,10 +85,15 @@ impl Ledger {
     pub fn failed(&mut self, claim: &Claim, leftover: Leftover, failure: Failure, now: Time) {
         // If another process recorded, verified or revoked the token meanwhile, giving it up is no failure.
         let recorded = match &leftover {
-            Leftover::Unpublished(id) | Leftover::Published { id, .. } => self.knows(id) || self.ended(id),
+            Leftover::Unpublished(id) | Leftover::Published { id, .. } => {
+                self.has_token(claim.attempt, id) || self.ended(claim.attempt, id)
+            }
             Leftover::Nothing | Leftover::Unknown { .. } => false,
         };
         self.decide(claim, Outcome::Failed);
+        if failure.reason == Reason::VerificationFailed && leftover.is_token() && !recorded {
+            self.replacement_refused(claim.time, now);
+        }
         match leftover {
             Leftover::Nothing => {}
             Leftover::Unpublished(_) | Leftover::Published { .. } if recorded => {}
@@ -115,7 +123,7 @@ impl Ledger {
     /// Secret holds the ids of `held`.
     pub fn orphans_found(&mut self, rows: &[Row], held: &[TokenId], revoke_after: Time) {
         for row in rows {
-            if !self.knows(&row.id) {
+            if !self.has_token(row.attempt, &row.id) {
                 if self.superseded.len() >= MAX_ORPHANS {
                     continue;
                 }
@@ -152,6 +160,13 @@ impl Ledger {
         }
     }
 
+    /// Says why the last revoke of this token failed.
+    pub fn explain_revoke(&mut self, id: &TokenId, why: &str) {
+        for old in self.superseded.iter_mut().filter(|old| old.id == *id) {
+            old.failure = why.chars().take(MAX_FAILURE).collect();
+        }
+    }
+
     /// An older version may have recorded the current token without a digest. Such a token counts as requested with today's parameters
     /// and lifetime. Every record fills in their digest, so that the operator notices a later change.
     pub fn fill_in_digest(&mut self, digest: &str) {
@@ -169,13 +184,6 @@ impl Ledger {
     pub fn probed(&mut self) {
         if let Some(current) = &mut self.current {
             current.probed = true;
-        }
-    }
-
-    /// The service stopped accepting the current token.
-    pub fn rejected(&mut self, now: Time) {
-        if let Some(current) = &mut self.current {
-            current.rejected_time.get_or_insert(now);
         }
     }
 
@@ -244,6 +252,8 @@ impl Ledger {
     }
 
     fn supersede(&mut self, token: Superseded) {
+        // A service that gives the id of an older token to this one has ended the older one.
+        self.superseded.retain(|old| old.id != token.id || old.attempt >= token.attempt);
         // A list may have shown the token before its own process gave it up: it keeps one entry, and the longer wait counts.
         match self.superseded.iter_mut().find(|old| old.id == token.id) {
             Some(old) => {

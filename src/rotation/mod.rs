@@ -3,10 +3,10 @@
 //! Nothing here knows a clock, a network or a Kubernetes client; time is a parameter. Read `plan` first: its table is
 //! the whole decision. `ledger` holds the transitions of the status, `desired` the checked spec, `observed` what a pass
 //! saw, `identity` the names that tokens carry at the service, `schedule` when something is due, `report` the conditions
-//! that people read. `service_sweep` says which object each token of a service belongs to, `service_review` whether the
-//! refusals of a service count, `renamed` whether it keeps the names, `survivors` what may live when an object is let go. `urgency` is
-//! the order of calls in the queue of a service, `telling` how often a status is written that changes no fact, `now` which of several
-//! clocks counts for what.
+//! that people read. `service_sweep` says which object each token of a service belongs to, `service_answers` whether the
+//! refusals of a service count, `proof` what a list says of a token that is to die, `renamed` whether it keeps the names, `survivors`
+//! what may live when an object is let go. `urgency` is the order of calls in the queue of a service, `telling` how often a status is
+//! written that changes no fact, `now` which of several clocks counts for what.
 
 pub mod desired;
 pub mod identity;
@@ -14,10 +14,11 @@ pub mod ledger;
 pub mod now;
 pub mod observed;
 pub mod plan;
+pub mod proof;
 pub mod renamed;
 pub mod report;
 pub mod schedule;
-pub mod service_review;
+pub mod service_answers;
 pub mod service_sweep;
 pub mod survivors;
 pub mod telling;

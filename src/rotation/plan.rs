@@ -23,10 +23,10 @@
 //! | | a token leaked, its turn has come and its back-off is over | Read, Revoke |
 //! | in_flight | a claim is in flight: overtaken, past its deadline, or the Secret cannot be written | GiveUp |
 //! | | a claim is in flight, and the Secret holds a token that the ledger does not know | Sweep, Supersede if it is listed |
-//! | | a claim is in flight, and something has forbidden a token since: a wrong spec, `suspend`, a permission | Wait, until its deadline |
+//! | | a claim is in flight, and something has forbidden a token since: a wrong spec, `suspend`, a permission, a service that refuses most tokens | Wait, until its deadline |
 //! | | a claim is in flight | Generate |
 //! | | a value is in flight, and the Secret was not read live | Read |
-//! | | a value is in flight, and another process recorded its id in the ledger, or its claim is no longer open | GiveUp |
+//! | | a value is in flight, and another process recorded it in the ledger (an id of another attempt is another token), or its claim is no longer open | GiveUp |
 //! | | a value is in flight: past its deadline, fenced off, refused, or the Secret changed since its claim | GiveUp; RaiseFence first if a publish may still land |
 //! | | a value is in flight as a replacement, and the service has not accepted it yet | Try |
 //! | | a value is in flight, not published | Update |
@@ -36,23 +36,27 @@
 //! | | its value is not in flight here, and nothing else attests its id | Sweep; once it is settled, Decide(failed) unless the list attests it |
 //! | | the service was not asked yet | Verify |
 //! | | the service accepted it, or the spec turns the probe off | Decide(verified) |
-//! | | the service refused it within its settle time, or the service's refusals are in doubt | Wait |
+//! | | the service refused it within its settle time, or refuses most tokens | Wait |
 //! | | the service refused it | Decide(failed) |
 //! | roll_back | the outcome is failed, the previous token lives and its value is in memory, and holders of the failed token have an overlap left | RollBack |
 //! | revoke | a superseded token is past its overlap and its back-off, and the Secret holds another, verified one (or it was never published, or there is no room for another and its consumers have moved on) | Read, Revoke |
 //! | replaced | the Secret of a deleted object of this name holds a token that is not recorded yet | Read, RecordReplaced |
 //! | render | the Secret holds the current token in another form than the spec asks for, and it was not corrected a moment ago | Read, Render |
-//! | verify | the verification of the current token is due, or it was published without one that the spec asks for now | Read, Verify; RecordProbed in the second case; Reject if the service refuses it, unless its refusals are in doubt |
+//! | verify | the verification of the current token is due, or it was published without one that the spec asks for now | Read, Verify; RecordProbed in the second case |
+//! | | the service refuses it for the first time | RecordRefusal |
+//! | | a refused token is asked about again | Sweep where only the list can confirm a refusal; Read, Verify |
+//! | | the service accepts it again | ForgetRefusal |
+//! | | the service refuses it again after the settle time, does not refuse most tokens, and something else says that it is dead | Reject |
 //! | unresolved_claim | a claim that is not in flight here could still land | Wait(claimSettle) |
 //! | | it is settled, and above the fence | Read; CreatePlaceholder if the Secret is absent, else RaiseFence; Halt if the Secret cannot be written |
 //! | | it is settled and fenced off, and the operator cannot call the service, or it is another service | Halt or Wait |
 //! | | it is settled and fenced off, and tokens have names | Sweep; *orphans* adds its token, and others that a lost ledger knew |
 //! | | it is settled and fenced off, and the service was listed or tokens have no names | Abandon: the claim becomes a lost one, unless its token is in the ledger |
 //! | | the search for a lost claim is due, or the sweep of the service saw an unknown token, and the list need not wait | Sweep |
-//! | halt | the spec is invalid, or the Secret is foreign or cannot be written; or a token is wanted, and the service is missing or not ready | Halt |
+//! | halt | the spec is invalid, or the Secret is foreign or cannot be written; or a token is wanted, and the service is missing, not ready, or refuses most tokens | Halt |
 //! | suspended | the spec says `suspend` | Wait |
 //! | claim | a token is wanted, but there is no room or no number left, or tokens may live at another service | Halt |
-//! | | a back-off or a pause is not over, or older tokens of a leak come first | Wait |
+//! | | a back-off or a pause is not over, or older tokens of a leak come first, or the next replacement of a dead token has not its turn yet | Wait |
 //! | | the Secret lost the current token again soon after it was corrected, and nothing else wants a new one | Wait |
 //! | | the Secret is absent, and this is not the very first claim | Read, CreatePlaceholder |
 //! | | this pass made no dry run of the write | Preflight |

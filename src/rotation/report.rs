@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::api::condition::{Condition, ConditionStatus, ConditionType};
-use crate::api::ledger::{Current, Ledger};
+use crate::api::ledger::{Current, Ledger, Proof, Refusals};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
@@ -105,10 +105,19 @@ fn ready(situation: &Situation) -> ConditionParts {
     if situation.deleting {
         return no(Reason::Deleting, "the object is being deleted; its tokens are revoked first".to_owned());
     }
+    if let Some((current, refused)) = usable(situation).and_then(|current| Some((current, current.refused_time?))) {
+        let message = format!(
+            "the service refuses attempt {} since {refused}, and nothing else says yet that it is dead: a service refuses good tokens, too, \
+             while a part of it is away. The token is asked about again, kept if it is accepted, and replaced if its death is certain. To \
+             replace it now, set the annotation artifact-token.dev/rotate-requested-at to a new value",
+            current.attempt
+        );
+        return (ConditionType::Ready, ConditionStatus::Unknown, Reason::RefusalUnconfirmed, message);
+    }
     if let Some(current) = usable(situation) {
         let reason = if current.probed { Reason::TokenValid } else { Reason::TokenUnverified };
         let how = if current.probed { "verified" } else { "published, not probed" };
-        let message = format!("attempt {} {how}", current.attempt);
+        let message = format!("attempt {} {how}{}", current.attempt, unseen_death(situation));
         return (ConditionType::Ready, ConditionStatus::True, reason, message);
     }
     if let Phase::Halted(halt) = situation.phase {
@@ -133,12 +142,31 @@ fn ready(situation: &Situation) -> ConditionParts {
         None => no(Reason::Issuing, "the first token is on its way".to_owned()),
         Some(current) if current.rejected_time.is_some() => no(
             Reason::TokenRejected,
-            format!("the service refuses attempt {}; a new one is on its way", current.attempt),
+            format!("the service refuses attempt {}; {}", current.attempt, replacement(situation)),
         ),
         Some(current) if expired(current, situation.now) => {
             no(Reason::TokenExpired, format!("attempt {} has expired; a new one is on its way", current.attempt))
         }
         Some(_) => no(Reason::Issuing, "the Secret no longer holds the token; a new one is on its way".to_owned()),
+    }
+}
+
+/// That the last revoke has nothing but the service's word.
+fn unseen_death(situation: &Situation) -> String {
+    let last = situation.ledger.history.first().filter(|dead| dead.proof == Proof::Answered);
+    last.map(|dead| format!("; the death of attempt {} (id {}) was not seen", dead.attempt, dead.id))
+        .unwrap_or_default()
+}
+
+/// When the replacement of a dead token comes.
+fn replacement(situation: &Situation) -> String {
+    let refusals = situation.ledger.refusals.as_ref();
+    match refusals.filter(|refusals| refusals.next_replacement_time > situation.now) {
+        Some(Refusals { count, next_replacement_time, .. }) => format!(
+            "it is the {count}. token in a row that the service stopped accepting, so a new one is generated at {next_replacement_time}; \
+             set the annotation artifact-token.dev/rotate-requested-at to a new value to get one now"
+        ),
+        None => "a new one is on its way".to_owned(),
     }
 }
 
@@ -173,11 +201,12 @@ fn revocation_pending(situation: &Situation) -> Option<ConditionParts> {
         Some(old) => (
             Reason::RevocationFailed,
             format!(
-                "attempt {} (id {}) should be dead: {} tries to revoke it failed, the next is at {}",
+                "attempt {} (id {}) should be dead: {} tries to revoke it failed, the next is at {}{}",
                 old.attempt,
                 old.id,
                 old.tries,
-                old.next_try_time.unwrap_or(old.revoke_after_time)
+                old.next_try_time.unwrap_or(old.revoke_after_time),
+                if old.failure.is_empty() { String::new() } else { format!("; {}", old.failure) }
             ),
         ),
         None if first.revoke_after_time.plus(TURN_IS_LONG) <= situation.now => (
@@ -211,7 +240,7 @@ fn rotation_failed(situation: &Situation) -> Option<ConditionParts> {
     parts(failures.reason, message)
 }
 
-/// The token that consumers can rely on now.
+/// The token that consumers can rely on now, as far as known: one that is refused for the moment counts.
 fn usable<'a>(situation: &'a Situation) -> Option<&'a Current> {
     situation.ledger.current.as_ref().filter(|current| {
         situation.holds_current && current.rejected_time.is_none() && !expired(current, situation.now)

@@ -136,12 +136,14 @@ mod tests {
             attempt: 3,
             id: samples::id("old"),
             nonce: Nonce::default(),
+            credentials_revision: String::new(),
             claimed_time: None,
             revoke_after_time: Time::from_millis(0),
             unpublished: false,
             held: false,
             tries: 0,
             next_try_time: None,
+            failure: String::new(),
         };
         let claim = Claim {
             attempt: 4,

@@ -17,7 +17,7 @@ use url::Url;
 use crate::api::duration::GoDuration;
 use crate::api::parameters::{Lifetime, ParameterValue, Parameters};
 use crate::api::token_service::Capability;
-use crate::api::token_service::operations::{Lifetimes, ParameterDeclaration};
+use crate::api::token_service::operations::{Ids, Lifetimes, ParameterDeclaration};
 use crate::service::request::AuthenticationTemplate;
 use crate::service::template::Encoding;
 
@@ -40,6 +40,7 @@ pub struct Declaration {
     pub(super) revoke: Option<RevokeOperation>,
     origin: String,
     maximum_name_length: Option<usize>,
+    ids: Ids,
     prefix: Option<String>,
     lifetimes: Option<Lifetimes>,
     parameters: Vec<ParameterDeclaration>,
@@ -78,6 +79,11 @@ impl Declaration {
     /// The most characters of a token's name; `None` where tokens have no names.
     pub fn maximum_name_length(&self) -> Option<usize> {
         self.maximum_name_length
+    }
+
+    /// Whether the service gives ids again.
+    pub fn reuses_ids(&self) -> bool {
+        self.ids == Ids::Reused
     }
 
     /// `spec.naming.prefix`; always set where tokens have names and the service can generate.

@@ -47,6 +47,7 @@ pub fn merge(preset: Operations, overrides: Option<Operations>) -> Operations {
     Operations {
         authentication: overrides.authentication.or(preset.authentication),
         naming: overrides.naming.or(preset.naming),
+        ids: overrides.ids.or(preset.ids),
         lifetime: overrides.lifetime.or(preset.lifetime),
         parameters: overrides.parameters.or(preset.parameters),
         generate: overrides.generate.or(preset.generate),

@@ -14,7 +14,8 @@
 //! | `finalizer` | somebody takes a finalizer off, and what is left behind is reported |
 //! | `cluster_service` | many namespaces share a service |
 //! | `crash` | the operator is killed |
-//! | `review` | the operator's own credential changes |
+//! | `review` | the service refuses tokens: all since the credential changed, all for a while, or one |
+//! | `ids` | the service gives ids again, or shows each account only its own tokens |
 //! | `identity_conflict` | the same objects in another cluster, or back from a backup |
 //! | `hostile` | names at the service that imitate the operator's |
 //! | `formats` | the content of the Secret |
@@ -30,6 +31,7 @@ mod finalizer;
 mod formats;
 mod hostile;
 mod identity_conflict;
+mod ids;
 mod leak;
 mod lost;
 mod rate_limit;

@@ -1,7 +1,8 @@
 //! Laws about leaks, identity conflicts and services whose refusals are in doubt.
 
 use artifact_token_operator::api::ids::TokenId;
-use artifact_token_operator::rotation::desired::Desired;
+use artifact_token_operator::api::ledger::{Claim, Outcome};
+use artifact_token_operator::rotation::desired::{Desired, REFUSAL_SETTLE};
 use artifact_token_operator::rotation::observed::{Observed, Row, Verdict};
 use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
 
@@ -39,7 +40,16 @@ pub fn confirmed(observed: &Observed) -> bool {
 
 pub fn stopped_by_conflict(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let open = observed.ledger.conflict.is_some() && !confirmed(observed) && observed.object.leave.is_none();
-    let looks = matches!(step, Step::Read | Step::Verify | Step::Reject | Step::Finalize { claims: false });
+    let looks = matches!(
+        step,
+        Step::Read
+            | Step::Verify
+            | Step::RecordRefusal
+            | Step::ForgetRefusal
+            | Step::Reject
+            | Step::Sweep
+            | Step::Finalize { claims: false }
+    );
     let allowed = looks || matches!(step, Step::Halt(_) | Step::Wait(_) | Step::GiveUp(GiveUpReason::Deleting));
     !open || allowed
 }
@@ -73,8 +83,41 @@ pub fn record_conflict(_: &Desired, observed: &Observed, step: &Step) -> bool {
     }
 }
 
-pub fn in_doubt(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    let doubted = observed.service.seen.is_some_and(|service| !service.trusted);
+/// P20: while a service refuses most tokens, nothing is rejected, failed, claimed or generated for that.
+pub fn acts_in_doubt(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let refused = observed.facts.verdict == Some(Verdict::Refused);
-    !(doubted && refused && matches!(step, Step::Reject))
+    // A Secret that somebody changed is no refusal.
+    let urgent = answering(observed) || observed.ledger.current.is_some() && !observed.holds_current();
+    let held = observed.secrets.ours().find_map(|ours| ours.id.as_ref());
+    let listed = |id: &TokenId| {
+        own_rows(observed).any(|row| row.id == *id && Some(row.key()) == observed.open_claim().as_ref().map(Claim::key))
+    };
+    let attested = held.is_some_and(|id| observed.in_flight.holds(id) || listed(id));
+    let leaked = observed.open_claim().is_some_and(|claim| observed.ledger.leak_covers(claim.time));
+    let acts = match step {
+        Step::Reject | Step::GiveUp(GiveUpReason::Refused) => true,
+        // An id that nobody attests is given up whatever the service says.
+        Step::Decide(Outcome::Failed) => refused && attested && !leaked,
+        Step::Claim { .. } | Step::Finalize { claims: true } | Step::Generate => !urgent,
+        _ => false,
+    };
+    !(in_doubt(observed) && acts)
+}
+
+/// Whether the service refuses most tokens.
+pub fn in_doubt(observed: &Observed) -> bool {
+    observed.service.seen.is_some_and(|service| !service.trusted)
+}
+
+/// Whether something besides its own refusals says that the refused token is dead, or enough of them do.
+pub fn confirmed_dead(observed: &Observed) -> bool {
+    let Some(current) = &observed.ledger.current else { return false };
+    let Some(since) = current.refused_time else { return false };
+    let (service, age) = (&observed.service, NOW.since(since));
+    let listed = service.own_rows().any(|row| row.id == current.id);
+    let unlisted = service.listing.is_some() && service.lists_others && !listed;
+    let alone = service.others.answered.is_none_or(|answered| answered < since);
+    let enough = observed.facts.refusals >= 3 && age >= REFUSAL_SETTLE * 10 && alone;
+    let accepted = service.others.accepted.is_some_and(|accepted| accepted >= since);
+    service.trusted() && age >= REFUSAL_SETTLE && (accepted || unlisted || enough)
 }

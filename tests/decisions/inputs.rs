@@ -14,8 +14,8 @@ use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Halt, Timings};
 use artifact_token_operator::rotation::observed::{
-    Content, Facts, Former, InFlight, Leave, Object, Observed, Ours, Pauses, Row, SecretState, Secrets, Service,
-    ServiceSeen, Verdict,
+    Content, Facts, Former, InFlight, Leave, Object, Observed, Others, Ours, Pauses, Row, SecretState, Secrets,
+    Service, ServiceSeen, Verdict,
 };
 
 /// The time of every decision here.
@@ -26,6 +26,7 @@ pub const TIMINGS: Timings = Timings {
     publish_deadline: seconds(120),
     claim_settle: seconds(150),
     first_retry: seconds(30),
+    refusal_settle: seconds(60),
 };
 const DAY: u64 = 24 * 3600;
 
@@ -143,6 +144,10 @@ const LISTING: &[Value] = &[
     ("never claimed", |world| list(world, row(9, "other-cluster", "n9"))),
     ("of another nonce", |world| list(world, row(3, "other-cluster", "x3"))),
     ("new", |world| list(world, row(under_way(world), "new", nonce_under_way(world)))),
+    ("of others", |world| {
+        world.observed.service.listing = Some(vec![]);
+        world.observed.service.lists_others = true;
+    }),
     ("new, unknown id", |world| list(world, row(under_way(world), "other-cluster", nonce_under_way(world)))),
 ];
 
@@ -171,6 +176,7 @@ const SPEC: &[Value] = &[
     ("verification due", |world| world.observed.facts.accepted = Some(ago(13 * 3600))),
     ("suspected", |world| world.observed.service.suspected = true),
     ("doubtful", |world| world.observed.facts.doubtful = true),
+    ("refused three times", |world| world.observed.facts.refusals = 3),
 ];
 
 /// A service that can do everything.
@@ -188,6 +194,14 @@ const SERVICE: &[Value] = &[
         world.observed.service.seen = Some(ServiceSeen { trusted: false, ..NAMED });
         world.observed.facts.halt = Some(Halt::stalled(Reason::OriginDoubtful, "in doubt"));
     }),
+    ("refuses most", |world| {
+        world.observed.service.seen = Some(ServiceSeen { trusted: false, ..NAMED });
+    }),
+    ("accepts others", |world| {
+        let just_now = Some(ago(1));
+        world.observed.service.others = Others { answered: just_now, accepted: just_now, forgiven: None };
+    }),
+    ("refuses others", |world| world.observed.service.others.answered = Some(ago(1))),
     ("missing", |world| {
         world.observed.service.seen = None;
         world.observed.facts.halt = Some(Halt::passing(Reason::ServiceNotFound, "missing"));

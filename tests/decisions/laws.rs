@@ -1,14 +1,15 @@
 //! Laws that hold for every combination of the inputs.
 
 use artifact_token_operator::api::ids::MAX_ATTEMPT;
-use artifact_token_operator::api::ledger::{MAX_LIVE, Outcome, Superseded};
+use artifact_token_operator::api::ledger::{MAX_LIVE, Outcome, Refusals, Superseded};
 use artifact_token_operator::rotation::desired::Desired;
 use artifact_token_operator::rotation::observed::{Content, InFlight, Observed, Row, Verdict};
 use artifact_token_operator::rotation::plan::{GiveUpReason, Step, next_step};
 use artifact_token_operator::rotation::schedule::{is_only_drift, trigger};
 
 use super::alarms::{
-    answering, confirmed, in_doubt, leaked, never_claimed, record_conflict, record_leak, stopped_by_conflict,
+    acts_in_doubt, answering, confirmed, confirmed_dead, in_doubt, leaked, never_claimed, record_conflict, record_leak,
+    stopped_by_conflict,
 };
 use super::inputs::{NOW, ago};
 
@@ -46,7 +47,10 @@ pub const LAWS: &[Law] = &[
     ),
     ("adding the finalizer claims attempt 1 only for an object that never had a claim", finalize),
     ("a decision needs a live read of the undecided token, and an answer or no probe", decide),
-    ("only a current token that the Secret holds and the service refuses is rejected, and once", reject),
+    (
+        "only a current token that the Secret holds and the service refuses again a minute later is rejected, once, and only if something else says that it is dead",
+        reject,
+    ),
     ("no object rests without the finalizer while a token of it may live or a Secret of its own is there", held),
     ("deletion makes no token", deletion),
     (
@@ -66,7 +70,10 @@ pub const LAWS: &[Law] = &[
     ),
     ("a pause is kept", pauses),
     ("no look for a lost token holds up a new one", lists_hold_up_nothing),
-    ("no token is rejected on the word of a service whose refusals are in doubt", in_doubt),
+    (
+        "nothing is rejected, failed, claimed or generated on the word of a service that refuses most tokens",
+        acts_in_doubt,
+    ),
     ("a leak is recorded once, with the time that the spec says", record_leak),
     ("during an identity conflict nothing is made, written or revoked", stopped_by_conflict),
     ("a token that was never claimed here is neither revoked nor taken in before a person confirms it", never_claimed),
@@ -183,6 +190,8 @@ fn claim(desired: &Desired, observed: &Observed, step: &Step) -> bool {
         suspended || desired.halt.is_some() || observed.facts.halt.is_some() || observed.secrets.unwritable().is_some();
     let room = observed.ledger.alive() + usize::from(!answering(observed)) < MAX_LIVE;
     let wanted = trigger(desired, observed, NOW).is_some();
+    let pauses = |refusals: &Refusals| refusals.next_replacement_time > NOW && observed.holds_current();
+    let backing_off = backing_off || observed.ledger.refusals.as_ref().is_some_and(pauses) && !answering(observed);
     finalizer && observed.facts.preflight && observed.secrets.live() && room && wanted && !backing_off && !stopped
 }
 
@@ -220,7 +229,7 @@ fn decide(desired: &Desired, observed: &Observed, step: &Step) -> bool {
 fn reject(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Reject = step else { return true };
     let first = observed.ledger.current.as_ref().is_some_and(|current| current.rejected_time.is_none());
-    observed.facts.verdict == Some(Verdict::Refused) && observed.holds_current() && first
+    observed.facts.verdict == Some(Verdict::Refused) && observed.holds_current() && first && confirmed_dead(observed)
 }
 
 fn held(_: &Desired, observed: &Observed, step: &Step) -> bool {
@@ -304,7 +313,9 @@ fn endless(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let service = observed.service.seen.is_none_or(|service| !service.same_origin);
     let wanted = trigger(desired, observed, NOW).is_some() || observed.unresolved_claim().is_some();
     let gone = observed.object.deleting && !observed.object.finalizer;
-    gone || (!observed.object.deleting && (stopped || service || !wanted))
+    // When a service accepts tokens again, passes over all its tokens begin.
+    let waits_for_service = in_doubt(observed) && observed.facts.verdict == Some(Verdict::Refused);
+    gone || (!observed.object.deleting && (stopped || service || !wanted || waits_for_service))
 }
 
 fn halt(desired: &Desired, observed: &Observed, step: &Step) -> bool {
@@ -316,7 +327,7 @@ fn halt(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     if observed.ledger.conflict.is_some() && !confirmed(observed) {
         return true;
     }
-    if observed.object.deleting { service } else { wanted || full || elsewhere }
+    if observed.object.deleting { service } else { wanted || full || elsewhere || in_doubt(observed) }
 }
 
 fn no_loop(_: &Desired, observed: &Observed, step: &Step) -> bool {

@@ -1,7 +1,7 @@
 //! The ledgers on the axis `ledger`.
 
 use artifact_token_operator::api::ledger::{
-    Conflict, Current, Leak, Ledger, Lost, MAX_LIVE, Outcome, Replaced, Superseded,
+    Conflict, Current, Leak, Ledger, Lost, MAX_LIVE, Outcome, Refusals, Replaced, Superseded,
 };
 use artifact_token_operator::api::time::Time;
 
@@ -44,6 +44,14 @@ pub const LEDGER: &[Value] = &[
             current.rejected_time = Some(ago(5));
         }
     }),
+    ("rejected, back-off", |world| {
+        world.observed.ledger.rejected(ago(5));
+        world.observed.ledger.refusals =
+            Some(Refusals { count: 2, last_time: ago(5), next_replacement_time: in_seconds(3000) });
+    }),
+    ("refused just now", |world| world.observed.ledger.refused(ago(5))),
+    ("refused, settled", |world| world.observed.ledger.refused(ago(70))),
+    ("refused for long", |world| world.observed.ledger.refused(ago(700))),
     ("lost", |world| {
         world.observed.ledger.claim = Some(claimed(4, 150, Some(Outcome::Failed)));
         world.observed.ledger.lost = vec![Lost { attempt: 4, nonce: nonce("n4"), time: ago(150) }];
@@ -88,6 +96,7 @@ pub fn verified() -> Ledger {
         attempt: 3,
         id: token_id("current"),
         nonce: nonce("n3"),
+        credentials_revision: String::new(),
         hint: None,
         request_digest: "digest".to_owned(),
         claimed_time: ago(DAY + 4),
@@ -95,6 +104,7 @@ pub fn verified() -> Ledger {
         published_time: ago(DAY + 2),
         verified_time: ago(DAY + 1),
         probed: true,
+        refused_time: None,
         rejected_time: None,
         expiration_time: None,
         secret_resource_version: "7".to_owned(),
@@ -119,11 +129,13 @@ fn old(attempt: u32, id: &str, revoke_after_time: Time) -> Superseded {
         attempt,
         id: token_id(id),
         nonce: nonce(&format!("n{attempt}")),
+        credentials_revision: String::new(),
         claimed_time: Some(ago(2 * DAY)),
         revoke_after_time,
         unpublished: false,
         held: false,
         tries: 0,
         next_try_time: None,
+        failure: String::new(),
     }
 }

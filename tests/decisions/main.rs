@@ -73,6 +73,8 @@ fn phrase(step: &Step) -> String {
         | Step::ConfirmIdentity
         | Step::Render
         | Step::RecordProbed
+        | Step::RecordRefusal
+        | Step::ForgetRefusal
         | Step::Reject
         | Step::DeleteSecret
         | Step::Release => format!("{step:?}"),

@@ -233,6 +233,27 @@ pub const SECTIONS: &[Section] = &[
         varied: &[("verdict", ALL), ("spec", &["as it is", "no probe"])],
     },
     Section {
+        title: "verify: a refusal is not yet a death",
+        held: &[("verdict", "refused")],
+        varied: &[
+            ("ledger", &["verified", "refused just now", "refused, settled", "refused for long"]),
+            ("service", ALL),
+            ("listing", &["none", "empty", "of others"]),
+            ("spec", &["as it is", "refused three times"]),
+        ],
+    },
+    Section {
+        title: "verify: what was refused is asked about again",
+        held: &[],
+        varied: &[
+            ("ledger", &["refused just now", "refused, settled"]),
+            ("verdict", &["none", "accepted"]),
+            ("service", ALL),
+            ("pauses", ALL),
+            ("spec", &["as it is", "no probe"]),
+        ],
+    },
+    Section {
         title: "verify: not read, paused, or without service",
         held: &[("spec", "verification due")],
         varied: &[("read", ALL), ("pauses", PAUSED), ("service", ALL)],
@@ -281,6 +302,16 @@ pub const SECTIONS: &[Section] = &[
             ("Secret", &["absent", "placeholder", "current", "old"]),
             ("back-off", ALL),
             ("dry-run", ALL),
+        ],
+    },
+    Section {
+        title: "claim: what refusals forbid",
+        held: &[("dry-run", "done")],
+        varied: &[
+            ("ledger", &["verified", "rejected", "rejected, back-off", "leaked, revoked"]),
+            ("spec", &["as it is", "rotation due"]),
+            ("service", &["named", "refuses most"]),
+            ("Secret", &["current", "current, edited"]),
         ],
     },
     Section {

@@ -10,10 +10,10 @@ use artifact_token_operator::api::ids::{Nonce, TokenId};
 use artifact_token_operator::api::ledger::{ArtifactTokenStatus, HandledRequests};
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
-use artifact_token_operator::rotation::desired::{Desired, Halt, Timings};
+use artifact_token_operator::rotation::desired::{Desired, Halt, REFUSAL_SETTLE, Timings};
 use artifact_token_operator::rotation::observed::{
-    Content, Facts, Former, InFlight, Leave, Object, Observed, Ours, Pauses, Row, SecretState, Secrets, Seen, Service,
-    ServiceSeen, Verdict,
+    Content, Facts, Former, InFlight, Leave, Object, Observed, Others, Ours, Pauses, Row, SecretState, Secrets, Seen,
+    Service, ServiceSeen, Verdict,
 };
 use artifact_token_operator::rotation::plan::{Step, next_step};
 
@@ -60,6 +60,7 @@ fn desired(input: &mut Unstructured) -> Result<Desired> {
         publish_deadline: length(input)?,
         claim_settle: length(input)?,
         first_retry: length(input)?,
+        refusal_settle: REFUSAL_SETTLE,
     };
     Ok(Desired {
         halt: maybe(input, halt)?,
@@ -148,6 +149,7 @@ fn observed(input: &mut Unstructured, status: ArtifactTokenStatus) -> Result<Obs
         swept: maybe(input, time)?,
         suspected: input.arbitrary()?,
         seen: maybe(input, service)?,
+        ..Service::default()
     };
     let facts = Facts { holds_previous, ..facts(input)? };
     Ok(Observed { object, ledger: status.ledger, secrets, in_flight, service, facts })
@@ -177,7 +179,19 @@ fn facts(input: &mut Unstructured) -> Result<Facts> {
         accepted: maybe(input, time)?,
         doubtful: input.arbitrary()?,
         pauses: pauses(input)?,
+        ..Facts::default()
     })
+}
+
+/// What is known of refusals, as far as the bytes go.
+fn refusals(input: &mut Unstructured, mut desired: Desired, mut observed: Observed) -> (Desired, Observed) {
+    let mut when = || maybe(input, time).unwrap_or_default();
+    observed.service.others = Others { answered: when(), accepted: when(), forgiven: when() };
+    observed.facts.ask_again = when();
+    observed.facts.refusals = input.arbitrary().unwrap_or_default();
+    observed.service.lists_others = input.arbitrary().unwrap_or_default();
+    desired.timings.refusal_settle = length(input).unwrap_or(REFUSAL_SETTLE);
+    (desired, observed)
 }
 
 fn check(bytes: &[u8]) -> Option<()> {
@@ -186,6 +200,8 @@ fn check(bytes: &[u8]) -> Option<()> {
     let mut input = Unstructured::new(bytes.get(end + 1..).unwrap_or_default());
     let (desired, observed) = (desired(&mut input).ok()?, observed(&mut input, status).ok()?);
     let now = time(&mut input).ok()?;
+    // The corpus is older than these.
+    let (desired, observed) = refusals(&mut input, desired, observed);
     let step = next_step(&desired, &observed, now);
     assert_eq!(step, next_step(&desired, &observed, now), "the same of the same");
     if let Step::Revoke { id, .. } = &step {

@@ -12,7 +12,7 @@ use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Timings};
 use artifact_token_operator::rotation::ledger::Failure;
 use artifact_token_operator::rotation::observed::{
-    self, Content, Observed, Ours, Row, SecretState, Secrets, Service, ServiceSeen, Verdict,
+    self, Content, Observed, Others, Ours, Row, SecretState, Secrets, Service, ServiceSeen, Verdict,
 };
 
 use super::tokens::{Set, Token};
@@ -102,7 +102,7 @@ pub fn observed(process: &Process, facts: &Facts, named: bool) -> Observed {
     let listing = || process.listing.iter().map(|token| row(token, object, facts)).collect();
     Observed {
         object: seen_object(object),
-        ledger: ledger(object, facts),
+        ledger: refused(ledger(object, facts), process.verdict),
         secrets: Secrets::one(process.live, secret_state(&process.secret, process)),
         in_flight: in_flight(&process.in_flight, facts),
         service: Service {
@@ -110,6 +110,8 @@ pub fn observed(process: &Process, facts: &Facts, named: bool) -> Observed {
             listing: process.listed.then(listing),
             swept: process.swept.then_some(NOW),
             suspected: process.suspects,
+            lists_others: false,
+            others: Others { answered: Some(NOW), accepted: Some(NOW), forgiven: None },
         },
         facts: observed::Facts {
             holds_previous: process.remembered != Token::NONE && process.remembered == object.book.current,
@@ -119,6 +121,15 @@ pub fn observed(process: &Process, facts: &Facts, named: bool) -> Observed {
             ..observed::Facts::default()
         },
     }
+}
+
+/// What a refusal needs besides to count as a death is a question of time and of other objects, and neither is in the model. So every
+/// refusal in it is the second one, and another token was accepted in between. `tests/simulation` has all the others.
+fn refused(mut ledger: Ledger, verdict: Said) -> Ledger {
+    if verdict == Said::Refused {
+        ledger.refused(settled());
+    }
+    ledger
 }
 
 fn seen_object(object: &Object) -> observed::Object {
@@ -280,6 +291,7 @@ pub fn current(token: Token, object: &Object, facts: &Facts) -> Current {
         attempt: attempt(token, facts),
         id: id(token),
         nonce: nonce(token),
+        credentials_revision: String::new(),
         hint: None,
         request_digest: String::new(),
         claimed_time: claimed(token, object, facts),
@@ -287,6 +299,7 @@ pub fn current(token: Token, object: &Object, facts: &Facts) -> Current {
         published_time: past,
         verified_time: past,
         probed: true,
+        refused_time: None,
         rejected_time: rejected.then_some(past),
         expiration_time: None,
         secret_resource_version: String::new(),
@@ -299,12 +312,14 @@ fn superseded(token: Token, object: &Object, facts: &Facts) -> Superseded {
         attempt: attempt(token, facts),
         id: id(token),
         nonce: nonce(token),
+        credentials_revision: String::new(),
         claimed_time: Some(claimed(token, object, facts)),
         revoke_after_time: if book.over.has(token) { NOW } else { after_overlap() },
         unpublished: book.unpublished.has(token),
         held: book.held.has(token),
         tries: 0,
         next_try_time: None,
+        failure: String::new(),
     }
 }
 

@@ -105,7 +105,13 @@ fn short(step: Step) -> Do {
         Step::Reject => Do::Reject,
         Step::DeleteSecret => Do::DeleteSecret,
         Step::Release => Do::Release,
-        // No Secret of a former object is in the model, and no change of `verification.probe`.
-        Step::Halt(_) | Step::Wait(_) | Step::RecordReplaced(_) | Step::RecordProbed => Do::Rest,
+        // No Secret of a former object is in the model, no change of `verification.probe`, and every refusal is the second one (see the
+        // bridge).
+        Step::Halt(_)
+        | Step::Wait(_)
+        | Step::RecordReplaced(_)
+        | Step::RecordProbed
+        | Step::RecordRefusal
+        | Step::ForgetRefusal => Do::Rest,
     }
 }

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::api::ids::{ClaimKey, Nonce, TokenId};
 use crate::api::time::Time;
 
+/// The longest reason of a failed revoke, in characters.
+pub const MAX_FAILURE: usize = 512;
+
 /// A token that is to be revoked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -17,6 +20,10 @@ pub struct Superseded {
     /// The nonce of its claim; absent where that is not known.
     #[serde(default, skip_serializing_if = "Nonce::is_unknown")]
     pub nonce: Nonce,
+    /// The version of the operator's credential that generated it; absent where that is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 64))]
+    pub credentials_revision: String,
     /// When its attempt was claimed; absent where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_time: Option<Time>,
@@ -34,6 +41,10 @@ pub struct Superseded {
     /// When the operator tries again, if a revoke failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_try_time: Option<Time>,
+    /// Why the last revoke failed, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = MAX_FAILURE))]
+    pub failure: String,
 }
 
 impl Superseded {
@@ -90,7 +101,7 @@ pub enum Proof {
     Refused,
     /// A complete list did not have the id.
     Unlisted,
-    /// The service said so, and the operator had neither the value nor a list to prove it.
+    /// The service said so, and nothing more could be seen: there was neither the value nor a list that proves something.
     Answered,
 }
 

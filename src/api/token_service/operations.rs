@@ -24,6 +24,9 @@ pub struct Operations {
     /// Whether tokens have names at the service, and how long a name may be. Default: names of up to 255 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub naming: Option<TokenNames>,
+    /// Whether the service gives the id of a token that is gone to another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Ids>,
     /// Which lifetimes the service can give. Absent: tokens never expire, and a token may only have `lifetime: Never`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<Lifetimes>,
@@ -70,6 +73,17 @@ impl Default for TokenNames {
     fn default() -> Self {
         Self { unsupported: false, maximum_length: Self::default_maximum_length() }
     }
+}
+
+/// Whether the service gives the id of a token that is gone to another one. With `Reused` the operator sends no revoke to an id unless it
+/// sees that the id is still that of its own token. Default: `Unique`. Example: `Reused`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Ids {
+    /// An id is never given twice.
+    #[default]
+    Unique,
+    /// The id of a token that is gone may become that of another one, like a row number of SQLite.
+    Reused,
 }
 
 /// The lifetimes that a service can give. How one is sent is in the `generate` template.

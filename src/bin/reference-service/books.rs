@@ -117,8 +117,12 @@ impl Books {
         {
             return Err(Refusal::LimitReached(limit));
         }
-        let (token, value) =
+        let (mut token, value) =
             Token::issue(request, &self.settings, now).map_err(|error| Refusal::Store(error.into()))?;
+        token.account = Some(self.admin_key.accepted.clone());
+        if let Some(id) = self.free_id(now) {
+            token.id = id;
+        }
         let order = self.tokens.len();
         let mut changes = vec![(order, token)];
         changes.extend(self.to_drop(now));
@@ -145,14 +149,14 @@ impl Books {
 
     /// The tokens that the list shows, in order of creation.
     pub fn listed(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Token> {
-        self.tokens.iter().filter(move |token| token.listed(&self.settings, now))
+        self.tokens.iter().filter(move |token| token.listed(&self.settings, now) && self.is_own(token))
     }
 
     /// A token that still has a row: alive or expired. The list lag does not matter here.
     pub fn find(&self, id: &str, now: DateTime<Utc>) -> Option<&Token> {
         let token = &self.tokens[*self.by_id.get(id)?];
         match token.state(now) {
-            State::Live | State::Expired => Some(token),
+            State::Live | State::Expired => Some(token).filter(|token| self.is_own(token)),
             State::Revoked | State::Dropped => None,
         }
     }
@@ -186,6 +190,17 @@ impl Books {
         self.store.save_tokens(records)?;
         self.unsaved.clear();
         Ok(())
+    }
+
+    /// The id to give again: that of the newest token, if that has no row any more.
+    fn free_id(&self, now: DateTime<Utc>) -> Option<String> {
+        let newest = self.tokens.last().filter(|_| self.settings.reuse_ids)?;
+        matches!(newest.state(now), State::Revoked | State::Dropped).then(|| newest.id.clone())
+    }
+
+    /// Whether the admin key in force may see the token.
+    fn is_own(&self, token: &Token) -> bool {
+        !self.settings.accounts || token.account.as_ref() == Some(&self.admin_key.accepted)
     }
 
     fn live_named(&self, name: &str, now: DateTime<Utc>) -> bool {

@@ -19,6 +19,10 @@ pub struct Settings {
     pub drop_oldest_above: Option<usize>,
     /// A revoke answers that it succeeded, whatever its id is.
     pub revoke_always_succeeds: bool,
+    /// The id of the newest token is given again once that token is gone, as SQLite does with row numbers.
+    pub reuse_ids: bool,
+    /// Each admin key is an account of its own: it lists and revokes the tokens that it generated.
+    pub accounts: bool,
     /// A requested lifetime is accepted and not kept: tokens never expire.
     pub ignore_lifetime: bool,
 }

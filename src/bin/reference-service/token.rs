@@ -38,6 +38,9 @@ pub struct Token {
     pub name: String,
     pub scopes: Vec<String>,
     pub value_hash: ValueHash,
+    /// The admin key that generated it; absent in records of older versions.
+    #[serde(default)]
+    pub account: Option<ValueHash>,
     pub created_time: DateTime<Utc>,
     pub expiration_time: Option<DateTime<Utc>>,
     pub ended: Option<End>,
@@ -79,6 +82,7 @@ impl Token {
             name: request.name.clone(),
             scopes: request.scopes.clone(),
             value_hash: ValueHash::of(&value),
+            account: None,
             created_time: now,
             expiration_time: lifetime.and_then(|span| now.checked_add_signed(span)),
             ended: None,

@@ -1,9 +1,9 @@
 //! The services, each as its last check found it, for the passes over tokens.
 
+mod answers;
 mod entry;
 mod key;
 pub(crate) mod members;
-mod reviews;
 mod subscribers;
 #[cfg(test)]
 mod tests;
@@ -16,7 +16,7 @@ use futures::channel::mpsc::UnboundedReceiver;
 
 use crate::api::reason::Reason;
 use crate::api::time::Time;
-use crate::rotation::service_review::Review;
+use crate::rotation::service_answers::Answers;
 use crate::rotation::telling::Telling;
 use crate::service::limits::RateLimit;
 
@@ -51,8 +51,8 @@ struct Slot {
     stale: bool,
     /// When this process wrote its status only to tell something.
     telling: Telling,
-    /// Its credential changed, and it is not known whether its tokens still work.
-    review: Option<Review>,
+    /// What it said about its tokens.
+    answers: Answers,
 }
 
 impl Services {

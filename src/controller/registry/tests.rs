@@ -1,14 +1,18 @@
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use kube::runtime::watcher::Event;
 use serde_json::json;
 
 use super::members::Members;
 use super::*;
 use crate::api::artifact_token::ServiceKind;
+use crate::api::ids::TokenId;
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::rotation::desired::Halt;
+use crate::rotation::service_answers::{Said, Standing};
 
 /// A registry with the watch that feeds it.
 struct World {
@@ -122,10 +126,48 @@ fn another_object_of_the_same_name_is_asked_for_itself() {
     world.services.put(old.clone());
     world.services.review(&old, Time::from_millis(0));
     assert_eq!(world.uid("again"), None);
-    assert!(!world.services.take_doubt(&key("again")) && world.services.trusts(&key("again")));
+    assert!(!world.services.take_doubt(&key("again")) && world.services.standing(&key("again")) == Standing::Good);
     world.services.put(entry("again", "2"));
     assert_eq!(world.uid("again"), Some("2".into()));
     assert!(world.services.get_object(&key("again"), "1").is_none());
+}
+
+/// The service refuses the tokens of these objects.
+fn refuses(world: &World, entry: &ServiceEntry, objects: &[&str]) {
+    for (millis, uid) in (0..).zip(objects) {
+        let (token, at) = (TokenId::new(format!("token-{uid}")).unwrap(), Time::from_millis(millis));
+        let said = Said { uid, token: &token, accepted: false, at };
+        world.services.said(entry, said, Duration::from_secs(600));
+    }
+}
+
+#[test]
+fn a_service_object_that_is_created_again_has_no_verdict_of_the_one_before() {
+    let mut world = World::new();
+    world.list(&[object("again", "1")]);
+    let (old, new) = (entry("again", "1"), entry("again", "2"));
+    world.services.review(&old, Time::from_millis(0));
+    refuses(&world, &old, &["a", "b"]);
+    assert_eq!(world.services.standing(&old.key), Standing::Refusing { other_credential: true });
+    world.watch(&Event::Delete(object("again", "1")));
+    world.watch(&Event::Apply(object("again", "2")));
+    assert_eq!(world.services.standing(&old.key), Standing::Good);
+    // A pass that began with the old one gets its answers now.
+    refuses(&world, &old, &["a", "b"]);
+    assert_eq!(world.services.standing(&old.key), Standing::Good);
+    refuses(&world, &new, &["a", "b"]);
+    assert_eq!(world.services.standing(&old.key), Standing::Refusing { other_credential: false });
+}
+
+#[test]
+fn objects_that_are_gone_do_not_keep_a_service_in_doubt() {
+    let mut world = World::new();
+    world.list(&[object("a", "1")]);
+    refuses(&world, &entry("a", "1"), &["a", "b"]);
+    let mut told = world.services.changes();
+    world.services.forget_answers("a", Time::from_millis(9));
+    assert_eq!(world.services.standing(&key("a")), Standing::Good);
+    assert_eq!(changes(&mut told), [Change::Service(key("a"))]);
 }
 
 #[test]
@@ -139,7 +181,7 @@ fn what_is_known_of_an_object_outlives_a_list_that_has_it() {
     world.list(&[object("stays", "1")]);
     assert_eq!(changes(&mut told), []);
     assert!(world.services.take_doubt(&key("stays")) && world.services.take_stale(&key("stays")));
-    assert_eq!(world.services.judgement(&key("stays")), Some(None));
+    assert_eq!(world.services.standing(&key("stays")), Standing::UnderReview);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::controller::service::status::{Shown, update_status};
 use crate::controller::service::sweep::sweep;
 use crate::controller::shared::Shared;
 use crate::rotation::desired::Halt;
-use crate::rotation::service_review::Judgement;
+use crate::rotation::service_answers::Standing;
 
 /// How soon a service that does not answer is asked again.
 const NOT_READY_LOOK: Duration = Duration::from_secs(15);
@@ -93,7 +93,7 @@ async fn check_now(mut service: ServiceObject, ctx: &Shared) -> Result<Action, P
         };
     }
     if entry.halt.is_none() {
-        entry.halt = review(&service, &entry, ctx);
+        review(&service, &entry, ctx);
     }
     conclude(&service, entry, ctx).await
 }
@@ -125,25 +125,14 @@ fn action(look: Option<Duration>) -> Action {
 
 /// P20: a credential other than the one that generated the tokens may belong to another account. The tokens show whether it
 /// does: the service accepts them or refuses them.
-fn review(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Option<Halt> {
-    let status = service.status.as_ref()?;
+fn review(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) {
+    let Some(status) = &service.status else { return };
+    let now = ctx.clock.now().time();
     if status.credentials_revision.as_ref().is_some_and(|known| *known != entry.revision) {
-        ctx.services.review(entry, ctx.clock.now().time());
+        ctx.services.review(entry, now);
     }
-    ctx.services.settle(&entry.key, ctx.clock.now().time());
-    if ctx.services.judgement(&entry.key) != Some(Some(Judgement::Doubtful)) {
-        return None;
-    }
-    let shown = status.conditions.iter().find(|condition| condition.reason == Reason::OriginDoubtful);
-    let replace = service.spec.revoke_issued_before;
-    if shown.is_some_and(|shown| replace.is_some_and(|replace| replace > shown.last_transition_time)) {
-        ctx.services.trust(&entry.key);
-        return None;
-    }
-    let message = "since the credential changed the service refuses most tokens of it: is it another account's, or another place? \
-                   No new token is generated for that. Put the right credential into the Secret of spec.credentials; or, if all tokens \
-                   are to be replaced, set spec.revokeIssuedBefore to now";
-    Some(Halt::stalled(Reason::OriginDoubtful, message))
+    let window = ctx.settings.timings(Duration::ZERO).refusal_window();
+    ctx.services.settle(entry, || ctx.caches.holders(&entry.key), window, now);
 }
 
 /// Sweeps a ready service now and then. Returns when to look again.
@@ -151,8 +140,10 @@ async fn ready(service: &ServiceObject, ctx: &Shared) -> Result<Option<Duration>
     let known = ctx.services.get_object(&service.key, &service.uid());
     let Some(entry) = known else { return Ok(None) };
     let swept = sweep(service, &entry, ctx).await?;
-    let open = ctx.services.judgement(&service.key) == Some(None);
-    Ok(if open { Some(REVIEW_LOOK) } else { swept })
+    Ok(match ctx.services.standing(&service.key) {
+        Standing::Good => swept,
+        Standing::UnderReview | Standing::Refusing { .. } => Some(REVIEW_LOOK),
+    })
 }
 
 /// Whether both are the same object with the same Secrets.

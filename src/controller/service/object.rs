@@ -1,5 +1,6 @@
 //! One view of a service object of either kind: what the checks read from it and write to it.
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject, ObjectMeta};
 use kube::{Api, Client};
@@ -65,6 +66,19 @@ impl ServiceObject {
     /// When it was created; an object from the API server always has this time.
     pub(crate) fn created(&self) -> Option<Time> {
         self.meta.creation_timestamp.as_ref().map(|time| Time::from_millis(time.0.as_millisecond()))
+    }
+
+    /// What an event about it refers to.
+    pub(crate) fn reference(&self) -> ObjectReference {
+        let resource = self.resource();
+        ObjectReference {
+            api_version: Some(resource.api_version),
+            kind: Some(resource.kind),
+            namespace: self.key.namespace.clone(),
+            name: Some(self.key.name.clone()),
+            uid: Some(self.uid()),
+            ..ObjectReference::default()
+        }
     }
 
     /// The names of the Secrets with its credentials, and of the ConfigMap with its authorities, as far as an object can have that name.

@@ -6,9 +6,12 @@ use crate::api::condition::{Condition, ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::token_service::TokenServiceStatus;
 use crate::controller::error::PassError;
+use crate::controller::events;
 use crate::controller::registry::ServiceEntry;
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
+use crate::rotation::desired::Halt;
+use crate::rotation::service_answers::Standing;
 use crate::service::declaration::Declaration;
 
 /// What became of the status that a check found.
@@ -28,11 +31,13 @@ pub(super) async fn update_status(
     ctx: &Shared,
 ) -> Result<Shown, PassError> {
     let old = service.status.clone().unwrap_or_default();
+    let standing = ctx.services.standing(&entry.key);
+    let refusing = refusing(standing);
     let status = TokenServiceStatus {
         observed_generation: Some(entry.generation),
-        conditions: conditions(entry, &old.conditions, ctx),
+        conditions: conditions(entry, entry.halt.as_ref().or(refusing.as_ref()), &old.conditions, ctx),
         capabilities: entry.declaration.as_ref().map(Declaration::capabilities).unwrap_or_default(),
-        credentials_revision: if entry.halt.is_none() && ctx.services.trusts(&entry.key) {
+        credentials_revision: if entry.halt.is_none() && standing == Standing::Good {
             Some(entry.revision.clone())
         } else {
             // Keep the revision with which the tokens were seen to work.
@@ -53,10 +58,30 @@ pub(super) async fn update_status(
     if only_tells {
         ctx.services.told(entry, now);
     }
+    let known = |reason| old.conditions.iter().any(|condition| condition.reason == reason);
+    if let Some(halt) = refusing.filter(|halt| entry.halt.is_none() && !known(halt.reason)) {
+        events::service_warning(ctx, service.reference(), halt.reason, "Verify", halt.message).await;
+    }
     Ok(Shown::Written)
 }
 
-fn conditions(entry: &ServiceEntry, old: &[Condition], ctx: &Shared) -> Vec<Condition> {
+/// What people read while the service refuses most tokens (P20).
+fn refusing(standing: Standing) -> Option<Halt> {
+    let Standing::Refusing { other_credential } = standing else { return None };
+    Some(if other_credential {
+        let message = "since the credential changed the service refuses most tokens of it: is it another account's, or another place? \
+                       No new token is generated for that. Put the right credential into the Secret of spec.credentials; or, if all \
+                       tokens are to be replaced, set spec.revokeIssuedBefore to now";
+        Halt::stalled(Reason::OriginDoubtful, message)
+    } else {
+        let message = "the service refuses most of its tokens, two at least: a part of it may be away. No token is replaced for that; they \
+                       are asked about again, and all goes on when one of them is accepted. If they are dead indeed, set \
+                       spec.revokeIssuedBefore to now, or the annotation artifact-token.dev/rotate-requested-at of each ArtifactToken";
+        Halt::passing(Reason::TokensRefused, message)
+    })
+}
+
+fn conditions(entry: &ServiceEntry, halt: Option<&Halt>, old: &[Condition], ctx: &Shared) -> Vec<Condition> {
     let now = ctx.clock.now().time();
     let condition = |type_, status, reason, message: &str| {
         let before = old.iter().find(|before| before.type_ == type_ && before.status == status);
@@ -70,7 +95,7 @@ fn conditions(entry: &ServiceEntry, old: &[Condition], ctx: &Shared) -> Vec<Cond
         }
     };
     let (ready, abnormal) = (ConditionType::Ready, ConditionStatus::True);
-    match &entry.halt {
+    match halt {
         None => vec![condition(
             ready,
             ConditionStatus::True,

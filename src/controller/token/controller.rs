@@ -68,6 +68,7 @@ pub(in crate::controller) async fn run(
             }
             for gone in seen.memories.apply(event) {
                 seen.shared.services.cleared(&gone);
+                seen.shared.services.forget_answers(&gone, seen.shared.clock.now().time());
             }
         }
     });

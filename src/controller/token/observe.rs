@@ -14,8 +14,8 @@ use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Facts, InFlight, Leave, Object, Observed, Pauses, Service, ServiceSeen};
 use crate::rotation::schedule::leak_turn;
 
-/// Calls that the answer to a leak makes to the service: revoke, prove, generate, try, verify.
-const ANSWER_CALLS: u32 = 5;
+/// Calls that the answer to a leak makes to the service: ask, revoke, prove, generate, try, verify.
+const ANSWER_CALLS: u32 = 6;
 
 /// Collects what the decision looks at.
 pub(super) fn observe(pass: &mut Pass<'_>, now: Time) -> Observed {
@@ -56,8 +56,10 @@ fn service(pass: &Pass<'_>) -> Service {
     Service {
         seen,
         listing: pass.listing().cloned(),
+        lists_others: pass.lists_others(),
         swept: pass.memory().swept,
         suspected: services.suspects(pass.uid()),
+        others: services.others(&pass.service_key(), pass.uid()),
     }
 }
 
@@ -67,7 +69,7 @@ fn service_seen(pass: &Pass<'_>, service: &ServiceEntry) -> Option<ServiceSeen> 
     Some(ServiceSeen {
         attributable: declaration.can(Capability::Names) && declaration.can(Capability::List),
         same_origin: pass.ledger().service.as_ref().is_none_or(|known| known.origin == service.origin),
-        trusted: pass.shared().services.trusts(&service.key),
+        trusted: !pass.shared().services.refuses_most(&service.key),
     })
 }
 
@@ -76,24 +78,31 @@ fn facts(pass: &mut Pass<'_>, now: Time) -> Facts {
     let memory = pass.memory();
     let drift = memory.corrections.pause(pass.generation());
     let current = pass.ledger().current.as_ref();
+    let refusals = memory.refusals.as_ref().filter(|refusals| current.is_some_and(|current| current.id == refusals.id));
     let awaited = pass.shared().services.awaits(&pass.service_key(), pass.uid());
+    // A token that is refused is asked about at its own times, unless a person or another token's answer asks for it.
+    let refused = current.is_some_and(|current| current.refused_time.is_some());
+    let asked = pass.reconcile_requested() && pass.verdict().is_none();
+    let doubtful = awaited || if refused { asked } else { pass.is_secret_doubtful() };
     Facts {
         halt: pass.halt().cloned().or_else(|| standing_halt(pass)),
         preflight: pass.is_preflighted(),
         verdict: pass.verdict(),
         accepted: memory.accepted,
-        doubtful: pass.is_secret_doubtful() || awaited,
+        doubtful,
+        refusals: refusals.map_or(0, |refusals| refusals.count),
+        ask_again: refusals.map(|refusals| refusals.ask_again),
         holds_previous: current.is_some_and(|current| memory.values.contains_key(&current.id)),
         pauses: Pauses { leak, drift, ..memory.retries.pauses() },
     }
 }
 
 /// Drops an attempt in flight that is already decided: its record was stored although the answer was lost. A value leaves the
-/// process only when the ledger knows its id.
+/// process only when the ledger has the token of its attempt.
 fn drop_decided_attempt(pass: &mut Pass<'_>, mut observed: Observed) -> Observed {
     let void = match &observed.in_flight {
         InFlight::Nothing => false,
-        InFlight::Value { id, sent, .. } => !sent && observed.ledger.knows(id),
+        InFlight::Value { attempt, id, sent, .. } => !sent && observed.ledger.has_token(*attempt, id),
         InFlight::Claim { attempt, .. } => {
             let decided = observed.ledger.claim.as_ref().filter(|claim| claim.attempt == *attempt);
             decided.is_some_and(|claim| claim.outcome.is_some())
@@ -118,7 +127,7 @@ fn service_leak_turn(pass: &mut Pass<'_>, now: Time) -> Option<Time> {
     }
     let rate = service.spec.limits.requests_per_minute.unsigned_abs();
     let calls = ANSWER_CALLS + u32::from(service.spec.limits.maximum_live_tokens.is_some());
-    let turn = leak_turn(pass.ctx().older_leaks(pass.object(), claimed), calls, rate, now);
+    let turn = leak_turn(pass.shared().caches.older_leaks(pass.object(), claimed), calls, rate, now);
     pass.memory_mut().leak_turn = Some((issued_before, turn));
     Some(turn)
 }

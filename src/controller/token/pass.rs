@@ -43,8 +43,8 @@ pub(crate) struct Pass<'a> {
     /// Why the object's namespace may not have new tokens of the service; `None` if it may.
     forbidden: Option<Halt>,
     secret: KnownSecret,
-    /// The service's list, once this pass asked for it.
-    listing: Option<Vec<Row>>,
+    /// The service's list, once this pass asked for it, and whether it shows a token of ours beside this object's current one.
+    listing: Option<(Vec<Row>, bool)>,
     /// The write of the Secret was dry-run against `secret`.
     preflight: bool,
     /// The service's answer about the token that `secret` holds.
@@ -166,7 +166,7 @@ impl<'a> Pass<'a> {
             }
             Fact::Failed => self.verdict = None,
             Fact::Revoked(id) => {
-                if let Some(rows) = &mut self.listing {
+                if let Some((rows, _)) = &mut self.listing {
                     rows.retain(|row| row.id != *id);
                 }
             }
@@ -233,9 +233,9 @@ impl<'a> Pass<'a> {
         self.secret.doubtful = doubtful;
     }
 
-    /// Records the service's list. The Secret must be read after it (P5).
-    pub(crate) fn listed(&mut self, rows: Vec<Row>) {
-        self.listing = Some(rows);
+    /// Records the service's list, and whether it shows others of ours. The Secret must be read after it (P5).
+    pub(crate) fn listed(&mut self, rows: Vec<Row>, others: bool) {
+        self.listing = Some((rows, others));
     }
 
     /// Records that the list could not be judged or recorded. The service is listed again, but not by every pass.

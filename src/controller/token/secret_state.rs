@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use crate::api::ids::TokenId;
-use crate::api::ledger::Ledger;
+use crate::api::ledger::{Current, Ledger};
 use crate::api::reason::Reason;
 use crate::api::secret_template::SecretTemplate;
 use crate::rotation::desired::Halt;
@@ -29,6 +29,16 @@ pub(crate) type ValueDigest = [u8; 32];
 
 pub(crate) fn digest_of(token: &SecretString) -> ValueDigest {
     Sha256::digest(token.expose_secret().as_bytes()).into()
+}
+
+/// A value shorter than this shows too much of itself in its last four characters.
+const MIN_HINTED: usize = 20;
+
+/// The end of a token's value, for people.
+pub(crate) fn hint_of(token: &str) -> Option<String> {
+    let length = token.chars().count();
+    let last = token.chars().skip(length.saturating_sub(4)).collect::<String>();
+    (length >= MIN_HINTED).then(|| format!("****{last}"))
 }
 
 /// Reads a Secret, knowing what its object wants and what this process knows of its tokens.
@@ -108,8 +118,19 @@ impl SecretReader<'_> {
         let expected = self.digest.filter(|(id, _)| Some(id) == marks.token_id.as_ref());
         match expected {
             Some((_, expected)) if *expected != digest_of(&token) => Content::Edited,
+            None if self.has_other_end(&token, marks) => Content::Edited,
             Some(_) | None => Content::Token,
         }
+    }
+
+    /// Whether the value ends otherwise than the ledger says of this token. A process that never saw the value knows by that that
+    /// somebody else wrote it.
+    fn has_other_end(&self, token: &SecretString, marks: &Marks) -> bool {
+        let same =
+            |current: &&Current| current.attempt == marks.attempt && Some(&current.id) == marks.token_id.as_ref();
+        let current = self.ledger.current.as_ref().filter(same);
+        let hint = current.and_then(|current| current.hint.as_ref());
+        hint.is_some() && hint_of(token.expose_secret()).as_ref() != hint
     }
 
     fn is_rendered(&self, secret: &Secret, marks: &Marks) -> bool {

@@ -16,19 +16,21 @@ pub(super) fn superseded(
         attempt,
         id,
         nonce,
+        credentials_revision: String::new(),
         claimed_time,
         revoke_after_time: revoke_after,
         unpublished: false,
         held: false,
         tries: 0,
         next_try_time: None,
+        failure: String::new(),
     }
 }
 
 /// The entry of a token that was current.
 pub(super) fn of_current(current: Current, revoke_after: Time) -> Superseded {
-    let Current { attempt, id, nonce, claimed_time, .. } = current;
-    superseded(attempt, id, nonce, Some(claimed_time), revoke_after)
+    let Current { attempt, id, nonce, claimed_time, credentials_revision, .. } = current;
+    Superseded { credentials_revision, ..superseded(attempt, id, nonce, Some(claimed_time), revoke_after) }
 }
 
 /// The entry for the token of a failed claim.

@@ -47,6 +47,13 @@ pub enum Leftover {
     },
 }
 
+impl Leftover {
+    /// Whether it is a token that the operator has the id of.
+    pub(super) fn is_token(&self) -> bool {
+        matches!(self, Self::Unpublished(_) | Self::Published { .. })
+    }
+}
+
 /// The delay after the `count`-th failure. It doubles each time, up to [`MAX_RETRY_DELAY`].
 pub fn backoff(first: Duration, count: u32) -> Duration {
     first.saturating_mul(1 << count.saturating_sub(1).min(16)).min(MAX_RETRY_DELAY)

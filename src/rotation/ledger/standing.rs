@@ -22,9 +22,16 @@ impl Ledger {
         current || self.superseded.iter().any(|old| old.id == *id)
     }
 
+    /// Whether it lists the token of this attempt as living. A service may give an id again, so an id alone says less.
+    pub fn has_token(&self, attempt: u32, id: &TokenId) -> bool {
+        let same = |of: u32, known: &TokenId| of == attempt && known == id;
+        let current = self.current.as_ref().is_some_and(|current| same(current.attempt, &current.id));
+        current || self.superseded.iter().any(|old| same(old.attempt, &old.id))
+    }
+
     /// Whether this token was recently revoked and proved dead.
-    pub fn ended(&self, id: &TokenId) -> bool {
-        self.history.iter().any(|dead| dead.id == *id)
+    pub fn ended(&self, attempt: u32, id: &TokenId) -> bool {
+        self.history.iter().any(|dead| (dead.attempt, &dead.id) == (attempt, id))
     }
 
     /// Whether it has this claim, or the token of it.

@@ -23,6 +23,7 @@ fn current(attempt: u32, time: Time) -> Current {
         attempt,
         id: id(format!("t{attempt}")),
         nonce: nonce(format!("n{attempt}")),
+        credentials_revision: String::new(),
         hint: None,
         request_digest: "digest".to_owned(),
         claimed_time: time,
@@ -30,6 +31,7 @@ fn current(attempt: u32, time: Time) -> Current {
         published_time: time,
         verified_time: time,
         probed: true,
+        refused_time: None,
         rejected_time: None,
         expiration_time: None,
         secret_resource_version: String::new(),
@@ -256,6 +258,24 @@ fn a_rejected_token_keeps_the_first_time() {
     ledger.rejected(at(1100));
     ledger.rejected(at(1200));
     assert_eq!(ledger.current.unwrap().rejected_time, Some(at(1100)));
+}
+
+#[test]
+fn tokens_that_die_one_after_the_other_are_replaced_at_most_once_in_the_first_hour_and_once_a_day_after_three() {
+    let mut ledger = rotating();
+    let mut rejected = |attempt: u32, claimed: u64, now: u64| {
+        ledger.current = Some(Current { claimed_time: at(claimed), ..current(attempt, at(claimed)) });
+        ledger.rejected(at(now));
+        let refusals = ledger.refusals.clone().unwrap();
+        (refusals.count, refusals.next_replacement_time)
+    };
+    let (hour, day) = (3600, 24 * 3600);
+    assert_eq!(rejected(1, 0, 5000), (1, at(5000)));
+    assert_eq!(rejected(2, 5000, 5100), (2, at(5000 + hour)));
+    assert_eq!(rejected(3, 8600, 8700), (3, at(8600 + hour)));
+    assert_eq!(rejected(4, 12_200, 12_300), (4, at(12_200 + day)));
+    assert_eq!(rejected(5, 98_600, 98_600 + day), (5, at(98_600 + day)), "it lived longer than the pause");
+    assert_eq!(rejected(6, 400_000, 400_000 + 2 * day), (1, at(400_000 + 2 * day)), "two days are a new beginning");
 }
 
 #[test]

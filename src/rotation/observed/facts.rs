@@ -18,6 +18,10 @@ pub struct Facts {
     /// Somebody else wrote the Secret after this process saw the current token in it. Only the service can tell whether the Secret
     /// still holds that token.
     pub doubtful: bool,
+    /// How often this process saw the service refuse the current token since it accepted it last.
+    pub refusals: u32,
+    /// When a current token that was refused is asked about again.
+    pub ask_again: Option<Time>,
     /// Whether this process has the current token's value in memory.
     pub holds_previous: bool,
     /// When steps that failed transiently may be tried again.

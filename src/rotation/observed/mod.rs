@@ -16,7 +16,7 @@ pub use facts::{Facts, Pauses};
 pub use in_flight::InFlight;
 pub use object::{Leave, Object};
 pub use secret::{Content, Former, Ours, SecretState, Secrets, Seen};
-pub use service::{Row, Service, ServiceSeen, Verdict};
+pub use service::{Others, Row, Service, ServiceSeen, Verdict};
 
 /// Everything that the decision looks at, beside the checked spec and the time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -10,10 +10,25 @@ pub struct Service {
     pub seen: Option<ServiceSeen>,
     /// Its list, if this pass read it: the rows with the uid of this object.
     pub listing: Option<Vec<Row>>,
+    /// Whether that list shows a token of ours that is not the current one of this object.
+    pub lists_others: bool,
     /// When this process last saw a complete list for this object.
     pub swept: Option<Time>,
     /// The sweep of the whole service saw a token of this object that is not in its ledger.
     pub suspected: bool,
+    /// What it said about the tokens of other objects.
+    pub others: Others,
+}
+
+/// What the service said lately about the tokens of other objects. It shows what a refusal of one token is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Others {
+    /// The newest answer about one of them.
+    pub answered: Option<Time>,
+    /// The newest time at which it accepted one of them.
+    pub accepted: Option<Time>,
+    /// The end of the last time in which it refused most tokens. What it said before does not count.
+    pub forgiven: Option<Time>,
 }
 
 /// A token that the service lists under one of our names.
@@ -38,8 +53,8 @@ pub struct ServiceSeen {
     pub attributable: bool,
     /// It has the same origin as when the ledger's tokens were generated, so their ids are valid there.
     pub same_origin: bool,
-    /// The operator may act on its refusals. That is not so while it refuses most tokens since the operator's own credential
-    /// changed: then it may be another place or another account (P20).
+    /// The operator may act on its refusals. That is not so while it refuses most tokens: then it may be another place or another
+    /// account, or a part of it is away (P20).
     pub trusted: bool,
 }
 

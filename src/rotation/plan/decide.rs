@@ -5,6 +5,7 @@ use crate::rotation::observed::{InFlight, Observed, Ours, Verdict};
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::{after_pause, wait};
+use crate::rotation::schedule::rotation_requested;
 
 pub(super) fn decide(view: &View) -> Option<Step> {
     let Observed { secrets, service, facts, .. } = view.observed;
@@ -22,7 +23,7 @@ pub(super) fn decide(view: &View) -> Option<Step> {
         None if !service.same_place() => Some(wait(view)),
         None => Some(after_pause(view, facts.pauses.verify, Step::Verify)),
         Some(Verdict::Accepted) => Some(Step::Decide(Outcome::Verified)),
-        Some(Verdict::Refused) if settled(view, &claim) && service.trusted() => Some(Step::Decide(Outcome::Failed)),
+        Some(Verdict::Refused) if settled(view, &claim) && counts(view, &claim) => Some(Step::Decide(Outcome::Failed)),
         Some(Verdict::Refused) => Some(wait(view)),
     }
 }
@@ -52,7 +53,15 @@ fn unattested(view: &View, ours: &Ours, claim: &Claim) -> Option<Step> {
     (!listed).then_some(unlisted)
 }
 
-/// Whether a refusal counts: the service must know a fresh token by now.
+/// Whether a refusal is about this token, and not about all of the service. A leak, and a person who asks for another token, wait for no
+/// end of that.
+fn counts(view: &View, claim: &Claim) -> bool {
+    let Observed { object, ledger, service, .. } = view.observed;
+    let asked_anew = rotation_requested(view.observed) && object.requests.rotate != claim.request;
+    service.trusted() || asked_anew || ledger.leak_covers(claim.time)
+}
+
+/// Whether the service must know a fresh token by now.
 fn settled(view: &View, claim: &Claim) -> bool {
     let timings = &view.desired.timings;
     let known_by = match view.observed.in_flight {

@@ -70,7 +70,7 @@ fn sweep(view: &View) -> Option<Step> {
     if service.listing.is_none() {
         return Some(after_pause(view, facts.pauses.sweep, Step::Sweep));
     }
-    let row = service.own_rows().find(|row| !ledger.knows(&row.id))?;
+    let row = service.own_rows().find(|row| !ledger.has_token(row.attempt, &row.id))?;
     let revoke = Step::Revoke { attempt: row.attempt, id: row.id.clone() };
     Some(after_pause(view, facts.pauses.revoke, revoke))
 }

@@ -12,5 +12,7 @@ pub(super) fn halt(view: &View) -> Option<Step> {
     let Observed { secrets, facts, .. } = observed;
     let wanted = !view.is_suspended() && trigger(view.desired, observed, view.now.time()).is_some();
     let forbids = facts.halt.as_ref().filter(|_| wanted);
-    [view.desired.halt.as_ref(), secrets.unwritable(), forbids].into_iter().flatten().next().cloned().map(Step::Halt)
+    let refused = view.refused_by_service().filter(|_| wanted);
+    let halts = [view.desired.halt.as_ref(), secrets.unwritable(), forbids, refused.as_ref()];
+    halts.into_iter().flatten().next().cloned().map(Step::Halt)
 }

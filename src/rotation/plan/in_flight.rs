@@ -29,10 +29,10 @@ fn for_claim(view: &View, attempt: u32, deadline: Time) -> Step {
     if view.now.reached(deadline) {
         return Step::GiveUp(GiveUpReason::Late);
     }
-    // Something has forbidden a token since the claim: the spec is wrong now, or suspended, or a permission was taken away. The claim
-    // waits until its deadline.
+    // Something has forbidden a token since the claim: the spec is wrong now, or suspended, or a permission was taken away, or the
+    // service refuses most tokens. The claim waits until its deadline.
     let forbidden = view.desired.halt.is_some() || facts.halt.is_some() || view.is_suspended();
-    if !service.same_place() || forbidden {
+    if !service.same_place() || forbidden || view.refused_by_service().is_some() {
         return wait(view);
     }
     unknown_token(view).unwrap_or_else(|| after_pause(view, facts.pauses.generate, Step::Generate))
@@ -42,7 +42,8 @@ fn for_claim(view: &View, attempt: u32, deadline: Time) -> Step {
 fn for_value(view: &View) -> Option<Step> {
     let Observed { ledger, secrets, in_flight, service, facts, .. } = view.observed;
     let InFlight::Value { attempt, id, trial, .. } = in_flight else { return None };
-    let recorded = ledger.knows(id);
+    // A service may give an id again: an id of another attempt is another token.
+    let recorded = ledger.has_token(*attempt, id);
     // The finalizer's claim is in no ledger, even if somebody has removed the finalizer by hand since.
     let open =
         ledger.claim.as_ref().map_or(*attempt == 1, |claim| claim.attempt == *attempt && claim.outcome.is_none());
@@ -71,7 +72,7 @@ fn for_value(view: &View) -> Option<Step> {
 
 fn reason_to_give_up(view: &View) -> Option<GiveUpReason> {
     let observed = view.observed;
-    let Observed { ledger, secrets, in_flight, .. } = observed;
+    let Observed { ledger, secrets, in_flight, service, .. } = observed;
     let InFlight::Value { attempt, deadline, issued, trial, expected, sent, .. } = in_flight else { return None };
     // Only the finalizer's claim, attempt 1, may create the Secret, and only once: if the created Secret is gone, a person deleted
     // it, perhaps long ago. Every other publish replaces a Secret or its placeholder (P5).
@@ -86,7 +87,7 @@ fn reason_to_give_up(view: &View) -> Option<GiveUpReason> {
         return Some(GiveUpReason::Late);
     }
     let settled = view.now.is_over(issued.plus(view.desired.timings.token_settle));
-    (*trial == Some(Verdict::Refused) && settled).then_some(GiveUpReason::Refused)
+    (*trial == Some(Verdict::Refused) && settled && service.trusted()).then_some(GiveUpReason::Refused)
 }
 
 /// A publish whose answer is unknown could still land. The step fences it off before it gives the token up.

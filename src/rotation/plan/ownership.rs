@@ -38,7 +38,11 @@ fn never_claimed(view: &View, row: &Row) -> bool {
     let Observed { ledger, secrets, .. } = observed;
     // Attempt 1 is the finalizer's claim, which may be in no ledger.
     let implied = row.attempt == 1 && row.nonce.is_first();
-    if implied || observed.is_in_flight(row) || ledger.knows(&row.id) || ledger.ended(&row.id) {
+    if implied
+        || observed.is_in_flight(row)
+        || ledger.has_token(row.attempt, &row.id)
+        || ledger.ended(row.attempt, &row.id)
+    {
         return false;
     }
     let held = |ours: &Ours| (ours.id.as_ref(), ours.attempt) == (Some(&row.id), row.attempt);

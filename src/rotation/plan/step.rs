@@ -78,7 +78,11 @@ pub enum Step {
     Render,
     /// Record that the service accepts the current token, which was published without asking.
     RecordProbed,
-    /// Record that the service refuses the current token.
+    /// Record that the service refuses the current token, which may be a fault of the service.
+    RecordRefusal,
+    /// Record that the service accepts the current token again.
+    ForgetRefusal,
+    /// Record that the current token is dead: the service stopped accepting it.
     Reject,
     /// Delete the Secret.
     DeleteSecret,

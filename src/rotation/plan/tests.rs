@@ -4,6 +4,7 @@
 
 mod perform;
 mod phrase;
+mod refusals;
 mod world;
 
 use crate::api::ids::MAX_ATTEMPT;

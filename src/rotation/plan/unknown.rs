@@ -11,8 +11,8 @@ use crate::rotation::plan::wait::after_pause;
 /// Secret is overwritten, because nothing would lead to it afterwards.
 pub(super) fn unknown_token(view: &View) -> Option<Step> {
     let Observed { ledger, secrets, service, facts, .. } = view.observed;
-    let unknown = |id: &TokenId| !ledger.knows(id) && !ledger.ended(id);
-    let held = secrets.ours().find(|ours| ours.id.as_ref().is_some_and(unknown))?;
+    let known = |attempt, id: &TokenId| ledger.has_token(attempt, id) || ledger.ended(attempt, id);
+    let held = secrets.ours().find(|ours| ours.id.as_ref().is_some_and(|id| !known(ours.attempt, id)))?;
     if !service.attributable() {
         return None;
     }

@@ -1,9 +1,14 @@
-//! Whether the service still accepts the token in the Secret.
+//! Whether the service still accepts the token in the Secret. A refusal is not yet a death (P6, P20).
 
+use crate::api::ledger::Current;
+use crate::api::time::Time;
 use crate::rotation::observed::{Observed, Verdict};
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::schedule::verification_due;
+
+/// So many refusals are needed where nothing but the token itself can say that it is dead.
+const ALONE: u32 = 3;
 
 pub(super) fn verify(view: &View) -> Option<Step> {
     let observed = view.observed;
@@ -12,15 +17,61 @@ pub(super) fn verify(view: &View) -> Option<Step> {
     if !observed.holds_current() || !service.same_place() {
         return None;
     }
-    if facts.verdict == Some(Verdict::Refused) {
-        return service.trusted().then_some(Step::Reject);
+    let forget = || current.refused_time.map(|_| Step::ForgetRefusal);
+    match facts.verdict {
+        _ if !view.desired.probe => return forget(),
+        // It may have been published without asking.
+        Some(Verdict::Accepted) => return forget().or_else(|| (!current.probed).then_some(Step::RecordProbed)),
+        Some(Verdict::Refused) => return refused(view, current),
+        None => {}
     }
-    if facts.verdict == Some(Verdict::Accepted) && view.desired.probe && !current.probed {
-        return Some(Step::RecordProbed);
-    }
-    let due = verification_due(view.desired, current, facts.accepted)?;
-    if (!view.now.reached(due) && !facts.doubtful) || facts.verdict.is_some() || view.paused(facts.pauses.verify) {
+    let due = verification_due(view.desired, current, facts)?;
+    if (!view.now.reached(due) && !facts.doubtful) || view.paused(facts.pauses.verify) {
         return None;
     }
-    Some(view.after_read(Step::Verify))
+    // The list is asked for before the token, so that the refusal is the newer of the two.
+    let lists = needs_list(view, current) && service.listing.is_none() && !view.paused(facts.pauses.sweep);
+    Some(if lists { Step::Sweep } else { view.after_read(Step::Verify) })
+}
+
+/// The first refusal is only recorded. A later one is a death if something else says so.
+fn refused(view: &View, current: &Current) -> Option<Step> {
+    let Some(since) = refused_since(view, current) else { return Some(Step::RecordRefusal) };
+    (view.observed.service.trusted() && is_settled(view, since) && is_confirmed(view, current, since))
+        .then_some(Step::Reject)
+}
+
+/// Since when the refusals of this token count. Those from a time in which the service refused most tokens do not.
+fn refused_since(view: &View, current: &Current) -> Option<Time> {
+    let forgiven = view.observed.service.others.forgiven;
+    current.refused_time.map(|refused| forgiven.map_or(refused, |forgiven| forgiven.max(refused)))
+}
+
+fn is_settled(view: &View, since: Time) -> bool {
+    view.now.is_over(since.plus(view.desired.timings.refusal_settle))
+}
+
+/// Whether anything but its own refusals says that the token is dead: the service accepted another one meanwhile, or a complete list
+/// has another one of ours and lacks this one. Where nothing else ever speaks, enough of its own refusals do.
+fn is_confirmed(view: &View, current: &Current, since: Time) -> bool {
+    let Observed { service, facts, .. } = view.observed;
+    let alone = service.others.answered.is_none_or(|answered| answered < since);
+    let long = view.now.is_over(since.plus(view.desired.timings.refusal_window()));
+    accepts_others(view, since) || is_unlisted(view, current) || (alone && long && facts.refusals >= ALONE)
+}
+
+fn accepts_others(view: &View, since: Time) -> bool {
+    view.observed.service.others.accepted.is_some_and(|accepted| accepted >= since)
+}
+
+fn is_unlisted(view: &View, current: &Current) -> bool {
+    let service = &view.observed.service;
+    service.listing.is_some() && service.lists_others && !service.own_rows().any(|row| row.id == current.id)
+}
+
+/// Whether only the list can confirm what the next refusal says.
+fn needs_list(view: &View, current: &Current) -> bool {
+    let service = &view.observed.service;
+    let since = refused_since(view, current).filter(|since| is_settled(view, *since));
+    service.attributable() && service.trusted() && since.is_some_and(|since| !accepts_others(view, since))
 }

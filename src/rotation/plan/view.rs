@@ -1,12 +1,14 @@
 //! The input of a row, and questions that several rows ask of it.
 
 use crate::api::ledger::{Claim, Superseded};
+use crate::api::reason::Reason;
 use crate::api::time::Time;
-use crate::rotation::desired::Desired;
-use crate::rotation::ledger::MAX_RETRY_DELAY;
+use crate::rotation::desired::{Desired, Halt};
+use crate::rotation::ledger::{MAX_REPLACEMENT_PAUSE, MAX_RETRY_DELAY};
 use crate::rotation::now::Now;
 use crate::rotation::observed::{Content, Observed, Ours, Row};
 use crate::rotation::plan::step::Step;
+use crate::rotation::schedule::{Trigger, rotation_requested, trigger};
 
 /// The input of the decision.
 pub(super) struct View<'a> {
@@ -30,6 +32,11 @@ impl View<'_> {
     /// clock that was set back since.
     pub(super) fn is_ahead(&self, end: Time) -> bool {
         !self.now.reached(end) && end <= self.now.time().plus(MAX_RETRY_DELAY)
+    }
+
+    /// Whether the replacement of a dead token has not its turn yet.
+    pub(super) fn waits_to_replace(&self, next: Option<Time>) -> bool {
+        next.is_some_and(|next| !self.now.reached(next) && next <= self.now.time().plus(MAX_REPLACEMENT_PAUSE))
     }
 
     /// Whether a revoke of this token failed a moment ago.
@@ -63,13 +70,31 @@ impl View<'_> {
         let observed = self.observed;
         let undecided = self.undecided_attempt().and_then(|(ours, _)| ours.id.clone());
         observed.service.own_rows().filter(move |row| {
-            !observed.ledger.knows(&row.id) && undecided.as_ref() != Some(&row.id) && !observed.is_in_flight(row)
+            !observed.ledger.has_token(row.attempt, &row.id)
+                && undecided.as_ref() != Some(&row.id)
+                && !observed.is_in_flight(row)
         })
     }
 
     /// Whether `suspend` forbids a new token. It does not forbid the replacement of a leaked one.
     pub(super) fn is_suspended(&self) -> bool {
         self.desired.suspended && !self.observed.ledger.leak_is_open()
+    }
+
+    /// Whether a new token waits for nothing that a refusal asks to wait for: a person wants one, one leaked, or the Secret does not
+    /// hold what the ledger says, which is no refusal.
+    pub(super) fn is_urgent(&self) -> bool {
+        let observed = self.observed;
+        let drift = trigger(self.desired, observed, self.now.time()) == Some(Trigger::Drift);
+        drift || rotation_requested(observed) || observed.ledger.leak_is_open()
+    }
+
+    /// Why no new token is generated while the service refuses most tokens (P20).
+    pub(super) fn refused_by_service(&self) -> Option<Halt> {
+        let refuses = self.observed.service.seen.is_some_and(|seen| !seen.trusted);
+        let message = "the service refuses most of its tokens, and none is generated for that; the service object says more. To get a \
+                       new token all the same, set the annotation artifact-token.dev/rotate-requested-at to a new value";
+        (refuses && !self.is_urgent()).then(|| Halt::passing(Reason::TokensRefused, message))
     }
 
     /// When the next attempt may begin, if that is later than now. A changed spec cancels the back-off.

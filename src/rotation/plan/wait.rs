@@ -33,6 +33,8 @@ fn waits(view: &View) -> Vec<Option<Time>> {
     if let InFlight::Value { issued, .. } = view.observed.in_flight {
         waits.push(Some(issued.plus(timings.token_settle)));
     }
+    let current = view.observed.ledger.current.as_ref();
+    waits.push(current.and_then(|current| current.refused_time).map(|refused| refused.plus(timings.refusal_settle)));
     waits.extend(view.observed.ledger.superseded.iter().map(|old| Some(old.revoke_after_time)));
     waits
 }
@@ -51,6 +53,7 @@ fn dues(view: &View) -> Vec<Option<Time>> {
         pauses.leak,
         next_look(&ledger.lost, service.swept, &view.desired.timings),
         view.backing_off(),
+        ledger.refusals.as_ref().map(|refusals| refusals.next_replacement_time),
     ];
     if let InFlight::Claim { deadline, .. } | InFlight::Value { deadline, .. } = in_flight {
         dues.push(Some(*deadline));
@@ -58,7 +61,7 @@ fn dues(view: &View) -> Vec<Option<Time>> {
     dues.extend(ledger.superseded.iter().map(|old| old.next_try_time));
     if let Some(current) = &ledger.current {
         dues.push(next_rotation(view.desired, current));
-        dues.push(verification_due(view.desired, current, facts.accepted));
+        dues.push(verification_due(view.desired, current, facts));
         dues.push(current.expiration_time);
     }
     dues

@@ -12,6 +12,7 @@ fn current() -> Current {
         attempt: 7,
         id: id("t7"),
         nonce: Nonce::default(),
+        credentials_revision: String::new(),
         hint: None,
         request_digest: String::new(),
         claimed_time: Time::from_millis(0),
@@ -19,6 +20,7 @@ fn current() -> Current {
         published_time: Time::from_millis(0),
         verified_time: Time::from_millis(0),
         probed: true,
+        refused_time: None,
         rejected_time: None,
         expiration_time: None,
         secret_resource_version: String::new(),
@@ -47,18 +49,32 @@ fn parts(ledger: &Ledger, phase: Phase, change: impl Fn(&mut Situation)) -> Vec<
     made.iter().map(|made| (made.type_, made.status == ConditionStatus::True, made.reason)).collect()
 }
 
+#[test]
+fn a_refusal_that_nothing_confirms_is_neither_yes_nor_no_and_says_what_happens_next() {
+    let mut ledger = Ledger { current: Some(current()), ..Ledger::default() };
+    ledger.refused(Time::from_millis(0));
+    let situation = resting(&ledger);
+    let made = conditions(&situation, &[]);
+    assert_eq!((made.len(), made[0].status), (1, ConditionStatus::Unknown));
+    for words in ["attempt 7", "1970-01-01T00:00:00Z", "asked about again", "rotate-requested-at"] {
+        assert!(made[0].message.contains(words), "{}", made[0].message);
+    }
+}
+
 /// A token whose overlap ends at second 9.
 fn superseded() -> Superseded {
     Superseded {
         attempt: 6,
         id: id("t6"),
         nonce: Nonce::default(),
+        credentials_revision: String::new(),
         claimed_time: None,
         revoke_after_time: Time::from_millis(9000),
         unpublished: false,
         held: false,
         tries: 0,
         next_try_time: None,
+        failure: String::new(),
     }
 }
 
@@ -127,6 +143,9 @@ fn without_a_usable_token_ready_says_why() {
         &[(T::Ready, false, Reason::SecretConflict), (T::Stalled, true, Reason::SecretConflict)],
     );
     check(&none, Phase::Resting, &|situation| situation.suspended = true, &[(T::Ready, false, Reason::Suspended)]);
+    let mut refused = Ledger { current: Some(current()), ..Ledger::default() };
+    refused.refused(Time::from_millis(5));
+    check(&refused, Phase::Resting, &|_| {}, &[(T::Ready, false, Reason::RefusalUnconfirmed)]);
     let mut rejected = Ledger { current: Some(current()), ..Ledger::default() };
     rejected.rejected(Time::from_millis(5));
     check(

@@ -63,9 +63,7 @@ fn due(desired: &Desired, observed: &Observed, current: &Current, now: Time) -> 
     if issued_before_due(desired, current).is_some_and(|due| due <= now) {
         return Some(Trigger::IssuedBefore);
     }
-    if observed.object.requests.rotate.is_some()
-        && observed.object.requests.rotate != observed.ledger.handled_requests.rotate
-    {
+    if rotation_requested(observed) {
         return Some(Trigger::Request);
     }
     // An older version recorded the token without a digest. An upgrade must not cause another token.
@@ -73,6 +71,12 @@ fn due(desired: &Desired, observed: &Observed, current: &Current, now: Time) -> 
         return Some(Trigger::Spec);
     }
     interval_due(desired, current).filter(|due| *due <= now).map(|_| Trigger::Interval)
+}
+
+/// Whether a person asks for a new token by the annotation `rotate-requested-at`.
+pub fn rotation_requested(observed: &Observed) -> bool {
+    let requested = &observed.object.requests.rotate;
+    requested.is_some() && *requested != observed.ledger.handled_requests.rotate
 }
 
 /// When the next rotation is due; `None` if only a change of spec or state can make one due.

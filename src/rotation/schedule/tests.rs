@@ -8,7 +8,7 @@ use crate::api::ids::Nonce;
 use crate::api::ids::samples::id;
 use crate::api::ledger::Ledger;
 use crate::rotation::desired::Timings;
-use crate::rotation::observed::{Content, Ours, SecretState, Secrets};
+use crate::rotation::observed::{Content, Facts, Ours, SecretState, Secrets};
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
@@ -44,6 +44,7 @@ fn current(expiration_time: Option<Time>) -> Current {
         attempt: 3,
         id: id("current"),
         nonce: Nonce::default(),
+        credentials_revision: String::new(),
         hint: None,
         request_digest: "digest".to_owned(),
         claimed_time: at(0).minus(seconds(1)),
@@ -51,6 +52,7 @@ fn current(expiration_time: Option<Time>) -> Current {
         published_time: at(1),
         verified_time: at(2),
         probed: true,
+        refused_time: None,
         rejected_time: None,
         expiration_time,
         secret_resource_version: String::new(),
@@ -182,7 +184,8 @@ fn a_restart_keeps_the_fixed_times_of_verifications() {
     let slot = 12 * HOUR;
     let check = |accepted: Option<u64>, now: u64, due: u64| {
         let seen = accepted.map_or_else(|| last_slot(&desired(), &current(None), at(now)), at);
-        let due_time = verification_due(&desired(), &current(None), Some(seen));
+        let due_time =
+            verification_due(&desired(), &current(None), &Facts { accepted: Some(seen), ..Facts::default() });
         assert_eq!(due_time, Some(at(due)), "{accepted:?} at {now}");
     };
     check(None, 2, 2 + slot);
@@ -211,7 +214,7 @@ fn a_leaked_token_has_its_turn_after_older_ones_when_the_rate_limit_has_room() {
 fn nothing_is_verified_without_probe_or_interval() {
     let check = |probe: bool, interval: u64| {
         let desired = Desired { probe, verification_interval: seconds(interval), ..desired() };
-        assert_eq!(verification_due(&desired, &current(None), None), None);
+        assert_eq!(verification_due(&desired, &current(None), &Facts::default()), None);
     };
     check(false, HOUR);
     check(true, 0);

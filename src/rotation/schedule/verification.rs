@@ -5,20 +5,22 @@ use std::time::Duration;
 use crate::api::ledger::Current;
 use crate::api::time::Time;
 use crate::rotation::desired::Desired;
+use crate::rotation::observed::Facts;
 
-/// One interval after the service was last seen to accept the token; at once if it was never asked.
-pub fn verification_due(desired: &Desired, current: &Current, accepted: Option<Time>) -> Option<Time> {
+/// One interval after the service was last seen to accept the token; at once if it was never asked. One that is refused is asked about
+/// again at its own time, or at once by a process that does not know that time.
+pub fn verification_due(desired: &Desired, current: &Current, facts: &Facts) -> Option<Time> {
+    if let Some(refused) = current.refused_time.filter(|_| desired.probe) {
+        return Some(facts.ask_again.unwrap_or(refused));
+    }
     if !desired.probe || desired.verification_interval.is_zero() {
         return None;
     }
     if !current.probed {
         return Some(current.verified_time);
     }
-    Some(
-        accepted
-            .map_or(current.verified_time, |seen| seen.max(current.verified_time))
-            .plus(desired.verification_interval),
-    )
+    let seen = facts.accepted.map_or(current.verified_time, |seen| seen.max(current.verified_time));
+    Some(seen.plus(desired.verification_interval))
 }
 
 /// When the token was last seen accepted, as a process assumes that has just started. It takes the last whole interval since the

@@ -62,6 +62,7 @@ fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, InvalidDeclaratio
         list,
         revoke,
         maximum_name_length: (!names.unsupported).then(|| usize::try_from(names.maximum_length).unwrap_or(0)),
+        ids: operations.ids.unwrap_or_default(),
         prefix: spec.naming.as_ref().and_then(|naming| naming.prefix.clone()),
         lifetimes: operations.lifetime,
         parameters,

@@ -45,6 +45,12 @@ pub enum Act {
     Limit(u32),
     /// The service refuses all tokens for so many seconds; the operator's own account works.
     RefuseTokens(u32),
+    /// A person ends the token of the object at the service. Random lives do not draw it: where most tokens die, a person must act.
+    EndToken(usize),
+    /// From now on the service gives the id of the newest token again once that is gone. Random lives do not draw it yet.
+    ReuseIds,
+    /// A stranger makes a token at the service. Random lives do not draw it yet.
+    Stranger,
     /// The service answers everything with this status for so many seconds.
     Outage(u16, u32),
     /// The same for one operation: *list*.

@@ -11,7 +11,6 @@
 //! | [`life`], [`laws`] | runs a plan; what must hold meanwhile, after some quiet hours, and in the end |
 //! | [`shrink`] | the smallest plan that breaks the same law |
 //! | [`mutation`] | the product with one rule broken, as its world sees it |
-//! | [`known`] | faults that the product has today |
 
 // A simulation that cannot go on is a failed test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -20,7 +19,6 @@ pub mod act;
 pub mod api_server;
 pub mod determinism;
 pub mod fate;
-pub mod known;
 pub mod laws;
 pub mod life;
 pub mod mutation;

@@ -5,7 +5,6 @@ use std::fmt;
 
 use crate::act::{Act, KINDS, Kind, pick};
 use crate::fate::{CLASSES, Class, Fate, Fault};
-use crate::known::KNOWN;
 use crate::mutation::Mutation;
 
 /// One life.
@@ -65,25 +64,17 @@ impl Plan {
     }
 
     /// The life of a seed. Each life has a few kinds of adversity only, but these several times: what needs two of one kind would else
-    /// hardly ever come together. Combinations that lead to a known fault are left out.
+    /// hardly ever come together.
     pub fn random(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut plan = Self::world(seed, &mut random);
         let kinds: Vec<Kind> = (0..random.usize(1..6)).map(|_| pick(&mut random, &KINDS)).collect();
-        let mut drawn = BTreeSet::new();
         for _ in 0..random.usize(1..10) {
             let kind = pick(&mut random, &kinds);
-            let with: BTreeSet<Kind> = drawn.iter().copied().chain([kind]).collect();
-            let all = |combination: &&[Kind]| combination.iter().all(|kind| with.contains(kind));
-            let known = KNOWN.iter().any(|known| known.combinations.iter().any(all));
             let tokens = plan.tokens;
             let at = when(&mut random, kind, plan.seconds);
             let act = Act::draw(kind, &mut random, tokens);
             let fault = draw_fault(&mut random, tokens);
-            if known {
-                continue;
-            }
-            drawn = with;
             match act {
                 Some(act) => plan = plan.with(at, act),
                 None => plan.faults.push(fault),

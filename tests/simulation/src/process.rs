@@ -37,6 +37,7 @@ fn settings() -> Settings {
         token_settle: Duration::from_secs(60),
         margin: Duration::from_secs(30),
         first_retry: Duration::from_secs(10),
+        refusal_settle: Duration::from_secs(60),
         default_overlap: Duration::from_secs(600),
         orphan_grace: Duration::from_secs(3600),
         operator_namespace: None,

@@ -74,6 +74,7 @@ impl World {
         operator::Options::new(binary("artifact-token-operator"), kubeconfig)
             .argument(format!("--namespaces={}", self.namespace))
             .argument("--token-settle=1s")
+            .argument("--refusal-settle=1s")
             .argument("--orphan-grace=5s")
             .argument("--settle-margin=1s")
             .argument("--first-retry=500ms")

@@ -241,3 +241,31 @@ async fn parallel_calls_for_one_name_issue_one_token() {
     assert!(statuses[1..].iter().all(|status| *status == 409));
     assert_eq!(bench.states().await, states(&[("ci", "Live")]));
 }
+
+#[tokio::test]
+async fn the_id_of_a_token_that_is_gone_is_given_again() {
+    let bench = Bench::start_set(json!({"reuseIds": true})).await;
+    let (first, value) = bench.issue("one").await;
+    let (second, _) = bench.issue("two").await;
+    assert_ne!(first, second);
+    bench.revoke(&second).await;
+    let (third, fresh) = bench.issue("three").await;
+    assert_eq!(third, second);
+    assert_eq!(bench.verify(&fresh).await.status(), 200);
+    assert_eq!(bench.revoke(&third).await.status(), 204, "the id is that of the living token");
+    assert_eq!(bench.verify(&fresh).await.status(), 401);
+    assert_eq!(bench.verify(&value).await.status(), 200);
+}
+
+#[tokio::test]
+async fn each_admin_key_lists_and_revokes_its_own_tokens() {
+    let bench = Bench::start_set(json!({"accounts": true})).await;
+    let (id, value) = bench.issue("one").await;
+    bench.control("PUT", "/control/admin-key", json!({"key": "other"})).await;
+    let list = bench.call("GET", "/v1/tokens", "other", "").await.json();
+    assert_eq!(list["items"], json!([]));
+    assert_eq!(bench.call("DELETE", &format!("/v1/tokens/{id}"), "other", "").await.status(), 404);
+    assert_eq!(bench.verify(&value).await.status(), 200);
+    bench.control("PUT", "/control/admin-key", json!({"key": ADMIN_KEY})).await;
+    assert_eq!(bench.revoke(&id).await.status(), 204);
+}

@@ -18,6 +18,8 @@ pub(crate) struct Attempt {
     pub deadline: Instant,
     /// The digest of its request.
     pub request_digest: String,
+    /// The version of the operator's credential that *generate* was sent with.
+    pub credentials_revision: String,
     /// The content hashes of the Secrets before the claim.
     pub expected: Vec<Option<u64>>,
     /// The ids of the tokens that these Secrets held.

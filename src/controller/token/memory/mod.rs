@@ -45,11 +45,15 @@ pub(crate) struct Memory {
     pub in_flight: Option<Attempt>,
     /// Values by token id: the previous one during a rotation, superseded ones until they are proved dead.
     pub values: BTreeMap<TokenId, SecretString>,
+    /// When the service first refused the value of a token that is to be revoked, where that alone proves nothing.
+    pub refused_in_vain: BTreeMap<TokenId, Time>,
     pub secret: Option<SeenSecret>,
     /// The current token's id and the digest of its value.
     pub digest: Option<(TokenId, ValueDigest)>,
     /// When the current token was last seen accepted.
     pub accepted: Option<Time>,
+    /// The refusals of the current token since it was last seen accepted.
+    pub refusals: Option<SeenRefusals>,
     /// When the service last gave a complete list.
     pub swept: Option<Time>,
     /// The time that the answer to a leak at the service names, and when this object's turn in that answer comes.
@@ -72,6 +76,16 @@ pub(crate) struct SeenObject {
     pub object: Arc<ArtifactToken>,
     /// When the answer came: a list that was begun later has this version or a newer one.
     pub at: Instant,
+}
+
+/// How often this process saw the service refuse a current token that worked.
+#[derive(Clone, Debug)]
+pub(crate) struct SeenRefusals {
+    /// The token.
+    pub id: TokenId,
+    pub count: u32,
+    /// When it is asked about again.
+    pub ask_again: Time,
 }
 
 impl Memory {

@@ -142,7 +142,12 @@ impl<'a> Pass<'a> {
     }
 
     pub(crate) fn listing(&self) -> Option<&Vec<Row>> {
-        self.listing.as_ref()
+        self.listing.as_ref().map(|(rows, _)| rows)
+    }
+
+    /// Whether the list shows a token of ours beside the current one of this object.
+    pub(crate) fn lists_others(&self) -> bool {
+        self.listing.as_ref().is_some_and(|(_, others)| *others)
     }
 
     pub(crate) fn verdict(&self) -> Option<Verdict> {

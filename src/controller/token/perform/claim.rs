@@ -123,6 +123,7 @@ fn start(pass: &mut Pass<'_>, claim: Lost, sent: Instant, places: Places, observ
         claimed: claim.time,
         deadline: sent + pass.desired().timings.publish_deadline,
         request_digest: pass.desired().request_digest.clone(),
+        credentials_revision: String::new(),
         expected: observed.secrets.expected(),
         replaces: observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect(),
         places,

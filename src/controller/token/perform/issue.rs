@@ -38,6 +38,7 @@ pub(super) async fn generate(
         return Ok(Flow::Continue);
     };
     attempt.request_digest.clone_from(&pass.desired().request_digest);
+    attempt.credentials_revision = pass.service().map(|service| service.revision.clone()).unwrap_or_default();
     let answer = {
         let call = client.generate(&wanted, &mut attempt.places);
         tokio::pin!(call);
@@ -94,6 +95,10 @@ async fn take(pass: &mut Pass<'_>, mut attempt: Attempt, generated: Generated, o
     if let Some(doubt) = generated.doubt {
         pass.warn(Reason::ExpiryNotAnswered, "Generate", format!("attempt {}: {doubt}", attempt.attempt)).await;
     }
+    // What is known of an older token with this id is not about this one.
+    let memory = pass.memory_mut();
+    memory.values.remove(&id);
+    memory.digest.take_if(|(known, _)| *known == id);
     attempt.value = Some(Value {
         id,
         token: generated.value,

@@ -8,6 +8,7 @@ mod claim;
 mod issue;
 mod leak;
 mod outcome;
+mod prove;
 pub(super) mod record;
 mod release;
 mod revoke;
@@ -55,6 +56,8 @@ pub(super) async fn perform(
         Step::Supersede(rows) => sweep::supersede(pass, objects, &rows, observed).await,
         Step::Abandon => sweep::abandon(pass, objects, observed).await,
         Step::RecordProbed => verify::record_probed(pass, objects, observed).await,
+        Step::RecordRefusal => verify::record_refusal(pass, objects, observed).await,
+        Step::ForgetRefusal => verify::forget_refusal(pass, objects, observed).await,
         Step::Reject => verify::reject(pass, objects, observed).await,
         Step::RecordLeak { issued_before } => leak::record_leak(pass, objects, issued_before, observed).await,
         Step::RecordConflict(row) => leak::record_conflict(pass, objects, &row, observed).await,

@@ -16,15 +16,13 @@ use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::claim::{attributable, claim_of};
 use crate::controller::token::perform::leak::announce_replacement;
 use crate::controller::token::perform::record::{Written, record};
+use crate::controller::token::secret_state;
 use crate::rotation::desired::Halt;
 use crate::rotation::ledger::Leftover;
 use crate::rotation::observed::{InFlight, Observed};
 use crate::rotation::plan::GiveUpReason;
 use crate::rotation::report::Phase;
 use crate::secret::metadata;
-
-/// A value shorter than this shows too much of itself in its last four characters.
-const MIN_HINTED: usize = 20;
 
 /// Gives up the attempt in flight. Its leftover is recorded in the ledger before this process forgets it.
 pub(super) async fn give_up(
@@ -173,10 +171,14 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
     let known = own.is_some() || observed.open_claim().is_some_and(|open| open.attempt == attempt);
     let lifetime = if known { pass.validated().lifetime } else { Lifetime::Never };
     let unseen = || unseen_end(listed.and_then(|row| row.expiration), lifetime, claimed.min(pass.now().time()));
+    // A list that has it was read with today's credential.
+    let todays = || pass.service().filter(|_| listed.is_some()).map(|service| service.revision.clone());
+    let credentials_revision = own_value.and(own).map(|own| own.credentials_revision.clone()).or_else(todays);
     let current = Current {
         attempt,
         id,
         nonce: claim.nonce.clone(),
+        credentials_revision: credentials_revision.unwrap_or_default(),
         hint: hint(pass, token.expose_secret()),
         request_digest,
         claimed_time: claimed,
@@ -184,6 +186,7 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
         published_time: own_value.and_then(|value| value.published).unwrap_or(claimed),
         verified_time: claimed,
         probed: pass.desired().probe,
+        refused_time: None,
         rejected_time: None,
         expiration_time: own_value.map_or_else(unseen, |value| value.expiration),
         secret_resource_version: pass.secret()?.resource_version().unwrap_or_default(),
@@ -206,9 +209,7 @@ fn replaced_by(pass: &Pass<'_>, attempt: u32) -> Vec<TokenId> {
 
 fn hint(pass: &Pass<'_>, token: &str) -> Option<String> {
     let shown = pass.service().is_some_and(|service| service.spec.hint == HintPolicy::LastFour);
-    let length = token.chars().count();
-    let last = token.chars().skip(length.saturating_sub(4)).collect::<String>();
-    (shown && length >= MIN_HINTED).then(|| format!("****{last}"))
+    secret_state::hint_of(token).filter(|_| shown)
 }
 
 /// Records that the published attempt failed. An id that nobody attests does not get into the ledger.

@@ -29,8 +29,9 @@ pub(super) async fn sweep(
         Ok(listing) => {
             pass.went_well(StepKind::Sweep);
             let prefix = client.declaration().prefix().unwrap_or_default();
+            let others = lists_others(pass, prefix, &listing);
             let rows = own_rows(pass, prefix, &listing);
-            pass.listed(rows);
+            pass.listed(rows, others);
             match secrets.read().await {
                 Ok(secret) => pass.secret_read(secret),
                 Err(error) => {
@@ -47,6 +48,13 @@ pub(super) async fn sweep(
         }
     }
     Ok(Flow::Continue)
+}
+
+/// Whether the list shows a token with the operator's name that is not the current one of this object.
+fn lists_others(pass: &Pass<'_>, prefix: &str, listing: &Listing) -> bool {
+    let current = pass.ledger().current.as_ref().map(|current| current.id.as_str());
+    let ours = |row: &ListedToken| row.name.as_deref().is_some_and(|name| identity::parse(prefix, name).is_some());
+    listing.rows.iter().any(|row| Some(row.id.as_str()) != current && ours(row))
 }
 
 /// The rows that carry this object's identity.

@@ -1,8 +1,10 @@
 //! Verifies the value in flight before it is published, and then the bytes that the API server stored (P6).
 
+use crate::api::ids::TokenId;
 use crate::api::ledger::Ledger;
 use crate::api::reason::Reason;
 use crate::controller::error::PassError;
+use crate::controller::token::memory::SeenRefusals;
 use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
@@ -10,6 +12,7 @@ use crate::controller::token::perform::calls::{call_failed, take_places};
 use crate::controller::token::perform::record::{Written, record};
 use crate::rotation::observed::{Observed, Verdict};
 use crate::rotation::report::Phase;
+use crate::rotation::service_answers::Said;
 use crate::service::client::ServiceClient;
 use crate::service::client::answers::VerifyAnswer;
 use crate::service::errors::ServiceError;
@@ -17,17 +20,19 @@ use crate::service::errors::ServiceError;
 /// Verifies the value in flight before it is published.
 pub(super) async fn try_value(pass: &mut Pass<'_>, client: &ServiceClient) -> Flow {
     let Some(attempt) = &mut pass.memory_mut().in_flight else { return Flow::Continue };
-    let Some(token) = attempt.value.as_ref().map(|value| value.token.clone()) else { return Flow::Continue };
+    let Some((id, token)) = attempt.value.as_ref().map(|value| (value.id.clone(), value.token.clone())) else {
+        return Flow::Continue;
+    };
     let answer = client.verify(Some(&token), &mut attempt.places).await;
-    let verdict = verdict_of(pass, answer);
-    let (now, settle) = (pass.now(), pass.desired().timings.token_settle);
-    if let Some(verdict) = verdict
-        && let Some(value) = pass.memory_mut().in_flight.as_mut().and_then(|attempt| attempt.value.as_mut())
-    {
-        // A refusal of a token that is still settling means nothing. Ask again once it has settled.
-        let counts = verdict == Verdict::Accepted || now.is_over(value.issued.plus(settle));
-        value.trial = counts.then_some(verdict);
+    let Some(verdict) = verdict_of(pass, answer) else { return Flow::Continue };
+    refused_fresh(pass, verdict);
+    if !counts(pass, verdict) {
+        return Flow::Continue;
     }
+    if let Some(value) = pass.memory_mut().in_flight.as_mut().and_then(|attempt| attempt.value.as_mut()) {
+        value.trial = Some(verdict);
+    }
+    tell(pass, &id, verdict);
     Flow::Continue
 }
 
@@ -48,10 +53,14 @@ pub(super) async fn verify(pass: &mut Pass<'_>, client: &ServiceClient) -> Flow 
     let verdict = verdict_of(pass, answer);
     pass.asked(verdict);
     let Some(verdict) = verdict else { return Flow::Continue };
-    if pass.ledger().current.as_ref().is_some_and(|current| pass.holds(&current.id)) {
-        let (key, now) = (pass.service_key(), pass.now().time());
-        let objects = pass.ctx().holders(&key);
-        pass.shared().services.answered(&key, pass.uid(), verdict == Verdict::Accepted, objects, now);
+    let current = pass.ledger().current.as_ref().map(|current| current.id.clone()).filter(|id| pass.holds(id));
+    match &current {
+        Some(id) => note_answer(pass, id, verdict),
+        None => refused_fresh(pass, verdict),
+    }
+    let fresh = || pass.memory().in_flight.as_ref()?.value.as_ref().map(|value| value.id.clone());
+    if let Some(id) = current.or_else(|| fresh().filter(|_| counts(pass, verdict))) {
+        tell(pass, &id, verdict);
     }
     if verdict == Verdict::Accepted {
         pass.mark_verified(&token);
@@ -59,18 +68,51 @@ pub(super) async fn verify(pass: &mut Pass<'_>, client: &ServiceClient) -> Flow 
     Flow::Continue
 }
 
-/// The verdict in the answer. A refusal pauses, too: the service may know a fresh token only a little later.
+/// Remembers the service's answer about the current token. After each refusal it is asked about later.
+fn note_answer(pass: &mut Pass<'_>, id: &TokenId, verdict: Verdict) {
+    pass.went_well(StepKind::Verify);
+    if verdict == Verdict::Accepted {
+        pass.memory_mut().refusals = None;
+        return;
+    }
+    // Without a refusal in the ledger, another process saw it accepted since.
+    let recorded = pass.ledger().current.as_ref().is_some_and(|current| current.refused_time.is_some());
+    let known = pass.memory().refusals.as_ref().filter(|refusals| recorded && refusals.id == *id);
+    let count = known.map_or(0, |refusals| refusals.count).saturating_add(1);
+    let ask_again = pass.now().time().plus(pass.desired().timings.refusal_pause(count));
+    pass.memory_mut().refusals = Some(SeenRefusals { id: id.clone(), count, ask_again });
+}
+
+/// Tells the registry what the service said: it shows what a refusal of another token is worth.
+fn tell(pass: &Pass<'_>, token: &TokenId, verdict: Verdict) {
+    let Some(service) = pass.service() else { return };
+    let said = Said { uid: pass.uid(), token, accepted: verdict == Verdict::Accepted, at: pass.now().time() };
+    pass.shared().services.said(service, said, pass.desired().timings.refusal_window());
+}
+
+/// Whether the answer about the value in flight counts. A refusal of a token that is still settling means nothing.
+fn counts(pass: &Pass<'_>, verdict: Verdict) -> bool {
+    let issued = pass.memory().in_flight.as_ref().and_then(|attempt| Some(attempt.value.as_ref()?.issued));
+    let settled = issued.is_some_and(|issued| pass.now().is_over(issued.plus(pass.desired().timings.token_settle)));
+    verdict == Verdict::Accepted || settled
+}
+
+/// A refusal of a fresh token pauses: the service may know it only a little later.
+fn refused_fresh(pass: &mut Pass<'_>, verdict: Verdict) {
+    if verdict == Verdict::Refused {
+        let what = "the service does not accept the fresh token yet";
+        pass.pause(StepKind::Verify, Reason::VerificationFailed, what);
+    }
+}
+
+/// The verdict in the answer.
 fn verdict_of(pass: &mut Pass<'_>, answer: Result<VerifyAnswer, ServiceError>) -> Option<Verdict> {
     match answer {
         Ok(VerifyAnswer::Accepted) => {
             pass.went_well(StepKind::Verify);
             Some(Verdict::Accepted)
         }
-        Ok(VerifyAnswer::Refused) => {
-            let what = "the service does not accept the fresh token yet";
-            pass.pause(StepKind::Verify, Reason::VerificationFailed, what);
-            Some(Verdict::Refused)
-        }
+        Ok(VerifyAnswer::Refused) => Some(Verdict::Refused),
         Err(error) => {
             call_failed(pass, StepKind::Verify, &error);
             None
@@ -87,7 +129,27 @@ pub(super) async fn record_probed(
     Ok(record(pass, objects, observed, Phase::Resting, Fact::Other, Ledger::probed).await?.into())
 }
 
-/// Records that the service stopped accepting the current token.
+/// Records that the service refuses the current token, which may be a fault of the service.
+pub(super) async fn record_refusal(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    let now = pass.now().time();
+    let change = |ledger: &mut Ledger| ledger.refused(now);
+    Ok(record(pass, objects, observed, Phase::Resting, Fact::Other, change).await?.into())
+}
+
+/// Records that the service accepts the current token again.
+pub(super) async fn forget_refusal(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    Ok(record(pass, objects, observed, Phase::Resting, Fact::Other, Ledger::accepted_again).await?.into())
+}
+
+/// Records that the current token is dead.
 pub(super) async fn reject(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
@@ -96,10 +158,13 @@ pub(super) async fn reject(
     let now = pass.now().time();
     pass.memory_mut().retries.succeeded(StepKind::Verify);
     pass.memory_mut().transient_failure = None;
+    pass.memory_mut().refusals = None;
     let change = |ledger: &mut Ledger| ledger.rejected(now);
     let written = record(pass, objects, observed, Phase::Working, Fact::Other, change).await?;
     if written == Written::Yes {
-        let note = "the service refuses the current token; a new one is generated".to_owned();
+        let note =
+            "the current token is dead: the service refused it more than once, and not others; a new one is generated"
+                .to_owned();
         pass.warn(Reason::TokenInvalidatedExternally, "Verify", note).await;
     }
     Ok(written.into())

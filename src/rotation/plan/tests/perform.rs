@@ -31,7 +31,7 @@ impl World {
                     *trial = Some(answer);
                 }
             }
-            Step::Verify => self.observed.facts.verdict = Some(self.ask(self.state().1)),
+            Step::Verify => self.verify(),
             Step::GiveUp(_) => self.give_up(),
             Step::Decide(outcome) => self.decide(outcome),
             Step::RollBack { fence } => {
@@ -62,10 +62,23 @@ impl World {
                 self.observed.ledger.abandoned(&unresolved, true, failure(), now);
             }
             Step::Render => self.rewrite(self.observed.secrets.fence()),
+            Step::RecordRefusal => self.observed.ledger.refused(now),
+            Step::ForgetRefusal => self.observed.ledger.accepted_again(),
             Step::Reject => self.observed.ledger.rejected(now),
             Step::DeleteSecret => self.observed.secrets.seen[0].state = SecretState::Absent,
             Step::Release => self.observed.object.finalizer = false,
             Step::Read | Step::Sweep | Step::Preflight | Step::Halt(_) | Step::Wait(_) => {}
+        }
+    }
+
+    fn verify(&mut self) {
+        let verdict = self.ask(self.state().1);
+        let refusals = if verdict == Verdict::Accepted { 0 } else { self.observed.facts.refusals + 1 };
+        let facts = &mut self.observed.facts;
+        (facts.verdict, facts.refusals) = (Some(verdict), refusals);
+        facts.ask_again = (refusals > 0).then(|| self.now.plus(self.desired.timings.refusal_pause(refusals)));
+        if verdict == Verdict::Accepted {
+            facts.accepted = Some(self.now);
         }
     }
 
@@ -131,6 +144,7 @@ impl World {
             attempt,
             id: id.clone(),
             nonce: claim.nonce.clone(),
+            credentials_revision: String::new(),
             hint: None,
             request_digest: "digest".to_owned(),
             claimed_time: claim.time,
@@ -138,6 +152,7 @@ impl World {
             published_time: now,
             verified_time: now,
             probed: true,
+            refused_time: None,
             rejected_time: None,
             expiration_time: None,
             secret_resource_version: String::new(),

@@ -92,17 +92,23 @@ impl World {
     /// Takes steps up to and including the first with this phrase.
     pub(super) fn walk_to(&mut self, last: &str) {
         for _ in 0..MAX_STEPS {
-            let step = next_step(&self.desired, &self.observed, self.now);
-            let found = phrase(&step) == last;
-            match step {
-                Step::Wait(Some(until)) => self.pass_until(until),
-                Step::Read | Step::Sweep | Step::Preflight => self.look(&step),
-                _ => self.perform(step),
-            }
-            if found {
+            if self.step() == last {
                 return;
             }
         }
+    }
+
+    /// Takes one step, or waits. A wait without end ends after an hour.
+    pub(super) fn step(&mut self) -> String {
+        let step = next_step(&self.desired, &self.observed, self.now);
+        let taken = phrase(&step);
+        match step {
+            Step::Wait(Some(until)) => self.pass_until(until),
+            Step::Wait(None) | Step::Halt(_) => self.pass_until(self.now.plus(seconds(3600))),
+            Step::Read | Step::Sweep | Step::Preflight => self.look(&step),
+            _ => self.perform(step),
+        }
+        taken
     }
 
     /// The process crashes and another one starts.

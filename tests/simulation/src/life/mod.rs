@@ -14,7 +14,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::api_server::ApiServer;
 use crate::fate::{Faults, Line};
-use crate::known::is_known;
 use crate::laws;
 use crate::objects;
 use crate::plan::Plan;
@@ -49,11 +48,6 @@ impl Report {
     /// The names of the laws that were broken.
     pub fn laws(&self) -> BTreeSet<&'static str> {
         self.record.broken.iter().map(|(law, _)| *law).collect()
-    }
-
-    /// The same without what is known.
-    pub fn new_laws(&self) -> BTreeSet<&'static str> {
-        self.record.broken.iter().filter(|(law, how)| !is_known(law, how)).map(|(law, _)| *law).collect()
     }
 
     /// How they were broken.

@@ -11,7 +11,7 @@ use super::Life;
 use crate::act::Act;
 use crate::fate::Class;
 use crate::objects::{self, name_of, secret_of, secret_path, token_path};
-use crate::services::{Books, Outage};
+use crate::services::{Books, Outage, Token};
 use crate::world::{World, stamp};
 
 /// What another controller wants to have in a Secret.
@@ -32,6 +32,9 @@ impl Life {
             Act::Fight(index, over_the_token, seconds) => self.fight(index, over_the_token, seconds),
             Act::TouchCredential | Act::WrongCredential(_) | Act::Limit(_) => self.with_service(act),
             Act::RefuseTokens(seconds) => self.fails(seconds, |books, on| books.refuses_tokens = on),
+            Act::EndToken(index) => self.end_token(index),
+            Act::ReuseIds => self.around.services.with(|books| books.reuses_ids = true),
+            Act::Stranger => self.stranger(),
             Act::Outage(status, seconds) => self.out(Outage { status, retry_after: None, only: None }, seconds),
             Act::ListFails(status, seconds) => {
                 self.out(Outage { status, retry_after: None, only: Some(Class::List) }, seconds)
@@ -238,6 +241,30 @@ impl Life {
             }
             _ => {}
         }
+    }
+
+    /// A person ends at the service what the Secret of the object holds.
+    fn end_token(&mut self, index: usize) {
+        let secret = self.around.api_server.get("secrets", objects::NAMESPACE, &secret_of(index));
+        let Some(held) = secret.map(|secret| secret["data"]["token"].clone()) else { return };
+        let elapsed = self.around.world.elapsed();
+        self.around.services.with(|books| {
+            if let Some(token) = books.tokens.iter_mut().find(|token| token.data() == held) {
+                (token.dead, token.died) = (true, Some(elapsed));
+            }
+        });
+        self.facts.allowed_tokens += 1;
+    }
+
+    /// Somebody else makes a token.
+    fn stranger(&mut self) {
+        let (created, at) = (self.around.world.now(), self.around.world.elapsed());
+        self.around.services.with(|books| {
+            let (id, value) = (books.next_id(), format!("alice-{}", books.tokens.len()));
+            let name = "alice's own laptop".to_owned();
+            let (dead, died, expires, accepted) = (false, None, None, false);
+            books.tokens.push(Token { id, name, value, created, at, expires, dead, died, accepted });
+        });
     }
 
     /// Whatever is broken works again.

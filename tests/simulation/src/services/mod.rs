@@ -78,6 +78,8 @@ pub struct Outage {
 pub struct Books {
     /// All tokens that ever were.
     pub tokens: Vec<Token>,
+    /// The id of the newest token is given again once that is gone.
+    pub reuses_ids: bool,
     /// Every token gets 401; the operator's own account works.
     pub refuses_tokens: bool,
     /// Nothing works.
@@ -93,6 +95,12 @@ pub struct Books {
 }
 
 impl Books {
+    /// The id of the next token.
+    pub fn next_id(&self) -> String {
+        let free = self.tokens.last().filter(|newest| self.reuses_ids && newest.dead);
+        free.map_or_else(|| format!("id-{}", self.tokens.len() + 1), |newest| newest.id.clone())
+    }
+
     /// The tokens that live.
     pub fn living(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Token> {
         self.tokens.iter().filter(move |token| token.lives(now))

@@ -63,7 +63,7 @@ fn generate(books: &mut Books, world: &World, host: &str, body: &str) -> Done {
     let (number, now) = (books.tokens.len() + 1, world.now());
     let expires = wanted["lifetimeSeconds"].as_i64().map(|seconds| now + chrono::Duration::seconds(seconds));
     let token = Token {
-        id: format!("id-{number}"),
+        id: books.next_id(),
         name: wanted["name"].as_str().unwrap_or_default().to_owned(),
         value: format!("value-{host}-{number}-{}", world.random(u64::MAX)),
         created: now,

@@ -17,7 +17,7 @@ pub fn well(plan: &Plan) -> Report {
 }
 
 /// How many tokens the operator made.
-fn made(report: &Report) -> usize {
+pub fn made(report: &Report) -> usize {
     report.books.tokens.iter().filter(|token| token.own_name().is_some()).count()
 }
 

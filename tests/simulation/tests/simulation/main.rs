@@ -5,7 +5,7 @@
 
 mod agreement;
 mod campaign;
-mod known;
 mod limits;
 mod lives;
 mod mutations;
+mod refusals;

@@ -1,0 +1,113 @@
+use super::*;
+
+const START: Time = Time::from_millis(1_800_000_000_000);
+const WINDOW: Duration = Duration::from_secs(600);
+
+fn at(seconds: u64) -> Time {
+    START.plus(Duration::from_secs(seconds))
+}
+
+/// The answers about tokens of these objects, a second apart: a capital letter is an accepted token.
+fn said(answers: &mut Answers, from: u64, objects: &str) {
+    for (second, object) in (from..).zip(objects.chars()) {
+        let uid = object.to_lowercase().to_string();
+        let token = TokenId::new(format!("token-{uid}")).unwrap();
+        let said = Said { uid: &uid, token: &token, accepted: object.is_uppercase(), at: at(second) };
+        answers.take(said, WINDOW);
+    }
+}
+
+#[test]
+fn most_tokens_are_two_at_least_and_more_than_half() {
+    for (objects, refusing) in
+        [("a", false), ("aB", false), ("ab", true), ("abCD", false), ("abcCD", false), ("abcD", true)]
+    {
+        let mut answers = Answers::default();
+        said(&mut answers, 0, objects);
+        assert_eq!(answers.refusing(), refusing, "{objects}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_ten_minutes_old_counts_no_more_but_a_fault_does_not_end_by_itself() {
+    let mut answers = Answers::default();
+    said(&mut answers, 0, "ABCDEFG");
+    said(&mut answers, 700, "ab");
+    assert!(answers.refusing());
+    said(&mut answers, 2000, "a");
+    assert!(answers.refusing(), "nobody was accepted since");
+}
+
+#[test]
+fn when_a_refused_token_is_accepted_again_what_was_said_meanwhile_does_not_count() {
+    let mut answers = Answers::default();
+    said(&mut answers, 0, "abcd");
+    assert!(answers.refusing() && !answers.awaits("a"));
+    said(&mut answers, 100, "B");
+    assert!(!answers.refusing());
+    assert!(answers.awaits("a") && answers.awaits("c") && !answers.awaits("b"), "all others are asked again");
+    assert_eq!(answers.others("a").forgiven, Some(at(100)));
+    said(&mut answers, 101, "a");
+    assert!(!answers.refusing() && !answers.awaits("a"));
+}
+
+#[test]
+fn another_token_that_is_accepted_says_nothing_of_those_that_are_refused() {
+    let mut answers = Answers::default();
+    said(&mut answers, 0, "abc");
+    // A new token of the object a: a person asked for it.
+    let token = TokenId::new("another").unwrap();
+    answers.take(Said { uid: "a", token: &token, accepted: true, at: at(10) }, WINDOW);
+    assert!(answers.refusing(), "two of three");
+    answers.take(Said { uid: "b", token: &token, accepted: true, at: at(20) }, WINDOW);
+    assert!(!answers.refusing());
+}
+
+#[test]
+fn a_refusal_asks_for_the_tokens_of_others_until_enough_have_answered() {
+    let mut answers = Answers::default();
+    said(&mut answers, 0, "B");
+    assert!(!answers.awaits("a"));
+    said(&mut answers, 10, "a");
+    assert!(!answers.awaits("a") && answers.awaits("b") && answers.awaits("c"), "b was accepted before, not after");
+    assert_eq!(answers.others("a").accepted, Some(at(0)));
+    said(&mut answers, 20, "B");
+    assert!(!answers.awaits("c"), "one is enough");
+    assert_eq!(answers.others("a"), Others { answered: Some(at(20)), accepted: Some(at(20)), forgiven: None });
+    said(&mut answers, 30, "acdefghijkl");
+    assert!(!answers.awaits("z"), "a service that refuses everybody is not asked about thousands");
+}
+
+#[test]
+fn an_object_that_is_gone_does_not_count() {
+    let mut answers = Answers::default();
+    said(&mut answers, 0, "ab");
+    assert!(answers.forget("a", at(5)) && !answers.refusing());
+    assert_eq!(answers.others("c").forgiven, Some(at(5)));
+}
+
+#[test]
+fn a_review_asks_about_each_token_once_and_ends_when_all_are_answered_or_after_ten_minutes() {
+    let mut answers = Answers::default();
+    said(&mut answers, 0, "AB");
+    answers.review("other", at(10));
+    assert!(answers.awaits("a") && answers.awaits("b"));
+    said(&mut answers, 11, "A");
+    answers.settle(|| 2, WINDOW, at(12));
+    assert!(!answers.awaits("a") && answers.open_review().is_some());
+    answers.review("other", at(13));
+    assert!(!answers.awaits("a"), "it is the same review");
+    said(&mut answers, 14, "B");
+    answers.settle(|| 2, WINDOW, at(15));
+    assert_eq!(answers.open_review(), None);
+
+    answers.review("third", at(20));
+    answers.settle(|| 2, WINDOW, at(600));
+    assert_eq!(answers.open_review(), Some(at(20)));
+    answers.settle(|| 2, WINDOW, at(620));
+    assert_eq!(answers.open_review(), None);
+    answers.review("fourth", at(700));
+    said(&mut answers, 701, "ab");
+    answers.settle(|| 2, WINDOW, at(2000));
+    assert_eq!(answers.open_review(), Some(at(700)), "the service refuses most tokens since: that is no end");
+}

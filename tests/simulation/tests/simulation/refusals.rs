@@ -1,0 +1,48 @@
+//! The service refuses tokens that live, or that somebody ended.
+
+use simulation::act::Act;
+use simulation::plan::Plan;
+
+use super::lives::{made, well};
+
+const HOUR: u32 = 3600;
+
+#[test]
+fn a_while_in_which_the_service_refuses_all_tokens_costs_none() {
+    let report = well(&Plan::quiet(1, 8, 90_000).with(100, Act::RefuseTokens(89_000)));
+    assert_eq!(made(&report), 8);
+    let told = report.events.iter().filter(|event| event["reason"] == "TokensRefused").count();
+    assert!((1..4).contains(&told), "{told}");
+}
+
+#[test]
+fn a_process_that_is_killed_meanwhile_makes_none_either() {
+    let plan = Plan::quiet(2, 8, 20 * HOUR).with(11 * HOUR, Act::RefuseTokens(6 * HOUR));
+    let plan = (12..18).fold(plan, |plan, hour| plan.with(hour * HOUR + 300, Act::Kill));
+    assert_eq!(made(&well(&plan)), 8);
+}
+
+#[test]
+fn one_token_that_is_refused_for_some_minutes_is_kept_and_one_that_somebody_ended_is_replaced() {
+    let brief = Plan::quiet(3, 1, 13 * HOUR).with(12 * HOUR - 300, Act::RefuseTokens(600));
+    assert_eq!(made(&well(&brief)), 1);
+    for tokens in [1, 3] {
+        let ended = Plan::quiet(4, tokens, 13 * HOUR).with(HOUR, Act::EndToken(0));
+        assert_eq!(made(&well(&ended)), tokens + 1);
+    }
+}
+
+#[test]
+fn a_stranger_who_gets_the_id_of_a_token_that_somebody_ended_keeps_its_token() {
+    for deleted in [false, true] {
+        let plan = Plan::quiet(5, 1, 13 * HOUR).with(2, Act::ReuseIds);
+        let plan = plan.with(HOUR, Act::EndToken(0)).with(HOUR + 1, Act::Stranger);
+        well(&if deleted { plan.with(2 * HOUR, Act::Delete(0)) } else { plan });
+    }
+}
+
+#[test]
+fn a_token_that_gets_the_id_of_the_dead_one_before_it_is_used() {
+    let report = well(&Plan::quiet(6, 1, 13 * HOUR).with(2, Act::ReuseIds).with(HOUR, Act::EndToken(0)));
+    assert_eq!(made(&report), 2);
+}
