@@ -16,7 +16,7 @@ use super::ids::{ClaimKey, Nonce, TokenId};
 use super::reason::Reason;
 use super::time::Time;
 
-pub use alarms::{Conflict, Leak};
+pub use alarms::{Conflict, Leak, LeakTimes};
 pub use former::{Lost, MAX_FAILURE, PossiblyLost, Proof, Replaced, Revoked, Superseded};
 
 /// The most tokens of one object that may be alive (S6). One place is kept for a leak response.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::api::ledger::Claim;
+use crate::api::ledger::{Claim, LeakTimes};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
@@ -24,7 +24,7 @@ pub struct Desired {
     /// A token claimed before this time is replaced.
     pub rotate_issued_before: Option<Time>,
     /// A token claimed before this time leaked: it is revoked, and then replaced. A time in the future counts as now.
-    pub revoke_issued_before: Option<Time>,
+    pub revoke_issued_before: LeakTimes,
     /// Whether the service must accept a token before it counts as verified.
     pub probe: bool,
     /// How often the current token is verified again.

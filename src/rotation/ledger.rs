@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::api::ids::{Nonce, TokenId};
 use crate::api::ledger::{
-    Claim, Conflict, Current, Failures, Leak, Ledger, Lost, MAX_FAILURE, MAX_HISTORY, MAX_LIVE, MAX_LOST,
+    Claim, Conflict, Current, Failures, Leak, LeakTimes, Ledger, Lost, MAX_FAILURE, MAX_HISTORY, MAX_LIVE, MAX_LOST,
     MAX_POSSIBLY_LOST, MAX_SUPERSEDED, Outcome, PossiblyLost, Proof, Replaced, Revoked, Superseded,
 };
 use crate::api::reason::Reason;
@@ -188,17 +188,28 @@ impl Ledger {
     }
 
     /// Tokens claimed before this time leaked, or before now if that is earlier. A later leak also covers the tokens of an earlier one.
-    pub fn leaked(&mut self, issued_before: Time, now: Time) {
+    /// A time that was noticed before does not count again.
+    pub fn leaked(&mut self, issued_before: LeakTimes, now: Time) {
+        let noticed = self.leak.as_ref().map(Leak::noticed).unwrap_or_default();
+        let Some(latest) = issued_before.new_to(noticed).latest() else { return };
         // Another process may have stamped a claim by a clock that is ahead of ours. A token in the ledger was claimed before now all
         // the same, so a leak of everything until now covers it.
         let now = self.newest_claim().map_or(now, |claimed| now.max(claimed.plus(Duration::from_millis(1))));
-        let claimed_before = issued_before.min(now);
+        let claimed_before = latest.min(now);
         let covered = self.leak.as_ref().map_or(claimed_before, |leak| leak.claimed_before.max(claimed_before));
         let current = self.current.iter().map(|current| current.claimed_time);
         let claim = self.claim.iter().filter(|claim| claim.outcome.is_none()).map(|claim| claim.time);
         let in_use = current.chain(claim).any(|claimed| claimed < covered);
         let replaced_time = (!in_use).then_some(now);
-        self.leak = Some(Leak { issued_before, claimed_before: covered, revoked_time: None, replaced_time });
+        self.leak = Some(Leak {
+            issued_before: None,
+            // A time that is no longer in the spec may come back.
+            object_issued_before: issued_before.object.or(noticed.object),
+            service_issued_before: issued_before.service.or(noticed.service),
+            claimed_before: covered,
+            revoked_time: None,
+            replaced_time,
+        });
         self.failures = None;
     }
 

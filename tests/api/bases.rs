@@ -222,7 +222,7 @@ pub fn status(kind: Kind) -> Value {
                          "message": "no answer"},
             "refusals": {"count": 2, "lastTime": TIME, "nextReplacementTime": TIME},
             "handledRequests": {"rotate": "1", "reconcile": "1", "confirm": "1"},
-            "leak": {"issuedBefore": TIME, "claimedBefore": TIME, "revokedTime": TIME, "replacedTime": TIME},
+            "leak": {"issuedBefore": TIME, "objectIssuedBefore": TIME, "serviceIssuedBefore": TIME, "claimedBefore": TIME, "revokedTime": TIME, "replacedTime": TIME},
             "conflict": {"attempt": 9, "id": "tok_01KA"},
         }),
     }

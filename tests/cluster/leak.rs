@@ -73,6 +73,28 @@ async fn a_leak_to_come_counts_as_one_of_now_and_fires_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_leak_time_that_lies_ahead_at_the_service_hides_none_at_the_object_and_the_other_way_round() {
+    let (world, _operator, first) = ready("leak-both").await;
+    let ahead = time(Duration::days(30));
+    world.serve(|spec| spec["revokeIssuedBefore"] = json!(ahead)).await;
+    world.until("ci", "attempt 2 is current", |token| attempt(token) == 2 && replaced(token)).await;
+    let second = world.value("ci-secret", "token").await;
+    leak(&world, &time(Duration::zero())).await;
+    world.until("ci", "attempt 3 is current", |token| attempt(token) == 3 && replaced(token)).await;
+    assert!(!world.accepts(&first).await && !world.accepts(&second).await);
+    // The object's time lies ahead now, and the service's is moved to now.
+    leak(&world, &time(Duration::days(60))).await;
+    world.until("ci", "attempt 4 is current", |token| attempt(token) == 4 && replaced(token)).await;
+    let fourth = world.value("ci-secret", "token").await;
+    let now = time(Duration::zero());
+    world.serve(|spec| spec["revokeIssuedBefore"] = json!(now)).await;
+    world.until("ci", "attempt 5 is current", |token| attempt(token) == 5 && replaced(token)).await;
+    assert!(!world.accepts(&fourth).await);
+    let token = world.agrees("ci", "ci-secret").await;
+    assert_eq!((attempt(&token), world.count().await), (5, 5), "each of the four times fired once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_was_claimed_after_the_leak_is_left_alone() {
     let (world, _operator, first) = ready("leak-before").await;
     leak(&world, &time(-Duration::hours(1))).await;

@@ -1,7 +1,7 @@
 //! Laws about leaks, identity conflicts and services whose refusals are in doubt.
 
 use artifact_token_operator::api::ids::TokenId;
-use artifact_token_operator::api::ledger::{Claim, Outcome};
+use artifact_token_operator::api::ledger::{Claim, Leak, Outcome};
 use artifact_token_operator::rotation::desired::{Desired, REFUSAL_SETTLE};
 use artifact_token_operator::rotation::observed::{Observed, Row, Verdict};
 use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
@@ -28,8 +28,9 @@ pub fn answering(observed: &Observed) -> bool {
 
 pub fn record_leak(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::RecordLeak { issued_before } = step else { return true };
-    let fresh = observed.ledger.leak.as_ref().is_none_or(|leak| leak.issued_before != *issued_before);
-    fresh && desired.revoke_issued_before == Some(*issued_before) && !observed.object.deleting
+    let noticed = observed.ledger.leak.as_ref().map(Leak::noticed).unwrap_or_default();
+    let new = issued_before.new_to(noticed).latest().is_some();
+    new && desired.revoke_issued_before == *issued_before && !observed.object.deleting
 }
 
 /// Whether a person confirmed that all tokens of this identity belong to this object.

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use artifact_token_operator::api::ids::{Nonce, TokenId};
-use artifact_token_operator::api::ledger::{Claim, Failures, Lost, Outcome};
+use artifact_token_operator::api::ledger::{Claim, Failures, LeakTimes, Lost, Outcome};
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Halt, Timings};
@@ -168,9 +168,9 @@ const SPEC: &[Value] = &[
     }),
     ("suspended, leaked", |world| {
         world.desired.suspended = true;
-        world.desired.revoke_issued_before = Some(NOW);
+        world.desired.revoke_issued_before.object = Some(NOW);
     }),
-    ("leak to come", |world| world.desired.revoke_issued_before = Some(in_seconds(60))),
+    ("leak to come", |world| world.desired.revoke_issued_before.object = Some(in_seconds(60))),
     ("confirmed", |world| world.observed.object.requests.confirm = Some("yes".to_owned())),
     ("no probe", |world| world.desired.probe = false),
     ("verification due", |world| world.observed.facts.accepted = Some(ago(13 * 3600))),
@@ -257,7 +257,7 @@ pub fn steady() -> World {
         rotate_before: None,
         overlap: seconds(600),
         rotate_issued_before: None,
-        revoke_issued_before: None,
+        revoke_issued_before: LeakTimes::default(),
         probe: true,
         verification_interval: seconds(12 * 3600),
         request_digest: "digest".to_owned(),

@@ -121,7 +121,14 @@ fn requested_with(world: &mut World, digest: &str) {
 
 /// All tokens up to now leaked.
 fn leak(replaced_time: Option<Time>) -> Leak {
-    Leak { issued_before: NOW, claimed_before: NOW, revoked_time: None, replaced_time }
+    Leak {
+        issued_before: None,
+        object_issued_before: Some(NOW),
+        service_issued_before: None,
+        claimed_before: NOW,
+        revoked_time: None,
+        replaced_time,
+    }
 }
 
 fn old(attempt: u32, id: &str, revoke_after_time: Time) -> Superseded {

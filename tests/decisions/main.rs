@@ -58,7 +58,9 @@ fn phrase(step: &Step) -> String {
         Step::Finalize { claims: false } => "Finalize".to_owned(),
         Step::RecordConflict(row) => format!("RecordConflict({})", named(row)),
         Step::RecordReplaced(id) => format!("RecordReplaced({id})"),
-        Step::RecordLeak { issued_before } => format!("RecordLeak(before {})", from_now(*issued_before)),
+        Step::RecordLeak { issued_before } => {
+            format!("RecordLeak(before {})", issued_before.latest().map_or_else(String::new, from_now))
+        }
         Step::Supersede(rows) => format!("Supersede({})", rows.iter().map(named).collect::<Vec<_>>().join(", ")),
         Step::Read
         | Step::Sweep

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 use artifact_token_operator::api::ids::{Nonce, TokenId};
-use artifact_token_operator::api::ledger::{ArtifactTokenStatus, HandledRequests};
+use artifact_token_operator::api::ledger::{ArtifactTokenStatus, HandledRequests, LeakTimes};
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Halt, REFUSAL_SETTLE, Timings};
@@ -70,7 +70,7 @@ fn desired(input: &mut Unstructured) -> Result<Desired> {
         rotate_before: maybe(input, length)?,
         overlap: length(input)?,
         rotate_issued_before: maybe(input, time)?,
-        revoke_issued_before: maybe(input, time)?,
+        revoke_issued_before: LeakTimes { object: maybe(input, time)?, service: maybe(input, time)? },
         probe: input.arbitrary()?,
         verification_interval: length(input)?,
         request_digest: text(input)?,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use artifact_token_operator::api::ids::{Nonce, TokenId};
 use artifact_token_operator::api::ledger::{
-    self as api, Claim, Conflict, Current, HandledRequests, Ledger, Lost, Outcome, Superseded,
+    self as api, Claim, Conflict, Current, HandledRequests, LeakTimes, Ledger, Lost, Outcome, Superseded,
 };
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
@@ -44,12 +44,14 @@ fn leak_time(object: &Object, facts: &Facts) -> Time {
     if facts.leaked.has(newest) { claimed.plus(MOMENT) } else { NOW.minus(20 * HOUR) }
 }
 
-/// The time that a person gives for a leak: tokens claimed before it leaked.
-pub fn issued_before(object: &Object, facts: &Facts) -> Option<Time> {
+/// The times that people give for a leak: tokens claimed before them leaked.
+pub fn issued_before(object: &Object, facts: &Facts) -> LeakTimes {
+    let (past, ahead) = (Some(leak_time(object, facts)), Some(NOW.plus(HOUR)));
     match object.alarm {
-        Alarm::None => None,
-        Alarm::Past => Some(leak_time(object, facts)),
-        Alarm::Ahead => Some(NOW.plus(HOUR)),
+        Alarm::None => LeakTimes::default(),
+        Alarm::Past => LeakTimes { object: past, service: None },
+        Alarm::Ahead => LeakTimes { object: ahead, service: None },
+        Alarm::AheadThenPast => LeakTimes { object: ahead, service: past },
     }
 }
 
@@ -270,9 +272,15 @@ pub fn ledger(object: &Object, facts: &Facts) -> Ledger {
 }
 
 fn leak(object: &Object, facts: &Facts) -> Option<api::Leak> {
+    let times = issued_before(object, facts);
+    let second = object.book.second_leak;
+    let noticed_all = second || object.alarm != Alarm::AheadThenPast;
     let open = api::Leak {
-        issued_before: issued_before(object, facts)?,
-        claimed_before: leak_time(object, facts),
+        issued_before: None,
+        object_issued_before: times.object,
+        service_issued_before: times.service.filter(|_| second),
+        // What the first leak covered is dead when the second one comes.
+        claimed_before: if noticed_all { leak_time(object, facts) } else { NOW.minus(30 * HOUR) },
         revoked_time: None,
         replaced_time: None,
     };
@@ -362,6 +370,7 @@ pub fn book(ledger: &Ledger, before: &Book) -> Book {
         Some(leak) if leak.replaced_time.is_none() => Leak::Open,
         Some(_) => Leak::Replaced,
     };
+    book.second_leak = ledger.leak.as_ref().is_some_and(|leak| leak.service_issued_before.is_some());
     book.conflict = ledger.conflict.as_ref().map_or(Token::NONE, |conflict| token(&conflict.id));
     book.lost = ledger.lost.iter().fold(Set::EMPTY, |set, lost| set.with(of_nonce(&lost.nonce)));
     book

@@ -68,8 +68,9 @@ impl Decision {
 
 fn ask(setup: &Setup, process: &Process, state: &State) -> Do {
     let mut observed = bridge::observed(process, &state.facts, setup.named);
-    mutations::before(setup, &mut observed);
-    let step = next_step(&bridge::desired(&process.object, &state.facts), &observed, bridge::NOW);
+    let mut desired = bridge::desired(&process.object, &state.facts);
+    mutations::before(setup, &mut desired, &mut observed);
+    let step = next_step(&desired, &observed, bridge::NOW);
     short(mutations::after(setup, &observed, step))
 }
 

@@ -9,7 +9,7 @@ use super::canonical::free_slot;
 use super::mutations::Mutation;
 use super::setup::{Fault, Label, Move, Setup};
 use super::tokens::{Set, Token};
-use super::world::{Age, Alarm, At, Book, Fate, InFlight, Object, Process, SLOTS, Said, Secret, State};
+use super::world::{Age, Alarm, At, Book, Fate, InFlight, Leak, Object, Process, SLOTS, Said, Secret, State};
 
 struct Out<'a> {
     state: &'a State,
@@ -146,6 +146,14 @@ fn alarms(setup: &Setup, out: &mut Out) {
             state.facts.leaked = state.claimed;
         });
         out.fault(Fault::LeakAhead, "tokens leaked, also those to come", 0, |state| alarm_set(state, Alarm::Ahead));
+    }
+    let over = book.leak == Leak::Replaced
+        && [state.own_alive(), book.superseded].iter().all(|set| set.both(state.facts.leaked).is_empty());
+    if exists && !deleting && alarm == Alarm::Ahead && over {
+        out.fault(Fault::LeakElsewhere, "tokens leaked, it says in the other place", 0, |state| {
+            alarm_set(state, Alarm::AheadThenPast);
+            state.facts.leaked = state.claimed;
+        });
     }
     if exists && book.conflict != Token::NONE && !confirmed {
         out.fault(Fault::Confirm, "a person confirms", 0, |state| {

@@ -11,7 +11,7 @@ use super::mutations::Mutation;
 use super::process::Turn;
 use super::setup::Fault;
 use super::tokens::{Set, Token};
-use super::world::{Age, Alarm, Book, Fate, InFlight, Object, SLOTS, State};
+use super::world::{Age, Alarm, Book, Fate, InFlight, Leak, Object, SLOTS, State};
 
 /// The kind of proof does not matter here.
 pub const PROOF: Proof = Proof::Refused;
@@ -240,9 +240,10 @@ pub fn confirm_identity(turn: &mut Turn) {
 /// P14: records which tokens leaked, before the first of them is revoked. A time in the future is capped.
 pub fn record_leak(turn: &mut Turn) {
     let me = turn.me().object;
-    let Some(issued_before) = bridge::issued_before(&me, &turn.state.facts) else { return };
+    let issued_before = bridge::issued_before(&me, &turn.state.facts);
     let capped = |state: &mut State| {
-        if me.alarm == Alarm::Ahead {
+        // After the loss of a status the time that lies ahead is a new one again.
+        if me.alarm == Alarm::Ahead || (me.alarm == Alarm::AheadThenPast && me.book.leak == Leak::None) {
             state.facts.leaked = state.claimed;
         }
     };

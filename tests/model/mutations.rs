@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use artifact_token_operator::api::ids::Nonce;
-use artifact_token_operator::api::ledger::Outcome;
+use artifact_token_operator::api::ledger::{LeakTimes, Outcome};
+use artifact_token_operator::rotation::desired::Desired;
 use artifact_token_operator::rotation::observed::{InFlight, Observed, Row, SecretState};
 use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
 
@@ -82,6 +83,8 @@ pub enum Mutation {
     PublishLeaked,
     /// A leak with a time in the future also covers tokens claimed after it was recorded.
     UncappedLeak,
+    /// Of the two times of a leak only the later one counts.
+    OnlyLatestLeak,
     /// A leaked token waits for its overlap.
     LeakWaits,
     /// A token that was never claimed here counts as this object's.
@@ -137,6 +140,7 @@ pub fn all() -> Vec<Setup> {
         run(Mutation::ReuseAttempt, 1, 3, &[(Crash, 1)]),
         run(Mutation::PublishLeaked, 1, 4, &[(Fault::Leak, 1), (Rotate, 1), (Refuse, 1)]),
         run(Mutation::UncappedLeak, 1, 3, &[(Fault::LeakAhead, 1)]),
+        run(Mutation::OnlyLatestLeak, 1, 3, &[(Fault::LeakAhead, 1), (Fault::LeakElsewhere, 1)]),
         run(Mutation::LeakWaits, 1, 3, &[(Fault::Leak, 1)]),
         run(Mutation::AdoptUnclaimed, 1, 3, &[(Fault::OtherCluster, 1)]),
         run(Mutation::ForgetNonces, 1, 4, &[(LoseAnswer, 1), (Rotate, 2)]),
@@ -148,7 +152,7 @@ pub fn all() -> Vec<Setup> {
 }
 
 /// Changes the input of the decision.
-pub fn before(setup: &Setup, observed: &mut Observed) {
+pub fn before(setup: &Setup, desired: &mut Desired, observed: &mut Observed) {
     let Some(mutation) = setup.mutation else { return };
     let day = Duration::from_secs(24 * 3600);
     match mutation {
@@ -172,8 +176,12 @@ pub fn before(setup: &Setup, observed: &mut Observed) {
             }
         }
         Mutation::AttestAnyId => attest(observed),
+        Mutation::OnlyLatestLeak => {
+            let times = &mut desired.revoke_issued_before;
+            *times = LeakTimes { object: times.latest(), service: None };
+        }
         Mutation::UncappedLeak => {
-            observed.ledger.leak.iter_mut().for_each(|leak| leak.claimed_before = leak.issued_before)
+            observed.ledger.leak.iter_mut().for_each(|leak| leak.claimed_before = NOW.plus(Duration::from_secs(3600)))
         }
         Mutation::ForgetNonces => {
             observed.ledger.lost.iter_mut().for_each(|lost| lost.nonce = Nonce::default());

@@ -9,7 +9,7 @@ use super::setup::{ANY, Fault, Setup};
 
 use Fault::{
     Cancel, Crash, Decline, DeleteObject, DeleteSecret, Due, EditData, EditMarks, Forge, Forget, KeepAlive, Leak,
-    LeakAhead, LoseAnswer, LoseStatus, OtherCluster, Oversleep, Refuse, Rotate, Strip, Touch,
+    LeakAhead, LeakElsewhere, LoseAnswer, LoseStatus, OtherCluster, Oversleep, Refuse, Rotate, Strip, Touch,
 };
 
 /// The points of the plane, four to a row.
@@ -89,6 +89,13 @@ pub fn others() -> Vec<Setup> {
         Setup::new("leak", 1, 3, &[(Leak, 1), (DeleteSecret, 1), (LoseStatus, 1)]),
         Setup::new("leak", 1, 3, &[(Leak, 1), (DeleteObject, 1), (Crash, 1), (Oversleep, 1)]),
         Setup::new("leak", 1, 4, &[(LeakAhead, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),
+        Setup::new("leak, in both places", 1, 4, &[(LeakAhead, 1), (LeakElsewhere, 1), (Rotate, 1), (Crash, 1)]),
+        Setup::new(
+            "leak, in both places",
+            1,
+            4,
+            &[(LeakAhead, 1), (LeakElsewhere, 1), (LoseAnswer, 1), (LoseStatus, 1)],
+        ),
         Setup::new("leak, two processes", 2, 3, &[(Leak, 1), (Oversleep, 1)]),
         Setup::new("leak, two processes", 2, 3, &[(LeakAhead, 1), (Rotate, 1)]),
         Setup::new("another cluster", 1, 4, &[(OtherCluster, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),

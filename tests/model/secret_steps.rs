@@ -4,7 +4,7 @@ use super::mutations::Mutation;
 use super::process::{Turn, read};
 use super::setup::Fault;
 use super::tokens::Token;
-use super::world::{Leak, Said, Secret, State};
+use super::world::{Alarm, Leak, Said, Secret, State};
 
 /// A checked write of the Secret. `sent` says what a process remembers once it has sent the write, whatever the answer is.
 fn write(
@@ -96,7 +96,8 @@ pub fn roll_back(turn: &mut Turn, fence: u8) {
 
 /// P14: a process that knows of a leak does not publish a leaked token.
 fn leaked(turn: &Turn, token: Token) -> Option<&'static str> {
-    let known = turn.me().object.book.leak != Leak::None;
+    let me = turn.me().object;
+    let known = me.book.leak != Leak::None && (me.alarm != Alarm::AheadThenPast || me.book.second_leak);
     (known && turn.state.facts.leaked.has(token)).then_some("P14: a leaked token was published")
 }
 

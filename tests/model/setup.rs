@@ -45,6 +45,8 @@ pub enum Fault {
     Leak,
     /// A person says that the tokens made up to a time in the future leaked.
     LeakAhead,
+    /// After that leak was answered, a person says in the other place that the tokens made so far leaked.
+    LeakElsewhere,
     /// Another cluster makes a token under this object's identity.
     OtherCluster,
     /// A person confirms that all tokens of this identity belong to this object.
@@ -74,6 +76,7 @@ const FAULTS_NAMED: [Fault; FAULTS] = [
     Fault::Oversleep,
     Fault::Leak,
     Fault::LeakAhead,
+    Fault::LeakElsewhere,
     Fault::OtherCluster,
     Fault::Confirm,
     Fault::Strip,

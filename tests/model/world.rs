@@ -11,7 +11,7 @@ pub const SLOTS: usize = 6;
 /// The maximum number of processes.
 pub const PROCESSES: usize = 2;
 /// Kinds of counted faults, see `setup::Fault`.
-pub const FAULTS: usize = 22;
+pub const FAULTS: usize = 23;
 
 /// How old the newest claim is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -53,6 +53,8 @@ pub enum Alarm {
     Past,
     /// The time is in the future: the leak covers what was claimed when it is recorded.
     Ahead,
+    /// After that was noticed, a past time in the other of the two places where it may stand.
+    AheadThenPast,
 }
 
 /// The ledger without counts, messages, history and the order of superseded tokens. The decision does not look at these, except for
@@ -75,6 +77,8 @@ pub struct Book {
     /// Kept for nameless services only.
     pub possibly_lost: Set,
     pub leak: Leak,
+    /// The leak of the second place is recorded, too.
+    pub second_leak: bool,
     /// A token of another cluster.
     pub conflict: Token,
 }
@@ -93,6 +97,7 @@ impl Book {
         lost: Set::EMPTY,
         possibly_lost: Set::EMPTY,
         leak: Leak::None,
+        second_leak: false,
         conflict: Token::NONE,
     };
 

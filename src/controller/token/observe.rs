@@ -121,7 +121,10 @@ fn service_leak_turn(pass: &mut Pass<'_>, now: Time) -> Option<Time> {
     let service = pass.service()?;
     let issued_before = service.spec.revoke_issued_before?;
     let claimed = pass.ledger().current.as_ref().map(|current| current.claimed_time);
-    let claimed = claimed.filter(|time| *time < issued_before)?;
+    // Once the leak is answered, only the tokens that it covers wait for a turn: the time in the spec may lie far ahead.
+    let leak = pass.ledger().leak.as_ref().filter(|leak| leak.noticed().service == Some(issued_before));
+    let leaked = |time: &Time| leak.map_or(*time < issued_before, |leak| leak.covers(*time));
+    let claimed = claimed.filter(leaked)?;
     if let Some((_, turn)) = pass.memory().leak_turn.filter(|(of, _)| *of == issued_before) {
         return Some(turn);
     }

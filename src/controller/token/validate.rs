@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::artifact_token::{ArtifactToken, ArtifactTokenSpec, Probe, RotationPolicy};
 use crate::api::duration::GoDuration;
+use crate::api::ledger::LeakTimes;
 use crate::api::parameters::{Lifetime, Parameters};
 use crate::api::reason::Reason;
 use crate::controller::registry::ServiceEntry;
@@ -75,7 +76,7 @@ impl Validated {
             rotate_before: spec.rotation.rotate_before.map(|before| before.0),
             overlap,
             rotate_issued_before: spec.rotation.rotate_issued_before,
-            revoke_issued_before: spec.rotation.revoke_issued_before.max(of_service),
+            revoke_issued_before: LeakTimes { object: spec.rotation.revoke_issued_before, service: of_service },
             probe: spec.verification.probe == Probe::Required,
             verification_interval: verification.max(MIN_VERIFICATION_INTERVAL),
             request_digest: digest(lifetime, &parameters),

@@ -81,7 +81,7 @@ fn a_leak_noticed_by_a_clock_that_is_behind_covers_every_token_known_then() {
         let mut verified = ledger.clone();
         verified.verified(&claim(2, second), current(2, second), &[], at(9000));
         for mut ledger in [ledger, verified] {
-            ledger.leaked(at(8000), noticed);
+            ledger.leaked(LeakTimes { object: Some(at(8000)), service: None }, noticed);
             assert!(ledger.leak_covers(first) && ledger.leak_covers(second), "{first} {second}: {ledger:#?}");
             assert!(ledger.leak.unwrap().replaced_time.is_none(), "{first} {second}");
         }

@@ -1,6 +1,7 @@
 //! The answer to a leak (P14): revoke first, then replace. It waits for no overlap, no end of `suspend` and no live successor.
 
 use crate::api::ids::TokenId;
+use crate::api::ledger::Leak;
 use crate::api::time::Time;
 use crate::rotation::observed::Observed;
 use crate::rotation::plan::step::Step;
@@ -24,16 +25,15 @@ pub(super) fn leak(view: &View) -> Option<Step> {
     Some(view.after_read(Step::Revoke { attempt, id }))
 }
 
-/// A requested time enters the ledger once, and only if it matters: a token was claimed before it, or the time is in the future and
-/// must be capped now.
+/// Each requested time enters the ledger once, and only if it matters: a token was claimed before it, or the time is in the future
+/// and must be capped now.
 fn notice(view: &View) -> Option<Step> {
     let observed = view.observed;
-    let issued_before = view.desired.revoke_issued_before?;
-    if observed.ledger.leak.as_ref().is_some_and(|leak| leak.issued_before == issued_before) {
-        return None;
-    }
-    let claimed_before = issued_before.min(view.now.time());
-    let matters = issued_before > view.now.time() || claims(observed).any(|claimed| claimed < claimed_before);
+    let issued_before = view.desired.revoke_issued_before;
+    let noticed = observed.ledger.leak.as_ref().map(Leak::noticed).unwrap_or_default();
+    let latest = issued_before.new_to(noticed).latest()?;
+    let claimed_before = latest.min(view.now.time());
+    let matters = latest > view.now.time() || claims(observed).any(|claimed| claimed < claimed_before);
     matters.then_some(Step::RecordLeak { issued_before })
 }
 

@@ -1,7 +1,7 @@
 //! The steps that the decision can return.
 
 use crate::api::ids::TokenId;
-use crate::api::ledger::Outcome;
+use crate::api::ledger::{LeakTimes, Outcome};
 use crate::api::time::Time;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::Row;
@@ -58,7 +58,7 @@ pub enum Step {
     /// Record that tokens claimed before this time, or before now if that is earlier, leaked.
     RecordLeak {
         /// The requested time.
-        issued_before: Time,
+        issued_before: LeakTimes,
     },
     /// Revoke this token and prove that it is dead.
     Revoke {

@@ -9,7 +9,7 @@ mod world;
 
 use crate::api::ids::MAX_ATTEMPT;
 use crate::api::ids::samples::{id, nonce};
-use crate::api::ledger::{Proof, Revoked};
+use crate::api::ledger::{Leak, LeakTimes, Proof, Revoked};
 use crate::rotation::observed::{Content, Row, SecretState};
 use crate::rotation::plan::{Step, next_step};
 use world::{World, seconds};
@@ -202,7 +202,7 @@ fn a_leaked_token_is_revoked_at_once_and_then_replaced_even_if_the_object_is_sus
     world.walk_to("Verified");
     assert_eq!(world.state(), (vec!["t1", "t2"], Some("t2")));
     world.pass_until(world.now.plus(seconds(10)));
-    world.desired.revoke_issued_before = Some(world.now);
+    world.desired.revoke_issued_before.object = Some(world.now);
     world.desired.suspended = true;
     let steps = "RecordLeak, Read, Revoke t2, Revoke t1, Preflight, Claim 3, Generate, Try, Update, Verify, Verified";
     check(&mut world, HOUR, steps, &["t3"], Some("t3"));
@@ -214,9 +214,47 @@ fn a_leaked_token_is_revoked_at_once_and_then_replaced_even_if_the_object_is_sus
 fn a_leak_time_in_the_future_counts_as_now_and_acts_once() {
     let mut world = World::at_rest();
     world.pass_until(world.now.plus(seconds(10)));
-    world.desired.revoke_issued_before = Some(world.now.plus(seconds(DAY / 2)));
+    world.desired.revoke_issued_before.object = Some(world.now.plus(seconds(DAY / 2)));
     let steps = "RecordLeak, Read, Revoke t1, Preflight, Claim 2, Generate, Try, Update, Verify, Verified";
     check(&mut world, DAY - HOUR, steps, &["t2"], Some("t2"));
+}
+
+#[test]
+fn a_time_that_lies_ahead_in_one_place_hides_no_leak_in_the_other() {
+    for ahead_at_object in [true, false] {
+        let mut world = World::at_rest();
+        world.pass_until(world.now.plus(seconds(10)));
+        let ahead = Some(world.now.plus(seconds(30 * DAY)));
+        let times = &mut world.desired.revoke_issued_before;
+        *(if ahead_at_object { &mut times.object } else { &mut times.service }) = ahead;
+        let steps = "RecordLeak, Read, Revoke t1, Preflight, Claim 2, Generate, Try, Update, Verify, Verified";
+        check(&mut world, HOUR, steps, &["t2"], Some("t2"));
+        let now = Some(world.now);
+        let times = &mut world.desired.revoke_issued_before;
+        *(if ahead_at_object { &mut times.service } else { &mut times.object }) = now;
+        let steps = "RecordLeak, Read, Revoke t2, Preflight, Claim 3, Generate, Try, Update, Verify, Verified";
+        check(&mut world, HOUR, steps, &["t3"], Some("t3"));
+    }
+}
+
+#[test]
+fn the_one_leak_time_of_an_older_version_fires_for_neither_place_again() {
+    for (object, service) in [(true, false), (false, true), (true, true)] {
+        let mut world = World::at_rest();
+        world.pass_until(world.now.plus(seconds(10)));
+        let (ahead, past) = (Some(world.now.plus(seconds(30 * DAY))), world.now.minus(seconds(DAY)));
+        world.observed.ledger.leak = Some(Leak {
+            issued_before: ahead,
+            object_issued_before: None,
+            service_issued_before: None,
+            claimed_before: past,
+            revoked_time: None,
+            replaced_time: Some(past),
+        });
+        world.desired.revoke_issued_before =
+            LeakTimes { object: ahead.filter(|_| object), service: ahead.filter(|_| service) };
+        check(&mut world, HOUR, "", &["t1"], Some("t1"));
+    }
 }
 
 #[test]
@@ -224,7 +262,7 @@ fn a_leak_is_answered_by_a_process_whose_clock_is_behind_the_claim() {
     let mut world = World::at_rest();
     let claimed = world.observed.ledger.current.as_ref().unwrap().claimed_time;
     world.now = claimed.minus(seconds(1));
-    world.desired.revoke_issued_before = Some(claimed.plus(seconds(1)));
+    world.desired.revoke_issued_before.object = Some(claimed.plus(seconds(1)));
     let steps = "RecordLeak, Revoke t1, Claim 2, Generate, Try, Update, Verify, Verified";
     check(&mut world, HOUR, steps, &["t2"], Some("t2"));
 }
@@ -232,11 +270,11 @@ fn a_leak_is_answered_by_a_process_whose_clock_is_behind_the_claim() {
 #[test]
 fn a_leak_spares_tokens_claimed_after_it_and_ends_the_attempt_in_flight() {
     let mut world = World::at_rest();
-    world.desired.revoke_issued_before = Some(world.now.minus(seconds(DAY)));
+    world.desired.revoke_issued_before.object = Some(world.now.minus(seconds(DAY)));
     check(&mut world, HOUR, "", &["t1"], Some("t1"));
     ask(&mut world);
     world.walk_to("Generate");
-    world.desired.revoke_issued_before = Some(world.now.plus(seconds(1)));
+    world.desired.revoke_issued_before.object = Some(world.now.plus(seconds(1)));
     world.now = world.now.plus(seconds(2));
     let steps = "RecordLeak, Revoke t1, GiveUp(Leaked), Revoke t2, Claim 3, Generate, Try, Update, \
         Verify, Verified";

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::api::ids::Nonce;
 use crate::api::ids::samples::id;
-use crate::api::ledger::Ledger;
+use crate::api::ledger::{LeakTimes, Ledger};
 use crate::rotation::desired::Timings;
 use crate::rotation::observed::{Content, Facts, Ours, SecretState, Secrets};
 
@@ -31,7 +31,7 @@ fn desired() -> Desired {
         rotate_before: None,
         overlap: seconds(600),
         rotate_issued_before: None,
-        revoke_issued_before: None,
+        revoke_issued_before: LeakTimes::default(),
         probe: true,
         verification_interval: seconds(12 * HOUR),
         request_digest: "digest".to_owned(),

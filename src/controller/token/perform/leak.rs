@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use crate::api::ledger::{Leak, Ledger};
+use crate::api::ledger::{Leak, LeakTimes, Ledger};
 use crate::api::reason::Reason;
-use crate::api::time::Time;
 use crate::controller::error::PassError;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
@@ -16,7 +15,7 @@ use crate::rotation::report::Phase;
 pub(super) async fn record_leak(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
-    issued_before: Time,
+    issued_before: LeakTimes,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
     // It covers claims, so it has their clock.

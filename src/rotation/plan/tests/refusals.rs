@@ -117,7 +117,7 @@ fn no_token_is_made_while_the_service_refuses_most_unless_a_person_asks_or_the_s
     assert!(!refuses(&|_| {}), "the rotation that is due waits");
     assert!(refuses(&super::ask));
     assert!(refuses(&|world| world.hold(1, None, 1)));
-    assert!(refuses(&|world| world.desired.revoke_issued_before = Some(world.now)));
+    assert!(refuses(&|world| world.desired.revoke_issued_before.object = Some(world.now)));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::phrase::phrase;
 use crate::api::ids::TokenId;
+use crate::api::ledger::LeakTimes;
 use crate::api::time::Time;
 use crate::rotation::desired::{Desired, Timings};
 use crate::rotation::observed::{
@@ -41,7 +42,7 @@ impl World {
             rotate_before: None,
             overlap: seconds(600),
             rotate_issued_before: None,
-            revoke_issued_before: None,
+            revoke_issued_before: LeakTimes::default(),
             probe: true,
             verification_interval: Duration::ZERO,
             request_digest: "digest".to_owned(),
