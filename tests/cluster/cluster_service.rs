@@ -88,7 +88,14 @@ impl Shared {
         let mut all = json!({"from": null, "selector": null, "names": null});
         all.as_object_mut().unwrap().extend(allowed.as_object().unwrap().clone());
         let patch = Patch::Merge(json!({"spec": {"allowedNamespaces": all}}));
-        self.services().patch(&self.name, &PatchParams::default(), &patch).await.unwrap();
+        let changed = self.services().patch(&self.name, &PatchParams::default(), &patch).await.unwrap();
+        // What is created after this meets an operator that knows of it.
+        let look = || async {
+            let service = self.services().get(&self.name).await.map_err(|error| error.to_string())?;
+            let seen = service.status.and_then(|status| status.observed_generation);
+            if seen >= changed.metadata.generation { Ok(()) } else { Err(format!("generation {seen:?}")) }
+        };
+        poll("the operator has seen it", DEADLINE, look).await.unwrap();
     }
 
     async fn patch(&self, spec: Value) {

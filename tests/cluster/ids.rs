@@ -122,7 +122,8 @@ async fn where_ids_come_back_and_tokens_have_no_names_a_person_revokes_what_is_l
             let operations = spec["operations"].as_object_mut().unwrap();
             operations.insert("naming".to_owned(), json!({"unsupported": true}));
             operations.insert("ids".to_owned(), json!("Reused"));
-            operations["generate"]["request"]["json"] = json!(r#"{"name": {{ displayName }}}"#);
+            operations["generate"]["request"]["json"] =
+                json!(r#"{"name": {{ displayName }}, "lifetimeSeconds": {{ lifetimeSeconds }}}"#);
         })
         .await;
     let mut operator = world.operator().await;

@@ -23,6 +23,8 @@ pub enum Act {
     Leak(usize),
     /// All tokens of the service until now are declared as leaked.
     LeakAll,
+    /// The same with a time that lies a month ahead: of an object, or of the service.
+    LeakAhead(Option<usize>),
     /// Its Secret is deleted.
     DeleteSecret(usize),
     /// Somebody writes another value into its Secret.
@@ -45,11 +47,11 @@ pub enum Act {
     Limit(u32),
     /// The service refuses all tokens for so many seconds; the operator's own account works.
     RefuseTokens(u32),
-    /// A person ends the token of the object at the service. Random lives do not draw it: where most tokens die, a person must act.
+    /// A person ends the token of the object at the service.
     EndToken(usize),
-    /// From now on the service gives the id of the newest token again once that is gone. Random lives do not draw it yet.
+    /// From now on the service gives the id of the newest token again once that is gone.
     ReuseIds,
-    /// A stranger makes a token at the service. Random lives do not draw it yet.
+    /// A stranger makes a token at the service.
     Stranger,
     /// The service answers everything with this status for so many seconds.
     Outage(u16, u32),
@@ -87,6 +89,7 @@ pub enum Kind {
     EditScopes,
     Leak,
     LeakAll,
+    LeakAhead,
     DeleteSecret,
     EditSecret,
     Fight,
@@ -98,6 +101,9 @@ pub enum Kind {
     WrongCredential,
     Limit,
     RefuseTokens,
+    EndToken,
+    ReuseIds,
+    Stranger,
     Outage,
     ListFails,
     Throttle,
@@ -114,7 +120,7 @@ pub enum Kind {
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 31] = [
+pub const KINDS: [Kind; 35] = [
     Kind::Rotate,
     Kind::Reconcile,
     Kind::Delete,
@@ -123,6 +129,7 @@ pub const KINDS: [Kind; 31] = [
     Kind::EditScopes,
     Kind::Leak,
     Kind::LeakAll,
+    Kind::LeakAhead,
     Kind::DeleteSecret,
     Kind::EditSecret,
     Kind::Fight,
@@ -134,6 +141,9 @@ pub const KINDS: [Kind; 31] = [
     Kind::WrongCredential,
     Kind::Limit,
     Kind::RefuseTokens,
+    Kind::EndToken,
+    Kind::ReuseIds,
+    Kind::Stranger,
     Kind::Outage,
     Kind::ListFails,
     Kind::Throttle,
@@ -163,6 +173,7 @@ impl Act {
             Kind::EditScopes => Self::EditScopes(one),
             Kind::Leak => Self::Leak(one),
             Kind::LeakAll => Self::LeakAll,
+            Kind::LeakAhead => Self::LeakAhead(random.bool().then_some(one)),
             Kind::DeleteSecret => Self::DeleteSecret(one),
             Kind::EditSecret => Self::EditSecret(one),
             Kind::Fight => Self::Fight(one, random.bool(), seconds),
@@ -174,6 +185,9 @@ impl Act {
             Kind::WrongCredential => Self::WrongCredential(seconds),
             Kind::Limit => Self::Limit(pick(random, &[30, 60, 600])),
             Kind::RefuseTokens => Self::RefuseTokens(seconds),
+            Kind::EndToken => Self::EndToken(one),
+            Kind::ReuseIds => Self::ReuseIds,
+            Kind::Stranger => Self::Stranger,
             Kind::Outage => Self::Outage(pick(random, &[401, 403, 500, 503]), seconds),
             Kind::ListFails => Self::ListFails(pick(random, &[403, 500]), seconds),
             Kind::Throttle => {

@@ -75,6 +75,15 @@ impl Plan {
             let at = when(&mut random, kind, plan.seconds);
             let act = Act::draw(kind, &mut random, tokens);
             let fault = draw_fault(&mut random, tokens);
+            let ended = plan.acts.iter().filter(|(_, act)| matches!(act, Act::EndToken(_))).count();
+            // Where most tokens of a service are refused, a person must act.
+            if kind == Kind::EndToken && (ended + 1) * 3 > tokens {
+                continue;
+            }
+            if let Some(Act::EndToken(one)) = act {
+                // Nobody asks about a token for half a day otherwise.
+                plan = plan.with(at + 1, Act::Reconcile(one));
+            }
             match act {
                 Some(act) => plan = plan.with(at, act),
                 None => plan.faults.push(fault),

@@ -28,6 +28,9 @@ pub fn of_rest(life: &Life) {
             one_token_lives(life, index, &uid, &living);
             it_is_ready(life, index, &object, &living);
         }
+        if !taken {
+            leaked_are_dead(life, index, &uid, &living);
+        }
         uids.insert(uid);
     }
     nothing_of_the_dead(life, &living, &uids);
@@ -81,6 +84,15 @@ fn it_is_ready(life: &Life, index: usize, object: &Value, living: &[Token]) {
     }
     if ready && current.is_some_and(|token| !token.accepted) {
         world.broke("S13", format!("{} is Ready, and its token was never accepted", name_of(index)));
+    }
+}
+
+/// L7: whatever was suspended, nothing lives that leaked.
+fn leaked_are_dead(life: &Life, index: usize, uid: &str, living: &[Token]) {
+    let Some(leaked) = life.facts.leaks.get(&index) else { return };
+    let own = |token: &&Token| token.own_name().is_some_and(|name| name.uid16 == uid);
+    if let Some(token) = living.iter().filter(own).find(|token| token.at < *leaked) {
+        life.around.world.broke("L7", format!("{} ({}) lives, and leaked at {leaked:?}", token.id, token.name));
     }
 }
 

@@ -70,6 +70,8 @@ pub struct Facts {
     pub deleted: BTreeSet<usize>,
     /// The identities of objects whose finalizer somebody took off right before the deletion: their tokens were let go.
     pub let_go: BTreeSet<String>,
+    /// When all tokens of an object until then were declared as leaked, since the beginning.
+    pub leaks: BTreeMap<usize, Duration>,
     /// Objects that make nothing new.
     pub suspended: BTreeSet<usize>,
     /// Objects whose Secret somebody else had first.

@@ -25,7 +25,8 @@ impl Life {
             Act::Create(_) | Act::Delete(_) | Act::DeleteAll | Act::Suspend(..) | Act::Strip(_) => {
                 self.with_object(act)
             }
-            Act::Rotate(_) | Act::Reconcile(_) | Act::EditScopes(_) | Act::Leak(_) | Act::LeakAll => self.asked(act),
+            Act::Rotate(_) | Act::Reconcile(_) | Act::EditScopes(_) | Act::Leak(_) => self.asked(act),
+            Act::LeakAll | Act::LeakAhead(_) => self.asked(act),
             Act::DeleteSecret(_) | Act::EditSecret(_) | Act::CopySecret(_) | Act::Squat(_) | Act::Forge(..) => {
                 self.with_secret(act)
             }
@@ -140,23 +141,32 @@ impl Life {
                 let patch = json!({"spec": {"parameters": {"scopes": [format!("scope-{number}")]}}});
                 self.tell("PATCH", &token_path(index), &patch);
             }
-            Act::Leak(index) => {
-                let patch = json!({"spec": {"rotation": {"revokeIssuedBefore": now}}});
-                self.tell("PATCH", &token_path(index), &patch);
-                self.around.world.excuses().leaked.insert(index);
-            }
-            Act::LeakAll => {
-                self.tell(
-                    "PATCH",
-                    &objects::path("tokenservices", objects::SERVICE),
-                    &json!({"spec": {"revokeIssuedBefore": now}}),
-                );
-                self.facts.allowed_tokens += self.plan.tokens;
-                self.around.world.excuses().leaked.extend(0..self.plan.tokens);
+            Act::Leak(index) => self.leak(Some(index), &now),
+            Act::LeakAll => self.leak(None, &now),
+            // No two of them have the same time, or the second one would say nothing.
+            Act::LeakAhead(of) => {
+                let ahead = chrono::Duration::days(30) + chrono::Duration::seconds(number.into());
+                self.leak(of, &stamp(self.around.world.api_server_now() + ahead));
             }
             _ => {}
         }
         self.facts.allowed_tokens += 1;
+    }
+
+    /// Declares that tokens from before this time leaked: those of an object, or all.
+    fn leak(&mut self, of: Option<usize>, before: &str) {
+        let (path, patch) = match of {
+            Some(index) => (token_path(index), json!({"spec": {"rotation": {"revokeIssuedBefore": before}}})),
+            None => (objects::path("tokenservices", objects::SERVICE), json!({"spec": {"revokeIssuedBefore": before}})),
+        };
+        if !self.tell("PATCH", &path, &patch) {
+            return;
+        }
+        let leaked: Vec<usize> = of.map_or_else(|| (0..self.plan.tokens).collect(), |index| vec![index]);
+        let elapsed = self.around.world.elapsed();
+        self.facts.allowed_tokens += leaked.len();
+        self.facts.leaks.extend(leaked.iter().map(|index| (*index, elapsed)));
+        self.around.world.excuses().leaked.extend(leaked);
     }
 
     /// What others do to Secrets.
