@@ -137,9 +137,10 @@ impl Ledger {
 
     /// A token was revoked and proved dead.
     pub fn revoked(&mut self, attempt: u32, id: &TokenId, proof: Proof, now: Time) {
-        let known = self.superseded.iter().find(|old| old.id == *id).map(|old| old.nonce.clone());
-        self.superseded.retain(|old| old.id != *id);
-        let current = self.take_current(id, now);
+        let is = |old: &Superseded| old.attempt == attempt && old.id == *id;
+        let known = self.superseded.iter().find(|old| is(old)).map(|old| old.nonce.clone());
+        self.superseded.retain(|old| !is(old));
+        let current = self.take_current(attempt, id, now);
         let nonce = known.or(current.map(|current| current.nonce)).unwrap_or_default();
         self.history.insert(0, Revoked { attempt, id: id.clone(), nonce, revoked_time: now, proof });
         self.history.truncate(MAX_HISTORY);
@@ -148,13 +149,13 @@ impl Ledger {
 
     /// A revoke did not succeed, or nothing proved it. The next try waits for the back-off of this token.
     pub fn revoke_failed(&mut self, attempt: u32, id: &TokenId, first_retry: Duration, now: Time) {
-        if let Some(current) = self.take_current(id, now) {
+        if let Some(current) = self.take_current(attempt, id, now) {
             self.supersede(of_current(current, now));
         }
-        if !self.superseded.iter().any(|old| old.id == *id) {
+        if !self.superseded.iter().any(|old| old.attempt == attempt && old.id == *id) {
             self.supersede(superseded(attempt, id.clone(), Nonce::default(), None, now));
         }
-        for old in self.superseded.iter_mut().filter(|old| old.id == *id) {
+        for old in self.superseded.iter_mut().filter(|old| old.attempt == attempt && old.id == *id) {
             old.tries = old.tries.saturating_add(1);
             old.next_try_time = Some(now.plus(backoff(first_retry, old.tries)));
         }
@@ -232,9 +233,9 @@ impl Ledger {
         current.chain(superseded).chain(self.claim.iter().map(|claim| claim.time)).max()
     }
 
-    /// Removes the current token from its place, if it has this id.
-    fn take_current(&mut self, id: &TokenId, now: Time) -> Option<Current> {
-        let current = self.current.take_if(|current| current.id == *id)?;
+    /// Removes the current token from its place, if it is that of this attempt.
+    fn take_current(&mut self, attempt: u32, id: &TokenId, now: Time) -> Option<Current> {
+        let current = self.current.take_if(|current| current.attempt == attempt && current.id == *id)?;
         if let Some(leak) = self.leak.as_mut().filter(|leak| leak.covers(current.claimed_time)) {
             leak.revoked_time.get_or_insert(now);
         }

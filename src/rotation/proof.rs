@@ -3,6 +3,7 @@
 //! An id alone is not enough. A service may give the id of a dead token to a stranger's, and another account lists only its own tokens.
 
 use crate::api::ids::{Nonce, TokenId};
+use crate::api::time::Time;
 
 use super::identity::parse;
 use super::service_sweep::NamedToken;
@@ -20,6 +21,8 @@ pub struct Doomed {
     pub id: TokenId,
     /// The version of the credential that generated it; empty if that is not known.
     pub credentials_revision: String,
+    /// When it was to be dead; `None` if it is still the current one.
+    pub due: Option<Time>,
 }
 
 /// A complete list.
@@ -42,8 +45,13 @@ pub enum Listed {
     Ours,
     /// It is gone. Its id may stand for another token now.
     Gone,
-    /// It is not there, and nothing is known of the credential that generated it.
-    Unseen,
+    /// It is not there, but the list may be another account's.
+    Unseen {
+        /// Why.
+        why: &'static str,
+        /// The id stands for another token now, so nothing may be sent to it.
+        taken: bool,
+    },
     /// The list proves nothing, and why.
     Nothing(&'static str),
 }
@@ -60,14 +68,15 @@ impl Complete<'_> {
                 "the service's list does not show the current token either, so it proves nothing: is it another account's?",
             )
         } else if doomed.credentials_revision.is_empty() {
-            Listed::Unseen
+            let why = "the service's list does not have it, and nothing is known of the credential that generated it: it may be another \
+                       account's. After a day it counts as revoked, unseen";
+            Listed::Unseen { why, taken: row.is_some() }
         } else if doomed.credentials_revision == self.credentials_revision {
             Listed::Gone
         } else {
-            Listed::Nothing(
-                "the operator's credential is not the one that generated this token, and its list does not have it. If it is \
-                 another account's, put the right one back, or revoke the token by hand",
-            )
+            let why = "the operator's credential is not the one that generated this token, and its list does not have it. If it is another \
+                       account's, put the right one back, or revoke the token by hand. After a day it counts as revoked, unseen";
+            Listed::Unseen { why, taken: row.is_some() }
         }
     }
 
@@ -77,6 +86,11 @@ impl Complete<'_> {
 }
 
 impl Doomed {
+    /// Whether this attempt generated it with this id.
+    pub fn is(&self, attempt: u32, id: &TokenId) -> bool {
+        self.attempt == attempt && self.id == *id
+    }
+
     /// Whether this is its own name.
     fn is_named(&self, prefix: &str, text: &str) -> bool {
         parse(prefix, text).is_some_and(|name| {
@@ -100,6 +114,7 @@ mod tests {
             nonce: nonce("nnnnnnn3"),
             id: id("a4"),
             credentials_revision: credential.to_owned(),
+            due: None,
         }
     }
 
@@ -135,8 +150,10 @@ mod tests {
     fn a_list_proves_nothing_without_the_living_token_or_of_another_credential() {
         let living = [row("", "a5")];
         assert!(matches!(says(&[], &doomed("r1")), Listed::Nothing(_)));
-        assert!(matches!(says(&living, &doomed("r0")), Listed::Nothing(_)));
-        assert_eq!(says(&living, &doomed("")), Listed::Unseen);
+        assert!(matches!(says(&living, &doomed("r0")), Listed::Unseen { taken: false, .. }));
+        assert!(matches!(says(&living, &doomed("")), Listed::Unseen { taken: false, .. }));
+        let stranger = [row("", "a5"), row("alice's own laptop", "a4")];
+        assert!(matches!(says(&stranger, &doomed("")), Listed::Unseen { taken: true, .. }));
         assert_eq!(says(&living, &doomed("r1")), Listed::Gone);
     }
 

@@ -3,7 +3,7 @@
 //! A service whose directory is away refuses good tokens. So does another account, or another service behind the same address, once
 //! the operator's own credential changed. Such refusals say something about the service, and must not replace every token.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::api::ids::TokenId;
@@ -27,8 +27,8 @@ pub struct Answers {
     accepted: Newest,
     /// The first refusal after which nothing was accepted, and about how many objects the service was asked since.
     unanswered: Option<(Time, usize)>,
-    /// The objects whose tokens were refused in a time that is over. They are asked again.
-    again: HashSet<String>,
+    /// The objects whose tokens were refused in a time that is over, and when. They are asked again.
+    again: HashMap<String, Time>,
     refusing: bool,
     /// When the service last ended to refuse most tokens.
     ended: Option<Time>,
@@ -132,6 +132,11 @@ impl Answers {
         self.remove(uid);
         self.last.insert(uid.to_owned(), Answer { token: token.clone(), accepted, at });
         self.order.push_back((at, uid.to_owned()));
+        // While the service refuses most tokens no answer is dropped for its age.
+        if self.order.len() > 2 * self.last.len() + 16 {
+            let last = &self.last;
+            self.order.retain(|(at, uid)| last.get(uid).is_some_and(|last| last.at == *at));
+        }
         self.refused += usize::from(!accepted);
         self.answered.take(uid, at);
         if accepted {
@@ -181,7 +186,7 @@ impl Answers {
 
     /// The service accepts a token again that it refused with most others: what it said meanwhile does not count.
     fn forgive(&mut self) {
-        let refused = self.last.extract_if(|_, answer| !answer.accepted).map(|(uid, _)| uid);
+        let refused = self.last.extract_if(|_, answer| !answer.accepted).map(|(uid, answer)| (uid, answer.at));
         self.again.extend(refused);
         self.refused = 0;
     }
@@ -212,15 +217,21 @@ impl Answers {
     /// What it said about the tokens of other objects.
     pub fn others(&self, uid: &str) -> Others {
         let (answered, accepted) = (self.answered.of_others(uid), self.accepted.of_others(uid));
-        Others { answered, accepted, forgiven: self.ended }
+        let accepts_own = self.last.get(uid).is_some_and(|answer| answer.accepted);
+        // With another account's credential the next token would come from there.
+        let accepts_own = accepts_own && self.open_review().is_none();
+        Others { answered, accepted, forgiven: self.ended, accepts_own }
     }
 
-    /// Whether the token of this object must be asked about now, although it is not due.
-    pub fn awaits(&self, uid: &str) -> bool {
+    /// Whether the token of this object must be asked about now, although it is not due. One that was asked about less than `pause` ago
+    /// is asked for others only in its own time: else refusals and acceptances that alternate would ask without end.
+    pub fn awaits(&self, uid: &str, pause: Duration, now: Time) -> bool {
         let asked = self.last.get(uid).map(|answer| answer.at);
         let before = |since: Time| asked.is_none_or(|asked| asked < since);
+        let rested = |asked: Time| now.since(asked) >= pause;
         let compared = self.unanswered.is_some_and(|(since, count)| count < ENOUGH && before(since));
-        compared || self.open_review().is_some_and(before) || self.again.contains(uid)
+        let again = self.again.get(uid).copied();
+        (compared && asked.is_none_or(rested)) || self.open_review().is_some_and(before) || again.is_some_and(rested)
     }
 
     /// Begins a review: the operator's credential changed to this revision.

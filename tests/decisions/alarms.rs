@@ -118,7 +118,8 @@ pub fn confirmed_dead(observed: &Observed) -> bool {
     let listed = service.own_rows().any(|row| row.id == current.id);
     let unlisted = service.listing.is_some() && service.lists_others && !listed;
     let alone = service.others.answered.is_none_or(|answered| answered < since);
-    let enough = observed.facts.refusals >= 3 && age >= REFUSAL_SETTLE * 10 && alone;
+    let contradicted = service.seen.is_some_and(|seen| seen.attributable) && (listed || service.listing.is_none());
+    let enough = observed.facts.refusals >= 3 && age >= REFUSAL_SETTLE * 10 && alone && !contradicted;
     let accepted = service.others.accepted.is_some_and(|accepted| accepted >= since);
-    service.trusted() && age >= REFUSAL_SETTLE && (accepted || unlisted || enough)
+    service.trusted() && age >= REFUSAL_SETTLE && observed.facts.refusals >= 2 && (accepted || unlisted || enough)
 }

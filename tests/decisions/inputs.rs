@@ -177,6 +177,7 @@ const SPEC: &[Value] = &[
     ("suspected", |world| world.observed.service.suspected = true),
     ("doubtful", |world| world.observed.facts.doubtful = true),
     ("refused three times", |world| world.observed.facts.refusals = 3),
+    ("refused once here", |world| world.observed.facts.refusals = 1),
 ];
 
 /// A service that can do everything.
@@ -199,7 +200,8 @@ const SERVICE: &[Value] = &[
     }),
     ("accepts others", |world| {
         let just_now = Some(ago(1));
-        world.observed.service.others = Others { answered: just_now, accepted: just_now, forgiven: None };
+        world.observed.service.others =
+            Others { answered: just_now, accepted: just_now, forgiven: None, accepts_own: false };
     }),
     ("refuses others", |world| world.observed.service.others.answered = Some(ago(1))),
     ("missing", |world| {
@@ -269,7 +271,7 @@ pub fn steady() -> World {
         ledger: super::ledgers::verified(),
         secrets: Secrets::one(true, state),
         service: Service { seen: Some(NAMED), ..Service::default() },
-        facts: Facts { accepted: Some(ago(1)), ..Facts::default() },
+        facts: Facts { accepted: Some(ago(1)), refusals: 2, ..Facts::default() },
         ..Observed::default()
     };
     World { desired, observed }

@@ -239,7 +239,7 @@ pub const SECTIONS: &[Section] = &[
             ("ledger", &["verified", "refused just now", "refused, settled", "refused for long"]),
             ("service", ALL),
             ("listing", &["none", "empty", "of others"]),
-            ("spec", &["as it is", "refused three times"]),
+            ("spec", &["as it is", "refused three times", "refused once here"]),
         ],
     },
     Section {

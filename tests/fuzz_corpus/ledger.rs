@@ -186,8 +186,9 @@ fn facts(input: &mut Unstructured) -> Result<Facts> {
 /// What is known of refusals, as far as the bytes go.
 fn refusals(input: &mut Unstructured, mut desired: Desired, mut observed: Observed) -> (Desired, Observed) {
     let mut when = || maybe(input, time).unwrap_or_default();
-    observed.service.others = Others { answered: when(), accepted: when(), forgiven: when() };
+    observed.service.others = Others { answered: when(), accepted: when(), forgiven: when(), accepts_own: false };
     observed.facts.ask_again = when();
+    observed.service.others.accepts_own = input.arbitrary().unwrap_or_default();
     observed.facts.refusals = input.arbitrary().unwrap_or_default();
     observed.service.lists_others = input.arbitrary().unwrap_or_default();
     desired.timings.refusal_settle = length(input).unwrap_or(REFUSAL_SETTLE);

@@ -113,12 +113,13 @@ pub fn observed(process: &Process, facts: &Facts, named: bool) -> Observed {
             swept: process.swept.then_some(NOW),
             suspected: process.suspects,
             lists_others: false,
-            others: Others { answered: Some(NOW), accepted: Some(NOW), forgiven: None },
+            others: Others { answered: Some(NOW), accepted: Some(NOW), forgiven: None, accepts_own: false },
         },
         facts: observed::Facts {
             holds_previous: process.remembered != Token::NONE && process.remembered == object.book.current,
             preflight: process.preflight,
             verdict: verdict(process.verdict),
+            refusals: 2,
             accepted: Some(if process.due { NOW.minus(5 * HOUR) } else { NOW }),
             ..observed::Facts::default()
         },

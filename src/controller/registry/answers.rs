@@ -32,8 +32,8 @@ impl Services {
     }
 
     /// Whether the token of this object must be asked about now, although it is not due.
-    pub(crate) fn awaits(&self, key: &Key, uid: &str) -> bool {
-        self.at(key, |slot| slot.answers.awaits(uid)).unwrap_or_default()
+    pub(crate) fn awaits(&self, key: &Key, uid: &str, pause: Duration, now: Time) -> bool {
+        self.at(key, |slot| slot.answers.awaits(uid, pause, now)).unwrap_or_default()
     }
 
     /// What the service said about the tokens of other objects than this.

@@ -79,11 +79,14 @@ fn facts(pass: &mut Pass<'_>, now: Time) -> Facts {
     let drift = memory.corrections.pause(pass.generation());
     let current = pass.ledger().current.as_ref();
     let refusals = memory.refusals.as_ref().filter(|refusals| current.is_some_and(|current| current.id == refusals.id));
-    let awaited = pass.shared().services.awaits(&pass.service_key(), pass.uid());
+    let settle = pass.desired().timings.refusal_settle;
+    let awaited = pass.shared().services.awaits(&pass.service_key(), pass.uid(), settle, now);
     // A token that is refused is asked about at its own times, unless a person or another token's answer asks for it.
     let refused = current.is_some_and(|current| current.refused_time.is_some());
     let asked = pass.reconcile_requested() && pass.verdict().is_none();
-    let doubtful = awaited || if refused { asked } else { pass.is_secret_doubtful() };
+    // A refusal whose record was lost: it is asked about in its own time, as if it stood there.
+    let unrecorded = !refused && refusals.is_some_and(|refusals| refusals.ask_again <= now) && pass.verdict().is_none();
+    let doubtful = awaited || unrecorded || if refused { asked } else { pass.is_secret_doubtful() };
     Facts {
         halt: pass.halt().cloned().or_else(|| standing_halt(pass)),
         preflight: pass.is_preflighted(),

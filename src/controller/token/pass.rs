@@ -282,7 +282,10 @@ impl<'a> Pass<'a> {
         if let (Some(secret), SecretState::Ours(ours)) = (&secret, &self.secret.state) {
             let ours = ours.clone();
             let doubtful = self.is_doubtful(secret, &ours);
-            self.remember_value(secret, &ours);
+            // What somebody else may have written is no value of ours.
+            if !doubtful {
+                self.remember_value(secret, &ours);
+            }
             let version = secret.resource_version().unwrap_or_default();
             self.memory.secret = Some(SeenSecret { version, ours, doubtful, at: Instant::now() });
             self.secret.doubtful = doubtful;
@@ -313,7 +316,9 @@ impl<'a> Pass<'a> {
         self.memory.accepted = Some(self.now().time());
         self.secret.doubtful = false;
         if let Some(current) = self.ledger().current.as_ref().filter(|current| self.holds(&current.id)) {
-            self.memory.digest = Some((current.id.clone(), secret_state::digest_of(token)));
+            let id = current.id.clone();
+            self.memory.values.insert(id.clone(), token.clone());
+            self.memory.digest = Some((id, secret_state::digest_of(token)));
         }
         self.memory.restored = false;
         if let Some(seen) = &mut self.memory.secret {

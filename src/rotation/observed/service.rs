@@ -29,6 +29,8 @@ pub struct Others {
     pub accepted: Option<Time>,
     /// The end of the last time in which it refused most tokens. What it said before does not count.
     pub forgiven: Option<Time>,
+    /// While it refuses most tokens, its newest answer about this object's own is that it accepts it.
+    pub accepts_own: bool,
 }
 
 /// A token that the service lists under one of our names.

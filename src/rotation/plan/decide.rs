@@ -53,12 +53,13 @@ fn unattested(view: &View, ours: &Ours, claim: &Claim) -> Option<Step> {
     (!listed).then_some(unlisted)
 }
 
-/// Whether a refusal is about this token, and not about all of the service. A leak, and a person who asks for another token, wait for no
-/// end of that.
+/// Whether a refusal is about this token, and not about all of the service. A leak, and a person who asks for another token or
+/// changes what is asked for, wait for no end of that.
 fn counts(view: &View, claim: &Claim) -> bool {
     let Observed { object, ledger, service, .. } = view.observed;
     let asked_anew = rotation_requested(view.observed) && object.requests.rotate != claim.request;
-    service.trusted() || asked_anew || ledger.leak_covers(claim.time)
+    let changed = !claim.request_digest.is_empty() && claim.request_digest != view.desired.request_digest;
+    service.trusted() || asked_anew || changed || ledger.leak_covers(claim.time)
 }
 
 /// Whether the service must know a fresh token by now.

@@ -13,6 +13,18 @@ pub(super) fn halt(view: &View) -> Option<Step> {
     let wanted = !view.is_suspended() && trigger(view.desired, observed, view.now.time()).is_some();
     let forbids = facts.halt.as_ref().filter(|_| wanted);
     let refused = view.refused_by_service().filter(|_| wanted);
-    let halts = [view.desired.halt.as_ref(), secrets.unwritable(), forbids, refused.as_ref()];
-    halts.into_iter().flatten().next().cloned().map(Step::Halt)
+    let others = [view.desired.halt.as_ref(), secrets.unwritable(), forbids].into_iter().flatten().next();
+    if refused.is_some() && others.is_none() && may_work(view) {
+        return Some(view.after_read(Step::Verify));
+    }
+    others.or(refused.as_ref()).cloned().map(Step::Halt)
+}
+
+/// Whether the current token may be one of those that the service still accepts: it was not asked about yet.
+fn may_work(view: &View) -> bool {
+    let Observed { ledger, service, facts, .. } = view.observed;
+    let current =
+        ledger.current.as_ref().filter(|current| current.refused_time.is_none() && current.rejected_time.is_none());
+    let askable = view.desired.probe && service.same_place() && view.observed.holds_current();
+    current.is_some() && askable && facts.verdict.is_none() && !view.paused(facts.pauses.verify)
 }

@@ -1,11 +1,15 @@
 //! Whether the service still accepts the token in the Secret. A refusal is not yet a death (P6, P20).
 
+use crate::api::ids::TokenId;
 use crate::api::ledger::Current;
 use crate::api::time::Time;
 use crate::rotation::observed::{Observed, Verdict};
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::schedule::verification_due;
+
+/// So many refusals by one process are needed, the first one included.
+const AGAIN: u32 = 2;
 
 /// So many refusals are needed where nothing but the token itself can say that it is dead.
 const ALONE: u32 = 3;
@@ -37,7 +41,9 @@ pub(super) fn verify(view: &View) -> Option<Step> {
 /// The first refusal is only recorded. A later one is a death if something else says so.
 fn refused(view: &View, current: &Current) -> Option<Step> {
     let Some(since) = refused_since(view, current) else { return Some(Step::RecordRefusal) };
-    (view.observed.service.trusted() && is_settled(view, since) && is_confirmed(view, current, since))
+    // The first answer after a restart is no second one: what was said before may have been said to everybody.
+    let again = view.observed.facts.refusals >= AGAIN;
+    (again && view.observed.service.trusted() && is_settled(view, since) && is_confirmed(view, current, since))
         .then_some(Step::Reject)
 }
 
@@ -55,7 +61,7 @@ fn is_settled(view: &View, since: Time) -> bool {
 /// has another one of ours and lacks this one. Where nothing else ever speaks, enough of its own refusals do.
 fn is_confirmed(view: &View, current: &Current, since: Time) -> bool {
     let Observed { service, facts, .. } = view.observed;
-    let alone = service.others.answered.is_none_or(|answered| answered < since);
+    let alone = service.others.answered.is_none_or(|answered| answered < since) && !contradicted(view, current);
     let long = view.now.is_over(since.plus(view.desired.timings.refusal_window()));
     accepts_others(view, since) || is_unlisted(view, current) || (alone && long && facts.refusals >= ALONE)
 }
@@ -67,6 +73,13 @@ fn accepts_others(view: &View, since: Time) -> bool {
 fn is_unlisted(view: &View, current: &Current) -> bool {
     let service = &view.observed.service;
     service.listing.is_some() && service.lists_others && !service.own_rows().any(|row| row.id == current.id)
+}
+
+/// Whether the list, where there can be one, has the token or did not come: it does not confirm what the token's own refusals say.
+fn contradicted(view: &View, current: &Current) -> bool {
+    let service = &view.observed.service;
+    let listed = |id: &TokenId| service.own_rows().any(|row| row.id == *id);
+    service.attributable() && (service.listing.is_none() || listed(&current.id))
 }
 
 /// Whether only the list can confirm what the next refusal says.

@@ -36,7 +36,9 @@ impl View<'_> {
 
     /// Whether the replacement of a dead token has not its turn yet.
     pub(super) fn waits_to_replace(&self, next: Option<Time>) -> bool {
-        next.is_some_and(|next| !self.now.reached(next) && next <= self.now.time().plus(MAX_REPLACEMENT_PAUSE))
+        next.is_some_and(|next| {
+            !self.now.reached(next) && next <= self.now.time().plus(MAX_REPLACEMENT_PAUSE + MAX_RETRY_DELAY)
+        })
     }
 
     /// Whether a revoke of this token failed a moment ago.
@@ -89,12 +91,13 @@ impl View<'_> {
         drift || rotation_requested(observed) || observed.ledger.leak_is_open()
     }
 
-    /// Why no new token is generated while the service refuses most tokens (P20).
+    /// Why no new token is generated while the service refuses most tokens (P20). One that it still accepts is replaced as at any time.
     pub(super) fn refused_by_service(&self) -> Option<Halt> {
         let refuses = self.observed.service.seen.is_some_and(|seen| !seen.trusted);
         let message = "the service refuses most of its tokens, and none is generated for that; the service object says more. To get a \
                        new token all the same, set the annotation artifact-token.dev/rotate-requested-at to a new value";
-        (refuses && !self.is_urgent()).then(|| Halt::passing(Reason::TokensRefused, message))
+        let works = self.observed.service.others.accepts_own;
+        (refuses && !works && !self.is_urgent()).then(|| Halt::passing(Reason::TokensRefused, message))
     }
 
     /// When the next attempt may begin, if that is later than now. A changed spec cancels the back-off.

@@ -34,7 +34,9 @@ fn waits(view: &View) -> Vec<Option<Time>> {
         waits.push(Some(issued.plus(timings.token_settle)));
     }
     let current = view.observed.ledger.current.as_ref();
-    waits.push(current.and_then(|current| current.refused_time).map(|refused| refused.plus(timings.refusal_settle)));
+    let refused = current.and_then(|current| current.refused_time);
+    waits.push(refused.and(view.observed.service.others.forgiven).map(|ended| ended.plus(timings.refusal_settle)));
+    waits.push(refused.map(|refused| refused.plus(timings.refusal_settle)));
     waits.extend(view.observed.ledger.superseded.iter().map(|old| Some(old.revoke_after_time)));
     waits
 }
@@ -51,6 +53,7 @@ fn dues(view: &View) -> Vec<Option<Time>> {
         pauses.secret,
         pauses.drift,
         pauses.leak,
+        facts.ask_again,
         next_look(&ledger.lost, service.swept, &view.desired.timings),
         view.backing_off(),
         ledger.refusals.as_ref().map(|refusals| refusals.next_replacement_time),

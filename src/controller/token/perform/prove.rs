@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::api::ids::TokenId;
-use crate::api::ledger::Proof;
+use crate::api::ids::{Nonce, TokenId};
+use crate::api::ledger::{Current, Proof};
+use crate::api::time::Time;
 use crate::api::token_service::Capability;
 use crate::controller::token::pass::Pass;
 use crate::rotation::identity;
@@ -24,6 +25,9 @@ const PROOF_TRIES: u32 = 4;
 const PROOF_PAUSE: Duration = Duration::from_millis(250);
 /// How long a proof waits for each further place in the rate limit. At one request a minute that may take two minutes.
 const PROOF_WAIT: Duration = Duration::from_secs(180);
+
+/// After this time without a proof, a token that no list shows counts as ended, unseen. The history says so.
+const UNSEEN_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// What a person must do where ids come back.
 const BY_HAND: &str = "the service gives ids again, and nothing shows whose this id is now, so no revoke is sent to it: look for the token \
@@ -71,19 +75,37 @@ pub(super) async fn revoke_and_prove(
     }
 }
 
+/// The value in the Secret, unless somebody else may have written it: then an answer about it says nothing of our token.
 fn stored_value(pass: &Pass<'_>, id: &TokenId) -> Option<SecretString> {
-    pass.holds(id).then(|| pass.held_token()).flatten()
+    (pass.holds(id) && !pass.is_secret_doubtful()).then(|| pass.held_token()).flatten()
 }
 
-/// What the ledger knows of the token.
+/// What the ledger knows of the token. Ids may come back, so the attempt tells tokens apart.
 fn doomed(pass: &Pass<'_>, attempt: u32, id: &TokenId) -> Doomed {
     let ledger = pass.ledger();
-    let current = ledger.current.iter().map(|current| (&current.id, &current.nonce, &current.credentials_revision));
-    let superseded = ledger.superseded.iter().map(|old| (&old.id, &old.nonce, &old.credentials_revision));
-    let known = current.chain(superseded).find(|(known, ..)| *known == id);
-    let (nonce, credentials_revision) =
-        known.map(|(_, nonce, revision)| (nonce.clone(), revision.clone())).unwrap_or_default();
-    Doomed { uid16: identity::uid16(pass.uid()), attempt, nonce, id: id.clone(), credentials_revision }
+    let uid16 = identity::uid16(pass.uid());
+    let blank = Doomed {
+        uid16,
+        attempt,
+        nonce: Nonce::default(),
+        id: id.clone(),
+        credentials_revision: String::new(),
+        due: None,
+    };
+    let old = ledger.superseded.iter().find(|old| blank.is(old.attempt, &old.id));
+    let current = ledger.current.as_ref().filter(|current| blank.is(current.attempt, &current.id));
+    match (old, current) {
+        (Some(old), _) => Doomed {
+            nonce: old.nonce.clone(),
+            credentials_revision: old.credentials_revision.clone(),
+            due: Some(old.revoke_after_time),
+            ..blank
+        },
+        (None, Some(current)) => {
+            Doomed { nonce: current.nonce.clone(), credentials_revision: current.credentials_revision.clone(), ..blank }
+        }
+        (None, None) => blank,
+    }
 }
 
 /// Ends a token, if its id is still known to be ours, and looks for a proof that it is dead.
@@ -120,19 +142,21 @@ impl Prover<'_, '_> {
         Err(answer.err().map_or_else(|| Alive::because("the service still accepts it"), |error| Alive::after(&error)))
     }
 
-    /// The value is gone, or `refused` already. The id is sent only if a list read now has it under our own name or, where tokens have
-    /// no names, if ids never come back.
+    /// The value is gone, or `refused` already. The id is sent only if a list read now has it under our own name or, where tokens have no
+    /// names, if ids never come back.
     async fn by_id(&mut self, refused: bool) -> Result<Proof, Alive> {
-        if !self.client.declaration().can(Capability::List) {
-            return if refused { self.refused(None).await } else { self.answered().await };
+        let declaration = self.client.declaration();
+        // Without names a row with this id may be a stranger's, and of a value that is refused it says nothing.
+        let lists = declaration.can(Capability::List) && (!refused || declaration.can(Capability::Names));
+        if !lists {
+            return if refused { self.refused().await } else { self.answered().await };
         }
         match self.look().await? {
             Listed::Ours => self.revoke_listed().await,
             Listed::Gone => Ok(if refused { Proof::Refused } else { Proof::Unlisted }),
-            Listed::Unseen if !refused => Ok(Proof::Answered),
-            Listed::Nothing(what) if !refused => Err(Alive::because(what)),
-            Listed::Nothing(what) => self.refused(Some(what)).await,
-            Listed::Unseen => self.refused(Some("nothing but the refusal says that it is dead")).await,
+            Listed::Unseen { why, taken } => self.unseen(refused, why, taken).await,
+            Listed::Nothing(why) if refused => self.by_control(why).await,
+            Listed::Nothing(why) => Err(Alive::because(why)),
         }
     }
 
@@ -144,30 +168,73 @@ impl Prover<'_, '_> {
         self.revoke().await.map(|_| Proof::Answered).map_err(|error| Alive::after(&error))
     }
 
-    /// The value is refused. That is a proof if the service accepts a living token besides or, where there is none, if it refuses the
-    /// value again later.
-    async fn refused(&mut self, unlisted: Option<&'static str>) -> Result<Proof, Alive> {
-        // The service may never have accepted it. Where nothing can come of it, it is told to end it all the same.
-        if unlisted.is_none() && !self.client.declaration().reuses_ids() {
-            let _ = self.revoke().await;
+    /// The list lacks it, and perhaps it is the list of another account: another version of the credential generated the token, or nobody
+    /// knows which one. Where tokens have names, nothing shows that the id is still ours, so nothing is sent to it.
+    async fn unseen(&mut self, refused: bool, why: &'static str, taken: bool) -> Result<Proof, Alive> {
+        if refused {
+            return self.by_control(why).await;
         }
+        let declaration = self.client.declaration();
+        if !taken && !declaration.can(Capability::Names) && !declaration.reuses_ids() {
+            let answer = self.revoke().await.map_err(|error| Alive::after(&error))?;
+            if answer == RevokeAnswer::Success {
+                return Ok(Proof::Answered);
+            }
+        }
+        // Nothing that comes later could show more.
+        let long = self.doomed.due.is_some_and(|due| self.pass.now().is_over(due.plus(UNSEEN_AFTER)));
+        if long { Ok(Proof::Answered) } else { Err(Alive::because(why)) }
+    }
+
+    /// The value is refused, and there is no list. That is a proof if the service does what the revoke asks for, too.
+    async fn refused(&mut self) -> Result<Proof, Alive> {
+        if !self.client.declaration().reuses_ids() {
+            let answer = self.revoke().await.map_err(|error| Alive::after(&error))?;
+            if answer == RevokeAnswer::Success {
+                return Ok(Proof::Refused);
+            }
+        }
+        self.by_control("the service refuses the current token, too, so its refusal proves nothing").await
+    }
+
+    /// The value is refused. That is a proof if the service accepts a living token besides or, where there is none, if it refuses the value
+    /// again later.
+    async fn by_control(&mut self, otherwise: &'static str) -> Result<Proof, Alive> {
+        if self.living().is_none() {
+            return self.refused_again();
+        }
+        if self.accepts_living().await { Ok(Proof::Refused) } else { Err(Alive::because(otherwise)) }
+    }
+
+    /// The current token, if that is another one and not known to be dead.
+    fn living(&self) -> Option<&Current> {
         let current = self.pass.ledger().current.as_ref();
-        let current = current.filter(|current| current.id != self.doomed.id && current.rejected_time.is_none());
-        let Some(living) = current else { return self.refused_again() };
-        let value = stored_value(self.pass, &living.id);
-        if let Some(value) = value
-            && matches!(self.ask(&value).await, Ok(VerifyAnswer::Accepted))
-        {
-            return Ok(Proof::Refused);
+        current.filter(|current| !self.doomed.is(current.attempt, &current.id) && current.rejected_time.is_none())
+    }
+
+    /// Whether the service accepts the living token: then it does not refuse everybody.
+    async fn accepts_living(&mut self) -> bool {
+        let value = self.living().and_then(|living| stored_value(self.pass, &living.id));
+        match value {
+            Some(value) => matches!(self.ask(&value).await, Ok(VerifyAnswer::Accepted)),
+            None => false,
         }
-        Err(Alive::because(
-            unlisted.unwrap_or("the service refuses the current token, too, so its refusal proves nothing"),
-        ))
     }
 
     fn refused_again(&self) -> Result<Proof, Alive> {
         let settle = self.pass.desired().timings.refusal_settle;
-        let first = self.pass.memory().refused_in_vain.get(&self.doomed.id);
+        let first = self.pass.memory().refused_in_vain.get(&self.doomed.id).copied();
+        let key = self.pass.service_key();
+        let services = &self.pass.shared().services;
+        let others = services.others(&key, self.pass.uid());
+        // What it says to others since then shows whether it refuses everybody.
+        let refuses_others = |first: Time| {
+            others.answered.is_some_and(|answered| answered >= first)
+                && others.accepted.is_none_or(|accepted| accepted < first)
+        };
+        if services.refuses_most(&key) || first.is_some_and(refuses_others) {
+            return Err(Alive::because("the service refuses most of its tokens, so its refusal proves nothing"));
+        }
         match first.filter(|first| self.pass.now().is_over(first.plus(settle))) {
             Some(_) => Ok(Proof::Refused),
             None => {
@@ -182,13 +249,11 @@ impl Prover<'_, '_> {
         let listing = self.client.list(&mut self.places).await.map_err(|error| Alive::after(&error))?;
         let rows: Vec<NamedToken> = listing.rows.iter().map(named).collect();
         let declaration = self.client.declaration();
-        let current = self.pass.ledger().current.as_ref();
-        let living = current.filter(|current| current.id != self.doomed.id && current.rejected_time.is_none());
         let list = Complete {
             rows: &rows,
             prefix: declaration.prefix().filter(|_| declaration.can(Capability::Names)),
             credentials_revision: self.pass.service().map_or("", |service| &service.revision),
-            living: living.map(|living| &living.id),
+            living: self.living().map(|living| &living.id),
         };
         Ok(list.says_of(&self.doomed))
     }
@@ -211,8 +276,8 @@ impl Prover<'_, '_> {
         for _ in 0..if answer.is_ok() { PROOF_TRIES } else { 1 } {
             match self.look().await? {
                 Listed::Ours => tokio::time::sleep(PROOF_PAUSE).await,
-                Listed::Gone | Listed::Unseen => return Ok(Proof::Unlisted),
-                Listed::Nothing(what) => return Err(Alive::because(what)),
+                Listed::Gone | Listed::Unseen { .. } => return Ok(Proof::Unlisted),
+                Listed::Nothing(why) => return Err(Alive::because(why)),
             }
         }
         Err(answer.err().map_or_else(|| Alive::because("the service still lists it"), |error| Alive::after(&error)))

@@ -1,5 +1,7 @@
 //! Verifies the value in flight before it is published, and then the bytes that the API server stored (P6).
 
+use std::time::Duration;
+
 use crate::api::ids::TokenId;
 use crate::api::ledger::Ledger;
 use crate::api::reason::Reason;
@@ -17,6 +19,9 @@ use crate::service::client::ServiceClient;
 use crate::service::client::answers::VerifyAnswer;
 use crate::service::errors::ServiceError;
 
+/// How much later than the question its record may be.
+const RECORD_LAG: Duration = Duration::from_secs(1);
+
 /// Verifies the value in flight before it is published.
 pub(super) async fn try_value(pass: &mut Pass<'_>, client: &ServiceClient) -> Flow {
     let Some(attempt) = &mut pass.memory_mut().in_flight else { return Flow::Continue };
@@ -32,7 +37,10 @@ pub(super) async fn try_value(pass: &mut Pass<'_>, client: &ServiceClient) -> Fl
     if let Some(value) = pass.memory_mut().in_flight.as_mut().and_then(|attempt| attempt.value.as_mut()) {
         value.trial = Some(verdict);
     }
-    tell(pass, &id, verdict);
+    // A fresh token that never worked says nothing of those that did.
+    if verdict == Verdict::Accepted {
+        tell(pass, &id, verdict);
+    }
     Flow::Continue
 }
 
@@ -59,7 +67,8 @@ pub(super) async fn verify(pass: &mut Pass<'_>, client: &ServiceClient) -> Flow 
         None => refused_fresh(pass, verdict),
     }
     let fresh = || pass.memory().in_flight.as_ref()?.value.as_ref().map(|value| value.id.clone());
-    if let Some(id) = current.or_else(|| fresh().filter(|_| counts(pass, verdict))) {
+    // A fresh token that never worked says nothing of those that did.
+    if let Some(id) = current.or_else(|| fresh().filter(|_| verdict == Verdict::Accepted)) {
         tell(pass, &id, verdict);
     }
     if verdict == Verdict::Accepted {
@@ -79,7 +88,10 @@ fn note_answer(pass: &mut Pass<'_>, id: &TokenId, verdict: Verdict) {
     let recorded = pass.ledger().current.as_ref().is_some_and(|current| current.refused_time.is_some());
     let known = pass.memory().refusals.as_ref().filter(|refusals| recorded && refusals.id == *id);
     let count = known.map_or(0, |refusals| refusals.count).saturating_add(1);
-    let ask_again = pass.now().time().plus(pass.desired().timings.refusal_pause(count));
+    let now = pass.now();
+    // A second more: the record of the refusal is a little later than the question.
+    let pause = pass.desired().timings.refusal_pause(count) + RECORD_LAG;
+    let ask_again = now.look_for(now.time().plus(pause));
     pass.memory_mut().refusals = Some(SeenRefusals { id: id.clone(), count, ask_again });
 }
 

@@ -56,7 +56,14 @@ fn an_acceptance_from_before_the_refusal_is_no_control() {
     let mut world = refused();
     let before = world.now.minus(seconds(1));
     others(&mut world, |others, _| (others.accepted, others.answered) = (Some(before), Some(before)));
-    assert_eq!(rejected(world), Some(720), "three refusals and ten minutes stand in");
+    assert_eq!(rejected(world), None, "and the list shows it");
+}
+
+#[test]
+fn where_nothing_but_the_token_itself_can_say_that_it_is_dead_three_refusals_and_ten_minutes_stand_in() {
+    let mut world = refused();
+    world.observed.service.seen.as_mut().unwrap().attributable = false;
+    assert_eq!(rejected(world), Some(720));
 }
 
 #[test]
@@ -99,6 +106,7 @@ fn after_a_crash_three_refusals_and_ten_minutes_are_needed_as_before() {
     let mut world = refused();
     world.walk(500);
     world.crash();
+    world.observed.service.seen.as_mut().unwrap().attributable = false;
     world.observed.facts.refusals = 0;
     world.observed.facts.ask_again = None;
     let rejected = rejected(world).unwrap();
@@ -115,6 +123,7 @@ fn no_token_is_made_while_the_service_refuses_most_unless_a_person_asks_or_the_s
         world.walk(10).join(", ").contains("Generate")
     };
     assert!(!refuses(&|_| {}), "the rotation that is due waits");
+    assert!(refuses(&|world| world.observed.service.others.accepts_own = true), "it is not about this token");
     assert!(refuses(&super::ask));
     assert!(refuses(&|world| world.hold(1, None, 1)));
     assert!(refuses(&|world| world.desired.revoke_issued_before.object = Some(world.now)));
