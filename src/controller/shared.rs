@@ -9,10 +9,10 @@ use kube::{Api, Client, ResourceExt};
 
 use crate::api::artifact_token::ArtifactToken;
 use crate::controller::admin::metrics::Metrics;
-use crate::controller::caches::Caches;
 use crate::controller::clock::Clock;
 use crate::controller::error::PassError;
 use crate::controller::live_tokens::{LiveTokens, SharedReads};
+use crate::controller::objects::Objects;
 use crate::controller::pass_backoff::PassBackoff;
 use crate::controller::permission;
 use crate::controller::registry::{Key, ServiceEntry, Services};
@@ -37,8 +37,8 @@ pub(crate) struct Shared {
     /// All namespaces, for their labels. Empty until they are listed, and where `ClusterTokenService`s are not handled.
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
     pub metrics: Metrics,
-    /// The objects as the watches show them.
-    pub caches: Caches,
+    /// The objects of all scopes, as the watches show them.
+    pub objects: Objects,
     /// The live reads of all objects.
     pub live_reads: SharedReads,
     /// How long each object waits after a failed pass.
@@ -57,6 +57,15 @@ impl Shared {
     /// When the API server does not answer.
     pub(crate) async fn live_tokens(&self) -> Result<Arc<LiveTokens>, PassError> {
         self.live_reads.read(&self.client, &self.scopes).await
+    }
+
+    /// Makes passes over the object with this uid look for tokens that its ledger does not know. Whoever goes is cleared once the index
+    /// does not have it any more, so nothing is kept of an object that went meanwhile.
+    pub(crate) fn suspect(&self, uid: &str) {
+        self.services.suspect(uid);
+        if !self.objects.has(uid) {
+            self.services.cleared(uid);
+        }
     }
 
     /// The namespace of the Secrets and ConfigMaps that a service object refers to.

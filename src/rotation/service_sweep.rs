@@ -54,6 +54,11 @@ pub struct Owner {
 }
 
 impl Findings {
+    /// Whether every listed token has an owner that knows of it.
+    pub fn all_have_owners(&self) -> bool {
+        self.suspects.is_empty() && self.ownerless.as_ref().is_some_and(Vec::is_empty)
+    }
+
     /// The tokens that may be revoked: sweeps have found no owner of them for at least `grace`. `recorded` says since when.
     pub fn revocable(&self, recorded: &[Orphan], grace: Duration, now: Time) -> Vec<NamedToken> {
         let since = |id: &TokenId| recorded.iter().find(|orphan| orphan.id == *id).and_then(|orphan| orphan.since_time);

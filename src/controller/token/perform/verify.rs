@@ -50,7 +50,7 @@ pub(super) async fn verify(pass: &mut Pass<'_>, client: &ServiceClient) -> Flow 
     let Some(verdict) = verdict else { return Flow::Continue };
     if pass.ledger().current.as_ref().is_some_and(|current| pass.holds(&current.id)) {
         let (key, now) = (pass.service_key(), pass.now().time());
-        let objects = pass.ctx().holders(&key);
+        let objects = pass.shared().objects.holders(&key);
         pass.shared().services.answered(&key, pass.uid(), verdict == Verdict::Accepted, objects, now);
     }
     if verdict == Verdict::Accepted {
