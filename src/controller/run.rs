@@ -43,6 +43,7 @@ pub async fn run(
         watches: world.watches,
         clock: world.clock,
         transport: world.transport,
+        networks: world.networks,
         settings,
         scopes,
         services: Services::default(),

@@ -18,6 +18,7 @@ use crate::controller::permission;
 use crate::controller::registry::{Key, ServiceEntry, Services};
 use crate::controller::settings::Settings;
 use crate::rotation::desired::Halt;
+use crate::service::networks::Networks;
 use crate::service::transport::Transport;
 
 /// What the whole process shares.
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     pub clock: Clock,
     /// What carries requests to the services where it is not the network.
     pub transport: Option<Arc<dyn Transport>>,
+    /// The ways to the services over the network.
+    pub networks: Networks,
     pub settings: Settings,
     /// The namespaces that the operator works in; one `None` stands for all.
     pub scopes: Vec<Option<String>>,

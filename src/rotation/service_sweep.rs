@@ -178,6 +178,16 @@ mod tests {
     }
 
     #[test]
+    fn a_sweep_needs_no_live_read_while_every_token_has_an_owner_that_knows_it() {
+        let owners = HashMap::from([("uid".to_owned(), owner(ledger()))]);
+        let needs = |rows: Vec<NamedToken>| !sort("prod", rows, &owners, true, at(0)).all_have_owners();
+        assert!(!needs(vec![]));
+        assert!(!needs(vec![listed("old", "uid", 3, "bbbbbbbb"), listed("new", "uid", 4, "aaaaaaaa")]));
+        assert!(needs(vec![listed("other", "uid", 2, "bbbbbbbb")]), "its owner does not know it");
+        assert!(needs(vec![listed("other", "gone", 2, "bbbbbbbb")]), "it has no owner here");
+    }
+
+    #[test]
     fn each_row_goes_to_its_object_and_what_has_none_is_ownerless() {
         let owners = HashMap::from([("a".to_owned(), owner(ledger())), ("b".to_owned(), Owner::default())]);
         let rows = [
