@@ -6,12 +6,12 @@
 #![warn(unreachable_pub)]
 
 pub(crate) mod admin;
-pub(crate) mod caches;
 pub(crate) mod clock;
 pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod finalizer_time;
 pub(crate) mod live_tokens;
+pub(crate) mod objects;
 pub(crate) mod pass_backoff;
 pub(crate) mod permission;
 pub(crate) mod registry;

@@ -13,9 +13,9 @@ use crate::api::cluster_token_service::ClusterTokenService;
 use crate::api::token_service::TokenService;
 use crate::controller::admin::Readiness;
 use crate::controller::admin::metrics::Metrics;
-use crate::controller::caches::Caches;
 use crate::controller::error::StartError;
 use crate::controller::live_tokens::SharedReads;
+use crate::controller::objects::Objects;
 use crate::controller::pass_backoff::PassBackoff;
 use crate::controller::registry::{Key, Services};
 use crate::controller::settings::Settings;
@@ -43,12 +43,13 @@ pub async fn run(
         watches: world.watches,
         clock: world.clock,
         transport: world.transport,
+        networks: world.networks,
         settings,
         scopes,
         services: Services::default(),
         namespaces,
         metrics,
-        caches: Caches::default(),
+        objects: Objects::default(),
         live_reads: SharedReads::default(),
         pass_backoff: PassBackoff::default(),
     });

@@ -9,15 +9,16 @@ use kube::{Api, Client, ResourceExt};
 
 use crate::api::artifact_token::ArtifactToken;
 use crate::controller::admin::metrics::Metrics;
-use crate::controller::caches::Caches;
 use crate::controller::clock::Clock;
 use crate::controller::error::PassError;
 use crate::controller::live_tokens::{LiveTokens, SharedReads};
+use crate::controller::objects::Objects;
 use crate::controller::pass_backoff::PassBackoff;
 use crate::controller::permission;
 use crate::controller::registry::{Key, ServiceEntry, Services};
 use crate::controller::settings::Settings;
 use crate::rotation::desired::Halt;
+use crate::service::networks::Networks;
 use crate::service::transport::Transport;
 
 /// What the whole process shares.
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     pub clock: Clock,
     /// What carries requests to the services where it is not the network.
     pub transport: Option<Arc<dyn Transport>>,
+    /// The ways to the services over the network.
+    pub networks: Networks,
     pub settings: Settings,
     /// The namespaces that the operator works in; one `None` stands for all.
     pub scopes: Vec<Option<String>>,
@@ -37,8 +40,8 @@ pub(crate) struct Shared {
     /// All namespaces, for their labels. Empty until they are listed, and where `ClusterTokenService`s are not handled.
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
     pub metrics: Metrics,
-    /// The objects as the watches show them.
-    pub caches: Caches,
+    /// The objects of all scopes, as the watches show them.
+    pub objects: Objects,
     /// The live reads of all objects.
     pub live_reads: SharedReads,
     /// How long each object waits after a failed pass.
@@ -57,6 +60,15 @@ impl Shared {
     /// When the API server does not answer.
     pub(crate) async fn live_tokens(&self) -> Result<Arc<LiveTokens>, PassError> {
         self.live_reads.read(&self.client, &self.scopes).await
+    }
+
+    /// Makes passes over the object with this uid look for tokens that its ledger does not know. Whoever goes is cleared once the index
+    /// does not have it any more, so nothing is kept of an object that went meanwhile.
+    pub(crate) fn suspect(&self, uid: &str) {
+        self.services.suspect(uid);
+        if !self.objects.has(uid) {
+            self.services.cleared(uid);
+        }
     }
 
     /// The namespace of the Secrets and ConfigMaps that a service object refers to.

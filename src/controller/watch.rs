@@ -66,12 +66,14 @@ where
     K: Resource<DynamicType = ()> + Clone,
 {
     events.flat_map(move |event| {
-        stream::iter(match event {
-            Ok(Event::Apply(object) | Event::Delete(object)) => vec![Ok(object)],
-            Ok(Event::Init | Event::InitApply(_)) => Vec::new(),
-            Ok(Event::InitDone) => store.state().iter().map(|object| Ok(K::clone(object))).collect(),
-            Err(error) => vec![Err(error)],
-        })
+        let (one, all) = match event {
+            Ok(Event::Apply(object) | Event::Delete(object)) => (Some(Ok(object)), Vec::new()),
+            Ok(Event::Init | Event::InitApply(_)) => (None, Vec::new()),
+            Ok(Event::InitDone) => (None, store.state()),
+            Err(error) => (Some(Err(error)), Vec::new()),
+        };
+        // Only one of them is copied at a time: copies of all objects at once would double the memory.
+        stream::iter(one.into_iter().chain(all.into_iter().map(|object| Ok(K::clone(&object)))))
     })
 }
 

@@ -15,6 +15,7 @@ use tower::{BoxError, Service};
 
 use crate::controller::clock::{Clock, ClockLayer};
 use crate::controller::error::StartError;
+use crate::service::networks::Networks;
 use crate::service::transport::Transport;
 
 /// The longest wait for the API server's answer to a request. Watches have no time-out.
@@ -36,6 +37,8 @@ pub struct World {
     pub(super) clock: Clock,
     /// What carries requests to the services where it is not the network.
     pub(super) transport: Option<Arc<dyn Transport>>,
+    /// The ways to the services over the network.
+    pub(super) networks: Networks,
 }
 
 impl World {
@@ -55,7 +58,7 @@ impl World {
         let at_a_time = ConcurrencyLimitLayer::new(REQUESTS);
         let requests = ClientBuilder::try_from(config).map_err(failed)?;
         let requests = requests.with_layer(&layer).with_layer(&at_a_time).build();
-        Ok(Self { requests, watches, clock, transport: None })
+        Ok(Self { requests, watches, clock, transport: None, networks: Networks::default() })
     }
 
     /// A pretended one: `api` answers for the API server, and keeps the time-out of requests itself; `transport` leads to the
@@ -68,7 +71,8 @@ impl World {
     {
         let clock = Clock::default();
         let client = ClientBuilder::new(api, "default").with_layer(&ClockLayer(clock.clone())).build();
-        Self { requests: client.clone(), watches: client, clock, transport: Some(transport) }
+        let (transport, networks) = (Some(transport), Networks::default());
+        Self { requests: client.clone(), watches: client, clock, transport, networks }
     }
 }
 

@@ -54,6 +54,11 @@ pub struct Owner {
 }
 
 impl Findings {
+    /// Whether every listed token has an owner that knows of it.
+    pub fn all_have_owners(&self) -> bool {
+        self.suspects.is_empty() && self.ownerless.as_ref().is_some_and(Vec::is_empty)
+    }
+
     /// The tokens that may be revoked: sweeps have found no owner of them for at least `grace`. `recorded` says since when.
     pub fn revocable(&self, recorded: &[Orphan], grace: Duration, now: Time) -> Vec<NamedToken> {
         let since = |id: &TokenId| recorded.iter().find(|orphan| orphan.id == *id).and_then(|orphan| orphan.since_time);
@@ -172,6 +177,16 @@ mod tests {
 
     fn ids(tokens: &[NamedToken]) -> Vec<&str> {
         tokens.iter().map(|token| token.id.as_ref().unwrap().as_str()).collect()
+    }
+
+    #[test]
+    fn a_sweep_needs_no_live_read_while_every_token_has_an_owner_that_knows_it() {
+        let owners = HashMap::from([("uid".to_owned(), owner(ledger()))]);
+        let needs = |rows: Vec<NamedToken>| !sort("prod", rows, &owners, true, at(0)).all_have_owners();
+        assert!(!needs(vec![]));
+        assert!(!needs(vec![listed("old", "uid", 3, "bbbbbbbb"), listed("new", "uid", 4, "aaaaaaaa")]));
+        assert!(needs(vec![listed("other", "uid", 2, "bbbbbbbb")]), "its owner does not know it");
+        assert!(needs(vec![listed("other", "gone", 2, "bbbbbbbb")]), "it has no owner here");
     }
 
     #[test]

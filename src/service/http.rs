@@ -2,20 +2,19 @@
 
 mod body;
 mod causes;
-mod trust;
+pub(super) mod trust;
 
 use std::time::Duration;
 
-use futures::future::{BoxFuture, FutureExt};
 use reqwest::Client;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
+use rustls::ClientConfig;
 
 use crate::api::token_service::request::Method;
-use crate::service::declaration::Declaration;
 use crate::service::errors::ConnectError;
 use crate::service::resolver::{ForbiddenAddress, Resolver};
-use crate::service::transport::{Answer, Exchange, SendError, Transport};
+use crate::service::transport::{Answer, Exchange, SendError};
 
 /// How long connecting may take, TLS included, if the whole exchange may take twice as long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,35 +25,18 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The name that services see in their logs.
 const USER_AGENT: &str = concat!("artifact-token-operator/", env!("CARGO_PKG_VERSION"));
 
-impl Transport for Client {
-    fn exchange<'a>(&'a self, exchange: Exchange<'a>) -> BoxFuture<'a, Result<Answer, SendError>> {
-        send(self, exchange).boxed()
-    }
-}
-
-/// The network, as `declaration` allows to use it.
-pub(super) fn network(declaration: &Declaration, ca_bundle: Option<&[u8]>) -> Result<Client, ConnectError> {
-    let https_only = declaration.base_url.scheme() == "https";
-    client(declaration.timeout, https_only, ca_bundle, Resolver::system(declaration.allow_link_local))
-}
-
-/// A client that trusts the system's certificate authorities and those of `ca_bundle`, and connects only to addresses that
-/// `resolver` allows. The resolver does not see an address in the URL itself: the check of a declaration judges that.
+/// A client that trusts whom `tls` trusts, and connects only to addresses that `resolver` allows. The resolver does not see an
+/// address in the URL itself: the check of a declaration judges that.
 pub(super) fn client(
-    timeout: Duration,
+    connect_timeout: Duration,
     https_only: bool,
-    ca_bundle: Option<&[u8]>,
+    tls: &ClientConfig,
     resolver: Resolver,
 ) -> Result<Client, ConnectError> {
-    // An error only says that a provider is installed already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut identity = HeaderMap::new();
     identity.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let mut builder = Client::builder();
-    if let Some(bundle) = ca_bundle {
-        builder = builder.tls_backend_preconfigured(trust::config(bundle)?);
-    }
-    builder
+    Client::builder()
+        .tls_backend_preconfigured(tls.clone())
         .user_agent(USER_AGENT)
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
@@ -63,8 +45,7 @@ pub(super) fn client(
         .no_proxy()
         .dns_resolver(resolver)
         .https_only(https_only)
-        .connect_timeout(connect_timeout(timeout))
-        .timeout(timeout)
+        .connect_timeout(connect_timeout)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(2)
         .build()
@@ -72,12 +53,12 @@ pub(super) fn client(
 }
 
 /// How long connecting may take where the whole exchange may take `timeout`.
-fn connect_timeout(timeout: Duration) -> Duration {
+pub(super) fn connect_timeout(timeout: Duration) -> Duration {
     CONNECT_TIMEOUT.min(timeout / 2)
 }
 
 /// Sends one request and reads the answer to its end.
-async fn send(client: &Client, exchange: Exchange<'_>) -> Result<Answer, SendError> {
+pub(super) async fn send(client: &Client, exchange: Exchange<'_>) -> Result<Answer, SendError> {
     let mut request = client
         .request(method(exchange.method), exchange.url.clone())
         .headers(headers(exchange.headers)?)

@@ -11,6 +11,7 @@ pub mod extraction;
 mod http;
 mod json;
 pub mod limits;
+pub mod networks;
 pub mod presets;
 pub mod request;
 mod resolver;

@@ -1,5 +1,7 @@
 //! The declarations that come with the operator.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 use crate::api::token_service::Preset;
@@ -35,8 +37,20 @@ pub fn text(preset: Preset) -> Option<&'static str> {
     }
 }
 
+/// Parsed once: each load of a service needs one of them.
+static REFERENCE: LazyLock<Operations> = LazyLock::new(|| parsed(Preset::Reference));
+static VERDACCIO: LazyLock<Operations> = LazyLock::new(|| parsed(Preset::Verdaccio));
+
 /// The operations of a preset. `Custom` has none, and neither has a file that a test would have refused.
 pub fn operations(preset: Preset) -> Operations {
+    match preset {
+        Preset::Reference => REFERENCE.clone(),
+        Preset::Verdaccio => VERDACCIO.clone(),
+        Preset::Custom => Operations::default(),
+    }
+}
+
+fn parsed(preset: Preset) -> Operations {
     let file = text(preset).and_then(|text| serde_saphyr::from_str::<PresetFile>(text).ok());
     file.map(|file| file.operations).unwrap_or_default()
 }

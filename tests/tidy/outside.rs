@@ -10,7 +10,13 @@ const OWNED: &[(&str, &[&str], &str)] = &[
     ("Utc::now", &["src/controller/clock.rs", "src/service/transport.rs"], "ask the clock in src/controller/clock.rs"),
     (
         "reqwest::",
-        &["src/service/http.rs", "src/service/http/body.rs", "src/service/http/causes.rs", "src/service/resolver.rs"],
+        &[
+            "src/service/http.rs",
+            "src/service/http/body.rs",
+            "src/service/http/causes.rs",
+            "src/service/networks.rs",
+            "src/service/resolver.rs",
+        ],
         "send it through src/service/transport.rs",
     ),
     (

@@ -49,16 +49,3 @@ pub(crate) enum Change {
     /// A sweep found a token of the object with this uid that its ledger does not know.
     Object(String),
 }
-
-impl Change {
-    /// Whether the change may matter to `token`.
-    pub(crate) fn concerns(&self, token: &ArtifactToken) -> bool {
-        match self {
-            Self::Service(key) => Key::of(token) == *key,
-            Self::Object(uid) => token.metadata.uid.as_ref() == Some(uid),
-            Self::Namespace(name) => {
-                token.namespace().as_ref() == Some(name) && Key::of(token).kind() == ServiceKind::ClusterTokenService
-            }
-        }
-    }
-}

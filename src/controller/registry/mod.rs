@@ -137,8 +137,8 @@ impl Services {
         self.check_again(key);
     }
 
-    /// Asks for a check of a service whose deletion waits, perhaps for the object that is gone now.
-    pub(crate) fn user_gone(&self, key: &Key) {
+    /// Asks for a check of a service whose deletion waited for objects that are gone now.
+    pub(crate) fn users_gone(&self, key: &Key) {
         let waits = |entry: &ServiceEntry| entry.halt.as_ref().is_some_and(|halt| halt.reason == Reason::Deleting);
         if self.get(key).as_deref().is_some_and(waits) {
             self.check_again(key.clone());

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::reason::Reason;
 use crate::controller::error::PassError;
-use crate::controller::registry::ServiceEntry;
+use crate::controller::registry::{Key, ServiceEntry};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
 use crate::rotation::desired::Halt;
@@ -77,7 +77,7 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
     let missing = |problem: ConnectError| Halt::stalled(Reason::CredentialMissing, problem.to_string());
     let client = match unreadable {
         Some(halt) => Err(halt),
-        None => client(ctx, declaration, credentials, bundle, limit).map_err(missing),
+        None => client(&entry.key, ctx, declaration, credentials, bundle, limit).map_err(missing),
     };
     match client {
         Ok(client) => entry.client = Some(client),
@@ -95,6 +95,7 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
 
 /// A client through the world's transport, if it has one of its own, or else over the network.
 fn client(
+    key: &Key,
     ctx: &Shared,
     declaration: Declaration,
     credentials: BTreeMap<String, SecretString>,
@@ -102,10 +103,11 @@ fn client(
     limit: RateLimit,
 ) -> Result<ServiceClient, ConnectError> {
     let counts = ctx.metrics.calls.clone();
-    match &ctx.transport {
-        Some(transport) => ServiceClient::through(transport.clone(), declaration, credentials, limit, counts),
-        None => ServiceClient::new(declaration, credentials, bundle, limit, counts),
-    }
+    let transport = match &ctx.transport {
+        Some(transport) => transport.clone(),
+        None => ctx.networks.of(&declaration, key.namespace.as_deref(), bundle.as_deref())?,
+    };
+    ServiceClient::through(transport, declaration, credentials, limit, counts)
 }
 
 /// The values that a service object refers to, as far as they exist.

@@ -19,8 +19,8 @@ use crate::controller::service::status::update_status;
 use crate::controller::shared::Shared;
 use crate::rotation::desired::Halt;
 
-/// How soon a service is checked again while its deletion waits for tokens. The longer it has waited, the later; the event of an object
-/// that goes makes it look at once.
+/// How soon a service is checked again while its deletion waits for tokens. The longer it has waited, the later; the event of the last
+/// object that goes makes it look at once.
 const DELETION_LOOK: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_secs(60);
 /// The most objects that a message names.
 const MAX_NAMED: usize = 5;
@@ -39,9 +39,9 @@ pub(super) async fn delete_when_unused(mut service: ServiceObject, ctx: &Shared)
         format!("the {} is being deleted and stays until no ArtifactToken has tokens of it: delete these", entry.key);
     entry.halt = Some(Halt::stalled(Reason::Deleting, message));
     ctx.services.put(entry.clone());
-    let (users, all) = users(&entry.key, ctx).await?;
-    if !users.is_empty() || !all {
-        let message = if users.is_empty() { UNSEEN.to_owned() } else { waits(&users, stuck.as_ref()) };
+    let users = users(&entry.key, ctx).await?;
+    if users.count > 0 || !users.everywhere {
+        let message = if users.count == 0 { UNSEEN.to_owned() } else { waits(&users, stuck.as_ref()) };
         entry.halt = Some(Halt::stalled(Reason::Deleting, message));
         update_status(&service, &entry, ctx).await?;
         return Ok(Action::requeue(next_look(&service, ctx)));
@@ -51,12 +51,12 @@ pub(super) async fn delete_when_unused(mut service: ServiceObject, ctx: &Shared)
     Ok(Action::await_change())
 }
 
-fn waits(users: &[String], stuck: Option<&Halt>) -> String {
-    let named = users.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = if users.len() > MAX_NAMED { ", ..." } else { "" };
+fn waits(users: &Users, stuck: Option<&Halt>) -> String {
+    let named = users.named.join(", ");
+    let more = if users.count > users.named.len() { ", ..." } else { "" };
     let waits = format!(
         "deletion waits: {} ArtifactTokens have tokens of this service ({named}{more}); delete them first",
-        users.len()
+        users.count
     );
     let Some(stuck) = stuck else { return waits };
     format!(
@@ -73,23 +73,39 @@ fn next_look(service: &ServiceObject, ctx: &Shared) -> Duration {
     (waited / 4).clamp(*DELETION_LOOK.start(), *DELETION_LOOK.end())
 }
 
-/// The objects that have tokens of this service, and whether that covers every namespace. While the watch shows some, nothing is asked;
-/// only a live read shows that there are none.
-async fn users(key: &Key, ctx: &Shared) -> Result<(Vec<String>, bool), PassError> {
-    let needs =
-        |token: &ArtifactToken| Key::of(token) == *key && token.finalizers().iter().any(|name| name == FINALIZER);
-    let name = |token: &ArtifactToken| format!("{}/{}", token.namespace().unwrap_or_default(), token.name_any());
+/// The objects that have tokens of a service.
+struct Users {
+    count: usize,
+    /// Namespaces and names of some of them.
+    named: Vec<String>,
+    /// Whether every namespace was looked at.
+    everywhere: bool,
+}
+
+impl Users {
+    fn among(tokens: &[ArtifactToken], key: &Key, everywhere: bool) -> Self {
+        let needs =
+            |token: &&ArtifactToken| Key::of(token) == *key && token.finalizers().iter().any(|name| name == FINALIZER);
+        let name = |token: &ArtifactToken| format!("{}/{}", token.namespace().unwrap_or_default(), token.name_any());
+        let named = tokens.iter().filter(needs).take(MAX_NAMED).map(name).collect();
+        Self { count: tokens.iter().filter(needs).count(), named, everywhere }
+    }
+}
+
+/// The objects that have tokens of this service. While the watch shows some, nothing is asked; only a live read shows that there are
+/// none.
+async fn users(key: &Key, ctx: &Shared) -> Result<Users, PassError> {
     // An operator that watches some namespaces does not see all that use a shared service.
     let watched = key.namespace.is_some() || ctx.scopes.contains(&None);
-    let cached = ctx.caches.matching(needs);
-    if watched && !cached.is_empty() {
-        return Ok((cached.iter().map(|token| name(token)).collect(), true));
+    let (count, named) = ctx.objects.users(key, MAX_NAMED);
+    if watched && count > 0 {
+        return Ok(Users { count, named, everywhere: true });
     }
     let Some(namespace) = &key.namespace else {
         let live = ctx.live_tokens().await?;
-        return Ok((live.tokens.iter().filter(|token| needs(token)).map(name).collect(), live.everywhere));
+        return Ok(Users::among(&live.tokens, key, live.everywhere));
     };
     let read = paged(&ctx.tokens(namespace)).await;
     let tokens = read.map_err(|error| PassError::read("the ArtifactTokens of a service", &error))?;
-    Ok((tokens.iter().filter(|token| needs(token)).map(name).collect(), true))
+    Ok(Users::among(&tokens, key, true))
 }

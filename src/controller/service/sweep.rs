@@ -1,10 +1,11 @@
 //! The sweep of a service: which tokens live there under our name, and which objects own them (L3).
 //!
-//! The sweep lists the service first and reads all objects live after that. An object is created before its tokens, so a token
-//! whose object is not there has lost its object. The sweep never touches tokens of living objects; the passes over these
-//! objects look for them.
+//! The sweep lists the service first and looks at the objects after that. An object is created before its tokens, so a token
+//! whose object is not there has lost its object. Mostly the watch shows an owner of each token, and nothing more is asked. Only
+//! where it does not, the sweep reads all objects live. It never touches tokens of living objects; the passes over these objects look
+//! for them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use kube::ResourceExt;
@@ -18,6 +19,7 @@ use crate::controller::error::PassError;
 use crate::controller::registry::{Change, Key, ServiceEntry};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
+use crate::rotation::identity;
 use crate::rotation::renamed::renamed;
 use crate::rotation::service_sweep::{Findings, NamedToken, Owner, grace, sort};
 use crate::rotation::urgency::Urgency;
@@ -56,13 +58,19 @@ pub(crate) async fn sweep(
         Err(wait) => return Ok(Some(wait)),
     };
     let Some(rows) = list(&client, &mut places).await else { return Ok(Some(AGAIN)) };
-    let live = ctx.live_tokens().await?;
-    let owners: HashMap<String, Owner> = live.tokens.iter().map(|token| owner(service, entry, token, ctx)).collect();
     let prefix = client.declaration().prefix().unwrap_or_default();
+    let owner = |token: &ArtifactToken| owner(service, entry, token, ctx);
+    let near = ctx.objects.near(&service.key, &identities(prefix, &rows));
+    let mut owners: HashMap<String, Owner> = near.iter().map(|token| owner(token)).collect();
+    let mut found = sort(prefix, rows.clone(), &owners, true, now.waited());
+    if !found.all_have_owners() {
+        let live = ctx.live_tokens().await?;
+        owners = live.tokens.iter().map(owner).collect();
+        found = sort(prefix, rows.clone(), &owners, live.everywhere, now.waited());
+    }
     let renamed = renamed(prefix, &service.uid(), &rows, &owners);
-    let mut found = sort(prefix, rows, &owners, live.everywhere, now.waited());
     for uid in &found.suspects {
-        ctx.services.suspect(uid);
+        ctx.suspect(uid);
         ctx.services.notify(Change::Object(uid.clone()));
     }
     let recorded: &[Orphan] = service.last_sweep().map_or(&[], |last| &last.orphans);
@@ -72,6 +80,11 @@ pub(crate) async fn sweep(
     }
     report(service, &found, renamed, recorded, ctx).await?;
     Ok(Some(interval))
+}
+
+/// The identities in the names of the rows.
+fn identities(prefix: &str, rows: &[NamedToken]) -> HashSet<String> {
+    rows.iter().filter_map(|row| identity::parse(prefix, &row.name)).map(|name| name.uid16).collect()
 }
 
 /// The object as the sweep sees it. Where two service objects use one account, each lists the tokens of both.

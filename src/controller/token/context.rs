@@ -7,6 +7,7 @@ use kube::Api;
 use kube::runtime::reflector::Store;
 
 use crate::api::artifact_token::ArtifactToken;
+use crate::controller::objects::Index;
 use crate::controller::shared::Shared;
 use crate::controller::token::memories::Memories;
 use crate::controller::token::secret_index::SecretIndex;
@@ -19,8 +20,10 @@ pub(crate) struct Context {
     pub secrets: SecretIndex,
     /// What this process knows of each object.
     pub memories: Memories,
-    /// All objects, for the rule that no two may share a Secret.
+    /// All objects.
     pub objects: Store<ArtifactToken>,
+    /// Which of them have the same Secret or service.
+    pub index: Arc<Index>,
     /// When the objects were last listed.
     pub listed: ListTimes,
 }
@@ -29,17 +32,5 @@ impl Context {
     /// The API of the Secrets in a namespace.
     pub(crate) fn secrets_in(&self, namespace: &str) -> Api<Secret> {
         Api::namespaced(self.shared.client.clone(), namespace)
-    }
-
-    /// An older object of this namespace that keeps the same Secret, if there is one.
-    pub(crate) fn older_rival(&self, object: &ArtifactToken) -> Option<Arc<ArtifactToken>> {
-        let meta = &object.metadata;
-        let age = |meta: &kube::core::ObjectMeta| (meta.creation_timestamp.clone(), meta.uid.clone());
-        self.objects.find(|other| {
-            other.metadata.uid != meta.uid
-                && other.metadata.namespace == meta.namespace
-                && other.spec.secret.name == object.spec.secret.name
-                && age(&other.metadata) < age(meta)
-        })
     }
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use futures::StreamExt;
 use futures::channel::{mpsc, oneshot};
+use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config as Workers};
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Controller, WatchStreamExt, reflector};
 use kube::{Api, ResourceExt};
@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use crate::api::artifact_token::ArtifactToken;
 use crate::controller::admin::metrics::TOKENS;
 use crate::controller::error::PassError;
+use crate::controller::objects::Index;
 use crate::controller::registry::{Change, Key};
 use crate::controller::shared::Shared;
 use crate::controller::token::context::Context;
@@ -34,15 +35,17 @@ pub(in crate::controller) async fn run(
     shutdown: Shutdown,
 ) {
     let (touch, touches) = mpsc::unbounded();
+    let index = Arc::<Index>::default();
     let (objects, writer) = reflector::store::<ArtifactToken>();
     let ctx = Arc::new(Context {
         shared: shared.clone(),
         secrets: SecretIndex::default(),
         memories: Memories::default(),
         objects: objects.clone(),
+        index: index.clone(),
         listed: ListTimes::default(),
     });
-    shared.caches.add(objects.clone());
+    shared.objects.include(objects.clone(), index.clone());
     shared.metrics.state_metrics.include(objects.clone(), shared.clock.clone());
     let changes = shared.services.changes();
     let (synced, first_list) = oneshot::channel();
@@ -59,21 +62,25 @@ pub(in crate::controller) async fn run(
     tracing::info!(namespace = scope.as_deref().unwrap_or("all"), "ready: keeping tokens");
     let seen = ctx.clone();
     let events = watched(scoped::<ArtifactToken>(&shared.watches, scope.as_deref()));
-    let events = events.default_backoff().modify(strip).reflect(writer).inspect(move |event| {
+    let indexed = index.clone();
+    // The index comes before the reflector, so it is never older than the store.
+    let events = events.default_backoff().modify(strip).inspect_ok(move |event| indexed.apply(event));
+    let events = events.reflect(writer).inspect(move |event| {
         // This comes after the reflector: a list counts once its objects are in the store.
         if let Ok(event) = event {
             seen.listed.apply(event);
-            if let Event::Delete(token) = event {
-                seen.shared.services.user_gone(&Key::of(token));
-            }
             for gone in seen.memories.apply(event) {
                 seen.shared.services.cleared(&gone);
                 seen.shared.services.forget_answers(&gone, seen.shared.clock.now().time());
+                seen.shared.pass_backoff.succeeded(&gone);
+            }
+            if let Event::Delete(token) = event {
+                last_user_gone(&Key::of(token), &seen.shared);
             }
         }
     });
     let stream = touched(events, ctx.objects.clone());
-    let concerned = move |change: Change| futures::stream::iter(concerned(&objects, &change));
+    let concerned = move |change: Change| futures::stream::iter(index.concerned(&change));
     Controller::for_stream(stream, ctx.objects.clone())
         .with_config(Workers::default().concurrency(WORKERS))
         .reconcile_on(touches)
@@ -84,12 +91,11 @@ pub(in crate::controller) async fn run(
         .await;
 }
 
-/// The objects to which a change may matter.
-fn concerned(objects: &Store<ArtifactToken>, change: &Change) -> Vec<ObjectRef<ArtifactToken>> {
-    let mut concerned: Vec<_> = objects.state().into_iter().filter(|token| change.concerns(token)).collect();
-    // The oldest tokens come first: a leak at the service is answered in this order.
-    concerned.sort_by_key(|token| token.status.as_ref()?.ledger.current.as_ref().map(|current| current.claimed_time));
-    concerned.iter().map(|token| ObjectRef::from_obj(&**token)).collect()
+/// The deletion of a service waits for the last object that may have tokens of it.
+fn last_user_gone(key: &Key, shared: &Shared) {
+    if shared.objects.users(key, 0).0 == 0 {
+        shared.services.users_gone(key);
+    }
 }
 
 async fn one_pass(object: Arc<ArtifactToken>, ctx: Arc<Context>) -> Result<Action, PassError> {
@@ -145,8 +151,7 @@ async fn watch_secrets(
 
 /// The objects that keep a Secret of this name. They are woken even when somebody edits or removes the owner annotation.
 fn owners_of(ctx: &Context, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<ArtifactToken>> {
-    let keeps = |token: &&Arc<ArtifactToken>| keeps(token, secret);
-    ctx.objects.state().iter().filter(keeps).map(|token| ObjectRef::from_obj(&**token)).collect()
+    ctx.index.keepers(&secret.namespace().unwrap_or_default(), &secret.name_any())
 }
 
 /// The object that the owner annotation names, if it keeps a Secret of this name.

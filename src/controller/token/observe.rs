@@ -133,17 +133,17 @@ fn service_leak_turn(pass: &mut Pass<'_>, now: Time) -> Option<Time> {
     }
     let rate = service.spec.limits.requests_per_minute.unsigned_abs();
     let calls = ANSWER_CALLS + u32::from(service.spec.limits.maximum_live_tokens.is_some());
-    let turn = leak_turn(pass.shared().caches.older_leaks(pass.object(), claimed), calls, rate, now);
+    let turn = leak_turn(pass.shared().objects.older_leaks(pass.object(), claimed), calls, rate, now);
     pass.memory_mut().leak_turn = Some((issued_before, turn));
     Some(turn)
 }
 
 /// What forbids a new token from outside this pass: the service, or an older object with the same Secret.
 fn standing_halt(pass: &Pass<'_>) -> Option<Halt> {
-    if let Some(rival) = pass.ctx().older_rival(pass.object()) {
+    if let Some(rival) = pass.ctx().index.older_rival(pass.object()) {
         let message = format!(
             "the ArtifactToken {} is older and keeps the same Secret {}: choose another spec.secret.name",
-            rival.name_any(),
+            rival,
             pass.object().spec.secret.name
         );
         return Some(Halt::stalled(Reason::SecretConflict, message));

@@ -50,6 +50,9 @@ pub(super) async fn reconcile(
     cached: Arc<ArtifactToken>,
 ) -> Result<Action, PassError> {
     let object = memory.newest(cached, ctx.listed.since());
+    if let Some(status) = &object.status {
+        memory.forget_dead(&status.ledger);
+    }
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.spec.secret.name.clone());
     let objects = ObjectWriter::new(ctx.shared.tokens(&namespace));
     let secrets = SecretAccess::new(ctx.secrets_in(&namespace), namespace, name);

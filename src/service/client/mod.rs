@@ -26,8 +26,8 @@ use self::lists::Lists;
 use self::meter::CallCounts;
 use crate::service::declaration::Declaration;
 use crate::service::errors::{ConnectError, ServiceError};
-use crate::service::http;
 use crate::service::limits::{Caller, RateLimit};
+use crate::service::networks::Networks;
 use crate::service::transport::Transport;
 
 pub use crate::service::limits::Places;
@@ -44,7 +44,7 @@ pub struct ServiceClient {
 }
 
 impl ServiceClient {
-    /// A client for `declaration` over the network. The caller passes `rate_limit`, so that it outlives a change of credentials.
+    /// A client for `declaration` over a network of its own. The caller passes `rate_limit`, so that it outlives a change of credentials.
     ///
     /// # Errors
     /// When a credential is missing or the CA bundle is unreadable.
@@ -55,7 +55,7 @@ impl ServiceClient {
         rate_limit: RateLimit,
         counts: CallCounts,
     ) -> Result<Self, ConnectError> {
-        let network = Arc::new(http::network(&declaration, ca_bundle.as_deref())?);
+        let network = Networks::default().of(&declaration, None, ca_bundle.as_deref())?;
         Self::through(network, declaration, credentials, rate_limit, counts)
     }
 

@@ -17,12 +17,17 @@ use rustls_platform_verifier::Verifier;
 
 use crate::service::errors::ConnectError;
 
-/// The TLS of a client that trusts the authorities of the system and the certificates of this bundle (PEM).
-pub(super) fn config(bundle: &[u8]) -> Result<ClientConfig, ConnectError> {
-    let bundle = certificates(bundle)?;
+/// The TLS of a client that trusts the authorities of the system and the certificates of this bundle (PEM), if there is one.
+pub(in crate::service) fn config(bundle: Option<&[u8]>) -> Result<ClientConfig, ConnectError> {
+    let bundle = bundle.map(certificates).transpose()?.unwrap_or_default();
+    let broken = if bundle.is_empty() {
+        ConnectError::Tls
+    } else {
+        ConnectError::CaBundle { why: "a certificate in it is broken" }
+    };
     let provider = Arc::new(default_provider());
     let authorities = Verifier::new_with_extra_roots(bundle.iter().cloned(), provider.clone());
-    let authorities = authorities.map_err(|_| ConnectError::CaBundle { why: "a certificate in it is broken" })?;
+    let authorities = authorities.map_err(|_| broken)?;
     let trust = Trust { authorities, bundle };
     let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = versions.map_err(|_| ConnectError::Tls)?.dangerous();

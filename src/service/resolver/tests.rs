@@ -2,13 +2,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use reqwest::Client;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
 use crate::api::token_service::request::Method;
-use crate::service::http;
-use crate::service::transport::{Bound, Exchange, SendError, Transport};
+use crate::service::http::{self, trust};
+use crate::service::transport::{Bound, Exchange, SendError};
 
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
@@ -39,14 +40,14 @@ async fn service() -> (u16, Arc<Mutex<usize>>) {
 }
 
 /// The status of one request, or why there is none.
-async fn ask(client: &reqwest::Client, url: &str) -> Result<u16, SendError> {
+async fn ask(client: &Client, url: &str) -> Result<u16, SendError> {
     let (url, timeout) = (url.parse().unwrap(), Duration::from_secs(5));
     let exchange = Exchange { method: Method::Get, url: &url, headers: &[], body: None, timeout, bound: Bound::One };
-    client.exchange(exchange).await.map(|answer| answer.status)
+    http::send(client, exchange).await.map(|answer| answer.status)
 }
 
-fn client(resolver: Resolver) -> reqwest::Client {
-    http::client(Duration::from_secs(5), false, None, resolver).unwrap()
+fn client(resolver: Resolver) -> Client {
+    http::client(Duration::from_secs(5), false, &trust::config(None).unwrap(), resolver).unwrap()
 }
 
 #[tokio::test]

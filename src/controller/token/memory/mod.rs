@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::ids::TokenId;
-use crate::api::ledger::{Lost, MAX_LOST};
+use crate::api::ledger::{Ledger, Lost, MAX_LOST};
 use crate::api::time::Time;
 use crate::controller::token::secret_index::older;
 use crate::controller::token::secret_state::ValueDigest;
@@ -38,7 +38,7 @@ pub(crate) struct Memory {
     pub stale: Option<String>,
     /// The store was restored to an earlier state, and the service has not accepted the current token since.
     pub restored: bool,
-    /// The last claims of this process, in case the store loses them.
+    /// The last claims of this process that the ledger still has, in case the store loses them.
     pub claims: VecDeque<Lost>,
     /// The claims that the store lost, until the ledger has them again.
     pub forgotten: Vec<Lost>,
@@ -94,7 +94,11 @@ impl Memory {
     pub(crate) fn newest(&mut self, cached: Arc<ArtifactToken>, listed: Instant) -> Arc<ArtifactToken> {
         self.cached = version(&cached);
         self.stale.take_if(|stale| *stale != self.cached);
-        let Some(own) = &self.object else { return cached };
+        let Some(own) = &mut self.object else { return cached };
+        if version(&own.object) == self.cached && self.stale.is_none() {
+            // One copy is enough. The version is kept, in case a later list goes back behind it.
+            own.object = cached.clone();
+        }
         let newer = !older(&version(&own.object), &self.cached);
         if own.at >= listed && (newer || self.stale.is_some()) {
             return own.object.clone();
@@ -128,6 +132,17 @@ impl Memory {
         self.restored = true;
     }
 
+    /// Forgets tokens that are dead, whichever process revoked them: values that the ledger does not know, and claims that it no
+    /// longer has. What the store lost with a restore is kept until the ledger has it again.
+    pub(crate) fn forget_dead(&mut self, ledger: &Ledger) {
+        if self.restored || !self.forgotten.is_empty() {
+            return;
+        }
+        self.values.retain(|id, _| ledger.knows(id));
+        let known = ledger.highest_attempt();
+        self.claims.retain(|claim| claim.attempt > known || ledger.has_claimed(claim.key()));
+    }
+
     /// Records a claim of this process.
     pub(crate) fn claimed(&mut self, claim: Lost) {
         self.claims.push_back(claim);
@@ -157,7 +172,7 @@ pub(crate) struct SeenSecret {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::api::ids::samples::nonce;
+    use crate::api::ids::samples::{id, nonce};
 
     fn object(version: &str, attempt: Option<u32>) -> Arc<ArtifactToken> {
         let claim = attempt.map(|attempt| {
@@ -197,6 +212,37 @@ mod tests {
         assert!(memory.restored && memory.object.is_none());
         let forgotten: Vec<_> = memory.forgotten.iter().map(|lost| lost.attempt).collect();
         assert_eq!(forgotten, [2, 3], "the store knows the first");
+    }
+
+    #[test]
+    fn one_copy_of_an_object_is_kept_and_a_later_list_is_still_compared_with_its_version() {
+        let (mut memory, listed) = (Memory::default(), Instant::now());
+        memory.remember(object("9", None), &object("8", None));
+        let cached = object("9", None);
+        assert!(Arc::ptr_eq(&memory.newest(cached.clone(), listed), &cached));
+        assert!(memory.object.as_ref().is_some_and(|own| Arc::ptr_eq(&own.object, &cached)));
+        assert_eq!(version(&memory.newest(object("5", None), Instant::now())), "5");
+        assert!(memory.restored);
+    }
+
+    #[test]
+    fn tokens_that_another_process_revoked_are_forgotten() {
+        let mut memory = Memory::default();
+        let ledger: Ledger = serde_json::from_value(serde_json::json!({
+            "claim": {"attempt": 4, "nonce": "4", "time": "2026-01-01T00:00:00Z"},
+            "superseded": [{"attempt": 2, "nonce": "2", "id": "old", "revokeAfterTime": "2026-01-01T00:00:00Z"}],
+        }))
+        .unwrap();
+        (1..=5).for_each(|attempt| claimed(&mut memory, attempt));
+        memory.values = [(id("old"), "a".into()), (id("dead"), "b".into())].into();
+        memory.restored = true;
+        memory.forget_dead(&ledger);
+        assert_eq!((memory.claims.len(), memory.values.len()), (5, 2), "the ledger may be one that a restore put back");
+        memory.restored = false;
+        memory.forget_dead(&ledger);
+        let claims: Vec<_> = memory.claims.iter().map(|claim| claim.attempt).collect();
+        assert_eq!(claims, [2, 4, 5], "the newest one may not be in the cache yet");
+        assert!(memory.values.contains_key(&id("old")) && memory.values.len() == 1);
     }
 
     #[test]
