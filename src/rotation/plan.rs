@@ -10,17 +10,17 @@
 //! | | deleting, and the tokens stay alive | Read and DeleteSecret (not with `Orphan`), Release |
 //! | | deleting, another cluster's token is listed or recorded, and nobody confirmed this object | RecordConflict, Halt |
 //! | | deleting, an attempt is in flight | GiveUp: it enters the ledger, and the next lines revoke it |
-//! | | deleting, the Secret not read yet | Read: its value can prove the revoke |
-//! | | deleting, a known token lives and its back-off is over | Revoke |
+//! | | deleting, a known token lives, and its back-off is over | TakeTurn, Read (its value can prove the revoke), Revoke |
+//! | | deleting, the Secret not read yet | Read |
 //! | | deleting, a claim could still land | Wait(claimSettle) |
-//! | | deleting, a claim is unresolved and the service was not listed since | Sweep; Revoke each row of this uid |
+//! | | deleting, a claim is unresolved and the service was not listed since | Sweep; TakeTurn and Revoke for each row of this uid |
 //! | | deleting, nothing may live | DeleteSecret, Release |
 //! | finalizer | somebody took the finalizer off an object that ever had a claim | Finalize |
 //! | identity_conflict | a listed token of this uid was never claimed here | RecordConflict |
 //! | | a conflict is recorded, and nobody confirmed this object since | *verify* the token in the Secret; Halt |
 //! | | a person confirmed this object | Sweep; ConfirmIdentity once the ledger has all rows (*orphans* adds them) |
 //! | leak | a leak is requested and not recorded yet, and a token was claimed before that time, or the time is in the future | RecordLeak |
-//! | | a token leaked, its turn has come and its back-off is over | Read, Revoke |
+//! | | a token leaked, its turn has come and its back-off is over | TakeTurn, Read, Revoke |
 //! | in_flight | a claim is in flight: overtaken, past its deadline, or the Secret cannot be written | GiveUp |
 //! | | a claim is in flight, and the Secret holds a token that the ledger does not know | Sweep, Supersede if it is listed |
 //! | | a claim is in flight, and something has forbidden a token since: a wrong spec, `suspend`, a permission, a service that refuses most tokens | Wait, until its deadline |
@@ -39,7 +39,7 @@
 //! | | the service refused it within its settle time, or refuses most tokens | Wait |
 //! | | the service refused it | Decide(failed) |
 //! | roll_back | the outcome is failed, the previous token lives and its value is in memory, and holders of the failed token have an overlap left | RollBack |
-//! | revoke | a superseded token is past its overlap and its back-off, and the Secret holds another, verified one (or it was never published, or there is no room for another and its consumers have moved on) | Read, Revoke |
+//! | revoke | a superseded token is past its overlap and its back-off, and the Secret holds another, verified one (or it was never published, or there is no room for another and its consumers have moved on) | TakeTurn, Read, Revoke |
 //! | replaced | the Secret of a deleted object of this name holds a token that is not recorded yet | Read, RecordReplaced |
 //! | render | the Secret holds the current token in another form than the spec asks for, and it was not corrected a moment ago | Read, Render |
 //! | verify | the verification of the current token is due, or it was published without one that the spec asks for now | Read, Verify; RecordProbed in the second case |

@@ -244,6 +244,10 @@ const PAUSES: &[Value] = &[
         world.observed.facts.pauses =
             Pauses { generate: all, verify: all, sweep: all, revoke: all, secret: all, drift: all, leak: all };
     }),
+    ("no turn", |world| {
+        world.observed.facts.pauses = Pauses::default();
+        world.observed.facts.turn = false;
+    }),
     ("drift", |world| {
         world.observed.facts.pauses = Pauses { drift: Some(in_seconds(5)), ..Pauses::default() };
     }),
@@ -271,7 +275,7 @@ pub fn steady() -> World {
         ledger: super::ledgers::verified(),
         secrets: Secrets::one(true, state),
         service: Service { seen: Some(NAMED), ..Service::default() },
-        facts: Facts { accepted: Some(ago(1)), refusals: 2, ..Facts::default() },
+        facts: Facts { accepted: Some(ago(1)), refusals: 2, turn: true, ..Facts::default() },
         ..Observed::default()
     };
     World { desired, observed }

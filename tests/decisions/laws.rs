@@ -98,7 +98,8 @@ fn generate(desired: &Desired, observed: &Observed, step: &Step) -> bool {
 
 fn revoke_reads(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Revoke { .. } = step else { return true };
-    observed.secrets.live() && observed.service.seen.is_some_and(|service| service.same_origin)
+    // The read is newer than the turn, which may be long in coming.
+    observed.facts.turn && observed.secrets.live() && observed.service.seen.is_some_and(|service| service.same_origin)
 }
 
 fn revoke_living(_: &Desired, observed: &Observed, step: &Step) -> bool {
@@ -249,6 +250,7 @@ fn deletion(_: &Desired, observed: &Observed, step: &Step) -> bool {
             | Step::DeleteSecret
             | Step::GiveUp(GiveUpReason::Deleting)
             | Step::Read
+            | Step::TakeTurn(_)
             | Step::Revoke { .. }
             | Step::Sweep
             | Step::RecordConflict(_)
@@ -346,7 +348,10 @@ fn no_loop(_: &Desired, observed: &Observed, step: &Step) -> bool {
 }
 
 fn needs_service(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    let calls = matches!(step, Step::Generate | Step::Try | Step::Verify | Step::Sweep | Step::Revoke { .. });
+    let calls = matches!(
+        step,
+        Step::Generate | Step::Try | Step::Verify | Step::Sweep | Step::TakeTurn(_) | Step::Revoke { .. }
+    );
     let named = observed.service.seen.is_some_and(|service| service.attributable && service.same_origin);
     (!calls || observed.service.seen.is_some()) && (*step != Step::Sweep || named)
 }
@@ -362,7 +367,7 @@ fn pauses(desired: &Desired, observed: &Observed, step: &Step) -> bool {
         Step::Generate | Step::Claim { .. } => pauses.generate,
         Step::Try | Step::Verify => pauses.verify,
         Step::Sweep => pauses.sweep,
-        Step::Revoke { .. } => pauses.revoke,
+        Step::TakeTurn(_) | Step::Revoke { .. } => pauses.revoke,
         Step::Read | Step::Preflight => pauses.secret,
         _ if writes(step) => pauses.secret,
         _ => None,

@@ -49,6 +49,7 @@ fn phrase(step: &Step) -> String {
         Step::Wait(None) => "Wait".to_owned(),
         Step::Wait(Some(until)) => format!("Wait({})", from_now(*until)),
         Step::Halt(halt) => format!("Halt({})", halt.reason),
+        Step::TakeTurn(id) => format!("TakeTurn({id})"),
         Step::Revoke { attempt, id } => format!("Revoke({attempt} {id})"),
         Step::CreatePlaceholder { fence } => format!("CreatePlaceholder(fence {fence})"),
         Step::RaiseFence { fence } => format!("RaiseFence({fence})"),

@@ -172,6 +172,7 @@ fn object(input: &mut Unstructured) -> Result<Object> {
 
 fn facts(input: &mut Unstructured) -> Result<Facts> {
     Ok(Facts {
+        turn: input.arbitrary()?,
         holds_previous: false,
         halt: maybe(input, halt)?,
         preflight: input.arbitrary()?,

@@ -120,6 +120,7 @@ pub fn observed(process: &Process, facts: &Facts, named: bool) -> Observed {
             preflight: process.preflight,
             verdict: verdict(process.verdict),
             refusals: 2,
+            turn: true,
             accepted: Some(if process.due { NOW.minus(5 * HOUR) } else { NOW }),
             ..observed::Facts::default()
         },

@@ -95,6 +95,7 @@ fn facts(pass: &mut Pass<'_>, now: Time) -> Facts {
         doubtful,
         refusals: refusals.map_or(0, |refusals| refusals.count),
         ask_again: refusals.map(|refusals| refusals.ask_again),
+        turn: pass.has_turn(),
         holds_previous: current.is_some_and(|current| memory.values.contains_key(&current.id)),
         pauses: Pauses { leak, drift, ..memory.retries.pauses() },
     }

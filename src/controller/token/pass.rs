@@ -53,6 +53,8 @@ pub(crate) struct Pass<'a> {
     halt: Option<Halt>,
     /// Places in the rate limit for the calls of an issue, which the preflight took together with its own.
     places: Option<Places>,
+    /// Places for the calls of a revoke.
+    turn: Option<Places>,
     /// How urgent the calls of this step are.
     urgency: Urgency,
 }
@@ -118,6 +120,7 @@ impl<'a> Pass<'a> {
             verdict: None,
             halt: None,
             places: None,
+            turn: None,
             urgency: Urgency::Rest,
         }
     }
@@ -260,6 +263,19 @@ impl<'a> Pass<'a> {
     /// Keeps places in the rate limit for the claim that comes next.
     pub(crate) fn keep_places(&mut self, places: Places) {
         self.places = Some(places);
+    }
+
+    /// Keeps places for the revoke that comes next.
+    pub(crate) fn keep_turn(&mut self, places: Places) {
+        self.turn = Some(places);
+    }
+
+    pub(crate) fn has_turn(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    pub(crate) fn take_kept_turn(&mut self) -> Option<Places> {
+        self.turn.take()
     }
 
     /// Records how urgent the calls of the next step are.

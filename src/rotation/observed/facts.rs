@@ -22,6 +22,8 @@ pub struct Facts {
     pub refusals: u32,
     /// When a current token that was refused is asked about again.
     pub ask_again: Option<Time>,
+    /// Whether this pass has places at the service for a revoke.
+    pub turn: bool,
     /// Whether this process has the current token's value in memory.
     pub holds_previous: bool,
     /// When steps that failed transiently may be tried again.

@@ -29,6 +29,9 @@ pub(super) fn deletion(view: &View) -> Option<Step> {
 fn end_tokens(view: &View) -> Step {
     let observed = view.observed;
     let Observed { ledger, secrets, service, facts, .. } = observed;
+    if let Some((_, id)) = next_known(view).filter(|_| service.same_place() && !facts.turn) {
+        return after_pause(view, facts.pauses.revoke, Step::TakeTurn(id));
+    }
     if !secrets.live() {
         return after_pause(view, facts.pauses.secret, Step::Read);
     }
@@ -72,7 +75,7 @@ fn sweep(view: &View) -> Option<Step> {
     }
     let row = service.own_rows().find(|row| !ledger.has_token(row.attempt, &row.id))?;
     let revoke = Step::Revoke { attempt: row.attempt, id: row.id.clone() };
-    Some(after_pause(view, facts.pauses.revoke, revoke))
+    Some(after_pause(view, facts.pauses.revoke, view.in_turn(&row.id, revoke)))
 }
 
 fn next_known(view: &View) -> Option<(u32, TokenId)> {

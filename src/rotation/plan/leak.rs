@@ -22,7 +22,8 @@ pub(super) fn leak(view: &View) -> Option<Step> {
         let in_use = view.observed.ledger.current.as_ref().is_some_and(|current| current.id == id);
         return in_use.then(|| wait(view));
     }
-    Some(view.after_read(Step::Revoke { attempt, id }))
+    let revoke = view.after_read(Step::Revoke { attempt, id: id.clone() });
+    Some(view.in_turn(&id, revoke))
 }
 
 /// Each requested time enters the ledger once, and only if it matters: a token was claimed before it, or the time is in the future

@@ -13,7 +13,8 @@ pub(super) fn revoke(view: &View) -> Option<Step> {
         return None;
     }
     let old = ledger.superseded.iter().find(|old| due(view, old) && unneeded(view, old))?;
-    let step = view.after_read(Step::Revoke { attempt: old.attempt, id: old.id.clone() });
+    let revoke = view.after_read(Step::Revoke { attempt: old.attempt, id: old.id.clone() });
+    let step = view.in_turn(&old.id, revoke);
     Some(after_pause(view, facts.pauses.secret, step))
 }
 

@@ -72,6 +72,9 @@ pub enum Step {
         /// The fence.
         fence: u32,
     },
+    /// Take places in the queue of the service for the revoke of this token. That comes before the read that the revoke rests on: where the
+    /// turn comes later, the read would be old.
+    TakeTurn(TokenId),
     /// Record that the outcome of a settled claim stays unknown.
     Abandon,
     /// Rewrite the Secret with the token that it holds.

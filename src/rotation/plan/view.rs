@@ -1,5 +1,6 @@
 //! The input of a row, and questions that several rows ask of it.
 
+use crate::api::ids::TokenId;
 use crate::api::ledger::{Claim, Superseded};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
@@ -49,6 +50,11 @@ impl View<'_> {
     /// The step, or first a live read of the Secrets.
     pub(super) fn after_read(&self, step: Step) -> Step {
         if self.observed.secrets.live() { step } else { Step::Read }
+    }
+
+    /// The step, which ends this token; first the turn at the service for it.
+    pub(super) fn in_turn(&self, id: &TokenId, step: Step) -> Step {
+        if self.observed.facts.turn { step } else { Step::TakeTurn(id.clone()) }
     }
 
     /// The undecided claim whose token every Secret holds.

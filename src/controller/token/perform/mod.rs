@@ -80,6 +80,10 @@ pub(super) async fn perform(
             Some(client) => sweep::sweep(pass, client, secrets).await,
             None => Ok(cannot_call(pass, StepKind::Sweep)),
         },
+        Step::TakeTurn(id) => match client {
+            Some(client) => revoke::take_turn(pass, objects, client, &id, observed).await,
+            None => Ok(cannot_call(pass, StepKind::Revoke)),
+        },
         Step::Revoke { attempt, id } => match client {
             Some(client) => revoke::revoke(pass, objects, client, (attempt, &id), observed).await,
             None => Ok(Flow::Continue),

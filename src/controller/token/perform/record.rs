@@ -13,7 +13,7 @@ use crate::rotation::observed::Observed;
 use crate::rotation::report::{Phase, Situation, conditions};
 use crate::rotation::schedule;
 
-/// A first issue that takes longer than this is shown as `Issuing`; a shorter one saves the write.
+/// A first issue that takes longer than this is shown as `Issuing`, a deletion as `Deleting`; a shorter one saves the write.
 pub(crate) const ISSUING_AFTER: Duration = Duration::from_secs(5);
 
 /// The result of a record.

@@ -14,6 +14,22 @@ use crate::rotation::observed::Observed;
 use crate::rotation::report::Phase;
 use crate::service::client::ServiceClient;
 
+/// Takes places for the calls of a revoke. Where it is not this object's turn, the pass ends without a read of the Secret.
+pub(super) async fn take_turn(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    client: &ServiceClient,
+    id: &TokenId,
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    let Some(places) = take_places(pass, client, StepKind::Revoke, REVOKE_CALLS).await else {
+        return owe(pass, objects, id, observed).await;
+    };
+    pass.went_well(StepKind::Revoke);
+    pass.keep_turn(places);
+    Ok(Flow::Continue)
+}
+
 /// Revokes one token, proves that it is dead, and records that. During a deletion nothing is recorded: the object is about to
 /// go, and after a restart the token would be found dead.
 pub(super) async fn revoke(
@@ -23,10 +39,7 @@ pub(super) async fn revoke(
     (attempt, id): (u32, &TokenId),
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    let Some(places) = take_places(pass, client, StepKind::Revoke, REVOKE_CALLS).await else {
-        return owe(pass, objects, id, observed).await;
-    };
-    pass.went_well(StepKind::Revoke);
+    let Some(places) = pass.take_kept_turn() else { return Ok(Flow::Continue) };
     let proof = revoke_and_prove(pass, client, (attempt, id), places).await;
     let now = pass.now().time();
     match proof {

@@ -67,7 +67,7 @@ impl World {
             Step::Reject => self.observed.ledger.rejected(now),
             Step::DeleteSecret => self.observed.secrets.seen[0].state = SecretState::Absent,
             Step::Release => self.observed.object.finalizer = false,
-            Step::Read | Step::Sweep | Step::Preflight | Step::Halt(_) | Step::Wait(_) => {}
+            Step::TakeTurn(_) | Step::Read | Step::Sweep | Step::Preflight | Step::Halt(_) | Step::Wait(_) => {}
         }
     }
 

@@ -6,6 +6,7 @@ use crate::rotation::plan::{GiveUpReason, Step};
 pub(super) fn phrase(step: &Step) -> String {
     match step {
         Step::Claim { attempt } => format!("Claim {attempt}"),
+        Step::TakeTurn(id) => format!("TakeTurn {id}"),
         Step::Revoke { id, .. } => format!("Revoke {id}"),
         Step::Finalize { claims: true } => "Finalize and claim 1".to_owned(),
         Step::CreatePlaceholder { fence } => format!("CreatePlaceholder {fence}"),

@@ -101,6 +101,7 @@ impl World {
 
     /// Takes one step, or waits. A wait without end ends after an hour.
     pub(super) fn step(&mut self) -> String {
+        self.observed.facts.turn = true;
         let step = next_step(&self.desired, &self.observed, self.now);
         let taken = phrase(&step);
         match step {
