@@ -19,6 +19,10 @@ pub const CREDENTIAL: &str = "reference-admin";
 /// Clock ticks of `/proc/PID/stat` in a second: the same on every Linux.
 const TICKS: f64 = 100.0;
 
+/// A process that uses less CPU time than [`AT_REST`] between two looks is at rest.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const AT_REST: Duration = Duration::from_millis(20);
+
 /// What a work cost, for all objects together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -90,9 +94,10 @@ impl Meter {
         self.cpu = Duration::ZERO;
     }
 
-    /// Ends, and counts.
+    /// Ends, and counts. What the operator still does when the work is done, such as its last events, is part of the work.
     pub async fn stop(self, world: &World, operator: &Operator) -> Result<Cost> {
         let seconds = self.begun.elapsed().as_secs_f64();
+        until_rest(operator.pid()).await?;
         let cpu = cpu(operator.pid())?.saturating_sub(self.cpu);
         let mut counts = Counts::default();
         let entries = world.plane.audit_since(self.mark).await?;
@@ -102,6 +107,19 @@ impl Meter {
         (counts.list, counts.revoke) = (calls.list, calls.revoke);
         let (resident_kib, peak_kib) = memory(operator.pid())?;
         Ok(Cost { seconds, counts, cpu_seconds: cpu.as_secs_f64(), resident_kib, peak_kib })
+    }
+}
+
+/// Waits until a process does next to nothing.
+async fn until_rest(pid: u32) -> Result<()> {
+    let mut before = cpu(pid)?;
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let now = cpu(pid)?;
+        if now.saturating_sub(before) < AT_REST {
+            return Ok(());
+        }
+        before = now;
     }
 }
 

@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::works::{create, delete_all, rotate};
+use crate::works::{create, delete, rotate};
 
 /// As many as the operator sends at a time.
 pub const AT_A_TIME: usize = 32;
@@ -60,10 +60,10 @@ pub async fn run(client: &Client, namespace: &str, objects: usize, services: usi
     rotation.await?;
     floor.rotate = begun.elapsed().as_secs_f64();
     let begun = Instant::now();
-    delete_all(&tokens).await?;
     let deletion = for_all(objects, |number| {
         let (tokens, secrets) = (&tokens, &secrets);
         async move {
+            delete(tokens, number).await?;
             secrets.delete(&secret_name(number), &DeleteParams::default()).await?;
             finalizers(tokens, number, &[]).await
         }

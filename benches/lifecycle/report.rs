@@ -21,12 +21,13 @@ pub struct Row {
 }
 
 impl Row {
-    fn rate(&self) -> f64 {
-        self.objects as f64 / self.cost.seconds.max(f64::EPSILON)
+    /// Objects in a second; a state that is only looked at has no rate.
+    fn rate(&self) -> Option<f64> {
+        (self.cost.seconds > 0.0).then(|| self.objects as f64 / self.cost.seconds)
     }
 
     fn ratio(&self) -> Option<f64> {
-        self.raw_rate.map(|raw| self.rate() / raw)
+        Some(self.rate()? / self.raw_rate?)
     }
 
     fn per_object(&self, total: f64) -> f64 {
@@ -35,6 +36,16 @@ impl Row {
 
     fn cpu_milliseconds(&self) -> f64 {
         self.per_object(self.cost.cpu_seconds * 1000.0)
+    }
+
+    /// What is shown while the run goes on.
+    pub fn progress(&self) -> String {
+        format!(
+            "{}: {:.1} s, {:.2} ms of CPU time for each object",
+            self.name,
+            self.cost.seconds,
+            self.cpu_milliseconds()
+        )
     }
 
     fn json(&self) -> Value {
@@ -67,13 +78,15 @@ impl Report {
         for row in &self.rows {
             let (cost, counts) = (&row.cost, &row.cost.counts);
             let per = |count: usize| row.per_object(count as f64);
-            let ratio = row.ratio().map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+            let shown = |value: Option<f64>, digits: usize| {
+                value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+            };
+            let (rate, ratio) = (shown(row.rate(), 1), shown(row.ratio(), 2));
             let _ = writeln!(
                 table,
-                "{:<10} {:>8.2} {:>7.1} {ratio:>6} {:>7.2} {:>7.2} {:>6.2} {:>6.2} {:>6.2} {:>7.2} {:>8.1} {:>9.1}",
+                "{:<10} {:>8.2} {rate:>7} {ratio:>6} {:>7.2} {:>7.2} {:>6.2} {:>6.2} {:>6.2} {:>7.2} {:>8.1} {:>9.1}",
                 row.name,
                 cost.seconds,
-                row.rate(),
                 per(counts.writes),
                 per(counts.dry_runs),
                 per(counts.reads),
