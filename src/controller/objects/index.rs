@@ -28,6 +28,8 @@ struct State {
     objects: HashMap<Uid, Facts>,
     /// The objects seen so far in the list that is under way.
     arriving: HashSet<Uid>,
+    /// There was a complete list.
+    listed: bool,
     services: HashMap<Key, Service>,
     /// Who keeps a Secret of this namespace and name; the oldest comes first.
     secrets: BTreeSet<(Arc<str>, Arc<str>, Age)>,
@@ -105,6 +107,11 @@ impl Index {
             Event::Apply(object) => state.put(uid(object), Facts::of(object)),
             Event::Delete(object) => state.remove(&uid(object)),
         }
+    }
+
+    /// Whether there was a complete list.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.state().listed
     }
 
     /// Whether the object with this uid is there.
@@ -229,6 +236,7 @@ impl State {
         let arrived = std::mem::take(&mut self.arriving);
         let gone: Vec<Uid> = self.objects.keys().filter(|uid| !arrived.contains(*uid)).cloned().collect();
         gone.iter().for_each(|uid| self.remove(uid));
+        self.listed = true;
     }
 }
 

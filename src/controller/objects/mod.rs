@@ -37,9 +37,11 @@ impl Objects {
         self.scopes().iter().any(|scope| scope.index.has(uid))
     }
 
-    /// How many objects hold a token of this service.
-    pub(crate) fn holders(&self, key: &Key) -> usize {
-        self.scopes().iter().map(|scope| scope.index.holders(key)).sum()
+    /// How many objects hold a token of this service. Before all `scopes` are listed nobody knows: as many as can be.
+    pub(crate) fn holders(&self, key: &Key, scopes: usize) -> usize {
+        let known = self.scopes();
+        let listed = known.len() >= scopes && known.iter().all(|scope| scope.index.is_listed());
+        if listed { known.iter().map(|scope| scope.index.holders(key)).sum() } else { usize::MAX }
     }
 
     /// How many objects of the same service hold a token that was claimed before `claimed`, which leaked.

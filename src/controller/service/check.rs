@@ -132,7 +132,7 @@ fn review(service: &ServiceObject, entry: &ServiceEntry, ctx: &Shared) {
         ctx.services.review(entry, now);
     }
     let window = ctx.settings.timings(Duration::ZERO).refusal_window();
-    ctx.services.settle(entry, || ctx.objects.holders(&entry.key), window, now);
+    ctx.services.settle(entry, || ctx.objects.holders(&entry.key, ctx.scopes.len()), window, now);
 }
 
 /// Sweeps a ready service now and then. Returns when to look again.

@@ -94,9 +94,14 @@ impl Memory {
     pub(crate) fn newest(&mut self, cached: Arc<ArtifactToken>, listed: Instant) -> Arc<ArtifactToken> {
         self.cached = version(&cached);
         self.stale.take_if(|stale| *stale != self.cached);
-        let Some(own) = &mut self.object else { return cached };
-        if version(&own.object) == self.cached && self.stale.is_none() {
-            // One copy is enough. The version is kept, in case a later list goes back behind it.
+        let Some(own) = &mut self.object else {
+            self.object = Some(SeenObject { object: cached.clone(), at: listed });
+            return cached;
+        };
+        let same = version(&own.object) == self.cached && own.object.status == cached.status;
+        if same && self.stale.is_none() {
+            // One copy is enough. The version is kept, in case a later list goes back behind it. During a deletion our own copy knows of
+            // revokes that stand nowhere else.
             own.object = cached.clone();
         }
         let newer = !older(&version(&own.object), &self.cached);
@@ -105,7 +110,7 @@ impl Memory {
         }
         // A later list has everything that was written before it, in a version that is not older.
         let went_back = own.at < listed && older(&version(&cached), &version(&own.object));
-        self.object = None;
+        self.object = Some(SeenObject { object: cached.clone(), at: listed });
         if went_back {
             self.went_back(&cached);
         }
@@ -139,6 +144,7 @@ impl Memory {
             return;
         }
         self.values.retain(|id, _| ledger.knows(id));
+        self.refused_in_vain.retain(|id, _| ledger.knows(id));
         let known = ledger.highest_attempt();
         self.claims.retain(|claim| claim.attempt > known || ledger.has_claimed(claim.key()));
     }
@@ -209,7 +215,7 @@ mod tests {
         (1..=3).for_each(|attempt| claimed(&mut memory, attempt));
         memory.remember(object("9", Some(3)), &object("8", Some(3)));
         assert_eq!(version(&memory.newest(object("5", Some(1)), Instant::now())), "5");
-        assert!(memory.restored && memory.object.is_none());
+        assert!(memory.restored);
         let forgotten: Vec<_> = memory.forgotten.iter().map(|lost| lost.attempt).collect();
         assert_eq!(forgotten, [2, 3], "the store knows the first");
     }
@@ -223,6 +229,20 @@ mod tests {
         assert!(memory.object.as_ref().is_some_and(|own| Arc::ptr_eq(&own.object, &cached)));
         assert_eq!(version(&memory.newest(object("5", None), Instant::now())), "5");
         assert!(memory.restored);
+    }
+
+    #[test]
+    fn what_only_this_process_knows_of_a_version_stays_and_so_does_the_version_over_many_lists() {
+        let (mut memory, listed) = (Memory::default(), Instant::now());
+        memory.remember(object("9", Some(3)), &object("8", None));
+        let newest = memory.newest(object("9", Some(1)), listed);
+        assert_eq!(newest.status.as_ref().map(|status| status.ledger.highest_attempt()), Some(3));
+        for _ in 0..3 {
+            memory.newest(object("9", Some(1)), Instant::now());
+        }
+        assert!(!memory.restored);
+        memory.newest(object("5", Some(1)), Instant::now());
+        assert!(memory.restored, "the store was put back half an hour and more after the last write");
     }
 
     #[test]
