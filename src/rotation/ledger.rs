@@ -135,6 +135,13 @@ impl Ledger {
         }
     }
 
+    /// The service lists this token to this version of the operator's credential.
+    pub fn listed_by(&mut self, attempt: u32, id: &TokenId, credentials_revision: &str) {
+        for old in self.superseded.iter_mut().filter(|old| old.attempt == attempt && old.id == *id) {
+            credentials_revision.clone_into(&mut old.credentials_revision);
+        }
+    }
+
     /// A token was revoked and proved dead.
     pub fn revoked(&mut self, attempt: u32, id: &TokenId, proof: Proof, now: Time) {
         let is = |old: &Superseded| old.attempt == attempt && old.id == *id;

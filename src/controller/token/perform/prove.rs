@@ -39,6 +39,8 @@ pub(super) struct Alive {
     pub after: Duration,
     /// The service refuses its value, which proves nothing yet.
     pub refused: bool,
+    /// A list that was read now has it under our name.
+    pub listed: bool,
 }
 
 impl Alive {
@@ -47,7 +49,7 @@ impl Alive {
     }
 
     fn until(after: Duration, what: &str) -> Self {
-        Self { what: what.to_owned(), after, refused: false }
+        Self { what: what.to_owned(), after, refused: false, listed: false }
     }
 
     fn after(error: &ServiceError) -> Self {
@@ -65,14 +67,9 @@ pub(super) async fn revoke_and_prove(
     // Most proofs need no further call. One that does must come to its end, or it would be tried again for ever.
     let places = places.with_max_wait(PROOF_WAIT);
     let value = pass.memory().values.get(id).cloned().or_else(|| stored_value(pass, id));
-    let mut prover = Prover { pass, client, places, doomed: doomed(pass, attempt, id) };
-    let Some(value) = value.filter(|_| pass.desired().probe) else { return prover.by_id(false).await };
-    match prover.ask(&value).await {
-        Ok(VerifyAnswer::Accepted) => prover.accepted(&value).await,
-        Ok(VerifyAnswer::Refused) => prover.by_id(true).await,
-        Err(error) if error.retry_after() > Duration::ZERO => Err(Alive::after(&error)),
-        Err(_) => prover.by_id(false).await,
-    }
+    let mut prover = Prover { pass, client, places, doomed: doomed(pass, attempt, id), listed: false };
+    let proof = prover.prove(value).await;
+    proof.map_err(|alive| Alive { listed: prover.listed, ..alive })
 }
 
 /// The value in the Secret, unless somebody else may have written it: then an answer about it says nothing of our token.
@@ -114,9 +111,21 @@ struct Prover<'a, 'b> {
     client: &'a ServiceClient,
     places: Places,
     doomed: Doomed,
+    /// A list that was read now has it under our name.
+    listed: bool,
 }
 
 impl Prover<'_, '_> {
+    async fn prove(&mut self, value: Option<SecretString>) -> Result<Proof, Alive> {
+        let Some(value) = value.filter(|_| self.pass.desired().probe) else { return self.by_id(false).await };
+        match self.ask(&value).await {
+            Ok(VerifyAnswer::Accepted) => self.accepted(&value).await,
+            Ok(VerifyAnswer::Refused) => self.by_id(true).await,
+            Err(error) if error.retry_after() > Duration::ZERO => Err(Alive::after(&error)),
+            Err(_) => self.by_id(false).await,
+        }
+    }
+
     async fn ask(&mut self, value: &SecretString) -> Result<VerifyAnswer, ServiceError> {
         self.client.verify(Some(value), &mut self.places).await
     }
@@ -152,7 +161,10 @@ impl Prover<'_, '_> {
             return if refused { self.refused().await } else { self.answered().await };
         }
         match self.look().await? {
-            Listed::Ours => self.revoke_listed().await,
+            Listed::Ours => {
+                self.listed = true;
+                self.revoke_listed().await
+            }
             Listed::Gone => Ok(if refused { Proof::Refused } else { Proof::Unlisted }),
             Listed::Unseen { why, taken } => self.unseen(refused, why, taken).await,
             Listed::Nothing(why) if refused => self.by_control(why).await,

@@ -69,7 +69,11 @@ async fn owe(
     let unknown = observed.service.own_rows().find(|row| row.id == *id && !observed.ledger.knows(id));
     let Some(row) = unknown.cloned() else { return Ok(Flow::Continue) };
     let now = pass.now().time();
-    let change = |ledger: &mut Ledger| ledger.orphans_found(&[row], &[], now);
+    let revision = pass.service().map(|service| service.revision.clone()).unwrap_or_default();
+    let change = |ledger: &mut Ledger| {
+        ledger.orphans_found(std::slice::from_ref(&row), &[], now);
+        ledger.listed_by(row.attempt, &row.id, &revision);
+    };
     Ok(record(pass, objects, observed, Phase::Working, Fact::Other, change).await?.into())
 }
 
@@ -112,9 +116,13 @@ async fn record_alive(
 ) -> Result<Flow, PassError> {
     let now = pass.now().time();
     let first_retry = pass.desired().timings.first_retry.max(alive.after);
+    let revision = pass.service().map(|service| service.revision.clone()).unwrap_or_default();
     let change = |ledger: &mut Ledger| {
         ledger.revoke_failed(attempt, id, first_retry, now);
         ledger.explain_revoke(id, &alive.what);
+        if alive.listed {
+            ledger.listed_by(attempt, id, &revision);
+        }
     };
     let written = record(pass, objects, observed, Phase::Resting, Fact::Other, change).await?;
     let tries = pass.ledger().superseded.iter().find(|old| old.id == *id).map_or(0, |old| old.tries);

@@ -77,7 +77,11 @@ pub(super) async fn supersede(
 ) -> Result<Flow, PassError> {
     let revoke_after = pass.now().end_of(pass.desired().overlap);
     let held: Vec<TokenId> = observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect();
-    let change = |ledger: &mut Ledger| ledger.orphans_found(rows, &held, revoke_after);
+    let revision = pass.service().map(|service| service.revision.clone()).unwrap_or_default();
+    let change = |ledger: &mut Ledger| {
+        ledger.orphans_found(rows, &held, revoke_after);
+        rows.iter().for_each(|row| ledger.listed_by(row.attempt, &row.id, &revision));
+    };
     let written = record(pass, objects, observed, Phase::Working, Fact::Other, change).await?;
     if written == Written::Yes {
         let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
