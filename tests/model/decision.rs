@@ -106,12 +106,13 @@ fn short(step: Step) -> Do {
         Step::Reject => Do::Reject,
         Step::DeleteSecret => Do::DeleteSecret,
         Step::Release => Do::Release,
-        // No Secret of a former object is in the model, no change of `verification.probe`, and every refusal is the second one (see the
-        // bridge).
+        // No Secret of a former object is in the model, no change of `verification.probe`, no answer that says nothing, and every refusal
+        // is the second one (see the bridge).
         Step::Halt(_)
         | Step::Wait(_)
         | Step::RecordReplaced(_)
         | Step::RecordProbed
+        | Step::RecordUnclear(_)
         | Step::RecordRefusal
         | Step::ForgetRefusal => Do::Rest,
     }

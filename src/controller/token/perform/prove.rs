@@ -69,7 +69,7 @@ pub(super) async fn revoke_and_prove(
     let Some(value) = value.filter(|_| pass.desired().probe) else { return prover.by_id(false).await };
     match prover.ask(&value).await {
         Ok(VerifyAnswer::Accepted) => prover.accepted(&value).await,
-        Ok(VerifyAnswer::Refused) => prover.by_id(true).await,
+        Ok(VerifyAnswer::Refused { .. }) => prover.by_id(true).await,
         Err(error) if error.retry_after() > Duration::ZERO => Err(Alive::after(&error)),
         Err(_) => prover.by_id(false).await,
     }
@@ -134,7 +134,7 @@ impl Prover<'_, '_> {
         // Whatever was answered, the value shows whether it happened (seen: 500 for a user without tokens).
         for _ in 0..if answer.is_ok() { PROOF_TRIES } else { 1 } {
             match self.ask(value).await {
-                Ok(VerifyAnswer::Refused) => return Ok(Proof::Refused),
+                Ok(VerifyAnswer::Refused { .. }) => return Ok(Proof::Refused),
                 Ok(VerifyAnswer::Accepted) => tokio::time::sleep(PROOF_PAUSE).await,
                 Err(error) => return Err(Alive::after(answer.as_ref().err().unwrap_or(&error))),
             }
