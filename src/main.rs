@@ -1,5 +1,6 @@
 //! The operator: arguments, telemetry, wiring; no decisions.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -92,10 +93,7 @@ async fn main() -> anyhow::Result<()> {
         }
         tracing::info!("stopping, after the calls in flight have ended");
     };
-    let scopes: Vec<Option<String>> = match arguments.namespaces.as_slice() {
-        [] => vec![None],
-        names => names.iter().cloned().map(Some).collect(),
-    };
+    let scopes = scopes(&arguments.namespaces);
     let world = World::real(config).context("run the operator")?;
     let run = operator::run(world, scopes, settings, metrics.clone(), readiness.clone(), shutdown.boxed().shared());
     tokio::select! {
@@ -104,6 +102,12 @@ async fn main() -> anyhow::Result<()> {
             served.with_context(|| format!("serve {}: choose another --admin-address", arguments.admin_address))
         }
     }
+}
+
+/// Each namespace once: two controllers over one namespace would do everything twice.
+fn scopes(namespaces: &[String]) -> Vec<Option<String>> {
+    let names: BTreeSet<&String> = namespaces.iter().collect();
+    if names.is_empty() { vec![None] } else { names.into_iter().cloned().map(Some).collect() }
 }
 
 /// The pod's account belongs to the cluster of the pod. Its namespace means nothing in the cluster of a kubeconfig.
@@ -122,5 +126,17 @@ async fn kube_config(path: Option<&std::path::Path>) -> anyhow::Result<Config> {
             Config::from_custom_kubeconfig(file, &options).await.context("use the kubeconfig")
         }
         None => Config::infer().await.context("find a kubeconfig or the pod's account; --kubeconfig names a file"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_that_is_named_twice_is_watched_once() {
+        let names = ["b", "a", "b"].map(str::to_owned);
+        assert_eq!(scopes(&names), [Some("a".to_owned()), Some("b".to_owned())]);
+        assert_eq!(scopes(&[]), [None]);
     }
 }

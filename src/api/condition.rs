@@ -30,6 +30,8 @@ pub enum ConditionType {
     RevocationPending,
     /// The last attempt failed; the old token is kept.
     RotationFailed,
+    /// The service's answers about the current token say nothing.
+    VerificationUnclear,
 }
 
 /// One condition.

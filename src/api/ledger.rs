@@ -207,6 +207,9 @@ pub struct Current {
     /// It is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected_time: Option<Time>,
+    /// The service's answers about it say nothing; absent once it accepts or refuses it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unclear: Option<Unclear>,
     /// When it expires at the service; absent if never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration_time: Option<Time>,
@@ -214,6 +217,17 @@ pub struct Current {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
     pub secret_resource_version: String,
+}
+
+/// Answers to *verify* that say nothing about a token.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Unclear {
+    /// When the first of them came.
+    pub since_time: Time,
+    /// What it was, and what to do.
+    #[schemars(length(max = 1024))]
+    pub message: String,
 }
 
 impl Current {

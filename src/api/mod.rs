@@ -10,6 +10,7 @@ pub mod duration;
 pub mod ids;
 pub mod ledger;
 pub mod names;
+pub mod operation;
 pub mod parameters;
 pub mod reason;
 pub mod schema;

@@ -26,6 +26,10 @@ pub enum Reason {
     ServiceNotFound,
     /// The service object is not Ready, or the service does not answer.
     ServiceNotReady,
+    /// Of a service object: an operation that its tokens need does not work.
+    OperationFailing,
+    /// The service's answer about the current token is one that the declaration does not name.
+    AnswerUndeclared,
     /// The service refuses the operator's own credential.
     CredentialRejected,
     /// A referenced credential Secret or key does not exist.

@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::api::ids::{Nonce, TokenId};
 use crate::api::ledger::{
     Claim, Conflict, Current, Failures, Leak, LeakTimes, Ledger, Lost, MAX_FAILURE, MAX_HISTORY, MAX_LIVE, MAX_LOST,
-    MAX_POSSIBLY_LOST, MAX_SUPERSEDED, Outcome, PossiblyLost, Proof, Replaced, Revoked, Superseded,
+    MAX_POSSIBLY_LOST, MAX_SUPERSEDED, Outcome, PossiblyLost, Proof, Replaced, Revoked, Superseded, Unclear,
 };
 use crate::api::reason::Reason;
 use crate::api::time::Time;
@@ -192,6 +192,13 @@ impl Ledger {
     pub fn probed(&mut self) {
         if let Some(current) = &mut self.current {
             current.probed = true;
+        }
+    }
+
+    /// The service's answers about the current token say nothing, or they do again.
+    pub fn unclear(&mut self, unclear: Option<Unclear>) {
+        if let Some(current) = &mut self.current {
+            current.unclear = unclear;
         }
     }
 

@@ -47,6 +47,7 @@
 //! | | a refused token is asked about again | Sweep where only the list can confirm a refusal; Read, Verify |
 //! | | the service accepts it again | ForgetRefusal |
 //! | | the service refuses it again after the settle time, does not refuse most tokens, and something else says that it is dead | Reject |
+//! | | the answers about it say nothing for a moment, or say something again | RecordUnclear |
 //! | unresolved_claim | a claim that is not in flight here could still land | Wait(claimSettle) |
 //! | | it is settled, and above the fence | Read; CreatePlaceholder if the Secret is absent, else RaiseFence; Halt if the Secret cannot be written |
 //! | | it is settled and fenced off, and the operator cannot call the service, or it is another service | Halt or Wait |

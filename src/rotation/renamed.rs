@@ -42,6 +42,7 @@ mod tests {
             probed: true,
             refused_time: None,
             rejected_time: None,
+            unclear: None,
             expiration_time: None,
             secret_resource_version: String::new(),
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::api::condition::{Condition, ConditionStatus, ConditionType};
-use crate::api::ledger::{Current, Ledger, Proof, Refusals};
+use crate::api::ledger::{Current, Failures, Ledger, Proof, Refusals, Superseded};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
@@ -93,8 +93,13 @@ pub fn conditions(situation: &Situation, old: &[Condition]) -> Vec<Condition> {
         let message = message.chars().take(1024).collect();
         Condition { type_, status, reason, message, observed_generation, last_transition_time }
     };
-    let abnormal =
-        [reconciling(situation), stalled(situation), revocation_pending(situation), rotation_failed(situation)];
+    let abnormal = [
+        reconciling(situation),
+        stalled(situation),
+        revocation_pending(situation),
+        rotation_failed(situation),
+        unclear(situation),
+    ];
     std::iter::once(ready(situation)).chain(abnormal.into_iter().flatten()).map(make).collect()
 }
 
@@ -103,7 +108,9 @@ type ConditionParts = (ConditionType, ConditionStatus, Reason, String);
 fn ready(situation: &Situation) -> ConditionParts {
     let no = |reason, message: String| (ConditionType::Ready, ConditionStatus::False, reason, message);
     if situation.deleting {
-        return no(Reason::Deleting, "the object is being deleted; its tokens are revoked first".to_owned());
+        let hindrance = situation.transient_failure.map(|failure| format!(". Now: {}", failure.message));
+        let message = "the object is being deleted; its tokens are revoked first";
+        return no(Reason::Deleting, format!("{message}{}", hindrance.unwrap_or_default()));
     }
     if let Some((current, refused)) = usable(situation).and_then(|current| Some((current, current.refused_time?))) {
         let message = format!(
@@ -117,7 +124,9 @@ fn ready(situation: &Situation) -> ConditionParts {
     if let Some(current) = usable(situation) {
         let reason = if current.probed { Reason::TokenValid } else { Reason::TokenUnverified };
         let how = if current.probed { "verified" } else { "published, not probed" };
-        let message = format!("attempt {} {how}{}", current.attempt, unseen_death(situation));
+        let unclear = current.unclear.as_ref().map(|unclear| format!(", but not since {}", unclear.since_time));
+        let (unclear, unseen) = (unclear.unwrap_or_default(), unseen_death(situation));
+        let message = format!("attempt {} {how}{unclear}{unseen}", current.attempt);
         return (ConditionType::Ready, ConditionStatus::True, reason, message);
     }
     if let Phase::Halted(halt) = situation.phase {
@@ -133,7 +142,7 @@ fn ready(situation: &Situation) -> ConditionParts {
         return no(transient_failure.reason, transient_failure.message.clone());
     }
     if let Some(failures) = &situation.ledger.failures {
-        return no(failures.reason, format!("{}; the next attempt is at {}", failures.message, failures.next_try_time));
+        return no(failures.reason, format!("{}; {}", failures.message, next_attempt(failures, situation.now)));
     }
     match &situation.ledger.current {
         None if situation.ledger.leak_is_open() => {
@@ -196,8 +205,17 @@ fn stalled(situation: &Situation) -> Option<ConditionParts> {
 fn revocation_pending(situation: &Situation) -> Option<ConditionParts> {
     let superseded = &situation.ledger.superseded;
     let first = superseded.iter().min_by_key(|old| old.revoke_after_time.max(old.next_try_time.unwrap_or_default()))?;
-    let failing = superseded.iter().find(|old| old.tries > 0);
+    // A token that the service refuses is dead; it is revoked all the same, since only that proves it.
+    let failing = superseded.iter().filter(|old| old.tries > 0).min_by_key(|old| old.rejected_time.is_some());
     let (reason, message) = match failing {
+        Some(Superseded { attempt, id, tries, rejected_time: Some(since), next_try_time, .. }) => (
+            Reason::OverlapActive,
+            format!(
+                "the service refuses attempt {attempt} (id {id}) since {since}. It is revoked all the same, to be certain: {tries} tries \
+                 failed, the next is at {}",
+                next_try_time.unwrap_or(first.revoke_after_time)
+            ),
+        ),
         Some(old) => (
             Reason::RevocationFailed,
             format!(
@@ -216,9 +234,30 @@ fn revocation_pending(situation: &Situation) -> Option<ConditionParts> {
                 first.attempt, first.revoke_after_time
             ),
         ),
-        None => (Reason::OverlapActive, format!("attempt {} is revoked at {}", first.attempt, first.revoke_after_time)),
+        None => (Reason::OverlapActive, revoked_at(first)),
     };
     Some((ConditionType::RevocationPending, ConditionStatus::True, reason, message))
+}
+
+fn revoked_at(old: &Superseded) -> String {
+    let at = old.revoke_after_time;
+    match old.rejected_time {
+        Some(since) => {
+            format!("the service refuses attempt {} since {since}; it is revoked at {at} to be certain", old.attempt)
+        }
+        None => format!("attempt {} is revoked at {at}", old.attempt),
+    }
+}
+
+fn unclear(situation: &Situation) -> Option<ConditionParts> {
+    let current = usable(situation)?;
+    let unclear = current.unclear.as_ref()?;
+    let message = format!(
+        "since {} the service's answer about attempt {} says nothing, so nobody knows whether it works: {}. It stays in use, and the \
+         service is asked until it says something",
+        unclear.since_time, current.attempt, unclear.message
+    );
+    Some((ConditionType::VerificationUnclear, ConditionStatus::True, Reason::AnswerUndeclared, message))
 }
 
 fn rotation_failed(situation: &Situation) -> Option<ConditionParts> {
@@ -233,11 +272,17 @@ fn rotation_failed(situation: &Situation) -> Option<ConditionParts> {
             format!("{}; the previous token stays in use", transient_failure.message),
         );
     };
-    let message = format!(
-        "{}; the previous token stays in use, the next attempt is at {}",
-        failures.message, failures.next_try_time
-    );
+    let next = next_attempt(failures, situation.now);
+    let message = format!("{}; the previous token stays in use, {next}", failures.message);
     parts(failures.reason, message)
+}
+
+/// When the attempt after these comes. Its time is over while it runs, or waits for its turn.
+fn next_attempt(failures: &Failures, now: Time) -> String {
+    match failures.next_try_time {
+        next if next > now => format!("the next attempt is at {next}"),
+        _ => "the next attempt is on its way".to_owned(),
+    }
 }
 
 /// The token that consumers can rely on now, as far as known: one that is refused for the moment counts.

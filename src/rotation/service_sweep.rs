@@ -146,6 +146,7 @@ mod tests {
             revoke_after_time: Time::from_millis(0),
             unpublished: false,
             held: false,
+            rejected_time: None,
             tries: 0,
             next_try_time: None,
             failure: String::new(),

@@ -43,12 +43,25 @@ pub enum ServiceError {
     Unknown {
         /// What happened, and what to do.
         what: String,
+        /// Why nobody knows.
+        doubt: Doubt,
     },
+}
+
+/// Why nobody knows what a call did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// No answer came.
+    NoAnswer,
+    /// An answer about one token came that the declaration does not name.
+    Undeclared,
+    /// An answer came that the service should not give, or that cannot be read.
+    Faulty,
 }
 
 impl ServiceError {
     pub(crate) fn unknown(what: impl Into<String>) -> Self {
-        Self::Unknown { what: what.into() }
+        Self::Unknown { what: what.into(), doubt: Doubt::Faulty }
     }
 
     /// How long to wait at least before the call is made again.

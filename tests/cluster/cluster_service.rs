@@ -422,3 +422,25 @@ async fn a_sweep_and_a_leak_of_a_shared_service_reach_its_tokens_in_all_namespac
     }
     assert!(!shared.world.is_dead(&orphan).await, "the sweep only reports it");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finalizer_by_hand_lets_nobody_use_a_service_that_is_not_allowed() {
+    let shared = Shared::start("by-hand", json!({"from": "Names", "names": ["another"]})).await;
+    let (world, namespace) = (&shared.world, shared.world.namespace.clone());
+    let _operator = shared.operator().await;
+    shared.until(ConditionType::Ready, Reason::CredentialsAccepted, "").await;
+    world.service.reset_calls().await.unwrap();
+    let yaml = artifact_token("ci", |spec| {
+        spec["serviceRef"] = json!({"kind": "ClusterTokenService", "name": shared.name});
+    });
+    let mut object: Value = serde_json::from_str(&yaml).unwrap();
+    object["metadata"]["finalizers"] = json!([FINALIZER]);
+    cluster::apply(&world.client, &object.to_string(), &namespace).await.unwrap();
+    shared.refused("ci", "does not allow the namespace", 0).await;
+    // Its deletion would wait for a claim to settle, and list the service.
+    world.delete("ci").await;
+    world.until_gone("ci").await;
+    let calls = world.service.books().await.unwrap().calls;
+    assert_eq!((calls.generate, calls.verify, calls.list, calls.revoke), (0, 0, 0, 0));
+    assert!(world.secret("ci-secret").await.is_none(), "no Secret was made for it");
+}

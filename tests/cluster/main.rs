@@ -19,6 +19,7 @@
 //! | `identity_conflict` | the same objects in another cluster, or back from a backup |
 //! | `hostile` | names at the service that imitate the operator's |
 //! | `formats` | the content of the Secret |
+//! | `messages` | what is said of a service and its tokens |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -34,6 +35,7 @@ mod identity_conflict;
 mod ids;
 mod leak;
 mod lost;
+mod messages;
 mod rate_limit;
 mod refused;
 mod review;

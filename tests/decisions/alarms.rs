@@ -47,6 +47,7 @@ pub fn stopped_by_conflict(_: &Desired, observed: &Observed, step: &Step) -> boo
             | Step::Verify
             | Step::RecordRefusal
             | Step::ForgetRefusal
+            | Step::RecordUnclear(_)
             | Step::Reject
             | Step::Sweep
             | Step::Finalize { claims: false }

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use artifact_token_operator::api::ids::{Nonce, TokenId};
-use artifact_token_operator::api::ledger::{Claim, Failures, LeakTimes, Lost, Outcome};
+use artifact_token_operator::api::ledger::{Claim, Failures, LeakTimes, Lost, Outcome, Unclear};
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Halt, Timings};
@@ -178,7 +178,13 @@ const SPEC: &[Value] = &[
     ("doubtful", |world| world.observed.facts.doubtful = true),
     ("refused three times", |world| world.observed.facts.refusals = 3),
     ("refused once here", |world| world.observed.facts.refusals = 1),
+    ("answer unclear", |world| world.observed.facts.unclear = Some(unclear())),
 ];
+
+/// What *verify* says for a minute says nothing.
+pub fn unclear() -> Unclear {
+    Unclear { since_time: ago(60), message: "status 418".to_owned() }
+}
 
 /// A service that can do everything.
 const NAMED: ServiceSeen = ServiceSeen { attributable: true, same_origin: true, trusted: true };

@@ -3,9 +3,11 @@
 use artifact_token_operator::api::ledger::{
     Conflict, Current, Leak, Ledger, Lost, MAX_LIVE, Outcome, Refusals, Replaced, Superseded,
 };
+use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
+use artifact_token_operator::rotation::desired::Halt;
 
-use super::inputs::{NOW, Value, World, ago, claimed, in_seconds, nonce, token_id};
+use super::inputs::{NOW, Value, World, ago, claimed, in_seconds, nonce, token_id, unclear};
 
 const DAY: u64 = 24 * 3600;
 
@@ -15,6 +17,12 @@ pub const LEDGER: &[Value] = &[
     ("empty, fresh object", |world| {
         world.observed.ledger = Ledger::default();
         world.observed.object.created = ago(10);
+    }),
+    ("empty, by hand", |world| {
+        world.observed.ledger = Ledger::default();
+        world.observed.object.unclaimed = true;
+        world.observed.service.seen = None;
+        world.observed.facts.halt = Some(Halt::stalled(Reason::NamespaceNotAllowed, "not allowed"));
     }),
     ("first claim", |world| {
         world.observed.ledger = Ledger { claim: Some(claimed(1, 10, None)), ..Ledger::default() };
@@ -88,6 +96,9 @@ pub const LEDGER: &[Value] = &[
     ("verified, not probed", |world| {
         world.observed.ledger.current.iter_mut().for_each(|current| current.probed = false)
     }),
+    ("verified, unclear", |world| {
+        world.observed.ledger.current.iter_mut().for_each(|current| current.unclear = Some(unclear()));
+    }),
 ];
 
 /// Attempt 3 is current, verified a day ago.
@@ -106,6 +117,7 @@ pub fn verified() -> Ledger {
         probed: true,
         refused_time: None,
         rejected_time: None,
+        unclear: None,
         expiration_time: None,
         secret_resource_version: "7".to_owned(),
     };
@@ -141,6 +153,7 @@ fn old(attempt: u32, id: &str, revoke_after_time: Time) -> Superseded {
         revoke_after_time,
         unpublished: false,
         held: false,
+        rejected_time: None,
         tries: 0,
         next_try_time: None,
         failure: String::new(),

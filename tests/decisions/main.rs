@@ -78,6 +78,7 @@ fn phrase(step: &Step) -> String {
         | Step::RecordProbed
         | Step::RecordRefusal
         | Step::ForgetRefusal
+        | Step::RecordUnclear(_)
         | Step::Reject
         | Step::DeleteSecret
         | Step::Release => format!("{step:?}"),

@@ -254,6 +254,35 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        title: "in_flight: a value whose token the ledger has already",
+        held: &[],
+        varied: &[
+            ("ledger", &["failed unpublished", "failed"]),
+            ("in flight", &["value", "value, sent"]),
+            ("Secret", &["current", "new"]),
+            ("read", ALL),
+        ],
+    },
+    Section {
+        title: "verify: answers about the current token that say nothing",
+        held: &[],
+        varied: &[
+            ("ledger", &["verified", "verified, unclear"]),
+            ("spec", &["as it is", "answer unclear", "no probe"]),
+            ("verdict", ALL),
+        ],
+    },
+    Section {
+        title: "halt: a finalizer that somebody else put on an object which may not use its service",
+        held: &[("ledger", "empty, by hand")],
+        varied: &[
+            ("object", &["living", "deleting"]),
+            ("Secret", &["absent", "foreign", "current", "former"]),
+            ("read", ALL),
+            ("spec", &["as it is", "suspected"]),
+        ],
+    },
+    Section {
         title: "verify: not read, paused, or without service",
         held: &[("spec", "verification due")],
         varied: &[("read", ALL), ("pauses", PAUSED), ("service", ALL)],

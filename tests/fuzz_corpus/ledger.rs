@@ -159,6 +159,7 @@ fn object(input: &mut Unstructured) -> Result<Object> {
     Ok(Object {
         deleting: input.arbitrary()?,
         finalizer: input.arbitrary()?,
+        unclaimed: input.arbitrary()?,
         leave: maybe(input, |input| Ok(*input.choose(&[Leave::Orphan, Leave::Skip])?))?,
         generation: input.arbitrary()?,
         created: time(input)?,
@@ -177,6 +178,7 @@ fn facts(input: &mut Unstructured) -> Result<Facts> {
         halt: maybe(input, halt)?,
         preflight: input.arbitrary()?,
         verdict: maybe(input, verdict)?,
+        unclear: None,
         accepted: maybe(input, time)?,
         doubtful: input.arbitrary()?,
         pauses: pauses(input)?,

@@ -139,6 +139,7 @@ fn refused(mut ledger: Ledger, verdict: Said) -> Ledger {
 fn seen_object(object: &Object) -> observed::Object {
     let asked = |asks: bool| asks.then(|| "r".to_owned());
     observed::Object {
+        unclaimed: false,
         deleting: object.deleting,
         finalizer: object.finalizer,
         leave: None,
@@ -298,6 +299,7 @@ pub fn current(token: Token, object: &Object, facts: &Facts) -> Current {
     let past = NOW.minus(10 * HOUR);
     let rejected = object.book.rejected && object.book.current == token;
     Current {
+        unclear: None,
         attempt: attempt(token, facts),
         id: id(token),
         nonce: nonce(token),
@@ -327,6 +329,7 @@ fn superseded(token: Token, object: &Object, facts: &Facts) -> Superseded {
         revoke_after_time: if book.over.has(token) { NOW } else { after_overlap() },
         unpublished: book.unpublished.has(token),
         held: book.held.has(token),
+        rejected_time: None,
         tries: 0,
         next_try_time: None,
         failure: String::new(),

@@ -106,13 +106,14 @@ fn short(step: Step) -> Do {
         Step::Reject => Do::Reject,
         Step::DeleteSecret => Do::DeleteSecret,
         Step::Release => Do::Release,
-        // No Secret of a former object is in the model, no change of `verification.probe`, no rate limit, and every refusal is the second
-        // one (see the bridge).
+        // No Secret of a former object is in the model, no change of `verification.probe`, no answer that says nothing, no rate limit, and
+        // every refusal is the second one (see the bridge).
         Step::Halt(_)
         | Step::Wait(_)
         | Step::RecordReplaced(_)
         | Step::RecordProbed
         | Step::TakeTurn(_)
+        | Step::RecordUnclear(_)
         | Step::RecordRefusal
         | Step::ForgetRefusal => Do::Rest,
     }

@@ -56,7 +56,7 @@ async fn told(url: &str, bundle: Option<&str>) -> String {
     let client = client(url, bundle.map(|pem| pem.as_bytes().to_vec())).unwrap();
     match client.verify(Some(&SecretString::from(VALUE)), &mut places()).await {
         Ok(VerifyAnswer::Accepted) => "Accepted".to_owned(),
-        Ok(VerifyAnswer::Refused) => "Refused".to_owned(),
+        Ok(VerifyAnswer::Refused { .. }) => "Refused".to_owned(),
         Err(ServiceError::Retry { what, .. }) => what,
         Err(error) => panic!("not a failed connection: {error}"),
     }

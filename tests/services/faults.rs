@@ -199,7 +199,7 @@ async fn an_answer_to_verify_accepts_or_refuses_or_says_nothing() {
         let peer = Peer::always(reply).await;
         let seen = match at(&peer.url()).verify(Some(&SecretString::from(VALUE)), &mut places()).await {
             Ok(VerifyAnswer::Accepted) => "Accepted".to_owned(),
-            Ok(VerifyAnswer::Refused) => "Refused".to_owned(),
+            Ok(VerifyAnswer::Refused { .. }) => "Refused".to_owned(),
             error => outcome(error),
         };
         assert_eq!(seen, expected, "case {number}");

@@ -190,7 +190,7 @@ async fn an_answer_in_advance_answers_nothing() {
     let service = at(&peer.url());
     for _ in 0..20 {
         let verdict = service.verify(Some(&SecretString::from(VALUE)), &mut places()).await;
-        assert_eq!(verdict, Ok(VerifyAnswer::Refused));
+        assert!(matches!(verdict, Ok(VerifyAnswer::Refused { .. })));
     }
     assert_eq!(peer.requests().len(), 20);
 }

@@ -47,8 +47,8 @@ async fn rows(service: &ServiceClient) -> Vec<ListedToken> {
 
 /// Two tokens of one service: both are accepted and listed; one is revoked, and the other one stays.
 async fn tokens_live_and_die(service: &ServiceClient) {
-    assert_eq!(verdict(service, None).await, VerifyAnswer::Refused, "verify proves something");
-    assert_eq!(verdict(service, Some(&SecretString::from("wrong"))).await, VerifyAnswer::Refused);
+    assert!(matches!(verdict(service, None).await, VerifyAnswer::Refused { .. }), "verify proves something");
+    assert!(matches!(verdict(service, Some(&SecretString::from("wrong"))).await, VerifyAnswer::Refused { .. }));
     assert_eq!(rows(service).await, []);
 
     let name = "test.abcdefghijklmnop.1.k3f9q2ax a/b \"c\" \u{fc}";
@@ -64,13 +64,13 @@ async fn tokens_live_and_die(service: &ServiceClient) {
     assert_eq!(row.name.as_deref(), service.declaration().can(Capability::Names).then_some(name));
 
     service.revoke(&first_id, &mut places()).await.unwrap();
-    assert_eq!(verdict(service, Some(&first.value)).await, VerifyAnswer::Refused);
+    assert!(matches!(verdict(service, Some(&first.value)).await, VerifyAnswer::Refused { .. }));
     assert_eq!(verdict(service, Some(&second.value)).await, VerifyAnswer::Accepted, "only one was revoked");
     assert_eq!(rows(service).await.into_iter().map(|row| row.id).collect::<Vec<_>>(), std::slice::from_ref(&second_id));
     // Some services answer "gone", some answer "success": neither is an error.
     service.revoke(&first_id, &mut places()).await.unwrap();
     service.revoke(&second_id, &mut places()).await.unwrap();
-    assert_eq!(verdict(service, Some(&second.value)).await, VerifyAnswer::Refused);
+    assert!(matches!(verdict(service, Some(&second.value)).await, VerifyAnswer::Refused { .. }));
     assert_eq!(rows(service).await, []);
 }
 
@@ -145,8 +145,8 @@ async fn a_verify_by_the_body_proves_something_and_one_that_accepts_everybody_is
     let introspect = at_reference(&running, &verify("/v1/introspect", &by(true), &by(false)));
     let token = generate(&introspect, "test.x", Lifetime::Never).await;
     assert_eq!(verdict(&introspect, Some(&token.value)).await, VerifyAnswer::Accepted);
-    assert_eq!(verdict(&introspect, Some(&SecretString::from("wrong"))).await, VerifyAnswer::Refused);
-    assert_eq!(verdict(&introspect, None).await, VerifyAnswer::Refused);
+    assert!(matches!(verdict(&introspect, Some(&SecretString::from("wrong"))).await, VerifyAnswer::Refused { .. }));
+    assert!(matches!(verdict(&introspect, None).await, VerifyAnswer::Refused { .. }));
     let open = at_reference(&running, &verify("/v1/open", "{statuses: [200]}", "{statuses: [401]}"));
     assert_eq!(
         verdict(&open, None).await,

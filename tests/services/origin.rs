@@ -80,7 +80,10 @@ async fn an_authority_of_ones_own_is_trusted_where_it_is_named_and_nowhere_else(
     };
     let trusting = client(Some(authority));
     assert_eq!(trusting.verify(Some(&token), &mut places()).await.unwrap(), VerifyAnswer::Accepted);
-    assert_eq!(trusting.verify(Some(&SecretString::from(VALUE)), &mut places()).await.unwrap(), VerifyAnswer::Refused);
+    assert!(matches!(
+        trusting.verify(Some(&SecretString::from(VALUE)), &mut places()).await.unwrap(),
+        VerifyAnswer::Refused { .. }
+    ));
     let refusing = outcome(client(None).verify(Some(&token), &mut places()).await);
     assert!(refusing.starts_with("Retry"), "the token was not sent: {refusing}");
 }

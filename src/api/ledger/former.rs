@@ -35,6 +35,9 @@ pub struct Superseded {
     /// The Secret held it when it was superseded, and may have held it until another token replaced it there.
     #[serde(default, skip_serializing_if = "is_false")]
     pub held: bool,
+    /// When the service refused it while it was current: it is dead, and only a revoke proves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected_time: Option<Time>,
     /// How many revokes failed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tries: u32,

@@ -29,6 +29,8 @@ pub(crate) struct ServiceEntry {
     pub halt: Option<Halt>,
     /// The versions of the Secrets that the client was made from.
     pub revision: String,
+    /// A digest of the values themselves, in memory only: another version of a Secret may have the same ones. `None` if they were not read.
+    pub values: Option<[u8; 32]>,
 }
 
 impl ServiceEntry {

@@ -2,7 +2,9 @@
 
 mod answers;
 mod entry;
+mod health;
 mod key;
+mod listening;
 pub(crate) mod members;
 mod subscribers;
 #[cfg(test)]
@@ -22,6 +24,7 @@ use crate::service::limits::RateLimit;
 
 pub(crate) use entry::ServiceEntry;
 pub(crate) use key::{Change, Key};
+use listening::Listening;
 use subscribers::Subscribers;
 
 /// The one registry of the whole process, so that a service shared by many namespaces has one rate limit.
@@ -49,6 +52,8 @@ struct Slot {
     doubted: bool,
     /// It must be checked again, for example because a Secret or ConfigMap of it changed.
     stale: bool,
+    /// What this process heard of its operations.
+    listening: Listening,
     /// When this process wrote its status only to tell something.
     telling: Telling,
     /// What it said about its tokens.
@@ -86,7 +91,7 @@ impl Services {
     pub(crate) fn put(&self, entry: ServiceEntry) {
         let entry = Arc::new(entry);
         let differs = |old: Arc<ServiceEntry>| {
-            (old.generation, &old.halt, &old.revision) != (entry.generation, &entry.halt, &entry.revision)
+            (old.generation, &old.halt, old.values) != (entry.generation, &entry.halt, entry.values)
         };
         let old = self.at_object(&entry, |slot| slot.entry.replace(entry.clone()));
         if old.is_some_and(|old| old.is_none_or(differs)) {

@@ -62,6 +62,7 @@ fn entry(name: &str, uid: &str) -> ServiceEntry {
         declaration: None,
         client: None,
         halt: None,
+        values: None,
         revision: "1".into(),
     }
 }

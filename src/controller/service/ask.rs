@@ -26,7 +26,10 @@ const WRONG_TOKEN: &str = "artifact-token-operator.this-token-was-never-issued";
 ///
 /// # Errors
 /// With the wait that the rate limit asks for, if that is too long. It says nothing about the service.
-pub(super) async fn ask(entry: &ServiceEntry) -> Result<Option<Halt>, Duration> {
+///
+/// `worked`: the service was found ready with this declaration and this credential. Then a list that fails is told, and holds up no
+/// token: `rotation/service_health.rs` hears of it.
+pub(super) async fn ask(entry: &ServiceEntry, worked: bool) -> Result<Option<Halt>, Duration> {
     let Some(client) = &entry.client else { return Ok(None) };
     let mut places = client.take_places(&entry.caller("check", CHECK_URGENCY), CHECK_CALLS, MAX_WAIT).await?;
     if let Some(halt) = ask_verify(client, &mut places).await? {
@@ -35,14 +38,17 @@ pub(super) async fn ask(entry: &ServiceEntry) -> Result<Option<Halt>, Duration> 
     if !client.declaration().can(Capability::List) {
         return Ok(None);
     }
-    client.list(&mut places).await.err().map(|error| not_ready(&error)).transpose()
+    match client.list(&mut places).await {
+        Err(error) if !worked || is_refused_credential(&error) => not_ready(&error).map(Some),
+        Ok(_) | Err(_) => Ok(None),
+    }
 }
 
 async fn ask_verify(client: &ServiceClient, places: &mut Places) -> Result<Option<Halt>, Duration> {
     let wrong = SecretString::from(WRONG_TOKEN);
     for (token, who) in [(None, "without a token"), (Some(&wrong), "with a token that was never issued")] {
         match client.verify(token, places).await {
-            Ok(VerifyAnswer::Refused) => {}
+            Ok(VerifyAnswer::Refused { .. }) => {}
             Ok(VerifyAnswer::Accepted) => {
                 let message = format!(
                     "the declared verify request is accepted {who}, so it proves nothing: declare one in operations.verify \
@@ -56,16 +62,24 @@ async fn ask_verify(client: &ServiceClient, places: &mut Places) -> Result<Optio
     Ok(None)
 }
 
+fn is_refused_credential(error: &ServiceError) -> bool {
+    matches!(error, ServiceError::Refused { credential: true, .. })
+}
+
 /// The halt that an error means; its message begins with the operation.
 fn not_ready(error: &ServiceError) -> Result<Halt, Duration> {
     Ok(match error {
         ServiceError::Throttled { after, .. } => return Err(*after),
         ServiceError::Refused { credential: true, .. } => Halt::stalled(
             Reason::CredentialRejected,
-            format!("{error}: put a valid credential into the Secret of spec.credentials; it is noticed at once"),
+            format!(
+                "{error}: put a valid credential into the Secret of spec.credentials, which is noticed at once. What is put right at the \
+                 service is noticed within two minutes, or at once after a change of the annotation \
+                 artifact-token.dev/reconcile-requested-at of this object"
+            ),
         ),
         ServiceError::Refused { .. } => Halt::stalled(Reason::InvalidSpec, error.to_string()),
-        ServiceError::Retry { what, .. } | ServiceError::Unknown { what } => {
+        ServiceError::Retry { what, .. } | ServiceError::Unknown { what, .. } => {
             Halt::passing(Reason::ServiceNotReady, format!("{what}; asked again every 15 s"))
         }
     })
@@ -82,7 +96,7 @@ mod tests {
         let told = |error: ServiceError| not_ready(&error).unwrap().message;
         let expected = "list: no connection to the service; asked again every 15 s";
         assert_eq!(told(ServiceError::Retry { after, what: what.clone(), asked: false }), expected);
-        assert_eq!(told(ServiceError::Unknown { what: what.clone() }), expected);
+        assert_eq!(told(ServiceError::unknown(what.clone())), expected);
         let refused = ServiceError::Refused { status: Some(404), message: what, credential: false };
         assert_eq!(told(refused).matches("list").count(), 1);
     }

@@ -12,9 +12,10 @@ use sha2::{Digest, Sha256};
 
 use crate::api::reason::Reason;
 use crate::controller::error::PassError;
-use crate::controller::registry::{Key, ServiceEntry};
+use crate::controller::registry::ServiceEntry;
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
+use crate::controller::value_digest::{ValueDigest, digest_of};
 use crate::rotation::desired::Halt;
 use crate::service::client::ServiceClient;
 use crate::service::declaration::Declaration;
@@ -37,6 +38,7 @@ fn unread(service: &ServiceObject) -> ServiceEntry {
         client: None,
         halt: None,
         revision: String::new(),
+        values: None,
     }
 }
 
@@ -64,6 +66,7 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
                 entry.origin.clone_from(&old.origin);
                 (entry.declaration, entry.client) = (old.declaration.clone(), old.client.clone());
                 entry.revision.clone_from(&old.revision);
+                entry.values = old.values;
             }
             return Ok(entry);
         }
@@ -72,12 +75,13 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
     entry.declaration = Some(declaration.clone());
     let referred = read_referred(service, ctx).await?;
     entry.revision = referred.revision();
+    entry.values = Some(referred.values());
     let limit = ctx.services.limit(&entry);
     let Referred { credentials, bundle, unreadable, .. } = referred;
     let missing = |problem: ConnectError| Halt::stalled(Reason::CredentialMissing, problem.to_string());
     let client = match unreadable {
         Some(halt) => Err(halt),
-        None => client(&entry.key, ctx, declaration, credentials, bundle, limit).map_err(missing),
+        None => client(ctx, &entry, declaration, credentials, bundle, limit).map_err(missing),
     };
     match client {
         Ok(client) => entry.client = Some(client),
@@ -87,7 +91,8 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
             entry.halt = Some(Halt { message: halt.message + &place, ..halt });
             // Keep revoking living tokens with the last good credential.
             let old = ctx.services.get_object(&entry.key, &entry.uid);
-            entry.client = old.and_then(|old| old.client.clone());
+            entry.client = old.as_ref().and_then(|old| old.client.clone());
+            entry.values = old.and_then(|old| old.values);
         }
     }
     Ok(entry)
@@ -95,17 +100,17 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
 
 /// A client through the world's transport, if it has one of its own, or else over the network.
 fn client(
-    key: &Key,
     ctx: &Shared,
+    entry: &ServiceEntry,
     declaration: Declaration,
     credentials: BTreeMap<String, SecretString>,
     bundle: Option<Vec<u8>>,
     limit: RateLimit,
 ) -> Result<ServiceClient, ConnectError> {
-    let counts = ctx.metrics.calls.clone();
+    let counts = ctx.metrics.calls.heard_by(ctx.services.heard(entry));
     let transport = match &ctx.transport {
         Some(transport) => transport.clone(),
-        None => ctx.networks.of(&declaration, key.namespace.as_deref(), bundle.as_deref())?,
+        None => ctx.networks.of(&declaration, entry.key.namespace.as_deref(), bundle.as_deref())?,
     };
     ServiceClient::through(transport, declaration, credentials, limit, counts)
 }
@@ -130,6 +135,18 @@ impl Referred {
         }
         hash.update(self.bundle.as_deref().unwrap_or_default());
         HEXLOWER.encode(&hash.finalize()[..8])
+    }
+
+    /// A digest of the values.
+    fn values(&self) -> ValueDigest {
+        let mut hash = Sha256::new();
+        for (name, value) in &self.credentials {
+            hash.update(name.as_bytes());
+            hash.update([0]);
+            hash.update(digest_of(value));
+        }
+        hash.update(self.bundle.as_deref().unwrap_or_default());
+        hash.finalize().into()
     }
 }
 

@@ -125,18 +125,22 @@ impl ServiceObject {
     }
 
     /// Writes the whole status, checked against the version of this object. Nothing is written where somebody changed the object
-    /// meanwhile: the event of that change triggers the next check.
+    /// meanwhile: the event of that change triggers the next check. Returns the version that was written.
     ///
     /// # Errors
     /// When the API server rejects it.
-    pub(crate) async fn write_status(&self, status: &TokenServiceStatus, client: &Client) -> Result<(), PassError> {
+    pub(crate) async fn write_status(
+        &self,
+        status: &TokenServiceStatus,
+        client: &Client,
+    ) -> Result<Option<String>, PassError> {
         let metadata = ObjectMeta { managed_fields: None, ..self.meta.clone() };
         let mut object = DynamicObject::new(&self.key.name, &self.resource()).data(json!({"status": status}));
         object.metadata = metadata;
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         match self.api(client).replace_status(&self.key.name, &params, &object).await {
-            Ok(_) => Ok(()),
-            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Ok(()),
+            Ok(written) => Ok(written.metadata.resource_version),
+            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Ok(None),
             Err(error) => Err(PassError::record("the status of a service object", &error)),
         }
     }

@@ -32,10 +32,13 @@ pub(super) async fn update_status(
 ) -> Result<Shown, PassError> {
     let old = service.status.clone().unwrap_or_default();
     let standing = ctx.services.standing(&entry.key);
+    let now = ctx.clock.now().time();
     let refusing = refusing(standing);
+    let trouble = ctx.services.trouble(&entry.key, now);
+    let told = entry.halt.as_ref().or(refusing.as_ref()).or(trouble.as_ref());
     let status = TokenServiceStatus {
         observed_generation: Some(entry.generation),
-        conditions: conditions(entry, entry.halt.as_ref().or(refusing.as_ref()), &old.conditions, ctx),
+        conditions: conditions(entry, told, &old.conditions, ctx),
         capabilities: entry.declaration.as_ref().map(Declaration::capabilities).unwrap_or_default(),
         credentials_revision: if entry.halt.is_none() && standing == Standing::Good {
             Some(entry.revision.clone())
@@ -50,7 +53,6 @@ pub(super) async fn update_status(
     }
     let facts = |status: &TokenServiceStatus| (status.observed_generation, status.credentials_revision.clone());
     let only_tells = service.status.is_some() && facts(&status) == facts(&old);
-    let now = ctx.clock.now().time();
     if let Some(pause) = ctx.services.telling_pause(entry, now).filter(|_| only_tells) {
         return Ok(Shown::After(pause));
     }
@@ -79,6 +81,21 @@ fn refusing(standing: Standing) -> Option<Halt> {
                        spec.revokeIssuedBefore to now, or the annotation artifact-token.dev/rotate-requested-at of each ArtifactToken";
         Halt::passing(Reason::TokensRefused, message)
     })
+}
+
+/// Shows a state that is not the result of a check yet.
+pub(super) async fn show(service: &mut ServiceObject, entry: &ServiceEntry, ctx: &Shared) -> Result<(), PassError> {
+    let old = service.status.clone().unwrap_or_default();
+    let status = TokenServiceStatus {
+        observed_generation: Some(entry.generation),
+        conditions: conditions(entry, entry.halt.as_ref(), &old.conditions, ctx),
+        ..old
+    };
+    if let Some(version) = service.write_status(&status, &ctx.client).await? {
+        service.meta.resource_version = Some(version);
+        service.status = Some(status);
+    }
+    Ok(())
 }
 
 fn conditions(entry: &ServiceEntry, halt: Option<&Halt>, old: &[Condition], ctx: &Shared) -> Vec<Condition> {

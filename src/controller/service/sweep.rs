@@ -171,5 +171,5 @@ async fn report(
         );
     }
     let status = TokenServiceStatus { last_sweep: Some(last_sweep), ..service.status.clone().unwrap_or_default() };
-    service.write_status(&status, &ctx.client).await
+    service.write_status(&status, &ctx.client).await.map(|_| ())
 }

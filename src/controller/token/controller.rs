@@ -159,7 +159,12 @@ fn owner(ctx: &Context, secret: &PartialObjectMeta<Secret>) -> Option<ObjectRef<
     let parts: Vec<&str> = secret.annotations().get(OWNER)?.split('/').collect();
     let [_, _, name, _] = *parts else { return None };
     let object = ObjectRef::new(name).within(&secret.namespace()?);
-    ctx.objects.get(&object).filter(|token| keeps(token, secret)).map(|_| object)
+    // One that published nothing there yet may be named by an edit. Then whoever keeps this Secret is woken.
+    let published = |token: &ArtifactToken| {
+        let binding = token.status.as_ref().and_then(|status| status.binding.as_ref());
+        binding.is_some_and(|binding| binding.name == secret.name_any())
+    };
+    ctx.objects.get(&object).filter(|token| keeps(token, secret) && published(token)).map(|_| object)
 }
 
 fn keeps(token: &ArtifactToken, secret: &PartialObjectMeta<Secret>) -> bool {

@@ -35,6 +35,7 @@ fn object(pass: &Pass<'_>, now: Time) -> Object {
     Object {
         deleting: meta.deletion_timestamp.is_some(),
         finalizer: meta.finalizers.iter().flatten().any(|name| name == FINALIZER),
+        unclaimed: pass.forbidden().is_some() && !pass.has_begun(),
         leave: leave(pass),
         generation: pass.generation(),
         created: finalizer_time::of(meta).unwrap_or(now),
@@ -91,6 +92,7 @@ fn facts(pass: &mut Pass<'_>, now: Time) -> Facts {
         halt: pass.halt().cloned().or_else(|| standing_halt(pass)),
         preflight: pass.is_preflighted(),
         verdict: pass.verdict(),
+        unclear: pass.unclear(),
         accepted: memory.accepted,
         doubtful,
         refusals: refusals.map_or(0, |refusals| refusals.count),

@@ -5,7 +5,7 @@
 //! [`Pass::overtaken`]). All other methods add to it; [`Pass::listed_in_vain`] also drops a list that could not be used.
 
 mod read;
-mod report;
+pub(crate) mod report;
 
 use std::sync::Arc;
 
@@ -14,18 +14,20 @@ use kube::{Resource, ResourceExt};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
+use crate::api::FINALIZER;
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::ids::TokenId;
 use crate::api::ledger::Ledger;
 use crate::controller::finalizer_time;
 use crate::controller::registry::{Key, ServiceEntry};
 use crate::controller::token::context::Context;
-use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::memory::{Memory, SeenSecret};
 use crate::controller::token::secret_state::{self};
 use crate::controller::token::validate::Validated;
+use crate::controller::value_digest::digest_of;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Ours, Row, SecretState, Verdict};
+use crate::rotation::step_kind::StepKind;
 use crate::rotation::urgency::Urgency;
 use crate::secret::metadata::Owner;
 use crate::service::client::Places;
@@ -49,6 +51,8 @@ pub(crate) struct Pass<'a> {
     preflight: bool,
     /// The service's answer about the token that `secret` holds.
     verdict: Option<Verdict>,
+    /// The service's answer about that token says nothing.
+    says_nothing: bool,
     /// Why this pass found that no new token may be generated.
     halt: Option<Halt>,
     /// Places in the rate limit for the calls of an issue, which the preflight took together with its own.
@@ -118,6 +122,7 @@ impl<'a> Pass<'a> {
             listing: None,
             preflight: false,
             verdict: None,
+            says_nothing: false,
             halt: None,
             places: None,
             turn: None,
@@ -255,6 +260,11 @@ impl<'a> Pass<'a> {
         self.verdict = verdict;
     }
 
+    /// Records that the service's answer about the token in the Secret says nothing.
+    pub(crate) fn asked_in_vain(&mut self) {
+        self.says_nothing = true;
+    }
+
     /// Forbids a new token, for the reason in `halt`.
     pub(crate) fn forbid(&mut self, halt: Halt) {
         self.halt = Some(halt);
@@ -334,7 +344,7 @@ impl<'a> Pass<'a> {
         if let Some(current) = self.ledger().current.as_ref().filter(|current| self.holds(&current.id)) {
             let id = current.id.clone();
             self.memory.values.insert(id.clone(), token.clone());
-            self.memory.digest = Some((id, secret_state::digest_of(token)));
+            self.memory.digest = Some((id, digest_of(token)));
         }
         self.memory.restored = false;
         if let Some(seen) = &mut self.memory.secret {
@@ -344,11 +354,18 @@ impl<'a> Pass<'a> {
 }
 
 /// The service as its last check found it, and why the object's namespace may not have new tokens of it. Nothing is revealed about a
-/// service to a namespace that may not use it, and the service's credential is not used for an object without our finalizer: that has
+/// service to a namespace that may not use it, and the service's credential is not used for an object that never had a claim: that has
 /// no token there.
 fn service_of(ctx: &Context, object: &ArtifactToken) -> (Option<Arc<ServiceEntry>>, Option<Halt>) {
     let service = ctx.shared.services.get(&Key::of(object));
     let forbidden = service.as_deref().and_then(|service| ctx.shared.forbidden(service, object));
-    let begun = object.finalizers().iter().any(|name| name == crate::api::FINALIZER);
-    (service.filter(|_| begun || forbidden.is_none()), forbidden)
+    let visible = forbidden.is_none() || has_begun(object);
+    (service.filter(|_| visible), forbidden)
+}
+
+/// Whether the object may ever have had a claim: it has our finalizer, and a ledger, or the operator put the finalizer there.
+fn has_begun(object: &ArtifactToken) -> bool {
+    let finalizer = object.finalizers().iter().any(|name| name == FINALIZER);
+    let recorded = object.status.as_ref().is_some_and(|status| status.ledger != Ledger::default());
+    finalizer && (recorded || !finalizer_time::is_by_others(object.meta()))
 }

@@ -60,7 +60,9 @@ pub(super) async fn reconcile(
     restore_forgotten_claims(&mut pass, &objects).await?;
     read_cached_secret(&mut pass, &secrets).await?;
     init_last_verified(&mut pass);
+    let service = pass.service_key();
     let done = run(pass, &objects, &secrets).await;
+    ctx.shared.services.listen(&service, ctx.shared.clock.now().time());
     // Between passes an attempt keeps its places, but not its room in the calls of the service.
     if let Some(attempt) = &mut memory.in_flight {
         attempt.places.step_out();
@@ -158,6 +160,7 @@ async fn rest(
     if observed.object.requests.reconcile.is_some() && answered && ledger != Ledger::default() {
         ledger.handled_requests.reconcile.clone_from(&observed.object.requests.reconcile);
     }
+    pass.forget_what_is_over(&observed);
     let status = status_after(&pass, &mut observed, phase, ledger);
     let old = pass.object().status.clone().unwrap_or_default();
     let now = pass.now().time();

@@ -6,12 +6,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 
 use crate::api::ids::TokenId;
 use crate::api::ledger::{Current, Ledger};
 use crate::api::reason::Reason;
 use crate::api::secret_template::SecretTemplate;
+use crate::controller::value_digest::{ValueDigest, digest_of};
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Content, Former, Ours, SecretState};
 use crate::secret::content;
@@ -23,13 +23,6 @@ use crate::secret::patch;
 const MAX_MARK_AHEAD: u32 = 10_000;
 /// The same where the ledger has no claim: it may be a lost one, which knew of more. An attempt each hour makes as many in a century.
 const MAX_MARK_UNKNOWN: u32 = 1_000_000;
-
-/// The digest of a token's value. It shows an edit by hand without keeping the value.
-pub(crate) type ValueDigest = [u8; 32];
-
-pub(crate) fn digest_of(token: &SecretString) -> ValueDigest {
-    Sha256::digest(token.expose_secret().as_bytes()).into()
-}
 
 /// A value shorter than this shows too much of itself in its last four characters.
 const MIN_HINTED: usize = 20;

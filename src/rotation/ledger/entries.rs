@@ -21,6 +21,7 @@ pub(super) fn superseded(
         revoke_after_time: revoke_after,
         unpublished: false,
         held: false,
+        rejected_time: None,
         tries: 0,
         next_try_time: None,
         failure: String::new(),
@@ -29,8 +30,12 @@ pub(super) fn superseded(
 
 /// The entry of a token that was current.
 pub(super) fn of_current(current: Current, revoke_after: Time) -> Superseded {
-    let Current { attempt, id, nonce, claimed_time, credentials_revision, .. } = current;
-    Superseded { credentials_revision, ..superseded(attempt, id, nonce, Some(claimed_time), revoke_after) }
+    let Current { attempt, id, nonce, claimed_time, credentials_revision, rejected_time, .. } = current;
+    Superseded {
+        credentials_revision,
+        rejected_time,
+        ..superseded(attempt, id, nonce, Some(claimed_time), revoke_after)
+    }
 }
 
 /// The entry for the token of a failed claim.

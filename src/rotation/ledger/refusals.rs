@@ -33,6 +33,7 @@ impl Ledger {
         let Some(current) = self.current.as_mut().filter(|current| current.rejected_time.is_none()) else { return };
         current.rejected_time = Some(now);
         current.refused_time = None;
+        current.unclear = None;
         let claimed = current.claimed_time;
         self.count_refusal(claimed, now);
     }

@@ -42,6 +42,14 @@ impl Ledger {
         claims.chain(living).chain(dead).any(|known| known == key)
     }
 
+    /// The current token, if its rotation is complete now that the token of this attempt is dead: no older token is left. The token of
+    /// a later attempt, which failed, says nothing about that.
+    pub fn completed_by(&self, dead: u32) -> Option<&Current> {
+        let current = self.current.as_ref().filter(|current| dead < current.attempt)?;
+        let older = self.superseded.iter().any(|old| old.attempt < current.attempt);
+        (!older).then_some(current)
+    }
+
     /// How many tokens it lists as living; lost claims do not count.
     pub fn alive(&self) -> usize {
         usize::from(self.current.is_some()) + self.superseded.len()

@@ -33,6 +33,7 @@ fn current(attempt: u32, time: Time) -> Current {
         probed: true,
         refused_time: None,
         rejected_time: None,
+        unclear: None,
         expiration_time: None,
         secret_resource_version: String::new(),
     }
@@ -286,4 +287,33 @@ fn a_digest_is_filled_in_where_there_is_none() {
         ledger.fill_in_digest(other);
         assert_eq!(ledger.current.as_ref().unwrap().request_digest, "filled");
     }
+}
+
+#[test]
+fn a_rotation_is_complete_with_the_death_of_its_last_older_token_and_of_no_failed_one() {
+    let mut ledger = Ledger { current: Some(current(4, at(0))), ..rotating() };
+    ledger.superseded =
+        [2, 3, 5].map(|attempt| of_claim(&claim(attempt, at(0)), id(format!("t{attempt}")), at(9))).into();
+    for (dead, completes) in [(2, false), (5, false), (3, true)] {
+        ledger.revoked(dead, &id(format!("t{dead}")), Proof::Refused, at(10));
+        assert_eq!(ledger.completed_by(dead).is_some(), completes, "attempt {dead}");
+    }
+}
+
+#[test]
+fn a_token_that_was_refused_while_it_was_current_is_known_as_dead_once_it_is_superseded() {
+    let mut ledger = rotating();
+    ledger.rejected(at(1100));
+    ledger.verified(&claim(2, at(1200)), current(2, at(1210)), &[], at(1810));
+    assert_eq!(ledger.superseded[0].rejected_time, Some(at(1100)));
+}
+
+#[test]
+fn what_says_nothing_about_a_token_ends_with_its_rejection() {
+    let mut ledger = rotating();
+    let unclear = Unclear { since_time: at(1100), message: "status 418".to_owned() };
+    ledger.unclear(Some(unclear.clone()));
+    assert_eq!(ledger.current.as_ref().unwrap().unclear, Some(unclear));
+    ledger.rejected(at(1200));
+    assert_eq!(ledger.current.unwrap().unclear, None);
 }

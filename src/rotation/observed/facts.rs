@@ -1,5 +1,6 @@
 //! Facts of this pass, and what this process remembers from earlier passes.
 
+use crate::api::ledger::Unclear;
 use crate::api::time::Time;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::service::Verdict;
@@ -13,6 +14,8 @@ pub struct Facts {
     pub preflight: bool,
     /// What the service said in this pass about the bytes that the Secrets hold.
     pub verdict: Option<Verdict>,
+    /// The service's answer in this pass about the current token says nothing, nor did the ones since then.
+    pub unclear: Option<Unclear>,
     /// When this process last saw the service accept the current token.
     pub accepted: Option<Time>,
     /// Somebody else wrote the Secret after this process saw the current token in it. Only the service can tell whether the Secret

@@ -37,11 +37,12 @@ pub struct Observed {
 
 impl Observed {
     /// The undecided claim, in flight or not. An object with the finalizer and no claim in its ledger has an implied claim: the patch
-    /// that added the finalizer claimed attempt 1 (P1), and nobody recorded its outcome.
+    /// that added the finalizer claimed attempt 1 (P1), and nobody recorded its outcome. A finalizer that somebody else put on an object
+    /// which may not use its service is no claim.
     pub fn open_claim(&self) -> Option<Claim> {
         match &self.ledger.claim {
             Some(claim) => claim.outcome.is_none().then(|| claim.clone()),
-            None => self.object.finalizer.then(|| Claim {
+            None => (self.object.finalizer && !self.object.unclaimed).then(|| Claim {
                 attempt: 1,
                 nonce: Nonce::first(),
                 time: self.object.created,

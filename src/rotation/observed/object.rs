@@ -10,6 +10,8 @@ pub struct Object {
     pub deleting: bool,
     /// It has our finalizer.
     pub finalizer: bool,
+    /// The finalizer says nothing of a claim: somebody else put it there, nothing is recorded, and the object may not use its service.
+    pub unclaimed: bool,
     /// Deletion leaves the tokens alive.
     pub leave: Option<Leave>,
     /// The generation of the spec.

@@ -53,8 +53,12 @@ fn for_value(view: &View) -> Option<Step> {
     if !secrets.live() {
         return Some(after_pause(view, facts.pauses.secret, Step::Read));
     }
-    // Another process recorded the token, so the ledger tracks it from now on. Or the claim is gone, because the ledger was lost.
-    if recorded || !open {
+    // The ledger tracks the token from now on: another process recorded it, or this one did, and did not hear the answer.
+    if recorded {
+        return Some(give_up(view, GiveUpReason::Recorded));
+    }
+    // Another process settled the claim, or the ledger was lost.
+    if !open {
         return Some(give_up(view, GiveUpReason::Overtaken));
     }
     if let Some(reason) = reason_to_give_up(view) {

@@ -1,7 +1,7 @@
 //! The steps that the decision can return.
 
 use crate::api::ids::TokenId;
-use crate::api::ledger::{LeakTimes, Outcome};
+use crate::api::ledger::{LeakTimes, Outcome, Unclear};
 use crate::api::time::Time;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::Row;
@@ -81,6 +81,8 @@ pub enum Step {
     Render,
     /// Record that the service accepts the current token, which was published without asking.
     RecordProbed,
+    /// Record since when the service's answers about the current token say nothing, or that this is over.
+    RecordUnclear(Option<Unclear>),
     /// Record that the service refuses the current token, which may be a fault of the service.
     RecordRefusal,
     /// Record that the service accepts the current token again.
@@ -104,6 +106,8 @@ pub enum GiveUpReason {
     Late,
     /// Another attempt was published, or somebody else changed the Secret.
     Overtaken,
+    /// The ledger has its token already: this process or another one recorded what became of it.
+    Recorded,
     /// The service does not accept the token.
     Refused,
     /// The object is being deleted.

@@ -5,6 +5,7 @@
 mod perform;
 mod phrase;
 mod refusals;
+mod troubles;
 mod world;
 
 use crate::api::ids::MAX_ATTEMPT;

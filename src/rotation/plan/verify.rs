@@ -1,9 +1,11 @@
 //! Whether the service still accepts the token in the Secret. A refusal is not yet a death (P6, P20).
 
+use std::time::Duration;
+
 use crate::api::ids::TokenId;
 use crate::api::ledger::Current;
 use crate::api::time::Time;
-use crate::rotation::observed::{Observed, Verdict};
+use crate::rotation::observed::{Facts, Observed, Verdict};
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::schedule::verification_due;
@@ -14,12 +16,18 @@ const AGAIN: u32 = 2;
 /// So many refusals are needed where nothing but the token itself can say that it is dead.
 const ALONE: u32 = 3;
 
+/// Answers that say nothing for less than this may be a hiccup. The service is asked again meanwhile.
+const UNCLEAR_FOR: Duration = Duration::from_secs(5);
+
 pub(super) fn verify(view: &View) -> Option<Step> {
     let observed = view.observed;
     let Observed { ledger, service, facts, .. } = observed;
     let current = ledger.current.as_ref().filter(|current| current.rejected_time.is_none())?;
     if !observed.holds_current() || !service.same_place() {
         return None;
+    }
+    if let Some(step) = unclear(view, current) {
+        return Some(step);
     }
     let forget = || current.refused_time.map(|_| Step::ForgetRefusal);
     match facts.verdict {
@@ -87,4 +95,19 @@ fn needs_list(view: &View, current: &Current) -> bool {
     let service = &view.observed.service;
     let since = refused_since(view, current).filter(|since| is_settled(view, *since));
     service.attributable() && service.trusted() && since.is_some_and(|since| !accepts_others(view, since))
+}
+
+/// Answers that the declaration does not name are recorded once they last, so that people read of them, whatever process looks, and so
+/// that the service is asked until it says something.
+fn unclear(view: &View, current: &Current) -> Option<Step> {
+    let Facts { unclear, verdict, .. } = &view.observed.facts;
+    match (&current.unclear, unclear) {
+        (Some(_), _) if verdict.is_some() || !view.desired.probe => Some(Step::RecordUnclear(None)),
+        (None, Some(unclear))
+            if verdict.is_none() && view.desired.probe && view.now.reached(unclear.since_time.plus(UNCLEAR_FOR)) =>
+        {
+            Some(Step::RecordUnclear(Some(unclear.clone())))
+        }
+        (Some(_) | None, _) => None,
+    }
 }

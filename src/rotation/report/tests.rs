@@ -5,7 +5,7 @@ use super::*;
 use crate::api::condition::ConditionType;
 use crate::api::ids::Nonce;
 use crate::api::ids::samples::id;
-use crate::api::ledger::{Failures, Superseded};
+use crate::api::ledger::{Failures, Superseded, Unclear};
 
 fn current() -> Current {
     Current {
@@ -22,6 +22,7 @@ fn current() -> Current {
         probed: true,
         refused_time: None,
         rejected_time: None,
+        unclear: None,
         expiration_time: None,
         secret_resource_version: String::new(),
     }
@@ -72,6 +73,7 @@ fn superseded() -> Superseded {
         revoke_after_time: Time::from_millis(9000),
         unpublished: false,
         held: false,
+        rejected_time: None,
         tries: 0,
         next_try_time: None,
         failure: String::new(),
@@ -193,4 +195,73 @@ fn a_fight_over_the_secret_is_told_with_who_may_fight_and_what_to_do() {
         message.contains("helm") && message.contains("3 times") && message.contains(&next.to_string()),
         "{message}"
     );
+}
+
+fn message(situation: &Situation, type_: ConditionType) -> String {
+    conditions(situation, &[]).into_iter().find(|made| made.type_ == type_).unwrap().message
+}
+
+#[test]
+fn the_time_of_the_next_attempt_is_told_only_while_it_lies_ahead() {
+    let failures = Failures {
+        count: 1,
+        next_try_time: Time::from_millis(5000),
+        generation: 3,
+        reason: Reason::TokenGenerationFailed,
+        message: "no".to_owned(),
+    };
+    let mut ledger = Ledger { failures: Some(failures), ..Ledger::default() };
+    let told = |ledger: &Ledger, type_, millis| {
+        message(&Situation { now: Time::from_millis(millis), wanted: true, ..resting(ledger) }, type_)
+    };
+    let ahead = format!("the next attempt is at {}", Time::from_millis(5000));
+    assert!(told(&ledger, ConditionType::Ready, 4999).ends_with(&ahead));
+    assert!(told(&ledger, ConditionType::Ready, 5000).ends_with("the next attempt is on its way"));
+    ledger.current = Some(current());
+    assert!(told(&ledger, ConditionType::RotationFailed, 5000).ends_with("the next attempt is on its way"));
+}
+
+#[test]
+fn a_token_that_the_service_refuses_is_not_told_to_live() {
+    let rejected_time = Some(Time::from_millis(7));
+    let dead = |tries| Superseded { rejected_time, tries, ..superseded() };
+    let ledger = |superseded| Ledger { current: Some(current()), superseded, ..Ledger::default() };
+    let told = |ledger: &Ledger| {
+        let parts = parts(ledger, Phase::Resting, |_| {});
+        (parts[1].2, message(&resting(ledger), ConditionType::RevocationPending))
+    };
+    for tries in [0, 1] {
+        let (reason, message) = told(&ledger(vec![dead(tries)]));
+        assert_eq!(reason, Reason::OverlapActive);
+        assert!(message.contains("refuses attempt 6") && message.contains("to be certain"), "{message}");
+    }
+    let failing = Superseded { tries: 3, attempt: 5, ..superseded() };
+    let (reason, message) = told(&ledger(vec![dead(1), failing]));
+    assert_eq!(reason, Reason::RevocationFailed, "one that may live comes first");
+    assert!(message.contains("attempt 5"), "{message}");
+}
+
+#[test]
+fn answers_that_say_nothing_leave_the_token_ready_and_are_told_with_their_beginning() {
+    let unclear = Unclear { since_time: Time::from_millis(9), message: "verify: status 418".to_owned() };
+    let ledger = Ledger { current: Some(Current { unclear: Some(unclear), ..current() }), ..Ledger::default() };
+    assert_eq!(
+        parts(&ledger, Phase::Resting, |_| {}),
+        [
+            (ConditionType::Ready, true, Reason::TokenValid),
+            (ConditionType::VerificationUnclear, true, Reason::AnswerUndeclared)
+        ]
+    );
+    let since = Time::from_millis(9).to_string();
+    assert!(message(&resting(&ledger), ConditionType::Ready).ends_with(&format!("verified, but not since {since}")));
+    let told = message(&resting(&ledger), ConditionType::VerificationUnclear);
+    assert!(told.contains(&since) && told.contains("status 418"), "{told}");
+}
+
+#[test]
+fn a_deletion_tells_what_it_waits_for() {
+    let failure = TransientFailure { reason: Reason::ServiceNotReady, message: "list: status 500".to_owned() };
+    let ledger = Ledger { current: Some(current()), ..Ledger::default() };
+    let situation = Situation { deleting: true, transient_failure: Some(&failure), ..resting(&ledger) };
+    assert!(message(&situation, ConditionType::Ready).ends_with("Now: list: status 500"));
 }

@@ -54,6 +54,7 @@ fn current(expiration_time: Option<Time>) -> Current {
         probed: true,
         refused_time: None,
         rejected_time: None,
+        unclear: None,
         expiration_time,
         secret_resource_version: String::new(),
     }

@@ -16,7 +16,8 @@ pub fn verification_due(desired: &Desired, current: &Current, facts: &Facts) -> 
     if !desired.probe || desired.verification_interval.is_zero() {
         return None;
     }
-    if !current.probed {
+    // A token whose answers say nothing is asked about until they do.
+    if !current.probed || current.unclear.is_some() {
         return Some(current.verified_time);
     }
     let seen = facts.accepted.map_or(current.verified_time, |seen| seen.max(current.verified_time));

@@ -41,7 +41,10 @@ pub enum VerifyAnswer {
     /// It is valid.
     Accepted,
     /// It is not.
-    Refused,
+    Refused {
+        /// The HTTP status of the answer.
+        status: u16,
+    },
 }
 
 /// All live tokens of the operator's account at the service.

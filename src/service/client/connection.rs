@@ -9,7 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::failure::{Operation, asks_to_wait, pause_of};
+use super::failure::{asks_to_wait, pause_of};
+use crate::api::operation::Operation;
 use crate::service::declaration::Declaration;
 use crate::service::errors::{ConnectError, ServiceError};
 use crate::service::limits::{Places, RateLimit};

@@ -3,19 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::service::errors::ServiceError;
+use crate::api::operation::Operation;
+use crate::service::errors::{Doubt, ServiceError};
 use crate::service::extraction::ExtractionError;
 use crate::service::limits::retry_after;
 use crate::service::transport::Answer;
-
-/// An operation of the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operation {
-    Generate,
-    Verify,
-    List,
-    Revoke,
-}
 
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,18 +16,6 @@ impl fmt::Display for Operation {
 }
 
 impl Operation {
-    pub const ALL: [Self; 4] = [Self::Generate, Self::Verify, Self::List, Self::Revoke];
-
-    /// Its verb, for metrics and messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Generate => "generate",
-            Self::Verify => "verify",
-            Self::List => "list",
-            Self::Revoke => "revoke",
-        }
-    }
-
     /// The service has no such operation. A caller that checks the capabilities never sees this.
     pub fn not_declared(self) -> ServiceError {
         let message = format!(
@@ -77,7 +57,10 @@ impl Operation {
 
     /// No answer to a request that was sent.
     pub fn lost(self, what: &str) -> ServiceError {
-        ServiceError::unknown(format!("{self}: {what}; whether it happened is not known"))
+        ServiceError::Unknown {
+            what: format!("{self}: {what}; whether it happened is not known"),
+            doubt: Doubt::NoAnswer,
+        }
     }
 
     /// There is a token of this name. Nobody guesses its nonce, so this request itself arrived twice.
@@ -97,16 +80,18 @@ impl Operation {
 
     /// An answer that neither accepts nor refuses.
     pub fn no_verdict(self, status: u16) -> ServiceError {
-        ServiceError::unknown(format!(
+        let what = format!(
             "{self}: status {status} is declared neither as accepted nor as refused, so it says nothing about the token; if it has a meaning, declare it in spec.operations.verify"
-        ))
+        );
+        ServiceError::Unknown { what, doubt: if status < 500 { Doubt::Undeclared } else { Doubt::Faulty } }
     }
 
     /// An answer that accepts and refuses.
     pub fn two_verdicts(self, status: u16) -> ServiceError {
-        ServiceError::unknown(format!(
+        let what = format!(
             "{self}: the answer (status {status}) is declared both as accepted and as refused, so it says nothing about the token: tell the two apart in spec.operations.verify, by the same body.path with another equals"
-        ))
+        );
+        ServiceError::Unknown { what, doubt: Doubt::Undeclared }
     }
 
     /// The failure for an answer, which may ask for a pause.

@@ -8,6 +8,7 @@ pub mod answers;
 mod connection;
 mod expiry;
 mod failure;
+pub mod heard;
 mod lists;
 pub mod meter;
 mod pages;
@@ -18,12 +19,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use self::answers::{GenerateRequest, Generated, Listing, RevokeAnswer, VerifyAnswer};
 use self::connection::Connection;
-use self::failure::Operation;
 use self::lists::Lists;
 use self::meter::CallCounts;
+use crate::api::operation::Operation;
 use crate::service::declaration::Declaration;
 use crate::service::errors::{ConnectError, ServiceError};
 use crate::service::limits::{Caller, RateLimit};
@@ -146,8 +148,9 @@ impl ServiceClient {
         made: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<T, ServiceError> {
         self.connection.take_place(operation, places).await?;
+        let sent = Instant::now();
         let answer = made.await;
-        self.counts.count(operation, &answer);
+        self.counts.count(operation, &answer, sent.elapsed());
         answer
     }
 }

@@ -11,7 +11,7 @@ use url::Url;
 use self::next::{first_page, next_page};
 use super::answers::{ListedToken, Listing};
 use super::connection::Connection;
-use super::failure::Operation;
+use crate::api::operation::Operation;
 use crate::service::declaration::{ListOperation, Paging};
 use crate::service::errors::ServiceError;
 use crate::service::extraction::JsonPath;

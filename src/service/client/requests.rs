@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::answers::{GenerateRequest, Generated, RevokeAnswer, VerifyAnswer};
 use super::connection::Connection;
 use super::expiry;
-use super::failure::{Operation, asks_to_wait, pause_of};
+use super::failure::{asks_to_wait, pause_of};
 use crate::api::ids::MAX_TOKEN_BYTES;
+use crate::api::operation::Operation;
 use crate::service::errors::ServiceError;
 
 /// The status of a service that already has a token of this name.
@@ -70,7 +71,7 @@ pub(super) async fn verify(
     match (accepted, refused) {
         (true, false) => Ok(VerifyAnswer::Accepted),
         _ if asks_to_wait(&answer) => Err(asked.not_executed(answer.status, pause_of(&answer))),
-        (false, true) => Ok(VerifyAnswer::Refused),
+        (false, true) => Ok(VerifyAnswer::Refused { status: answer.status }),
         (true, true) => Err(asked.two_verdicts(answer.status)),
         (false, false) => Err(asked.no_verdict(answer.status)),
     }

@@ -28,6 +28,22 @@ pub(crate) struct Attempt {
     pub places: Places,
     /// The service's answer.
     pub value: Option<Value>,
+    /// What people are told once the record of its success stands in the ledger, if that record was sent.
+    pub announcement: Option<Announcement>,
+}
+
+/// What people are told of a verified token, once, even if the answer to its record was lost.
+#[derive(Clone, Debug)]
+pub(crate) struct Announcement {
+    pub id: TokenId,
+    /// When it was verified, as the record says: another process would have recorded another time.
+    pub verified: Time,
+    /// The note about the first token of the object.
+    pub first: Option<String>,
+    /// The note about tokens that nothing leads to any more.
+    pub strangers: Option<String>,
+    /// The token answers a leak.
+    pub answers_leak: bool,
 }
 
 /// What the service generated for it.

@@ -7,6 +7,7 @@ pub(crate) mod retries;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::ResourceExt;
 use secrecy::SecretString;
@@ -14,17 +15,18 @@ use tokio::time::Instant;
 
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::ids::TokenId;
-use crate::api::ledger::{Ledger, Lost, MAX_LOST};
+use crate::api::ledger::{Ledger, Lost, MAX_LOST, Unclear};
 use crate::api::time::Time;
 use crate::controller::token::secret_index::older;
-use crate::controller::token::secret_state::ValueDigest;
+use crate::controller::value_digest::ValueDigest;
 use crate::rotation::observed::Ours;
 use crate::rotation::report::TransientFailure;
+use crate::rotation::step_kind::Cause;
 use crate::rotation::telling::Telling;
 
 use corrections::Corrections;
 use in_flight::Attempt;
-use retries::{Retries, StepKind};
+use retries::Retries;
 
 /// The memory of one object.
 #[derive(Debug, Default)]
@@ -54,6 +56,8 @@ pub(crate) struct Memory {
     pub accepted: Option<Time>,
     /// The refusals of the current token since it was last seen accepted.
     pub refusals: Option<SeenRefusals>,
+    /// The answers about the current token that say nothing.
+    pub unclear: Option<SeenUnclear>,
     /// When the service last gave a complete list.
     pub swept: Option<Time>,
     /// The time that the answer to a leak at the service names, and when this object's turn in that answer comes.
@@ -62,12 +66,27 @@ pub(crate) struct Memory {
     pub reported_survivors: bool,
     /// Steps that had a transient failure.
     pub retries: Retries,
-    /// The last transient failure, for people, until a step of its kind succeeds.
-    pub transient_failure: Option<(StepKind, TransientFailure)>,
+    /// The last transient failure, for people, for as long as it matters.
+    pub transient_failure: Option<(Cause, TransientFailure)>,
+    /// The status with which the service last refused a fresh token.
+    pub refused_with: Option<u16>,
     /// Corrections of the Secret in a row.
     pub corrections: Corrections,
     /// When this process wrote the status only to tell something.
     pub telling: Telling,
+}
+
+/// So long after an answer that says nothing, the next one belongs to the same row. It is asked for at least once a minute.
+const UNCLEAR_ROW: Duration = Duration::from_secs(300);
+
+/// Answers about a token that say nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct SeenUnclear {
+    pub id: TokenId,
+    /// The first of them.
+    pub unclear: Unclear,
+    /// When the last one came.
+    pub last: Time,
 }
 
 /// The object as this process wrote or read it last.
@@ -147,6 +166,18 @@ impl Memory {
         self.refused_in_vain.retain(|id, _| ledger.knows(id));
         let known = ledger.highest_attempt();
         self.claims.retain(|claim| claim.attempt > known || ledger.has_claimed(claim.key()));
+    }
+
+    /// Notes an answer about this token that says nothing. After a longer time without one, another process may have had a better one.
+    pub(crate) fn note_unclear(&mut self, id: TokenId, message: String, now: Time) {
+        let before = self.unclear.take().filter(|seen| seen.id == id && now.since(seen.last) <= UNCLEAR_ROW);
+        let unclear = before.map_or(Unclear { since_time: now, message }, |seen| seen.unclear);
+        self.unclear = Some(SeenUnclear { id, unclear, last: now });
+    }
+
+    /// Since when the service's answers about this token say nothing.
+    pub(crate) fn unclear_about(&self, id: &TokenId) -> Option<Unclear> {
+        self.unclear.as_ref().filter(|seen| seen.id == *id).map(|seen| seen.unclear.clone())
     }
 
     /// Records a claim of this process.

@@ -6,23 +6,10 @@ use std::time::Duration;
 use crate::api::time::Time;
 use crate::rotation::ledger::backoff;
 use crate::rotation::observed::Pauses;
+use crate::rotation::step_kind::StepKind;
 
 /// The longest back-off after a transient failure.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
-
-/// The kinds of step that can have a transient failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum StepKind {
-    /// Generate, and with it the claim.
-    Generate,
-    /// Try and Verify.
-    Verify,
-    Sweep,
-    /// Revoke; its failures are counted in the ledger.
-    Revoke,
-    /// Writes and reads of the Secret.
-    Secret,
-}
 
 /// Counts how often each kind failed in a row, and holds until when it pauses.
 #[derive(Clone, Debug, Default)]
@@ -42,28 +29,18 @@ impl Retries {
         *count = count.saturating_add(1);
         let delay = backoff(first, *count).min(MAX_PAUSE).max(at_least);
         let until = now.plus(delay);
-        *self.slot(kind) = Some(until);
+        *kind.pause(&mut self.pauses) = Some(until);
         until
     }
 
     /// Waits with the steps of this kind. That is no failure, and the next wait is not longer for it.
     pub(crate) fn wait(&mut self, kind: StepKind, until: Time) {
-        *self.slot(kind) = Some(until);
+        *kind.pause(&mut self.pauses) = Some(until);
     }
 
     /// Forgets the failures of a kind: a step of it succeeded.
     pub(crate) fn succeeded(&mut self, kind: StepKind) {
         self.counts.remove(&kind);
-        *self.slot(kind) = None;
-    }
-
-    fn slot(&mut self, kind: StepKind) -> &mut Option<Time> {
-        match kind {
-            StepKind::Generate => &mut self.pauses.generate,
-            StepKind::Verify => &mut self.pauses.verify,
-            StepKind::Sweep => &mut self.pauses.sweep,
-            StepKind::Revoke => &mut self.pauses.revoke,
-            StepKind::Secret => &mut self.pauses.secret,
-        }
+        *kind.pause(&mut self.pauses) = None;
     }
 }

@@ -9,17 +9,17 @@ use secrecy::SecretString;
 use super::Pass;
 use crate::api::artifact_token::{ArtifactToken, CONFIRM_IDENTITY, RECONCILE_REQUESTED_AT, ROTATE_REQUESTED_AT};
 use crate::api::ids::TokenId;
-use crate::api::ledger::{HandledRequests, Ledger, ServiceIdentity};
+use crate::api::ledger::{HandledRequests, Ledger, ServiceIdentity, Unclear};
 use crate::controller::registry::{Key, ServiceEntry};
 use crate::controller::shared::Shared;
 use crate::controller::token::context::Context;
 use crate::controller::token::memory::Memory;
-use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::secret_state::{self, SecretReader};
 use crate::controller::token::validate::Validated;
 use crate::rotation::desired::{Desired, Halt};
 use crate::rotation::now::Now;
 use crate::rotation::observed::{Row, SecretState, Secrets, Verdict};
+use crate::rotation::step_kind::StepKind;
 use crate::secret::metadata::{Marks, Owner};
 use crate::service::client::ServiceClient;
 use crate::service::limits::Caller;
@@ -131,6 +131,18 @@ impl<'a> Pass<'a> {
             namespace: self.object.namespace().unwrap_or_default(),
             class: self.urgency as u8,
         }
+    }
+
+    /// Since when the service's answers about the current token say nothing, if this pass had such an answer. Another process may have had
+    /// a better one since the last.
+    pub(crate) fn unclear(&self) -> Option<Unclear> {
+        let current = self.ledger().current.as_ref().filter(|_| self.says_nothing)?;
+        self.memory.unclear_about(&current.id)
+    }
+
+    /// Whether the object may ever have had a claim.
+    pub(crate) fn has_begun(&self) -> bool {
+        super::has_begun(&self.object)
     }
 
     pub(crate) fn forbidden(&self) -> Option<&Halt> {

@@ -8,12 +8,18 @@ use super::Pass;
 use crate::api::FIELD_MANAGER;
 use crate::api::reason::Reason;
 use crate::controller::events;
-use crate::controller::token::memory::retries::StepKind;
 use crate::rotation::ledger::Failure;
+use crate::rotation::observed::Observed;
 use crate::rotation::report::TransientFailure;
+use crate::rotation::step_kind::{Cause, StepKind};
 
 /// The longest message of a failure in characters: the status allows 1,024, and conditions add a few words.
 const MAX_FAILURE_MESSAGE: usize = 900;
+
+/// A message for the status, whose bound leaves room for a few words around it.
+pub(crate) fn shortened(message: &str) -> String {
+    message.chars().take(MAX_FAILURE_MESSAGE).collect()
+}
 
 impl Pass<'_> {
     /// Records a transient failure of a step. The step pauses for its back-off, and the status shows why as long as that lasts.
@@ -28,7 +34,7 @@ impl Pass<'_> {
         let until = self.memory.retries.failed(kind, first, at_least, now);
         tracing::debug!(object = %self.label(), ?kind, %until, what, "paused");
         self.memory.transient_failure =
-            Some((kind, TransientFailure { reason, message: format!("{what}; tried again") }));
+            Some((Cause::Step(kind), TransientFailure { reason, message: format!("{what}; tried again") }));
     }
 
     /// Waits for this object's turn in the queue of the service. That is no failure. People see it where they wait for a token.
@@ -40,15 +46,22 @@ impl Pass<'_> {
         let waiting = TransientFailure { reason: Reason::Throttled, message: message.to_owned() };
         // It hides no failure of another kind.
         let shown = self.memory.transient_failure.as_ref();
-        if shown.is_none_or(|(of, _)| *of == kind) {
-            self.memory.transient_failure = self.ledger().current.is_none().then_some((kind, waiting));
+        let cause = Cause::Step(kind);
+        if shown.is_none_or(|(of, _)| *of == cause) {
+            self.memory.transient_failure = self.ledger().current.is_none().then_some((cause, waiting));
         }
+    }
+
+    /// Forgets a failure that stands in nobody's way any more. Nothing else would end what people read of it.
+    pub(crate) fn forget_what_is_over(&mut self, observed: &Observed) {
+        let (now, desired) = (self.now(), &self.validated.desired);
+        self.memory.transient_failure.take_if(|(cause, _)| !cause.matters(desired, observed, now));
     }
 
     /// Records that a step succeeded.
     pub(crate) fn went_well(&mut self, kind: StepKind) {
         self.memory.retries.succeeded(kind);
-        self.memory.transient_failure.take_if(|(of, _)| *of == kind);
+        self.memory.transient_failure.take_if(|(of, _)| *of == Cause::Step(kind));
     }
 
     /// Records that the Secret is corrected, because somebody else changed it. The next correction waits.
@@ -62,7 +75,7 @@ impl Pass<'_> {
     pub(crate) fn failure(&self, generation: i64, reason: Reason, message: impl Into<String>) -> Failure {
         Failure {
             reason,
-            message: message.into().chars().take(MAX_FAILURE_MESSAGE).collect(),
+            message: shortened(&message.into()),
             generation,
             first_retry: self.desired().timings.first_retry,
             at_least: Duration::ZERO,

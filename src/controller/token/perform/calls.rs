@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::api::reason::Reason;
-use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::pass::Pass;
+use crate::rotation::step_kind::StepKind;
 use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;
 
@@ -57,6 +57,6 @@ mod tests {
         assert_eq!(reason_of(&retry(false)), Reason::ServiceNotReady);
         assert_eq!(reason_of(&retry(true)), Reason::Throttled);
         assert_eq!(reason_of(&ServiceError::Throttled { after: MAX_WAIT, operation: "list" }), Reason::Throttled);
-        assert_eq!(reason_of(&ServiceError::Unknown { what: String::new() }), Reason::ServiceNotReady);
+        assert_eq!(reason_of(&ServiceError::unknown("")), Reason::ServiceNotReady);
     }
 }

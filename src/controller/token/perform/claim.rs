@@ -12,7 +12,6 @@ use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::controller::error::PassError;
 use crate::controller::token::memory::in_flight::Attempt;
-use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::calls::{ISSUE_CALLS, take_places};
@@ -21,6 +20,7 @@ use crate::rotation::identity::{NONCE_BYTES, nonce};
 use crate::rotation::observed::Observed;
 use crate::rotation::report::Phase;
 use crate::rotation::schedule::{self, Trigger};
+use crate::rotation::step_kind::StepKind;
 use crate::service::client::{Places, ServiceClient};
 
 /// How long a further call for an attempt in flight waits for its place. It has a deadline, and others wait less.
@@ -128,6 +128,7 @@ fn start(pass: &mut Pass<'_>, claim: Lost, sent: Instant, places: Places, observ
         replaces: observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect(),
         places,
         value: None,
+        announcement: None,
     };
     let memory = pass.memory_mut();
     // The refusals of an earlier attempt's token must not make verification of this one slower.

@@ -6,7 +6,6 @@ use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::controller::error::PassError;
 use crate::controller::token::memory::in_flight::{Attempt, Value};
-use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::calls::call_failed;
@@ -17,6 +16,7 @@ use crate::rotation::identity::{self, Name};
 use crate::rotation::ledger::Leftover;
 use crate::rotation::observed::Observed;
 use crate::rotation::report::{Phase, TransientFailure};
+use crate::rotation::step_kind::{Cause, StepKind};
 use crate::service::client::ServiceClient;
 use crate::service::client::answers::{GenerateRequest, Generated};
 use crate::service::errors::ServiceError;
@@ -54,7 +54,7 @@ pub(super) async fn generate(
             call_failed(pass, StepKind::Generate, &error);
             Ok(Flow::Continue)
         }
-        Err(ServiceError::Unknown { what }) => Ok(lose(pass, &claim, &what).await),
+        Err(ServiceError::Unknown { what, .. }) => Ok(lose(pass, &claim, &what).await),
         Err(error @ ServiceError::Refused { .. }) => {
             pass.memory_mut().in_flight = Some(attempt);
             refused(pass, objects, &claim, &error, observed).await
@@ -121,7 +121,7 @@ async fn lose(pass: &mut Pass<'_>, claim: &Claim, what: &str) -> Flow {
         claim.attempt
     );
     let failure = TransientFailure { reason: Reason::TokenGenerationFailed, message: note.clone() };
-    pass.memory_mut().transient_failure = Some((StepKind::Generate, failure));
+    pass.memory_mut().transient_failure = Some((Cause::Lost(claim.attempt), failure));
     pass.warn(Reason::TokenGenerationFailed, "Generate", note).await;
     Flow::Continue
 }

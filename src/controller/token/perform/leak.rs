@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::api::ledger::{Leak, LeakTimes, Ledger};
+use crate::api::ledger::{LeakTimes, Ledger};
 use crate::api::reason::Reason;
 use crate::controller::error::PassError;
 use crate::controller::token::object_writer::ObjectWriter;
@@ -53,11 +53,7 @@ pub(super) async fn confirm_identity(
 }
 
 /// Reports and measures how long consumers held a dead token, once the replacement of a leaked one is verified.
-pub(super) async fn announce_replacement(pass: &Pass<'_>, before: &Ledger) {
-    let open = |leak: &Leak| leak.replaced_time.is_none();
-    if !before.leak.as_ref().is_some_and(open) {
-        return;
-    }
+pub(super) async fn announce_replacement(pass: &Pass<'_>) {
     let Some(leak) = &pass.ledger().leak else { return };
     let Some(replaced) = leak.replaced_time else { return };
     let dead = leak.revoked_time.map_or(Duration::ZERO, |revoked| replaced.since(revoked));

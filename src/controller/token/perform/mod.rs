@@ -3,6 +3,7 @@
 //! The signature of a step shows what it may touch: [`ObjectWriter`] writes the object, [`SecretAccess`] reads and writes the
 //! Secret, [`ServiceClient`] calls the service. None of them knows the pass.
 
+mod announce;
 mod calls;
 mod claim;
 mod issue;
@@ -19,11 +20,11 @@ mod verify;
 use crate::api::ledger::Outcome;
 use crate::api::reason::Reason;
 use crate::controller::error::PassError;
-use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Flow, Pass};
 use crate::rotation::observed::Observed;
 use crate::rotation::plan::Step;
+use crate::rotation::step_kind::StepKind;
 use crate::rotation::urgency::urgency;
 
 use secret::access::SecretAccess;
@@ -55,6 +56,7 @@ pub(super) async fn perform(
         Step::Decide(Outcome::Failed) => outcome::decide_failed(pass, objects, observed).await,
         Step::Supersede(rows) => sweep::supersede(pass, objects, &rows, observed).await,
         Step::Abandon => sweep::abandon(pass, objects, observed).await,
+        Step::RecordUnclear(unclear) => verify::record_unclear(pass, objects, unclear, observed).await,
         Step::RecordProbed => verify::record_probed(pass, objects, observed).await,
         Step::RecordRefusal => verify::record_refusal(pass, objects, observed).await,
         Step::ForgetRefusal => verify::forget_refusal(pass, objects, observed).await,

@@ -13,8 +13,8 @@ use crate::controller::error::PassError;
 use crate::controller::token::memory::in_flight::Attempt;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
+use crate::controller::token::perform::announce::{announce, announcement, settled};
 use crate::controller::token::perform::claim::{attributable, claim_of};
-use crate::controller::token::perform::leak::announce_replacement;
 use crate::controller::token::perform::record::{Written, record};
 use crate::controller::token::secret_state;
 use crate::rotation::desired::Halt;
@@ -22,6 +22,7 @@ use crate::rotation::ledger::Leftover;
 use crate::rotation::observed::{InFlight, Observed};
 use crate::rotation::plan::GiveUpReason;
 use crate::rotation::report::Phase;
+use crate::rotation::words::{refused, too_late};
 use crate::secret::metadata;
 
 /// Gives up the attempt in flight. Its leftover is recorded in the ledger before this process forgets it.
@@ -31,19 +32,41 @@ pub(super) async fn give_up(
     because: GiveUpReason,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    let (reason, why) = match because {
-        GiveUpReason::Late => (Reason::TokenGenerationFailed, "it could not be published in time"),
-        GiveUpReason::Overtaken => (Reason::SecretUpdateFailed, "the Secret was changed by somebody else meanwhile"),
-        GiveUpReason::Refused => (Reason::VerificationFailed, "the service did not accept it"),
-        GiveUpReason::Deleting => (Reason::Deleting, "the object is being deleted"),
-        GiveUpReason::Leaked => {
-            (Reason::TokenGenerationFailed, "it was claimed before the leak of spec.rotation.revokeIssuedBefore")
-        }
-    };
     let Some(attempt) = &pass.memory().in_flight else { return Ok(Flow::Continue) };
+    let open = observed.open_claim().is_some_and(|open| open.attempt == attempt.attempt);
+    if because == GiveUpReason::Recorded && !open {
+        settled(pass).await;
+        return Ok(Flow::Continue);
+    }
     let (claim, leftover) = (claim_of(pass, attempt.attempt, observed), leftover(pass, attempt, observed));
-    let message = format!("attempt {} was given up: {why}", claim.attempt);
+    let Why { reason, message } = why_given_up(pass, because, open, attempt.value.is_some());
+    let message = format!("attempt {} was given up: {message}", claim.attempt);
     fail(pass, objects, &claim, leftover, Fact::Other, Why { reason, message }, observed).await
+}
+
+fn why_given_up(pass: &Pass<'_>, because: GiveUpReason, open: bool, generated: bool) -> Why {
+    let why = |reason, message: &str| Why { reason, message: message.to_owned() };
+    match because {
+        GiveUpReason::Late => {
+            let hindrance = pass.memory().transient_failure.as_ref().map(|(_, failure)| failure);
+            let reason = hindrance.filter(|_| !generated).map_or(Reason::TokenGenerationFailed, |known| known.reason);
+            Why { reason, message: too_late(generated, hindrance.map(|known| known.message.as_str())) }
+        }
+        GiveUpReason::Overtaken if !open => why(
+            Reason::TokenGenerationFailed,
+            "another process settled its claim meanwhile, or the record of it is gone",
+        ),
+        GiveUpReason::Overtaken => why(Reason::SecretUpdateFailed, "the Secret was changed by somebody else meanwhile"),
+        GiveUpReason::Recorded => why(Reason::Rotating, "another process found its token at the service"),
+        GiveUpReason::Refused => Why {
+            reason: Reason::VerificationFailed,
+            message: refused("before it was published", pass.memory().refused_with),
+        },
+        GiveUpReason::Deleting => why(Reason::Deleting, "the object is being deleted"),
+        GiveUpReason::Leaked => {
+            why(Reason::TokenGenerationFailed, "it was claimed before the leak of spec.rotation.revokeIssuedBefore")
+        }
+    }
 }
 
 /// Gives up an attempt whose value does not fit into the Secret: no format can carry it, or it is too large.
@@ -98,12 +121,23 @@ async fn fail(
             memory.values.insert(value.id, value.token);
         }
         memory.transient_failure = None;
-        let event = if reason == Reason::VerificationFailed { Reason::TokenVerificationFailed } else { reason };
-        if reason != Reason::Deleting {
+        if let Some(event) = event_of(reason) {
             pass.warn(event, "Rotate", message).await;
         }
     }
     Ok(written.into())
+}
+
+/// The event for an attempt that failed for this reason. No failure is an attempt that ends with its object, or whose token another
+/// process has recorded.
+fn event_of(reason: Reason) -> Option<Reason> {
+    match reason {
+        Reason::Deleting | Reason::Rotating => None,
+        Reason::VerificationFailed => Some(Reason::TokenVerificationFailed),
+        // Why no token could be asked for is told by the message.
+        Reason::ServiceNotReady | Reason::Throttled => Some(Reason::TokenGenerationFailed),
+        other => Some(other),
+    }
 }
 
 pub(super) async fn decide_verified(
@@ -115,13 +149,16 @@ pub(super) async fn decide_verified(
     let now = pass.now().time();
     let current = Current { verified_time: now, ..current };
     let first = observed.ledger.history.is_empty() && observed.ledger.current.is_none();
-    let (service, id, attempt) = (pass.service_identity(), current.id.clone(), current.attempt);
+    let (service, attempt) = (pass.service_identity(), current.attempt);
     let replaced = replaced_by(pass, attempt);
     let strangers: Vec<String> =
         replaced.iter().filter(|id| !pass.ledger().knows(id)).map(ToString::to_string).collect();
     let revoke_after = pass.now().end_of(pass.desired().overlap);
     let requests = observed.object.requests.clone();
-    let note = issued_note(&current);
+    let announcement = announcement(&current, first, &strangers, observed);
+    if let Some(own) = pass.memory_mut().in_flight.as_mut().filter(|own| own.attempt == attempt) {
+        own.announcement = Some(announcement.clone());
+    }
     let change = |ledger: &mut Ledger| {
         ledger.verified(&claim, current, &replaced, revoke_after);
         ledger.service = service;
@@ -131,29 +168,10 @@ pub(super) async fn decide_verified(
         }
     };
     let written = record(pass, objects, observed, Phase::Resting, Fact::Verified, change).await?;
-    if written != Written::Yes {
-        return Ok(written.into());
+    if written == Written::Yes {
+        announce(pass, announcement).await;
     }
-    let memory = pass.memory_mut();
-    memory.in_flight = None;
-    memory.values.remove(&id);
-    memory.accepted = Some(now);
-    memory.restored = false;
-    memory.transient_failure = None;
-    pass.shared().metrics.rotated();
-    if !strangers.is_empty() && !attributable(observed) {
-        let note = format!(
-            "the Secret held tokens that the ledger does not know, and tokens have no names at this service: look \
-             for them there and revoke them by hand: {}",
-            strangers.join(", ")
-        );
-        pass.warn(Reason::OrphanedTokenFound, "Rotate", note).await;
-    }
-    announce_replacement(pass, &observed.ledger).await;
-    if first {
-        pass.normal(Reason::TokenIssued, "Rotate", format!("attempt {attempt}: {note}")).await;
-    }
-    Ok(Flow::Continue)
+    Ok(written.into())
 }
 
 /// The token in the Secret and its claim: known to this process, or attested by the service's list.
@@ -188,6 +206,7 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
         probed: pass.desired().probe,
         refused_time: None,
         rejected_time: None,
+        unclear: None,
         expiration_time: own_value.map_or_else(unseen, |value| value.expiration),
         secret_resource_version: pass.secret()?.resource_version().unwrap_or_default(),
     };
@@ -228,26 +247,19 @@ pub(super) async fn decide_failed(
     let (leftover, why) = match ours.id.clone() {
         Some(id) if own || listed => (
             Leftover::Published { id, revoke_after, held: true },
-            "the service did not accept it after it was published",
+            refused("after it was published", pass.memory().refused_with),
         ),
         Some(_) | None if attributable(observed) => {
-            (Leftover::Unknown { attributable: true }, "the service does not list it as ours")
+            (Leftover::Unknown { attributable: true }, "the service does not list it as ours".to_owned())
         }
         Some(_) | None => (
             Leftover::Unknown { attributable: false },
-            "it was published by a process that ended, and tokens have no names there",
+            "it was published by a process that ended, and tokens have no names there".to_owned(),
         ),
     };
     let message = format!("attempt {}: {why}", claim.attempt);
     let why = Why { reason: Reason::VerificationFailed, message };
     fail(pass, objects, &claim, leftover, Fact::Failed, why, observed).await
-}
-
-fn issued_note(current: &Current) -> String {
-    format!(
-        "claimed {}, generated {}, Secret updated {}, verified {}",
-        current.claimed_time, current.issued_time, current.published_time, current.verified_time
-    )
 }
 
 #[cfg(test)]

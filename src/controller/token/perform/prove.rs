@@ -120,7 +120,7 @@ impl Prover<'_, '_> {
         let Some(value) = value.filter(|_| self.pass.desired().probe) else { return self.by_id(false).await };
         match self.ask(&value).await {
             Ok(VerifyAnswer::Accepted) => self.accepted(&value).await,
-            Ok(VerifyAnswer::Refused) => self.by_id(true).await,
+            Ok(VerifyAnswer::Refused { .. }) => self.by_id(true).await,
             Err(error) if error.retry_after() > Duration::ZERO => Err(Alive::after(&error)),
             Err(_) => self.by_id(false).await,
         }
@@ -143,7 +143,7 @@ impl Prover<'_, '_> {
         // Whatever was answered, the value shows whether it happened (seen: 500 for a user without tokens).
         for _ in 0..if answer.is_ok() { PROOF_TRIES } else { 1 } {
             match self.ask(value).await {
-                Ok(VerifyAnswer::Refused) => return Ok(Proof::Refused),
+                Ok(VerifyAnswer::Refused { .. }) => return Ok(Proof::Refused),
                 Ok(VerifyAnswer::Accepted) => tokio::time::sleep(PROOF_PAUSE).await,
                 Err(error) => return Err(Alive::after(answer.as_ref().err().unwrap_or(&error))),
             }

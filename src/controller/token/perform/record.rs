@@ -97,8 +97,12 @@ pub(crate) async fn write_status(
     if validated.digest_is_known {
         status.ledger.fill_in_digest(&validated.desired.request_digest);
     }
+    let sent = Some(&status.ledger).filter(|ledger| *ledger != pass.ledger()).cloned();
     let write = objects.replace_status(pass.object(), status).await?;
-    note(pass, write)
+    let written = note(pass, write)?;
+    // Its answer was lost, but the fact stands there. What people are told of it must not depend on an answer.
+    let landed = written == Written::No && sent.is_some_and(|sent| sent == *pass.ledger());
+    Ok(if landed { Written::Yes } else { written })
 }
 
 /// Replaces the list of finalizers.
@@ -160,13 +164,15 @@ pub(crate) fn status_after(
     phase: Phase<'_>,
     ledger: Ledger,
 ) -> ArtifactTokenStatus {
-    let before = std::mem::replace(&mut observed.ledger, ledger);
     let (now, desired) = (pass.now(), pass.desired());
+    let before = std::mem::replace(&mut observed.ledger, ledger);
+    let failure = pass.memory().transient_failure.as_ref();
+    let failure = failure.filter(|(cause, _)| cause.matters(desired, observed, now)).map(|(_, failure)| failure);
     let contest = pass.memory().corrections.contest(observed.object.generation, now.time());
     let situation = Situation {
         ledger: &observed.ledger,
         phase,
-        transient_failure: pass.memory().transient_failure.as_ref().map(|(_, failure)| failure),
+        transient_failure: failure,
         contest: contest.as_ref(),
         holds_current: observed.holds_current(),
         wanted: schedule::trigger(desired, observed, now.time()).is_some(),

@@ -21,7 +21,10 @@ pub(super) async fn release(
     // Only this ledger shows the revokes during the deletion; the answer to the patch does not.
     let dead = pass.ledger().history.first().map(|dead| dead.attempt);
     report(pass, observed).await;
-    if write_finalizers(pass, objects, names).await? == Written::No {
+    let written = write_finalizers(pass, objects, names).await?;
+    // Where others' finalizers keep the object, a lost answer leaves it readable, without ours.
+    let released = !pass.object().finalizers().iter().any(|name| name == FINALIZER);
+    if written == Written::No && !released {
         return Ok(Flow::Continue);
     }
     if let (Some(attempt), None) = (dead, observed.object.leave) {

@@ -4,7 +4,6 @@ use crate::api::ids::TokenId;
 use crate::api::ledger::{Ledger, Proof};
 use crate::api::reason::Reason;
 use crate::controller::error::PassError;
-use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::calls::take_places;
@@ -12,6 +11,8 @@ use crate::controller::token::perform::prove::{Alive, REVOKE_CALLS, revoke_and_p
 use crate::controller::token::perform::record::{Written, record};
 use crate::rotation::observed::Observed;
 use crate::rotation::report::Phase;
+use crate::rotation::step_kind::StepKind;
+use crate::rotation::words::life_of;
 use crate::service::client::ServiceClient;
 
 /// Takes places for the calls of a revoke. Where it is not this object's turn, the pass ends without a read of the Secret.
@@ -92,16 +93,9 @@ async fn record_revoked(
     }
     pass.memory_mut().values.remove(id);
     pass.memory_mut().refused_in_vain.remove(id);
-    let ledger = pass.ledger();
-    if let Some(current) = ledger.current.as_ref().filter(|_| ledger.superseded.is_empty()) {
-        let note = format!(
-            "attempt {}: generated {}, Secret updated {}, verified {}; attempt {attempt} revoked {now} ({proof:?}){}",
-            current.attempt,
-            current.issued_time,
-            current.published_time,
-            current.verified_time,
-            if proof == Proof::Answered { "; its death was not seen" } else { "" }
-        );
+    if let Some(current) = pass.ledger().completed_by(attempt) {
+        let unseen = if proof == Proof::Answered { "; its death was not seen" } else { "" };
+        let note = format!("{}; attempt {attempt} revoked {now} ({proof:?}){unseen}", life_of(current));
         pass.normal(Reason::RotationCompleted, "Rotate", note).await;
     }
     Ok(Flow::Continue)

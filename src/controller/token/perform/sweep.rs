@@ -4,7 +4,6 @@ use crate::api::ids::TokenId;
 use crate::api::ledger::{Ledger, Outcome};
 use crate::api::reason::Reason;
 use crate::controller::error::PassError;
-use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::calls::{call_failed, take_places};
@@ -14,6 +13,7 @@ use crate::controller::token::perform::secret::access::SecretAccess;
 use crate::rotation::identity::{self, Name};
 use crate::rotation::observed::{Observed, Row};
 use crate::rotation::report::Phase;
+use crate::rotation::step_kind::StepKind;
 use crate::service::client::ServiceClient;
 use crate::service::client::answers::{ListedToken, Listing};
 

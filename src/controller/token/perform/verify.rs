@@ -3,21 +3,22 @@
 use std::time::Duration;
 
 use crate::api::ids::TokenId;
-use crate::api::ledger::Ledger;
+use crate::api::ledger::{Ledger, Unclear};
 use crate::api::reason::Reason;
 use crate::controller::error::PassError;
 use crate::controller::token::memory::SeenRefusals;
-use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::object_writer::ObjectWriter;
+use crate::controller::token::pass::report::shortened;
 use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::calls::{call_failed, take_places};
 use crate::controller::token::perform::record::{Written, record};
 use crate::rotation::observed::{Observed, Verdict};
 use crate::rotation::report::Phase;
 use crate::rotation::service_answers::Said;
+use crate::rotation::step_kind::StepKind;
 use crate::service::client::ServiceClient;
 use crate::service::client::answers::VerifyAnswer;
-use crate::service::errors::ServiceError;
+use crate::service::errors::{Doubt, ServiceError};
 
 /// How much later than the question its record may be.
 const RECORD_LAG: Duration = Duration::from_secs(1);
@@ -58,6 +59,7 @@ pub(super) async fn verify(pass: &mut Pass<'_>, client: &ServiceClient) -> Flow 
             client.verify(Some(&token), &mut places).await
         }
     };
+    note_unclear(pass, &answer);
     let verdict = verdict_of(pass, answer);
     pass.asked(verdict);
     let Some(verdict) = verdict else { return Flow::Continue };
@@ -117,6 +119,21 @@ fn refused_fresh(pass: &mut Pass<'_>, verdict: Verdict) {
     }
 }
 
+/// Notes an answer about the current token that says nothing. That no answer comes is a trouble of the service.
+fn note_unclear(pass: &mut Pass<'_>, answer: &Result<VerifyAnswer, ServiceError>) {
+    let current = pass.ledger().current.as_ref().map(|current| current.id.clone());
+    let Some(id) = current.filter(|id| pass.holds(id)) else { return };
+    match answer {
+        Ok(_) => pass.memory_mut().unclear = None,
+        Err(ServiceError::Unknown { what, doubt: Doubt::Undeclared | Doubt::Faulty }) => {
+            let now = pass.now().time();
+            pass.memory_mut().note_unclear(id, shortened(what), now);
+            pass.asked_in_vain();
+        }
+        Err(_) => {}
+    }
+}
+
 /// The verdict in the answer.
 fn verdict_of(pass: &mut Pass<'_>, answer: Result<VerifyAnswer, ServiceError>) -> Option<Verdict> {
     match answer {
@@ -124,7 +141,10 @@ fn verdict_of(pass: &mut Pass<'_>, answer: Result<VerifyAnswer, ServiceError>) -
             pass.went_well(StepKind::Verify);
             Some(Verdict::Accepted)
         }
-        Ok(VerifyAnswer::Refused) => Some(Verdict::Refused),
+        Ok(VerifyAnswer::Refused { status }) => {
+            pass.memory_mut().refused_with = Some(status);
+            Some(Verdict::Refused)
+        }
         Err(error) => {
             call_failed(pass, StepKind::Verify, &error);
             None
@@ -139,6 +159,17 @@ pub(super) async fn record_probed(
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
     Ok(record(pass, objects, observed, Phase::Resting, Fact::Other, Ledger::probed).await?.into())
+}
+
+/// Records since when the service's answers about the current token say nothing, or that this is over.
+pub(super) async fn record_unclear(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    unclear: Option<Unclear>,
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    let change = |ledger: &mut Ledger| ledger.unclear(unclear);
+    Ok(record(pass, objects, observed, Phase::Resting, Fact::Other, change).await?.into())
 }
 
 /// Records that the service refuses the current token, which may be a fault of the service.

@@ -45,6 +45,7 @@ impl World {
                 self.observed.ledger.identity_confirmed(self.observed.object.requests.confirm.clone())
             }
             Step::RecordProbed => self.observed.ledger.probed(),
+            Step::RecordUnclear(unclear) => self.observed.ledger.unclear(unclear),
             Step::RecordReplaced(id) => self.observed.ledger.will_replace(id),
             Step::RecordLeak { issued_before } => self.observed.ledger.leaked(issued_before, now),
             Step::Supersede(rows) => {
@@ -154,6 +155,7 @@ impl World {
             probed: true,
             refused_time: None,
             rejected_time: None,
+            unclear: None,
             expiration_time: None,
             secret_resource_version: String::new(),
         };

@@ -4,7 +4,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::Page;
-use crate::service::client::failure::Operation;
+use crate::api::operation::Operation;
 use crate::service::declaration::Paging;
 use crate::service::errors::ServiceError;
 use crate::service::extraction::JsonPath;

@@ -7,5 +7,6 @@ mod agreement;
 mod campaign;
 mod limits;
 mod lives;
+mod messages;
 mod mutations;
 mod refusals;

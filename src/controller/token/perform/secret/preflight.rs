@@ -10,11 +10,11 @@ use crate::api::ids::TokenId;
 use crate::api::reason::Reason;
 use crate::api::token_service::Capability;
 use crate::controller::error::PassError;
-use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::pass::{Flow, Pass};
 use crate::controller::token::perform::calls::{ISSUE_CALLS, call_failed, take_places};
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Observed, SecretState};
+use crate::rotation::step_kind::StepKind;
 use crate::secret::metadata::{MANAGED, Marks};
 use crate::service::client::{Places, ServiceClient};
 

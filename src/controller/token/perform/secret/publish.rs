@@ -5,7 +5,7 @@ use crate::controller::error::PassError;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Flow, Pass};
 use crate::controller::token::perform::outcome::unrenderable;
-use crate::controller::token::secret_state::digest_of;
+use crate::controller::value_digest::digest_of;
 use crate::rotation::observed::Observed;
 use crate::secret::metadata::Marks;
 

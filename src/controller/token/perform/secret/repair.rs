@@ -4,9 +4,9 @@ use kube::ResourceExt;
 
 use crate::api::reason::Reason;
 use crate::controller::error::PassError;
-use crate::controller::token::memory::retries::StepKind;
 use crate::controller::token::pass::{Flow, Pass};
 use crate::rotation::observed::SecretState;
+use crate::rotation::step_kind::StepKind;
 use crate::secret::content;
 use crate::secret::metadata::Marks;
 use crate::secret::patch;

@@ -1,0 +1,29 @@
+//! The operations of a service.
+
+/// An operation of a service. The words for people are in [`Operation::name`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// Makes a token.
+    Generate,
+    /// Says whether a token is accepted.
+    Verify,
+    /// Lists the tokens.
+    List,
+    /// Ends a token.
+    Revoke,
+}
+
+impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Generate, Self::Verify, Self::List, Self::Revoke];
+
+    /// Its verb, for metrics and messages. Messages of the client begin with it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generate => "generate",
+            Self::Verify => "verify",
+            Self::List => "list",
+            Self::Revoke => "revoke",
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What people are told when an answer of the API server gets lost.
+
+use serde_json::Value;
+use simulation::act::Act;
+use simulation::fate::{Class, Fate};
+use simulation::life::Report;
+use simulation::plan::Plan;
+
+use super::lives::well;
+
+fn reasons(report: &Report) -> Vec<&str> {
+    report.events.iter().filter_map(|event| event["reason"].as_str()).collect()
+}
+
+fn count(report: &Report, reason: &str) -> usize {
+    reasons(report).iter().filter(|told| **told == reason).count()
+}
+
+#[test]
+fn a_lost_answer_to_any_record_is_no_failure_and_what_happened_is_told_once() {
+    for nth in 1..=12 {
+        let plan = Plan::quiet(1, 1, 3600).fault(Class::ApiWrite, Some(0), nth, Fate::LostAfter);
+        let report = well(&plan.with(1000, Act::Rotate(0)));
+        let warnings: Vec<&Value> = report.events.iter().filter(|event| event["type"] == "Warning").collect();
+        assert!(warnings.is_empty(), "the answer to write {nth} was lost: {warnings:#?}");
+        let told = (count(&report, "TokenIssued"), count(&report, "RotationCompleted"));
+        assert_eq!(told, (1, 1), "the answer to write {nth} was lost: {:?}", reasons(&report));
+    }
+}
+
+#[test]
+fn two_operators_tell_each_outcome_once_and_raise_no_alarm() {
+    for seed in 1..=4 {
+        let plan = Plan::quiet(seed, 3, 3600).with(0, Act::Second(3590));
+        let report = well(&plan.with(1000, Act::Rotate(0)).with(1500, Act::Rotate(1)));
+        let warnings: Vec<&Value> = report.events.iter().filter(|event| event["type"] == "Warning").collect();
+        assert!(warnings.is_empty(), "{warnings:#?}");
+        assert_eq!(
+            (count(&report, "TokenIssued"), count(&report, "RotationCompleted")),
+            (3, 2),
+            "{:?}",
+            reasons(&report)
+        );
+    }
+}
+
+/// How often the status of a service object was written.
+fn told_of_the_service(report: &Report) -> u64 {
+    let written = report.requests.iter().filter(|(verb, _)| verb.ends_with("tokenservices/status"));
+    written.map(|(_, count)| count).sum()
+}
+
+#[test]
+fn one_lost_answer_of_the_service_is_told_of_nobody_else_than_its_token() {
+    let quiet = || Plan::quiet(1, 1, 3000).with(1000, Act::Rotate(0));
+    let usual = told_of_the_service(&well(&quiet()));
+    for class in [Class::Generate, Class::Verify, Class::Revoke] {
+        let report = well(&quiet().fault(class, Some(0), 2, Fate::LostAfter));
+        assert_eq!(told_of_the_service(&report), usual, "{class:?}: {:#?}", report.requests);
+    }
+}
+
+#[test]
+fn a_list_that_fails_for_an_hour_is_told_a_few_times_and_is_over_with_it() {
+    let plan = Plan::quiet(1, 1, 14_400).with(600, Act::ListFails(500, 7200)).with(1000, Act::Rotate(0));
+    let report = well(&plan);
+    let told = told_of_the_service(&report);
+    assert!(told < 20, "{told}: {:#?}", report.requests);
+}
