@@ -4,8 +4,11 @@ use crate::measure::Counts;
 use crate::options::Work;
 use crate::report::Row;
 
-/// The service's verifications of a rotation: the new token is tried, and verified where it stands; the old one is proved dead.
-const ROTATION_VERIFIES: u64 = 3;
+/// The service's verifications of a rotation: the new token is tried, and verified where it stands; the old one is asked about, and then
+/// proved dead.
+const ROTATION_VERIFIES: u64 = 4;
+/// Those of a deletion: the token is asked about, and then proved dead.
+const DELETION_VERIFIES: u64 = 2;
 
 /// So many reads of a Secret may be done twice: a revoke that has no turn at the service within a second reads it again.
 const SECOND_READS: usize = 10;
@@ -24,7 +27,13 @@ fn expected(work: Work, objects: usize) -> Option<Counts> {
             revoke: calls,
             ..Counts::default()
         }),
-        Work::Delete => Some(Counts { writes: 2 * n, reads: n, verify: calls, revoke: calls, ..Counts::default() }),
+        Work::Delete => Some(Counts {
+            writes: 2 * n,
+            reads: n,
+            verify: DELETION_VERIFIES * calls,
+            revoke: calls,
+            ..Counts::default()
+        }),
         Work::Restart => Some(Counts::default()),
         Work::Raw | Work::Services => None,
     }

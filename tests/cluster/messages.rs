@@ -17,9 +17,12 @@ const READY: ConditionType = ConditionType::Ready;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_fails_is_the_trouble_of_the_service_object_and_holds_up_no_token() {
-    let (world, _operator, _) = ready("list-fails").await;
+    let world = World::bare("list-fails").await;
+    world.apply(&credential_yaml(world.service.admin_key())).await;
     world.serve(|spec| spec["sweep"] = json!({"interval": "10s"})).await;
-    world.until_service("reference", READY, Reason::CredentialsAccepted).await;
+    let _operator = world.operator().await;
+    world.apply(&token_yaml("ci")).await;
+    world.until_ready("ci").await;
     world.faults(json!([{"operation": "list", "kind": "Status", "status": 500}])).await;
     let told = world.until_service("reference", READY, Reason::OperationFailing).await;
     assert_eq!(told.status, ConditionStatus::False);

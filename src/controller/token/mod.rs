@@ -12,3 +12,4 @@ pub(crate) mod reconcile;
 pub(crate) mod secret_index;
 pub(crate) mod secret_state;
 pub(crate) mod validate;
+mod visible_service;

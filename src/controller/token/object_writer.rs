@@ -14,8 +14,10 @@ use crate::controller::error::{PassError, describe};
 pub(crate) enum ObjectWrite {
     /// The object is as written.
     Done(Box<ArtifactToken>),
-    /// The write failed, or nobody knows its result: this is what is there now.
+    /// The write was refused: this is what is there now.
     Overtaken(Box<ArtifactToken>),
+    /// No answer came, so nobody knows whether the write is a part of what is there now.
+    Unanswered(Box<ArtifactToken>),
     /// The API server rejects the write, and nothing changed.
     Refused(PassError),
     /// The object is gone.
@@ -76,6 +78,8 @@ impl ObjectWriter {
             Ok(written) => return Ok(ObjectWrite::Done(Box::new(written))),
             Err(error) => error,
         };
+        // A conflict is a definite no, and so is every other refusal that is the client's fault.
+        let refused = matches!(&error, kube::Error::Api(status) if (400..500).contains(&status.code));
         let why = describe(&error);
         tracing::debug!(object = object.name_any(), what, why, "not written");
         let read = self.api.get_opt(&object.name_any()).await;
@@ -84,7 +88,8 @@ impl ObjectWriter {
             Some(now) if now.resource_version() == object.resource_version() => {
                 ObjectWrite::Refused(PassError::Record { what, why })
             }
-            Some(now) => ObjectWrite::Overtaken(Box::new(now)),
+            Some(now) if refused => ObjectWrite::Overtaken(Box::new(now)),
+            Some(now) => ObjectWrite::Unanswered(Box::new(now)),
             None => ObjectWrite::Gone,
         })
     }

@@ -4,6 +4,7 @@
 //! changes void what was known before, and each says why ([`Pass::secret_read`], [`Pass::secret_written`], [`Pass::fact_recorded`],
 //! [`Pass::overtaken`]). All other methods add to it; [`Pass::listed_in_vain`] also drops a list that could not be used.
 
+mod places;
 mod read;
 pub(crate) mod report;
 
@@ -14,16 +15,16 @@ use kube::{Resource, ResourceExt};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use crate::api::FINALIZER;
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::ids::TokenId;
 use crate::api::ledger::Ledger;
 use crate::controller::finalizer_time;
-use crate::controller::registry::{Key, ServiceEntry};
+use crate::controller::registry::ServiceEntry;
 use crate::controller::token::context::Context;
 use crate::controller::token::memory::{Memory, SeenSecret};
 use crate::controller::token::secret_state::{self};
 use crate::controller::token::validate::Validated;
+use crate::controller::token::visible_service::service_of;
 use crate::controller::value_digest::digest_of;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Ours, Row, SecretState, Verdict};
@@ -270,35 +271,9 @@ impl<'a> Pass<'a> {
         self.halt = Some(halt);
     }
 
-    /// Keeps places in the rate limit for the claim that comes next.
-    pub(crate) fn keep_places(&mut self, places: Places) {
-        self.places = Some(places);
-    }
-
-    /// Keeps places for the revoke that comes next.
-    pub(crate) fn keep_turn(&mut self, places: Places) {
-        self.turn = Some(places);
-    }
-
-    pub(crate) fn has_turn(&self) -> bool {
-        self.turn.is_some()
-    }
-
-    pub(crate) fn take_kept_turn(&mut self) -> Option<Places> {
-        self.turn.take()
-    }
-
     /// Records how urgent the calls of the next step are.
     pub(crate) fn set_urgency(&mut self, urgency: Urgency) {
         self.urgency = urgency;
-    }
-
-    pub(crate) fn has_places(&self) -> bool {
-        self.places.is_some()
-    }
-
-    pub(crate) fn take_kept_places(&mut self) -> Option<Places> {
-        self.places.take()
     }
 
     fn note_secret(&mut self, secret: Option<Secret>) {
@@ -351,21 +326,4 @@ impl<'a> Pass<'a> {
             seen.doubtful = false;
         }
     }
-}
-
-/// The service as its last check found it, and why the object's namespace may not have new tokens of it. Nothing is revealed about a
-/// service to a namespace that may not use it, and the service's credential is not used for an object that never had a claim: that has
-/// no token there.
-fn service_of(ctx: &Context, object: &ArtifactToken) -> (Option<Arc<ServiceEntry>>, Option<Halt>) {
-    let service = ctx.shared.services.get(&Key::of(object));
-    let forbidden = service.as_deref().and_then(|service| ctx.shared.forbidden(service, object));
-    let visible = forbidden.is_none() || has_begun(object);
-    (service.filter(|_| visible), forbidden)
-}
-
-/// Whether the object may ever have had a claim: it has our finalizer, and a ledger, or the operator put the finalizer there.
-fn has_begun(object: &ArtifactToken) -> bool {
-    let finalizer = object.finalizers().iter().any(|name| name == FINALIZER);
-    let recorded = object.status.as_ref().is_some_and(|status| status.ledger != Ledger::default());
-    finalizer && (recorded || !finalizer_time::is_by_others(object.meta()))
 }

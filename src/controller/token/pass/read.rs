@@ -16,6 +16,7 @@ use crate::controller::token::context::Context;
 use crate::controller::token::memory::Memory;
 use crate::controller::token::secret_state::{self, SecretReader};
 use crate::controller::token::validate::Validated;
+use crate::controller::token::visible_service::has_begun;
 use crate::rotation::desired::{Desired, Halt};
 use crate::rotation::now::Now;
 use crate::rotation::observed::{Row, SecretState, Secrets, Verdict};
@@ -142,7 +143,7 @@ impl<'a> Pass<'a> {
 
     /// Whether the object may ever have had a claim.
     pub(crate) fn has_begun(&self) -> bool {
-        super::has_begun(&self.object)
+        has_begun(&self.object)
     }
 
     pub(crate) fn forbidden(&self) -> Option<&Halt> {

@@ -26,6 +26,7 @@ use crate::rotation::observed::Observed;
 use crate::rotation::plan::Step;
 use crate::rotation::step_kind::StepKind;
 use crate::rotation::urgency::urgency;
+use crate::service::client::ServiceClient;
 
 use secret::access::SecretAccess;
 
@@ -66,37 +67,45 @@ pub(super) async fn perform(
         Step::RecordReplaced(id) => claim::record_replaced(pass, objects, id, observed).await,
         Step::ConfirmIdentity => leak::confirm_identity(pass, objects, observed).await,
         Step::Release => release::release(pass, objects, observed).await,
-        Step::Generate => match client {
-            Some(client) => issue::generate(pass, objects, client, observed).await,
-            None => Ok(cannot_call(pass, StepKind::Generate)),
-        },
-        Step::Try => match client {
-            Some(client) => Ok(verify::try_value(pass, client).await),
-            None => Ok(cannot_call(pass, StepKind::Verify)),
-        },
-        Step::Verify => match client {
-            Some(client) => Ok(verify::verify(pass, client).await),
-            None => Ok(cannot_call(pass, StepKind::Verify)),
-        },
-        Step::Sweep => match client {
-            Some(client) => sweep::sweep(pass, client, secrets).await,
-            None => Ok(cannot_call(pass, StepKind::Sweep)),
-        },
-        Step::TakeTurn(id) => match client {
-            Some(client) => revoke::take_turn(pass, objects, client, &id, observed).await,
-            None => Ok(cannot_call(pass, StepKind::Revoke)),
-        },
-        Step::Revoke { attempt, id } => match client {
-            Some(client) => revoke::revoke(pass, objects, client, (attempt, &id), observed).await,
-            None => Ok(Flow::Continue),
-        },
+        step @ (Step::Generate | Step::Try | Step::Verify | Step::Sweep | Step::TakeTurn(_) | Step::Revoke { .. }) => {
+            match client {
+                Some(client) => call(pass, objects, secrets, client, step, observed).await,
+                None => Ok(cannot_call(pass, &step)),
+            }
+        }
         // The pass ends at these steps; nothing is left to perform.
         Step::Halt(_) | Step::Wait(_) => Ok(Flow::Continue),
     }
 }
 
+/// Performs a step that calls the service.
+async fn call(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    secrets: &SecretAccess,
+    client: &ServiceClient,
+    step: Step,
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    match step {
+        Step::Generate => issue::generate(pass, objects, client, observed).await,
+        Step::Try => Ok(verify::try_value(pass, client).await),
+        Step::Verify => Ok(verify::verify(pass, client).await),
+        Step::Sweep => sweep::sweep(pass, client, secrets).await,
+        Step::TakeTurn(id) => revoke::take_turn(pass, objects, client, &id, observed).await,
+        Step::Revoke { attempt, id } => revoke::revoke(pass, objects, client, (attempt, &id), observed).await,
+        _ => Ok(Flow::Continue),
+    }
+}
+
 /// Pauses a step that needs the service while the service cannot be called.
-fn cannot_call(pass: &mut Pass<'_>, kind: StepKind) -> Flow {
+fn cannot_call(pass: &mut Pass<'_>, step: &Step) -> Flow {
+    let kind = match step {
+        Step::Generate => StepKind::Generate,
+        Step::Try | Step::Verify => StepKind::Verify,
+        Step::Sweep => StepKind::Sweep,
+        _ => StepKind::Revoke,
+    };
     pass.pause(kind, Reason::ServiceNotReady, "the service cannot be called now");
     Flow::Continue
 }

@@ -99,6 +99,7 @@ pub(crate) async fn write_status(
     }
     let sent = Some(&status.ledger).filter(|ledger| *ledger != pass.ledger()).cloned();
     let write = objects.replace_status(pass.object(), status).await?;
+    let sent = sent.filter(|_| matches!(write, ObjectWrite::Unanswered(_)));
     let written = note(pass, write)?;
     // Its answer was lost, but the fact stands there. What people are told of it must not depend on an answer.
     let landed = written == Written::No && sent.is_some_and(|sent| sent == *pass.ledger());
@@ -121,7 +122,7 @@ fn note(pass: &mut Pass<'_>, write: ObjectWrite) -> Result<Written, PassError> {
             pass.object_written(*object);
             Ok(Written::Yes)
         }
-        ObjectWrite::Overtaken(object) => {
+        ObjectWrite::Overtaken(object) | ObjectWrite::Unanswered(object) => {
             pass.overtaken(*object);
             Ok(Written::No)
         }

@@ -70,7 +70,7 @@ impl World {
         let end = self.now.plus(seconds(horizon));
         let mut steps = Vec::new();
         while steps.len() < MAX_STEPS {
-            let step = next_step(&self.desired, &self.observed, self.now);
+            let step = self.next();
             match step {
                 Step::Wait(Some(until)) if until <= end => {
                     steps.push(format!("Wait {}", until.since(self.now).as_secs()));
@@ -99,10 +99,15 @@ impl World {
         }
     }
 
+    /// Here every revoke has its turn at once.
+    fn next(&mut self) -> Step {
+        self.observed.facts.turn = true;
+        next_step(&self.desired, &self.observed, self.now)
+    }
+
     /// Takes one step, or waits. A wait without end ends after an hour.
     pub(super) fn step(&mut self) -> String {
-        self.observed.facts.turn = true;
-        let step = next_step(&self.desired, &self.observed, self.now);
+        let step = self.next();
         let taken = phrase(&step);
         match step {
             Step::Wait(Some(until)) => self.pass_until(until),
