@@ -91,7 +91,7 @@ impl Ledger {
             Leftover::Nothing | Leftover::Unknown { .. } => false,
         };
         self.decide(claim, Outcome::Failed);
-        if failure.reason == Reason::VerificationFailed && leftover.is_token() && !recorded {
+        if failure.reason == Reason::VerificationFailed && leftover.token().is_some() && !recorded {
             self.replacement_refused(claim.time, now);
         }
         match leftover {
@@ -135,8 +135,8 @@ impl Ledger {
         }
     }
 
-    /// The service lists this token to this version of the operator's credential.
-    pub fn listed_by(&mut self, attempt: u32, id: &TokenId, credentials_revision: &str) {
+    /// This version of the operator's credential generated this token, or lists it.
+    pub fn seen_by(&mut self, attempt: u32, id: &TokenId, credentials_revision: &str) {
         for old in self.superseded.iter_mut().filter(|old| old.attempt == attempt && old.id == *id) {
             credentials_revision.clone_into(&mut old.credentials_revision);
         }

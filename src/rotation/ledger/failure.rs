@@ -48,9 +48,12 @@ pub enum Leftover {
 }
 
 impl Leftover {
-    /// Whether it is a token that the operator has the id of.
-    pub(super) fn is_token(&self) -> bool {
-        matches!(self, Self::Unpublished(_) | Self::Published { .. })
+    /// The token, if the operator has its id.
+    pub fn token(&self) -> Option<&TokenId> {
+        match self {
+            Self::Unpublished(id) | Self::Published { id, .. } => Some(id),
+            Self::Nothing | Self::Unknown { .. } => None,
+        }
     }
 }
 

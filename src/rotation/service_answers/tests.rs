@@ -136,7 +136,7 @@ fn answers_that_alternate_ask_about_each_token_once_a_minute_at_most() {
             if second == 0 || waits {
                 let token = TokenId::new(format!("token-{uid}")).unwrap();
                 // One of two replicas refuses everybody.
-                let accepted = (second as usize + object + times.len()) % 2 == 0;
+                let accepted = (times.len() + object).is_multiple_of(2);
                 answers.take(Said { uid: &uid, token: &token, accepted, at: at(second) }, WINDOW);
                 times.push(second);
             }

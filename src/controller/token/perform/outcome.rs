@@ -113,7 +113,14 @@ async fn fail(
 ) -> Result<Flow, PassError> {
     let failure = pass.failure(observed.object.generation, reason, message.clone());
     let now = pass.now().time();
-    let change = |ledger: &mut Ledger| ledger.failed(claim, leftover, failure, now);
+    let own = pass.memory().in_flight.as_ref().filter(|own| own.attempt == claim.attempt);
+    let seen = leftover.token().cloned().zip(own.map(|own| own.credentials_revision.clone()));
+    let change = |ledger: &mut Ledger| {
+        ledger.failed(claim, leftover, failure, now);
+        if let Some((id, revision)) = &seen {
+            ledger.seen_by(claim.attempt, id, revision);
+        }
+    };
     let written = record(pass, objects, observed, Phase::Resting, fact, change).await?;
     if written == Written::Yes {
         let memory = pass.memory_mut();

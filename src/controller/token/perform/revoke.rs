@@ -73,7 +73,7 @@ async fn owe(
     let revision = pass.service().map(|service| service.revision.clone()).unwrap_or_default();
     let change = |ledger: &mut Ledger| {
         ledger.orphans_found(std::slice::from_ref(&row), &[], now);
-        ledger.listed_by(row.attempt, &row.id, &revision);
+        ledger.seen_by(row.attempt, &row.id, &revision);
     };
     Ok(record(pass, objects, observed, Phase::Working, Fact::Other, change).await?.into())
 }
@@ -115,7 +115,7 @@ async fn record_alive(
         ledger.revoke_failed(attempt, id, first_retry, now);
         ledger.explain_revoke(id, &alive.what);
         if alive.listed {
-            ledger.listed_by(attempt, id, &revision);
+            ledger.seen_by(attempt, id, &revision);
         }
     };
     let written = record(pass, objects, observed, Phase::Resting, Fact::Other, change).await?;

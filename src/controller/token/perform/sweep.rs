@@ -80,7 +80,7 @@ pub(super) async fn supersede(
     let revision = pass.service().map(|service| service.revision.clone()).unwrap_or_default();
     let change = |ledger: &mut Ledger| {
         ledger.orphans_found(rows, &held, revoke_after);
-        rows.iter().for_each(|row| ledger.listed_by(row.attempt, &row.id, &revision));
+        rows.iter().for_each(|row| ledger.seen_by(row.attempt, &row.id, &revision));
     };
     let written = record(pass, objects, observed, Phase::Working, Fact::Other, change).await?;
     if written == Written::Yes {
@@ -101,7 +101,7 @@ pub(super) async fn abandon(
         return Ok(Flow::Continue);
     };
     let attributable = attributable(observed);
-    let message = format!("attempt {}: its outcome is unknown", claim.attempt);
+    let message = format!("attempt {}: its outcome is unknown, so its token may live unseen", claim.attempt);
     let failure = pass.failure(observed.object.generation, Reason::TokenGenerationFailed, message);
     let now = pass.now().time();
     let change = |ledger: &mut Ledger| ledger.abandoned(&claim, attributable, failure, now);

@@ -35,8 +35,8 @@ fn first_tokens_and_the_deletion_of_all_take_the_minutes_that_the_limit_allows()
     // A first token takes two calls, and keeps the place of a third until it is published.
     assert!(made < Duration::from_secs(4 * 60), "{made:?}");
     let deletion = died.saturating_sub(Duration::from_secs(ISSUED.into()));
-    // A revoke and its proof.
-    assert!(deletion < Duration::from_secs(3 * 60), "{deletion:?}");
+    // The question whether it lives, the revoke, and its proof: 180 calls, of which 15 go at once.
+    assert!(deletion < Duration::from_secs(4 * 60), "{deletion:?}");
     let tried = report.events.iter().filter(|event| event["reason"] == "TokenRevocationFailed").count();
     assert_eq!(tried, 0, "{:#?}", report.events);
 }
