@@ -84,7 +84,7 @@ pub fn claimed(token: Token, object: &Object, facts: &Facts) -> Time {
 pub fn desired(object: &Object, facts: &Facts) -> Desired {
     Desired {
         halt: None,
-        suspended: false,
+        suspended: object.suspended,
         interval: None,
         spread: Duration::ZERO,
         rotate_before: None,
@@ -108,7 +108,7 @@ pub fn observed(process: &Process, facts: &Facts, named: bool) -> Observed {
         secrets: Secrets::one(process.live, secret_state(&process.secret, process)),
         in_flight: in_flight(&process.in_flight, facts),
         service: Service {
-            seen: Some(ServiceSeen { attributable: named, same_origin: true, trusted: true }),
+            seen: Some(ServiceSeen { attributable: named, same_origin: true, trusted: !facts.doubt }),
             listing: process.listed.then(listing),
             swept: process.swept.then_some(NOW),
             suspected: process.suspects,

@@ -36,6 +36,7 @@ impl Out<'_> {
 pub fn moves(setup: &Setup, state: &State, moves: &mut Vec<Move>) {
     let mut out = Out { state, moves };
     service(&mut out);
+    forbids(&mut out);
     late_write(&mut out);
     people(setup, &mut out);
     alarms(setup, &mut out);
@@ -61,6 +62,33 @@ fn service(out: &mut Out) {
     }
     for token in state.alive.iter() {
         out.fault(Fault::Forget, "service forgets token", token.0, |state| state.alive = state.alive.without(token));
+    }
+}
+
+/// What forbids a new token for a while, and ends by itself in the model.
+fn forbids(out: &mut Out) {
+    let Object { exists, deleting, suspended, .. } = out.state.object;
+    if suspended {
+        out.push("resumed", 0, |state| {
+            state.object_changed();
+            state.object.suspended = false;
+        });
+    } else if exists && !deleting {
+        out.fault(Fault::Suspend, "suspended", 0, |state| {
+            state.object_changed();
+            state.object.suspended = true;
+        });
+    }
+    if out.state.facts.doubt {
+        // What it said meanwhile does not count.
+        out.push("the service accepts tokens again", 0, |state| {
+            state.facts.doubt = false;
+            state.processes.iter_mut().filter(|process| process.verdict == Said::Refused).for_each(|process| {
+                process.verdict = Said::Nothing;
+            });
+        });
+    } else {
+        out.fault(Fault::Doubt, "the service refuses everybody", 0, |state| state.facts.doubt = true);
     }
 }
 

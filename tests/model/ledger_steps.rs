@@ -199,9 +199,13 @@ pub fn abandon(turn: &mut Turn) {
 }
 
 pub fn reject(turn: &mut Turn) {
-    turn.record(
+    let lives = turn.state.alive.has(turn.me().object.book.current);
+    let wrong =
+        (lives && turn.state.facts.doubt).then_some("P20: rejected on the word of a service that refuses everybody");
+    turn.record_checked(
         "rejects the current token",
         0,
+        wrong,
         |ledger| ledger.rejected(bridge::NOW),
         |state, index| {
             state.processes[index].verdict = Default::default();

@@ -99,6 +99,10 @@ pub enum Mutation {
     LeaveStripped,
     /// What may still live is not reported when the finalizer goes.
     ReleaseSilently,
+    /// A claim in hand generates although the object is suspended meanwhile.
+    GenerateSuspended,
+    /// A service that refuses everybody is believed.
+    BelieveDoubt,
 }
 
 /// A mutation, and the smallest run that shows what it does.
@@ -147,6 +151,8 @@ pub fn all() -> Vec<Setup> {
         run(Mutation::CountAttempts, 1, 3, &[(Fault::OtherCluster, 1), (Rotate, 1)]),
         run(Mutation::WaitWithoutRoom, 1, 6, &[(Rotate, 4), (DeleteSecret, 1)]),
         run(Mutation::LeaveStripped, 1, 2, &[(Fault::Strip, 1)]),
+        run(Mutation::GenerateSuspended, 1, 2, &[(Fault::Suspend, 1), (Rotate, 1)]),
+        run(Mutation::BelieveDoubt, 1, 2, &[(Fault::Doubt, 1), (Fault::Due, 1)]),
         run(Mutation::ReleaseSilently, 1, 2, &[(Crash, 1), (DeleteObject, 1)]).nameless(),
     ]
 }
@@ -180,6 +186,10 @@ pub fn before(setup: &Setup, desired: &mut Desired, observed: &mut Observed) {
             let times = &mut desired.revoke_issued_before;
             *times = LeakTimes { object: times.latest(), service: None };
         }
+        Mutation::GenerateSuspended if matches!(observed.in_flight, InFlight::Claim { .. }) => {
+            desired.suspended = false
+        }
+        Mutation::BelieveDoubt => observed.service.seen.iter_mut().for_each(|seen| seen.trusted = true),
         Mutation::UncappedLeak => {
             observed.ledger.leak.iter_mut().for_each(|leak| leak.claimed_before = NOW.plus(Duration::from_secs(3600)))
         }

@@ -8,8 +8,9 @@
 use super::setup::{ANY, Fault, Setup};
 
 use Fault::{
-    Cancel, Crash, Decline, DeleteObject, DeleteSecret, Due, EditData, EditMarks, Forge, Forget, KeepAlive, Leak,
-    LeakAhead, LeakElsewhere, LoseAnswer, LoseStatus, OtherCluster, Oversleep, Refuse, Rotate, Strip, Touch,
+    Cancel, Crash, Decline, DeleteObject, DeleteSecret, Doubt, Due, EditData, EditMarks, Forge, Forget, KeepAlive,
+    Leak, LeakAhead, LeakElsewhere, LoseAnswer, LoseStatus, OtherCluster, Oversleep, Refuse, Rotate, Strip, Suspend,
+    Touch,
 };
 
 /// The points of the plane, four to a row.
@@ -102,6 +103,13 @@ pub fn others() -> Vec<Setup> {
         Setup::new("another cluster", 1, 4, &[(OtherCluster, 1), (Rotate, 1), (Refuse, 1), (DeleteSecret, 1)]),
         Setup::new("another cluster", 1, 3, &[(OtherCluster, 1), (DeleteObject, 1), (Crash, 1)]),
         Setup::new("another cluster, two processes", 2, 3, &[(OtherCluster, 1), (Oversleep, 1)]),
+        Setup::new("suspended", 1, 3, &[(Suspend, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),
+        Setup::new("suspended", 1, 3, &[(Suspend, 1), (Rotate, 1), (Leak, 1), (DeleteSecret, 1)]),
+        Setup::new("suspended, two processes", 2, 2, &[(Suspend, 1), (Rotate, 1), (Oversleep, 1)]),
+        Setup::new("refuses everybody", 1, 3, &[(Doubt, 1), (Due, ANY), (Rotate, 1), (Crash, 1), (Forget, 1)]),
+        Setup::new("refuses everybody", 1, 3, &[(Doubt, 1), (Rotate, 1), (Refuse, 1), (Leak, 1)]),
+        Setup::new("refuses everybody", 1, 3, &[(Doubt, 1), (DeleteObject, 1), (Due, ANY), (Crash, 1)]),
+        Setup::new("refuses everybody, two processes", 2, 2, &[(Doubt, 1), (Due, 1), (Rotate, 1)]),
         Setup::new("finalizer taken off", 1, 3, &[(Strip, 2), (DeleteObject, 1), (Crash, 1), (LoseAnswer, 1)]),
         Setup::new("finalizer taken off", 1, 3, &[(Strip, 1), (Rotate, 1), (LoseStatus, 1), (DeleteObject, 1)]),
         Setup::new("finalizer taken off", 1, 3, &[(Strip, 1), (Rotate, 1), (DeleteSecret, 1), (Crash, 1)]),

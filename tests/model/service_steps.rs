@@ -5,7 +5,7 @@ use super::mutations::Mutation;
 use super::process::Turn;
 use super::setup::Fault;
 use super::tokens::{Set, Token};
-use super::world::{At, InFlight, Said, State};
+use super::world::{At, InFlight, Leak, Said, State};
 use artifact_token_operator::rotation::ledger::Leftover;
 
 pub fn sweep(turn: &mut Turn) {
@@ -31,8 +31,12 @@ pub fn generate(turn: &mut Turn) {
     // A person may take it off between the process's read of the object and its call.
     let taken_off = turn.me().object.finalizer && !turn.me().object_fresh;
     let finalizer = turn.state.object.finalizer || taken_off || !turn.state.object.exists;
+    let me = turn.me().object;
+    let forbidden = me.suspended && me.book.leak != Leak::Open;
     let wrong = if again {
         Some("S4: one claim, two generates")
+    } else if forbidden {
+        Some("P2: generate although the process knows that it is suspended")
     } else if !durable {
         Some("S4: generate without a durable claim")
     } else if !finalizer {
@@ -45,6 +49,10 @@ pub fn generate(turn: &mut Turn) {
         state.asked = state.asked.with(token);
         state.processes[index].at = At::Asked;
     });
+    // The service says "not now", so another pass goes on with the claim. It matters where a spec can change meanwhile.
+    if turn.setup.faults[Fault::Suspend as usize] > 0 {
+        turn.push("is told to ask later", token.0, |state, index| state.processes[index].end_pass());
+    }
     if turn.me().object_fresh && turn.state.may(Fault::Decline) {
         let claim = turn.claim_of(token);
         turn.record(
@@ -84,7 +92,7 @@ pub fn answer(turn: &mut Turn) {
 
 /// What the service says about a token.
 fn says(turn: &mut Turn, what: &'static str, token: Token, heard: impl Fn(&mut State, usize, Said)) {
-    let works = turn.state.alive.has(token);
+    let works = turn.state.alive.has(token) && !turn.state.facts.doubt;
     let said = if works { Said::Accepted } else { Said::Refused };
     turn.push(what, token.0, |state, index| heard(state, index, said));
     if works {

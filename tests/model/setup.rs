@@ -53,6 +53,10 @@ pub enum Fault {
     Confirm,
     /// A person takes the finalizer off.
     Strip,
+    /// A person suspends the object, until somebody ends that.
+    Suspend,
+    /// The service refuses every token for a while.
+    Doubt,
 }
 
 /// All of them.
@@ -80,6 +84,8 @@ const FAULTS_NAMED: [Fault; FAULTS] = [
     Fault::OtherCluster,
     Fault::Confirm,
     Fault::Strip,
+    Fault::Suspend,
+    Fault::Doubt,
 ];
 
 /// No limit.
@@ -121,7 +127,7 @@ impl Setup {
 
     /// Whether a value in memory can matter. It does only beside refusals and edits.
     pub fn remembers(&self) -> bool {
-        let matters = [Fault::Refuse, Fault::Forget, Fault::EditData, Fault::EditMarks, Fault::Forge];
+        let matters = [Fault::Refuse, Fault::Doubt, Fault::Forget, Fault::EditData, Fault::EditMarks, Fault::Forge];
         matters.into_iter().any(|fault| self.faults[fault as usize] > 0)
     }
 

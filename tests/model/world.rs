@@ -11,7 +11,7 @@ pub const SLOTS: usize = 6;
 /// The maximum number of processes.
 pub const PROCESSES: usize = 2;
 /// Kinds of counted faults, see `setup::Fault`.
-pub const FAULTS: usize = 23;
+pub const FAULTS: usize = 25;
 
 /// How old the newest claim is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -122,6 +122,8 @@ pub struct Object {
     /// Created longer ago than any settle time.
     pub old: bool,
     pub alarm: Alarm,
+    /// `spec.suspend`, which stands for all that can forbid a new token.
+    pub suspended: bool,
     /// A person confirmed that all tokens of this identity belong to this object.
     pub confirmed: bool,
     pub book: Book,
@@ -135,6 +137,7 @@ impl Object {
         requested: false,
         old: false,
         alarm: Alarm::None,
+        suspended: false,
         confirmed: false,
         book: Book::BLANK,
     };
@@ -289,10 +292,13 @@ pub struct Facts {
     pub leaked: Set,
     /// Tokens of another cluster under this object's identity.
     pub of_other_cluster: Set,
+    /// The service refuses everybody.
+    pub doubt: bool,
 }
 
 impl Facts {
-    pub const NONE: Self = Self { attempts: [0; SLOTS + 1], leaked: Set::EMPTY, of_other_cluster: Set::EMPTY };
+    pub const NONE: Self =
+        Self { attempts: [0; SLOTS + 1], leaked: Set::EMPTY, of_other_cluster: Set::EMPTY, doubt: false };
 
     pub fn attempt(&self, token: Token) -> u8 {
         if token == Token::FIRST { 1 } else { self.attempts.get(usize::from(token.0)).copied().unwrap_or(0) }
