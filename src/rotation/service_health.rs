@@ -1,6 +1,6 @@
 //! Whether the operations of a service work, as far as its answers to the calls of passes and sweeps tell. Pure: time is a parameter.
 //!
-//! Nobody calls a service only to see that it is well. An operation whose calls fail for [`PATIENCE`] is a suspicion: the service is
+//! Nobody calls a service only to see that it is well. An operation whose calls fail for `PATIENCE` is a suspicion: the service is
 //! asked once, by its usual check. Is it down, then that check finds it not ready, and no token is asked for. Else the failure is a
 //! trouble of the service object that is told and holds nothing up: a list that fails is no ground to keep a token from being replaced.
 //! One lost answer is neither, and what worked again is over at once.
@@ -23,7 +23,7 @@ use super::ledger::backoff;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// So many failures in a row are more than one lost answer.
 const FAILURES: u32 = 2;
-/// The first pause after a suspicion led to a question; it doubles up to [`FORGET`].
+/// The first pause after a suspicion led to a question; it doubles up to `FORGET`.
 const FIRST_QUIET: Duration = Duration::from_secs(60);
 /// A trouble that nothing has shown for so long is forgotten. What is tried at all is tried at least once an hour.
 const FORGET: Duration = Duration::from_secs(75 * 60);

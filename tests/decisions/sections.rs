@@ -233,6 +233,16 @@ pub const SECTIONS: &[Section] = &[
         varied: &[("verdict", ALL), ("spec", &["as it is", "no probe"])],
     },
     Section {
+        title: "revoke, leak and deletion: the turn at the service comes before the read",
+        held: &[],
+        varied: &[
+            ("object", &["living", "deleting"]),
+            ("ledger", &["in overlap", "past overlap", "leak noticed"]),
+            ("read", ALL),
+            ("pauses", &["none", "no turn"]),
+        ],
+    },
+    Section {
         title: "verify: a refusal is not yet a death",
         held: &[("verdict", "refused")],
         varied: &[

@@ -230,6 +230,7 @@ fn a_time_that_lies_ahead_in_one_place_hides_no_leak_in_the_other() {
         *(if ahead_at_object { &mut times.object } else { &mut times.service }) = ahead;
         let steps = "RecordLeak, Read, Revoke t1, Preflight, Claim 2, Generate, Try, Update, Verify, Verified";
         check(&mut world, HOUR, steps, &["t2"], Some("t2"));
+        world.pass_until(world.now.plus(seconds(10)));
         let now = Some(world.now);
         let times = &mut world.desired.revoke_issued_before;
         *(if ahead_at_object { &mut times.service } else { &mut times.object }) = now;

@@ -1,3 +1,6 @@
+//! What a service said, and what follows for its tokens.
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 
 const START: Time = Time::from_millis(1_800_000_000_000);
