@@ -22,7 +22,7 @@ pub const NAMESPACE: &str = "default";
 
 /// Flags that shorten the operator's waits for services that do not know their own tokens at once. The defaults are
 /// right for real services.
-const SHORT_WAITS: [&str; 3] = ["--token-settle=2s", "--settle-margin=2s", "--first-retry=1s"];
+const SHORT_WAITS: [&str; 4] = ["--token-settle=2s", "--settle-margin=2s", "--first-retry=1s", "--refusal-settle=1s"];
 /// Lines of the operator's log that a failed tour shows.
 const TAIL_LINES: usize = 40;
 

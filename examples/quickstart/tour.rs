@@ -109,7 +109,8 @@ impl Tour {
         self.service.revoke_by_hand(current.id.as_str()).await?;
         println!("\nRevoked at the service: {}", current.id);
         println!(
-            "The operator notices at the next verification. Not to wait for that, the tour shortens its interval:"
+            "The operator notices at the next verification. Not to wait for that, the tour shortens its interval. A refusal alone is\n\
+             no death: the operator asks again for ten seconds here, and for ten minutes with the usual flags."
         );
         let patch = r#"{"spec":{"verification":{"interval":"2s"}}}"#;
         self.cluster

@@ -25,6 +25,8 @@ pub(crate) struct ServiceEntry {
     pub declaration: Option<Declaration>,
     /// The client, with the last good credential.
     pub client: Option<ServiceClient>,
+    /// A check of what is asked here, with these values, once ended well. A list that fails since then is a trouble, and no halt.
+    pub worked: bool,
     /// Why no token can be generated there now.
     pub halt: Option<Halt>,
     /// The versions of the Secrets that the client was made from.

@@ -61,6 +61,7 @@ fn entry(name: &str, uid: &str) -> ServiceEntry {
         origin: String::new(),
         declaration: None,
         client: None,
+        worked: false,
         halt: None,
         values: None,
         revision: "1".into(),

@@ -27,9 +27,9 @@ const WRONG_TOKEN: &str = "artifact-token-operator.this-token-was-never-issued";
 /// # Errors
 /// With the wait that the rate limit asks for, if that is too long. It says nothing about the service.
 ///
-/// `worked`: the service was found ready with this declaration and this credential. Then a list that fails is told, and holds up no
-/// token: `rotation/service_health.rs` hears of it.
-pub(super) async fn ask(entry: &ServiceEntry, worked: bool) -> Result<Option<Halt>, Duration> {
+/// Where the service was once found ready with what is asked here, a list that fails is told, and holds up no token:
+/// `rotation/service_health.rs` hears of it.
+pub(super) async fn ask(entry: &ServiceEntry) -> Result<Option<Halt>, Duration> {
     let Some(client) = &entry.client else { return Ok(None) };
     let mut places = client.take_places(&entry.caller("check", CHECK_URGENCY), CHECK_CALLS, MAX_WAIT).await?;
     if let Some(halt) = ask_verify(client, &mut places).await? {
@@ -39,7 +39,7 @@ pub(super) async fn ask(entry: &ServiceEntry, worked: bool) -> Result<Option<Hal
         return Ok(None);
     }
     match client.list(&mut places).await {
-        Err(error) if !worked || is_refused_credential(&error) => not_ready(&error).map(Some),
+        Err(error) if !entry.worked || is_refused_credential(&error) => not_ready(&error).map(Some),
         Ok(_) | Err(_) => Ok(None),
     }
 }

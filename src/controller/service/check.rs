@@ -7,13 +7,14 @@ use kube::runtime::controller::Action;
 
 use crate::api::condition::{Condition, ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
+use crate::api::token_service::TokenServiceSpec;
 use crate::controller::error::PassError;
 use crate::controller::registry::{Change, Key, ServiceEntry};
 use crate::controller::service::ask::ask;
 use crate::controller::service::load::{load, not_loaded};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::service::release::delete_when_unused;
-use crate::controller::service::status::{Shown, show, update_status};
+use crate::controller::service::status::{BEING_CHECKED, Shown, show, update_status};
 use crate::controller::service::sweep::sweep;
 use crate::controller::shared::Shared;
 use crate::rotation::desired::Halt;
@@ -74,11 +75,13 @@ async fn check_now(mut service: ServiceObject, suspected: bool, ctx: &Shared) ->
     };
     let doubted = ctx.services.take_doubt(&service.key) || suspected;
     let known = ctx.services.get_object(&service.key, &entry.uid);
+    entry.worked = known.as_deref().is_some_and(|known| known.worked && asks_alike(known, &entry))
+        || known_ready(&service, &entry);
     // A suspension, a leak or a constraint does not wait until the service answers. The declaration does: the client that performs the
     // new one is not known to work yet. So do other limits, which that client keeps; they are at rest, so the check need not wait.
     let early = |known: &&ServiceEntry| known.spec != entry.spec && known.spec.limits == entry.spec.limits;
     if let Some(known) = known.as_deref().filter(early).filter(|_| entry.declaration.is_some()) {
-        ctx.services.put(ServiceEntry { spec: entry.spec.clone(), ..known.clone() });
+        ctx.services.put(ServiceEntry { spec: entry.spec.clone(), worked: entry.worked, ..known.clone() });
         ctx.services.notify(Change::Service(service.key.clone()));
     }
     // A fault that this process found is newer than a cached status that still says Ready.
@@ -92,8 +95,7 @@ async fn check_now(mut service: ServiceObject, suspected: bool, ctx: &Shared) ->
             let halt = standing_halt(&service, &entry);
             ctx.services.put(ServiceEntry { halt, ..entry.clone() });
         }
-        let worked = found && !halted;
-        entry.halt = match ask_in_sight(&mut service, &entry, worked, ctx).await? {
+        entry.halt = match ask_in_sight(&mut service, &entry, ctx).await? {
             Ok(halt) => halt,
             Err(after) => {
                 ctx.services.put_off(&service.key, doubted);
@@ -102,6 +104,7 @@ async fn check_now(mut service: ServiceObject, suspected: bool, ctx: &Shared) ->
         };
         ctx.services.asked(&service.key, suspected, entry.halt.as_ref(), ctx.clock.now().time());
     }
+    entry.worked |= entry.halt.is_none();
     let refused = asks && entry.halt.is_some();
     // What the service said to these questions comes first: it may end a suspicion.
     ctx.services.listen_for_check(&service.key, &[], ctx.clock.now().time());
@@ -116,12 +119,11 @@ async fn check_now(mut service: ServiceObject, suspected: bool, ctx: &Shared) ->
 async fn ask_in_sight(
     service: &mut ServiceObject,
     entry: &ServiceEntry,
-    worked: bool,
     ctx: &Shared,
 ) -> Result<Result<Option<Halt>, Duration>, PassError> {
     let told = service.status.as_ref().filter(|status| !status.conditions.is_empty());
     let silent = told.is_none_or(|status| status.observed_generation != Some(entry.generation));
-    let question = ask(entry, worked);
+    let question = ask(entry);
     tokio::pin!(question);
     let soon = tokio::time::timeout(SHOWN_AFTER, &mut question).await;
     if silent && !matches!(soon, Ok(Ok(_))) {
@@ -213,6 +215,22 @@ fn same(known: &ServiceEntry, entry: &ServiceEntry) -> bool {
     (&known.uid, known.generation, known.values) == (&entry.uid, entry.generation, entry.values)
 }
 
+/// Whether a check asks both the same, with the same values: what else the spec says changes no answer.
+fn asks_alike(known: &ServiceEntry, entry: &ServiceEntry) -> bool {
+    let new = &entry.spec;
+    let spec = TokenServiceSpec {
+        suspend: new.suspend,
+        revoke_issued_before: new.revoke_issued_before,
+        limits: new.limits.clone(),
+        sweep: new.sweep.clone(),
+        constraints: new.constraints.clone(),
+        defaults: new.defaults.clone(),
+        hint: new.hint,
+        ..known.spec.clone()
+    };
+    (&known.uid, known.values) == (&entry.uid, entry.values) && spec == *new
+}
+
 /// Whether the service was already found ready in its present state, and nobody took our finalizer off. The event of our own status
 /// write is no reason to read its Secrets again.
 fn unchanged(service: &ServiceObject, known: Option<&ServiceEntry>) -> bool {
@@ -247,5 +265,5 @@ pub(crate) fn standing_halt(service: &ServiceObject, entry: &ServiceEntry) -> Op
 }
 
 fn being_checked(entry: &ServiceEntry) -> Halt {
-    Halt::passing(Reason::ServiceNotReady, format!("the {} is being checked", entry.key))
+    Halt::passing(Reason::ServiceNotReady, format!("the {}{BEING_CHECKED}", entry.key))
 }

@@ -36,6 +36,7 @@ fn unread(service: &ServiceObject) -> ServiceEntry {
         origin: String::new(),
         declaration: None,
         client: None,
+        worked: false,
         halt: None,
         revision: String::new(),
         values: None,

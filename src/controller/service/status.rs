@@ -14,6 +14,9 @@ use crate::rotation::desired::Halt;
 use crate::rotation::service_answers::Standing;
 use crate::service::declaration::Declaration;
 
+/// The end of what is shown while a slow check is under way.
+pub(super) const BEING_CHECKED: &str = " is being checked";
+
 /// What became of the status that a check found.
 pub(super) enum Shown {
     /// It is as it was.
@@ -52,7 +55,9 @@ pub(super) async fn update_status(
         return Ok(Shown::Unchanged);
     }
     let facts = |status: &TokenServiceStatus| (status.observed_generation, status.credentials_revision.clone());
-    let only_tells = service.status.is_some() && facts(&status) == facts(&old);
+    // The end of a check that was shown is told at once.
+    let shown = old.conditions.iter().any(|condition| condition.message.ends_with(BEING_CHECKED));
+    let only_tells = service.status.is_some() && !shown && facts(&status) == facts(&old);
     if let Some(pause) = ctx.services.telling_pause(entry, now).filter(|_| only_tells) {
         return Ok(Shown::After(pause));
     }

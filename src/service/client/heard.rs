@@ -61,8 +61,13 @@ pub(super) fn outcome<T>(operation: Operation, answer: &Result<T, ServiceError>)
         Err(error @ (ServiceError::Retry { .. } | ServiceError::Unknown { doubt: Doubt::NoAnswer, .. })) => {
             Some(Outcome::Unanswered(what(error)))
         }
-        // A token may ask for what the service does not give, and one id may be wrong.
+        // One token may ask for what the service does not give, or breaks on, and one id may be wrong.
         Err(ServiceError::Refused { .. }) if operation != Operation::List => None,
+        Err(ServiceError::Unknown { doubt: Doubt::Faulty, .. })
+            if matches!(operation, Operation::Generate | Operation::Revoke) =>
+        {
+            None
+        }
         Err(error) => Some(Outcome::Failed(what(error))),
     }
 }
@@ -90,6 +95,7 @@ mod tests {
         assert_eq!(said(Operation::Generate, refused()), None);
         assert_eq!(said(Operation::Verify, unknown(Doubt::Undeclared)), None);
         assert_eq!(said(Operation::Verify, unknown(Doubt::Faulty)), Some(Outcome::Failed("x".to_owned())));
+        assert_eq!(said(Operation::Generate, unknown(Doubt::Faulty)), None, "it may be the parameters of one object");
         assert_eq!(said(Operation::Verify, unknown(Doubt::NoAnswer)), Some(Outcome::Unanswered("x".to_owned())));
         assert_eq!(said(Operation::List, retry(true)), None, "it is there");
         assert_eq!(said(Operation::List, retry(false)), Some(Outcome::Unanswered("x".to_owned())));
