@@ -66,9 +66,11 @@ async fn two_clusters_with_the_same_objects_stop_before_either_kills_a_token_of_
     let uid = |token: &ArtifactToken| token.metadata.uid.clone();
     assert_eq!(uid(&one.tokens.get("ci").await.unwrap()), uid(&other.tokens.get("ci").await.unwrap()), "a clone");
 
-    // One cluster rotates. The other one then sees that the token they shared is dead, and rotates, too.
+    // Both clusters rotate, and the one that is first ends the token that they shared. A cluster that only saw this token refused would
+    // list the service before it believed that.
     one.annotate(ROTATE_REQUESTED_AT, "1").await;
     one.until("attempt 2 is current", |token| attempt(token) == 2 && ledger(token).superseded.is_empty()).await;
+    other.annotate(ROTATE_REQUESTED_AT, "1").await;
     let mut other_operator = Operator::start(options).await.unwrap();
     other.until("it has a token of its own", |token| attempt(token) == 2).await;
     let (value, other_value) = (one.value().await, other.value().await);
