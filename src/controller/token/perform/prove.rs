@@ -67,7 +67,9 @@ pub(super) async fn revoke_and_prove(
     // Most proofs need no further call. One that does must come to its end, or it would be tried again for ever.
     let places = places.with_max_wait(PROOF_WAIT);
     let value = pass.memory().values.get(id).cloned().or_else(|| stored_value(pass, id));
-    let mut prover = Prover { pass, client, places, doomed: doomed(pass, attempt, id), listed: false };
+    let doomed = doomed(pass, attempt, id);
+    let listed = pass.listing().into_iter().flatten().any(|row| doomed.is(row.attempt, &row.id));
+    let mut prover = Prover { pass, client, places, doomed, listed };
     let proof = prover.prove(value).await;
     proof.map_err(|alive| Alive { listed: prover.listed, ..alive })
 }
@@ -101,7 +103,13 @@ fn doomed(pass: &Pass<'_>, attempt: u32, id: &TokenId) -> Doomed {
         (None, Some(current)) => {
             Doomed { nonce: current.nonce.clone(), credentials_revision: current.credentials_revision.clone(), ..blank }
         }
-        (None, None) => blank,
+        // Only the list of this pass leads to it, which today's credential has read.
+        (None, None) => {
+            let row = pass.listing().into_iter().flatten().find(|row| blank.is(row.attempt, &row.id));
+            let revision = pass.service().filter(|_| row.is_some()).map(|service| service.revision.clone());
+            let nonce = row.map(|row| row.nonce.clone());
+            Doomed { nonce: nonce.unwrap_or_default(), credentials_revision: revision.unwrap_or_default(), ..blank }
+        }
     }
 }
 

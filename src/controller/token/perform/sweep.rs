@@ -13,7 +13,7 @@ use crate::controller::token::perform::secret::access::SecretAccess;
 use crate::rotation::identity::{self, Name};
 use crate::rotation::observed::{Observed, Row};
 use crate::rotation::report::Phase;
-use crate::rotation::step_kind::StepKind;
+use crate::rotation::step_kind::{Cause, StepKind};
 use crate::service::client::ServiceClient;
 use crate::service::client::answers::{ListedToken, Listing};
 
@@ -101,7 +101,11 @@ pub(super) async fn abandon(
         return Ok(Flow::Continue);
     };
     let attributable = attributable(observed);
-    let message = format!("attempt {}: its outcome is unknown, so its token may live unseen", claim.attempt);
+    // What went wrong with the request says what to do. Another process does not know it.
+    let lost = pass.memory().transient_failure.as_ref().filter(|(cause, _)| *cause == Cause::Lost(claim.attempt));
+    let told = lost.map(|(_, failure)| failure.message.clone());
+    let unknown = || format!("attempt {}: its outcome is unknown, so its token may live unseen", claim.attempt);
+    let message = told.unwrap_or_else(unknown);
     let failure = pass.failure(observed.object.generation, Reason::TokenGenerationFailed, message);
     let now = pass.now().time();
     let change = |ledger: &mut Ledger| ledger.abandoned(&claim, attributable, failure, now);
