@@ -233,7 +233,7 @@ pub const SECTIONS: &[Section] = &[
         varied: &[("verdict", ALL), ("spec", &["as it is", "no probe"])],
     },
     Section {
-        title: "revoke, leak and deletion: the turn at the service comes before the read",
+        title: "revoke and leak and deletion: the turn at the service comes before the read",
         held: &[],
         varied: &[
             ("object", &["living", "deleting"]),
