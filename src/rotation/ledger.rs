@@ -169,8 +169,8 @@ impl Ledger {
     }
 
     /// Says why the last revoke of this token failed.
-    pub fn explain_revoke(&mut self, id: &TokenId, why: &str) {
-        for old in self.superseded.iter_mut().filter(|old| old.id == *id) {
+    pub fn explain_revoke(&mut self, attempt: u32, id: &TokenId, why: &str) {
+        for old in self.superseded.iter_mut().filter(|old| old.attempt == attempt && old.id == *id) {
             old.failure = why.chars().take(MAX_FAILURE).collect();
         }
     }

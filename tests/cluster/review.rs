@@ -77,7 +77,12 @@ async fn a_service_that_refuses_everybody_for_a_while_keeps_its_tokens() {
     operator.restart().unwrap();
     operator.ready().await.unwrap();
     world.until_service("reference", ConditionType::Ready, Reason::TokensRefused).await;
-    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    world.service.reset_calls().await.unwrap();
+    let asked = || async {
+        let verifies = world.service.books().await.map_err(|error| error.to_string())?.calls.verify;
+        if verifies >= 3 * NAMES.len() as u64 { Ok(()) } else { Err(format!("{verifies} of them")) }
+    };
+    poll("each token is asked about several times more", DEADLINE, asked).await.unwrap();
     assert_eq!(world.count().await, NAMES.len(), "no token was made");
 
     world.service.clear_faults().await.unwrap();

@@ -55,10 +55,12 @@ fn refused(view: &View, current: &Current) -> Option<Step> {
         .then_some(Step::Reject)
 }
 
-/// Since when the refusals of this token count. Those from a time in which the service refused most tokens do not.
+/// Since when the refusals of this token count. Those from a time in which the service refused most tokens do not. A time that lies ahead
+/// was stamped before the clock was set back, and is recorded anew.
 fn refused_since(view: &View, current: &Current) -> Option<Time> {
     let forgiven = view.observed.service.others.forgiven;
-    current.refused_time.map(|refused| forgiven.map_or(refused, |forgiven| forgiven.max(refused)))
+    let stamped = current.refused_time.filter(|refused| view.now.reached(*refused));
+    stamped.map(|refused| forgiven.map_or(refused, |forgiven| forgiven.max(refused)))
 }
 
 fn is_settled(view: &View, since: Time) -> bool {

@@ -67,7 +67,9 @@ async fn owe(
     id: &TokenId,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
-    let unknown = observed.service.own_rows().find(|row| row.id == *id && !observed.ledger.knows(id));
+    // An id that the ledger has of another attempt may have come back.
+    let unknown =
+        observed.service.own_rows().find(|row| row.id == *id && !observed.ledger.has_token(row.attempt, &row.id));
     let Some(row) = unknown.cloned() else { return Ok(Flow::Continue) };
     let now = pass.now().time();
     let revision = pass.service().map(|service| service.revision.clone()).unwrap_or_default();
@@ -113,13 +115,14 @@ async fn record_alive(
     let revision = pass.service().map(|service| service.revision.clone()).unwrap_or_default();
     let change = |ledger: &mut Ledger| {
         ledger.revoke_failed(attempt, id, first_retry, now);
-        ledger.explain_revoke(id, &alive.what);
+        ledger.explain_revoke(attempt, id, &alive.what);
         if alive.listed {
             ledger.seen_by(attempt, id, &revision);
         }
     };
     let written = record(pass, objects, observed, Phase::Resting, Fact::Other, change).await?;
-    let tries = pass.ledger().superseded.iter().find(|old| old.id == *id).map_or(0, |old| old.tries);
+    let owed = pass.ledger().superseded.iter().find(|old| old.attempt == attempt && old.id == *id);
+    let tries = owed.map_or(0, |old| old.tries);
     if tries == 1 {
         let note = format!(
             "attempt {attempt} (id {id}) is not known to be dead: {}; the revoke is tried until it is",

@@ -52,6 +52,17 @@ fn it_is_dead_when_it_is_refused_again_after_a_minute_and_another_token_was_acce
 }
 
 #[test]
+fn a_clock_that_is_set_back_by_hours_delays_no_death() {
+    let mut world = refused();
+    world.now = world.now.minus(seconds(5 * HOUR));
+    others(&mut world, |others, now| (others.accepted, others.answered) = (Some(now), Some(now)));
+    world.observed.facts.ask_again = Some(world.now);
+    let begun = world.now;
+    world.walk_to("Reject");
+    assert_eq!(world.now.since(begun).as_secs(), 60, "{:#?}", world.observed.ledger.current);
+}
+
+#[test]
 fn an_acceptance_from_before_the_refusal_is_no_control() {
     let mut world = refused();
     let before = world.now.minus(seconds(1));
