@@ -27,3 +27,14 @@ impl Operation {
         }
     }
 }
+
+/// What a call says about its operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It works.
+    Worked,
+    /// No answer came.
+    Unanswered(String),
+    /// The answer shows that it does not work.
+    Failed(String),
+}

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::api::condition::{Condition, ConditionStatus, ConditionType};
-use crate::api::operation::Operation;
+use crate::api::operation::{Operation, Outcome};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
@@ -35,17 +35,6 @@ const REFUSED_LOOK: Duration = Duration::from_secs(120);
 const MAX_WHAT: usize = 800;
 /// Stands between what went wrong and what ends it, in the message of a trouble.
 const UNTIL: &str = ". The service object is Ready again once ";
-
-/// What a call says about its operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
-    /// It works.
-    Worked,
-    /// No answer came.
-    Unanswered(String),
-    /// The answer shows that it does not work.
-    Failed(String),
-}
 
 /// An operation whose last calls failed.
 #[derive(Clone, Debug)]
@@ -94,15 +83,15 @@ impl Trouble {
 
 impl Health {
     /// Takes what a call says that began and ended at these times.
-    pub fn hear(&mut self, operation: Operation, heard: Heard, began: Time, ended: Time) {
+    pub fn hear(&mut self, operation: Operation, heard: Outcome, began: Time, ended: Time) {
         let (what, answered) = match heard {
-            Heard::Worked => {
+            Outcome::Worked => {
                 self.failing.remove(&operation);
                 self.worked.insert(operation, ended);
                 return;
             }
-            Heard::Unanswered(what) => (what, false),
-            Heard::Failed(what) => (what, true),
+            Outcome::Unanswered(what) => (what, false),
+            Outcome::Failed(what) => (what, true),
         };
         let fresh = || Failing { since: began, last: ended, count: 0, reached: false, what: String::new() };
         let failing = self.failing.entry(operation).or_insert_with(fresh);

@@ -3,8 +3,8 @@
 use crate::api::condition::Condition;
 use crate::api::time::Time;
 use crate::rotation::desired::Halt;
-use crate::rotation::service_health::{Health, Heard as Said, Trouble};
-use crate::service::client::heard::{Heard, Outcome};
+use crate::rotation::service_health::{Health, Trouble};
+use crate::service::client::heard::Heard;
 
 /// What this process heard of one service.
 #[derive(Debug, Default)]
@@ -29,12 +29,7 @@ impl Listening {
     /// Takes what the clients heard. Returns whether that changes what is to be told or asked.
     pub(super) fn listen(&mut self, now: Time) -> bool {
         for call in self.heard.take() {
-            let said = match call.outcome {
-                Outcome::Worked => Said::Worked,
-                Outcome::Unanswered(what) => Said::Unanswered(what),
-                Outcome::Failed(what) => Said::Failed(what),
-            };
-            self.health.hear(call.operation, said, now.minus(call.took), now);
+            self.health.hear(call.operation, call.outcome, now.minus(call.took), now);
         }
         let outlook = Outlook { trouble: self.health.trouble(now), ask_at: self.health.ask_at(now) };
         std::mem::replace(&mut self.last, outlook.clone()) != outlook

@@ -76,6 +76,9 @@ fn service_seen(pass: &Pass<'_>, service: &ServiceEntry) -> Option<ServiceSeen> 
 
 fn facts(pass: &mut Pass<'_>, now: Time) -> Facts {
     let leak = service_leak_turn(pass, now);
+    if pass.ledger().current.as_ref().is_none_or(|current| current.unclear.is_none()) {
+        pass.memory_mut().yield_unclear(now);
+    }
     let memory = pass.memory();
     let drift = memory.corrections.pause(pass.generation());
     let current = pass.ledger().current.as_ref();

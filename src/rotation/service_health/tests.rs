@@ -11,16 +11,16 @@ fn at(seconds: u64) -> Time {
 /// A failure that takes no time.
 fn fails(health: &mut Health, operation: Operation, second: u64) {
     let what = format!("{}: status 500", operation.name());
-    health.hear(operation, Heard::Failed(what), at(second), at(second));
+    health.hear(operation, Outcome::Failed(what), at(second), at(second));
 }
 
 fn is_lost(health: &mut Health, operation: Operation, began: u64, ended: u64) {
     let what = format!("{}: no connection", operation.name());
-    health.hear(operation, Heard::Unanswered(what), at(began), at(ended));
+    health.hear(operation, Outcome::Unanswered(what), at(began), at(ended));
 }
 
 fn works(health: &mut Health, operation: Operation, second: u64) {
-    health.hear(operation, Heard::Worked, at(second), at(second));
+    health.hear(operation, Outcome::Worked, at(second), at(second));
 }
 
 fn ready(status: ConditionStatus, reason: Reason, message: &str, since: u64) -> Condition {

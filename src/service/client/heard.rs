@@ -4,22 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::api::operation::Operation;
+use crate::api::operation::{Operation, Outcome};
 use crate::service::errors::{Doubt, ServiceError};
 
 /// The most calls that are kept until somebody takes them.
 const MAX_CALLS: usize = 256;
-
-/// What a call says about its operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It works.
-    Worked,
-    /// No answer came.
-    Unanswered(String),
-    /// The answer shows that it does not work.
-    Failed(String),
-}
 
 /// One call.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -87,6 +87,8 @@ pub(crate) struct SeenUnclear {
     pub unclear: Unclear,
     /// When the last one came.
     pub last: Time,
+    /// This process recorded them.
+    pub recorded: bool,
 }
 
 /// The object as this process wrote or read it last.
@@ -171,8 +173,17 @@ impl Memory {
     /// Notes an answer about this token that says nothing. After a longer time without one, another process may have had a better one.
     pub(crate) fn note_unclear(&mut self, id: TokenId, message: String, now: Time) {
         let before = self.unclear.take().filter(|seen| seen.id == id && now.since(seen.last) <= UNCLEAR_ROW);
+        let recorded = before.as_ref().is_some_and(|seen| seen.recorded);
         let unclear = before.map_or(Unclear { since_time: now, message }, |seen| seen.unclear);
-        self.unclear = Some(SeenUnclear { id, unclear, last: now });
+        self.unclear = Some(SeenUnclear { id, unclear, last: now, recorded });
+    }
+
+    /// Takes over that the ledger does not tell of them any more, although this process recorded them: another one had an answer that says
+    /// something. Else the two would record what each of them hears, in turn.
+    pub(crate) fn yield_unclear(&mut self, now: Time) {
+        if self.unclear.take_if(|seen| seen.recorded).is_some() {
+            self.accepted = Some(now);
+        }
     }
 
     /// Since when the service's answers about this token say nothing.
@@ -274,6 +285,18 @@ mod tests {
         assert!(!memory.restored);
         memory.newest(object("5", Some(1)), Instant::now());
         assert!(memory.restored, "the store was put back half an hour and more after the last write");
+    }
+
+    #[test]
+    fn what_another_process_took_away_is_not_recorded_again_at_the_next_answer_that_says_nothing() {
+        let (mut memory, at) = (Memory::default(), |second: i64| Time::from_millis(second * 1000));
+        memory.note_unclear(id("t"), "status 502".to_owned(), at(1));
+        memory.yield_unclear(at(2));
+        assert!(memory.unclear_about(&id("t")).is_some(), "nothing was recorded yet");
+        memory.unclear.iter_mut().for_each(|seen| seen.recorded = true);
+        memory.note_unclear(id("t"), "status 502".to_owned(), at(9));
+        memory.yield_unclear(at(10));
+        assert_eq!((memory.unclear_about(&id("t")), memory.accepted), (None, Some(at(10))));
     }
 
     #[test]

@@ -168,8 +168,13 @@ pub(super) async fn record_unclear(
     unclear: Option<Unclear>,
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
+    let begins = unclear.is_some();
     let change = |ledger: &mut Ledger| ledger.unclear(unclear);
-    Ok(record(pass, objects, observed, Phase::Resting, Fact::Other, change).await?.into())
+    let written = record(pass, objects, observed, Phase::Resting, Fact::Other, change).await?;
+    if written == Written::Yes {
+        pass.memory_mut().unclear.iter_mut().for_each(|seen| seen.recorded = begins);
+    }
+    Ok(written.into())
 }
 
 /// Records that the service refuses the current token, which may be a fault of the service.
