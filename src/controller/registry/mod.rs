@@ -58,6 +58,8 @@ struct Slot {
     telling: Telling,
     /// What it said about its tokens.
     answers: Answers,
+    /// When this process last recorded a sweep.
+    swept: Option<Time>,
 }
 
 impl Services {
@@ -134,6 +136,16 @@ impl Services {
     /// Counts a status that only told something.
     pub(crate) fn told(&self, entry: &ServiceEntry, now: Time) {
         self.at_object(entry, |slot| slot.telling.told(now));
+    }
+
+    /// When this process last recorded a sweep of it.
+    pub(crate) fn last_sweep(&self, entry: &ServiceEntry) -> Option<Time> {
+        self.at_object(entry, |slot| slot.swept).flatten()
+    }
+
+    /// Records when it was swept.
+    pub(crate) fn swept(&self, entry: &ServiceEntry, at: Time) {
+        self.at_object(entry, |slot| slot.swept = Some(at));
     }
 
     /// Asks for a check now: a call was refused for the operator's credential, or nothing could be sent.

@@ -47,7 +47,12 @@ pub(crate) async fn sweep(
     let interval = service.spec.sweep.interval.0.max(MIN_INTERVAL);
     let now = ctx.clock.now();
     // A sweep far in the future was recorded by a clock that was set back since. Clocks of several API servers differ by seconds.
-    let last = service.last_sweep().map(|last| last.time).filter(|last| now.reached(last.minus(interval)));
+    // The object may be from before the sweep that this process has just recorded.
+    let last = service
+        .last_sweep()
+        .map(|last| last.time)
+        .max(ctx.services.last_sweep(entry))
+        .filter(|last| now.reached(last.minus(interval)));
     // The first sweep comes an interval after the service object was created.
     let due = last.or(service.created()).unwrap_or(now.time()).plus(interval);
     if !now.reached(due) {
@@ -78,7 +83,9 @@ pub(crate) async fn sweep(
         let revocable = found.revocable(recorded, grace(&owners, ctx.settings.orphan_grace), now.waited());
         revoke_orphans(&client, &mut places, &mut found, &revocable).await;
     }
-    report(service, &found, renamed, recorded, ctx).await?;
+    if report(service, &found, renamed, recorded, ctx).await? {
+        ctx.services.swept(entry, now.time());
+    }
     Ok(Some(interval))
 }
 
@@ -140,7 +147,7 @@ async fn report(
     renamed: u32,
     recorded: &[Orphan],
     ctx: &Shared,
-) -> Result<(), PassError> {
+) -> Result<bool, PassError> {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let now = ctx.clock.now();
     let time: Time = now.time();
@@ -171,5 +178,5 @@ async fn report(
         );
     }
     let status = TokenServiceStatus { last_sweep: Some(last_sweep), ..service.status.clone().unwrap_or_default() };
-    service.write_status(&status, &ctx.client).await.map(|_| ())
+    Ok(service.write_status(&status, &ctx.client).await?.is_some())
 }
