@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use crate::api::time::Time;
-use crate::rotation::now::Now;
+use crate::rotation::now::{Now, RESOLUTION};
 
 /// So long a reading counts after another one replaced it.
 const COUNTS_FOR: Duration = Duration::from_secs(3600);
@@ -29,6 +29,9 @@ const MOST_READINGS: usize = 32;
 const MERGED: Duration = Duration::from_secs(300);
 /// A wait may begin by so much after the newest answer. So the step back of a clock that was days ahead makes it an hour longer, not days.
 const MOST_AHEAD: Duration = COUNTS_FOR;
+
+/// The resolution of a [`Time`].
+const TICK: Duration = Duration::from_millis(1);
 
 /// The shared clock. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -56,11 +59,11 @@ impl Clock {
         readings.now(Instant::now()).unwrap_or_else(|| Time::from(Utc::now()).into())
     }
 
-    /// Records a `Date` header.
-    fn read(&self, date: &str) {
+    /// Records the `Date` header of an answer whose request was sent at `sent`.
+    fn read(&self, date: &str, sent: Instant) {
         let Ok(date) = DateTime::parse_from_rfc2822(date) else { return };
         let mut readings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        readings.read(Time::from(date.to_utc()), Instant::now());
+        readings.read(Time::from(date.to_utc()), sent, Instant::now());
     }
 }
 
@@ -76,25 +79,31 @@ impl Readings {
         let server = newest.plus(passed);
         let latest = latest.plus(passed).min(server.plus(MOST_AHEAD));
         // A time has whole milliseconds: who looks at this one must not be too early by a part of one.
-        let changes = counts.map(|(_, replaced)| left(*replaced) + Duration::from_millis(1)).min().unwrap_or_default();
+        let changes = counts.map(|(_, replaced)| left(*replaced) + TICK).min().unwrap_or_default();
         Some(Now::new(server, earliest.plus(passed), latest, server.plus(changes)))
     }
 
-    /// A `Date` has whole seconds, so a reading may be up to a second behind. It is replaced only by one that differs by more.
-    fn read(&mut self, date: Time, at: Instant) {
-        let passed = at.saturating_duration_since(self.started);
-        let agrees = self.newest.is_some_and(|newest| {
-            let ahead = newest.plus(passed).as_millis() - date.as_millis();
-            (0..1000).contains(&ahead)
-        });
-        if agrees {
+    /// A `Date` has whole seconds, and an answer may be on its way for a while. So the API server's clock showed at some time between
+    /// `sent` and `arrived` something between that second and the next one; a reading that fits stays.
+    fn read(&mut self, date: Time, sent: Instant, arrived: Instant) {
+        let started = |at: Instant, date: Time| date.minus(at.saturating_duration_since(self.started));
+        let (earliest, too_late) = (started(arrived, date), started(sent, date.plus(RESOLUTION)));
+        let Some(newest) = self.newest else {
+            self.newest = Some(earliest);
+            return;
+        };
+        if (earliest..too_late).contains(&newest) {
             return;
         }
-        if let Some(newest) = self.newest.replace(date.minus(passed)) {
-            self.replaced.retain(|(_, replaced)| at.saturating_duration_since(*replaced) < COUNTS_FOR);
-            self.replaced.push_back((newest, at));
-            self.merge();
+        if newest >= too_late && newest.since(too_late) < RESOLUTION {
+            // No two clocks run alike to the millisecond. A reading that got ahead by so little gives way by just that.
+            self.newest = Some(too_late.minus(TICK));
+            return;
         }
+        self.newest = Some(earliest);
+        self.replaced.retain(|(_, replaced)| arrived.saturating_duration_since(*replaced) < COUNTS_FOR);
+        self.replaced.push_back((newest, arrived));
+        self.merge();
     }
 
     /// Where there are too many, only the earliest and the latest of each five minutes are kept. None of them counts for more than these
@@ -149,11 +158,12 @@ where
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let clock = self.clock.clone();
+        let sent = Instant::now();
         let answer = self.inner.call(request);
         Box::pin(async move {
             let answer = answer.await?;
             if let Some(date) = answer.headers().get(header::DATE).and_then(|date| date.to_str().ok()) {
-                clock.read(date);
+                clock.read(date, sent);
             }
             Ok(answer)
         })
@@ -195,7 +205,8 @@ mod tests {
         }
 
         fn answer(&mut self) {
-            self.readings.read(at(self.server), self.begun + Duration::from_secs(self.passed));
+            let now = self.begun + Duration::from_secs(self.passed);
+            self.readings.read(at(self.server), now, now);
         }
 
         fn now(&self) -> Now {
@@ -280,13 +291,51 @@ mod tests {
             let begun = Instant::now();
             // The overlap begins when the true time is `fraction` past a second; a process that starts later judges it.
             let mut first = Readings { started: begun, newest: None, replaced: VecDeque::new() };
-            first.read(truth(whole(100_000_000 + fraction)), begun);
+            first.read(truth(whole(100_000_000 + fraction)), begun, begun);
             let wait = first.now(begun).map(|now| now.end_of(milliseconds(2000))).unwrap_or_default();
             let mut second = Readings { started: begun, newest: None, replaced: VecDeque::new() };
             let end = 100_000_000 + fraction + 1999;
-            second.read(truth(whole(end - later)), begun);
+            second.read(truth(whole(end - later)), begun, begun);
             let over = second.now(begun + milliseconds(later)).is_some_and(|now| now.is_over(wait));
             assert!(!over, "a millisecond too early: {fraction} {later}");
         }
+    }
+    /// An answer at a true time, in milliseconds, that says its whole seconds and arrives later.
+    fn answered(readings: &mut Readings, begun: Instant, truth: u64, sent: u64, arrived: u64) {
+        let date = Time::from_millis(0).plus(Duration::from_secs(truth / 1000));
+        let [sent, arrived] = [sent, arrived].map(|at| begun + Duration::from_millis(at));
+        readings.read(date, sent, arrived);
+    }
+
+    #[test]
+    fn an_answer_that_was_on_its_way_for_a_while_is_no_step_of_the_clock() {
+        let begun = Instant::now();
+        let mut readings = Readings { started: begun, newest: None, replaced: VecDeque::new() };
+        answered(&mut readings, begun, 100_000, 0, 0);
+        let right = readings.newest;
+        // Stamped just before the second was over, and seen long after.
+        for (sent, stamped, arrived) in [(900, 990, 1_040), (1_900, 1_999, 9_000), (10_000, 15_500, 20_000)] {
+            answered(&mut readings, begun, 100_000 + stamped, sent, arrived);
+            assert_eq!((readings.newest, readings.replaced.len()), (right, 0), "{stamped}");
+        }
+        answered(&mut readings, begun, 100_000 + 30_000 - 5_000, 30_000, 30_010);
+        assert_eq!(readings.replaced.len(), 1, "a step back");
+    }
+
+    #[test]
+    fn a_clock_that_runs_a_little_slower_moves_the_reading_by_just_that() {
+        let begun = Instant::now();
+        let mut readings = Readings { started: begun, newest: None, replaced: VecDeque::new() };
+        for second in 0..3600 {
+            // It loses a millisecond in ten seconds. Its answers come at all parts of a second.
+            let passed = second * 1000 + second * 37 % 1000;
+            let truth = 100_000_000 + passed - passed / 10_000;
+            answered(&mut readings, begun, truth, passed, passed + 5);
+            let read = readings.now(begun + Duration::from_millis(passed)).map(|now| now.time().as_millis());
+            let ahead = read.map(|read| read - i64::try_from(truth).unwrap_or_default());
+            assert!(ahead.is_some_and(|ahead| ahead <= 100), "{second}: {ahead:?}");
+        }
+        let now = readings.now(begun + Duration::from_secs(3600)).unwrap_or_else(|| at(0).into());
+        assert!(now.stamp().since(now.waited()) < RESOLUTION, "{now:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::api::time::Time;
 
 /// The API server says times in whole seconds: its clock may be so much ahead of what its answers show.
-const RESOLUTION: Duration = Duration::from_secs(1);
+pub const RESOLUTION: Duration = Duration::from_secs(1);
 
 /// Now. The API server's clock is the one that all processes share, and it may jump. So there are three readings of it, and each
 /// question has its own method: whoever has only a [`Time`] in hand cannot take the wrong one.
