@@ -119,6 +119,11 @@ impl Health {
         }
     }
 
+    /// Forgets operations that the service does not have: nobody calls one that is no longer declared, so nothing would end its trouble.
+    pub fn forget_all_but(&mut self, has: impl Fn(Operation) -> bool) {
+        self.failing.retain(|operation, _| has(*operation));
+    }
+
     /// When the service is to be asked because of a suspicion. A check does not generate or revoke, so it can only say of these
     /// operations whether the service answers at all.
     pub fn ask_at(&self, now: Time) -> Option<Time> {

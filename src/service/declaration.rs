@@ -15,6 +15,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::api::duration::GoDuration;
+use crate::api::operation::Operation;
 use crate::api::parameters::{Lifetime, ParameterValue, Parameters};
 use crate::api::token_service::Capability;
 use crate::api::token_service::operations::{Ids, Lifetimes, ParameterDeclaration};
@@ -74,6 +75,16 @@ impl Declaration {
     /// Whether the service has this capability.
     pub fn can(&self, capability: Capability) -> bool {
         self.capabilities().contains(&capability)
+    }
+
+    /// Whether the service has this operation. One without *verify* cannot be declared.
+    pub fn has(&self, operation: Operation) -> bool {
+        match operation {
+            Operation::Generate => self.can(Capability::Generate),
+            Operation::List => self.can(Capability::List),
+            Operation::Revoke => self.can(Capability::Revoke),
+            Operation::Verify => true,
+        }
     }
 
     /// The most characters of a token's name; `None` where tokens have no names.

@@ -27,7 +27,8 @@ impl Services {
     /// The same for a check, which also reads what the status tells. Returns how soon the service is to be asked because of a suspicion.
     pub(crate) fn listen_for_check(&self, key: &Key, told: &[Condition], now: Time) -> Option<Duration> {
         self.at(key, |slot| {
-            slot.listening.read(told, now);
+            let declaration = slot.entry.as_ref().and_then(|entry| entry.declaration.as_ref());
+            slot.listening.read(told, declaration, now);
             slot.listening.listen(now);
             slot.listening.ask_at().map(|at| at.since(now))
         })?

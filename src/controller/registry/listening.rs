@@ -5,6 +5,7 @@ use crate::api::time::Time;
 use crate::rotation::desired::Halt;
 use crate::rotation::service_health::{Health, Trouble};
 use crate::service::client::heard::Heard;
+use crate::service::declaration::Declaration;
 
 /// What this process heard of one service.
 #[derive(Debug, Default)]
@@ -36,8 +37,11 @@ impl Listening {
     }
 
     /// Takes over what the status tells.
-    pub(super) fn read(&mut self, told: &[Condition], now: Time) {
+    pub(super) fn read(&mut self, told: &[Condition], declaration: Option<&Declaration>, now: Time) {
         self.health.read(told, now);
+        if let Some(declaration) = declaration {
+            self.health.forget_all_but(|operation| declaration.has(operation));
+        }
     }
 
     /// When the service is to be asked because of a suspicion.

@@ -48,7 +48,7 @@ struct Slot {
     uid: String,
     /// The result of its last check.
     entry: Option<Arc<ServiceEntry>>,
-    limit: Option<(i32, RateLimit)>,
+    limit: Option<RateLimit>,
     doubted: bool,
     /// It must be checked again, for example because a Secret or ConfigMap of it changed.
     stale: bool,
@@ -58,8 +58,9 @@ struct Slot {
     telling: Telling,
     /// What it said about its tokens.
     answers: Answers,
-    /// When this process last recorded a sweep.
+    /// When this process last recorded a sweep, and when a list for one last failed.
     swept: Option<Time>,
+    unlisted: Option<Time>,
 }
 
 impl Services {
@@ -116,16 +117,15 @@ impl Services {
         self.subscribers.notify(&change);
     }
 
-    /// The rate limit of a service. It stays the same until the limit itself changes.
+    /// The rate limit of a service, which allows from now on what its spec says.
     pub(crate) fn limit(&self, entry: &ServiceEntry) -> RateLimit {
-        let rate = entry.spec.limits.requests_per_minute;
-        let fresh = || (rate, RateLimit::new(u32::try_from(rate).unwrap_or(1)));
+        let rate = u32::try_from(entry.spec.limits.requests_per_minute).unwrap_or(1);
         let kept = |slot: &mut Slot| {
-            let (_, limit) = slot.limit.take_if(|(old, _)| *old == rate).unwrap_or_else(fresh);
-            slot.limit = Some((rate, limit.clone()));
-            limit
+            let limit = slot.limit.get_or_insert_with(|| RateLimit::new(rate));
+            limit.allow(rate);
+            limit.clone()
         };
-        self.at_object(entry, kept).unwrap_or_else(|| fresh().1)
+        self.at_object(entry, kept).unwrap_or_else(|| RateLimit::new(rate))
     }
 
     /// How long a status that only tells something waits; `None` if it may be written now.
@@ -146,6 +146,16 @@ impl Services {
     /// Records when it was swept.
     pub(crate) fn swept(&self, entry: &ServiceEntry, at: Time) {
         self.at_object(entry, |slot| slot.swept = Some(at));
+    }
+
+    /// When a list for a sweep of it last failed.
+    pub(crate) fn last_unlisted(&self, entry: &ServiceEntry) -> Option<Time> {
+        self.at_object(entry, |slot| slot.unlisted).flatten()
+    }
+
+    /// Records when a list for a sweep failed.
+    pub(crate) fn unlisted(&self, entry: &ServiceEntry, at: Time) {
+        self.at_object(entry, |slot| slot.unlisted = Some(at));
     }
 
     /// Asks for a check now: a call was refused for the operator's credential, or nothing could be sent.

@@ -212,7 +212,7 @@ fn tokens_are_told_of_what_changes_for_them_and_of_nothing_else() {
 }
 
 #[test]
-fn a_rate_limit_is_shared_until_the_limit_itself_changes() {
+fn a_pause_that_the_service_asked_for_outlives_another_limit() {
     let mut world = World::new();
     world.list(&[object("a", "1")]);
     let limited = |rate: i32| {
@@ -220,12 +220,8 @@ fn a_rate_limit_is_shared_until_the_limit_itself_changes() {
         entry.spec.limits.requests_per_minute = rate;
         entry
     };
-    let limit_of = |world: &World| world.services.at(&key("a"), |slot| slot.limit.clone()).unwrap().unwrap().0;
-    world.services.limit(&limited(60));
-    assert_eq!(limit_of(&world), 60);
-    world.services.limit(&limited(120));
-    assert_eq!(limit_of(&world), 120);
+    world.services.limit(&limited(60)).pause(Duration::from_secs(600));
+    assert!(world.services.limit(&limited(120)).paused().is_some());
     // A check of a deleted object has its own limit.
-    world.services.limit(&ServiceEntry { uid: "0".into(), ..limited(7) });
-    assert_eq!(limit_of(&world), 120);
+    assert_eq!(world.services.limit(&ServiceEntry { uid: "0".into(), ..limited(7) }).paused(), None);
 }

@@ -46,23 +46,18 @@ pub(crate) async fn sweep(
     let Some(client) = able(entry) else { return Ok(None) };
     let interval = service.spec.sweep.interval.0.max(MIN_INTERVAL);
     let now = ctx.clock.now();
-    // A sweep far in the future was recorded by a clock that was set back since. Clocks of several API servers differ by seconds.
-    // The object may be from before the sweep that this process has just recorded.
-    let last = service
-        .last_sweep()
-        .map(|last| last.time)
-        .max(ctx.services.last_sweep(entry))
-        .filter(|last| now.reached(last.minus(interval)));
-    // The first sweep comes an interval after the service object was created.
-    let due = last.or(service.created()).unwrap_or(now.time()).plus(interval);
-    if !now.reached(due) {
-        return Ok(Some(due.since(now.time())));
+    let wait = wait(service, entry, interval, ctx);
+    if !wait.is_zero() {
+        return Ok(Some(wait));
     }
     let mut places = match client.take_places(&entry.caller("sweep", Urgency::Rest), 0, MAX_WAIT).await {
         Ok(places) => places,
         Err(wait) => return Ok(Some(wait)),
     };
-    let Some(rows) = list(&client, &mut places).await else { return Ok(Some(AGAIN)) };
+    let Some(rows) = list(&client, &mut places).await else {
+        ctx.services.unlisted(entry, now.time());
+        return Ok(Some(AGAIN));
+    };
     let prefix = client.declaration().prefix().unwrap_or_default();
     let owner = |token: &ArtifactToken| owner(service, entry, token, ctx);
     let near = ctx.objects.near(&service.key, &identities(prefix, &rows));
@@ -87,6 +82,20 @@ pub(crate) async fn sweep(
         ctx.services.swept(entry, now.time());
     }
     Ok(Some(interval))
+}
+
+/// How long until the next sweep. Checks come for other reasons, too, and may begin with an object from before the sweep that this
+/// process has just recorded.
+fn wait(service: &ServiceObject, entry: &ServiceEntry, interval: Duration, ctx: &Shared) -> Duration {
+    let now = ctx.clock.now();
+    // A time ahead was recorded by a clock that was set back since. Clocks of several API servers differ by seconds.
+    let past = |at: &Time| now.reached(at.minus(interval));
+    let recorded = service.last_sweep().map(|last| last.time).filter(past);
+    let last = recorded.max(ctx.services.last_sweep(entry).filter(past));
+    // The first sweep comes an interval after the service object was created.
+    let due = last.or(service.created()).unwrap_or(now.time()).plus(interval);
+    let again = ctx.services.last_unlisted(entry).filter(past).map(|failed| failed.plus(AGAIN));
+    again.map_or(due, |again| again.max(due)).since(now.time())
 }
 
 /// The identities in the names of the rows.

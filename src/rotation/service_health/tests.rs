@@ -108,6 +108,20 @@ fn a_trouble_that_nothing_shows_any_more_is_forgotten() {
 }
 
 #[test]
+fn an_operation_that_the_service_does_not_have_is_no_trouble_whoever_tells_it() {
+    let mut health = Health::default();
+    fails(&mut health, LIST, 0);
+    fails(&mut health, LIST, 20);
+    let halt = health.trouble(at(20)).unwrap().halt();
+    let told = [ready(ConditionStatus::False, halt.reason, &halt.message, 20)];
+    for _ in 0..2 {
+        health.read(&told, at(30));
+        health.forget_all_but(|operation| operation != LIST);
+        assert_eq!((health.trouble(at(30)), health.ask_at(at(30))), (None, None));
+    }
+}
+
+#[test]
 fn a_process_takes_over_what_another_one_tells_unless_it_saw_it_work_since() {
     let mut first = Health::default();
     fails(&mut first, LIST, 0);
