@@ -113,6 +113,52 @@ async fn a_revoke_without_the_value_is_proved_by_the_list_that_had_it() {
     assert_eq!(ledger(&token).history[0].proof, Proof::Unlisted);
 }
 
+/// The reference service as one that lists nothing and whose tokens have no names.
+async fn without_list(prefix: &str) -> World {
+    let world = World::bare(prefix).await;
+    world.apply(&credential_yaml(world.service.admin_key())).await;
+    world
+        .serve(|spec| {
+            spec["preset"] = json!("Custom");
+            spec["operations"] = json!({
+                "authentication": {"bearer": "{{ credentials.adminKey }}"},
+                "naming": {"unsupported": true},
+                "lifetime": {"never": true, "minimum": "1s"},
+                "generate": {
+                    "request": {
+                        "method": "POST",
+                        "path": "/v1/tokens",
+                        "json": r#"{"name": {{ displayName }}, "lifetimeSeconds": {{ lifetimeSeconds }}}"#,
+                    },
+                    "response": {"value": "$.token", "id": "$.id", "expirationTime": "$.expirationTime"},
+                },
+                "verify": {
+                    "request": {"method": "GET", "path": "/v1/whoami", "headers": {"Authorization": "Bearer {{ token }}"}},
+                    "accepted": {"statuses": [200]},
+                    "refused": {"statuses": [401]},
+                },
+                "revoke": {"request": {"method": "DELETE", "path": "/v1/tokens/{{ id }}"}, "gone": [404]},
+            });
+        })
+        .await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verification_that_says_nothing_leaves_no_revoke_on_the_services_word() {
+    let world = without_list("unclear-revoke").await;
+    let _operator = world.operator().await;
+    world.create("ci", |spec| spec["rotation"]["overlap"] = json!("5s")).await;
+    world.until_ready("ci").await;
+    world.patch("ci", json!({"spec": {"displayName": "another"}})).await;
+    world.annotate("ci", ROTATE_REQUESTED_AT, "1").await;
+    world.until_attempt("ci", 2).await;
+    world.faults(json!([{"operation": "verify", "kind": "Status", "status": 418, "count": 1}])).await;
+    let token = world.agrees("ci", "ci-secret").await;
+    assert_eq!(world.service.books().await.unwrap().calls.revoke, 1);
+    assert_eq!(ledger(&token).history[0].proof, Proof::Refused);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn where_ids_come_back_and_tokens_have_no_names_a_person_revokes_what_is_lost() {
     let world = World::bare("by-hand").await;

@@ -78,8 +78,8 @@ async fn check_now(mut service: ServiceObject, suspected: bool, ctx: &Shared) ->
     entry.worked = known.as_deref().is_some_and(|known| known.worked && asks_alike(known, &entry))
         || known_ready(&service, &entry);
     // A suspension, a leak or a constraint does not wait until the service answers. The declaration does: the client that performs the
-    // new one is not known to work yet. So do other limits, which that client keeps; they are at rest, so the check need not wait.
-    let early = |known: &&ServiceEntry| known.spec != entry.spec && known.spec.limits == entry.spec.limits;
+    // new one is not known to work yet.
+    let early = |known: &&ServiceEntry| known.spec != entry.spec;
     if let Some(known) = known.as_deref().filter(early).filter(|_| entry.declaration.is_some()) {
         ctx.services.put(ServiceEntry { spec: entry.spec.clone(), worked: entry.worked, ..known.clone() });
         ctx.services.notify(Change::Service(service.key.clone()));

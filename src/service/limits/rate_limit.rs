@@ -30,20 +30,15 @@ const MAX_TOLD: Duration = Duration::from_secs(300);
 /// place is the queue's matter.
 #[derive(Clone, Debug)]
 pub struct RateLimit {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    /// The time between two calls in the long run.
-    interval: Duration,
-    /// How many calls may go out at once after a rest.
-    burst: u32,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug)]
 struct State {
+    /// The time between two calls in the long run.
+    interval: Duration,
+    /// How many calls may go out at once after a rest.
+    burst: u32,
     /// When all places that were given out are used up.
     used_until: Instant,
     /// The service asked for no request before this time.
@@ -66,16 +61,31 @@ impl State {
         let longest = self.inside.values().next().map_or(Duration::ZERO, |(since, _)| now - *since);
         self.stay.max(longest).clamp(SHORT_STAY, LONG_STAY)
     }
+
+    /// When `calls` may go out one after the other, once `ahead` calls of others have gone.
+    fn start(&self, ahead: u32, calls: u32, now: Instant) -> Instant {
+        let Self { interval, burst, .. } = *self;
+        let used_until = self.used_until.max(now) + interval * ahead;
+        let last = used_until + interval * calls.min(burst).saturating_sub(1);
+        last.checked_sub(interval * (burst - 1)).unwrap_or(now).max(now).max(self.not_before)
+    }
+}
+
+/// The time between two calls, and how many may go out at once.
+fn pace(requests_per_minute: u32) -> (Duration, u32) {
+    let allowed = requests_per_minute.max(1);
+    let burst = (allowed / 4).max(1);
+    (Duration::from_secs(60) / (allowed - burst + 1), burst)
 }
 
 impl RateLimit {
     /// A limit of `requests_per_minute` (at least 1), at rest.
     pub fn new(requests_per_minute: u32) -> Self {
-        let allowed = requests_per_minute.max(1);
-        let burst = (allowed / 4).max(1);
-        let interval = Duration::from_secs(60) / (allowed - burst + 1);
         let now = Instant::now();
+        let (interval, burst) = pace(requests_per_minute);
         let state = State {
+            interval,
+            burst,
             used_until: now,
             not_before: now,
             queue: Queue::default(),
@@ -85,7 +95,14 @@ impl RateLimit {
             promised: 0,
             kept: 0,
         };
-        Self { shared: Arc::new(Shared { interval, burst, state: Mutex::new(state) }) }
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Allows so many requests a minute from now on. All else stays: who waits, who is inside, a pause that the service asked for, and
+    /// the room that was promised.
+    pub fn allow(&self, requests_per_minute: u32) {
+        let mut state = self.state();
+        (state.interval, state.burst) = pace(requests_per_minute);
     }
 
     /// Waits for the caller's turn to make so many `calls`, one after the other without more waiting. Who comes `from_outside` is inside
@@ -118,7 +135,7 @@ impl RateLimit {
         let mut state = self.state();
         let ahead = state.queue.join(caller, calls, now);
         // Who sends nothing by itself waits for no place.
-        let mut start = if calls == 0 { now } else { self.start(&state, ahead, calls, now) };
+        let mut start = if calls == 0 { now } else { state.start(ahead, calls, now) };
         let most = if caller.answers_leak() { MAX_INSIDE + MORE_FOR_LEAKS } else { MAX_INSIDE };
         // Who only waits for a list leaves room for those who send something.
         let looking = state.inside.values().filter(|(_, calls)| *calls == 0).count();
@@ -133,21 +150,13 @@ impl RateLimit {
             return Err(start - now);
         }
         state.queue.leave(caller);
-        state.used_until = state.used_until.max(now) + self.shared.interval * calls;
+        state.used_until = state.used_until.max(now) + state.interval * calls;
         Ok(from_outside.then(|| {
             state.entries += 1;
             let entry = state.entries;
             state.inside.insert(entry, (now, calls));
             entry
         }))
-    }
-
-    /// When `calls` may go out one after the other, once `ahead` calls of others have gone.
-    fn start(&self, state: &State, ahead: u32, calls: u32, now: Instant) -> Instant {
-        let Shared { interval, burst, .. } = *self.shared;
-        let used_until = state.used_until.max(now) + interval * ahead;
-        let last = used_until + interval * calls.min(burst).saturating_sub(1);
-        last.checked_sub(interval * (burst - 1)).unwrap_or(now).max(now).max(state.not_before)
     }
 
     /// Sends nothing to the service for the next `pause`, because it asked for that.
@@ -187,12 +196,12 @@ impl RateLimit {
     pub(super) fn end(&self, unused: u32, promised: bool) {
         let mut state = self.state();
         state.kept += u64::from(promised);
-        let unused = self.shared.interval * unused;
+        let unused = state.interval * unused;
         state.used_until = state.used_until.checked_sub(unused).unwrap_or(state.used_until);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Plain times and numbers are consistent, whatever a panicking owner of the lock did.
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -33,12 +33,16 @@ const UNSEEN_AFTER: Duration = Duration::from_secs(24 * 3600);
 const BY_HAND: &str = "the service gives ids again, and nothing shows whose this id is now, so no revoke is sent to it: look for the token \
      there, and revoke it by hand";
 
+const REFUSES_ALL: &str = "the service refuses the current token, too, so its refusal proves nothing";
+
 /// Why a token is not known to be dead.
 pub(super) struct Alive {
     pub what: String,
     pub after: Duration,
     /// The service refuses its value, which proves nothing yet.
     pub refused: bool,
+    /// The service accepted its value before the revoke.
+    pub accepted: bool,
     /// A list that was read now has it under our name.
     pub listed: bool,
 }
@@ -49,7 +53,7 @@ impl Alive {
     }
 
     fn until(after: Duration, what: &str) -> Self {
-        Self { what: what.to_owned(), after, refused: false, listed: false }
+        Self { what: what.to_owned(), after, refused: false, accepted: false, listed: false }
     }
 
     fn after(error: &ServiceError) -> Self {
@@ -69,9 +73,9 @@ pub(super) async fn revoke_and_prove(
     let value = pass.memory().values.get(id).cloned().or_else(|| stored_value(pass, id));
     let doomed = doomed(pass, attempt, id);
     let listed = pass.listing().into_iter().flatten().any(|row| doomed.is(row.attempt, &row.id));
-    let mut prover = Prover { pass, client, places, doomed, listed };
+    let mut prover = Prover { pass, client, places, doomed, accepted: false, listed };
     let proof = prover.prove(value).await;
-    proof.map_err(|alive| Alive { listed: prover.listed, ..alive })
+    proof.map_err(|alive| Alive { accepted: prover.accepted, listed: prover.listed, ..alive })
 }
 
 /// The value in the Secret, unless somebody else may have written it: then an answer about it says nothing of our token.
@@ -119,6 +123,8 @@ struct Prover<'a, 'b> {
     client: &'a ServiceClient,
     places: Places,
     doomed: Doomed,
+    /// The service accepted its value before the revoke.
+    accepted: bool,
     /// A list that was read now has it under our name.
     listed: bool,
 }
@@ -127,10 +133,30 @@ impl Prover<'_, '_> {
     async fn prove(&mut self, value: Option<SecretString>) -> Result<Proof, Alive> {
         let Some(value) = value.filter(|_| self.pass.desired().probe) else { return self.by_id(false).await };
         match self.ask(&value).await {
-            Ok(VerifyAnswer::Accepted) => self.accepted(&value).await,
+            Ok(VerifyAnswer::Accepted) => {
+                self.accepted = true;
+                self.accepted(&value).await
+            }
             Ok(VerifyAnswer::Refused { .. }) => self.by_id(true).await,
             Err(error) if error.retry_after() > Duration::ZERO => Err(Alive::after(&error)),
-            Err(_) => self.by_id(false).await,
+            Err(_) if self.client.declaration().can(Capability::List) => self.by_id(false).await,
+            Err(_) => self.unclear(&value).await,
+        }
+    }
+
+    /// There is a value, but no list, and the service said nothing about the value. What is due is revoked all the same. The service's
+    /// word that it did so counts only once nothing better came for long.
+    async fn unclear(&mut self, value: &SecretString) -> Result<Proof, Alive> {
+        if self.client.declaration().reuses_ids() {
+            return Err(Alive::because(BY_HAND));
+        }
+        let answer = self.revoke().await.map_err(|error| Alive::after(&error))?;
+        match self.ask(value).await {
+            Ok(VerifyAnswer::Refused { .. }) if answer == RevokeAnswer::Success => Ok(Proof::Refused),
+            Ok(VerifyAnswer::Refused { .. }) => self.by_control(REFUSES_ALL).await,
+            Ok(VerifyAnswer::Accepted) => Err(Alive::because("the service still accepts it")),
+            Err(_) if self.waited_long() => Ok(Proof::Answered),
+            Err(error) => Err(Alive::after(&error)),
         }
     }
 
@@ -201,9 +227,12 @@ impl Prover<'_, '_> {
                 return Ok(Proof::Answered);
             }
         }
-        // Nothing that comes later could show more.
-        let long = self.doomed.due.is_some_and(|due| self.pass.now().is_over(due.plus(UNSEEN_AFTER)));
-        if long { Ok(Proof::Answered) } else { Err(Alive::because(why)) }
+        if self.waited_long() { Ok(Proof::Answered) } else { Err(Alive::because(why)) }
+    }
+
+    /// Whether nothing that comes later could show more.
+    fn waited_long(&self) -> bool {
+        self.doomed.due.is_some_and(|due| self.pass.now().is_over(due.plus(UNSEEN_AFTER)))
     }
 
     /// The value is refused, and there is no list. That is a proof if the service does what the revoke asks for, too.
@@ -214,7 +243,7 @@ impl Prover<'_, '_> {
                 return Ok(Proof::Refused);
             }
         }
-        self.by_control("the service refuses the current token, too, so its refusal proves nothing").await
+        self.by_control(REFUSES_ALL).await
     }
 
     /// The value is refused. That is a proof if the service accepts a living token besides or, where there is none, if it refuses the value

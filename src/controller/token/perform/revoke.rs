@@ -51,8 +51,11 @@ pub(super) async fn revoke(
         }
         Ok(proof) => record_revoked(pass, objects, (attempt, id), proof, observed).await,
         Err(alive) => {
+            let refused = &mut pass.memory_mut().refused_in_vain;
             if alive.refused {
-                pass.memory_mut().refused_in_vain.entry(id.clone()).or_insert(now);
+                refused.entry(id.clone()).or_insert(now);
+            } else if alive.accepted {
+                refused.remove(id);
             }
             record_alive(pass, objects, (attempt, id), alive, observed).await
         }
