@@ -4,9 +4,9 @@
 //! functions, nothing with I/O), only `if` is allowed beside holes, work and output are bounded, and no error contains a
 //! value.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, UndefinedBehavior};
@@ -27,7 +27,7 @@ const STATEMENTS: [&str; 4] = ["if", "elif", "else", "endif"];
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// How values are encoded: by the part of the request that gets the rendered text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Encoding {
     /// A path: a hole is one non-empty segment.
     Path,
@@ -60,12 +60,35 @@ pub enum RenderError {
     Failed,
 }
 
-/// A compiled template.
+/// A compiled template. Equal ones are shared: it takes ten kilobytes, and all services of a preset have the same ones.
 #[derive(Clone, Debug)]
-pub struct Template {
-    environment: Arc<Environment<'static>>,
+pub struct Template(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
+    environment: Environment<'static>,
     encoding: Encoding,
     holes: BTreeSet<String>,
+}
+
+/// The templates that are in use. One that no declaration has any more is freed.
+#[derive(Debug, Default)]
+struct InUse {
+    templates: HashMap<(Encoding, String), Weak<Compiled>>,
+    /// At this number the freed ones are forgotten.
+    most: usize,
+}
+
+static IN_USE: LazyLock<Mutex<InUse>> = LazyLock::new(Mutex::default);
+
+impl InUse {
+    fn keep(&mut self, key: (Encoding, String), compiled: &Arc<Compiled>) {
+        if self.templates.len() >= self.most {
+            self.templates.retain(|_, template| template.strong_count() > 0);
+            self.most = 2 * self.templates.len() + 100;
+        }
+        self.templates.insert(key, Arc::downgrade(compiled));
+    }
 }
 
 impl Template {
@@ -74,6 +97,48 @@ impl Template {
     /// # Errors
     /// A sentence that says what is wrong with it.
     pub fn compile(source: &str, encoding: Encoding) -> Result<Self, String> {
+        let key = (encoding, source.to_owned());
+        let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compiled) = in_use.templates.get(&key).and_then(Weak::upgrade) {
+            return Ok(Self(compiled));
+        }
+        let compiled = Arc::new(Compiled::new(source, encoding)?);
+        in_use.keep(key, &compiled);
+        Ok(Self(compiled))
+    }
+
+    /// The names of its holes, for example `credentials.password`.
+    pub fn holes(&self) -> &BTreeSet<String> {
+        &self.0.holes
+    }
+
+    /// How its values are encoded.
+    pub fn encoding(&self) -> Encoding {
+        self.0.encoding
+    }
+
+    /// The text with `values` in its holes.
+    ///
+    /// # Errors
+    /// See `RenderError`.
+    pub fn render(&self, values: &serde_json::Value) -> Result<String, RenderError> {
+        let template = self.0.environment.get_template("template").map_err(|_| RenderError::Failed)?;
+        let mut output = Capped::default();
+        match template.render_captured_to(Value::from(Serde(values)), &mut output) {
+            Ok(_) => {}
+            Err(_) if output.full => return Err(RenderError::TooLong),
+            Err(error) => return Err(render_error(&error)),
+        }
+        let text = String::from_utf8(output.bytes).map_err(|_| RenderError::Failed)?;
+        if self.0.encoding == Encoding::Json && serde_json::from_str::<IgnoredAny>(&text).is_err() {
+            return Err(RenderError::NotJson);
+        }
+        Ok(text)
+    }
+}
+
+impl Compiled {
+    fn new(source: &str, encoding: Encoding) -> Result<Self, String> {
         check_statements(source)?;
         let mut environment = Environment::empty();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -83,36 +148,7 @@ impl Template {
             .add_template_owned("template", source.to_owned())
             .map_err(|error| format!("is not a template ({}): write holes like {{{{ name }}}}", error.kind()))?;
         let holes = holes(&environment);
-        Ok(Self { environment: Arc::new(environment), encoding, holes })
-    }
-
-    /// The names of its holes, for example `credentials.password`.
-    pub fn holes(&self) -> &BTreeSet<String> {
-        &self.holes
-    }
-
-    /// How its values are encoded.
-    pub fn encoding(&self) -> Encoding {
-        self.encoding
-    }
-
-    /// The text with `values` in its holes.
-    ///
-    /// # Errors
-    /// See `RenderError`.
-    pub fn render(&self, values: &serde_json::Value) -> Result<String, RenderError> {
-        let template = self.environment.get_template("template").map_err(|_| RenderError::Failed)?;
-        let mut output = Capped::default();
-        match template.render_captured_to(Value::from(Serde(values)), &mut output) {
-            Ok(_) => {}
-            Err(_) if output.full => return Err(RenderError::TooLong),
-            Err(error) => return Err(render_error(&error)),
-        }
-        let text = String::from_utf8(output.bytes).map_err(|_| RenderError::Failed)?;
-        if self.encoding == Encoding::Json && serde_json::from_str::<IgnoredAny>(&text).is_err() {
-            return Err(RenderError::NotJson);
-        }
-        Ok(text)
+        Ok(Self { environment, encoding, holes })
     }
 }
 

@@ -76,3 +76,22 @@ fn the_holes_are_known_by_their_full_names() {
     let dynamic = Template::compile("{{ credentials[name] }}{{ variables['x'] }}", Encoding::Text).unwrap();
     assert_eq!(dynamic.holes().iter().cloned().collect::<Vec<_>>(), ["credentials", "name", "variables"]);
 }
+
+#[test]
+fn equal_templates_are_one_as_long_as_somebody_has_it() {
+    let source = "only in this test {{ value }}";
+    let compile = |encoding| Template::compile(source, encoding).unwrap();
+    let (first, second) = (compile(Encoding::Text), compile(Encoding::Text));
+    assert!(Arc::ptr_eq(&first.0, &second.0));
+    assert!(!Arc::ptr_eq(&first.0, &compile(Encoding::Json).0), "another encoding is another template");
+    drop((first, second));
+    let key = (Encoding::Text, source.to_owned());
+    let kept = IN_USE.lock().unwrap().templates.get(&key).and_then(Weak::upgrade);
+    assert!(kept.is_none());
+    let mut many = InUse { most: 100, ..InUse::default() };
+    for number in 0..1000 {
+        let compiled = Arc::new(Compiled::new(&number.to_string(), Encoding::Text).unwrap());
+        many.keep((Encoding::Text, number.to_string()), &compiled);
+    }
+    assert!(many.templates.len() <= 101, "{}", many.templates.len());
+}
