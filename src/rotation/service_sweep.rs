@@ -70,10 +70,13 @@ impl Findings {
     }
 }
 
-/// How long a token must be without an owner before it is revoked: the longest overlap of all objects, and at least `minimum`. A cache
-/// or a restore may hide an object for a while, and consumers of a deleted one may not have moved on.
-pub fn grace(owners: &HashMap<String, Owner>, minimum: Duration) -> Duration {
-    owners.values().filter(|owner| owner.concerned).map(|owner| owner.overlap).max().unwrap_or_default().max(minimum)
+/// How long a token must be without an owner before it is revoked: the longest overlap of all objects after the last deadline for a
+/// publish, and at least `minimum`. A cache or a restore may hide an object for a while, and consumers of a deleted one may not have
+/// moved on. A process that does not know yet that its object is gone may replace the token in the Secret until its deadline, so that
+/// the consumers of that token begin to move only then.
+pub fn grace(owners: &HashMap<String, Owner>, publish_deadline: Duration, minimum: Duration) -> Duration {
+    let overlaps = owners.values().filter(|owner| owner.concerned).map(|owner| owner.overlap);
+    overlaps.max().map(|overlap| overlap.saturating_add(publish_deadline)).unwrap_or_default().max(minimum)
 }
 
 /// Sorts the listed rows that have this prefix. `owners` are the objects that may have tokens of the service, by uid; `all` says
@@ -163,6 +166,7 @@ mod tests {
     }
 
     const HOUR: Duration = Duration::from_secs(3600);
+    const MINUTE: Duration = Duration::from_secs(60);
 
     fn at(seconds: u64) -> Time {
         Time::from_millis(1_800_000_000_000).plus(Duration::from_secs(seconds))
@@ -232,9 +236,13 @@ mod tests {
         let of_another_service = Owner { overlap: 9 * HOUR, concerned: false, ..Owner::default() };
         let mut owners =
             HashMap::from([("a".to_owned(), owner(Ledger::default())), ("b".to_owned(), of_another_service)]);
-        assert_eq!(grace(&owners, HOUR), HOUR);
+        assert_eq!(grace(&owners, MINUTE, HOUR), HOUR);
         owners.insert("c".to_owned(), long);
-        assert_eq!(grace(&owners, HOUR), 3 * HOUR);
+        assert_eq!(
+            grace(&owners, MINUTE, HOUR),
+            3 * HOUR + MINUTE,
+            "the publish of an object that is gone comes before it"
+        );
     }
 
     #[test]

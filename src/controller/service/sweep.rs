@@ -75,7 +75,9 @@ pub(crate) async fn sweep(
     }
     let recorded: &[Orphan] = service.last_sweep().map_or(&[], |last| &last.orphans);
     if service.spec.sweep.policy == SweepPolicy::Revoke {
-        let revocable = found.revocable(recorded, grace(&owners, ctx.settings.orphan_grace), now.waited());
+        let publish_deadline = ctx.settings.timings(client.declaration().generate_timeout()).publish_deadline;
+        let grace = grace(&owners, publish_deadline, ctx.settings.orphan_grace);
+        let revocable = found.revocable(recorded, grace, now.waited());
         revoke_orphans(&client, &mut places, &mut found, &revocable).await;
     }
     if report(service, &found, renamed, recorded, ctx).await? {

@@ -106,6 +106,12 @@ impl Secrets {
         })
     }
 
+    /// Whether consumers may hold a value of some Secret that the next publish replaces: a token, what somebody else wrote, or the token
+    /// of a former object.
+    pub fn hold_a_value(&self) -> bool {
+        self.former_id().is_some() || self.ours().any(|ours| ours.content != Content::Empty)
+    }
+
     /// Whether every Secret exists, is ours and satisfies `check`.
     pub fn all_ours(&self, check: impl Fn(&Ours) -> bool) -> bool {
         !self.seen.is_empty()

@@ -1,7 +1,7 @@
 //! The attempt in flight: a claim to generate a token for, or a value to publish (P2-P6).
 
 use crate::api::time::Time;
-use crate::rotation::observed::{Content, InFlight, Observed, Verdict};
+use crate::rotation::observed::{InFlight, Observed, Verdict};
 use crate::rotation::plan::fence::raise;
 use crate::rotation::plan::step::{GiveUpReason, Step};
 use crate::rotation::plan::unknown::unknown_token;
@@ -64,8 +64,7 @@ fn for_value(view: &View) -> Option<Step> {
     if let Some(reason) = reason_to_give_up(view) {
         return Some(give_up(view, reason));
     }
-    let replaces = secrets.ours().any(|ours| ours.content != Content::Empty);
-    if view.desired.probe && replaces && *trial != Some(Verdict::Accepted) {
+    if view.desired.probe && secrets.hold_a_value() && *trial != Some(Verdict::Accepted) {
         if !service.same_place() {
             return Some(wait(view));
         }

@@ -11,7 +11,7 @@ mod world;
 use crate::api::ids::MAX_ATTEMPT;
 use crate::api::ids::samples::{id, nonce};
 use crate::api::ledger::{Leak, LeakTimes, Proof, Revoked};
-use crate::rotation::observed::{Content, Row, SecretState};
+use crate::rotation::observed::{Content, Former, Row, SecretState};
 use crate::rotation::plan::{Step, next_step};
 use world::{World, seconds};
 
@@ -43,6 +43,15 @@ fn a_replacement_is_tried_before_and_verified_after_its_publish_and_the_old_toke
     let mut world = World::at_rest();
     let steps = "Wait 86400, Preflight, Claim 2, Generate, Try, Update, Verify, Verified, Wait 600, Read, Revoke t1";
     check(&mut world, DAY + HOUR, steps, &["t2"], Some("t2"));
+}
+
+#[test]
+fn what_replaces_the_token_of_a_former_object_is_tried_like_any_replacement() {
+    let mut world = World::new();
+    let former = Former { id: Some(id("theirs")), content_hash: 9 };
+    world.observed.secrets.seen[0].state = SecretState::Former(former);
+    world.walk_to("Generate");
+    assert_eq!(next_step(&world.desired, &world.observed, world.now), Step::Try);
 }
 
 #[test]

@@ -123,6 +123,23 @@ fn an_edit_of_the_value_is_seen_where_its_digest_is_known() {
 }
 
 #[test]
+fn a_placeholder_is_empty_and_a_value_without_its_marks_is_not() {
+    let known = Known::default();
+    let bare = |secret: &mut Value| {
+        secret["metadata"]["annotations"].as_object_mut().unwrap().retain(|key, _| key == metadata::OWNER);
+    };
+    let wiped = known.secret(bare);
+    assert_eq!((known.ours(&wiped).attempt, known.ours(&wiped).content), (0, Content::Edited));
+    for type_ in ["Opaque", "kubernetes.io/basic-auth", "kubernetes.io/dockerconfigjson"] {
+        let template = json!({"name": "ci", "type": type_, "data": []});
+        let known = Known { template: serde_json::from_value(template).unwrap(), ..Known::default() };
+        let desired = content::placeholder(&known.template, &known.owner, &Marks { fence: 3, ..Marks::default() });
+        let placeholder = patch::create_body(&desired, "ci", "ns");
+        assert_eq!(known.ours(&placeholder).content, Content::Empty, "{type_}");
+    }
+}
+
+#[test]
 fn a_token_is_recognised_by_its_digest_where_the_spec_has_other_keys_now() {
     let mut known = Known::default();
     let secret = known.secret(|_| {});
