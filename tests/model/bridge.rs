@@ -5,18 +5,22 @@ use std::time::Duration;
 
 use artifact_token_operator::api::ids::{Nonce, TokenId};
 use artifact_token_operator::api::ledger::{
-    self as api, Claim, Conflict, Current, HandledRequests, LeakTimes, Ledger, Lost, Outcome, Superseded,
+    self as api, Claim, Conflict, Current, HandledRequests, LeakTimes, Ledger, Lost, Outcome, Proof, Replaced, Revoked,
+    Superseded,
 };
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Timings};
 use artifact_token_operator::rotation::ledger::Failure;
 use artifact_token_operator::rotation::observed::{
-    self, Content, Observed, Others, Ours, Row, SecretState, Secrets, Service, ServiceSeen, Verdict,
+    self, Content, Former, Observed, Others, Ours, Pauses, Row, SecretState, Secrets, Service, ServiceSeen, Verdict,
 };
 
 use super::tokens::{Set, Token};
 use super::world::{Age, Alarm, Book, Facts, Fate, InFlight, Leak, Object, Process, SLOTS, Said, Secret};
+
+/// The kind of proof does not matter here.
+pub const PROOF: Proof = Proof::Refused;
 
 /// The only time in the model.
 pub const NOW: Time = Time::from_millis(1_790_000_000_000);
@@ -121,6 +125,7 @@ pub fn observed(process: &Process, facts: &Facts, named: bool) -> Observed {
             verdict: verdict(process.verdict),
             refusals: 2,
             turn: true,
+            pauses: Pauses { sweep: process.list_pause.then(|| NOW.plus(SECOND)), ..Pauses::default() },
             accepted: Some(if process.due { NOW.minus(5 * HOUR) } else { NOW }),
             ..observed::Facts::default()
         },
@@ -157,6 +162,12 @@ fn secret_state(secret: &Secret, process: &Process) -> SecretState {
     if !secret.exists {
         return SecretState::Absent;
     }
+    if secret.former {
+        return SecretState::Former(Former {
+            id: secret.id.real().then(|| id(secret.id)),
+            content_hash: content_hash(secret),
+        });
+    }
     // A process with the value in memory sees that the data differs. One without it believes the annotations.
     let own_value = process.in_flight.value && process.in_flight.token == secret.id;
     let knows = process.remembered == secret.id || own_value;
@@ -177,7 +188,7 @@ fn secret_state(secret: &Secret, process: &Process) -> SecretState {
 }
 
 fn content_hash(secret: &Secret) -> u64 {
-    u64::from_le_bytes([secret.attempt, secret.id.0, secret.data.0, secret.fence, 1, 0, 0, 0])
+    u64::from_le_bytes([secret.attempt, secret.id.0, secret.data.0, secret.fence, 1, secret.former.into(), 0, 0])
 }
 
 fn in_flight(in_flight: &InFlight, facts: &Facts) -> observed::InFlight {
@@ -229,15 +240,18 @@ pub fn id(token: Token) -> TokenId {
 
 /// The token of an id.
 pub fn token(id: &TokenId) -> Token {
-    of_text(id.as_str())
+    id.as_str().bytes().next().map_or(Token::NONE, |byte| Token(byte - b'0'))
 }
 
-fn of_text(text: &str) -> Token {
-    text.bytes().next().map_or(Token::NONE, |byte| Token(byte - b'0'))
-}
-
+/// Eight letters, as in a name at the service.
 pub fn nonce(token: Token) -> Nonce {
-    if token == Token::FIRST { Nonce::first() } else { Nonce::new(id(token).as_str()).expect("a sign is a nonce") }
+    let letter = char::from(b'a' + token.0).to_string();
+    if token == Token::FIRST { Nonce::first() } else { Nonce::new(letter.repeat(8)).expect("letters are a nonce") }
+}
+
+fn of_nonce(nonce: &Nonce) -> Token {
+    let letter = nonce.as_str().bytes().next().filter(|_| !nonce.is_first());
+    letter.map_or(Token::FIRST, |letter| Token(letter - b'a'))
 }
 
 /// The real ledger.
@@ -260,7 +274,15 @@ pub fn ledger(object: &Object, facts: &Facts) -> Ledger {
         let time = settled().min(claimed(token, object, facts).max(NOW.minus(21 * HOUR)));
         Lost { attempt: attempt(token, facts), nonce: nonce(token), time }
     };
+    let dead = |token: Token| Revoked {
+        attempt: attempt(token, facts),
+        id: id(token),
+        nonce: nonce(token),
+        revoked_time: NOW,
+        proof: PROOF,
+    };
     Ledger {
+        history: book.history.iter().map(dead).collect(),
         claim: book.claim.own().then(|| claim(book.claim)),
         current: book.current.real().then(|| current(book.current, object, facts)),
         superseded: book.superseded.iter().map(|token| superseded(token, object, facts)).collect(),
@@ -270,6 +292,10 @@ pub fn ledger(object: &Object, facts: &Facts) -> Ledger {
             .conflict
             .own()
             .then(|| Conflict { attempt: attempt(book.conflict, facts), id: id(book.conflict) }),
+        replaced: book
+            .replaced
+            .own()
+            .then(|| Replaced { id: id(book.replaced), until_time: book.replacing.then(after_overlap) }),
         ..Ledger::default()
     }
 }
@@ -338,7 +364,6 @@ fn superseded(token: Token, object: &Object, facts: &Facts) -> Superseded {
 
 /// The ledger in the model's terms. `before` says which claims were possibly lost.
 pub fn book(ledger: &Ledger, before: &Book) -> Book {
-    let of_nonce = |nonce: &Nonce| if nonce.is_first() { Token::FIRST } else { of_text(nonce.as_str()) };
     let mut book = Book { possibly_lost: before.possibly_lost, ..Book::BLANK };
     if let Some(claim) = &ledger.claim {
         book.claim = of_nonce(&claim.nonce);
@@ -377,6 +402,11 @@ pub fn book(ledger: &Ledger, before: &Book) -> Book {
     };
     book.second_leak = ledger.leak.as_ref().is_some_and(|leak| leak.service_issued_before.is_some());
     book.conflict = ledger.conflict.as_ref().map_or(Token::NONE, |conflict| token(&conflict.id));
+    if let Some(replaced) = &ledger.replaced {
+        book.replaced = token(&replaced.id);
+        book.replacing = replaced.until_time.is_some();
+    }
+    book.history = ledger.history.iter().fold(Set::EMPTY, |set, dead| set.with(token(&dead.id)));
     book.lost = ledger.lost.iter().fold(Set::EMPTY, |set, lost| set.with(of_nonce(&lost.nonce)));
     book
 }

@@ -4,9 +4,9 @@
 //! order, because the decision only compares them and takes the highest plus one. Attempts 0 (a placeholder) and 1 (the implied claim
 //! of the finalizer's patch) keep their meaning, and so does token 0. Processes are sorted.
 
-use super::setup::Setup;
+use super::setup::{Fault, Setup};
 use super::tokens::{Set, Token};
-use super::world::{At, Fate, Process, SLOTS, Secret, State};
+use super::world::{At, Book, Fate, Process, SLOTS, Secret, State};
 
 /// Turns a state into its representative.
 pub fn canonical(state: &mut State, setup: &Setup) {
@@ -33,14 +33,20 @@ pub fn free_slot(state: &State) -> Token {
 fn strip(state: &mut State, setup: &Setup) {
     let reportable = if setup.named { Set::EMPTY } else { state.alive.and(state.requests).and(asked_for(state)) };
     state.object.book.possibly_lost = state.object.book.possibly_lost.both(reportable);
-    if state.object.deleting || !state.object.exists {
+    // Consumers of an object that is gone matter only where another one takes its name.
+    if (state.object.deleting || !state.object.exists) && !state.may(Fault::Recreate) {
         state.holders = Set::EMPTY;
     }
     if state.object.book.fate != Fate::Open {
         state.object.book.age = Default::default();
     }
     for index in 0..state.processes.len() {
+        let exists = state.object.exists;
         let process = &mut state.processes[index];
+        // What a process remembers of an object ends with the object.
+        if process.at == At::Idle && !exists {
+            *process = Process::IDLE;
+        }
         process.object.book.possibly_lost = Set::EMPTY;
         if process.object.book.fate != Fate::Open {
             process.object.book.age = Default::default();
@@ -66,7 +72,7 @@ fn asked_for(state: &State) -> Set {
 
 fn others(state: &State) -> Set {
     let mut set = state.object.book.refers().and(state.secret.refers()).and(state.armed.refers());
-    set = set.and(state.alive).and(state.requests).and(state.holders);
+    set = set.and(state.alive).and(state.requests).and(state.holders).and(state.sweep.rows);
     for process in &state.processes {
         set = set.and(process.refers());
     }
@@ -79,10 +85,15 @@ fn used(state: &State) -> Set {
 
 fn forget(state: &mut State, used: Set) {
     state.ended = state.ended.both(used);
+    each_book(state, &mut |book| book.history = book.history.both(used));
     state.asked = state.asked.both(used);
     state.claimed = state.claimed.both(used);
     state.facts.leaked = state.facts.leaked.both(used);
     state.facts.of_other_cluster = state.facts.of_other_cluster.both(used);
+    state.facts.former = state.facts.former.both(used);
+    for set in [&mut state.sweep.orphans, &mut state.sweep.over, &mut state.sweep.held] {
+        *set = set.both(used);
+    }
     for slot in 0..=SLOTS {
         if !used.has(Token(slot as u8)) {
             state.facts.attempts[slot] = 0;
@@ -116,16 +127,32 @@ fn renumber_tokens(state: &mut State, own: u8) {
     });
 }
 
+/// Gives the token of the finalizer's claim another number, so that the next object of this name can have that of its own.
+pub fn rename_first(state: &mut State, to: Token) {
+    let moved = |token: Token| if token == Token::FIRST { to } else { token };
+    state.facts.attempts[usize::from(to.0)] = 1;
+    each_token(state, &mut |token| *token = moved(*token));
+    each_set(state, &mut |set| *set = set.iter().map(moved).fold(Set::EMPTY, Set::with));
+}
+
+/// All tokens of the object that anything still refers to.
+pub fn own_tokens(state: &State) -> Set {
+    let used = used(state);
+    used.iter().filter(|token| token.own()).fold(Set::EMPTY, Set::with)
+}
+
 fn each_token(state: &mut State, f: &mut impl FnMut(&mut Token)) {
     f(&mut state.object.book.claim);
     f(&mut state.object.book.current);
     f(&mut state.object.book.conflict);
+    f(&mut state.object.book.replaced);
     secret_tokens(&mut state.secret, f);
     secret_tokens(&mut state.armed, f);
     for process in &mut state.processes {
         f(&mut process.object.book.claim);
         f(&mut process.object.book.current);
         f(&mut process.object.book.conflict);
+        f(&mut process.object.book.replaced);
         f(&mut process.target);
         f(&mut process.remembered);
         f(&mut process.in_flight.token);
@@ -143,21 +170,29 @@ fn each_set(state: &mut State, f: &mut impl FnMut(&mut Set)) {
     for set in [&mut state.alive, &mut state.requests, &mut state.ended, &mut state.asked, &mut state.claimed] {
         f(set);
     }
-    for set in [&mut state.holders, &mut state.facts.leaked, &mut state.facts.of_other_cluster] {
+    let facts = &mut state.facts;
+    for set in [&mut state.holders, &mut facts.leaked, &mut facts.of_other_cluster, &mut facts.former] {
+        f(set);
+    }
+    let sweep = &mut state.sweep;
+    for set in [&mut sweep.rows, &mut sweep.orphans, &mut sweep.over, &mut sweep.held] {
         f(set);
     }
     for process in &mut state.processes {
         f(&mut process.listing);
-        let book = &mut process.object.book;
+    }
+    each_book(state, &mut |book| {
         for set in [&mut book.superseded, &mut book.over, &mut book.unpublished, &mut book.held, &mut book.lost] {
             f(set);
         }
-    }
-    let book = &mut state.object.book;
-    let sets = [&mut book.superseded, &mut book.over, &mut book.unpublished, &mut book.held, &mut book.lost];
-    for set in sets.into_iter().chain([&mut book.possibly_lost]) {
-        f(set);
-    }
+        f(&mut book.history);
+        f(&mut book.possibly_lost);
+    });
+}
+
+fn each_book(state: &mut State, f: &mut impl FnMut(&mut Book)) {
+    f(&mut state.object.book);
+    state.processes.iter_mut().for_each(|process| f(&mut process.object.book));
 }
 
 fn renumber_attempts(state: &mut State) {

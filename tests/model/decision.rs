@@ -32,6 +32,7 @@ pub enum Do {
     RecordConflict(Token),
     ConfirmIdentity,
     RecordLeak,
+    RecordReplaced(Token),
     Supersede(Set),
     Revoke(Token),
     RaiseFence(u8),
@@ -96,6 +97,7 @@ fn short(step: Step) -> Do {
         Step::RecordConflict(row) => Do::RecordConflict(bridge::token(&row.id)),
         Step::ConfirmIdentity => Do::ConfirmIdentity,
         Step::RecordLeak { .. } => Do::RecordLeak,
+        Step::RecordReplaced(id) => Do::RecordReplaced(bridge::token(&id)),
         Step::Supersede(rows) => {
             Do::Supersede(rows.iter().fold(Set::EMPTY, |set, row| set.with(bridge::token(&row.id))))
         }
@@ -106,11 +108,10 @@ fn short(step: Step) -> Do {
         Step::Reject => Do::Reject,
         Step::DeleteSecret => Do::DeleteSecret,
         Step::Release => Do::Release,
-        // No Secret of a former object is in the model, no change of `verification.probe`, no answer that says nothing, no rate limit, and
-        // every refusal is the second one (see the bridge).
+        // No change of `verification.probe` is in the model, no answer that says nothing, no rate limit, and every refusal is the second
+        // one (see the bridge).
         Step::Halt(_)
         | Step::Wait(_)
-        | Step::RecordReplaced(_)
         | Step::RecordProbed
         | Step::TakeTurn(_)
         | Step::RecordUnclear(_)

@@ -2,28 +2,30 @@
 //!
 //! Time never moves as a whole. Each recorded time ends by itself, as soon as the protocol's assumptions allow it: an overlap when no
 //! consumer holds the token any more, a claim's settle time after the deadlines of all processes in which it is in flight. During the
-//! deletion of an object a claim settles only once its request has landed or was dropped (a stated limit: the sweep finds what lands
-//! later). Everything else may end at any time, so that every process may sleep anywhere.
+//! deletion of an object a claim settles only once its request has landed or was dropped (a stated limit: the sweep of the service finds
+//! what lands later; in runs with that sweep it may land later, and must die). Everything else may end at any time, so that every process
+//! may sleep anywhere.
 
 use super::canonical::free_slot;
+use super::lives::{graces, lives};
 use super::mutations::Mutation;
 use super::setup::{Fault, Label, Move, Setup};
 use super::tokens::{Set, Token};
 use super::world::{Age, Alarm, At, Book, Fate, InFlight, Leak, Object, Process, SLOTS, Said, Secret, State};
 
-struct Out<'a> {
-    state: &'a State,
-    moves: &'a mut Vec<Move>,
+pub struct Out<'a> {
+    pub state: &'a State,
+    pub moves: &'a mut Vec<Move>,
 }
 
 impl Out<'_> {
-    fn push(&mut self, what: &'static str, number: u8, change: impl FnOnce(&mut State)) {
+    pub fn push(&mut self, what: &'static str, number: u8, change: impl FnOnce(&mut State)) {
         let mut state = *self.state;
         change(&mut state);
         self.moves.push(Move { label: Label { who: None, what, number }, state, wrong: None });
     }
 
-    fn fault(&mut self, fault: Fault, what: &'static str, number: u8, change: impl FnOnce(&mut State)) {
+    pub fn fault(&mut self, fault: Fault, what: &'static str, number: u8, change: impl FnOnce(&mut State)) {
         if self.state.may(fault) {
             self.push(what, number, |state| {
                 state.spend(fault);
@@ -39,6 +41,7 @@ pub fn moves(setup: &Setup, state: &State, moves: &mut Vec<Move>) {
     forbids(&mut out);
     late_write(&mut out);
     people(setup, &mut out);
+    lives(setup, &mut out);
     alarms(setup, &mut out);
     times(setup, &mut out);
     for index in 0..setup.processes {
@@ -54,7 +57,8 @@ fn service(out: &mut Out) {
             state.alive = state.alive.with(token);
         });
         // Only where it makes a difference: where somebody waits for the claim, or looks for its token.
-        let matters = state.object.deleting || !state.object.exists || state.object.book.lost.has(token);
+        let Object { exists, deleting, book, .. } = state.object;
+        let matters = deleting || !exists || book.lost.has(token) || state.facts.former.has(token);
         if matters && state.processes.iter().all(|process| process.at != At::Asked || process.in_flight.token != token)
         {
             out.push("request is dropped", token.0, |state| state.requests = state.requests.without(token));
@@ -89,6 +93,11 @@ fn forbids(out: &mut Out) {
         });
     } else {
         out.fault(Fault::Doubt, "the service refuses everybody", 0, |state| state.facts.doubt = true);
+    }
+    if out.state.list_fails {
+        out.push("the list comes again", 0, |state| state.list_fails = false);
+    } else {
+        out.fault(Fault::ListFails, "the list fails", 0, |state| state.list_fails = true);
     }
 }
 
@@ -191,7 +200,9 @@ fn alarms(setup: &Setup, out: &mut Out) {
         });
     }
     let slot = free_slot(state);
-    if exists && finalizer && usize::from(slot.0) < setup.slots {
+    // Whoever confirms has ended the other cluster.
+    let works = !state.spent(setup, Fault::OtherCluster) || !state.facts.of_other_cluster.is_empty();
+    if exists && finalizer && works && usize::from(slot.0) < setup.slots {
         let attempts = state.claimed.iter().map(|token| state.attempt(token));
         let highest = attempts.chain([state.secret.fence, 1]).max().unwrap_or(1);
         let mut generates = |attempt: u8| {
@@ -227,10 +238,11 @@ fn times(setup: &Setup, out: &mut Out) {
             });
         }
     }
+    graces(out);
     // Within a day some list shows every lost token.
     let known =
         state.processes.iter().fold(state.object.book.known(), |set, process| set.with(process.in_flight.token));
-    let found = state.requests.is_empty() && state.own_alive().but(known).is_empty();
+    let found = state.requests.is_empty() && state.of_this_object().but(known).is_empty();
     for token in state.object.book.lost.iter() {
         // A write forgets it. A pass that still has it in its list would be older than a day.
         let listed = state.processes.iter().any(|process| process.listing.has(token));
@@ -258,7 +270,7 @@ fn overlaps(state: &State) -> Set {
     snapshots.fold(open(&state.object.book), Set::and)
 }
 
-fn each_book(state: &mut State, change: impl Fn(&mut Book)) {
+pub fn each_book(state: &mut State, change: impl Fn(&mut Book)) {
     change(&mut state.object.book);
     for process in &mut state.processes {
         change(&mut process.object.book);
@@ -272,7 +284,8 @@ fn processes_with(state: &State, token: Token) -> impl Iterator<Item = &Process>
 /// The newest claim grows older wherever a process remembers it, and so does the object.
 fn ageing(setup: &Setup, out: &mut Out) {
     let state = out.state;
-    let lands = |token: Token| setup.deletes() && state.requests.has(token);
+    // Where the whole service is swept, something may land later, too.
+    let lands = |token: Token| setup.deletes() && !setup.sweeps && state.requests.has(token);
     let mut claims = Set::EMPTY;
     let remembered = state.processes.iter().map(|process| process.object.book);
     for book in remembered.chain([state.object.book]) {
@@ -342,7 +355,10 @@ fn process(setup: &Setup, index: usize, out: &mut Out) {
         own("next look for lost tokens", None, &|process| process.swept = false, out);
     }
     let unlisted = !unknown(out.state).is_empty() && setup.faults[Fault::OtherCluster as usize] > 0;
-    if process.at == At::Idle && !process.suspects && unlisted {
+    if process.list_pause {
+        own("may list the service again", None, &|process| process.list_pause = false, out);
+    }
+    if process.at == At::Idle && !process.suspects && unlisted && !setup.sweeps {
         own("the sweep of the service tells of a token", None, &|process| process.suspects = true, out);
     }
     if process.at == At::Idle && !process.due && out.state.may(Fault::Due) && out.state.object.exists {
@@ -353,5 +369,6 @@ fn process(setup: &Setup, index: usize, out: &mut Out) {
 /// Tokens that live under this object's identity and are neither in its ledger nor in flight in a process.
 fn unknown(state: &State) -> Set {
     let in_flight = state.processes.iter().fold(Set::EMPTY, |set, process| set.with(process.in_flight.token));
-    state.alive.without(Token::STRANGER).but(state.object.book.known()).but(in_flight)
+    let own = state.alive.without(Token::STRANGER).but(state.facts.former);
+    own.but(state.object.book.known()).but(in_flight)
 }

@@ -8,8 +8,8 @@ use super::decision::Decision;
 use super::fingerprint::{Identity, fingerprint};
 use super::setup::{Label, Move, Setup};
 use super::tokens::Set;
-use super::world::State;
-use super::{canonical, environment, invariants, process};
+use super::world::{State, SweepAt};
+use super::{canonical, environment, invariants, process, service_sweep};
 
 /// A run with more states fails.
 pub const MAX_STATES: usize = 6_000_000;
@@ -42,6 +42,9 @@ struct Explorer<'a> {
     edges: Vec<(u32, u32)>,
     clean: Vec<bool>,
     bound: Vec<bool>,
+    /// Whether the list fails in this state; and whether nothing is left to do, or the next step needs the list.
+    listless: Vec<bool>,
+    excused: Vec<bool>,
     moves: Vec<Move>,
 }
 
@@ -56,6 +59,8 @@ pub fn explore(setup: &Setup) -> Report {
         edges: Vec::new(),
         clean: Vec::new(),
         bound: Vec::new(),
+        listless: Vec::new(),
+        excused: Vec::new(),
         moves: Vec::new(),
     };
     let mut frontier = vec![(setup.initial(), 0)];
@@ -73,9 +78,8 @@ pub fn explore(setup: &Setup) -> Report {
         frontier = next;
     }
     let complete = frontier.is_empty();
-    let stuck = if complete && violation.is_none() { explorer.stuck() } else { Vec::new() };
-    if let (Some(first), None) = (stuck.first(), &violation) {
-        violation = Some(explorer.violation("L: no clean state can be reached", *first, None));
+    if complete && violation.is_none() {
+        violation = explorer.stuck();
     }
     Report {
         states: explorer.parents.len(),
@@ -96,6 +100,8 @@ impl Explorer<'_> {
             self.parents.push(parent);
             self.clean.push(invariants::clean(state, self.setup.named));
             self.bound.push(false);
+            self.listless.push(state.list_fails);
+            self.excused.push(state.list_fails && (invariants::served(state) || invariants::needs_list(state)));
         }
         (number, number == next)
     }
@@ -131,10 +137,25 @@ impl Explorer<'_> {
         found
     }
 
-    /// States from which no clean state can be reached. A state that can reach the limit of token slots counts as clean.
-    fn stuck(&mut self) -> Vec<u32> {
-        let count = self.parents.len();
+    /// A state from which no clean state can be reached. A state that can reach the limit of token slots counts as clean. And a state from
+    /// which, while the list fails, something is not done that needs no list.
+    fn stuck(&mut self) -> Option<Violation> {
         self.edges.sort_unstable();
+        let or_bound = |good: &[bool]| good.iter().zip(&self.bound).map(|(good, bound)| *good || *bound).collect();
+        let unclean = self.never_reach(or_bound(&self.clean), |_| true);
+        if let Some(state) = unclean {
+            return Some(self.violation("L: no clean state can be reached", state, None));
+        }
+        if !self.listless.contains(&true) {
+            return None;
+        }
+        let held_up = self.never_reach(or_bound(&self.excused), |state| self.listless[state as usize]);
+        held_up.map(|state| self.violation("L: what needs no list waits for one", state, None))
+    }
+
+    /// The first of these states from which no good one can be reached through others of them.
+    fn never_reach(&self, mut good: Vec<bool>, counts: impl Fn(u32) -> bool) -> Option<u32> {
+        let count = self.parents.len();
         let mut start = vec![0_u32; count + 1];
         for (to, _) in &self.edges {
             start[*to as usize + 1] += 1;
@@ -142,18 +163,17 @@ impl Explorer<'_> {
         for index in 0..count {
             start[index + 1] += start[index];
         }
-        let mut good: Vec<bool> = self.clean.iter().zip(&self.bound).map(|(clean, bound)| *clean || *bound).collect();
-        let mut open: Vec<u32> = (0..count as u32).filter(|number| good[*number as usize]).collect();
+        let mut open: Vec<u32> = (0..count as u32).filter(|number| good[*number as usize] && counts(*number)).collect();
         while let Some(number) = open.pop() {
             let range = start[number as usize] as usize..start[number as usize + 1] as usize;
             for (_, from) in &self.edges[range] {
-                if !good[*from as usize] {
+                if !good[*from as usize] && counts(*from) {
                     good[*from as usize] = true;
                     open.push(*from);
                 }
             }
         }
-        (0..count as u32).filter(|number| !good[*number as usize]).collect()
+        (0..count as u32).find(|number| !good[*number as usize] && counts(*number))
     }
 
     /// Repeats the way from the start to a state, to collect the labels.
@@ -198,6 +218,23 @@ fn brief(state: &State) -> String {
         book.claim.0,
         book.fate,
         book.age,
+    ) + &swept(state)
+}
+
+/// The same of the sweep of the service, and of the list.
+fn swept(state: &State) -> String {
+    let sweep = &state.sweep;
+    let set = |set: Set| set.iter().map(|token| token.0.to_string()).collect::<String>();
+    let fails = if state.list_fails { ", the list fails" } else { "" };
+    if sweep.at == SweepAt::Idle && sweep.orphans.is_empty() {
+        return fails.to_owned();
+    }
+    format!(
+        "{fails}, sweep {:?} {{{}}} orphans {{{}}} over {{{}}}",
+        sweep.at,
+        set(sweep.rows),
+        set(sweep.orphans),
+        set(sweep.over)
     )
 }
 
@@ -209,6 +246,7 @@ fn line(label: &Label) -> String {
 /// All transitions out of a state, each in its canonical form.
 fn successors(setup: &Setup, decision: &mut Decision, state: &State, moves: &mut Vec<Move>) {
     environment::moves(setup, state, moves);
+    service_sweep::moves(setup, state, moves);
     for index in 0..setup.processes {
         process::moves(setup, decision, state, index, moves);
     }

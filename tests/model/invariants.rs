@@ -1,7 +1,7 @@
 //! The invariants of every state, and the definition of a clean one.
 
 use super::tokens::{Set, Token};
-use super::world::{Alarm, At, Fate, Leak, State};
+use super::world::{Alarm, At, Fate, Leak, Object, State};
 
 /// The invariant that this state breaks.
 pub fn broken(state: &State, named: bool) -> Option<&'static str> {
@@ -38,6 +38,25 @@ fn settled(state: &State) -> bool {
         && (state.secret.id, state.secret.data) == (current, current)
 }
 
+/// Whether everything is done that needs no list: the object is at rest with a good token, and every token that the ledger knows and
+/// nobody needs is dead.
+pub fn served(state: &State) -> bool {
+    let object = &state.object;
+    let rests = settled(state) && object.finalizer && !object.deleting && !object.requested;
+    !object.exists || rests && state.alive.has(object.book.current) && is_answered(state, object.book.known())
+}
+
+/// Whether the next step needs a list: a claim of unknown outcome, a token that nobody knows, a person's word about the identity.
+pub fn needs_list(state: &State) -> bool {
+    let Object { exists, deleting, finalizer, book, .. } = state.object;
+    let open = if book.claim == Token::NONE { finalizer.then_some(Token::FIRST) } else { Some(book.claim) };
+    let open = open.filter(|_| book.claim == Token::NONE || book.fate == Fate::Open);
+    let mine = |token: Token| state.processes.iter().any(|process| process.in_flight.token == token);
+    let unresolved = open.is_some_and(|token| !mine(token));
+    let lost = deleting && !book.lost.is_empty();
+    exists && (unresolved || lost || book.conflict != Token::NONE)
+}
+
 fn unreported(state: &State) -> Set {
     let book = &state.object.book;
     state.own_alive().without(book.current).but(book.possibly_lost)
@@ -60,7 +79,11 @@ pub fn clean(state: &State, named: bool) -> bool {
 
 /// P14: whether every leaked token is dead and replaced.
 fn answered(state: &State) -> bool {
+    is_answered(state, state.own_alive())
+}
+
+fn is_answered(state: &State, living: Set) -> bool {
     let leak = state.object.book.leak;
     let noticed = state.object.alarm != Alarm::Ahead || leak != Leak::None;
-    noticed && leak != Leak::Open && state.own_alive().both(state.facts.leaked).is_empty()
+    noticed && leak != Leak::Open && living.both(state.facts.leaked).is_empty()
 }

@@ -1,6 +1,6 @@
 //! Steps that write the object: its finalizer and its ledger.
 
-use artifact_token_operator::api::ledger::{Current, Ledger, MAX_LIVE, Outcome, PossiblyLost, Proof};
+use artifact_token_operator::api::ledger::{Current, Ledger, MAX_LIVE, Outcome, PossiblyLost};
 use artifact_token_operator::rotation::ledger::Leftover;
 use artifact_token_operator::rotation::observed::Observed;
 use artifact_token_operator::rotation::survivors::survivors;
@@ -12,9 +12,6 @@ use super::process::Turn;
 use super::setup::Fault;
 use super::tokens::{Set, Token};
 use super::world::{Age, Alarm, Book, Fate, InFlight, Leak, Object, SLOTS, State};
-
-/// The kind of proof does not matter here.
-pub const PROOF: Proof = Proof::Refused;
 
 pub fn finalize(turn: &mut Turn, claims: bool) {
     if !turn.me().object_fresh {
@@ -148,15 +145,18 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
     } else {
         Leftover::Unknown { attributable: turn.setup.named }
     };
+    let unlisted = outcome == Outcome::Failed && !attested && turn.setup.named && !me.listed;
+    let wrong = unlisted.then_some("P16: an id counts as nobody's without a list");
     let overlap = if turn.broken(Mutation::NoOverlap) { bridge::NOW } else { bridge::after_overlap() };
     // The token that the Secret held before, as this process saw it. Another process reads all ids that the Secret says it replaced.
     let before = if own { Set::of(me.in_flight.expected.id) } else { me.object.book.superseded };
     let replaced: Vec<_> = before.iter().map(bridge::id).collect();
     let drops = turn.broken(Mutation::DropSuperseded);
     let current = Current { rejected_time: None, ..bridge::current(token, &me.object, &facts) };
-    turn.record(
+    turn.record_checked(
         if outcome == Outcome::Verified { "decides: verified" } else { "decides: failed" },
         token.0,
+        wrong,
         |ledger| match outcome {
             Outcome::Verified => {
                 ledger.verified(&claim, current, &replaced, overlap);
@@ -195,7 +195,10 @@ pub fn abandon(turn: &mut Turn) {
     let named = turn.setup.named;
     let Some(open) = seen(turn).open_claim() else { return };
     let named = named && !turn.broken(Mutation::ForgetLost);
-    turn.record("abandons", 0, |ledger| ledger.abandoned(&open, named, bridge::failure(), bridge::NOW), |_, _| {});
+    // Only a list shows the token, and what else a lost ledger knew of.
+    let wrong = (turn.setup.named && !turn.me().listed).then_some("P5: abandoned a claim without a list");
+    let change = |ledger: &mut Ledger| ledger.abandoned(&open, named, bridge::failure(), bridge::NOW);
+    turn.record_checked("abandons", 0, wrong, change, |_, _| {});
 }
 
 pub fn reject(turn: &mut Turn) {
@@ -280,7 +283,7 @@ pub fn record_revoked(turn: &mut Turn) {
     turn.record(
         "records a revoke",
         token.0,
-        |ledger| ledger.revoked(attempt, &bridge::id(token), PROOF, bridge::NOW),
+        |ledger| ledger.revoked(attempt, &bridge::id(token), bridge::PROOF, bridge::NOW),
         |state, index| {
             let process = &mut state.processes[index];
             process.at = super::world::At::Pass;
@@ -296,9 +299,14 @@ pub fn release(turn: &mut Turn) {
     if !turn.me().object_fresh {
         return turn.conflict(0);
     }
-    let alive = turn.state.own_alive();
+    let alive = turn.state.of_this_object();
+    let requests = turn.state.requests.but(turn.state.facts.former);
     let reported = if turn.broken(Mutation::ReleaseSilently) { Set::EMPTY } else { reported(turn) };
-    let lives = !alive.but(reported).is_empty() || (turn.setup.named && !turn.state.requests.is_empty());
+    // What lands after the settle time is for the sweep of the service. The object answers for what the ledger or its list has.
+    let seen = turn.me().object.book.known().and(turn.me().listing);
+    let alive = if turn.setup.sweeps { alive.both(seen) } else { alive };
+    let lands = turn.setup.named && !turn.setup.sweeps && !requests.is_empty();
+    let lives = !alive.but(reported).is_empty() || lands;
     let wrong = lives.then_some("S12: the finalizer went, a token lives or lands");
     turn.push_checked("releases the object", 0, wrong, |state, index| {
         state.object_changed();

@@ -3,7 +3,8 @@
 //!
 //! - `world` is the state, `canonical` its representative among states that differ only in names,
 //! - `bridge` and `decision` translate it to the product's types and back,
-//! - `process`, `secret_steps`, `service_steps` and `ledger_steps` have the transitions of a process, `environment` all others,
+//! - `process`, `secret_steps`, `service_steps` and `ledger_steps` have the transitions of a process, `service_sweep` those of the sweep
+//!   of a whole service, `environment` and `lives` all others,
 //! - `invariants` has the rules for states, `explore` the search, `runs` the combinations of features, `mutations` the rules that
 //!   are broken one by one; the model must catch each.
 //!
@@ -18,11 +19,13 @@ mod explore;
 mod fingerprint;
 mod invariants;
 mod ledger_steps;
+mod lives;
 mod mutations;
 mod process;
 mod runs;
 mod secret_steps;
 mod service_steps;
+mod service_sweep;
 mod setup;
 mod tokens;
 mod world;
@@ -42,7 +45,7 @@ const MAX_THREADS: usize = 4;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let setups: Vec<Setup> = [runs::others(), runs::pairs(), mutations::all()].concat();
+    let setups: Vec<Setup> = [runs::others(), runs::lists(), runs::pairs(), mutations::all()].concat();
     let wanted = |setup: &Setup| filters.is_empty() || filters.iter().any(|filter| setup.title().contains(*filter));
     let setups: Vec<Setup> = setups.into_iter().filter(wanted).collect();
     if arguments.iter().any(|argument| argument == "--list") {

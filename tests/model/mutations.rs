@@ -103,6 +103,26 @@ pub enum Mutation {
     GenerateSuspended,
     /// A service that refuses everybody is believed.
     BelieveDoubt,
+    /// A list that failed counts as a complete one without rows.
+    FailedListCounts,
+    /// A claim is abandoned although no list shows what became of it.
+    AbandonUnlisted,
+    /// A new token waits until the token of a lost claim was looked for.
+    ClaimWaitsForList,
+    /// A revoke waits until the token of a lost claim was looked for.
+    RevokeWaitsForList,
+    /// The sweep of the service believes a watch that may be behind, and reads no objects.
+    SweepTrustsWatch,
+    /// A token of a living object that its ledger does not list has no owner for the sweep, whatever the claims say.
+    SweepSkipsClaims,
+    /// The sweep does not spare the token of a former object whose Secret another one took over.
+    SweepForgetsReplaced,
+    /// The sweep revokes although it sees an object that nobody has looked at.
+    SweepPassesUnseen,
+    /// The sweep does not wait for consumers.
+    SweepAtOnce,
+    /// The sweep revokes although another cluster works with copies of the objects.
+    SweepIgnoresDispute,
 }
 
 /// A mutation, and the smallest run that shows what it does.
@@ -153,6 +173,17 @@ pub fn all() -> Vec<Setup> {
         run(Mutation::LeaveStripped, 1, 2, &[(Fault::Strip, 1)]),
         run(Mutation::GenerateSuspended, 1, 2, &[(Fault::Suspend, 1), (Rotate, 1)]),
         run(Mutation::BelieveDoubt, 1, 2, &[(Fault::Doubt, 1), (Fault::Due, 1)]),
+        run(Mutation::FailedListCounts, 1, 2, &[(Crash, 1), (DeleteObject, 1), (Fault::ListFails, 1)]),
+        run(Mutation::AbandonUnlisted, 1, 3, &[(Crash, 1), (Fault::ListFails, 1)]),
+        run(Mutation::ClaimWaitsForList, 1, 3, &[(Crash, 1), (LoseAnswer, 1), (Fault::ListFails, 1)]),
+        run(Mutation::RevokeWaitsForList, 1, 3, &[(Crash, 1), (Rotate, 1), (Fault::ListFails, 1)]),
+        run(Mutation::SweepTrustsWatch, 1, 2, &[]).swept(),
+        run(Mutation::SweepSkipsClaims, 1, 2, &[(Crash, 1)]).swept(),
+        run(Mutation::SweepForgetsReplaced, 1, 3, &[(Fault::Vanish, 1), (Fault::Recreate, 1)]).swept(),
+        run(Mutation::SweepPassesUnseen, 1, 3, &[(Fault::Vanish, 1), (Fault::Recreate, 1)]).swept(),
+        run(Mutation::SweepAtOnce, 1, 4, &[(Rotate, 1), (Fault::Vanish, 1), (Fault::Recreate, 1)]).swept(),
+        run(Mutation::SweepIgnoresDispute, 1, 5, &[(Fault::OtherCluster, 2), (Fault::Vanish, 1), (Fault::Recreate, 1)])
+            .swept(),
         run(Mutation::ReleaseSilently, 1, 2, &[(Crash, 1), (DeleteObject, 1)]).nameless(),
     ]
 }
@@ -259,6 +290,11 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
             Step::Supersede(vec![row])
         }
         (Mutation::AdoptUnclaimed, Step::RecordConflict(row)) => Step::Supersede(vec![row]),
+        (Mutation::AbandonUnlisted, Step::Sweep) if unresolved(observed) => Step::Abandon,
+        (Mutation::ClaimWaitsForList, Step::Preflight | Step::Claim { .. }) if seeks(observed) => Step::Wait(None),
+        (Mutation::RevokeWaitsForList, Step::Revoke { .. }) if seeks(observed) => {
+            if observed.facts.pauses.sweep.is_some() { Step::Wait(None) } else { Step::Sweep }
+        }
         (Mutation::ReuseAttempt, Step::Claim { attempt }) => Step::Claim { attempt: attempt - 1 },
         (Mutation::WaitWithoutRoom, Step::Revoke { .. }) if !observed.object.deleting && !observed.holds_current() => {
             Step::Wait(None)
@@ -273,6 +309,11 @@ fn has_value_in_flight(observed: &Observed) -> bool {
 
 fn leaked(observed: &Observed) -> bool {
     observed.ledger.leak.as_ref().is_some_and(|leak| leak.replaced_time.is_none())
+}
+
+/// Whether the token of a lost claim is still to be looked for in this pass.
+fn seeks(observed: &Observed) -> bool {
+    !observed.object.deleting && !observed.ledger.lost.is_empty() && observed.service.listing.is_none()
 }
 
 fn unresolved(observed: &Observed) -> bool {

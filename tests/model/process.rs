@@ -62,7 +62,7 @@ fn perform(turn: &mut Turn, step: Do) {
             read(state, index);
             state.processes[index].preflight = true;
         }),
-        Do::Rest => turn.push("rests", 0, |state, index| state.processes[index].end_pass()),
+        Do::Rest => rest(turn),
         Do::Sweep => service_steps::sweep(turn),
         Do::Generate => service_steps::generate(turn),
         Do::Try => service_steps::try_value(turn),
@@ -82,12 +82,27 @@ fn perform(turn: &mut Turn, step: Do) {
         Do::RecordConflict(_) if !turn.me().object_fresh => turn.conflict(0),
         Do::RecordConflict(token) => ledger_steps::record_conflict(turn, token),
         Do::ConfirmIdentity => ledger_steps::confirm_identity(turn),
+        Do::RecordReplaced(token) => {
+            turn.record("records what it replaces", token.0, |ledger| ledger.will_replace(bridge::id(token)), |_, _| {})
+        }
         Do::RecordLeak => ledger_steps::record_leak(turn),
         Do::Supersede(rows) => ledger_steps::supersede(turn, rows),
         Do::Abandon => ledger_steps::abandon(turn),
         Do::Reject => ledger_steps::reject(turn),
         Do::Release => ledger_steps::release(turn),
     }
+}
+
+/// Ends the pass. Its status says that somebody has looked at the object.
+fn rest(turn: &mut Turn) {
+    let tells = turn.me().object.unseen && turn.me().object_fresh;
+    turn.push("rests", 0, |state, index| {
+        if tells {
+            state.object_changed();
+            state.object.unseen = false;
+        }
+        state.processes[index].end_pass();
+    });
 }
 
 /// A live read: of the Secret, and of the value in it.
@@ -176,6 +191,7 @@ impl Turn<'_> {
         let write = |state: &mut State, index: usize| {
             state.object_changed();
             state.object.book = book;
+            state.object.unseen = false;
             let object = state.object;
             let process = &mut state.processes[index];
             process.object = object;

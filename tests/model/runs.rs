@@ -9,8 +9,8 @@ use super::setup::{ANY, Fault, Setup};
 
 use Fault::{
     Cancel, Crash, Decline, DeleteObject, DeleteSecret, Doubt, Due, EditData, EditMarks, Forge, Forget, KeepAlive,
-    Leak, LeakAhead, LeakElsewhere, LoseAnswer, LoseStatus, OtherCluster, Oversleep, Refuse, Rotate, Strip, Suspend,
-    Touch,
+    Leak, LeakAhead, LeakElsewhere, ListFails, LoseAnswer, LoseStatus, OtherCluster, Oversleep, Recreate, Refuse,
+    Rotate, Strip, Suspend, Touch, Vanish,
 };
 
 /// The points of the plane, four to a row.
@@ -57,6 +57,26 @@ pub fn pairs() -> Vec<Setup> {
         Setup::new("one process", 1, 3, &faults)
     };
     lines().into_iter().map(setup).collect()
+}
+
+/// Runs in which the list of the service fails, and runs with the sweep of the whole service.
+pub fn lists() -> Vec<Setup> {
+    vec![
+        Setup::new("the list fails", 1, 3, &[(ListFails, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),
+        Setup::new("the list fails", 1, 3, &[(ListFails, 1), (Leak, 1), (Rotate, 1), (Crash, 1)]),
+        Setup::new("the list fails", 1, 3, &[(ListFails, 1), (DeleteObject, 1), (Crash, 1), (DeleteSecret, 1)]),
+        Setup::new("the list fails", 1, 3, &[(ListFails, 1), (LoseStatus, 1), (Rotate, 1)]),
+        Setup::new("the list fails, two processes", 2, 2, &[(ListFails, 1), (Rotate, 1), (Crash, 1)]),
+        Setup::new("swept", 1, 3, &[(Vanish, 1), (Rotate, 1), (Crash, 1)]).swept(),
+        Setup::new("swept", 1, 3, &[(Vanish, 1), (LoseAnswer, 1), (Oversleep, 1)]).swept(),
+        Setup::new("swept", 1, 3, &[(DeleteObject, 1), (Crash, 1), (LoseAnswer, 1)]).swept(),
+        Setup::new("swept", 1, 4, &[(Vanish, 1), (Recreate, 1), (Rotate, 1)]).swept(),
+        Setup::new("swept", 1, 4, &[(Vanish, 1), (Recreate, 1), (LoseAnswer, 1), (KeepAlive, 1)]).swept(),
+        Setup::new("swept", 1, 3, &[(DeleteObject, 1), (Recreate, 1), (Crash, 1), (ListFails, 1)]).swept(),
+        Setup::new("swept", 1, 3, &[(OtherCluster, 1), (Vanish, 1), (Rotate, 1)]).swept(),
+        Setup::new("swept", 1, 5, &[(OtherCluster, 2), (Vanish, 1), (Recreate, 1)]).swept(),
+        Setup::new("swept, two processes", 2, 2, &[(Vanish, 1), (Oversleep, 1)]).swept(),
+    ]
 }
 
 /// Runs with two processes, and others with a special setup.

@@ -103,8 +103,10 @@ fn leaked(turn: &Turn, token: Token) -> Option<&'static str> {
 
 pub fn raise_fence(turn: &mut Turn, fence: u8) {
     let secret = *turn.secret();
-    let fence = fence.max(secret.fence);
-    write(turn, "raises the fence", None, Secret { fence, ..secret }, |_, _| {});
+    // The numbers and ids of a former object mean nothing here.
+    let marked = if secret.former { Secret { exists: true, data: secret.data, ..Secret::ABSENT } } else { secret };
+    let fence = fence.max(marked.fence);
+    write(turn, "raises the fence", None, Secret { fence, ..marked }, |_, _| {});
 }
 
 /// Writes the same token in the form that the spec asks for.

@@ -10,12 +10,17 @@ use artifact_token_operator::rotation::ledger::Leftover;
 
 pub fn sweep(turn: &mut Turn) {
     let named = turn.setup.named;
+    if turn.state.list_fails && !turn.broken(Mutation::FailedListCounts) {
+        return turn.push("lists the service in vain", 0, |state, index| state.processes[index].list_pause = true);
+    }
     turn.push("lists the service", 0, |state, index| {
-        let rows = if named { state.alive.without(Token::STRANGER) } else { Set::EMPTY };
+        let shown = named && !state.list_fails;
+        let rows = if shown { state.alive.without(Token::STRANGER).but(state.facts.former) } else { Set::EMPTY };
         let process = &mut state.processes[index];
         process.listed = true;
         process.listing = rows;
         process.swept = true;
+        process.list_pause = false;
         process.suspects = false;
         process.live = false;
         process.preflight = false;
@@ -137,7 +142,7 @@ pub fn revoke(turn: &mut Turn, token: Token) {
         if deleting {
             process.object.book = bridge::transition(&process.object, &facts, |ledger| {
                 let attempt = bridge::attempt(token, &facts);
-                ledger.revoked(attempt, &bridge::id(token), super::ledger_steps::PROOF, bridge::NOW);
+                ledger.revoked(attempt, &bridge::id(token), bridge::PROOF, bridge::NOW);
             });
             process.listing = process.listing.without(token);
         } else {
@@ -150,6 +155,9 @@ pub fn revoke(turn: &mut Turn, token: Token) {
         state.ended = state.ended.with(token);
         state.processes[index].end_pass();
     });
+    if turn.state.list_fails {
+        unproved(turn, token);
+    }
     if turn.state.may(Fault::KeepAlive) {
         let (facts, id) = (turn.state.facts, bridge::id(token));
         turn.record(
@@ -165,4 +173,15 @@ pub fn revoke(turn: &mut Turn, token: Token) {
             },
         );
     }
+}
+
+/// A process without the value needs the list to know that the id is still the token's (P19). So it sends nothing while the list fails.
+fn unproved(turn: &mut Turn, token: Token) {
+    let (attempt, id) = (bridge::attempt(token, &turn.state.facts), bridge::id(token));
+    turn.record(
+        "cannot revoke without a list",
+        token.0,
+        |ledger| ledger.revoke_failed(attempt, &id, std::time::Duration::ZERO, bridge::NOW),
+        |state, index| state.processes[index].end_pass(),
+    );
 }

@@ -2,7 +2,7 @@
 
 use super::mutations::Mutation;
 use super::tokens::Set;
-use super::world::{FAULTS, Facts, Object, PROCESSES, Process, Secret, State};
+use super::world::{FAULTS, Facts, Object, PROCESSES, Process, Secret, State, Sweep};
 
 /// What may go wrong in a run, a limited number of times or without a limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,6 +57,12 @@ pub enum Fault {
     Suspend,
     /// The service refuses every token for a while.
     Doubt,
+    /// The service's list does not come for a while.
+    ListFails,
+    /// The object goes at once, although its tokens live: somebody takes the finalizer off while it is being deleted.
+    Vanish,
+    /// A person creates an object of the same name after the first one is gone.
+    Recreate,
 }
 
 /// All of them.
@@ -86,6 +92,9 @@ const FAULTS_NAMED: [Fault; FAULTS] = [
     Fault::Strip,
     Fault::Suspend,
     Fault::Doubt,
+    Fault::ListFails,
+    Fault::Vanish,
+    Fault::Recreate,
 ];
 
 /// No limit.
@@ -100,6 +109,8 @@ pub struct Setup {
     pub slots: usize,
     /// Tokens have names at the service.
     pub named: bool,
+    /// The service is swept as a whole, and tokens without an object are revoked.
+    pub sweeps: bool,
     pub faults: [u8; FAULTS],
     pub mutation: Option<Mutation>,
 }
@@ -114,11 +125,15 @@ impl Setup {
         if [Fault::OtherCluster, Fault::LoseStatus].into_iter().any(|fault| counts[fault as usize] > 0) {
             counts[Fault::Confirm as usize] = ANY;
         }
-        Self { name, processes, slots, named: true, faults: counts, mutation: None }
+        Self { name, processes, slots, named: true, sweeps: false, faults: counts, mutation: None }
     }
 
     pub fn nameless(self) -> Self {
         Self { named: false, ..self }
+    }
+
+    pub fn swept(self) -> Self {
+        Self { sweeps: true, ..self }
     }
 
     pub fn with(self, mutation: Mutation) -> Self {
@@ -170,6 +185,8 @@ impl Setup {
             holders: Set::EMPTY,
             facts: Facts::NONE,
             processes: [Process::IDLE; PROCESSES],
+            sweep: Sweep::default(),
+            list_fails: false,
             budget: self.faults,
         }
     }

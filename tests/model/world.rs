@@ -11,7 +11,7 @@ pub const SLOTS: usize = 6;
 /// The maximum number of processes.
 pub const PROCESSES: usize = 2;
 /// Kinds of counted faults, see `setup::Fault`.
-pub const FAULTS: usize = 25;
+pub const FAULTS: usize = 28;
 
 /// How old the newest claim is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -57,7 +57,7 @@ pub enum Alarm {
     AheadThenPast,
 }
 
-/// The ledger without counts, messages, history and the order of superseded tokens. The decision does not look at these, except for
+/// The ledger without counts, messages and the order of superseded tokens. The decision does not look at these, except for
 /// the highest attempt, which the newest claim keeps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Book {
@@ -74,6 +74,8 @@ pub struct Book {
     /// Those of `superseded` that the Secret held at that time.
     pub held: Set,
     pub lost: Set,
+    /// Tokens that were revoked and proved dead, as long as anything else refers to them.
+    pub history: Set,
     /// Kept for nameless services only.
     pub possibly_lost: Set,
     pub leak: Leak,
@@ -81,6 +83,10 @@ pub struct Book {
     pub second_leak: bool,
     /// A token of another cluster.
     pub conflict: Token,
+    /// The token in the Secret that the former object left behind, as long as consumers may hold it.
+    pub replaced: Token,
+    /// Its replacement is verified, so that its overlap runs.
+    pub replacing: bool,
 }
 
 impl Book {
@@ -95,10 +101,13 @@ impl Book {
         unpublished: Set::EMPTY,
         held: Set::EMPTY,
         lost: Set::EMPTY,
+        history: Set::EMPTY,
         possibly_lost: Set::EMPTY,
         leak: Leak::None,
         second_leak: false,
         conflict: Token::NONE,
+        replaced: Token::NONE,
+        replacing: false,
     };
 
     /// The tokens that it lists as living.
@@ -107,7 +116,8 @@ impl Book {
     }
 
     pub fn refers(&self) -> Set {
-        self.superseded.and(self.lost).and(self.possibly_lost).with(self.claim).with(self.current).with(self.conflict)
+        let sets = self.superseded.and(self.lost).and(self.possibly_lost);
+        sets.with(self.claim).with(self.current).with(self.conflict).with(self.replaced)
     }
 }
 
@@ -126,6 +136,8 @@ pub struct Object {
     pub suspended: bool,
     /// A person confirmed that all tokens of this identity belong to this object.
     pub confirmed: bool,
+    /// It took the name of an object that is gone, and no process has written its status yet.
+    pub unseen: bool,
     pub book: Book,
 }
 
@@ -139,6 +151,7 @@ impl Object {
         alarm: Alarm::None,
         suspended: false,
         confirmed: false,
+        unseen: false,
         book: Book::BLANK,
     };
 }
@@ -155,11 +168,13 @@ pub struct Secret {
     pub fence: u8,
     /// Somebody edited a label.
     pub touched: bool,
+    /// It names the former object as its owner.
+    pub former: bool,
 }
 
 impl Secret {
     pub const ABSENT: Self =
-        Self { exists: false, attempt: 0, id: Token::NONE, data: Token::NONE, fence: 0, touched: false };
+        Self { exists: false, attempt: 0, id: Token::NONE, data: Token::NONE, fence: 0, touched: false, former: false };
 
     pub fn refers(&self) -> Set {
         Set::of(self.id).with(self.data)
@@ -238,6 +253,8 @@ pub struct Process {
     pub swept: bool,
     /// The sweep of the service saw a token that is not in the ledger.
     pub suspects: bool,
+    /// A list failed a moment ago.
+    pub list_pause: bool,
     /// The verification of the current token is due.
     pub due: bool,
     /// The token whose value is in memory, beside the one in flight.
@@ -260,6 +277,7 @@ impl Process {
         listing: Set::EMPTY,
         swept: false,
         suspects: false,
+        list_pause: false,
         due: false,
         remembered: Token::NONE,
         in_flight: InFlight::EMPTY,
@@ -267,8 +285,8 @@ impl Process {
 
     /// Ends the pass: drops the snapshots and keeps the memory.
     pub fn end_pass(&mut self) {
-        let Self { swept, suspects, due, remembered, in_flight, .. } = *self;
-        *self = Self { swept, suspects, due, remembered, in_flight, ..Self::IDLE };
+        let Self { swept, suspects, list_pause, due, remembered, in_flight, .. } = *self;
+        *self = Self { swept, suspects, list_pause, due, remembered, in_flight, ..Self::IDLE };
     }
 
     pub fn refers(&self) -> Set {
@@ -292,17 +310,49 @@ pub struct Facts {
     pub leaked: Set,
     /// Tokens of another cluster under this object's identity.
     pub of_other_cluster: Set,
+    /// Tokens of the object that had the same name before this one.
+    pub former: Set,
     /// The service refuses everybody.
     pub doubt: bool,
 }
 
 impl Facts {
-    pub const NONE: Self =
-        Self { attempts: [0; SLOTS + 1], leaked: Set::EMPTY, of_other_cluster: Set::EMPTY, doubt: false };
+    pub const NONE: Self = Self {
+        attempts: [0; SLOTS + 1],
+        leaked: Set::EMPTY,
+        of_other_cluster: Set::EMPTY,
+        former: Set::EMPTY,
+        doubt: false,
+    };
 
     pub fn attempt(&self, token: Token) -> u8 {
         if token == Token::FIRST { 1 } else { self.attempts.get(usize::from(token.0)).copied().unwrap_or(0) }
     }
+}
+
+/// The place of the service's sweep.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum SweepAt {
+    #[default]
+    Idle,
+    /// It listed the service and has not read the objects yet.
+    Listed,
+    /// It read the objects, and revokes what has had no owner for long enough.
+    Revoking,
+}
+
+/// The sweep of the whole service, and what the service object's status says of it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Sweep {
+    pub at: SweepAt,
+    /// The tokens that it listed, or is about to revoke.
+    pub rows: Set,
+    /// Tokens without an owner, as recorded.
+    pub orphans: Set,
+    /// Those of `orphans` that were recorded longer ago than any overlap and any deadline.
+    pub over: Set,
+    /// Those of `orphans` that the Secret of a living object held since then, so that a consumer may have read them much later.
+    pub held: Set,
 }
 
 /// The whole state.
@@ -328,6 +378,9 @@ pub struct State {
     pub holders: Set,
     pub facts: Facts,
     pub processes: [Process; PROCESSES],
+    pub sweep: Sweep,
+    /// The service's list does not come.
+    pub list_fails: bool,
     /// What may still go wrong.
     pub budget: [u8; FAULTS],
 }
@@ -340,6 +393,11 @@ impl State {
     /// The tokens that live under this object's identity, without those of other clusters.
     pub fn own_alive(&self) -> Set {
         self.alive.without(Token::STRANGER).but(self.facts.of_other_cluster)
+    }
+
+    /// Those of them that this object generated, and not the former one of its name.
+    pub fn of_this_object(&self) -> Set {
+        self.own_alive().but(self.facts.former)
     }
 
     /// The object changed, so that no snapshot of it is fresh.
@@ -360,12 +418,15 @@ impl State {
         self.secret = secret;
         if secret.data.own() {
             self.holders = self.holders.with(secret.data);
+            if self.object.exists {
+                self.sweep.held = self.sweep.held.and(self.sweep.orphans.both(Set::of(secret.data)));
+            }
         }
     }
 
     /// The Secret after this token is published into it.
     pub fn published(&self, token: Token) -> Secret {
         let attempt = self.attempt(token);
-        Secret { exists: true, attempt, id: token, data: token, fence: attempt, touched: false }
+        Secret { exists: true, attempt, id: token, data: token, fence: attempt, ..Secret::ABSENT }
     }
 }
