@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::ready;
 use support::acts::ledger;
-use support::{OVERLAP_MILLISECONDS, World, attempt, token_yaml};
+use support::{DEADLINE, OVERLAP_MILLISECONDS, World, attempt, token_yaml};
+use testbed::poll;
 
 /// How long the token with this id lived on after its successor was verified, in milliseconds.
 async fn lived_on(world: &World, id: &str) -> u128 {
@@ -198,6 +199,22 @@ async fn a_refused_token_that_cannot_be_replaced_is_not_called_ready() {
     assert!([Reason::TokenRejected, Reason::Suspended].contains(&reason), "{reason}");
     assert_eq!(world.count().await, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_refuses_to_replace_a_deleted_secret_is_not_told_as_a_fight() {
+    let (world, _operator, _) = ready("refused-again").await;
+    world.faults(json!([{"operation": "generate", "kind": "Status", "status": 400}])).await;
+    world.delete_secret("ci-secret").await;
+    let refused = async || match world.service.books().await.unwrap().calls.generate {
+        calls if calls >= 4 => Ok(()),
+        calls => Err(format!("{calls} calls of generate")),
+    };
+    poll("three refusals", DEADLINE, refused).await.unwrap();
+    world.until_reason("ci", ConditionType::RotationFailed, Reason::TokenGenerationFailed).await;
+    let conditions = world.token("ci").await.status.unwrap().conditions;
+    assert!(conditions.iter().all(|one| one.reason != Reason::SecretContested), "{conditions:#?}");
+}
+
 
 /// Somebody who writes the Secret eight times a second, for some seconds.
 async fn fight(world: &World, patch: impl Fn(u32) -> serde_json::Value) {

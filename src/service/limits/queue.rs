@@ -14,6 +14,9 @@ const LATE: Duration = Duration::from_secs(2);
 /// Who does not come back for so long has no place any more.
 const GONE: Duration = Duration::from_secs(60);
 
+/// How often those who are gone are looked for: each look goes over all who wait.
+const FORGETS_EVERY: Duration = Duration::from_secs(1);
+
 /// The class of the answers to leaks.
 const LEAK: u8 = 0;
 
@@ -78,6 +81,8 @@ pub(super) struct Queue {
     /// The turn that is served now, by class.
     served: BTreeMap<u8, u64>,
     arrivals: u64,
+    /// When those who are gone were last looked for.
+    forgot: Option<Instant>,
 }
 
 impl Queue {
@@ -144,10 +149,18 @@ impl Queue {
     fn remove(&mut self, caller: &Caller) -> Option<Rank> {
         let rank = self.ranks.remove(&caller.id)?;
         self.waiting.remove(&rank);
+        if self.ranks.is_empty() {
+            // An empty map keeps two kilobytes, and mostly nobody waits for a service.
+            (self.ranks, self.waiting) = (BTreeMap::new(), BTreeMap::new());
+        }
         Some(rank)
     }
 
     fn forget(&mut self, now: Instant) {
+        if self.forgot.is_some_and(|at| now < at + FORGETS_EVERY) {
+            return;
+        }
+        self.forgot = Some(now);
         let Self { waiting, ranks, next_turn, served, .. } = self;
         waiting.retain(|_, other| {
             let stays = other.expected + GONE > now;

@@ -20,6 +20,7 @@ struct Row {
     /// A changed spec begins a new row, as it ends other back-offs.
     generation: i64,
     last: Time,
+    first: Duration,
     pause: Duration,
     /// Who may have changed the Secret last.
     rival: Option<String>,
@@ -37,7 +38,17 @@ impl Corrections {
     pub(crate) fn corrected(&mut self, generation: i64, rival: Option<String>, first: Duration, now: Time) {
         let count = self.row(generation).filter(|row| now < row.over()).map_or(1, |row| row.count.saturating_add(1));
         let rival = rival.map(|name| name.chars().filter(|sign| !sign.is_control()).take(MAX_NAME).collect());
-        self.0 = Some(Row { count, generation, last: now, pause: backoff(first, count), rival });
+        self.0 = Some(Row { count, generation, last: now, first, pause: backoff(first, count), rival });
+    }
+
+    /// Takes the last one back: its claim was refused, so there was no token to write.
+    pub(crate) fn take_back(&mut self) {
+        let Some(row) = &mut self.0 else { return };
+        row.count = row.count.saturating_sub(1);
+        row.pause = backoff(row.first, row.count);
+        if row.count == 0 {
+            self.0 = None;
+        }
     }
 
     /// When the next one may be made.
@@ -88,6 +99,22 @@ mod tests {
         corrections.corrected(1, None, FIRST, at(39));
         assert_eq!(corrections.pause(1), Some(at(59)));
         assert_eq!(corrections.pause(2), None, "a spec that was changed since is applied at once");
+    }
+
+    #[test]
+    fn claims_that_the_service_refuses_are_no_fight() {
+        let mut corrections = Corrections::default();
+        for second in [0, 10, 30] {
+            corrections.corrected(1, None, FIRST, at(second));
+            corrections.take_back();
+            assert_eq!((corrections.contest(1, at(second)), corrections.pause(1)), (None, None));
+        }
+        corrections.corrected(1, None, FIRST, at(40));
+        corrections.corrected(1, None, FIRST, at(50));
+        corrections.take_back();
+        assert_eq!((corrections.contest(1, at(51)), corrections.pause(1)), (None, Some(at(60))));
+        corrections.corrected(1, None, FIRST, at(60));
+        assert!(corrections.contest(1, at(61)).is_some(), "the Secret was changed twice");
     }
 
     #[test]

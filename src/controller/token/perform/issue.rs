@@ -16,6 +16,7 @@ use crate::rotation::identity::{self, Name};
 use crate::rotation::ledger::Leftover;
 use crate::rotation::observed::Observed;
 use crate::rotation::report::{Phase, TransientFailure};
+use crate::rotation::schedule::{self, Trigger};
 use crate::rotation::step_kind::{Cause, StepKind};
 use crate::service::client::ServiceClient;
 use crate::service::client::answers::{GenerateRequest, Generated};
@@ -149,6 +150,9 @@ async fn refused(
     .await?;
     if written == Written::Yes {
         pass.memory_mut().in_flight = None;
+        if schedule::trigger(pass.desired(), observed, now) == Some(Trigger::Drift) {
+            pass.memory_mut().corrections.take_back();
+        }
         pass.warn(reason, "Generate", message).await;
     }
     Ok(written.into())
