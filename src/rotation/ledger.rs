@@ -154,6 +154,14 @@ impl Ledger {
         self.prune(now);
     }
 
+    /// Takes over the deaths that another version of this ledger knows of.
+    pub fn learn_deaths(&mut self, other: &Self) {
+        for dead in other.history.iter().rev().filter(|dead| self.has_token(dead.attempt, &dead.id)).collect::<Vec<_>>()
+        {
+            self.revoked(dead.attempt, &dead.id, dead.proof, dead.revoked_time);
+        }
+    }
+
     /// A revoke did not succeed, or nothing proved it. The next try waits for the back-off of this token.
     pub fn revoke_failed(&mut self, attempt: u32, id: &TokenId, first_retry: Duration, now: Time) {
         if let Some(current) = self.take_current(attempt, id, now) {

@@ -292,7 +292,8 @@ fn usable<'a>(situation: &'a Situation) -> Option<&'a Current> {
     })
 }
 
-fn expired(current: &Current, now: Time) -> bool {
+/// Whether the token has ended by itself, as far as the ledger knows.
+pub fn expired(current: &Current, now: Time) -> bool {
     current.expiration_time.is_some_and(|end| end <= now)
 }
 

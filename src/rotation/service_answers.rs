@@ -20,8 +20,10 @@ pub struct Answers {
     last: HashMap<String, Answer>,
     /// The answers in their order. One that is no longer the last of its object stays until it is too old.
     order: VecDeque<(Time, String)>,
-    /// How many of the last answers are refusals.
+    /// How many of the last answers are refusals of tokens that have not expired.
     refused: usize,
+    /// How many are refusals of tokens that have.
+    expired: usize,
     /// The newest answer, and the newest acceptance.
     answered: Newest,
     accepted: Newest,
@@ -39,6 +41,8 @@ pub struct Answers {
 struct Answer {
     token: TokenId,
     accepted: bool,
+    /// A refusal of a token that has expired.
+    expired: bool,
     at: Time,
 }
 
@@ -65,6 +69,8 @@ pub struct Said<'a> {
     pub token: &'a TokenId,
     /// Whether the service accepted it.
     pub accepted: bool,
+    /// It has expired, as far as its object knows. A service that works refuses it then, so that says nothing of others.
+    pub expired: bool,
     /// When.
     pub at: Time,
 }
@@ -112,7 +118,7 @@ impl Answers {
     pub fn take(&mut self, said: Said<'_>, window: Duration) -> Effect {
         let before = self.refusing;
         self.drop_old(said.at, window);
-        let Said { uid, token, accepted, at } = said;
+        let Said { uid, token, accepted, expired, at } = said;
         let old = self.last.get(uid).map(|old| (!old.accepted && old.token == *token, old.at));
         if accepted && self.refusing && old.is_some_and(|(refused, _)| refused) {
             self.forgive();
@@ -121,24 +127,28 @@ impl Answers {
         if let Some(review) = self.review.as_mut().filter(|review| asked.is_none_or(|asked| asked < review.begun)) {
             review.asked += 1;
         }
-        let compares = self.compare(asked, accepted, at);
+        let compares = (accepted || !expired) && self.compare(asked, accepted, at);
         self.again.remove(uid);
         self.enter(said);
         self.judge(at);
         Effect { standing: before != self.refusing, compares }
     }
 
-    fn enter(&mut self, Said { uid, token, accepted, at }: Said<'_>) {
+    fn enter(&mut self, Said { uid, token, accepted, expired, at }: Said<'_>) {
+        let expired = expired && !accepted;
         self.remove(uid);
-        self.last.insert(uid.to_owned(), Answer { token: token.clone(), accepted, at });
+        self.last.insert(uid.to_owned(), Answer { token: token.clone(), accepted, expired, at });
         self.order.push_back((at, uid.to_owned()));
         // While the service refuses most tokens no answer is dropped for its age.
         if self.order.len() > 2 * self.last.len() + 16 {
             let last = &self.last;
             self.order.retain(|(at, uid)| last.get(uid).is_some_and(|last| last.at == *at));
         }
-        self.refused += usize::from(!accepted);
-        self.answered.take(uid, at);
+        self.refused += usize::from(!accepted && !expired);
+        self.expired += usize::from(expired);
+        if !expired {
+            self.answered.take(uid, at);
+        }
         if accepted {
             self.accepted.take(uid, at);
         }
@@ -158,8 +168,10 @@ impl Answers {
     }
 
     fn remove(&mut self, uid: &str) {
-        let refused = self.last.remove(uid).is_some_and(|old| !old.accepted);
-        self.refused -= usize::from(refused);
+        if let Some(old) = self.last.remove(uid) {
+            self.refused -= usize::from(!old.accepted && !old.expired);
+            self.expired -= usize::from(old.expired);
+        }
     }
 
     fn drop_old(&mut self, now: Time, window: Duration) {
@@ -186,14 +198,15 @@ impl Answers {
 
     /// The service accepts a token again that it refused with most others: what it said meanwhile does not count.
     fn forgive(&mut self) {
-        let refused = self.last.extract_if(|_, answer| !answer.accepted).map(|(uid, answer)| (uid, answer.at));
+        let refused =
+            self.last.extract_if(|_, answer| !answer.accepted && !answer.expired).map(|(uid, answer)| (uid, answer.at));
         self.again.extend(refused);
         self.refused = 0;
     }
 
     /// Two tokens or more, and more than half of those that were asked about.
     fn judge(&mut self, now: Time) {
-        let refusing = self.refused >= 2 && self.refused * 2 > self.last.len();
+        let refusing = self.refused >= 2 && self.refused * 2 > self.last.len() - self.expired;
         if self.refusing && !refusing {
             self.ended = Some(now);
         }

@@ -138,7 +138,7 @@ fn another_object_of_the_same_name_is_asked_for_itself() {
 fn refuses(world: &World, entry: &ServiceEntry, objects: &[&str]) {
     for (millis, uid) in (0..).zip(objects) {
         let (token, at) = (TokenId::new(format!("token-{uid}")).unwrap(), Time::from_millis(millis));
-        let said = Said { uid, token: &token, accepted: false, at };
+        let said = Said { uid, token: &token, accepted: false, expired: false, at };
         world.services.said(entry, said, Duration::from_secs(600));
     }
 }

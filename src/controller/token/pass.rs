@@ -185,7 +185,11 @@ impl<'a> Pass<'a> {
 
     /// Records that somebody else wrote the object: another process recorded a fact, or a person changed the spec. Reads from
     /// before that must not justify anything.
-    pub(crate) fn overtaken(&mut self, object: ArtifactToken) {
+    pub(crate) fn overtaken(&mut self, mut object: ArtifactToken) {
+        if object.meta().deletion_timestamp.is_some() && object.meta().uid == self.object.meta().uid {
+            // The revokes of a deletion stand in no other version.
+            object.status.get_or_insert_default().ledger.learn_deaths(self.ledger());
+        }
         let other_spec = object.meta().generation != self.object.meta().generation;
         self.note_object(object);
         self.secret.live = false;

@@ -18,7 +18,7 @@ fn said(answers: &mut Answers, from: u64, objects: &str) {
     for (second, object) in (from..).zip(objects.chars()) {
         let uid = object.to_lowercase().to_string();
         let token = TokenId::new(format!("token-{uid}")).unwrap();
-        let said = Said { uid: &uid, token: &token, accepted: object.is_uppercase(), at: at(second) };
+        let said = Said { uid: &uid, token: &token, accepted: object.is_uppercase(), expired: false, at: at(second) };
         answers.take(said, WINDOW);
     }
 }
@@ -67,9 +67,9 @@ fn another_token_that_is_accepted_says_nothing_of_those_that_are_refused() {
     said(&mut answers, 0, "abc");
     // A new token of the object a: a person asked for it.
     let token = TokenId::new("another").unwrap();
-    answers.take(Said { uid: "a", token: &token, accepted: true, at: at(10) }, WINDOW);
+    answers.take(Said { uid: "a", token: &token, accepted: true, expired: false, at: at(10) }, WINDOW);
     assert!(answers.refusing(), "two of three");
-    answers.take(Said { uid: "b", token: &token, accepted: true, at: at(20) }, WINDOW);
+    answers.take(Said { uid: "b", token: &token, accepted: true, expired: false, at: at(20) }, WINDOW);
     assert!(!answers.refusing());
 }
 
@@ -140,7 +140,7 @@ fn answers_that_alternate_ask_about_each_token_once_a_minute_at_most() {
                 let token = TokenId::new(format!("token-{uid}")).unwrap();
                 // One of two replicas refuses everybody.
                 let accepted = (times.len() + object).is_multiple_of(2);
-                answers.take(Said { uid: &uid, token: &token, accepted, at: at(second) }, WINDOW);
+                answers.take(Said { uid: &uid, token: &token, accepted, expired: false, at: at(second) }, WINDOW);
                 times.push(second);
             }
         }
@@ -161,4 +161,18 @@ fn while_most_are_refused_those_that_are_accepted_are_told_apart_and_the_memory_
     assert!(answers.order.len() < 40, "{}", answers.order.len());
     answers.review("other", at(200_000));
     assert!(!answers.others("d").accepts_own, "the next token would come from another account");
+}
+
+#[test]
+fn tokens_that_have_expired_are_refused_by_a_service_that_works() {
+    let (mut answers, token) = (Answers::default(), TokenId::new("token".to_owned()).unwrap());
+    let mut take = |uid, expired| {
+        let said = Said { uid, token: &token, accepted: false, expired, at: at(0) };
+        answers.take(said, WINDOW);
+        (answers.refusing(), answers.others("else").answered.is_some())
+    };
+    assert_eq!([take("a", true), take("b", true), take("c", true)], [(false, false); 3]);
+    assert_eq!(take("d", false), (false, true), "one is not most");
+    assert_eq!(take("e", false), (true, true), "what has expired does not water it down");
+    assert_eq!(take("e", true), (false, true));
 }

@@ -6,12 +6,14 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::api_server::{ApiServer, Place};
+use crate::act::Kind;
+use crate::api_server::{ApiServer, Outcome, Place, Refusal};
 use crate::fate::Class;
 use crate::objects;
+use crate::services::{Asked, Books, Odd, Token};
 
 /// One broken rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,10 +48,20 @@ pub enum Mutation {
     SentTwice,
     /// What a hand did to a Secret is not noticed.
     DriftUnseen,
+    /// A Secret that may not be read counts as absent.
+    ForbiddenIsMissing,
+    /// The write of a Secret is not tried before a token is asked for.
+    PreflightForgotten,
+    /// A service that does not know an id is believed: its token counts as dead.
+    GoneBelieved,
+    /// A list that does not have a token is believed: nobody asks about it any more.
+    MissingIsDead,
+    /// A page without rows is the last one.
+    EmptyPageIsEnd,
 }
 
 /// All of them.
-pub const MUTATIONS: [Mutation; 15] = [
+pub const MUTATIONS: [Mutation; 20] = [
     Mutation::LostIsNo,
     Mutation::RecordUnchecked,
     Mutation::PublishUnchecked,
@@ -65,6 +77,11 @@ pub const MUTATIONS: [Mutation; 15] = [
     Mutation::ClockStopped,
     Mutation::SentTwice,
     Mutation::DriftUnseen,
+    Mutation::ForbiddenIsMissing,
+    Mutation::PreflightForgotten,
+    Mutation::GoneBelieved,
+    Mutation::MissingIsDead,
+    Mutation::EmptyPageIsEnd,
 ];
 
 impl Mutation {
@@ -98,6 +115,72 @@ impl Mutation {
             let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
             let owner = format!("ArtifactToken/{}/{}/{uid}", place.namespace, objects::name_of(index));
             value["metadata"]["annotations"]["artifact-token.dev/owner"] = json!(owner);
+        }
+    }
+
+    /// What happens in the lives that can show it; nothing for those that any life can show.
+    pub fn about(self) -> &'static [Kind] {
+        match self {
+            Self::ForbiddenIsMissing => &[Kind::Api, Kind::Delete],
+            Self::PreflightForgotten => &[Kind::Api, Kind::Rotate],
+            Self::GoneBelieved => &[Kind::OtherAccount, Kind::Rotate],
+            Self::MissingIsDead => &[Kind::OddList, Kind::Rotate],
+            Self::EmptyPageIsEnd => &[Kind::EmptyPages, Kind::Fault],
+            _ => &[],
+        }
+    }
+
+    /// What becomes of a refusal of the API server.
+    pub(crate) fn of_refusal(self, server: &ApiServer, path: &str, dry: bool, body: &Value, refusal: &mut Outcome) {
+        let place = Place::parse(path);
+        let Err(Refusal(code, ..)) = refusal else { return };
+        if place.plural != "secrets" {
+            return;
+        }
+        match self {
+            Self::ForbiddenIsMissing if *code == 403 && body.is_null() => {
+                *refusal = match place.name {
+                    Some(_) => Err(Refusal(404, "NotFound", "not found".into())),
+                    None => Ok((
+                        StatusCode::OK,
+                        json!({"apiVersion": "v1", "kind": "SecretList", "metadata": {"resourceVersion": "1"}, "items": []}),
+                    )),
+                };
+            }
+            Self::PreflightForgotten if dry => {
+                let there = place.name.and_then(|name| server.get("secrets", place.namespace, name));
+                *refusal = Ok((StatusCode::OK, there.map_or_else(|| body.clone(), |there| Value::clone(&there))));
+            }
+            _ => {}
+        }
+    }
+
+    /// What becomes of a call to a service that it would rather not believe: the status, if it is another one.
+    pub(crate) fn of_answer_of_service(self, books: &mut Books, asked: &Asked<'_>, status: u16) -> Option<u16> {
+        let id = asked.url.path().rsplit('/').next().unwrap_or_default().to_owned();
+        match (self, asked.class) {
+            (Self::GoneBelieved, Class::Revoke) if status == 404 => _ = books.believed_dead.insert(id),
+            (Self::GoneBelieved, Class::Verify) => {
+                let token = books.tokens.iter().find(|token| token.value == asked.bearer)?;
+                return books.believed_dead.contains(&token.id).then_some(401);
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// Whether it takes a token for dead that a list leaves out, and says so instead of the service.
+    pub(crate) fn skips(self, books: &Books, asked: &Asked<'_>) -> Option<u16> {
+        let of = |token: &Token| match asked.class {
+            Class::Verify => token.value == asked.bearer,
+            _ => asked.url.path().ends_with(&format!("/{}", token.id)),
+        };
+        let number = books.tokens.iter().position(of)?;
+        let missing = matches!((books.odd, number % 2), (Some(Odd::Empty), _) | (Some(Odd::Forgets), 1));
+        match (self, asked.class) {
+            (Self::MissingIsDead, Class::Verify) if missing => Some(401),
+            (Self::MissingIsDead, Class::Revoke) if missing => Some(404),
+            _ => None,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::api_server::ApiServer;
+
 /// The namespace of everything.
 pub const NAMESPACE: &str = "team";
 /// The service object.
@@ -12,6 +14,10 @@ pub const HOST: &str = "one.sim";
 pub const CREDENTIAL: &str = "admin";
 /// The credential's value.
 pub const KEY: &str = "admin-key";
+/// The credential of another account at the same service.
+pub const OTHER_KEY: &str = "other-key";
+/// A namespace of others.
+pub const ABROAD: &str = "abroad";
 /// What names of tokens begin with.
 pub const PREFIX: &str = "sim";
 
@@ -63,20 +69,41 @@ pub fn service(per_minute: u32) -> Value {
     })
 }
 
+/// When a rotation is due, as a spec or a patch of one.
+pub fn rotation(hours: u32) -> Value {
+    match hours {
+        0 => json!({"policy": "Disabled", "interval": null}),
+        hours => json!({"policy": "Periodic", "interval": format!("{hours}h")}),
+    }
+}
+
+/// A lifetime, as a spec has it.
+pub fn lifetime(hours: u32) -> String {
+    if hours == 0 { "Never".to_owned() } else { format!("{hours}h") }
+}
+
+/// Makes the service object again if it is gone, or would go if nothing held it.
+pub fn make_service_again(server: &ApiServer, per_minute: u32) {
+    let found = server.get("tokenservices", NAMESPACE, SERVICE);
+    if found.as_ref().is_some_and(|there| there["metadata"]["deletionTimestamp"].is_null()) {
+        return;
+    }
+    if found.is_some() {
+        let _ = server.act("PATCH", &path("tokenservices", SERVICE), &json!({"metadata": {"finalizers": null}}));
+    }
+    let _ = server.act("POST", &path("tokenservices", ""), &service(per_minute));
+}
+
 /// An object whose token is rotated each `hours`, or only on request with 0. It lives for `life_hours`, or for ever with 0.
 pub fn token(index: usize, hours: u32, life_hours: u32, overlap_seconds: u32) -> Value {
-    let lifetime = if life_hours == 0 { "Never".to_owned() } else { format!("{life_hours}h") };
-    let overlap = format!("{overlap_seconds}s");
-    let rotation = match hours {
-        0 => json!({"policy": "Disabled", "overlap": overlap}),
-        hours => json!({"policy": "Periodic", "interval": format!("{hours}h"), "overlap": overlap}),
-    };
+    let mut rotation = rotation(hours);
+    rotation["overlap"] = json!(format!("{overlap_seconds}s"));
     json!({
         "metadata": {"name": name_of(index)},
         "spec": {
             "serviceRef": {"name": SERVICE},
             "rotation": rotation,
-            "lifetime": lifetime,
+            "lifetime": lifetime(life_hours),
             "secret": {"name": secret_of(index), "data": [{"key": "token", "format": "Raw"}]},
         },
     })

@@ -66,9 +66,15 @@ impl Plan {
     /// The life of a seed. Each life has a few kinds of adversity only, but these several times: what needs two of one kind would else
     /// hardly ever come together.
     pub fn random(seed: u64) -> Self {
+        Self::random_about(seed, &[])
+    }
+
+    /// The same, in which these kinds come with others.
+    pub fn random_about(seed: u64, about: &[Kind]) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut plan = Self::world(seed, &mut random);
-        let kinds: Vec<Kind> = (0..random.usize(1..6)).map(|_| pick(&mut random, &KINDS)).collect();
+        let others = (0..random.usize(1..6)).map(|_| pick(&mut random, &KINDS));
+        let kinds: Vec<Kind> = others.chain(about.iter().copied()).collect();
         for _ in 0..random.usize(1..10) {
             let kind = pick(&mut random, &kinds);
             let tokens = plan.tokens;

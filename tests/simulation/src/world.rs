@@ -1,6 +1,6 @@
 //! What outlives a process: the virtual clock, and the record of what happened.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
@@ -18,7 +18,7 @@ use crate::mutation::Mutation;
 const MOST_CALLS: u64 = 60_000;
 
 /// 2026-01-01T00:00:00Z.
-const EPOCH: i64 = 1_767_225_600;
+pub const EPOCH: i64 = 1_767_225_600;
 
 /// Everything that outlives a process.
 #[derive(Debug)]
@@ -46,12 +46,14 @@ pub struct World {
 /// What a law must know before it blames the product.
 #[derive(Debug, Default)]
 pub struct Excuses {
-    /// How long a token that was replaced must stay.
-    pub overlap: Duration,
+    /// How long a token of an object must stay when it was replaced, each since when.
+    pub overlaps: BTreeMap<usize, Vec<(Duration, Duration)>>,
     /// Objects whose tokens were declared as leaked: they may be ended at once.
     pub leaked: BTreeSet<usize>,
     /// Objects whose finalizer somebody took away.
     pub stripped: BTreeSet<usize>,
+    /// What hands have put into Secrets again from older copies: how long consumers hold these is the hands' affair.
+    pub put_back: BTreeSet<String>,
     /// The highest limit of the service until now.
     pub per_minute: u32,
 }
@@ -63,6 +65,19 @@ pub struct Record {
     pub trace: Vec<String>,
     /// The laws that were broken, each with a sentence.
     pub broken: Vec<(&'static str, String)>,
+}
+
+/// A pass may still work with a spec that it read so long ago.
+const OLD_SPEC: Duration = Duration::from_secs(60);
+
+impl Excuses {
+    /// The shortest overlap that a token may have got that its Secret left then. It is that of the spec when the successor was decided
+    /// (P7), which comes late after a kill.
+    pub fn overlap(&self, of: Option<usize>, left: Duration) -> Duration {
+        let Some(all) = of.and_then(|index| self.overlaps.get(&index)) else { return Duration::ZERO };
+        let in_time = |at: &usize| all.get(at + 1).is_none_or(|(next, _)| *next + OLD_SPEC >= left);
+        (0..all.len()).filter(in_time).map(|at| all[at].1).min().unwrap_or_default()
+    }
 }
 
 impl Record {

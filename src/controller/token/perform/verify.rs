@@ -13,7 +13,7 @@ use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::calls::{call_failed, take_places};
 use crate::controller::token::perform::record::{Written, record};
 use crate::rotation::observed::{Observed, Verdict};
-use crate::rotation::report::Phase;
+use crate::rotation::report::{Phase, expired};
 use crate::rotation::service_answers::Said;
 use crate::rotation::step_kind::StepKind;
 use crate::service::client::ServiceClient;
@@ -100,7 +100,9 @@ fn note_answer(pass: &mut Pass<'_>, id: &TokenId, verdict: Verdict) {
 /// Tells the registry what the service said: it shows what a refusal of another token is worth.
 fn tell(pass: &Pass<'_>, token: &TokenId, verdict: Verdict) {
     let Some(service) = pass.service() else { return };
-    let said = Said { uid: pass.uid(), token, accepted: verdict == Verdict::Accepted, at: pass.now().time() };
+    let (accepted, at) = (verdict == Verdict::Accepted, pass.now().time());
+    let expired = pass.ledger().current.as_ref().is_some_and(|current| current.id == *token && expired(current, at));
+    let said = Said { uid: pass.uid(), token, accepted, expired, at };
     pass.shared().services.said(service, said, pass.desired().timings.refusal_window());
 }
 

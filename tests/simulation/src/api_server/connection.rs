@@ -80,6 +80,11 @@ impl Asked {
     }
 }
 
+/// The caller sees a broken connection.
+fn lost() -> BoxError {
+    std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()
+}
+
 impl Connection {
     pub(super) fn new(server: ApiServer, line: Arc<Line>) -> Self {
         Self { server, line }
@@ -90,6 +95,12 @@ impl Connection {
         let mut asked = Asked::read(request).await?;
         if asked.query.contains("watch=true") {
             self.server.world.travel().await;
+            if self.server.is_down() {
+                return Err(lost());
+            }
+            if let Some(refusal) = self.server.refusal("GET", asked.place()) {
+                return self.tell(Err(refusal), false);
+            }
             let lines = Watch::lines(&self.server, self.line.clone(), &asked.path, &asked.query, asked.partial);
             return self.answer(StatusCode::OK, StreamBody::new(lines).boxed_unsync());
         }
@@ -98,11 +109,19 @@ impl Connection {
             mutation.of_request(&self.server, &asked.method, &asked.path, &mut asked.body);
         }
         let mut outcome = self.carry(&asked).await?;
+        if let Some(mutation) = self.server.world.mutation {
+            mutation.of_refusal(&self.server, &asked.path, asked.dry(), &asked.body, &mut outcome);
+        }
         if let (Some(mutation), Ok((_, value))) = (self.server.world.mutation, &mut outcome) {
             mutation.of_answer(&self.server, &asked.path, value);
         }
+        self.tell(outcome, asked.partial)
+    }
+
+    /// An outcome as an answer.
+    fn tell(&self, outcome: Outcome, partial: bool) -> Result<Response<Answer>, BoxError> {
         let (code, value) = match outcome {
-            Ok((code, value)) if asked.partial => (code, metadata_of(&value)),
+            Ok((code, value)) if partial => (code, metadata_of(&value)),
             Ok(answer) => answer,
             Err(Refusal(code, reason, message)) => (
                 StatusCode::from_u16(code)?,
@@ -124,7 +143,6 @@ impl Connection {
         }
         world.travel().await;
         self.line.alive().await;
-        let lost = || BoxError::from(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
         match fate {
             Some(Fate::LostBefore) => return Err(lost()),
             Some(Fate::Status(code)) => return Ok(Err(Refusal(code, "InternalError", "as the plan says".into()))),
@@ -132,6 +150,16 @@ impl Connection {
             _ => {}
         }
         self.line.alive().await;
+        if self.server.is_down() {
+            return Err(lost());
+        }
+        if let Some(refusal) = self.server.refusal(asked.method.as_str(), place) {
+            world
+                .say(self.line.who, || format!("{} {} -> {}", asked.verb(), place.name.unwrap_or_default(), refusal.2));
+            world.travel().await;
+            self.line.alive().await;
+            return Ok(Err(refusal));
+        }
         let outcome =
             self.server.perform(asked.method.as_str(), &asked.path, &asked.query, &asked.content, &asked.body);
         self.say(asked, &outcome, fate);

@@ -1,12 +1,15 @@
 //! An API server: as much of one as the operator can tell from a real one. `tests/simulation/agreement.rs` beside it compares them.
 //!
-//! Left out, because the operator uses none of it: pages of lists, server-side apply, a PATCH of a status, admission, permissions.
+//! Left out, because the operator uses none of it: pages of lists, server-side apply, a PATCH of a status. What admission and
+//! permissions refuse is in `trouble`.
 
+mod backup;
 mod connection;
 mod place;
 mod schema;
 mod secret;
 mod store;
+mod trouble;
 mod watch;
 mod write;
 
@@ -18,8 +21,10 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+pub use backup::{BACKUPS, Backup, Held};
 pub use connection::Connection;
 pub use place::Place;
+pub use trouble::{TROUBLES, Trouble};
 pub use write::{Outcome, Refusal};
 
 use self::place::Selector;
@@ -79,6 +84,24 @@ impl ApiServer {
         self.store().kind(plural)?.objects.get(&(namespace.to_owned(), name.to_owned())).cloned()
     }
 
+    /// An object as it was at a time since the beginning.
+    pub fn as_it_was(&self, plural: &str, namespace: &str, name: &str, then: Duration) -> Option<Arc<Value>> {
+        let store = self.store();
+        let of = |change: &&Change| {
+            change.at <= then
+                && change.new["metadata"]["namespace"] == namespace
+                && change.new["metadata"]["name"] == name
+        };
+        store
+            .kind(plural)?
+            .history
+            .iter()
+            .rev()
+            .find(of)
+            .filter(|change| !change.deleted)
+            .map(|change| change.new.clone())
+    }
+
     /// All objects of a kind.
     pub fn all(&self, plural: &str) -> Vec<Arc<Value>> {
         self.store().kind(plural).map(|kind| kind.objects.values().cloned().collect()).unwrap_or_default()
@@ -91,7 +114,7 @@ impl ApiServer {
             change.old.as_ref().is_some_and(|old| old["data"]["token"] == *value)
                 && (change.deleted || change.new["data"]["token"] != *value)
         };
-        store.kind("secrets")?.log.iter().rev().find(left).map(|change| change.at)
+        store.kind("secrets")?.history.iter().rev().find(left).map(|change| change.at)
     }
 
     /// Requests of operators by verb and kind.
@@ -104,8 +127,8 @@ impl ApiServer {
         self.store().by_minute.clone()
     }
 
-    /// All events.
-    pub fn events(&self) -> Vec<Value> {
+    /// All events, and when they came.
+    pub fn events(&self) -> Vec<(Duration, Value)> {
         self.store().events.clone()
     }
 
@@ -113,7 +136,7 @@ impl ApiServer {
         let place = Place::parse(path);
         let mut store = self.store();
         if place.plural == "events" {
-            store.events.push(body.clone());
+            store.events.push((self.world.elapsed(), body.clone()));
             return Ok((StatusCode::CREATED, body.clone()));
         }
         if method == "GET" {

@@ -18,7 +18,10 @@ pub(super) fn secret(new: &mut Value, old: Option<&Value>) -> Result<(), Refusal
     if new["type"].is_null() {
         new["type"] = json!("Opaque");
     }
-    let changes = |old: &Value| old["type"] != new["type"] || (old["immutable"] == true && old["data"] != new["data"]);
+    let changes = |old: &Value| {
+        let fixed = old["immutable"] == true;
+        old["type"] != new["type"] || (fixed && (old["data"] != new["data"] || new["immutable"] != true))
+    };
     if old.is_some_and(changes) {
         return Err(Refusal(422, "Invalid", "field is immutable".into()));
     }

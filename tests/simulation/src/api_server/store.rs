@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::schema::schemas;
+use super::trouble::Trouble;
 
 /// One kind of object.
 pub(super) struct Kind {
@@ -18,6 +19,8 @@ pub(super) struct Kind {
     pub(super) schema: Option<&'static Value>,
     pub(super) objects: BTreeMap<(String, String), Arc<Value>>,
     pub(super) log: Vec<Change>,
+    /// The same for the laws: all that ever changed, also what a restore has taken back.
+    pub(super) history: Vec<Change>,
     /// Changes up to this version are forgotten: a watch from there is answered with 410.
     pub(super) compacted: u64,
 }
@@ -38,21 +41,23 @@ pub(super) struct Store {
     pub(super) version: u64,
     uids: u64,
     /// Events (`events.k8s.io`), which nobody reads back.
-    pub(super) events: Vec<Value>,
+    pub(super) events: Vec<(Duration, Value)>,
     /// Requests of operators by verb and kind.
     pub(super) counts: BTreeMap<String, u64>,
     /// Writes of operators by object and minute.
     pub(super) by_minute: BTreeMap<(String, u64), u64>,
     /// Every watch that is open ends when this changes.
     pub(super) epoch: u64,
+    /// What is wrong with the server.
+    pub(super) troubles: Vec<Trouble>,
 }
 
 impl Store {
     pub(super) fn new() -> Self {
         let [tokens, services, cluster_services] = schemas();
         let kind = |api_version, kind, plural, namespaced, schema| {
-            let (objects, log) = (BTreeMap::new(), Vec::new());
-            Kind { api_version, kind, plural, namespaced, schema, objects, log, compacted: 0 }
+            let (objects, log, history) = (BTreeMap::new(), Vec::new(), Vec::new());
+            Kind { api_version, kind, plural, namespaced, schema, objects, log, history, compacted: 0 }
         };
         let own = "artifact-token.dev/v1alpha1";
         let kinds = vec![
@@ -64,7 +69,7 @@ impl Store {
             kind(own, "ClusterTokenService", "clustertokenservices", false, Some(cluster_services)),
         ];
         let (counts, by_minute) = (BTreeMap::new(), BTreeMap::new());
-        Self { kinds, version: 100, uids: 0, events: Vec::new(), counts, by_minute, epoch: 0 }
+        Self { kinds, version: 100, uids: 0, events: Vec::new(), counts, by_minute, epoch: 0, troubles: Vec::new() }
     }
 
     pub(super) fn kind(&self, plural: &str) -> Option<&Kind> {
@@ -73,6 +78,10 @@ impl Store {
 
     pub(super) fn kind_mut(&mut self, plural: &str) -> Option<&mut Kind> {
         self.kinds.iter_mut().find(|kind| kind.plural == plural)
+    }
+
+    pub(super) fn kinds_mut(&mut self) -> impl Iterator<Item = &mut Kind> {
+        self.kinds.iter_mut()
     }
 
     pub(super) fn new_uid(&mut self) -> String {
@@ -101,7 +110,9 @@ impl Store {
         } else {
             kind.objects.insert(key, new.clone());
         }
-        kind.log.push(Change { version, at, deleted, new: new.clone(), old });
+        let change = Change { version, at, deleted, new: new.clone(), old };
+        kind.history.push(change.clone());
+        kind.log.push(change);
         new
     }
 

@@ -1,12 +1,16 @@
 //! What a life may cost.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use crate::act::Act;
 use crate::life::Life;
 use crate::services::Token;
 
-/// Writes of one object in a minute: a rotation needs six.
-const MOST_WRITES: u64 = 40;
+/// Writes of one object in a minute by each process that runs then, and by at least two: a rotation needs six. Which ones lose against
+/// each other's version counts, too (P24 holds for each process).
+const MOST_WRITES: u64 = 20;
 
 /// Corrections of a Secret in an hour, if somebody changes it back each time: the pauses grow from 10 s to an hour.
 const MOST_CORRECTIONS: usize = 10;
@@ -17,8 +21,9 @@ pub const STORM: u64 = 200;
 /// Judges the bill. Tokens are counted only if the life was watched to its end.
 pub fn of_costs(life: &Life, whole: bool) {
     let world = &life.around.world;
+    let processes = 1 + life.plan.acts.iter().filter(|(_, act)| matches!(act, Act::Second(_))).count() as u64;
     for ((what, minute), count) in life.around.api_server.writes_by_minute() {
-        if count > MOST_WRITES {
+        if count > MOST_WRITES * processes.max(2) {
             world.broke("writes", format!("{count} writes of {what} in minute {minute}"));
         }
     }
@@ -32,20 +37,73 @@ pub fn of_costs(life: &Life, whole: bool) {
     at_most_some_live(life);
 }
 
+/// The most that one object did in an hour.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Most {
+    /// Events about it.
+    pub events: usize,
+    /// Tokens that were made for it.
+    pub tokens: usize,
+    /// Writes of it or its Secret in the last hour of a rest in which nothing is due.
+    pub writes_at_rest: u64,
+}
+
+/// Counts them.
+pub fn most(life: &Life) -> Most {
+    let hour = |at: Duration| at.as_secs() / 3600;
+    let mut events: BTreeMap<(String, u64), usize> = BTreeMap::new();
+    for (at, event) in life.around.api_server.events() {
+        let name = event["regarding"]["name"].as_str().unwrap_or_default().to_owned();
+        *events.entry((name, hour(at))).or_default() += 1;
+    }
+    let mut tokens: BTreeMap<(Option<usize>, u64), usize> = BTreeMap::new();
+    for token in life.around.services.with(|books| books.tokens.clone()) {
+        if token.own_name().is_some() {
+            *tokens.entry((token.object(), hour(token.at))).or_default() += 1;
+        }
+    }
+    Most {
+        events: events.into_values().max().unwrap_or_default(),
+        tokens: tokens.into_values().max().unwrap_or_default(),
+        writes_at_rest: writes_at_rest(life),
+    }
+}
+
+fn writes_at_rest(life: &Life) -> u64 {
+    let due = |act: &Act| matches!(act, Act::EditInterval(..) | Act::EditLifetime(..));
+    let plan = &life.plan;
+    if plan.hours > 0 || plan.life_hours > 0 || plan.acts.iter().any(|(_, act)| due(act)) {
+        return 0;
+    }
+    let end = life.facts.judged.as_secs() / 60;
+    let of_objects = |what: &str| what.starts_with("artifacttokens/") || what.starts_with("secrets/");
+    let mut writes: BTreeMap<String, u64> = BTreeMap::new();
+    for ((what, minute), count) in life.around.api_server.writes_by_minute() {
+        if of_objects(&what) && minute < end && minute + 60 > end {
+            *writes.entry(what).or_default() += count;
+        }
+    }
+    writes.into_values().max().unwrap_or_default()
+}
+
 /// One for each thing that was asked for, one for each fault, and those that are due.
 fn allowed_tokens(life: &Life) -> usize {
     let plan = &life.plan;
     let slept = life.around.world.slept.load(Ordering::Relaxed);
     let seconds = usize::try_from(plan.seconds + slept + 6 * 3600).unwrap_or(usize::MAX);
+    let shortest = |first: u32, edit: fn(&Act) -> u32| {
+        let all = plan.acts.iter().map(|(_, act)| edit(act)).chain([first]);
+        all.filter(|hours| *hours > 0).min().unwrap_or_default() as usize
+    };
     // A rotation comes early by up to a tenth of the interval.
-    let due = match plan.hours {
+    let due = match shortest(plan.hours, |act| if let Act::EditInterval(_, hours) = act { *hours } else { 0 }) {
         0 => 0,
-        hours => seconds / (3600 * hours as usize * 9 / 10) + 1,
+        hours => seconds / (3600 * hours * 9 / 10) + 1,
     };
     // One that expires is replaced a third of its life before.
-    let expire = match plan.life_hours {
+    let expire = match shortest(plan.life_hours, |act| if let Act::EditLifetime(_, hours) = act { *hours } else { 0 }) {
         0 => 0,
-        hours => seconds / (2400 * hours as usize) + 1,
+        hours => seconds / (2400 * hours) + 1,
     };
     // A row of corrections begins anew after a kill, and after a change of the spec.
     let fights = life.facts.fights * (1 + plan.acts.len()) * MOST_CORRECTIONS;
@@ -59,7 +117,8 @@ fn warnings(life: &Life) {
         return;
     }
     let events = life.around.api_server.events();
-    let warned = events.iter().find(|event| event["type"] == "Warning" && event["reason"] == "TokenRevocationFailed");
+    let mut events = events.iter().map(|(_, event)| event);
+    let warned = events.find(|event| event["type"] == "Warning" && event["reason"] == "TokenRevocationFailed");
     if let Some(event) = warned {
         life.around.world.broke("warning", format!("no service ever failed, and yet: {}", event["note"]));
     }

@@ -1,11 +1,13 @@
-//! What must hold: meanwhile (`calls`), after some quiet hours and in the end (`rest`), and what it may cost (`costs`).
+//! What must hold: meanwhile (`calls`, `consumers`), after some quiet hours and in the end (`rest`), and what it may cost (`costs`).
 //!
 //! Numbers are those of `docs/protocol.md`; laws that only the simulation has carry a word.
 
 mod calls;
+mod consumers;
 mod costs;
 mod rest;
 
 pub use calls::{object_of_call, of_call, of_generate, of_revoke, of_write, strangers};
-pub use costs::{STORM, of_costs};
+pub use consumers::of_consumers;
+pub use costs::{Most, STORM, most, of_costs};
 pub use rest::{of_rest, of_the_end};

@@ -24,7 +24,7 @@ pub fn of_rest(life: &Life) {
         // While it is suspended nothing new is made: what a hand took out of the Secret stays the current token. And where the Secret is
         // somebody else's, a person must act first.
         let taken = life.facts.squatted.contains(&index) || life.facts.forged.contains(&index);
-        if !life.facts.suspended.contains(&index) && !taken {
+        if !life.facts.suspended.contains(&index) && !taken && !life.facts.immutable.contains(&index) {
             one_token_lives(life, index, &uid, &living);
             it_is_ready(life, index, &object, &living);
         }
@@ -40,15 +40,36 @@ pub fn of_rest(life: &Life) {
 /// After all objects were deleted.
 pub fn of_the_end(life: &Life) {
     let world = &life.around.world;
+    let reach = |uid: &str| {
+        let own = |token: &Token| token.own_name().is_some_and(|name| name.uid16 == uid);
+        !life.living().iter().any(|token| token.is_beyond_reach() && own(token))
+    };
     for object in life.around.api_server.all("artifacttokens") {
+        // What another account has generated only that one can end: a person must act first.
+        if !reach(&identity::uid16(object["metadata"]["uid"].as_str().unwrap_or_default())) {
+            continue;
+        }
         world.broke("L4", format!("{} is still there long after its deletion", object["metadata"]["name"]));
     }
     nothing_of_the_dead(life, &life.living(), &BTreeSet::new());
     strangers_live(life);
+    no_secret_is_left(life);
     for index in &life.facts.squatted {
         let theirs = life.around.api_server.get("secrets", NAMESPACE, &secret_of(*index));
         if theirs.is_none_or(|secret| secret["data"]["password"].is_null()) {
             world.broke("S8", format!("somebody's Secret {} was changed", secret_of(*index)));
+        }
+    }
+}
+
+/// P13: the Secret goes before its object.
+fn no_secret_is_left(life: &Life) {
+    for index in 0..life.plan.tokens {
+        let facts = &life.facts;
+        let others = facts.squatted.contains(&index) || facts.forged.contains(&index) || facts.left.contains(&index);
+        let there = |plural, name: &str| life.around.api_server.get(plural, NAMESPACE, name).is_some();
+        if !others && there("secrets", &secret_of(index)) && !there("artifacttokens", &name_of(index)) {
+            life.around.world.broke("P13", format!("{} is left behind", secret_of(index)));
         }
     }
 }
@@ -61,7 +82,8 @@ fn one_token_lives(life: &Life, index: usize, uid: &str, living: &[Token]) {
         .api_server
         .get("secrets", NAMESPACE, &secret_of(index))
         .map(|secret| secret["data"]["token"].clone());
-    for token in living.iter().filter(|token| token.own_name().is_some_and(|name| name.uid16 == uid)) {
+    let own = |token: &&Token| !token.is_beyond_reach() && token.own_name().is_some_and(|name| name.uid16 == uid);
+    for token in living.iter().filter(own) {
         let left = life.around.api_server.held_until(&token.data()).unwrap_or(token.at);
         if held.as_ref() != Some(&token.data()) && left + LONG < world.elapsed() {
             world.broke("L1", format!("{} ({}) lives, and no Secret holds it since {left:?}", token.id, token.name));
@@ -90,7 +112,7 @@ fn it_is_ready(life: &Life, index: usize, object: &Value, living: &[Token]) {
 /// L7: whatever was suspended, nothing lives that leaked.
 fn leaked_are_dead(life: &Life, index: usize, uid: &str, living: &[Token]) {
     let Some(leaked) = life.facts.leaks.get(&index) else { return };
-    let own = |token: &&Token| token.own_name().is_some_and(|name| name.uid16 == uid);
+    let own = |token: &&Token| !token.is_beyond_reach() && token.own_name().is_some_and(|name| name.uid16 == uid);
     if let Some(token) = living.iter().filter(own).find(|token| token.at < *leaked) {
         life.around.world.broke("L7", format!("{} ({}) lives, and leaked at {leaked:?}", token.id, token.name));
     }
@@ -98,7 +120,7 @@ fn leaked_are_dead(life: &Life, index: usize, uid: &str, living: &[Token]) {
 
 /// L3: nothing lives that belongs to an object that is gone.
 fn nothing_of_the_dead(life: &Life, living: &[Token], uids: &BTreeSet<String>) {
-    for token in living {
+    for token in living.iter().filter(|token| !token.is_beyond_reach()) {
         let left = |uid: &String| uids.contains(uid) || life.facts.let_go.contains(uid);
         let orphan = token.own_name().is_some_and(|name| !left(&name.uid16));
         if orphan {

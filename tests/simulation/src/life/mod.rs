@@ -1,6 +1,9 @@
 //! A life: a plan that runs in a thread of its own, with its laws.
 
+mod api;
 mod perform;
+mod secrets;
+mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
@@ -38,6 +41,8 @@ pub struct Report {
     pub books: Books,
     /// All events.
     pub events: Vec<Value>,
+    /// The most that one object did in an hour.
+    pub most: laws::Most,
     /// Virtual time.
     pub lived: Duration,
     /// Real time.
@@ -70,6 +75,14 @@ pub struct Facts {
     pub deleted: BTreeSet<usize>,
     /// The identities of objects whose finalizer somebody took off right before the deletion: their tokens were let go.
     pub let_go: BTreeSet<String>,
+    /// When objects were deleted, by their identities.
+    pub deletions: BTreeMap<String, Duration>,
+    /// The ids of tokens that a person ended at the service.
+    pub ended_by_hand: BTreeSet<String>,
+    /// When all was to be in order.
+    pub judged: Duration,
+    /// The identities of objects that a restored store has not.
+    pub ended: BTreeSet<String>,
     /// When all tokens of an object until then were declared as leaked, since the beginning.
     pub leaks: BTreeMap<usize, Duration>,
     /// Objects that make nothing new.
@@ -78,6 +91,14 @@ pub struct Facts {
     pub squatted: BTreeSet<usize>,
     /// Objects whose Secret says that it is another one's: a person must act.
     pub forged: BTreeSet<usize>,
+    /// Objects whose Secret somebody made immutable: a person must delete it.
+    pub immutable: BTreeSet<usize>,
+    /// Objects whose Secret a hand made while there was no object: nobody takes it away.
+    pub left: BTreeSet<usize>,
+    /// The store forgot what the ledger had: a person may have to say whose a token is (P21).
+    pub restored: bool,
+    /// What the service object allows.
+    pub per_minute: u32,
 }
 
 /// A life under way.
@@ -128,9 +149,8 @@ impl Life {
     fn begin(plan: Plan, traced: bool) -> Self {
         let world = World::new(plan.seed, Faults::new(&plan.faults), plan.mutation, traced);
         let around = Surroundings { api_server: ApiServer::new(world.clone()), services: Services::default(), world };
-        let facts = Facts { deleted: (0..plan.tokens).collect(), ..Facts::default() };
-        let overlap = Duration::from_secs(plan.overlap_seconds.into());
-        *around.world.excuses() = Excuses { overlap, per_minute: plan.per_minute, ..Excuses::default() };
+        let facts = Facts { deleted: (0..plan.tokens).collect(), per_minute: plan.per_minute, ..Facts::default() };
+        *around.world.excuses() = Excuses { per_minute: plan.per_minute, ..Excuses::default() };
         Self {
             plan,
             around,
@@ -151,11 +171,15 @@ impl Life {
             Either::Left(_)
         );
         laws::of_costs(&self, whole);
+        if whole {
+            laws::of_consumers(&self);
+        }
         Report {
             record: world.record(),
             requests: self.around.api_server.counts(),
             books: self.around.services.with(|books| books.clone()),
-            events: self.around.api_server.events(),
+            events: self.around.api_server.events().into_iter().map(|(_, event)| event).collect(),
+            most: laws::most(&self),
             lived: world.elapsed(),
             took: Duration::ZERO,
         }
@@ -173,7 +197,11 @@ impl Life {
         sleep_until(second(self.plan.seconds)).await;
         self.mend_all();
         sleep(REST).await;
+        if self.answer_conditions() {
+            sleep(REST).await;
+        }
         laws::of_rest(self);
+        self.facts.judged = self.around.world.elapsed();
         for index in (0..self.plan.tokens).filter(|index| !self.facts.deleted.contains(index)).collect::<Vec<_>>() {
             self.act(crate::act::Act::Delete(index));
         }
@@ -199,7 +227,8 @@ impl Life {
             for who in (1_u32..).step_by(10) {
                 let mut process = Process::start(who, &around);
                 *first.lock().unwrap() = Some(process.line.clone());
-                if process.ended_by_itself().await {
+                // Who may not even list its own kinds when it starts says so and ends: only a person can mend that.
+                if process.ended_by_itself().await && !around.api_server.refuses_everything() {
                     around.world.broke("ended", "the operator ended by itself".into());
                 }
                 drop(process);
@@ -217,7 +246,7 @@ impl Life {
             while Instant::now() < until {
                 let mut process = Process::start(who, &around);
                 let by_itself = tokio::time::timeout_at(until, process.ended_by_itself()).await;
-                if by_itself.is_ok_and(|by_itself| by_itself) {
+                if by_itself.is_ok_and(|by_itself| by_itself) && !around.api_server.refuses_everything() {
                     around.world.broke("ended", "the second operator ended by itself".into());
                 }
                 sleep(Duration::from_secs(1)).await;

@@ -5,17 +5,26 @@ use std::time::Duration;
 
 use artifact_token_operator::rotation::identity;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::Life;
 use crate::act::Act;
 use crate::fate::Class;
-use crate::objects::{self, name_of, secret_of, secret_path, token_path};
-use crate::services::{Books, Outage, Token};
+use crate::objects::{self, name_of, token_path};
+use crate::services::Outage;
 use crate::world::{World, stamp};
 
-/// What another controller wants to have in a Secret.
-const THEIRS: &str = "dGhlaXJz";
+/// How many tokens of one object are given up at most while none can be tried, because a rotation or a repair is due: one after the
+/// settle time (P4), then after pauses that double from 10 s to an hour (S7).
+fn in_vain(seconds: u32) -> usize {
+    let (mut spent, mut pause, mut tries) = (0, 10, 0);
+    while spent <= seconds {
+        spent += 60 + pause;
+        pause = (2 * pause).min(3600);
+        tries += 1;
+    }
+    tries
+}
 
 impl Life {
     /// Does it.
@@ -27,12 +36,20 @@ impl Life {
             }
             Act::Rotate(_) | Act::Reconcile(_) | Act::EditScopes(_) | Act::Leak(_) => self.asked(act),
             Act::LeakAll | Act::LeakAhead(_) => self.asked(act),
-            Act::DeleteSecret(_) | Act::EditSecret(_) | Act::CopySecret(_) | Act::Squat(_) | Act::Forge(..) => {
+            Act::EditInterval(..) | Act::EditOverlap(..) | Act::EditLifetime(..) => self.edit(act),
+            Act::DeleteSecret(_) | Act::EditSecret(_) | Act::Squat(_) | Act::Forge(..) | Act::Immutable(_) => {
                 self.with_secret(act)
             }
+            Act::CopySecret(_) | Act::CopyAbroad(_) | Act::RestoreSecret(..) => self.copy_secret(act),
             Act::Fight(index, over_the_token, seconds) => self.fight(index, over_the_token, seconds),
-            Act::TouchCredential | Act::WrongCredential(_) | Act::Limit(_) => self.with_service(act),
-            Act::RefuseTokens(seconds) => self.fails(seconds, |books, on| books.refuses_tokens = on),
+            Act::TouchCredential | Act::WrongCredential(_) | Act::OtherAccount(_) | Act::Limit(_) => {
+                self.with_service(act)
+            }
+            Act::RemakeService(seconds) => self.remake_service(seconds),
+            Act::RefuseTokens(seconds) => {
+                self.fails(seconds, |books, on| books.refuses_tokens = on);
+                self.facts.allowed_tokens += self.plan.tokens * in_vain(seconds);
+            }
             Act::EndToken(index) => self.end_token(index),
             Act::ReuseIds => self.around.services.with(|books| books.reuses_ids = true),
             Act::Stranger => self.stranger(),
@@ -40,6 +57,14 @@ impl Life {
             Act::ListFails(status, seconds) => {
                 self.out(Outage { status, retry_after: None, only: Some(Class::List) }, seconds)
             }
+            Act::OneFails(class, status, seconds) => {
+                self.out(Outage { status, retry_after: None, only: Some(class) }, seconds);
+                if class == Class::Verify {
+                    self.facts.allowed_tokens += self.plan.tokens * in_vain(seconds);
+                }
+            }
+            Act::OddList(odd, seconds) => self.odd_list(odd, seconds),
+            Act::EmptyPages => self.around.services.with(|books| books.empty_pages = true),
             Act::Throttle(status, pause, seconds) => {
                 self.out(Outage { status, retry_after: Some(pause), only: None }, seconds)
             }
@@ -62,6 +87,8 @@ impl Life {
                 move |world| world.lag.store(lag, Ordering::Relaxed),
                 |world| world.lag.store(0, Ordering::Relaxed),
             ),
+            Act::Api(trouble, seconds) => self.api_trouble(trouble, seconds),
+            Act::Restore(backup, back) => self.restore(backup, back),
             Act::ClockStep(seconds) => {
                 self.around.world.skew.fetch_add(seconds, Ordering::Relaxed);
                 self.facts.allowed_tokens += self.plan.tokens;
@@ -81,9 +108,12 @@ impl Life {
                     self.plan.mutation.map_or(self.plan.overlap_seconds, |one| one.overlap(self.plan.overlap_seconds));
                 let object = objects::token(index, self.plan.hours, self.plan.life_hours, overlap);
                 if self.tell("POST", &objects::path("artifacttokens", ""), &object) {
+                    self.overlap_is(index, self.plan.overlap_seconds);
                     self.facts.allowed_tokens += 1;
                     self.facts.deleted.remove(&index);
                     self.facts.suspended.remove(&index);
+                    // Its own Secret went with the object before it.
+                    self.facts.immutable.remove(&index);
                 }
             }
             Act::Delete(index) => {
@@ -91,6 +121,11 @@ impl Life {
                     self.tell("PATCH", &token_path(index), &json!({"metadata": {"finalizers": null}}));
                 }
                 self.notice_let_go(index);
+                if let Some(object) = self.around.api_server.get("artifacttokens", objects::NAMESPACE, &name_of(index))
+                {
+                    let uid = identity::uid16(object["metadata"]["uid"].as_str().unwrap_or_default());
+                    self.facts.deletions.entry(uid).or_insert(self.around.world.elapsed());
+                }
                 self.tell("DELETE", &token_path(index), &Value::Null);
                 self.facts.deleted.insert(index);
             }
@@ -153,6 +188,29 @@ impl Life {
         self.facts.allowed_tokens += 1;
     }
 
+    /// Edits of the spec that want no other token, or one that lives for another time.
+    fn edit(&mut self, act: Act) {
+        let (index, spec) = match act {
+            Act::EditInterval(index, hours) => (index, json!({"rotation": objects::rotation(hours)})),
+            Act::EditOverlap(index, seconds) => (index, json!({"rotation": {"overlap": format!("{seconds}s")}})),
+            Act::EditLifetime(index, hours) => (index, json!({"lifetime": objects::lifetime(hours)})),
+            _ => return,
+        };
+        if !self.tell("PATCH", &token_path(index), &json!({"spec": spec})) {
+            return;
+        }
+        match act {
+            Act::EditOverlap(index, seconds) => self.overlap_is(index, seconds),
+            _ => self.facts.allowed_tokens += 1,
+        }
+    }
+
+    /// From now on the object asks for this overlap.
+    pub(super) fn overlap_is(&self, index: usize, seconds: u32) {
+        let since = (self.around.world.elapsed(), Duration::from_secs(seconds.into()));
+        self.around.world.excuses().overlaps.entry(index).or_default().push(since);
+    }
+
     /// Declares that tokens from before this time leaked: those of an object, or all.
     fn leak(&mut self, of: Option<usize>, before: &str) {
         let (path, patch) = match of {
@@ -169,141 +227,12 @@ impl Life {
         self.around.world.excuses().leaked.extend(leaked);
     }
 
-    /// What others do to Secrets.
-    fn with_secret(&mut self, act: Act) {
-        let secret = |index: usize| self.around.api_server.get("secrets", objects::NAMESPACE, &secret_of(index));
-        match act {
-            Act::DeleteSecret(index) => {
-                self.tell("DELETE", &secret_path(&secret_of(index)), &Value::Null);
-                self.facts.squatted.remove(&index);
-            }
-            Act::EditSecret(index) => {
-                self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"data": {"token": "Z2FyYmFnZQ=="}}));
-            }
-            Act::CopySecret(index) => {
-                let Some(original) = secret(index) else { return };
-                let metadata = &original["metadata"];
-                let copy = json!({"metadata": {"name": format!("copy-of-{}", secret_of(index)), "labels": metadata["labels"],
-                    "annotations": metadata["annotations"]}, "type": original["type"], "data": original["data"]});
-                self.tell("POST", &secret_path(""), &copy);
-            }
-            Act::Squat(index) => {
-                let theirs = json!({"metadata": {"name": secret_of(index)}, "stringData": {"password": "somebody's"}});
-                if self.tell("POST", &secret_path(""), &theirs) {
-                    self.facts.squatted.insert(index);
-                }
-            }
-            Act::Forge(index, victim) => {
-                let Some(theirs) = secret(victim) else { return };
-                let annotations = theirs["metadata"]["annotations"].clone();
-                self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"metadata": {"annotations": annotations}}));
-                if index != victim {
-                    self.facts.forged.insert(index);
-                }
-            }
-            _ => {}
-        }
-        self.facts.allowed_tokens += 1;
-    }
-
-    /// Another controller looks each second whether the Secret has what it wants.
-    fn fight(&mut self, index: usize, over_the_token: bool, seconds: u32) {
-        let (server, peace) = (self.around.api_server.clone(), self.peace.clone());
-        let key = if over_the_token { "token" } else { "theirs" };
-        let until = Instant::now() + Duration::from_secs(seconds.into());
-        self.beside.spawn(async move {
-            while Instant::now() < until && !peace.load(Ordering::Relaxed) {
-                let secret = server.get("secrets", objects::NAMESPACE, &secret_of(index));
-                if secret.is_some_and(|secret| secret["data"][key] != THEIRS) {
-                    let _ = server.act("PATCH", &secret_path(&secret_of(index)), &json!({"data": {key: THEIRS}}));
-                }
-                sleep(Duration::from_secs(1)).await;
-            }
-        });
-        self.facts.fights += 1;
-    }
-
-    /// What people do to the service object and its credential.
-    fn with_service(&mut self, act: Act) {
-        match act {
-            Act::TouchCredential => {
-                self.requests += 1;
-                let patch = json!({"metadata": {"labels": {"touched": self.requests.to_string()}}});
-                self.tell("PATCH", &secret_path(objects::CREDENTIAL), &patch);
-            }
-            Act::WrongCredential(seconds) => {
-                self.tell("PATCH", &secret_path(objects::CREDENTIAL), &json!({"stringData": {"key": "wrong"}}));
-                let server = self.around.api_server.clone();
-                self.beside.spawn(async move {
-                    sleep(Duration::from_secs(seconds.into())).await;
-                    let _ = server.act(
-                        "PATCH",
-                        &secret_path(objects::CREDENTIAL),
-                        &json!({"stringData": {"key": objects::KEY}}),
-                    );
-                });
-            }
-            Act::Limit(number) => {
-                let patch = json!({"spec": {"limits": {"requestsPerMinute": number}}});
-                self.tell("PATCH", &objects::path("tokenservices", objects::SERVICE), &patch);
-                let mut excuses = self.around.world.excuses();
-                excuses.per_minute = excuses.per_minute.max(number);
-            }
-            _ => {}
-        }
-    }
-
-    /// A person ends at the service what the Secret of the object holds.
-    fn end_token(&mut self, index: usize) {
-        let secret = self.around.api_server.get("secrets", objects::NAMESPACE, &secret_of(index));
-        let Some(held) = secret.map(|secret| secret["data"]["token"].clone()) else { return };
-        let elapsed = self.around.world.elapsed();
-        self.around.services.with(|books| {
-            if let Some(token) = books.tokens.iter_mut().find(|token| token.data() == held) {
-                (token.dead, token.died) = (true, Some(elapsed));
-            }
-        });
-        self.facts.allowed_tokens += 1;
-    }
-
-    /// Somebody else makes a token.
-    fn stranger(&mut self) {
-        let (created, at) = (self.around.world.now(), self.around.world.elapsed());
-        self.around.services.with(|books| {
-            let (id, value) = (books.next_id(), format!("alice-{}", books.tokens.len()));
-            let name = "alice's own laptop".to_owned();
-            let (dead, died, expires, accepted) = (false, None, None, false);
-            books.tokens.push(Token { id, name, value, created, at, expires, dead, died, accepted });
-        });
-    }
-
-    /// Whatever is broken works again.
-    pub(super) fn mend_all(&mut self) {
-        self.around.world.say(0, || "everything works again".into());
-        self.around.world.faults.end();
-        self.peace.store(true, Ordering::Relaxed);
-        self.around.world.lag.store(0, Ordering::Relaxed);
-        self.around.world.skew.store(0, Ordering::Relaxed);
-        self.around.services.with(|books| {
-            (books.outage, books.refuses_tokens, books.generate_takes) = (None, false, 0);
-        });
-        self.tell("PATCH", &secret_path(objects::CREDENTIAL), &json!({"stringData": {"key": objects::KEY}}));
-    }
-
-    fn out(&mut self, outage: Outage, seconds: u32) {
-        self.fails(seconds, move |books, on| books.outage = on.then_some(outage));
-    }
-
-    fn fails(&mut self, seconds: u32, set: impl Fn(&mut Books, bool) + Send + 'static) {
-        let services = self.around.services.clone();
-        services.with(|books| set(books, true));
-        self.beside.spawn(async move {
-            sleep(Duration::from_secs(seconds.into())).await;
-            services.with(|books| set(books, false));
-        });
-    }
-
-    fn for_a_while(&mut self, seconds: u32, begin: impl FnOnce(&World), end: impl FnOnce(&World) + Send + 'static) {
+    pub(super) fn for_a_while(
+        &mut self,
+        seconds: u32,
+        begin: impl FnOnce(&World),
+        end: impl FnOnce(&World) + Send + 'static,
+    ) {
         let world = self.around.world.clone();
         begin(&world);
         self.beside.spawn(async move {
@@ -313,7 +242,7 @@ impl Life {
     }
 
     /// A request of a person; whether it was accepted.
-    fn tell(&self, method: &str, path: &str, body: &Value) -> bool {
+    pub(super) fn tell(&self, method: &str, path: &str, body: &Value) -> bool {
         match self.around.api_server.act(method, path, body) {
             Ok(_) => true,
             Err(why) => {

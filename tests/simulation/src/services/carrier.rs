@@ -113,7 +113,15 @@ impl Carrier {
             if class == Class::Generate && self.world.mutation == Some(Mutation::SentTwice) {
                 perform(books, &self.world, host, &asked);
             }
-            let (status, body, concerned) = perform(books, &self.world, host, &asked);
+            if let Some(status) = self.world.mutation.and_then(|mutation| mutation.skips(books, &asked)) {
+                return (Reply::bare(status), None);
+            }
+            let (status, mut body, concerned) = perform(books, &self.world, host, &asked);
+            if self.world.mutation == Some(Mutation::EmptyPageIsEnd) && body["items"] == json!([]) {
+                body["nextPage"] = Value::Null;
+            }
+            let other = self.world.mutation.and_then(|mutation| mutation.of_answer_of_service(books, &asked, status));
+            let status = other.unwrap_or(status);
             (Reply { status, retry_after: None, body }, concerned)
         });
         let Some((reply, concerned)) = done else { return Reply::bare(404) };

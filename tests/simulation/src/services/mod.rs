@@ -3,7 +3,7 @@
 mod carrier;
 mod operations;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use data_encoding::BASE64;
 use serde_json::{Value, json};
 
 pub use carrier::Carrier;
+pub use operations::Asked;
 
 use crate::fate::Class;
 use crate::objects;
@@ -26,6 +27,8 @@ pub struct Token {
     pub name: String,
     /// The token itself.
     pub value: String,
+    /// The credential that generated it: no other one lists or ends it.
+    pub account: String,
     /// When it was generated, by the service's clock.
     pub created: DateTime<Utc>,
     /// The same, since the beginning.
@@ -56,6 +59,11 @@ impl Token {
         identity::parse(objects::PREFIX, &self.name)
     }
 
+    /// Whether the credential that the operator has in the end can neither list nor end it (P19).
+    pub fn is_beyond_reach(&self) -> bool {
+        self.account != objects::KEY
+    }
+
     /// The object that its name shows to people.
     pub fn object(&self) -> Option<usize> {
         objects::index_of(self.name.rsplit('/').next()?)
@@ -73,6 +81,22 @@ pub struct Outage {
     pub only: Option<Class>,
 }
 
+/// What is odd about a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Odd {
+    /// It is empty.
+    Empty,
+    /// Each second token is missing.
+    Forgets,
+    /// It has dead tokens, too.
+    Dead,
+    /// The service puts something before each name.
+    Renamed,
+}
+
+/// All of them.
+pub const ODDITIES: [Odd; 4] = [Odd::Empty, Odd::Forgets, Odd::Dead, Odd::Renamed];
+
 /// What a service knows.
 #[derive(Clone, Debug, Default)]
 pub struct Books {
@@ -84,6 +108,12 @@ pub struct Books {
     pub refuses_tokens: bool,
     /// Nothing works.
     pub outage: Option<Outage>,
+    /// What is odd about its list.
+    pub odd: Option<Odd>,
+    /// The first page of its list has no rows, and names a next one.
+    pub empty_pages: bool,
+    /// For a broken rule: ids that the operator takes for dead.
+    pub believed_dead: BTreeSet<String>,
     /// How many seconds *generate* takes.
     pub generate_takes: u64,
     /// How many calls of each class came.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Books, Token};
+use super::{Books, Odd, Token};
 use crate::fate::Class;
 use crate::mutation::Mutation;
 use crate::objects;
@@ -16,12 +16,15 @@ use crate::world::{World, stamp};
 const PAGE: usize = 50;
 
 /// A call.
-pub(super) struct Asked<'a> {
-    pub(super) class: Class,
-    pub(super) url: &'a Url,
-    pub(super) body: &'a str,
+pub struct Asked<'a> {
+    /// What for.
+    pub class: Class,
+    /// Where to.
+    pub url: &'a Url,
+    /// With what.
+    pub body: &'a str,
     /// The token or the credential that came with it.
-    pub(super) bearer: &'a str,
+    pub bearer: &'a str,
 }
 
 /// Status, body, and the token that was generated or ended.
@@ -33,16 +36,16 @@ pub(super) fn perform(books: &mut Books, world: &World, host: &str, asked: &Aske
     if asked.class == Class::Verify {
         return (verify(books, world.now(), asked.bearer), json!({}), None);
     }
-    if asked.bearer != objects::KEY {
+    if ![objects::KEY, objects::OTHER_KEY].contains(&asked.bearer) {
         return (401, json!({}), None);
     }
     match asked.class {
-        Class::Generate => generate(books, world, host, asked.body),
+        Class::Generate => generate(books, world, host, asked),
         Class::List if world.mutation == Some(Mutation::ListForgotten) => {
             (200, json!({"items": [], "nextPage": null}), None)
         }
-        Class::List => (200, list(books, world.now(), asked.url), None),
-        _ => revoke(books, world.elapsed(), asked.url.path().rsplit('/').next().unwrap_or_default()),
+        Class::List => (200, list(books, world.now(), asked), None),
+        _ => revoke(books, world.elapsed(), asked),
     }
 }
 
@@ -58,14 +61,15 @@ fn verify(books: &mut Books, now: DateTime<Utc>, value: &str) -> u16 {
     }
 }
 
-fn generate(books: &mut Books, world: &World, host: &str, body: &str) -> Done {
-    let wanted: Value = serde_json::from_str(body).unwrap_or_default();
+fn generate(books: &mut Books, world: &World, host: &str, asked: &Asked<'_>) -> Done {
+    let wanted: Value = serde_json::from_str(asked.body).unwrap_or_default();
     let (number, now) = (books.tokens.len() + 1, world.now());
     let expires = wanted["lifetimeSeconds"].as_i64().map(|seconds| now + chrono::Duration::seconds(seconds));
     let token = Token {
         id: books.next_id(),
         name: wanted["name"].as_str().unwrap_or_default().to_owned(),
         value: format!("value-{host}-{number}-{}", world.random(u64::MAX)),
+        account: asked.bearer.to_owned(),
         created: now,
         at: world.elapsed(),
         expires,
@@ -78,20 +82,35 @@ fn generate(books: &mut Books, world: &World, host: &str, body: &str) -> Done {
     (201, body, Some(token))
 }
 
-fn list(books: &Books, now: DateTime<Utc>, url: &Url) -> Value {
-    let number = |wanted: &str| url.query_pairs().find(|(name, _)| name == wanted)?.1.parse::<usize>().ok();
+fn list(books: &Books, now: DateTime<Utc>, asked: &Asked<'_>) -> Value {
+    let number = |wanted: &str| asked.url.query_pairs().find(|(name, _)| name == wanted)?.1.parse::<usize>().ok();
     let (limit, page) = (number("limit").unwrap_or(PAGE), number("page").unwrap_or(1).max(1));
-    let all: Vec<&Token> = books.living(now).collect();
+    let page = page - usize::from(books.empty_pages);
+    if page == 0 {
+        return json!({"items": [], "nextPage": 2});
+    }
+    let listed = |number: usize, token: &Token| match books.odd {
+        Some(Odd::Empty) => false,
+        Some(Odd::Forgets) => token.lives(now) && number % 2 == 0,
+        Some(Odd::Dead) => true,
+        _ => token.lives(now),
+    };
+    let all = books.tokens.iter().enumerate().filter(|(number, token)| listed(*number, token));
+    let all: Vec<&Token> = all.map(|(_, token)| token).filter(|token| token.account == asked.bearer).collect();
     let row = |token: &&Token| {
-        let expires = token.expires.map(stamp);
-        json!({"id": token.id, "name": token.name, "createdTime": stamp(token.created), "expirationTime": expires})
+        let before = if books.odd == Some(Odd::Renamed) { "robots/" } else { "" };
+        json!({"id": token.id, "name": format!("{before}{}", token.name), "createdTime": stamp(token.created),
+            "expirationTime": token.expires.map(stamp)})
     };
     let rows: Vec<Value> = all.iter().skip((page - 1) * limit).take(limit).map(row).collect();
-    json!({"items": rows, "nextPage": (page * limit < all.len()).then_some(page + 1)})
+    let next = page + 1 + usize::from(books.empty_pages);
+    json!({"items": rows, "nextPage": (page * limit < all.len()).then_some(next)})
 }
 
-fn revoke(books: &mut Books, elapsed: Duration, id: &str) -> Done {
-    match books.tokens.iter_mut().find(|token| token.id == id && !token.dead) {
+fn revoke(books: &mut Books, elapsed: Duration, asked: &Asked<'_>) -> Done {
+    let id = asked.url.path().rsplit('/').next().unwrap_or_default();
+    let own = |token: &&mut Token| token.id == id && !token.dead && token.account == asked.bearer;
+    match books.tokens.iter_mut().find(own) {
         Some(token) => {
             (token.dead, token.died) = (true, Some(elapsed));
             (204, json!({}), Some(token.clone()))

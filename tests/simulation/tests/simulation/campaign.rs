@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use simulation::act::KINDS;
 use simulation::plan::Plan;
 use support::figures::figure;
 
@@ -21,12 +22,21 @@ struct Sum {
     lives: u64,
     lived: Duration,
     drawn: BTreeMap<String, u64>,
+    /// The most of each kind, and the seed that had it.
+    most: [(u64, u64); 3],
     /// Seeds by the law that they break.
     broken: BTreeMap<&'static str, Vec<u64>>,
 }
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+/// The life of a seed, with the kinds of `SIMULATION_ABOUT=Api,Restore` in it.
+fn plan_of(seed: u64) -> Plan {
+    let wanted = std::env::var("SIMULATION_ABOUT").unwrap_or_default();
+    let about = KINDS.into_iter().filter(|kind| wanted.split(',').any(|name| name == format!("{kind:?}")));
+    Plan::random_about(seed, &about.collect::<Vec<_>>())
 }
 
 fn run() -> Sum {
@@ -49,14 +59,21 @@ fn run() -> Sum {
 }
 
 fn live(seed: u64, sum: &Mutex<Sum>) {
-    let plan = Plan::random(seed);
+    let plan = plan_of(seed);
     let report = plan.run(false);
     if report.took > SLOW {
         println!("seed {seed} took {:?} for {:?}", report.took, report.lived);
     }
+    if !report.record.broken.is_empty() {
+        println!("seed {seed} breaks a law:\n{}", report.complaint());
+    }
     let mut sum = sum.lock().unwrap();
     sum.lives += 1;
     sum.lived += report.lived;
+    let most = [report.most.events as u64, report.most.tokens as u64, report.most.writes_at_rest];
+    for (at, count) in most.into_iter().enumerate() {
+        sum.most[at] = sum.most[at].max((count, seed));
+    }
     plan.drawn().into_iter().for_each(|drawn| *sum.drawn.entry(drawn).or_default() += 1);
     report.laws().into_iter().for_each(|law| sum.broken.entry(law).or_default().push(seed));
 }
@@ -70,6 +87,10 @@ fn random_lives_break_no_law() {
     let rate = sum.lived.as_secs_f64() / took;
     figure(&format!("simulation: {lives} lives of {days} days in {took:.0} s, {rate:.0} virtual seconds a second"));
     println!("drawn: {:?}", sum.drawn);
+    let [events, tokens, writes] = sum.most;
+    println!(
+        "most of an object in an hour, by (count, seed): events {events:?}, tokens {tokens:?}, writes at rest {writes:?}"
+    );
     let complaints: String = sum.broken.iter().map(|(law, seeds)| complaint(law, seeds)).collect();
     assert!(complaints.is_empty(), "{complaints}");
 }
@@ -77,7 +98,7 @@ fn random_lives_break_no_law() {
 /// What is wrong, as a script that a person can read.
 fn complaint(law: &str, seeds: &[u64]) -> String {
     let least = seeds.iter().min().expect("a life broke it");
-    let small = Plan::random(*least).shrink(law);
+    let small = plan_of(*least).shrink(law);
     let how = small.run(false).complaint();
     format!("{law} is broken by {} lives: {seeds:?}; seed {least} in short:\n{small}{how}", seeds.len())
 }
@@ -86,7 +107,7 @@ fn complaint(law: &str, seeds: &[u64]) -> String {
 #[test]
 fn one_life() {
     let Some(seed) = number("SIMULATION_ONE") else { return };
-    let plan = Plan::random(seed);
+    let plan = plan_of(seed);
     let plan = std::env::var("SIMULATION_LAW").map_or(plan.clone(), |law| plan.shrink(&law));
     let report = plan.run(true);
     println!("{plan}\n{}\n{}", report.record.text(), report.complaint());

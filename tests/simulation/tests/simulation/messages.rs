@@ -67,3 +67,13 @@ fn a_list_that_fails_for_an_hour_is_told_a_few_times_and_is_over_with_it() {
     let told = told_of_the_service(&report);
     assert!(told < 20, "{told}: {:#?}", report.requests);
 }
+
+#[test]
+fn an_edit_in_the_moment_of_a_deletion_raises_no_alarm() {
+    for seed in [20_026, 1, 2, 3, 4] {
+        let plan = Plan::quiet(seed, 1, 600).with(15, Act::Rotate(0));
+        let report = well(&plan.with(54, Act::Delete(0)).with(54, Act::Rotate(0)));
+        let warnings: Vec<&Value> = report.events.iter().filter(|event| event["type"] == "Warning").collect();
+        assert!(warnings.is_empty(), "{warnings:#?}");
+    }
+}

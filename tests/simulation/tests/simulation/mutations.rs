@@ -10,11 +10,12 @@ const MOST_LIVES: u64 = 200;
 /// The first seed whose life breaks a law that it keeps with the rule, and the laws.
 fn found(mutation: Mutation) -> Option<(u64, String)> {
     (0..MOST_LIVES).find_map(|seed| {
-        let with = Plan { mutation: Some(mutation), ..Plan::random(seed) }.run(false).laws();
+        let plan = Plan::random_about(seed, mutation.about());
+        let with = Plan { mutation: Some(mutation), ..plan.clone() }.run(false).laws();
         if with.is_empty() {
             return None;
         }
-        let without = Plan::random(seed).run(false).laws();
+        let without = plan.run(false).laws();
         let laws: Vec<_> = with.difference(&without).copied().collect();
         (!laws.is_empty()).then(|| (seed, laws.join(", ")))
     })

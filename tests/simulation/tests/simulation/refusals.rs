@@ -46,3 +46,11 @@ fn a_token_that_gets_the_id_of_the_dead_one_before_it_is_used() {
     let report = well(&Plan::quiet(6, 1, 13 * HOUR).with(2, Act::ReuseIds).with(HOUR, Act::EndToken(0)));
     assert_eq!(made(&report), 2);
 }
+
+#[test]
+fn tokens_that_expired_while_the_machine_was_suspended_are_replaced_and_not_taken_for_a_fault_of_the_service() {
+    let expiring = Plan { life_hours: 4, ..Plan::quiet(7, 5, HOUR) };
+    let report = well(&expiring.with(600, Act::Sleep(60_000)));
+    let told = report.events.iter().filter(|event| event["reason"] == "TokensRefused").count();
+    assert_eq!(told, 0);
+}

@@ -1,81 +1,9 @@
-//! What people, machines and services do in a life.
+//! The kinds of act, and how one of each is drawn.
 
-use crate::objects;
-
-/// One deed. A number stands for an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Act {
-    /// The object is created, also once more after its deletion.
-    Create(usize),
-    /// A new token is requested.
-    Rotate(usize),
-    /// A pass is requested.
-    Reconcile(usize),
-    /// The object is deleted.
-    Delete(usize),
-    /// `kubectl delete --all`.
-    DeleteAll,
-    /// `spec.suspend` is set.
-    Suspend(usize, bool),
-    /// The token is asked for with other parameters.
-    EditScopes(usize),
-    /// All tokens of the object until now are declared as leaked.
-    Leak(usize),
-    /// All tokens of the service until now are declared as leaked.
-    LeakAll,
-    /// The same with a time that lies a month ahead: of an object, or of the service.
-    LeakAhead(Option<usize>),
-    /// Its Secret is deleted.
-    DeleteSecret(usize),
-    /// Somebody writes another value into its Secret.
-    EditSecret(usize),
-    /// For so many seconds another controller wants to have something else in its Secret: in the key of the token, or in one beside it.
-    Fight(usize, bool, u32),
-    /// A tool copies its Secret, marks and all, to another name.
-    CopySecret(usize),
-    /// Somebody else has a Secret of its name, before it is created.
-    Squat(usize),
-    /// Somebody puts the marks of another object's Secret on its Secret.
-    Forge(usize, usize),
-    /// `kubectl replace` of a file without finalizers.
-    Strip(usize),
-    /// The credential's Secret gets another version with the same value.
-    TouchCredential,
-    /// The credential is wrong for so many seconds.
-    WrongCredential(u32),
-    /// The service object allows so many requests a minute.
-    Limit(u32),
-    /// The service refuses all tokens for so many seconds; the operator's own account works.
-    RefuseTokens(u32),
-    /// A person ends the token of the object at the service.
-    EndToken(usize),
-    /// From now on the service gives the id of the newest token again once that is gone.
-    ReuseIds,
-    /// A stranger makes a token at the service.
-    Stranger,
-    /// The service answers everything with this status for so many seconds.
-    Outage(u16, u32),
-    /// The same for one operation: *list*.
-    ListFails(u16, u32),
-    /// The same with `Retry-After`: status, pause, seconds.
-    Throttle(u16, u32, u32),
-    /// From now on *generate* takes so many seconds.
-    SlowGenerate(u64),
-    /// kill -9.
-    Kill,
-    /// A second operator runs for so many seconds.
-    Second(u32),
-    /// All watches break.
-    BreakWatches,
-    /// All watches break, and begin with 410.
-    Compact,
-    /// Watches lag by so many seconds: lag, for how long.
-    Lag(u32, u32),
-    /// The API server's clock jumps.
-    ClockStep(i64),
-    /// The machines of all operators are suspended for so many seconds: their monotonic clocks stand still, and the world goes on.
-    Sleep(u32),
-}
+use super::{Act, pick};
+use crate::api_server::{BACKUPS, TROUBLES};
+use crate::fate::Class;
+use crate::services::ODDITIES;
 
 /// The kinds of what a random life draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,6 +15,9 @@ pub enum Kind {
     Recreate,
     Suspend,
     EditScopes,
+    EditInterval,
+    EditOverlap,
+    EditLifetime,
     Leak,
     LeakAll,
     LeakAhead,
@@ -94,11 +25,16 @@ pub enum Kind {
     EditSecret,
     Fight,
     CopySecret,
+    CopyAbroad,
+    RestoreSecret,
+    Immutable,
     Squat,
     Forge,
     Strip,
     TouchCredential,
     WrongCredential,
+    OtherAccount,
+    RemakeService,
     Limit,
     RefuseTokens,
     EndToken,
@@ -106,6 +42,9 @@ pub enum Kind {
     Stranger,
     Outage,
     ListFails,
+    OneFails,
+    OddList,
+    EmptyPages,
     Throttle,
     SlowGenerate,
     Kill,
@@ -113,6 +52,8 @@ pub enum Kind {
     BreakWatches,
     Compact,
     Lag,
+    Api,
+    Restore,
     ClockStep,
     Sleep,
     /// A fault of single calls ([`crate::fate::Fault`]).
@@ -120,13 +61,16 @@ pub enum Kind {
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 35] = [
+pub const KINDS: [Kind; 48] = [
     Kind::Rotate,
     Kind::Reconcile,
     Kind::Delete,
     Kind::Recreate,
     Kind::Suspend,
     Kind::EditScopes,
+    Kind::EditInterval,
+    Kind::EditOverlap,
+    Kind::EditLifetime,
     Kind::Leak,
     Kind::LeakAll,
     Kind::LeakAhead,
@@ -134,11 +78,16 @@ pub const KINDS: [Kind; 35] = [
     Kind::EditSecret,
     Kind::Fight,
     Kind::CopySecret,
+    Kind::CopyAbroad,
+    Kind::RestoreSecret,
+    Kind::Immutable,
     Kind::Squat,
     Kind::Forge,
     Kind::Strip,
     Kind::TouchCredential,
     Kind::WrongCredential,
+    Kind::OtherAccount,
+    Kind::RemakeService,
     Kind::Limit,
     Kind::RefuseTokens,
     Kind::EndToken,
@@ -146,6 +95,9 @@ pub const KINDS: [Kind; 35] = [
     Kind::Stranger,
     Kind::Outage,
     Kind::ListFails,
+    Kind::OneFails,
+    Kind::OddList,
+    Kind::EmptyPages,
     Kind::Throttle,
     Kind::SlowGenerate,
     Kind::Kill,
@@ -153,6 +105,8 @@ pub const KINDS: [Kind; 35] = [
     Kind::BreakWatches,
     Kind::Compact,
     Kind::Lag,
+    Kind::Api,
+    Kind::Restore,
     Kind::ClockStep,
     Kind::Sleep,
     Kind::Fault,
@@ -171,6 +125,9 @@ impl Act {
             Kind::Recreate => Self::Create(one),
             Kind::Suspend => Self::Suspend(one, random.bool()),
             Kind::EditScopes => Self::EditScopes(one),
+            Kind::EditInterval => Self::EditInterval(one, pick(random, &[0, 1, 6])),
+            Kind::EditOverlap => Self::EditOverlap(one, pick(random, &[10, 60, 600])),
+            Kind::EditLifetime => Self::EditLifetime(one, pick(random, &[0, 4, 24])),
             Kind::Leak => Self::Leak(one),
             Kind::LeakAll => Self::LeakAll,
             Kind::LeakAhead => Self::LeakAhead(random.bool().then_some(one)),
@@ -178,11 +135,16 @@ impl Act {
             Kind::EditSecret => Self::EditSecret(one),
             Kind::Fight => Self::Fight(one, random.bool(), seconds),
             Kind::CopySecret => Self::CopySecret(one),
+            Kind::CopyAbroad => Self::CopyAbroad(one),
+            Kind::RestoreSecret => Self::RestoreSecret(one, pick(random, &[60, 700, 3600, 10_000])),
+            Kind::Immutable => Self::Immutable(one),
             Kind::Squat => Self::Squat(one),
             Kind::Forge => Self::Forge(one, random.usize(0..tokens)),
             Kind::Strip => Self::Strip(one),
             Kind::TouchCredential => Self::TouchCredential,
             Kind::WrongCredential => Self::WrongCredential(seconds),
+            Kind::OtherAccount => Self::OtherAccount(seconds),
+            Kind::RemakeService => Self::RemakeService(seconds),
             Kind::Limit => Self::Limit(pick(random, &[30, 60, 600])),
             Kind::RefuseTokens => Self::RefuseTokens(seconds),
             Kind::EndToken => Self::EndToken(one),
@@ -190,6 +152,12 @@ impl Act {
             Kind::Stranger => Self::Stranger,
             Kind::Outage => Self::Outage(pick(random, &[401, 403, 500, 503]), seconds),
             Kind::ListFails => Self::ListFails(pick(random, &[403, 500]), seconds),
+            Kind::OneFails => {
+                let class = pick(random, &[Class::Generate, Class::Verify, Class::Revoke]);
+                Self::OneFails(class, pick(random, &[403, 500, 503]), seconds)
+            }
+            Kind::OddList => Self::OddList(pick(random, &ODDITIES), seconds),
+            Kind::EmptyPages => Self::EmptyPages,
             Kind::Throttle => {
                 Self::Throttle(pick(random, &[403, 429, 503]), pick(random, &[1, 30, 600]), seconds.min(900))
             }
@@ -199,35 +167,11 @@ impl Act {
             Kind::BreakWatches => Self::BreakWatches,
             Kind::Compact => Self::Compact,
             Kind::Lag => Self::Lag(pick(random, &[1, 5, 20]), seconds),
+            Kind::Api => Self::Api(pick(random, &TROUBLES), pick(random, &[5, 60, 600, seconds])),
+            Kind::Restore => Self::Restore(pick(random, &BACKUPS), pick(random, &[30, 200, 900, 7200])),
             Kind::ClockStep => Self::ClockStep(pick(random, &[-3600, -30, 30, 3600])),
             Kind::Sleep => Self::Sleep(pick(random, &[60, 3600, 30_000])),
             Kind::Fault => return None,
         })
     }
-
-    /// Whether a service, or the way to it, does not work meanwhile.
-    pub fn fails_service(self) -> bool {
-        matches!(
-            self,
-            Self::WrongCredential(_)
-                | Self::RefuseTokens(_)
-                | Self::Outage(..)
-                | Self::ListFails(..)
-                | Self::Throttle(..)
-                | Self::SlowGenerate(_)
-        )
-    }
-
-    /// For people.
-    pub fn story(self) -> String {
-        match self {
-            Self::Create(one) => format!("create {}", objects::name_of(one)),
-            act => format!("{act:?}"),
-        }
-    }
-}
-
-/// One of some.
-pub fn pick<T: Copy>(random: &mut fastrand::Rng, from: &[T]) -> T {
-    from[random.usize(0..from.len())]
 }

@@ -1,0 +1,143 @@
+//! What people, machines and services do in a life.
+
+mod kind;
+
+pub use kind::{KINDS, Kind};
+
+use crate::api_server::{Backup, Trouble};
+use crate::fate::Class;
+use crate::objects;
+use crate::services::Odd;
+
+/// One deed. A number stands for an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// The object is created, also once more after its deletion.
+    Create(usize),
+    /// A new token is requested.
+    Rotate(usize),
+    /// A pass is requested.
+    Reconcile(usize),
+    /// The object is deleted.
+    Delete(usize),
+    /// `kubectl delete --all`.
+    DeleteAll,
+    /// `spec.suspend` is set.
+    Suspend(usize, bool),
+    /// The token is asked for with other parameters.
+    EditScopes(usize),
+    /// Its rotation is due each so many hours, or on request only with 0.
+    EditInterval(usize, u32),
+    /// So many seconds of overlap.
+    EditOverlap(usize, u32),
+    /// A lifetime of so many hours, or for ever with 0.
+    EditLifetime(usize, u32),
+    /// All tokens of the object until now are declared as leaked.
+    Leak(usize),
+    /// All tokens of the service until now are declared as leaked.
+    LeakAll,
+    /// The same with a time that lies a month ahead: of an object, or of the service.
+    LeakAhead(Option<usize>),
+    /// Its Secret is deleted.
+    DeleteSecret(usize),
+    /// Somebody writes another value into its Secret.
+    EditSecret(usize),
+    /// For so many seconds another controller wants to have something else in its Secret: in the key of the token, or in one beside it.
+    Fight(usize, bool, u32),
+    /// A tool copies its Secret, marks and all, to another name.
+    CopySecret(usize),
+    /// The same to another namespace, under the same name.
+    CopyAbroad(usize),
+    /// `kubectl apply` of its Secret as it was so many seconds ago, marks and all.
+    RestoreSecret(usize, u32),
+    /// Its Secret gets `immutable: true`.
+    Immutable(usize),
+    /// Somebody else has a Secret of its name, before it is created.
+    Squat(usize),
+    /// Somebody puts the marks of another object's Secret on its Secret.
+    Forge(usize, usize),
+    /// `kubectl replace` of a file without finalizers.
+    Strip(usize),
+    /// The credential's Secret gets another version with the same value.
+    TouchCredential,
+    /// The credential is wrong for so many seconds.
+    WrongCredential(u32),
+    /// The credential is that of another account for so many seconds: its list has none of our tokens.
+    OtherAccount(u32),
+    /// The service object is deleted, and so many seconds later created again.
+    RemakeService(u32),
+    /// The service object allows so many requests a minute.
+    Limit(u32),
+    /// The service refuses all tokens for so many seconds; the operator's own account works.
+    RefuseTokens(u32),
+    /// A person ends the token of the object at the service.
+    EndToken(usize),
+    /// From now on the service gives the id of the newest token again once that is gone.
+    ReuseIds,
+    /// A stranger makes a token at the service.
+    Stranger,
+    /// The service answers everything with this status for so many seconds.
+    Outage(u16, u32),
+    /// The same for one operation: *list*.
+    ListFails(u16, u32),
+    /// The same for another one.
+    OneFails(Class, u16, u32),
+    /// The list is odd for so many seconds.
+    OddList(Odd, u32),
+    /// From now on the first page of the list is empty, and names a next one.
+    EmptyPages,
+    /// Everything is answered with this status and `Retry-After`: status, pause, seconds.
+    Throttle(u16, u32, u32),
+    /// From now on *generate* takes so many seconds.
+    SlowGenerate(u64),
+    /// kill -9.
+    Kill,
+    /// A second operator runs for so many seconds.
+    Second(u32),
+    /// All watches break.
+    BreakWatches,
+    /// All watches break, and begin with 410.
+    Compact,
+    /// Watches lag by so many seconds: lag, for how long.
+    Lag(u32, u32),
+    /// The API server refuses something for so many seconds, or is not there.
+    Api(Trouble, u32),
+    /// The API server's store goes back to what it was so many seconds ago.
+    Restore(Backup, u32),
+    /// The API server's clock jumps.
+    ClockStep(i64),
+    /// The machines of all operators are suspended for so many seconds: their monotonic clocks stand still, and the world goes on.
+    Sleep(u32),
+}
+
+impl Act {
+    /// Whether a service, or the way to it, does not work meanwhile.
+    pub fn fails_service(self) -> bool {
+        matches!(
+            self,
+            Self::WrongCredential(_)
+                | Self::OtherAccount(_)
+                | Self::RemakeService(_)
+                | Self::OddList(..)
+                | Self::RefuseTokens(_)
+                | Self::Outage(..)
+                | Self::ListFails(..)
+                | Self::OneFails(..)
+                | Self::Throttle(..)
+                | Self::SlowGenerate(_)
+        )
+    }
+
+    /// For people.
+    pub fn story(self) -> String {
+        match self {
+            Self::Create(one) => format!("create {}", objects::name_of(one)),
+            act => format!("{act:?}"),
+        }
+    }
+}
+
+/// One of some.
+pub fn pick<T: Copy>(random: &mut fastrand::Rng, from: &[T]) -> T {
+    from[random.usize(0..from.len())]
+}

@@ -1,0 +1,93 @@
+//! What a consumer sees that mounts a Secret: a value reaches it up to an overlap after the next one was written (S2).
+
+use std::time::Duration;
+
+use crate::act::Act;
+use crate::api_server::Held;
+use crate::life::Life;
+use crate::objects::{NAMESPACE, secret_of};
+use crate::services::Token;
+use crate::world::EPOCH;
+
+/// Records have whole seconds.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// No consumer holds a dead token.
+pub fn of_consumers(life: &Life) {
+    let tokens = life.around.services.with(|books| books.tokens.clone());
+    let expiry_counts = !life.plan.acts.iter().any(|(_, act)| holds_up(*act)) && life.plan.faults.is_empty();
+    for index in 0..life.plan.tokens {
+        for held in life.around.api_server.held(NAMESPACE, &secret_of(index)) {
+            let Some(token) = tokens.iter().find(|token| token.data() == held.data) else { continue };
+            let Some(death) = death_of(token, expiry_counts) else { continue };
+            if !is_excused(life, index, token, death) {
+                judge(life, index, token, &held, death);
+            }
+        }
+    }
+}
+
+fn judge(life: &Life, index: usize, token: &Token, held: &Held, death: Duration) {
+    let until = held.until.unwrap_or_else(|| life.around.world.elapsed());
+    let overlap = life.around.world.excuses().overlap(Some(index), until);
+    if death + SECOND < until + overlap {
+        let (id, secret) = (&token.id, secret_of(index));
+        let how = format!(
+            "{id} is dead since {death:?}, {secret} holds it until {until:?}, and consumers {overlap:?} longer"
+        );
+        life.around.world.broke("consumer", how);
+    }
+}
+
+/// When it ended, since the beginning.
+fn death_of(token: &Token, expiry_counts: bool) -> Option<Duration> {
+    let expires = token.expires.filter(|_| expiry_counts).map(|expires| expires.timestamp() - EPOCH);
+    let expires = expires.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+    [token.died, expires].into_iter().flatten().min()
+}
+
+/// A leak, a deletion, a person who ended it, a hand that put it back into the Secret.
+fn is_excused(life: &Life, index: usize, token: &Token, death: Duration) -> bool {
+    let facts = &life.facts;
+    let uid = token.own_name().map(|name| name.uid16);
+    let deleted = uid.as_ref().and_then(|uid| facts.deletions.get(uid)).is_some_and(|deleted| *deleted <= death);
+    let gone = uid.is_some_and(|uid| facts.ended.contains(&uid) || facts.let_go.contains(&uid));
+    let excuses = life.around.world.excuses();
+    let put_back = token.data().as_str().is_some_and(|data| excuses.put_back.contains(data));
+    let expired = token.died.is_none_or(|died| died > death);
+    // Near the end of a life nobody is there any more to hold anything.
+    let after_all = expired && death > facts.judged;
+    deleted
+        || gone
+        || put_back
+        || after_all
+        || excuses.leaked.contains(&index)
+        || facts.ended_by_hand.contains(&token.id)
+}
+
+/// Whether a replacement may be late for it: what fails, stands still, or is in the way.
+fn holds_up(act: Act) -> bool {
+    !matches!(
+        act,
+        Act::Create(_)
+            | Act::Rotate(_)
+            | Act::Reconcile(_)
+            | Act::Delete(_)
+            | Act::DeleteAll
+            | Act::EditScopes(_)
+            | Act::EditOverlap(..)
+            | Act::EditInterval(..)
+            | Act::EditLifetime(..)
+            | Act::DeleteSecret(_)
+            | Act::EditSecret(_)
+            | Act::CopySecret(_)
+            | Act::CopyAbroad(_)
+            | Act::TouchCredential
+            | Act::Stranger
+            | Act::Kill
+            | Act::Second(_)
+            | Act::BreakWatches
+            | Act::Compact
+            | Act::Lag(..)
+    )
+}

@@ -1,0 +1,112 @@
+//! What others do to Secrets.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::Life;
+use crate::act::Act;
+use crate::objects::{self, secret_of, secret_path};
+
+/// What another controller wants to have in a Secret.
+const THEIRS: &str = "dGhlaXJz";
+
+impl Life {
+    /// What others do to Secrets.
+    pub(super) fn with_secret(&mut self, act: Act) {
+        let secret = |index: usize| self.around.api_server.get("secrets", objects::NAMESPACE, &secret_of(index));
+        match act {
+            Act::DeleteSecret(index) => {
+                self.tell("DELETE", &secret_path(&secret_of(index)), &Value::Null);
+                self.facts.squatted.remove(&index);
+                self.facts.immutable.remove(&index);
+            }
+            Act::Immutable(index) => {
+                if self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"immutable": true})) {
+                    self.facts.immutable.insert(index);
+                }
+            }
+            Act::EditSecret(index) => {
+                self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"data": {"token": "Z2FyYmFnZQ=="}}));
+            }
+            Act::Squat(index) => {
+                let theirs = json!({"metadata": {"name": secret_of(index)}, "stringData": {"password": "somebody's"}});
+                if self.tell("POST", &secret_path(""), &theirs) {
+                    self.facts.squatted.insert(index);
+                }
+            }
+            Act::Forge(index, victim) => {
+                let Some(theirs) = secret(victim) else { return };
+                let annotations = theirs["metadata"]["annotations"].clone();
+                self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"metadata": {"annotations": annotations}}));
+                if index != victim {
+                    self.facts.forged.insert(index);
+                }
+            }
+            _ => {}
+        }
+        self.facts.allowed_tokens += 1;
+    }
+
+    /// Another controller looks each second whether the Secret has what it wants.
+    pub(super) fn fight(&mut self, index: usize, over_the_token: bool, seconds: u32) {
+        let (server, peace) = (self.around.api_server.clone(), self.peace.clone());
+        let key = if over_the_token { "token" } else { "theirs" };
+        let until = Instant::now() + Duration::from_secs(seconds.into());
+        self.beside.spawn(async move {
+            while Instant::now() < until && !peace.load(Ordering::Relaxed) {
+                let secret = server.get("secrets", objects::NAMESPACE, &secret_of(index));
+                if secret.is_some_and(|secret| secret["data"][key] != THEIRS) {
+                    let _ = server.act("PATCH", &secret_path(&secret_of(index)), &json!({"data": {key: THEIRS}}));
+                }
+                sleep(Duration::from_secs(1)).await;
+            }
+        });
+        self.facts.fights += 1;
+    }
+
+    /// What tools and backups do: a copy, marks and all.
+    pub(super) fn copy_secret(&mut self, act: Act) {
+        let server = self.around.api_server.clone();
+        let now = |index: usize| server.get("secrets", objects::NAMESPACE, &secret_of(index));
+        self.facts.allowed_tokens += 1;
+        match act {
+            Act::CopySecret(index) => {
+                let Some(original) = now(index) else { return };
+                self.tell("POST", &secret_path(""), &copy_of(&original, &format!("copy-of-{}", secret_of(index))));
+            }
+            Act::CopyAbroad(index) => {
+                let Some(original) = now(index) else { return };
+                let path = format!("/api/v1/namespaces/{}/secrets", objects::ABROAD);
+                self.tell("POST", &path, &copy_of(&original, &secret_of(index)));
+            }
+            Act::RestoreSecret(index, back) => {
+                let then = self.around.world.elapsed().saturating_sub(Duration::from_secs(back.into()));
+                let Some(old) = server.as_it_was("secrets", objects::NAMESPACE, &secret_of(index), then) else {
+                    return;
+                };
+                let copy = copy_of(&old, &secret_of(index));
+                let done = match now(index) {
+                    Some(_) => self.tell("PUT", &secret_path(&secret_of(index)), &copy),
+                    None => self.tell("POST", &secret_path(""), &copy),
+                };
+                if done {
+                    let value = copy["data"]["token"].as_str().unwrap_or_default().to_owned();
+                    self.around.world.excuses().put_back.insert(value);
+                    let object = server.get("artifacttokens", objects::NAMESPACE, &objects::name_of(index));
+                    self.marks_of(index, &object.map_or(Value::Null, |object| Value::clone(&object)), &copy);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What `kubectl apply` of a saved Secret sends.
+fn copy_of(original: &Value, name: &str) -> Value {
+    let metadata = &original["metadata"];
+    json!({"metadata": {"name": name, "labels": metadata["labels"], "annotations": metadata["annotations"]},
+        "type": original["type"], "data": original["data"]})
+}

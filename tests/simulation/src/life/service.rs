@@ -1,0 +1,106 @@
+//! What people do to the service object and its credential, and what becomes of the service.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::Life;
+use crate::act::Act;
+use crate::objects::{self, secret_of, secret_path};
+use crate::services::{Books, Odd, Outage, Token};
+
+impl Life {
+    /// What people do to the service object and its credential.
+    pub(super) fn with_service(&mut self, act: Act) {
+        match act {
+            Act::TouchCredential => {
+                self.requests += 1;
+                let patch = json!({"metadata": {"labels": {"touched": self.requests.to_string()}}});
+                self.tell("PATCH", &secret_path(objects::CREDENTIAL), &patch);
+            }
+            Act::WrongCredential(seconds) => self.another_key("wrong", seconds),
+            Act::OtherAccount(seconds) => {
+                self.another_key(objects::OTHER_KEY, seconds);
+                // A person asks for a token, or a claim was on its way.
+                self.facts.allowed_tokens += self.plan.tokens;
+            }
+            Act::Limit(number) => {
+                let patch = json!({"spec": {"limits": {"requestsPerMinute": number}}});
+                self.tell("PATCH", &objects::path("tokenservices", objects::SERVICE), &patch);
+                let mut excuses = self.around.world.excuses();
+                excuses.per_minute = excuses.per_minute.max(number);
+                drop(excuses);
+                self.facts.per_minute = number;
+            }
+            _ => {}
+        }
+    }
+
+    /// A person ends at the service what the Secret of the object holds.
+    pub(super) fn end_token(&mut self, index: usize) {
+        let secret = self.around.api_server.get("secrets", objects::NAMESPACE, &secret_of(index));
+        let Some(held) = secret.map(|secret| secret["data"]["token"].clone()) else { return };
+        let elapsed = self.around.world.elapsed();
+        let ended = self.around.services.with(|books| {
+            let token = books.tokens.iter_mut().find(|token| token.data() == held)?;
+            (token.dead, token.died) = (true, Some(elapsed));
+            Some(token.id.clone())
+        });
+        self.facts.ended_by_hand.extend(ended);
+        self.facts.allowed_tokens += 1;
+    }
+
+    /// Somebody else makes a token.
+    pub(super) fn stranger(&mut self) {
+        let (created, at) = (self.around.world.now(), self.around.world.elapsed());
+        self.around.services.with(|books| {
+            let (id, value) = (books.next_id(), format!("alice-{}", books.tokens.len()));
+            let name = "alice's own laptop".to_owned();
+            let (dead, died, expires, accepted) = (false, None, None, false);
+            let account = objects::KEY.to_owned();
+            books.tokens.push(Token { id, name, value, account, created, at, expires, dead, died, accepted });
+        });
+    }
+
+    /// The credential has another value for a while.
+    fn another_key(&mut self, key: &str, seconds: u32) {
+        self.tell("PATCH", &secret_path(objects::CREDENTIAL), &json!({"stringData": {"key": key}}));
+        let server = self.around.api_server.clone();
+        self.beside.spawn(async move {
+            sleep(Duration::from_secs(seconds.into())).await;
+            let right = json!({"stringData": {"key": objects::KEY}});
+            let _ = server.act("PATCH", &secret_path(objects::CREDENTIAL), &right);
+        });
+    }
+
+    /// Somebody deletes the service object, and sees after a while that its finalizer holds it: takes it off, and creates it again.
+    pub(super) fn remake_service(&mut self, seconds: u32) {
+        self.tell("DELETE", &objects::path("tokenservices", objects::SERVICE), &Value::Null);
+        let (server, per_minute) = (self.around.api_server.clone(), self.facts.per_minute);
+        self.beside.spawn(async move {
+            sleep(Duration::from_secs(seconds.into())).await;
+            objects::make_service_again(&server, per_minute);
+        });
+        self.facts.allowed_tokens += self.plan.tokens;
+    }
+
+    /// The service's list is odd for a while.
+    pub(super) fn odd_list(&mut self, odd: Odd, seconds: u32) {
+        self.fails(seconds, move |books, on| books.odd = on.then_some(odd));
+        self.facts.allowed_tokens += self.plan.tokens;
+    }
+
+    pub(super) fn out(&mut self, outage: Outage, seconds: u32) {
+        self.fails(seconds, move |books, on| books.outage = on.then_some(outage));
+    }
+
+    pub(super) fn fails(&mut self, seconds: u32, set: impl Fn(&mut Books, bool) + Send + 'static) {
+        let services = self.around.services.clone();
+        services.with(|books| set(books, true));
+        self.beside.spawn(async move {
+            sleep(Duration::from_secs(seconds.into())).await;
+            services.with(|books| set(books, false));
+        });
+    }
+}
