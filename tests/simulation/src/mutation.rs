@@ -121,12 +121,21 @@ impl Mutation {
     /// What happens in the lives that can show it; nothing for those that any life can show.
     pub fn about(self) -> &'static [Kind] {
         match self {
-            Self::ForbiddenIsMissing => &[Kind::Api, Kind::Delete],
+            Self::LostIsNo => &[Kind::Fault, Kind::Fault, Kind::Fault, Kind::Delete, Kind::Rotate],
+            Self::ListForgotten => &[Kind::Fault; 4],
+            Self::RecordUnchecked => &[Kind::Second, Kind::Rotate, Kind::EditSecret],
+            Self::PublishUnchecked => &[Kind::Second, Kind::Lag, Kind::Fight, Kind::EditSecret, Kind::Rotate],
+            Self::NoOverlap | Self::VerifyForgotten | Self::RevokeForgotten => &[Kind::Rotate],
+            Self::PauseIgnored => &[Kind::Throttle, Kind::Rotate],
+            Self::OwnerUnchecked => &[Kind::Squat, Kind::Forge],
+            Self::ClockStopped => &[Kind::ClockStep, Kind::Rotate],
+            Self::DriftUnseen => &[Kind::EditSecret, Kind::DeleteSecret],
+            Self::ForbiddenIsMissing => &[Kind::Api, Kind::Api, Kind::Delete],
             Self::PreflightForgotten => &[Kind::Api, Kind::Rotate],
             Self::GoneBelieved => &[Kind::OtherAccount, Kind::Rotate],
             Self::MissingIsDead => &[Kind::OddList, Kind::Rotate],
-            Self::EmptyPageIsEnd => &[Kind::EmptyPages, Kind::Fault],
-            _ => &[],
+            Self::EmptyPageIsEnd => &[Kind::EmptyPages, Kind::Fault, Kind::Fault],
+            Self::ClaimUnrecorded | Self::NoFinalizer | Self::LimitIgnored | Self::SentTwice => &[],
         }
     }
 

@@ -15,15 +15,27 @@ const MOST_WRITES: u64 = 20;
 /// Corrections of a Secret in an hour, if somebody changes it back each time: the pauses grow from 10 s to an hour.
 const MOST_CORRECTIONS: usize = 10;
 
+/// Events of one object in an hour from each process that runs then, and from at least two: each failure of a step tells once, and the
+/// pauses between tries double from 10 s.
+const MOST_EVENTS: u64 = 12;
+
+/// Tokens of one object in an hour for each process that runs then, and for at least two: the pauses between tries double from 10 s (S7).
+const MOST_TOKENS: u64 = 12;
+
+/// Writes of one object, and of its Secret, in an hour in which nothing is due. What is over after a fight is told once, and the next
+/// try of a revoke that only another account can do is recorded.
+const MOST_AT_REST: u64 = 2;
+
 /// So many writes of one object in a minute end a life: two operators at odds do two hundred a second.
 pub const STORM: u64 = 200;
 
 /// Judges the bill. Tokens are counted only if the life was watched to its end.
 pub fn of_costs(life: &Life, whole: bool) {
     let world = &life.around.world;
-    let processes = 1 + life.plan.acts.iter().filter(|(_, act)| matches!(act, Act::Second(_))).count() as u64;
+    let acts = || life.plan.acts.iter().map(|(_, act)| act);
+    let processes = (1 + acts().filter(|act| matches!(act, Act::Second(_))).count() as u64).max(2);
     for ((what, minute), count) in life.around.api_server.writes_by_minute() {
-        if count > MOST_WRITES * processes.max(2) {
+        if count > MOST_WRITES * processes {
             world.broke("writes", format!("{count} writes of {what} in minute {minute}"));
         }
     }
@@ -33,6 +45,21 @@ pub fn of_costs(life: &Life, whole: bool) {
     if whole && made > allowed {
         world.broke("tokens", format!("{made} tokens were made, {allowed} would do"));
     }
+    // Each thing that a person asks for costs one and tells one, and so does each fault.
+    let asked = (acts().count() + life.plan.faults.len()) as u64;
+    // Each process has its own row of corrections, and begins a new one after a kill.
+    let fought = (life.facts.fights * MOST_CORRECTIONS) as u64 * (processes + life.facts.interrupted as u64);
+    let most = most(life);
+    let judge = |law, what: &str, count: u64, most: u64| {
+        if count > most {
+            world.broke(law, format!("{count} {what}, at most {most} are expected"));
+        }
+    };
+    judge("events", "events about one object in an hour", most.events, MOST_EVENTS * processes + asked + fought);
+    judge("tokens", "tokens of one object in an hour", most.tokens, MOST_TOKENS * processes + asked + fought);
+    let still = !acts().any(|act| matches!(act, Act::Fight(..) | Act::OtherAccount(_) | Act::Second(_)));
+    let what = "writes of one object in an hour of rest";
+    judge("rest", what, most.writes_at_rest, if still { 0 } else { MOST_AT_REST });
     warnings(life);
     at_most_some_live(life);
 }
@@ -41,9 +68,9 @@ pub fn of_costs(life: &Life, whole: bool) {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Most {
     /// Events about it.
-    pub events: usize,
+    pub events: u64,
     /// Tokens that were made for it.
-    pub tokens: usize,
+    pub tokens: u64,
     /// Writes of it or its Secret in the last hour of a rest in which nothing is due.
     pub writes_at_rest: u64,
 }
@@ -51,12 +78,12 @@ pub struct Most {
 /// Counts them.
 pub fn most(life: &Life) -> Most {
     let hour = |at: Duration| at.as_secs() / 3600;
-    let mut events: BTreeMap<(String, u64), usize> = BTreeMap::new();
+    let mut events: BTreeMap<(String, u64), u64> = BTreeMap::new();
     for (at, event) in life.around.api_server.events() {
         let name = event["regarding"]["name"].as_str().unwrap_or_default().to_owned();
         *events.entry((name, hour(at))).or_default() += 1;
     }
-    let mut tokens: BTreeMap<(Option<usize>, u64), usize> = BTreeMap::new();
+    let mut tokens: BTreeMap<(Option<usize>, u64), u64> = BTreeMap::new();
     for token in life.around.services.with(|books| books.tokens.clone()) {
         if token.own_name().is_some() {
             *tokens.entry((token.object(), hour(token.at))).or_default() += 1;

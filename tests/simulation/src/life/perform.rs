@@ -9,22 +9,8 @@ use tokio::time::sleep;
 
 use super::Life;
 use crate::act::Act;
-use crate::fate::Class;
 use crate::objects::{self, name_of, token_path};
-use crate::services::Outage;
 use crate::world::{World, stamp};
-
-/// How many tokens of one object are given up at most while none can be tried, because a rotation or a repair is due: one after the
-/// settle time (P4), then after pauses that double from 10 s to an hour (S7).
-fn in_vain(seconds: u32) -> usize {
-    let (mut spent, mut pause, mut tries) = (0, 10, 0);
-    while spent <= seconds {
-        spent += 60 + pause;
-        pause = (2 * pause).min(3600);
-        tries += 1;
-    }
-    tries
-}
 
 impl Life {
     /// Does it.
@@ -46,29 +32,17 @@ impl Life {
                 self.with_service(act)
             }
             Act::RemakeService(seconds) => self.remake_service(seconds),
-            Act::RefuseTokens(seconds) => {
-                self.fails(seconds, |books, on| books.refuses_tokens = on);
-                self.facts.allowed_tokens += self.plan.tokens * in_vain(seconds);
-            }
-            Act::EndToken(index) => self.end_token(index),
-            Act::ReuseIds => self.around.services.with(|books| books.reuses_ids = true),
-            Act::Stranger => self.stranger(),
-            Act::Outage(status, seconds) => self.out(Outage { status, retry_after: None, only: None }, seconds),
-            Act::ListFails(status, seconds) => {
-                self.out(Outage { status, retry_after: None, only: Some(Class::List) }, seconds)
-            }
-            Act::OneFails(class, status, seconds) => {
-                self.out(Outage { status, retry_after: None, only: Some(class) }, seconds);
-                if class == Class::Verify {
-                    self.facts.allowed_tokens += self.plan.tokens * in_vain(seconds);
-                }
-            }
-            Act::OddList(odd, seconds) => self.odd_list(odd, seconds),
-            Act::EmptyPages => self.around.services.with(|books| books.empty_pages = true),
-            Act::Throttle(status, pause, seconds) => {
-                self.out(Outage { status, retry_after: Some(pause), only: None }, seconds)
-            }
-            Act::SlowGenerate(seconds) => self.around.services.with(|books| books.generate_takes = seconds),
+            Act::RefuseTokens(_)
+            | Act::EndToken(_)
+            | Act::ReuseIds
+            | Act::Stranger
+            | Act::Outage(..)
+            | Act::ListFails(..)
+            | Act::OneFails(..)
+            | Act::OddList(..)
+            | Act::EmptyPages
+            | Act::Throttle(..)
+            | Act::SlowGenerate(_) => self.at_service(act),
             Act::Kill => {
                 let line = self.first.lock().unwrap().clone();
                 line.into_iter().for_each(|line| line.cut());

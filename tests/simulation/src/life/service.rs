@@ -7,10 +7,53 @@ use tokio::time::sleep;
 
 use super::Life;
 use crate::act::Act;
+use crate::fate::Class;
 use crate::objects::{self, secret_of, secret_path};
 use crate::services::{Books, Odd, Outage, Token};
 
+/// How many tokens of one object are given up at most while none can be tried, because a rotation or a repair is due: one after the
+/// settle time (P4), then after pauses that double from 10 s to an hour (S7).
+fn in_vain(seconds: u32) -> usize {
+    let (mut spent, mut pause, mut tries) = (0, 10, 0);
+    while spent <= seconds {
+        spent += 60 + pause;
+        pause = (2 * pause).min(3600);
+        tries += 1;
+    }
+    tries
+}
+
 impl Life {
+    /// What becomes of the service.
+    pub(super) fn at_service(&mut self, act: Act) {
+        match act {
+            Act::RefuseTokens(seconds) => {
+                self.fails(seconds, |books, on| books.refuses_tokens = on);
+                self.facts.allowed_tokens += self.plan.tokens * in_vain(seconds);
+            }
+            Act::EndToken(index) => self.end_token(index),
+            Act::ReuseIds => self.around.services.with(|books| books.reuses_ids = true),
+            Act::Stranger => self.stranger(),
+            Act::Outage(status, seconds) => self.out(Outage { status, retry_after: None, only: None }, seconds),
+            Act::ListFails(status, seconds) => {
+                self.out(Outage { status, retry_after: None, only: Some(Class::List) }, seconds)
+            }
+            Act::OneFails(class, status, seconds) => {
+                self.out(Outage { status, retry_after: None, only: Some(class) }, seconds);
+                if class == Class::Verify {
+                    self.facts.allowed_tokens += self.plan.tokens * in_vain(seconds);
+                }
+            }
+            Act::OddList(odd, seconds) => self.odd_list(odd, seconds),
+            Act::EmptyPages => self.around.services.with(|books| books.empty_pages = true),
+            Act::Throttle(status, pause, seconds) => {
+                self.out(Outage { status, retry_after: Some(pause), only: None }, seconds)
+            }
+            Act::SlowGenerate(seconds) => self.around.services.with(|books| books.generate_takes = seconds),
+            _ => {}
+        }
+    }
+
     /// What people do to the service object and its credential.
     pub(super) fn with_service(&mut self, act: Act) {
         match act {

@@ -70,7 +70,7 @@ fn live(seed: u64, sum: &Mutex<Sum>) {
     let mut sum = sum.lock().unwrap();
     sum.lives += 1;
     sum.lived += report.lived;
-    let most = [report.most.events as u64, report.most.tokens as u64, report.most.writes_at_rest];
+    let most = [report.most.events, report.most.tokens, report.most.writes_at_rest];
     for (at, count) in most.into_iter().enumerate() {
         sum.most[at] = sum.most[at].max((count, seed));
     }

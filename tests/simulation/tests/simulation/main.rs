@@ -11,3 +11,4 @@ mod lives;
 mod messages;
 mod mutations;
 mod refusals;
+mod troubles;
