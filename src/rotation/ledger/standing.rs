@@ -29,6 +29,15 @@ impl Ledger {
         current || self.superseded.iter().any(|old| same(old.attempt, &old.id))
     }
 
+    /// The token that consumers use, as far as the ledger knows: the current one. But a ledger that went back to an earlier state may name
+    /// one that is dead by now, while the Secret holds a later one that was found since.
+    pub fn in_use(&self, held: impl Fn(&TokenId) -> bool) -> Option<(u32, &TokenId)> {
+        let current = self.current.as_ref().filter(|current| current.rejected_time.is_none());
+        let current = current.map(|current| (current.attempt, &current.id));
+        let found = self.superseded.iter().map(|old| (old.attempt, &old.id)).find(|(_, id)| held(id));
+        found.filter(|_| current.is_some_and(|(_, id)| !held(id))).or(current)
+    }
+
     /// Whether this token was recently revoked and proved dead.
     pub fn ended(&self, attempt: u32, id: &TokenId) -> bool {
         self.history.iter().any(|dead| (dead.attempt, &dead.id) == (attempt, id))

@@ -121,10 +121,10 @@ impl Mutation {
     /// What happens in the lives that can show it; nothing for those that any life can show.
     pub fn about(self) -> &'static [Kind] {
         match self {
+            Self::PublishUnchecked => &[Kind::Fault, Kind::Fault, Kind::Fault, Kind::Fault, Kind::Rotate],
             Self::LostIsNo => &[Kind::Fault, Kind::Fault, Kind::Fault, Kind::Delete, Kind::Rotate],
             Self::ListForgotten => &[Kind::Fault; 4],
             Self::RecordUnchecked => &[Kind::Second, Kind::Rotate, Kind::EditSecret],
-            Self::PublishUnchecked => &[Kind::Second, Kind::Lag, Kind::Fight, Kind::EditSecret, Kind::Rotate],
             Self::NoOverlap | Self::VerifyForgotten | Self::RevokeForgotten => &[Kind::Rotate],
             Self::PauseIgnored => &[Kind::Throttle, Kind::Rotate],
             Self::OwnerUnchecked => &[Kind::Squat, Kind::Forge],

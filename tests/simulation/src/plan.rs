@@ -130,7 +130,8 @@ fn when(random: &mut fastrand::Rng, kind: Kind, seconds: u32) -> u32 {
 fn draw_fault(random: &mut fastrand::Rng, tokens: usize) -> Fault {
     let class = pick(random, &[CLASSES.as_slice(), &[Class::Generate, Class::ApiWrite]].concat());
     let of = if class == Class::List { None } else { Some(random.usize(0..tokens)) };
-    let late = Fate::Late(random.u16(1..70));
+    // A request may wait in a proxy for longer than anybody waits for its answer, and land all the same.
+    let late = Fate::Late(if random.bool() { random.u16(1..70) } else { random.u16(100..400) });
     let fates = [
         Fate::LostBefore,
         Fate::LostAfter,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::api::ids::{Nonce, TokenId};
-use crate::api::ledger::{Current, Proof};
+use crate::api::ledger::Proof;
 use crate::api::time::Time;
 use crate::api::token_service::Capability;
 use crate::controller::token::pass::Pass;
@@ -255,15 +255,15 @@ impl Prover<'_, '_> {
         if self.accepts_living().await { Ok(Proof::Refused) } else { Err(Alive::because(otherwise)) }
     }
 
-    /// The current token, if that is another one and not known to be dead.
-    fn living(&self) -> Option<&Current> {
-        let current = self.pass.ledger().current.as_ref();
-        current.filter(|current| !self.doomed.is(current.attempt, &current.id) && current.rejected_time.is_none())
+    /// The token in use, if that is another one and not known to be dead.
+    fn living(&self) -> Option<&TokenId> {
+        let used = self.pass.ledger().in_use(|id| self.pass.holds(id));
+        used.filter(|(attempt, id)| !self.doomed.is(*attempt, id)).map(|(_, id)| id)
     }
 
     /// Whether the service accepts the living token: then it does not refuse everybody.
     async fn accepts_living(&mut self) -> bool {
-        let value = self.living().and_then(|living| stored_value(self.pass, &living.id));
+        let value = self.living().and_then(|living| stored_value(self.pass, living));
         match value {
             Some(value) => matches!(self.ask(&value).await, Ok(VerifyAnswer::Accepted)),
             None => false,
@@ -302,7 +302,7 @@ impl Prover<'_, '_> {
             rows: &rows,
             prefix: declaration.prefix().filter(|_| declaration.can(Capability::Names)),
             credentials_revision: self.pass.service().map_or("", |service| &service.revision),
-            living: self.living().map(|living| &living.id),
+            living: self.living(),
         };
         Ok(list.says_of(&self.doomed))
     }

@@ -34,6 +34,7 @@ pub struct Connection {
 }
 
 /// A request, read to its end.
+#[derive(Clone)]
 struct Asked {
     method: Method,
     path: String,
@@ -138,9 +139,18 @@ impl Connection {
         let place = asked.place();
         let class = if asked.writes() { Class::ApiWrite } else { Class::ApiRead };
         let fate = world.fate(class, place.name.and_then(objects::index_of));
-        if let Some(Fate::Late(seconds)) = fate {
+        let Some(Fate::Late(seconds)) = fate else { return self.arrive(asked, fate).await };
+        // It is on the wire: it arrives although its sender has given up waiting.
+        let (connection, asked) = (self.clone(), asked.clone());
+        let landing = tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(seconds.into())).await;
-        }
+            connection.arrive(&asked, fate).await
+        });
+        landing.await?
+    }
+
+    async fn arrive(&self, asked: &Asked, fate: Option<Fate>) -> Result<Outcome, BoxError> {
+        let (world, place) = (&self.server.world, asked.place());
         world.travel().await;
         self.line.alive().await;
         match fate {

@@ -48,8 +48,8 @@ pub(super) struct Store {
     pub(super) by_minute: BTreeMap<(String, u64), u64>,
     /// Every watch that is open ends when this changes.
     pub(super) epoch: u64,
-    /// What is wrong with the server.
-    pub(super) troubles: Vec<Trouble>,
+    /// What is wrong with the server, and since when.
+    pub(super) troubles: Vec<(Duration, Trouble)>,
 }
 
 impl Store {

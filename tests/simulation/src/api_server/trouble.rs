@@ -1,5 +1,7 @@
 //! What an API server refuses for a while, although it works as such.
 
+use std::time::Duration;
+
 use super::write::Refusal;
 use super::{ApiServer, Place};
 
@@ -61,7 +63,8 @@ impl Trouble {
 impl ApiServer {
     /// From now on this is wrong, until it is [`right`](Self::right) again.
     pub fn wrong(&self, trouble: Trouble) {
-        self.store().troubles.push(trouble);
+        let now = self.world.elapsed();
+        self.store().troubles.push((now, trouble));
         // Who began to watch when it was allowed goes on; only a server that goes away breaks that.
         if trouble == Trouble::Down {
             self.break_watches();
@@ -71,7 +74,7 @@ impl ApiServer {
     /// It is over.
     pub fn right(&self, trouble: Trouble) {
         let mut store = self.store();
-        let at = store.troubles.iter().position(|wrong| *wrong == trouble);
+        let at = store.troubles.iter().position(|(_, wrong)| *wrong == trouble);
         at.into_iter().for_each(|at| _ = store.troubles.remove(at));
     }
 
@@ -80,19 +83,32 @@ impl ApiServer {
         self.store().troubles.clear();
     }
 
+    fn has(&self, trouble: Trouble) -> bool {
+        self.store().troubles.iter().any(|(_, wrong)| *wrong == trouble)
+    }
+
+    /// Since when it refuses to have this Secret written, if it does.
+    pub fn refuses_secret_since(&self, namespace: &str, name: &str) -> Option<Duration> {
+        let method = if self.get("secrets", namespace, name).is_some() { "PATCH" } else { "POST" };
+        let place = Place { plural: "secrets", namespace, name: Some(name), status: false };
+        let store = self.store();
+        let refused = store.troubles.iter().filter(|(_, trouble)| trouble.answer(method, place).is_some());
+        refused.map(|(since, _)| *since).min()
+    }
+
     /// Whether nobody reaches it.
     pub fn is_down(&self) -> bool {
-        self.store().troubles.contains(&Trouble::Down)
+        self.has(Trouble::Down)
     }
 
     /// Whether whoever starts now may be told that it may not list anything.
     pub fn refuses_everything(&self) -> bool {
-        self.store().troubles.contains(&Trouble::NoRights)
+        self.has(Trouble::NoRights)
     }
 
     /// What it refuses of an operator's requests.
     pub(super) fn refusal(&self, method: &str, place: Place<'_>) -> Option<Refusal> {
-        let answer = self.store().troubles.iter().find_map(|trouble| trouble.answer(method, place));
+        let answer = self.store().troubles.iter().find_map(|(_, trouble)| trouble.answer(method, place));
         answer.map(|(code, reason, message)| Refusal(code, reason, message.to_owned()))
     }
 }

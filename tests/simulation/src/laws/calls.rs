@@ -22,6 +22,9 @@ const SECOND: Duration = Duration::from_secs(1);
 /// How long a call is on its way at most.
 const SENT: Duration = Duration::from_millis(20);
 
+/// A claim whose write was tried in time may be used until then (P2, P15).
+const CLAIM_LASTS: Duration = Duration::from_secs(200);
+
 /// Calls whose places were taken before a minute began may go out in it.
 const PLACES_IN_HAND: usize = 10;
 
@@ -97,6 +100,14 @@ pub fn of_generate(carrier: &Carrier, token: &Token) {
     let Some(name) = token.own_name() else {
         return carrier.world.broke("S4", format!("{} has no name of ours", token.id));
     };
+    // P15: a write that will be refused is tried before a token is asked for.
+    if let Some(index) = token.object() {
+        let since = carrier.api_server.refuses_secret_since(objects::NAMESPACE, &objects::secret_of(index));
+        if since.is_some_and(|since| since + CLAIM_LASTS < carrier.world.elapsed()) {
+            let how = format!("{} was asked for, and its Secret cannot be written since {since:?}", token.name);
+            carrier.world.broke("P15", how);
+        }
+    }
     let excused = token.object().is_some_and(|index| carrier.world.excuses().stripped.contains(&index));
     let Some(object) = object_of(&carrier.api_server, &name.uid16).filter(|_| !excused) else { return };
     let held = object["metadata"]["finalizers"].as_array().is_some_and(|names| !names.is_empty());

@@ -12,6 +12,35 @@ use crate::world::EPOCH;
 /// Records have whole seconds.
 const SECOND: Duration = Duration::from_secs(1);
 
+/// What a hand did to a Secret is seen at once, and corrected soon: within a new token's way there.
+const SOON: Duration = Duration::from_secs(300);
+
+/// L5: a Secret that was deleted or edited once is in order again soon, if nothing else happens.
+pub fn of_hands(life: &Life) {
+    let calm =
+        |act: &Act| matches!(act, Act::Create(_) | Act::EditSecret(_) | Act::DeleteSecret(_) | Act::CopySecret(_));
+    let acts = &life.plan.acts;
+    if !life.plan.faults.is_empty() || !acts.iter().all(|(_, act)| calm(act)) {
+        return;
+    }
+    for (at, act) in acts {
+        let (Act::EditSecret(index) | Act::DeleteSecret(index)) = *act else { continue };
+        let same = |other: &Act| matches!(other, Act::EditSecret(of) | Act::DeleteSecret(of) if *of == index);
+        if acts.iter().filter(|(_, other)| same(other)).count() > 1 {
+            continue;
+        }
+        let (at, held) = (Duration::from_secs((*at).into()), life.around.api_server.held(NAMESPACE, &secret_of(index)));
+        let ours = life.around.services.with(|books| books.tokens.iter().map(Token::data).collect::<Vec<_>>());
+        let taken = held.iter().any(|held| held.until.is_some_and(|until| until >= at && until < at + SECOND));
+        let back = held.iter().any(|held| held.from > at && held.from < at + SOON && ours.contains(&held.data));
+        if taken && !back {
+            let how =
+                format!("{} was changed by a hand at {at:?}, and is not in order within {SOON:?}", secret_of(index));
+            life.around.world.broke("L5", how);
+        }
+    }
+}
+
 /// No consumer holds a dead token.
 pub fn of_consumers(life: &Life) {
     let tokens = life.around.services.with(|books| books.tokens.clone());

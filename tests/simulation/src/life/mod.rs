@@ -178,6 +178,7 @@ impl Life {
         laws::of_costs(&self, whole);
         if whole {
             laws::of_consumers(&self);
+            laws::of_hands(&self);
         }
         Report {
             record: world.record(),

@@ -84,3 +84,10 @@ fn a_service_object_that_is_made_again_finds_its_tokens_as_they_were() {
     let plan = Plan::quiet(10, 3, 2 * HOUR).with(600, Act::RemakeService(600)).with(700, Act::Reconcile(0));
     assert_eq!(made(&well(&plan)), 3);
 }
+
+#[test]
+fn a_ledger_that_went_back_behind_a_dead_token_gets_on_once_a_person_has_confirmed() {
+    // Its current token is dead at the service, and the Secret holds a later one.
+    let plan = Plan { overlap_seconds: 600, ..Plan::quiet(24, 2, 10 * HOUR) };
+    well(&plan.with(51, Act::EditInterval(1, 1)).with(17_596, Act::Restore(Backup::Statuses, 2 * HOUR)));
+}
