@@ -215,7 +215,6 @@ async fn a_service_that_refuses_to_replace_a_deleted_secret_is_not_told_as_a_fig
     assert!(conditions.iter().all(|one| one.reason != Reason::SecretContested), "{conditions:#?}");
 }
 
-
 /// Somebody who writes the Secret eight times a second, for some seconds.
 async fn fight(world: &World, patch: impl Fn(u32) -> serde_json::Value) {
     for round in 0..FIGHT_SECONDS * 8 {

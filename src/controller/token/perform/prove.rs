@@ -257,7 +257,7 @@ impl Prover<'_, '_> {
 
     /// The token in use, if that is another one and not known to be dead.
     fn living(&self) -> Option<&TokenId> {
-        let used = self.pass.ledger().in_use(|id| self.pass.holds(id));
+        let used = self.pass.ledger().in_use(|id| self.pass.holds(id) && *id != self.doomed.id);
         used.filter(|(attempt, id)| !self.doomed.is(*attempt, id)).map(|(_, id)| id)
     }
 
