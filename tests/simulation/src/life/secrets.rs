@@ -24,7 +24,8 @@ impl Life {
                 self.facts.immutable.remove(&index);
             }
             Act::Immutable(index) => {
-                if self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"immutable": true})) {
+                let done = self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"immutable": true}));
+                if done {
                     self.facts.immutable.insert(index);
                 }
             }

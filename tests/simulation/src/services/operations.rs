@@ -91,7 +91,7 @@ fn list(books: &Books, now: DateTime<Utc>, asked: &Asked<'_>) -> Value {
     }
     let listed = |number: usize, token: &Token| match books.odd {
         Some(Odd::Empty) => false,
-        Some(Odd::Forgets) => token.lives(now) && number % 2 == 0,
+        Some(Odd::Forgets) => token.lives(now) && number.is_multiple_of(2),
         Some(Odd::Dead) => true,
         _ => token.lives(now),
     };
