@@ -7,6 +7,7 @@ use simulation::plan::Plan;
 use simulation::services::Odd;
 
 use super::lives::{made, well};
+use super::mutations::late_publish;
 
 const HOUR: u32 = 3600;
 
@@ -90,4 +91,9 @@ fn a_ledger_that_went_back_behind_a_dead_token_gets_on_once_a_person_has_confirm
     // Its current token is dead at the service, and the Secret holds a later one.
     let plan = Plan { overlap_seconds: 600, ..Plan::quiet(24, 2, 10 * HOUR) };
     well(&plan.with(51, Act::EditInterval(1, 1)).with(17_596, Act::Restore(Backup::Statuses, 2 * HOUR)));
+}
+
+#[test]
+fn a_publish_that_lands_after_the_next_rotation_changes_nothing() {
+    assert_eq!(made(&well(&late_publish())), 3);
 }
