@@ -210,7 +210,7 @@ async fn a_service_that_refuses_to_replace_a_deleted_secret_is_not_told_as_a_fig
         calls => Err(format!("{calls} calls of generate")),
     };
     poll("three refusals", DEADLINE, refused).await.unwrap();
-    world.until_reason("ci", ConditionType::RotationFailed, Reason::TokenGenerationFailed).await;
+    world.until_reason("ci", ConditionType::Ready, Reason::TokenGenerationFailed).await;
     let conditions = world.token("ci").await.status.unwrap().conditions;
     assert!(conditions.iter().all(|one| one.reason != Reason::SecretContested), "{conditions:#?}");
 }
