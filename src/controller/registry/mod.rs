@@ -1,6 +1,7 @@
 //! The services, each as its last check found it, for the passes over tokens.
 
 mod answers;
+mod credentials;
 mod entry;
 mod health;
 mod key;
@@ -22,6 +23,7 @@ use crate::rotation::service_answers::Answers;
 use crate::rotation::telling::Telling;
 use crate::service::limits::RateLimit;
 
+use credentials::Versions;
 pub(crate) use entry::ServiceEntry;
 pub(crate) use key::{Change, Key};
 use listening::Listening;
@@ -52,6 +54,8 @@ struct Slot {
     doubted: bool,
     /// It must be checked again, for example because a Secret or ConfigMap of it changed.
     stale: bool,
+    /// Which versions of its credential are alike.
+    versions: Versions,
     /// What this process heard of its operations.
     listening: Listening,
     /// When this process wrote its status only to tell something.

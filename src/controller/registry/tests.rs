@@ -225,3 +225,20 @@ fn a_pause_that_the_service_asked_for_outlives_another_limit() {
     // A check of a deleted object has its own limit.
     assert_eq!(world.services.limit(&ServiceEntry { uid: "0".into(), ..limited(7) }).paused(), None);
 }
+
+#[test]
+fn versions_of_a_credential_are_alike_as_far_as_both_were_read() {
+    let mut world = World::new();
+    world.list(&[object("a", "1")]);
+    let version = |revision: &str| ServiceEntry { revision: revision.into(), ..entry("a", "1") };
+    for (revision, values) in [("1", [1; 32]), ("2", [2; 32]), ("3", [1; 32])] {
+        world.services.credential_read(&version(revision), values);
+    }
+    let same = |one, other| world.services.same_credential(&key("a"), one, other);
+    assert!(same("1", "3") && same("3", "1"), "a label, or the old value is back");
+    assert!(!same("1", "2") && !same("1", "9") && !same("8", "9") && !same("", ""), "unknown is never the same");
+    for number in 100..200 {
+        world.services.credential_read(&version(&number.to_string()), [3; 32]);
+    }
+    assert!(!world.services.same_credential(&key("a"), "1", "3"), "forgotten");
+}

@@ -76,7 +76,11 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
     entry.declaration = Some(declaration.clone());
     let referred = read_referred(service, ctx).await?;
     entry.revision = referred.revision();
-    entry.values = Some(referred.values());
+    let values = referred.values();
+    entry.values = Some(values);
+    if referred.unreadable.is_none() {
+        ctx.services.credential_read(&entry, values);
+    }
     let limit = ctx.services.limit(&entry);
     let Referred { credentials, bundle, unreadable, .. } = referred;
     let missing = |problem: ConnectError| Halt::stalled(Reason::CredentialMissing, problem.to_string());

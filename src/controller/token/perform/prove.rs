@@ -293,6 +293,14 @@ impl Prover<'_, '_> {
         }
     }
 
+    /// The version of the operator's credential; that of the token's, if their values are the same.
+    fn credential(&self) -> &str {
+        let (now, then) =
+            (self.pass.service().map_or("", |service| &service.revision), &self.doomed.credentials_revision);
+        let same = self.pass.shared().services.same_credential(&self.pass.service_key(), then, now);
+        if same { then } else { now }
+    }
+
     /// What a list read now says of it.
     async fn look(&mut self) -> Result<Listed, Alive> {
         let listing = self.client.list(&mut self.places).await.map_err(|error| Alive::after(&error))?;
@@ -301,7 +309,7 @@ impl Prover<'_, '_> {
         let list = Complete {
             rows: &rows,
             prefix: declaration.prefix().filter(|_| declaration.can(Capability::Names)),
-            credentials_revision: self.pass.service().map_or("", |service| &service.revision),
+            credentials_revision: self.credential(),
             living: self.living(),
         };
         Ok(list.says_of(&self.doomed))

@@ -66,6 +66,14 @@ fn the_credential_of_another_account_ends_no_token_and_makes_none() {
 }
 
 #[test]
+fn a_credential_that_was_wrong_for_a_while_delays_no_deletion() {
+    // The token expires, so only the list can say that it is gone: of the same credential as it was generated with.
+    let plan = Plan { life_hours: 4, ..Plan::quiet(30_327, 1, 10 * HOUR) };
+    let plan = plan.with(37, Act::Immutable(0)).with(40, Act::WrongCredential(1045));
+    well(&plan.with(5 * HOUR, Act::Delete(0)));
+}
+
+#[test]
 fn an_older_copy_of_a_secret_is_corrected_and_one_in_another_namespace_left_alone() {
     let plan = Plan::quiet(8, 1, 2 * HOUR).with(600, Act::Rotate(0)).with(1000, Act::CopyAbroad(0));
     well(&plan.with(1200, Act::RestoreSecret(0, 700)));
