@@ -5,7 +5,7 @@
 //! clock answers, or this machine was suspended, while its monotonic clock stood still. Nobody can tell which reading is the true one.
 //! So a reading that was given up still counts for an hour beside the new one: a wait that protects a token begins at the latest of
 //! them and ends by the earliest. After that hour the disagreement is over, in either direction. All else, such as an expiry,
-//! follows the newest answer at once.
+//! follows the newest answer at once. Less than a second is no disagreement: clocks do not run alike to the millisecond.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -34,8 +34,8 @@ pub struct Complete<'a> {
     pub prefix: Option<&'a str>,
     /// The version of the credential that it was read with.
     pub credentials_revision: &'a str,
-    /// The token that must be in it if it is the right list.
-    pub living: Option<&'a TokenId>,
+    /// The tokens of which one must be in it if it is the right list.
+    pub living: &'a [&'a TokenId],
 }
 
 /// What the list says about the token.
@@ -63,7 +63,7 @@ impl Complete<'_> {
         let ours = row.is_some_and(|row| self.prefix.is_none_or(|prefix| doomed.is_named(prefix, &row.name)));
         if ours {
             Listed::Ours
-        } else if self.living.is_some_and(|living| self.row(living).is_none()) {
+        } else if !self.living.is_empty() && self.living.iter().all(|living| self.row(living).is_none()) {
             Listed::Nothing(
                 "the service's list does not show the current token either, so it proves nothing: is it another account's?",
             )
@@ -123,8 +123,8 @@ mod tests {
     }
 
     fn says(rows: &[NamedToken], doomed: &Doomed) -> Listed {
-        let living = id("a5");
-        let list = Complete { rows, prefix: Some("prod"), credentials_revision: "r1", living: Some(&living) };
+        let (living, later) = (id("a5"), id("a6"));
+        let list = Complete { rows, prefix: Some("prod"), credentials_revision: "r1", living: &[&living, &later] };
         list.says_of(doomed)
     }
 
@@ -155,12 +155,13 @@ mod tests {
         let stranger = [row("", "a5"), row("alice's own laptop", "a4")];
         assert!(matches!(says(&stranger, &doomed("")), Listed::Unseen { taken: true, .. }));
         assert_eq!(says(&living, &doomed("r1")), Listed::Gone);
+        assert_eq!(says(&[row("", "a6")], &doomed("r1")), Listed::Gone, "the other one that must live");
     }
 
     #[test]
     fn where_tokens_have_no_names_the_id_decides() {
         let rows = [row("", "a4")];
-        let list = Complete { rows: &rows, prefix: None, credentials_revision: "r1", living: None };
+        let list = Complete { rows: &rows, prefix: None, credentials_revision: "r1", living: &[] };
         assert_eq!(list.says_of(&doomed("r1")), Listed::Ours);
     }
 }

@@ -71,7 +71,7 @@ struct Compiled {
     holes: BTreeSet<String>,
 }
 
-/// The templates that are in use. One that no declaration has any more is freed.
+/// The templates that are in use. One that no declaration has any more is freed, and its source once there are many such.
 #[derive(Debug, Default)]
 struct InUse {
     templates: HashMap<(Encoding, String), Weak<Compiled>>,
@@ -82,12 +82,21 @@ struct InUse {
 static IN_USE: LazyLock<Mutex<InUse>> = LazyLock::new(Mutex::default);
 
 impl InUse {
-    fn keep(&mut self, key: (Encoding, String), compiled: &Arc<Compiled>) {
+    fn known(&self, key: &(Encoding, String)) -> Option<Arc<Compiled>> {
+        self.templates.get(key).and_then(Weak::upgrade)
+    }
+
+    /// The template to use: this one, or an equal one that somebody was faster with.
+    fn keep(&mut self, key: (Encoding, String), compiled: Arc<Compiled>) -> Arc<Compiled> {
+        if let Some(known) = self.known(&key) {
+            return known;
+        }
         if self.templates.len() >= self.most {
             self.templates.retain(|_, template| template.strong_count() > 0);
             self.most = 2 * self.templates.len() + 100;
         }
-        self.templates.insert(key, Arc::downgrade(compiled));
+        self.templates.insert(key, Arc::downgrade(&compiled));
+        compiled
     }
 }
 
@@ -98,13 +107,13 @@ impl Template {
     /// A sentence that says what is wrong with it.
     pub fn compile(source: &str, encoding: Encoding) -> Result<Self, String> {
         let key = (encoding, source.to_owned());
-        let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(compiled) = in_use.templates.get(&key).and_then(Weak::upgrade) {
+        let in_use = || IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compiled) = in_use().known(&key) {
             return Ok(Self(compiled));
         }
+        // Nobody waits for the template of somebody else to be compiled.
         let compiled = Arc::new(Compiled::new(source, encoding)?);
-        in_use.keep(key, &compiled);
-        Ok(Self(compiled))
+        Ok(Self(in_use().keep(key, compiled)))
     }
 
     /// The names of its holes, for example `credentials.password`.

@@ -29,13 +29,16 @@ impl Ledger {
         current || self.superseded.iter().any(|old| same(old.attempt, &old.id))
     }
 
-    /// The token that consumers use, as far as the ledger knows: the current one. But a ledger that went back to an earlier state may name
-    /// one that is dead by now, while the Secret holds a later one that was found since.
-    pub fn in_use(&self, held: impl Fn(&TokenId) -> bool) -> Option<(u32, &TokenId)> {
+    /// The tokens of which one at least lives, as far as the ledger knows, beside one that is to die: the current token. But a ledger that
+    /// went back to an earlier state may name one that is dead by now, while the Secret holds a later one that was found since.
+    pub fn controls(&self, doomed: (u32, &TokenId), held: impl Fn(&TokenId) -> bool) -> Vec<&TokenId> {
         let current = self.current.as_ref().filter(|current| current.rejected_time.is_none());
-        let current = current.map(|current| (current.attempt, &current.id));
-        let found = self.superseded.iter().map(|old| (old.attempt, &old.id)).find(|(_, id)| held(id));
-        found.filter(|_| current.is_some_and(|(_, id)| !held(id))).or(current)
+        let Some(current) = current.filter(|current| (current.attempt, &current.id) != doomed) else {
+            return Vec::new();
+        };
+        let later = |attempt: u32, id: &TokenId| attempt > current.attempt && (attempt, id) != doomed && held(id);
+        let found = self.superseded.iter().find(|old| later(old.attempt, &old.id)).map(|old| &old.id);
+        [&current.id].into_iter().chain(found).collect()
     }
 
     /// Whether this token was recently revoked and proved dead.

@@ -106,10 +106,11 @@ impl Secrets {
         })
     }
 
-    /// Whether consumers may hold a value of some Secret that the next publish replaces: a token, what somebody else wrote, or the token
-    /// of a former object.
+    /// Whether consumers may hold a value of some Secret that the next publish replaces: a token, what somebody else wrote, or whatever a
+    /// former object left, since anybody can take marks off.
     pub fn hold_a_value(&self) -> bool {
-        self.former_id().is_some() || self.ours().any(|ours| ours.content != Content::Empty)
+        let former = self.seen.iter().any(|seen| matches!(seen.state, SecretState::Former(_)));
+        former || self.ours().any(|ours| ours.content != Content::Empty)
     }
 
     /// Whether every Secret exists, is ours and satisfies `check`.

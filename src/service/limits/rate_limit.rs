@@ -98,11 +98,15 @@ impl RateLimit {
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Allows so many requests a minute from now on. All else stays: who waits, who is inside, a pause that the service asked for, and
-    /// the room that was promised.
+    /// Allows so many requests a minute from now on, also for the places that were given out. All else stays: who waits, who is inside, a
+    /// pause that the service asked for, and the room that was promised.
     pub fn allow(&self, requests_per_minute: u32) {
         let mut state = self.state();
-        (state.interval, state.burst) = pace(requests_per_minute);
+        let now = Instant::now();
+        let (interval, burst) = pace(requests_per_minute);
+        let used = state.used_until.saturating_duration_since(now);
+        state.used_until = now + used.mul_f64(interval.as_secs_f64() / state.interval.as_secs_f64());
+        (state.interval, state.burst) = (interval, burst);
     }
 
     /// Waits for the caller's turn to make so many `calls`, one after the other without more waiting. Who comes `from_outside` is inside

@@ -226,3 +226,16 @@ async fn a_pause_holds_for_all_clones_and_the_longest_counts() {
     tokio::time::advance(Duration::from_secs(30)).await;
     assert!(limit.enter(&one, 1, Duration::ZERO).await.is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn another_limit_holds_from_then_on_for_those_who_wait_too() {
+    let (limit, waits) = (RateLimit::new(6), caller("waits", "", REST));
+    turn(limit.clone(), caller("before", "", REST), 6).await;
+    let told = limit.enter(&waits, 3, Duration::ZERO).await.unwrap_err();
+    limit.allow(600);
+    let sooner = limit.enter(&waits, 3, Duration::ZERO).await.err().unwrap_or_default();
+    assert!(sooner < told / 20, "{sooner:?} after {told:?}");
+    limit.allow(6);
+    let again = limit.enter(&caller("another", "", REST), 3, Duration::ZERO).await.unwrap_err();
+    assert!(again > sooner, "{again:?} after {sooner:?}");
+}

@@ -20,6 +20,8 @@ pub(crate) struct Attempt {
     pub request_digest: String,
     /// The version of the operator's credential that *generate* was sent with.
     pub credentials_revision: String,
+    /// It was claimed because the Secret lost the current token.
+    pub corrects: bool,
     /// The content hashes of the Secrets before the claim.
     pub expected: Vec<Option<u64>>,
     /// The ids of the tokens that these Secrets held.

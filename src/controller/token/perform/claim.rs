@@ -51,7 +51,7 @@ pub(super) async fn finalize(
     }
     if let (Written::Yes, Some(places)) = (written, places) {
         let claim = Lost { attempt: 1, nonce: Nonce::first(), time: now.stamp() };
-        start(pass, claim, sent, places, observed);
+        start(pass, claim, sent, places, observed, false);
     }
     Ok(written.into())
 }
@@ -102,7 +102,7 @@ pub(super) async fn claim(
             pass.corrected();
         }
         let claim = Lost { attempt, nonce: claim.nonce, time };
-        start(pass, claim, sent, places, observed);
+        start(pass, claim, sent, places, observed, corrects);
     }
     Ok(written.into())
 }
@@ -117,13 +117,14 @@ async fn pass_rate_limit(pass: &mut Pass<'_>, client: Option<&ServiceClient>) ->
     Some(places.with_max_wait(IN_FLIGHT_WAIT))
 }
 
-fn start(pass: &mut Pass<'_>, claim: Lost, sent: Instant, places: Places, observed: &Observed) {
+fn start(pass: &mut Pass<'_>, claim: Lost, sent: Instant, places: Places, observed: &Observed, corrects: bool) {
     let attempt = Attempt {
         attempt: claim.attempt,
         claimed: claim.time,
         deadline: sent + pass.desired().timings.publish_deadline,
         request_digest: pass.desired().request_digest.clone(),
         credentials_revision: String::new(),
+        corrects,
         expected: observed.secrets.expected(),
         replaces: observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect(),
         places,

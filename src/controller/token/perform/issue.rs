@@ -16,7 +16,6 @@ use crate::rotation::identity::{self, Name};
 use crate::rotation::ledger::Leftover;
 use crate::rotation::observed::Observed;
 use crate::rotation::report::{Phase, TransientFailure};
-use crate::rotation::schedule::{self, Trigger};
 use crate::rotation::step_kind::{Cause, StepKind};
 use crate::service::client::ServiceClient;
 use crate::service::client::answers::{GenerateRequest, Generated};
@@ -100,6 +99,7 @@ async fn take(pass: &mut Pass<'_>, mut attempt: Attempt, generated: Generated, o
     let memory = pass.memory_mut();
     memory.values.remove(&id);
     memory.refused_in_vain.remove(&id);
+    memory.said_ended.remove(&id);
     memory.digest.take_if(|(known, _)| *known == id);
     attempt.value = Some(Value {
         id,
@@ -149,9 +149,9 @@ async fn refused(
     })
     .await?;
     if written == Written::Yes {
-        pass.memory_mut().in_flight = None;
-        if schedule::trigger(pass.desired(), observed, now) == Some(Trigger::Drift) {
-            pass.memory_mut().corrections.take_back();
+        let memory = pass.memory_mut();
+        if memory.in_flight.take().is_some_and(|attempt| attempt.corrects) {
+            memory.corrections.take_back();
         }
         pass.warn(reason, "Generate", message).await;
     }

@@ -3,6 +3,7 @@
 //! The signature of a step shows what it may touch: [`ObjectWriter`] writes the object, [`SecretAccess`] reads and writes the
 //! Secret, [`ServiceClient`] calls the service. None of them knows the pass.
 
+mod alive;
 mod announce;
 mod calls;
 mod claim;

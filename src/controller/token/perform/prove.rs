@@ -9,6 +9,7 @@ use crate::api::ledger::Proof;
 use crate::api::time::Time;
 use crate::api::token_service::Capability;
 use crate::controller::token::pass::Pass;
+use crate::controller::token::perform::alive::Alive;
 use crate::rotation::identity;
 use crate::rotation::proof::{Complete, Doomed, Listed};
 use crate::rotation::service_sweep::NamedToken;
@@ -33,33 +34,8 @@ const UNSEEN_AFTER: Duration = Duration::from_secs(24 * 3600);
 const BY_HAND: &str = "the service gives ids again, and nothing shows whose this id is now, so no revoke is sent to it: look for the token \
      there, and revoke it by hand";
 
-const REFUSES_ALL: &str = "the service refuses the current token, too, so its refusal proves nothing";
-
-/// Why a token is not known to be dead.
-pub(super) struct Alive {
-    pub what: String,
-    pub after: Duration,
-    /// The service refuses its value, which proves nothing yet.
-    pub refused: bool,
-    /// The service accepted its value before the revoke.
-    pub accepted: bool,
-    /// A list that was read now has it under our name.
-    pub listed: bool,
-}
-
-impl Alive {
-    fn because(what: &str) -> Self {
-        Self::until(Duration::ZERO, what)
-    }
-
-    fn until(after: Duration, what: &str) -> Self {
-        Self { what: what.to_owned(), after, refused: false, accepted: false, listed: false }
-    }
-
-    fn after(error: &ServiceError) -> Self {
-        Self::until(error.retry_after(), &error.to_string())
-    }
-}
+const REFUSES_ALL: &str =
+    "the service refuses it, and nothing shows that it accepts others, so its refusal proves nothing";
 
 /// Ends the token, and says how it is known to be dead.
 pub(super) async fn revoke_and_prove(
@@ -73,9 +49,10 @@ pub(super) async fn revoke_and_prove(
     let value = pass.memory().values.get(id).cloned().or_else(|| stored_value(pass, id));
     let doomed = doomed(pass, attempt, id);
     let listed = pass.listing().into_iter().flatten().any(|row| doomed.is(row.attempt, &row.id));
-    let mut prover = Prover { pass, client, places, doomed, accepted: false, listed };
+    let mut prover = Prover { pass, client, places, doomed, accepted: false, ended: false, listed };
     let proof = prover.prove(value).await;
-    proof.map_err(|alive| Alive { accepted: prover.accepted, listed: prover.listed, ..alive })
+    let Prover { accepted, ended, listed, .. } = prover;
+    proof.map_err(|alive| Alive { accepted, ended, listed, ..alive })
 }
 
 /// The value in the Secret, unless somebody else may have written it: then an answer about it says nothing of our token.
@@ -123,8 +100,10 @@ struct Prover<'a, 'b> {
     client: &'a ServiceClient,
     places: Places,
     doomed: Doomed,
-    /// The service accepted its value before the revoke.
+    /// The service accepted its value now.
     accepted: bool,
+    /// The service said that it ended it, and that could not be tried.
+    ended: bool,
     /// A list that was read now has it under our name.
     listed: bool,
 }
@@ -144,18 +123,25 @@ impl Prover<'_, '_> {
         }
     }
 
-    /// There is a value, but no list, and the service said nothing about the value. What is due is revoked all the same. The service's
-    /// word that it did so counts only once nothing better came for long.
+    /// There is a value, but no list, and the service said nothing about the value. What is due is revoked all the same, once. The
+    /// service's word that it did so counts when the value could not be tried for a while.
     async fn unclear(&mut self, value: &SecretString) -> Result<Proof, Alive> {
         if self.client.declaration().reuses_ids() {
             return Err(Alive::because(BY_HAND));
         }
-        let answer = self.revoke().await.map_err(|error| Alive::after(&error))?;
+        let said = self.pass.memory().said_ended.get(&self.doomed.id).copied();
+        if said.is_none() {
+            self.ended = self.revoke().await.map_err(|error| Alive::after(&error))? == RevokeAnswer::Success;
+        }
+        let patience = self.pass.desired().timings.refusal_window();
         match self.ask(value).await {
-            Ok(VerifyAnswer::Refused { .. }) if answer == RevokeAnswer::Success => Ok(Proof::Refused),
+            Ok(VerifyAnswer::Refused { .. }) if self.ended || said.is_some() => Ok(Proof::Refused),
             Ok(VerifyAnswer::Refused { .. }) => self.by_control(REFUSES_ALL).await,
-            Ok(VerifyAnswer::Accepted) => Err(Alive::because("the service still accepts it")),
-            Err(_) if self.waited_long() => Ok(Proof::Answered),
+            Ok(VerifyAnswer::Accepted) => {
+                self.accepted = true;
+                Err(Alive::because("the service still accepts it"))
+            }
+            Err(_) if said.is_some_and(|said| self.pass.now().is_over(said.plus(patience))) => Ok(Proof::Answered),
             Err(error) => Err(Alive::after(&error)),
         }
     }
@@ -227,12 +213,9 @@ impl Prover<'_, '_> {
                 return Ok(Proof::Answered);
             }
         }
-        if self.waited_long() { Ok(Proof::Answered) } else { Err(Alive::because(why)) }
-    }
-
-    /// Whether nothing that comes later could show more.
-    fn waited_long(&self) -> bool {
-        self.doomed.due.is_some_and(|due| self.pass.now().is_over(due.plus(UNSEEN_AFTER)))
+        // Nothing that comes later could show more.
+        let long = self.doomed.due.is_some_and(|due| self.pass.now().is_over(due.plus(UNSEEN_AFTER)));
+        if long { Ok(Proof::Answered) } else { Err(Alive::because(why)) }
     }
 
     /// The value is refused, and there is no list. That is a proof if the service does what the revoke asks for, too.
@@ -249,21 +232,20 @@ impl Prover<'_, '_> {
     /// The value is refused. That is a proof if the service accepts a living token besides or, where there is none, if it refuses the value
     /// again later.
     async fn by_control(&mut self, otherwise: &'static str) -> Result<Proof, Alive> {
-        if self.living().is_none() {
+        if self.living().is_empty() {
             return self.refused_again();
         }
         if self.accepts_living().await { Ok(Proof::Refused) } else { Err(Alive::because(otherwise)) }
     }
 
-    /// The token in use, if that is another one and not known to be dead.
-    fn living(&self) -> Option<&TokenId> {
-        let used = self.pass.ledger().in_use(|id| self.pass.holds(id) && *id != self.doomed.id);
-        used.filter(|(attempt, id)| !self.doomed.is(*attempt, id)).map(|(_, id)| id)
+    /// The tokens of which one at least lives, as far as is known.
+    fn living(&self) -> Vec<&TokenId> {
+        self.pass.ledger().controls((self.doomed.attempt, &self.doomed.id), |id| self.pass.holds(id))
     }
 
-    /// Whether the service accepts the living token: then it does not refuse everybody.
+    /// Whether the service accepts the current token: then it does not refuse everybody.
     async fn accepts_living(&mut self) -> bool {
-        let value = self.living().and_then(|living| stored_value(self.pass, living));
+        let value = self.living().first().and_then(|living| stored_value(self.pass, living));
         match value {
             Some(value) => matches!(self.ask(&value).await, Ok(VerifyAnswer::Accepted)),
             None => false,
@@ -310,7 +292,7 @@ impl Prover<'_, '_> {
             rows: &rows,
             prefix: declaration.prefix().filter(|_| declaration.can(Capability::Names)),
             credentials_revision: self.credential(),
-            living: self.living(),
+            living: &self.living(),
         };
         Ok(list.says_of(&self.doomed))
     }

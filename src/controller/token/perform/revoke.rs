@@ -3,11 +3,14 @@
 use crate::api::ids::TokenId;
 use crate::api::ledger::{Ledger, Proof};
 use crate::api::reason::Reason;
+use crate::api::time::Time;
 use crate::controller::error::PassError;
+use crate::controller::token::memory::Memory;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
+use crate::controller::token::perform::alive::Alive;
 use crate::controller::token::perform::calls::take_places;
-use crate::controller::token::perform::prove::{Alive, REVOKE_CALLS, revoke_and_prove};
+use crate::controller::token::perform::prove::{REVOKE_CALLS, revoke_and_prove};
 use crate::controller::token::perform::record::{Written, record};
 use crate::rotation::observed::Observed;
 use crate::rotation::report::Phase;
@@ -51,14 +54,23 @@ pub(super) async fn revoke(
         }
         Ok(proof) => record_revoked(pass, objects, (attempt, id), proof, observed).await,
         Err(alive) => {
-            let refused = &mut pass.memory_mut().refused_in_vain;
-            if alive.refused {
-                refused.entry(id.clone()).or_insert(now);
-            } else if alive.accepted {
-                refused.remove(id);
-            }
+            note(pass.memory_mut(), id, &alive, now);
             record_alive(pass, objects, (attempt, id), alive, observed).await
         }
+    }
+}
+
+/// Remembers what the service said of a token that is not known to be dead.
+fn note(memory: &mut Memory, id: &TokenId, alive: &Alive, now: Time) {
+    if alive.accepted {
+        memory.refused_in_vain.remove(id);
+        memory.said_ended.remove(id);
+    }
+    if alive.refused {
+        memory.refused_in_vain.entry(id.clone()).or_insert(now);
+    }
+    if alive.ended {
+        memory.said_ended.entry(id.clone()).or_insert(now);
     }
 }
 
@@ -98,6 +110,7 @@ async fn record_revoked(
     }
     pass.memory_mut().values.remove(id);
     pass.memory_mut().refused_in_vain.remove(id);
+    pass.memory_mut().said_ended.remove(id);
     if let Some(current) = pass.ledger().completed_by(attempt) {
         let unseen = if proof == Proof::Answered { "; its death was not seen" } else { "" };
         let note = format!("{}; attempt {attempt} revoked {now} ({proof:?}){unseen}", life_of(current));

@@ -1,0 +1,33 @@
+//! Why a revoke is not done.
+
+use std::time::Duration;
+
+use crate::service::errors::ServiceError;
+
+/// Why a token is not known to be dead.
+pub(super) struct Alive {
+    pub what: String,
+    pub after: Duration,
+    /// The service refuses its value, which proves nothing yet.
+    pub refused: bool,
+    /// The service accepted its value now.
+    pub accepted: bool,
+    /// The service said that it ended it, and that could not be tried.
+    pub ended: bool,
+    /// A list that was read now has it under our name.
+    pub listed: bool,
+}
+
+impl Alive {
+    pub(super) fn because(what: &str) -> Self {
+        Self::until(Duration::ZERO, what)
+    }
+
+    pub(super) fn until(after: Duration, what: &str) -> Self {
+        Self { what: what.to_owned(), after, refused: false, accepted: false, ended: false, listed: false }
+    }
+
+    pub(super) fn after(error: &ServiceError) -> Self {
+        Self::until(error.retry_after(), &error.to_string())
+    }
+}
