@@ -3,21 +3,18 @@
 
 use std::collections::VecDeque;
 
-use crate::controller::value_digest::ValueDigest;
-
-use super::Services;
-use super::entry::ServiceEntry;
-use super::key::Key;
-
 /// How many versions are remembered; tokens of older ones are of an unknown credential.
 const MOST: usize = 64;
 
+/// A digest of the values.
+type Digest = [u8; 32];
+
 /// The versions that this process has read.
 #[derive(Debug, Default)]
-pub(super) struct Versions(VecDeque<(String, ValueDigest)>);
+pub(super) struct Versions(VecDeque<(String, Digest)>);
 
 impl Versions {
-    fn read(&mut self, revision: &str, values: ValueDigest) {
+    pub(super) fn read(&mut self, revision: &str, values: Digest) {
         if self.of(revision).is_some() {
             return;
         }
@@ -27,20 +24,12 @@ impl Versions {
         self.0.push_back((revision.to_owned(), values));
     }
 
-    fn of(&self, revision: &str) -> Option<ValueDigest> {
+    /// Whether both have the same values, as far as both were read.
+    pub(super) fn are_alike(&self, one: &str, other: &str) -> bool {
+        self.of(one).is_some_and(|values| self.of(other) == Some(values))
+    }
+
+    fn of(&self, revision: &str) -> Option<Digest> {
         self.0.iter().find(|(known, _)| known == revision).map(|(_, values)| *values)
-    }
-}
-
-impl Services {
-    /// Remembers which values this version of the credential has.
-    pub(crate) fn credential_read(&self, entry: &ServiceEntry, values: ValueDigest) {
-        self.at_object(entry, |slot| slot.versions.read(&entry.revision, values));
-    }
-
-    /// Whether two versions of the credential have the same values, as far as this process has read both.
-    pub(crate) fn same_credential(&self, key: &Key, one: &str, other: &str) -> bool {
-        let same = |versions: &Versions| versions.of(one).is_some_and(|values| versions.of(other) == Some(values));
-        self.at(key, |slot| same(&slot.versions)).unwrap_or_default()
     }
 }

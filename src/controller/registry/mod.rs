@@ -162,6 +162,16 @@ impl Services {
         self.at_object(entry, |slot| slot.unlisted = Some(at));
     }
 
+    /// Remembers which values this version of the credential has.
+    pub(crate) fn credential_read(&self, entry: &ServiceEntry, values: [u8; 32]) {
+        self.at_object(entry, |slot| slot.versions.read(&entry.revision, values));
+    }
+
+    /// Whether two versions of the credential have the same values, as far as this process has read both.
+    pub(crate) fn same_credential(&self, key: &Key, one: &str, other: &str) -> bool {
+        self.at(key, |slot| slot.versions.are_alike(one, other)).unwrap_or_default()
+    }
+
     /// Asks for a check now: a call was refused for the operator's credential, or nothing could be sent.
     pub(crate) fn doubt_credential(&self, key: Key) {
         self.at(&key, |slot| slot.doubted = true);
