@@ -5,7 +5,8 @@
 //! clock answers, or this machine was suspended, while its monotonic clock stood still. Nobody can tell which reading is the true one.
 //! So a reading that was given up still counts for an hour beside the new one: a wait that protects a token begins at the latest of
 //! them and ends by the earliest. After that hour the disagreement is over, in either direction. All else, such as an expiry,
-//! follows the newest answer at once. Less than a second is no disagreement: clocks do not run alike to the millisecond.
+//! follows the newest answer at once. A reading that got
+//! ahead by less than a second is not given up but moved: clocks do not run alike to the millisecond.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -300,6 +301,7 @@ mod tests {
             assert!(!over, "a millisecond too early: {fraction} {later}");
         }
     }
+
     /// An answer at a true time, in milliseconds, that says its whole seconds and arrives later.
     fn answered(readings: &mut Readings, begun: Instant, truth: u64, sent: u64, arrived: u64) {
         let date = Time::from_millis(0).plus(Duration::from_secs(truth / 1000));

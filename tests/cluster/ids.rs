@@ -160,6 +160,19 @@ async fn a_verification_that_says_nothing_leaves_no_revoke_on_the_services_word(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_ends_although_the_token_is_gone_and_verify_says_nothing() {
+    let world = without_list("unclear-gone").await;
+    let _operator = world.operator().await;
+    world.create("ci", |_| {}).await;
+    world.until_ready("ci").await;
+    world.faults(json!([{"operation": "verify", "kind": "Status", "status": 418}])).await;
+    world.revoke_by_person(&world.current_id("ci").await).await;
+    world.delete("ci").await;
+    world.until_gone("ci").await;
+    assert_eq!(world.service.books().await.unwrap().calls.revoke, 1, "it is sent once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_ids_come_back_and_tokens_have_no_names_a_person_revokes_what_is_lost() {
     let world = World::bare("by-hand").await;
     world.apply(&credential_yaml(world.service.admin_key())).await;

@@ -49,7 +49,7 @@ pub(crate) struct Memory {
     pub values: BTreeMap<TokenId, SecretString>,
     /// When the service first refused the value of a token that is to be revoked, where that alone proves nothing.
     pub refused_in_vain: BTreeMap<TokenId, Time>,
-    /// When the service said that it ended a token, where nothing could show that.
+    /// When the service said that it ended a token, or does not know it, where nothing could show that.
     pub said_ended: BTreeMap<TokenId, Time>,
     pub secret: Option<SeenSecret>,
     /// The current token's id and the digest of its value.

@@ -12,7 +12,7 @@ pub(super) struct Alive {
     pub refused: bool,
     /// The service accepted its value now.
     pub accepted: bool,
-    /// The service said that it ended it, and that could not be tried.
+    /// The service said that it ended it, or does not know it, and that could not be tried.
     pub ended: bool,
     /// A list that was read now has it under our name.
     pub listed: bool,

@@ -102,7 +102,7 @@ struct Prover<'a, 'b> {
     doomed: Doomed,
     /// The service accepted its value now.
     accepted: bool,
-    /// The service said that it ended it, and that could not be tried.
+    /// The service said that it ended it, or does not know it, and that could not be tried.
     ended: bool,
     /// A list that was read now has it under our name.
     listed: bool,
@@ -130,12 +130,14 @@ impl Prover<'_, '_> {
             return Err(Alive::because(BY_HAND));
         }
         let said = self.pass.memory().said_ended.get(&self.doomed.id).copied();
-        if said.is_none() {
-            self.ended = self.revoke().await.map_err(|error| Alive::after(&error))? == RevokeAnswer::Success;
-        }
+        let answer = match said {
+            Some(_) => None,
+            None => Some(self.revoke().await.map_err(|error| Alive::after(&error))?),
+        };
+        self.ended = answer.is_some();
         let patience = self.pass.desired().timings.refusal_window();
         match self.ask(value).await {
-            Ok(VerifyAnswer::Refused { .. }) if self.ended || said.is_some() => Ok(Proof::Refused),
+            Ok(VerifyAnswer::Refused { .. }) if answer == Some(RevokeAnswer::Success) => Ok(Proof::Refused),
             Ok(VerifyAnswer::Refused { .. }) => self.by_control(REFUSES_ALL).await,
             Ok(VerifyAnswer::Accepted) => {
                 self.accepted = true;
