@@ -14,7 +14,9 @@
 //! | | deleting, the Secret not read yet | Read |
 //! | | deleting, a claim could still land | Wait(claimSettle) |
 //! | | deleting, a claim is unresolved and the service was not listed since | Sweep; TakeTurn and Revoke for each row of this uid |
-//! | | deleting, nothing may live | DeleteSecret, Release |
+//! | | deleting, nothing may live, and the Secret is there | Read, DeleteSecret |
+//! | | deleting, nothing may live, and the first publish, which nobody saw, could still create the Secret | Wait(claimSettle) |
+//! | | deleting, nothing may live | Release |
 //! | finalizer | somebody took the finalizer off an object that ever had a claim | Finalize |
 //! | identity_conflict | a listed token of this uid was never claimed here | RecordConflict |
 //! | | a conflict is recorded, and nobody confirmed this object since | *verify* the token in the Secret; Halt |

@@ -1,7 +1,7 @@
 //! The ledgers on the axis `ledger`.
 
 use artifact_token_operator::api::ledger::{
-    Conflict, Current, Leak, Ledger, Lost, MAX_LIVE, Outcome, Refusals, Replaced, Superseded,
+    Conflict, Current, Leak, Ledger, Lost, MAX_LIVE, Outcome, Proof, Refusals, Replaced, Revoked, Superseded,
 };
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
@@ -26,6 +26,19 @@ pub const LEDGER: &[Value] = &[
     }),
     ("first claim", |world| {
         world.observed.ledger = Ledger { claim: Some(claimed(1, 10, None)), ..Ledger::default() };
+    }),
+    ("first value given up", |world| {
+        world.observed.object.created = ago(10);
+        let claim = Some(claimed(1, 10, Some(Outcome::Failed)));
+        let superseded = vec![Superseded { unpublished: true, ..old(1, "new", ago(1)) }];
+        world.observed.ledger = Ledger { claim, superseded, ..Ledger::default() };
+    }),
+    ("first value revoked", |world| {
+        world.observed.object.created = ago(10);
+        let (id, nonce) = (token_id("new"), nonce("new"));
+        let history = vec![Revoked { attempt: 1, id, nonce, revoked_time: ago(1), proof: Proof::Refused }];
+        let claim = Some(claimed(1, 10, Some(Outcome::Failed)));
+        world.observed.ledger = Ledger { claim, history, ..Ledger::default() };
     }),
     ("open claim", |world| world.observed.ledger.claim = Some(claimed(4, 10, None))),
     ("open claim, settled", |world| world.observed.ledger.claim = Some(claimed(4, 150, None))),

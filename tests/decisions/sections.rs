@@ -39,6 +39,16 @@ pub const SECTIONS: &[Section] = &[
         varied: &[("Secret", ALL), ("read", ALL), ("pauses", PAUSED)],
     },
     Section {
+        title: "deletion: a first publish that could still create the Secret",
+        held: &[],
+        varied: &[
+            ("object", &["deleting", "deleting, skip"]),
+            ("ledger", &["first value given up", "first value revoked"]),
+            ("Secret", &["absent", "current", "foreign"]),
+            ("read", ALL),
+        ],
+    },
+    Section {
         title: "finalizer: somebody took it off",
         held: &[("object", "no finalizer")],
         varied: &[

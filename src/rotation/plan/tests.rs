@@ -2,6 +2,7 @@
 //! and the token that the Secret holds.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod deletion;
 mod perform;
 mod phrase;
 mod refusals;
@@ -165,29 +166,6 @@ fn a_token_refused_before_its_publish_never_reaches_the_secret_and_is_revoked_at
     world.walk_to("Try");
     world.pass_until(world.now.plus(seconds(60)));
     check(&mut world, 20, "Read, GiveUp(Refused), Revoke t2", &["t1"], Some("t1"));
-}
-
-#[test]
-fn deletion_revokes_at_once_then_deletes_the_secret_and_releases_the_object() {
-    let mut world = World::at_rest();
-    world.observed.object.deleting = true;
-    check(&mut world, HOUR, "Revoke t1, DeleteSecret, Release", &[], None);
-    world = World::at_rest();
-    ask(&mut world);
-    world.walk_to("Generate");
-    world.observed.object.deleting = true;
-    check(&mut world, HOUR, "GiveUp, Revoke t2, Revoke t1, DeleteSecret, Release", &[], None);
-}
-
-#[test]
-fn deletion_waits_for_a_claim_that_could_still_land_and_looks_for_its_token() {
-    let mut world = World::at_rest();
-    ask(&mut world);
-    world.walk_to("Generate");
-    world.crash();
-    world.observed.object.deleting = true;
-    let steps = "Read, Revoke t1, Wait 120, Read, Wait 30, Read, Sweep, Revoke t2, DeleteSecret, Release";
-    check(&mut world, HOUR, steps, &[], None);
 }
 
 #[test]

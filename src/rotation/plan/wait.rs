@@ -2,6 +2,7 @@
 
 use crate::api::time::Time;
 use crate::rotation::observed::{InFlight, Observed};
+use crate::rotation::plan::deletion::first_secret_lands_until;
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::schedule::{next_look, next_rotation, verification_due};
@@ -29,6 +30,7 @@ fn waits(view: &View) -> Vec<Option<Time>> {
     let mut waits = vec![
         open.as_ref().map(|claim| timings.settle_time(claim)),
         open.as_ref().map(|claim| claim.time.plus(timings.publish_deadline)),
+        first_secret_lands_until(view),
     ];
     if let InFlight::Value { issued, .. } = view.observed.in_flight {
         waits.push(Some(issued.plus(timings.token_settle)));
