@@ -12,7 +12,9 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(super) fn parse(body: &[u8]) -> Result<Value, &'static str> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     if values_in(body) > MAX_VALUES {
-        return Err("the answer has more than 500,000 values: let the request ask for less");
+        return Err(
+            "the answer has more than 500,000 values: let the request ask for less; for a list, for fewer rows, by spec.operations.list.request and spec.operations.list.pagination",
+        );
     }
     serde_json::from_slice(body).map_err(|_| not_json(body))
 }

@@ -64,6 +64,8 @@ async fn an_answer_to_generate_is_a_token_or_a_no_or_nothing_happened_or_unknown
         // A limit, not a verdict on the credential.
         ("Retry 20", answer(403, "retry-after: 20\r\n", VALUE)),
         ("Retry 20", answer(401, "retry-after: 20\r\n", VALUE)),
+        ("Retry 40", answer(403, "x-ratelimit-remaining: 0\r\nx-ratelimit-reset: 40\r\n", VALUE)),
+        ("Refused credential", answer(403, "x-ratelimit-remaining: 7\r\nx-ratelimit-reset: 40\r\n", VALUE)),
         ("Refused", answer(400, "", VALUE)),
         ("Refused", answer(404, "", VALUE)),
         // The name is taken, perhaps by the first arrival of this very request.
@@ -189,6 +191,7 @@ async fn an_answer_to_verify_accepts_or_refuses_or_says_nothing() {
         // Never a refusal, although it is declared as one.
         ("Retry 20", answer(401, "retry-after: 20\r\n", r#"{"active": false}"#)),
         ("Retry 20", answer(403, "retry-after: 20\r\n", "")),
+        ("Retry 5", answer(403, "x-ratelimit-remaining: 0\r\n", "")),
         ("Accepted", answer(200, "retry-after: 20\r\n", r#"{"active": true}"#)),
         ("Unknown", answer(500, "", "")),
         ("Unknown", answer(302, "location: /\r\n", "")),

@@ -44,8 +44,10 @@ impl Connection {
 
     /// Takes the place of one request.
     pub(super) async fn take_place(&self, operation: Operation, places: &mut Places) -> Result<(), ServiceError> {
-        let waited = places.next(&self.rate_limit).await;
-        waited.map_err(|after| ServiceError::Throttled { after, operation: operation.name() })
+        let throttled = |after| ServiceError::Throttled { after, operation: operation.name() };
+        places.next(&self.rate_limit).await.map_err(throttled)?;
+        // The place may be from before the service asked for a pause. *generate* says by itself that nothing was sent.
+        self.paused().filter(|_| operation != Operation::Generate).map_or(Ok(()), |after| Err(throttled(after)))
     }
 
     /// How long nothing may be sent yet, because the service asked for a pause.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::api::operation::Operation;
 use crate::service::errors::{Doubt, ServiceError};
 use crate::service::extraction::ExtractionError;
-use crate::service::limits::retry_after;
+use crate::service::limits::{rate_limit_reset, retry_after};
 use crate::service::transport::Answer;
 
 impl fmt::Display for Operation {
@@ -76,6 +76,14 @@ impl Operation {
     /// An answer without what the declaration promises.
     pub fn misdeclared(self, field: &str, error: &ExtractionError) -> ServiceError {
         ServiceError::unknown(format!("{self}: the answer has {error}: correct spec.operations.{self}.{field}"))
+    }
+
+    /// The field gives the token where it should give an id.
+    pub fn token_as_id(self, field: &str) -> ServiceError {
+        let what = format!(
+            "{self}: the id at {field} is the token itself, or contains it, and ids can be read by everybody: name another field"
+        );
+        ServiceError::Unknown { what, doubt: Doubt::TokenAsId }
     }
 
     /// An answer that neither accepts nor refuses.
@@ -159,12 +167,17 @@ impl Operation {
     }
 }
 
-/// Whether the service asks for a pause. Some say so by 401 or 403 with Retry-After: that says nothing about a token or a credential.
+/// Whether the service asks for a pause. Some say so by 401 or 403 with Retry-After, or by 403 to a caller that has no request left: that
+/// says nothing about a token or a credential.
 pub(super) fn asks_to_wait(answer: &Answer) -> bool {
-    answer.status == 429 || (answer.status >= 300 && answer.header("retry-after").is_some())
+    let told = answer.status >= 300 && answer.header("retry-after").is_some();
+    answer.status == 429 || told || (answer.status == 403 && answer.header("x-ratelimit-remaining") == Some("0"))
 }
 
 /// The pause that an answer asks for.
 pub(super) fn pause_of(answer: &Answer) -> Duration {
-    retry_after(answer.header("retry-after"), answer.time())
+    match (answer.header("retry-after"), answer.header("x-ratelimit-reset")) {
+        (None, Some(reset)) => rate_limit_reset(reset, answer.time()),
+        (header, _) => retry_after(header, answer.time()),
+    }
 }

@@ -11,7 +11,7 @@ mod retry_after;
 pub use places::Places;
 pub use queue::Caller;
 pub use rate_limit::RateLimit;
-pub use retry_after::{http_date, retry_after};
+pub use retry_after::{http_date, rate_limit_reset, retry_after};
 
 #[cfg(test)]
 mod tests;

@@ -29,6 +29,20 @@ pub fn retry_after(header: Option<&str>, answered: Time) -> Duration {
     }
 }
 
+/// A number of seconds from now is below this, and a time of this age above it.
+const LEAST_TIME: u64 = 100_000_000;
+
+/// The pause that an `X-RateLimit-Reset` header asks for, from 1 s to 1 h: a time in seconds since 1970 (GitHub, GitLab), or seconds from
+/// now.
+pub fn rate_limit_reset(header: &str, answered: Time) -> Duration {
+    match header.trim().parse() {
+        Ok(seconds @ LEAST_TIME..) => Time::from_millis(0).plus(Duration::from_secs(seconds)).since(answered),
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => DEFAULT_PAUSE,
+    }
+    .clamp(MIN_PAUSE, MAX_PAUSE)
+}
+
 /// An HTTP date, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
 pub fn http_date(text: &str) -> Option<Time> {
     DateTime::parse_from_rfc2822(text).ok().map(|time| time.to_utc().into())
@@ -59,5 +73,18 @@ mod tests {
         check(Some("Sun, 06 Nov 1994 08:00:00 GMT"), 1);
         check(Some("Sat, 06 Nov 2094 08:49:37 GMT"), 3600);
         check(Some("Xyz, 99 Nov 1994 08:49:37 GMT"), 5);
+    }
+
+    #[test]
+    fn the_reset_of_a_rate_limit_is_a_time_or_a_number_of_seconds() {
+        let answered = http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        let check = |header: &str, seconds: u64| {
+            assert_eq!(rate_limit_reset(header, answered), Duration::from_secs(seconds), "{header}");
+        };
+        check("40", 40);
+        check("784111817", 40);
+        check("784111777", 1);
+        check("1784111777", 3600);
+        check("soon", 5);
     }
 }
