@@ -16,6 +16,10 @@ pub use leak::leak_turn;
 pub use lost::next_look;
 pub use verification::{last_slot, verification_due};
 
+/// A token that lives too short to be replaced in time is replaced an hour after it was generated: where the service says a wrong end, or
+/// grants no more, one token would else follow the other without any use.
+const SHORT_LIVED_PAUSE: Duration = Duration::from_secs(3600);
+
 /// Why a new token is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trigger {
@@ -98,7 +102,9 @@ fn expiry_due(desired: &Desired, current: &Current) -> Option<Time> {
     // A service may grant less life than requested. A fresh token must never be due at once, or rotation would loop.
     let before = desired.rotate_before.unwrap_or(life / 3).min(life / 2);
     // The same holds for an expiry in the past. Making a replacement takes this long.
-    Some(expiration.minus(before).max(current.issued_time.plus(desired.timings.publish_deadline)))
+    let pause =
+        if life < shortest_lifetime(&desired.timings) { SHORT_LIVED_PAUSE } else { desired.timings.publish_deadline };
+    Some(expiration.minus(before).max(current.issued_time.plus(pause)))
 }
 
 /// The shortest lifetime of a token that is always replaced before it expires. No token is replaced before it is `publishDeadline`

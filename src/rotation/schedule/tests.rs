@@ -157,11 +157,14 @@ fn a_rotation_comes_before_the_expiry_and_never_loops() {
     // The service grants less life than requested: the rotation comes at half of it, whatever `rotateBefore` says.
     check(at(HOUR), Some(DAY), at(HOUR / 2));
     check(at(HOUR), None, at(HOUR * 2 / 3));
+    // The shortest life that leaves time for a replacement, and a second less.
+    check(at(240), Some(DAY), at(120));
+    check(at(239), None, at(HOUR));
     // A life of seconds, or an expiry in the past.
-    check(at(10), Some(DAY), at(120));
-    check(at(0), None, at(120));
-    check(at(0).minus(seconds(30 * DAY)), None, at(120));
-    check(Time::from_millis(0), Some(DAY), at(120));
+    check(at(10), Some(DAY), at(HOUR));
+    check(at(0), None, at(HOUR));
+    check(at(0).minus(seconds(30 * DAY)), None, at(HOUR));
+    check(Time::from_millis(0), Some(DAY), at(HOUR));
     let latest = Time::parse("9999-12-31T23:59:59.999Z").unwrap();
     check(latest, Some(DAY), latest.minus(seconds(DAY)));
     assert!(expiry_due(&desired(), &current(Some(latest))).unwrap() > at(100 * 365 * DAY));

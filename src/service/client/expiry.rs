@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::answers::GenerateRequest;
+use crate::api::duration::GoDuration;
 use crate::api::time::Time;
 use crate::api::token_service::operations::Expiry;
 use crate::service::declaration::GenerateOperation;
@@ -24,7 +25,7 @@ pub(super) fn read(
         }
     };
     let doubt = match answered {
-        Ok(Some(end)) if end > wanted.claimed => return (Some(end), None),
+        Ok(Some(end)) if end > wanted.claimed => return (Some(end), shorter(end, wanted, operation.expiry)),
         Ok(None) if requested.is_none() => return (None, None),
         Ok(Some(_)) => format!("a time before the token's beginning at {}", path.text()),
         Ok(None) => format!("no time at {}", path.text()),
@@ -39,6 +40,25 @@ pub(super) fn read(
         "the answer to generate has {doubt}: correct spec.operations.generate.response.expirationTime of the service object{advice}; {instead}"
     );
     (requested, Some(told))
+}
+
+/// What is doubtful about an end that leaves less than half of the lifetime that was asked for: it may be read in the wrong unit.
+fn shorter(end: Time, wanted: &GenerateRequest, expiry: Expiry) -> Option<String> {
+    let (asked, given) = (wanted.lifetime.length()?, end.since(wanted.claimed));
+    let advice = match expiry {
+        Expiry::Answered | Expiry::Requested => "",
+        Expiry::AnsweredSeconds => {
+            ", and is spec.operations.lifetime.expiry: AnsweredSeconds right, or is that another unit"
+        }
+    };
+    (given < asked / 2).then(|| {
+        format!(
+            "the answer to generate says that the token ends after {}, and {} was asked for: does the service allow no more{advice}? A \
+             token that ends before it can be replaced is replaced once an hour",
+            GoDuration(given),
+            GoDuration(asked)
+        )
+    })
 }
 
 /// What to write instead, as far as the answer tells that.
