@@ -173,6 +173,31 @@ async fn a_missing_credential_is_reported_and_once_created_the_token_comes_by_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_reference_does_not_lead_to_is_told_by_its_name() {
+    let cases: [Case; 3] = [
+        (
+            "no-bundle",
+            |spec| spec["connection"]["caBundleRef"] = json!({"name": "corp-ca", "key": "ca.crt"}),
+            Reason::CredentialMissing,
+            &["spec.connection.caBundleRef", "there is no ConfigMap corp-ca"],
+        ),
+        (
+            "no-secret",
+            |spec| spec["credentials"]["adminKey"]["name"] = json!("nowhere"),
+            Reason::CredentialMissing,
+            &["the credential adminKey", "there is no Secret nowhere"],
+        ),
+        (
+            "no-key",
+            |spec| spec["credentials"]["adminKey"]["key"] = json!("nothing"),
+            Reason::CredentialMissing,
+            &["the credential adminKey", "has no key nothing"],
+        ),
+    ];
+    check("nowhere", &cases).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_credential_that_the_service_refuses_is_reported_and_once_corrected_the_token_comes_without_a_restart() {
     let words = ["spec.credentials", "valid credential"];
     corrected("rejected", Some("wrong"), Reason::CredentialRejected, &words).await;

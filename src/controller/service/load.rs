@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::api::reason::Reason;
+use crate::api::token_service::KeyReference;
 use crate::controller::error::PassError;
 use crate::controller::registry::ServiceEntry;
 use crate::controller::service::object::ServiceObject;
@@ -74,6 +75,7 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
     };
     entry.origin = declaration.origin().to_owned();
     entry.declaration = Some(declaration.clone());
+    entry.halt = ctx.services.misdeclaration(&entry).map(|what| Halt::stalled(Reason::InvalidSpec, what));
     let referred = read_referred(service, ctx).await?;
     entry.revision = referred.revision();
     let values = referred.values();
@@ -82,8 +84,14 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
         ctx.services.credential_read(&entry, values);
     }
     let limit = ctx.services.limit(&entry);
-    let Referred { credentials, bundle, unreadable, .. } = referred;
-    let missing = |problem: ConnectError| Halt::stalled(Reason::CredentialMissing, problem.to_string());
+    let Referred { credentials, absent, bundle, unreadable, .. } = referred;
+    let missing = |problem: ConnectError| {
+        let why = match &problem {
+            ConnectError::MissingCredential { name } => absent.get(name).cloned(),
+            ConnectError::CaBundle { .. } | ConnectError::Tls => None,
+        };
+        Halt::stalled(Reason::CredentialMissing, why.unwrap_or_else(|| problem.to_string()))
+    };
     let client = match unreadable {
         Some(halt) => Err(halt),
         None => client(ctx, &entry, declaration, credentials, bundle, limit).map_err(missing),
@@ -124,6 +132,8 @@ fn client(
 #[derive(Default)]
 struct Referred {
     credentials: BTreeMap<String, SecretString>,
+    /// What to do about each credential that is not there.
+    absent: BTreeMap<String, String>,
     versions: Vec<String>,
     bundle: Option<Vec<u8>>,
     /// Why something could not be read.
@@ -175,26 +185,46 @@ impl Referred {
     /// Reads the values that `spec.credentials` names, as far as they exist, and the versions of their Secrets.
     async fn read_credentials(&mut self, service: &ServiceObject, api: &Api<Secret>) -> Result<(), PassError> {
         for (name, reference) in &service.spec.credentials {
-            let Some(secret) = self.read(api, &reference.name, "a credential's Secret").await? else { continue };
+            let KeyReference { name: of, key } = reference;
+            let missing = |what: String| format!("the credential {name} of spec.credentials is missing: {what}");
+            let Some(secret) = self.read(api, of, "a credential's Secret").await? else {
+                let what = format!("there is no Secret {of}: create its Secret, with the key {key}");
+                self.absent.insert(name.clone(), missing(what));
+                continue;
+            };
             let version = secret.resource_version().unwrap_or_default();
-            self.versions.push(format!("{name}:{}:{version}", reference.name));
-            let value = secret.data.as_ref().and_then(|data| data.get(&reference.key));
+            self.versions.push(format!("{name}:{of}:{version}"));
+            let value = secret.data.as_ref().and_then(|data| data.get(key));
             // Editors and `kubectl create --from-file` leave a line break at the end, which no service accepts.
-            let text = value
-                .and_then(|value| std::str::from_utf8(&value.0).ok())
-                .map(|text| text.trim_end_matches(['\r', '\n']));
-            if let Some(text) = text.filter(|text| !text.is_empty()) {
-                self.credentials.insert(name.clone(), SecretString::from(text));
-            }
+            let text = value.map(|value| std::str::from_utf8(&value.0).map(|text| text.trim_end_matches(['\r', '\n'])));
+            let what = match text {
+                Some(Ok(text)) if !text.is_empty() => {
+                    self.credentials.insert(name.clone(), SecretString::from(text));
+                    continue;
+                }
+                Some(Ok(_)) => format!("the key {key} of the Secret {of} is empty: put the value there"),
+                Some(Err(_)) => format!("the key {key} of the Secret {of} is not text in UTF-8: put the value there"),
+                None => format!("the Secret {of} has no key {key}: add it, or name another one"),
+            };
+            self.absent.insert(name.clone(), missing(what));
         }
         Ok(())
     }
 
     async fn read_bundle(&mut self, service: &ServiceObject, api: &Api<ConfigMap>) -> Result<(), PassError> {
-        let Some(reference) = &service.spec.connection.ca_bundle_ref else { return Ok(()) };
-        let map = self.read(api, &reference.name, "the CA bundle's ConfigMap").await?;
-        let text = map.and_then(|map| map.data?.remove(&reference.key)).unwrap_or_default();
-        self.bundle = Some(text.into_bytes());
+        let Some(KeyReference { name, key }) = &service.spec.connection.ca_bundle_ref else { return Ok(()) };
+        let map = self.read(api, name, "the CA bundle's ConfigMap").await?;
+        let there = map.is_some();
+        self.bundle = map.and_then(|map| map.data?.remove(key)).map(String::into_bytes);
+        if self.bundle.is_none() {
+            let what = if there {
+                format!("the ConfigMap {name} has no key {key} with text: add it, or name another one")
+            } else {
+                format!("there is no ConfigMap {name}: create it, with the certificates in PEM under the key {key}")
+            };
+            let what = format!("spec.connection.caBundleRef: {what}");
+            self.unreadable.get_or_insert(Halt::stalled(Reason::CredentialMissing, what));
+        }
         Ok(())
     }
 
