@@ -5,9 +5,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::desired::Halt;
 use super::identity;
 use super::service_sweep::{NamedToken, Owner};
 use crate::api::ledger::Ledger;
+use crate::api::reason::Reason;
 
 /// How many listed rows are tokens in use of this service object, and do not have the operator's name.
 pub fn renamed(prefix: &str, service_uid: &str, rows: &[NamedToken], owners: &HashMap<String, Owner>) -> u32 {
@@ -17,6 +19,15 @@ pub fn renamed(prefix: &str, service_uid: &str, rows: &[NamedToken], owners: &Ha
     let in_use = |row: &NamedToken| row.id.as_ref().is_some_and(|id| current.contains(id));
     let renamed = |row: &&NamedToken| in_use(row) && identity::parse(prefix, &row.name).is_none();
     u32::try_from(rows.iter().filter(renamed).count()).unwrap_or(u32::MAX)
+}
+
+/// What the service object tells while a sweep found so many of them.
+pub fn trouble(count: u32) -> Option<Halt> {
+    let message = format!(
+        "list: the service shows {count} tokens in use under other names than they were given, so a lost token cannot be found: if it puts \
+         something before names, declare spec.operations.list.item.namePrefix, or else naming.unsupported; tokens are issued meanwhile"
+    );
+    (count > 0).then(|| Halt::passing(Reason::OperationFailing, message))
 }
 
 #[cfg(test)]
@@ -68,5 +79,12 @@ mod tests {
         // A stranger's token, and one of another service that has the same id by chance.
         check("id-3", "somebody's", 0);
         check("id-2", "somebody's", 0);
+    }
+
+    #[test]
+    fn a_service_that_changes_names_is_told_until_a_sweep_finds_none() {
+        let told = trouble(2).map(|halt| (halt.reason, halt.stalled, halt.message.contains("2 tokens")));
+        assert_eq!(told, Some((Reason::OperationFailing, false, true)));
+        assert_eq!(trouble(0), None);
     }
 }

@@ -36,8 +36,8 @@ pub struct Findings {
     /// Objects of this service in an identity conflict. Another cluster uses the same identities; its objects are not visible here, but
     /// its tokens must stay alive.
     pub disputed: u32,
-    /// Some object was not looked at yet. The Secret of its name may hold a token that has no other owner.
-    pub unseen: bool,
+    /// Objects of this service that no pass has looked at yet. The Secret of such a name may hold a token that has no other owner.
+    pub unseen: u32,
 }
 
 /// An object that may have tokens of the service.
@@ -66,7 +66,13 @@ impl Findings {
             let since = orphan.id.as_ref().and_then(since);
             since.is_some_and(|since| since.plus(grace) <= now)
         };
-        self.ownerless.iter().flatten().filter(|_| self.disputed == 0 && !self.unseen).filter(due).cloned().collect()
+        self.ownerless
+            .iter()
+            .flatten()
+            .filter(|_| self.disputed == 0 && self.unseen == 0)
+            .filter(due)
+            .cloned()
+            .collect()
     }
 }
 
@@ -90,9 +96,11 @@ pub fn sort(
 ) -> Findings {
     let by_name: HashMap<String, (&String, &Ledger)> =
         owners.iter().map(|(uid, owner)| (identity::uid16(uid), (uid, &owner.ledger))).collect();
-    let in_dispute = owners.values().filter(|owner| owner.concerned && owner.ledger.conflict.is_some()).count();
-    let disputed = u32::try_from(in_dispute).unwrap_or(u32::MAX);
-    let unseen = owners.values().any(|owner| owner.concerned && owner.unseen);
+    let count = |of: fn(&Owner) -> bool| {
+        let count = owners.values().filter(|owner| owner.concerned && of(owner)).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    };
+    let (disputed, unseen) = (count(|owner| owner.ledger.conflict.is_some()), count(|owner| owner.unseen));
     let is_spared = |id: &TokenId| owners.values().any(|owner| owner.ledger.spares(id, now));
     let (mut found, mut ownerless) = (Findings { disputed, unseen, ..Findings::default() }, Vec::new());
     for row in rows {

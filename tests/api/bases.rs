@@ -196,7 +196,7 @@ pub fn status(kind: Kind) -> Value {
         Kind::TokenService | Kind::ClusterTokenService => json!({
             "observedGeneration": 1, "conditions": [condition], "capabilities": ["Generate"],
             "credentialsRevision": "3f9a",
-            "lastSweep": {"time": TIME, "managed": 11, "pendingRevocation": 1, "suspected": 0, "renamed": 1, "disputed": 1,
+            "lastSweep": {"time": TIME, "managed": 11, "pendingRevocation": 1, "suspected": 0, "renamed": 1, "disputed": 1, "unseen": 1,
                           "orphaned": 1,
                           "orphans": [{"id": "tok_01JA", "name": "prod.aaaaaaaaaaaaaaaa.1.0", "sinceTime": TIME}]},
         }),

@@ -1,5 +1,5 @@
-//! The sweep of a service finds tokens under our name that nobody needs. These tests have their own control plane, because an object
-//! with an identity conflict anywhere in the cluster keeps every sweep from revoking.
+//! The sweep of a service finds tokens under our name that nobody needs. These tests have their own control plane, because a sweep
+//! looks at the objects of all namespaces.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 

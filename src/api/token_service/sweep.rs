@@ -67,6 +67,10 @@ pub struct LastSweep {
     /// the same names, and its objects are not visible here.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub disputed: u32,
+    /// Objects of this service that no operator has looked at yet. While there is one, `policy: Revoke` revokes nothing: the Secret of
+    /// its name may hold a token of an object that is gone. In a namespace that no operator watches it stays so: delete it there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unseen: u32,
     /// Tokens in use that the service lists under another name than they were given. Absent for none. A lost token cannot be
     /// found by its name there; see `spec.operations.list.item.namePrefix`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -14,7 +14,7 @@ use crate::controller::service::ask::ask;
 use crate::controller::service::load::{load, not_loaded};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::service::release::delete_when_unused;
-use crate::controller::service::status::{BEING_CHECKED, Shown, show, update_status};
+use crate::controller::service::status::{BEING_CHECKED, Shown, show, trouble, update_status};
 use crate::controller::service::sweep::sweep;
 use crate::controller::shared::Shared;
 use crate::rotation::desired::Halt;
@@ -40,7 +40,7 @@ pub(crate) async fn check(service: ServiceObject, ctx: &Shared) -> Result<Action
     let told = service.status.as_ref().map(|status| &status.conditions[..]).unwrap_or_default();
     let suspicion = ctx.services.listen_for_check(&key, told, ctx.clock.now().time());
     let due = suspicion.is_some_and(|wait| wait.is_zero());
-    let told_right = tells(told, ctx.services.trouble(&key, ctx.clock.now().time()).as_ref());
+    let told_right = tells(told, trouble(&service, ctx).as_ref());
     let stale = ctx.services.take_stale(&key) || due || !told_right;
     if !stale && unchanged(&service, ctx.services.get_object(&key, &uid).as_deref()) {
         let look = ready(&service, ctx).await?;

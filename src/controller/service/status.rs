@@ -11,6 +11,7 @@ use crate::controller::registry::ServiceEntry;
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
 use crate::rotation::desired::Halt;
+use crate::rotation::renamed;
 use crate::rotation::service_answers::Standing;
 use crate::service::declaration::Declaration;
 
@@ -37,7 +38,7 @@ pub(super) async fn update_status(
     let standing = ctx.services.standing(&entry.key);
     let now = ctx.clock.now().time();
     let refusing = refusing(standing);
-    let trouble = ctx.services.trouble(&entry.key, now);
+    let trouble = trouble(service, ctx);
     let told = entry.halt.as_ref().or(refusing.as_ref()).or(trouble.as_ref());
     let status = TokenServiceStatus {
         observed_generation: Some(entry.generation),
@@ -70,6 +71,12 @@ pub(super) async fn update_status(
         events::service_warning(ctx, service.reference(), halt.reason, "Verify", halt.message).await;
     }
     Ok(Shown::Written)
+}
+
+/// What does not work while nothing halts the service: an operation, as calls show it, or names, as the last sweep found them.
+pub(super) fn trouble(service: &ServiceObject, ctx: &Shared) -> Option<Halt> {
+    let heard = ctx.services.trouble(&service.key, ctx.clock.now().time());
+    heard.or_else(|| renamed::trouble(service.last_sweep()?.renamed.unwrap_or_default()))
 }
 
 /// What people read while the service refuses most tokens (P20).
