@@ -57,6 +57,8 @@ pub enum Doubt {
     Undeclared,
     /// An answer came that the service should not give, or that cannot be read.
     Faulty,
+    /// The id in the answer is the token itself, or contains it, and ids can be read by everybody.
+    TokenAsId,
 }
 
 impl ServiceError {

@@ -57,10 +57,15 @@ async fn the_end_of_a_token_is_read_in_many_forms_and_needs_no_doubt() {
 
 #[tokio::test]
 async fn seconds_from_now_are_declared_and_count_from_the_claim() {
-    for until in ["3600", "\"3600\"", "3600.0"] {
+    for until in ["82800", "\"82800\"", "82800.0"] {
         let token = generated(&format!(", \"until\": {until}"), "AnsweredSeconds", DAY).await;
-        assert_eq!((ends(&token).as_deref(), token.doubt), (Some("2027-01-01T01:00:00Z"), None), "{until}");
+        assert_eq!((ends(&token).as_deref(), token.doubt), (Some("2027-01-01T23:00:00Z"), None), "{until}");
     }
+    // Ninety days are no ninety seconds.
+    let token = generated(", \"until\": 90", "AnsweredSeconds", DAY).await;
+    assert_eq!(ends(&token).as_deref(), Some("2027-01-01T00:01:30Z"));
+    let doubt = token.doubt.unwrap();
+    assert!(doubt.contains("ends after 1m30s, and 24h was asked for") && doubt.contains("another unit"), "{doubt}");
     let never = generated(", \"until\": 0", "AnsweredSeconds", Lifetime::Never).await;
     assert_eq!((never.expiration_time, never.doubt), (None, None));
     // The same number is never guessed to be a length, and never read as a time in 1970: the token would be due at once.
@@ -116,6 +121,18 @@ async fn an_id_that_is_or_contains_the_token_is_refused_without_naming_it() {
     // devpi and others put the id into the token; that shows nothing.
     let peer = Peer::always(answer(201, "", &format!(r#"{{"token": "{VALUE}", "id": "value"}}"#))).await;
     assert!(at(&peer.url()).generate(&wanted("x", Lifetime::Never), &mut places()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_listed_id_that_the_service_accepts_as_a_token_is_refused_without_naming_it() {
+    let client = |active: bool| async move {
+        let peer = Peer::always(answer(200, "", &format!("{{\"active\": {active}}}"))).await;
+        let asked = at(&peer.url()).no_tokens([VALUE].into_iter(), &places()).await;
+        asked.map_err(|error| error.to_string())
+    };
+    assert_eq!(client(false).await, Ok(()));
+    let error = client(true).await.unwrap_err();
+    assert!(error.contains("spec.operations.list.item.id is the token itself") && !error.contains(VALUE), "{error}");
 }
 
 #[tokio::test]

@@ -65,6 +65,8 @@ struct Slot {
     /// When this process last recorded a sweep, and when a list for one last failed.
     swept: Option<Time>,
     unlisted: Option<Time>,
+    /// What its answers have shown to be wrong in this generation of its spec.
+    misdeclared: Option<(i64, String)>,
 }
 
 impl Services {
@@ -176,6 +178,18 @@ impl Services {
     pub(crate) fn doubt_credential(&self, key: Key) {
         self.at(&key, |slot| slot.doubted = true);
         self.check_again(key);
+    }
+
+    /// An answer of the service shows that its declaration, as the last check found it, is wrong: no token is asked for until it changes.
+    pub(crate) fn misdeclared(&self, key: Key, what: String) {
+        self.at(&key, |slot| slot.misdeclared = slot.entry.as_ref().map(|entry| (entry.generation, what)));
+        self.check_again(key);
+    }
+
+    /// What answers have shown to be wrong in this generation of the spec.
+    pub(crate) fn misdeclaration(&self, entry: &ServiceEntry) -> Option<String> {
+        let of = |slot: &mut Slot| slot.misdeclared.clone().filter(|(generation, _)| *generation == entry.generation);
+        self.at_object(entry, of).flatten().map(|(_, what)| what)
     }
 
     /// Asks for a check of a service whose deletion waited for objects that are gone now.

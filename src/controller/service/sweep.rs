@@ -25,7 +25,7 @@ use crate::rotation::service_sweep::{Findings, NamedToken, Owner, grace, sort};
 use crate::rotation::urgency::Urgency;
 use crate::service::client::answers::ListedToken;
 use crate::service::client::{Places, ServiceClient};
-use crate::service::errors::ServiceError;
+use crate::service::errors::{Doubt, ServiceError};
 
 /// The shortest interval between two lists of a service, whatever its spec says.
 const MIN_INTERVAL: Duration = Duration::from_secs(10);
@@ -74,6 +74,13 @@ pub(crate) async fn sweep(
         ctx.services.notify(Change::Object(uid.clone()));
     }
     let recorded: &[Orphan] = service.last_sweep().map_or(&[], |last| &last.orphans);
+    if let Err(error) = unlike_tokens(&client, &places, &found, recorded).await {
+        if let ServiceError::Unknown { what, doubt: Doubt::TokenAsId } = error {
+            ctx.services.misdeclared(service.key.clone(), what);
+        }
+        ctx.services.unlisted(entry, now.time());
+        return Ok(Some(AGAIN));
+    }
     if service.spec.sweep.policy == SweepPolicy::Revoke {
         let publish_deadline = ctx.settings.timings(client.declaration().generate_timeout()).publish_deadline;
         let grace = grace(&owners, publish_deadline, ctx.settings.orphan_grace);
@@ -134,6 +141,18 @@ async fn list(client: &ServiceClient, places: &mut Places) -> Option<Vec<NamedTo
     answer.ok().map(|listing| listing.rows.iter().map(named).collect())
 }
 
+/// What is to be recorded may not be a token: people read it.
+async fn unlike_tokens(
+    client: &ServiceClient,
+    places: &Places,
+    found: &Findings,
+    recorded: &[Orphan],
+) -> Result<(), ServiceError> {
+    let known = |id: &&TokenId| recorded.iter().any(|orphan| orphan.id == **id);
+    let ids = found.ownerless.iter().flatten().filter_map(|orphan| orphan.id.as_ref());
+    client.no_tokens(ids.filter(|id| !known(id)).take(MAX_ORPHANS).map(TokenId::as_str), places).await
+}
+
 /// Revokes tokens that have had no owner for long enough. Only a later list without them counts as proof.
 async fn revoke_orphans(client: &ServiceClient, places: &mut Places, found: &mut Findings, revocable: &[NamedToken]) {
     for orphan in revocable {
@@ -174,6 +193,7 @@ async fn report(
         pending_revocation: found.pending,
         suspected: count(found.suspects.len()),
         disputed: found.disputed,
+        unseen: found.unseen,
         renamed: Some(renamed).filter(|count| *count > 0),
         orphaned: found.ownerless.as_ref().map(|ownerless| count(ownerless.len())),
         orphans: found.ownerless.iter().flatten().filter_map(orphan).take(MAX_ORPHANS).collect(),

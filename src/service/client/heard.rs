@@ -46,7 +46,7 @@ pub(super) fn outcome<T>(operation: Operation, answer: &Result<T, ServiceError>)
     match answer {
         Ok(_) => Some(Outcome::Worked),
         Err(ServiceError::Throttled { .. } | ServiceError::Retry { asked: true, .. }) => None,
-        Err(ServiceError::Unknown { doubt: Doubt::Undeclared, .. }) => None,
+        Err(ServiceError::Unknown { doubt: Doubt::Undeclared | Doubt::TokenAsId, .. }) => None,
         Err(error @ (ServiceError::Retry { .. } | ServiceError::Unknown { doubt: Doubt::NoAnswer, .. })) => {
             Some(Outcome::Unanswered(what(error)))
         }

@@ -115,6 +115,26 @@ impl ServiceClient {
         self.call(Operation::Verify, places, requests::verify(&self.connection, token)).await
     }
 
+    /// Fails if one of these ids, which a list gave, is a token: the service accepts it as one. Ids can be read by everybody.
+    ///
+    /// # Errors
+    /// `Unknown` with `Doubt::TokenAsId`, or why the service could not be asked.
+    pub async fn no_tokens<'a>(&self, ids: impl Iterator<Item = &'a str>, places: &Places) -> Result<(), ServiceError> {
+        // The list before would be in vain if these calls waited for another turn.
+        let mut places = places.none_of_these(PAGE_WAIT);
+        for id in ids {
+            match self.verify(Some(&SecretString::from(id)), &mut places).await {
+                Ok(VerifyAnswer::Accepted) => {
+                    return Err(Operation::List.token_as_id("spec.operations.list.item.id"));
+                }
+                Err(error @ (ServiceError::Throttled { .. } | ServiceError::Retry { .. })) => return Err(error),
+                Ok(VerifyAnswer::Refused { .. }) | Err(ServiceError::Refused { .. } | ServiceError::Unknown { .. }) => {
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The complete list, or an error. All who ask for it before it begins share one, and one list is read at a time: who asks later
     /// shares the next one. Its first page uses a place, each further page waits for its own.
     ///

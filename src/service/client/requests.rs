@@ -45,10 +45,7 @@ pub(super) async fn generate(connection: &Connection, wanted: &GenerateRequest) 
     let id = operation.id.as_ref().map(|path| path.scalar(&body).map_err(wrong("id"))).transpose()?;
     // Ids stand in the status, in events and in URLs. The message may not name what it is about.
     if id.as_ref().is_some_and(|id| id.contains(&value)) {
-        return Err(asked.unreadable(
-            answer.status,
-            "the id at spec.operations.generate.response.id is the token itself, or contains it, and ids can be read by everybody: name another field",
-        ));
+        return Err(asked.token_as_id("spec.operations.generate.response.id"));
     }
     let (expiration_time, doubt) = expiry::read(operation, &body, wanted);
     Ok(Generated { value: SecretString::from(value), id, expiration_time, doubt })

@@ -5,7 +5,7 @@ pub(crate) mod corrections;
 pub(crate) mod in_flight;
 pub(crate) mod retries;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub(crate) struct Memory {
     pub refused_in_vain: BTreeMap<TokenId, Time>,
     /// When the service said that it ended a token, or does not know it, where nothing could show that.
     pub said_ended: BTreeMap<TokenId, Time>,
+    /// Listed ids that the service does not accept as tokens.
+    pub no_tokens: BTreeSet<TokenId>,
     pub secret: Option<SeenSecret>,
     /// The current token's id and the digest of its value.
     pub digest: Option<(TokenId, ValueDigest)>,

@@ -11,6 +11,7 @@ use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::calls::call_failed;
 use crate::controller::token::perform::claim::claim_of;
 use crate::controller::token::perform::record::{ISSUING_AFTER, Written, record, status_after, tell};
+use crate::controller::token::perform::sweep::misdeclared;
 use crate::controller::token::validate::CheckedRequest;
 use crate::rotation::identity::{self, Name};
 use crate::rotation::ledger::Leftover;
@@ -54,7 +55,10 @@ pub(super) async fn generate(
             call_failed(pass, StepKind::Generate, &error);
             Ok(Flow::Continue)
         }
-        Err(ServiceError::Unknown { what, .. }) => Ok(lose(pass, &claim, &what).await),
+        Err(error @ ServiceError::Unknown { .. }) => {
+            misdeclared(pass, &error);
+            Ok(lose(pass, &claim, &error.to_string()).await)
+        }
         Err(error @ ServiceError::Refused { .. }) => {
             pass.memory_mut().in_flight = Some(attempt);
             refused(pass, objects, &claim, &error, observed).await

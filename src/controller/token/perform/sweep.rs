@@ -14,8 +14,9 @@ use crate::rotation::identity::{self, Name};
 use crate::rotation::observed::{Observed, Row};
 use crate::rotation::report::Phase;
 use crate::rotation::step_kind::{Cause, StepKind};
-use crate::service::client::ServiceClient;
 use crate::service::client::answers::{ListedToken, Listing};
+use crate::service::client::{Places, ServiceClient};
+use crate::service::errors::{Doubt, ServiceError};
 
 /// Lists the service first; the Secret is read after it (P5).
 pub(super) async fn sweep(
@@ -31,6 +32,10 @@ pub(super) async fn sweep(
             let prefix = client.declaration().prefix().unwrap_or_default();
             let others = lists_others(pass, prefix, &listing);
             let rows = own_rows(pass, prefix, &listing);
+            if let Err(error) = unlike_tokens(pass, client, &rows, &places).await {
+                call_failed(pass, StepKind::Sweep, &error);
+                return Ok(Flow::Continue);
+            }
             pass.listed(rows, others);
             match secrets.read().await {
                 Ok(secret) => pass.secret_read(secret),
@@ -48,6 +53,35 @@ pub(super) async fn sweep(
         }
     }
     Ok(Flow::Continue)
+}
+
+/// An id that the ledger is to learn from a list may not be a token. What was asked once is not asked again.
+async fn unlike_tokens(
+    pass: &mut Pass<'_>,
+    client: &ServiceClient,
+    rows: &[Row],
+    places: &Places,
+) -> Result<(), ServiceError> {
+    let known = |row: &&Row| pass.ledger().has_token(row.attempt, &row.id) || pass.memory().no_tokens.contains(&row.id);
+    let new: Vec<TokenId> = rows.iter().filter(|row| !known(row)).map(|row| row.id.clone()).collect();
+    let asked = client.no_tokens(new.iter().map(TokenId::as_str), places).await;
+    match &asked {
+        Ok(()) => {
+            let listed = |id: &TokenId| rows.iter().any(|row| row.id == *id);
+            let asked = &mut pass.memory_mut().no_tokens;
+            asked.retain(listed);
+            asked.extend(new);
+        }
+        Err(error) => misdeclared(pass, error),
+    }
+    asked
+}
+
+/// Where a field gives tokens instead of ids, the service object is wrong for all who use it.
+pub(super) fn misdeclared(pass: &Pass<'_>, error: &ServiceError) {
+    if let ServiceError::Unknown { what, doubt: Doubt::TokenAsId } = error {
+        pass.shared().services.misdeclared(pass.service_key(), what.clone());
+    }
 }
 
 /// Whether the list shows a token with the operator's name that is not the current one of this object.
