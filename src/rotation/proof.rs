@@ -21,6 +21,8 @@ pub struct Doomed {
     pub id: TokenId,
     /// The version of the credential that generated it; empty if that is not known.
     pub credentials_revision: String,
+    /// When its attempt was claimed, if that is known.
+    pub claimed: Option<Time>,
     /// When it was to be dead; `None` if it is still the current one.
     pub due: Option<Time>,
 }
@@ -37,6 +39,10 @@ pub struct Complete<'a> {
     /// The tokens of which one must be in it if it is the right list.
     pub living: &'a [&'a TokenId],
 }
+
+/// A list in which not even a token is that lives.
+const NOT_EVEN_THE_CURRENT_ONE: &str =
+    "the service's list does not show the current token either, so it proves nothing: is it another account's?";
 
 /// What the list says about the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +69,8 @@ impl Complete<'_> {
         let ours = row.is_some_and(|row| self.prefix.is_none_or(|prefix| doomed.is_named(prefix, &row.name)));
         if ours {
             Listed::Ours
-        } else if !self.living.is_empty() && self.living.iter().all(|living| self.row(living).is_none()) {
-            Listed::Nothing(
-                "the service's list does not show the current token either, so it proves nothing: is it another account's?",
-            )
+        } else if let Some(why) = self.doubt(doomed, row) {
+            Listed::Nothing(why)
         } else if doomed.credentials_revision.is_empty() {
             let why = "the service's list does not have it, and nothing is known of the credential that generated it: it may be another \
                        account's. After a day it counts as revoked, unseen";
@@ -80,6 +84,31 @@ impl Complete<'_> {
         }
     }
 
+    /// Why the list proves nothing, although the token is not in it under its own name.
+    fn doubt(&self, doomed: &Doomed, row: Option<&NamedToken>) -> Option<&'static str> {
+        let changed = "the service's list shows tokens under other names than the operator gave, so it proves nothing: declare what the \
+                       service puts before names as spec.operations.list.item.namePrefix, or naming.unsupported";
+        let Some(prefix) = self.prefix else {
+            return (!self.living.is_empty() && self.controls().next().is_none()).then_some(NOT_EVEN_THE_CURRENT_ONE);
+        };
+        if row.is_some_and(|row| doomed.is_in(&row.name)) {
+            Some(changed)
+        } else if self.living.is_empty() {
+            // Its id may stand for another token now, unless the service shows each name in another form.
+            let alike = self.rows.iter().any(|row| parse(prefix, &row.name).is_some());
+            (row.is_some() && !alike).then_some(changed)
+        } else if self.controls().next().is_none() {
+            Some(NOT_EVEN_THE_CURRENT_ONE)
+        } else {
+            (!self.controls().any(|row| row.name.contains(&doomed.uid16))).then_some(changed)
+        }
+    }
+
+    /// The rows of the tokens that must be in it.
+    fn controls(&self) -> impl Iterator<Item = &NamedToken> {
+        self.living.iter().filter_map(|living| self.row(living))
+    }
+
     fn row(&self, id: &TokenId) -> Option<&NamedToken> {
         self.rows.iter().find(|row| row.id.as_ref() == Some(id))
     }
@@ -89,6 +118,11 @@ impl Doomed {
     /// Whether this attempt generated it with this id.
     pub fn is(&self, attempt: u32, id: &TokenId) -> bool {
         self.attempt == attempt && self.id == *id
+    }
+
+    /// Whether its own name is a part of this one: the service has put something before it, say.
+    fn is_in(&self, text: &str) -> bool {
+        text.contains(&format!("{}.{}.{}", self.uid16, self.attempt, self.nonce.as_str()))
     }
 
     /// Whether this is its own name.
@@ -114,12 +148,18 @@ mod tests {
             nonce: nonce("nnnnnnn3"),
             id: id("a4"),
             credentials_revision: credential.to_owned(),
+            claimed: None,
             due: None,
         }
     }
 
     fn row(name: &str, of: &str) -> NamedToken {
         NamedToken { id: Some(id(of)), name: name.to_owned() }
+    }
+
+    /// A token of the object that lives, under its own name.
+    fn living(of: &str) -> NamedToken {
+        row(&format!("prod.{}.5.nnnnnnn5 ci/token", uid16("object")), of)
     }
 
     fn says(rows: &[NamedToken], doomed: &Doomed) -> Listed {
@@ -131,13 +171,12 @@ mod tests {
     #[test]
     fn a_row_is_ours_only_under_our_name_with_that_attempt_and_nonce() {
         let own = uid16("object");
-        let living = row("", "a5");
+        let living = living("a5");
         for (name, expected) in [
             (format!("prod.{own}.3.nnnnnnn3 ci/token"), Listed::Ours),
             (format!("prod.{own}.4.nnnnnnn4 ci/token"), Listed::Gone),
             (format!("prod.{own}.3.xxxxxxx3 ci/token"), Listed::Gone),
             (format!("prod.{}.3.nnnnnnn3 ci/token", uid16("other")), Listed::Gone),
-            (format!("qa.{own}.3.nnnnnnn3 ci/token"), Listed::Gone),
             ("alice's own laptop".to_owned(), Listed::Gone),
         ] {
             assert_eq!(says(&[living.clone(), row(&name, "a4")], &doomed("r1")), expected, "{name}");
@@ -148,14 +187,51 @@ mod tests {
 
     #[test]
     fn a_list_proves_nothing_without_the_living_token_or_of_another_credential() {
-        let living = [row("", "a5")];
+        let living = [self::living("a5")];
         assert!(matches!(says(&[], &doomed("r1")), Listed::Nothing(_)));
         assert!(matches!(says(&living, &doomed("r0")), Listed::Unseen { taken: false, .. }));
         assert!(matches!(says(&living, &doomed("")), Listed::Unseen { taken: false, .. }));
-        let stranger = [row("", "a5"), row("alice's own laptop", "a4")];
+        let stranger = [self::living("a5"), row("alice's own laptop", "a4")];
         assert!(matches!(says(&stranger, &doomed("")), Listed::Unseen { taken: true, .. }));
         assert_eq!(says(&living, &doomed("r1")), Listed::Gone);
-        assert_eq!(says(&[row("", "a6")], &doomed("r1")), Listed::Gone, "the other one that must live");
+        assert_eq!(says(&[self::living("a6")], &doomed("r1")), Listed::Gone, "the other one that must live");
+    }
+
+    #[test]
+    fn a_list_that_shows_names_in_another_form_proves_nothing() {
+        let named = |attempt: u32| format!("prod.{}.{attempt}.nnnnnnn{attempt} ci/token", uid16("object"));
+        let otherwise = |attempt: u32, of: &str| row(&format!("user: {}", named(attempt)), of);
+        let [control, renamed] = [living("a5"), row("token 5", "a5")];
+        // The service object had another `naming.prefix` then.
+        let elsewhere = row(&named(3).replace("prod", "qa"), "a4");
+        for rows in [
+            vec![renamed],
+            vec![otherwise(5, "a5"), otherwise(3, "a4")],
+            vec![control.clone(), otherwise(3, "a4")],
+            vec![control, elsewhere],
+        ] {
+            assert!(
+                matches!(says(&rows, &doomed("r1")), Listed::Nothing(why) if why.contains("namePrefix")),
+                "{rows:?}"
+            );
+        }
+        assert_eq!(
+            says(&[otherwise(5, "a5")], &doomed("r1")),
+            Listed::Gone,
+            "a part of the name is the current token's"
+        );
+        let alone = |rows: &[NamedToken]| {
+            let list = Complete { rows, prefix: Some("prod"), credentials_revision: "r1", living: &[] };
+            list.says_of(&doomed("r1"))
+        };
+        assert!(matches!(alone(&[otherwise(3, "a4")]), Listed::Nothing(why) if why.contains("namePrefix")));
+        assert!(matches!(alone(&[row("PROD-3", "a4")]), Listed::Nothing(why) if why.contains("namePrefix")));
+        assert_eq!(
+            alone(&[row("alice's own laptop", "a4"), row(&named(7), "a7")]),
+            Listed::Gone,
+            "the id was given again"
+        );
+        assert_eq!(alone(&[row("alice's own laptop", "a9")]), Listed::Gone);
     }
 
     #[test]

@@ -29,10 +29,14 @@ impl Ledger {
         current || self.superseded.iter().any(|old| same(old.attempt, &old.id))
     }
 
-    /// The tokens of which one at least lives, as far as the ledger knows, beside one that is to die: the current token. But a ledger that
-    /// went back to an earlier state may name one that is dead by now, while the Secret holds a later one that was found since.
-    pub fn controls(&self, doomed: (u32, &TokenId), held: impl Fn(&TokenId) -> bool) -> Vec<&TokenId> {
-        let current = self.current.as_ref().filter(|current| current.rejected_time.is_none());
+    /// The tokens of which one at least lives now, as far as the ledger knows, beside one that is to die: the current token, unless it
+    /// has expired. But a ledger that went back to an earlier state may name one that is dead by now, while the Secret holds a later one
+    /// that was found since.
+    pub fn controls(&self, doomed: (u32, &TokenId), now: Time, held: impl Fn(&TokenId) -> bool) -> Vec<&TokenId> {
+        let lives = |current: &&Current| {
+            current.rejected_time.is_none() && current.expiration_time.is_none_or(|expires| expires > now)
+        };
+        let current = self.current.as_ref().filter(lives);
         let Some(current) = current.filter(|current| (current.attempt, &current.id) != doomed) else {
             return Vec::new();
         };

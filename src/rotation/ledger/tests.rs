@@ -323,7 +323,8 @@ fn one_that_lives_beside_a_doomed_token_is_the_current_one_or_a_later_one_that_t
     let mut ledger = Ledger { current: Some(current(3, at(0))), ..Ledger::default() };
     ledger.orphans_found(&[row(2), row(4)], &[], at(0));
     let controls = |ledger: &Ledger, doomed: u32, held: u32| -> Vec<String> {
-        let found = ledger.controls((doomed, &id(format!("t{doomed}"))), |one| *one == id(format!("t{held}")));
+        let doomed = (doomed, &id(format!("t{doomed}")));
+        let found = ledger.controls(doomed, at(100), |one| *one == id(format!("t{held}")));
         found.into_iter().map(ToString::to_string).collect()
     };
     assert_eq!(controls(&ledger, 2, 3), ["t3"]);
@@ -331,6 +332,11 @@ fn one_that_lives_beside_a_doomed_token_is_the_current_one_or_a_later_one_that_t
     assert_eq!(controls(&ledger, 4, 2), ["t3"], "an older one may have been put back by anybody");
     assert_eq!(controls(&ledger, 4, 4), ["t3"]);
     assert!(controls(&ledger, 3, 4).is_empty(), "the current one is to die itself");
+    ledger.current.as_mut().unwrap().expiration_time = Some(at(101));
+    assert_eq!(controls(&ledger, 2, 3), ["t3"]);
+    ledger.current.as_mut().unwrap().expiration_time = Some(at(100));
+    assert!(controls(&ledger, 2, 3).is_empty(), "it has expired, and no list shows it");
+    ledger.current.as_mut().unwrap().expiration_time = None;
     ledger.current.as_mut().unwrap().rejected_time = Some(at(1));
     assert!(controls(&ledger, 2, 4).is_empty());
 }

@@ -18,6 +18,14 @@ pub(super) struct Alive {
     pub listed: bool,
 }
 
+/// How the words end where nothing failed.
+const LOOKED_AT_AGAIN: &str = ": it is looked at again";
+
+/// Whether a revoke with these words has not failed: a proof needs a second look.
+pub(super) fn needs_a_second_look(what: &str) -> bool {
+    what.ends_with(LOOKED_AT_AGAIN)
+}
+
 impl Alive {
     pub(super) fn because(what: &str) -> Self {
         Self::until(Duration::ZERO, what)
@@ -25,6 +33,11 @@ impl Alive {
 
     pub(super) fn until(after: Duration, what: &str) -> Self {
         Self { what: what.to_owned(), after, refused: false, accepted: false, ended: false, listed: false }
+    }
+
+    /// Nothing failed, but a proof needs a second look.
+    pub(super) fn again(after: Duration, what: &str) -> Self {
+        Self::until(after, &format!("{what}{LOOKED_AT_AGAIN}"))
     }
 
     pub(super) fn after(error: &ServiceError) -> Self {

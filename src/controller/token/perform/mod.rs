@@ -7,6 +7,7 @@ mod alive;
 mod announce;
 mod calls;
 mod claim;
+mod doomed;
 mod issue;
 mod leak;
 mod outcome;

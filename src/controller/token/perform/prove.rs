@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::api::ids::{Nonce, TokenId};
+use crate::api::ids::TokenId;
 use crate::api::ledger::Proof;
 use crate::api::time::Time;
 use crate::api::token_service::Capability;
 use crate::controller::token::pass::Pass;
 use crate::controller::token::perform::alive::Alive;
-use crate::rotation::identity;
+use crate::controller::token::perform::doomed::doomed;
 use crate::rotation::proof::{Complete, Doomed, Listed};
 use crate::rotation::service_sweep::NamedToken;
 use crate::service::client::answers::{ListedToken, RevokeAnswer, VerifyAnswer};
@@ -50,7 +50,7 @@ pub(super) async fn revoke_and_prove(
     let doomed = doomed(pass, attempt, id);
     let listed = pass.listing().into_iter().flatten().any(|row| doomed.is(row.attempt, &row.id));
     let mut prover = Prover { pass, client, places, doomed, accepted: false, ended: false, listed };
-    let proof = prover.prove(value).await;
+    let proof = prover.prove(value).await.and_then(|proof| prover.believed(proof));
     let Prover { accepted, ended, listed, .. } = prover;
     proof.map_err(|alive| Alive { accepted, ended, listed, ..alive })
 }
@@ -58,40 +58,6 @@ pub(super) async fn revoke_and_prove(
 /// The value in the Secret, unless somebody else may have written it: then an answer about it says nothing of our token.
 fn stored_value(pass: &Pass<'_>, id: &TokenId) -> Option<SecretString> {
     (pass.holds(id) && !pass.is_secret_doubtful()).then(|| pass.held_token()).flatten()
-}
-
-/// What the ledger knows of the token. Ids may come back, so the attempt tells tokens apart.
-fn doomed(pass: &Pass<'_>, attempt: u32, id: &TokenId) -> Doomed {
-    let ledger = pass.ledger();
-    let uid16 = identity::uid16(pass.uid());
-    let blank = Doomed {
-        uid16,
-        attempt,
-        nonce: Nonce::default(),
-        id: id.clone(),
-        credentials_revision: String::new(),
-        due: None,
-    };
-    let old = ledger.superseded.iter().find(|old| blank.is(old.attempt, &old.id));
-    let current = ledger.current.as_ref().filter(|current| blank.is(current.attempt, &current.id));
-    match (old, current) {
-        (Some(old), _) => Doomed {
-            nonce: old.nonce.clone(),
-            credentials_revision: old.credentials_revision.clone(),
-            due: Some(old.revoke_after_time),
-            ..blank
-        },
-        (None, Some(current)) => {
-            Doomed { nonce: current.nonce.clone(), credentials_revision: current.credentials_revision.clone(), ..blank }
-        }
-        // Only the list of this pass leads to it, which today's credential has read.
-        (None, None) => {
-            let row = pass.listing().into_iter().flatten().find(|row| blank.is(row.attempt, &row.id));
-            let revision = pass.service().filter(|_| row.is_some()).map(|service| service.revision.clone());
-            let nonce = row.map(|row| row.nonce.clone());
-            Doomed { nonce: nonce.unwrap_or_default(), credentials_revision: revision.unwrap_or_default(), ..blank }
-        }
-    }
 }
 
 /// Ends a token, if its id is still known to be ours, and looks for a proof that it is dead.
@@ -118,9 +84,39 @@ impl Prover<'_, '_> {
             }
             Ok(VerifyAnswer::Refused { .. }) => self.by_id(true).await,
             Err(error) if error.retry_after() > Duration::ZERO => Err(Alive::after(&error)),
-            Err(_) if self.client.declaration().can(Capability::List) => self.by_id(false).await,
+            Err(_) if self.client.declaration().can(Capability::List) => self.by_list_alone().await,
             Err(_) => self.unclear(&value).await,
         }
+    }
+
+    /// The proof, unless the service may not know the token yet: one that it neither accepted nor listed is no older than its settle time.
+    fn believed(&self, proof: Proof) -> Result<Proof, Alive> {
+        let publish_deadline = self.pass.desired().timings.publish_deadline;
+        let known = self.doomed.claimed.map(|claimed| claimed.plus(publish_deadline));
+        let young = known.filter(|known| !self.accepted && !self.listed && !self.pass.now().is_over(*known));
+        young.map_or(Ok(proof), |known| {
+            let wait = known.since(self.pass.now().waited());
+            Err(Alive::again(wait, "the service does not show it, and may not know a token of this age yet"))
+        })
+    }
+
+    /// There is a value, and the service said nothing about it. A list in which no token of ours lives says little, too: it counts if it
+    /// does not show the token for a while.
+    async fn by_list_alone(&mut self) -> Result<Proof, Alive> {
+        let proof = self.by_id(false).await?;
+        if self.listed || !self.living().is_empty() {
+            return Ok(proof);
+        }
+        let said = self.pass.memory().said_ended.get(&self.doomed.id).copied();
+        let patience = self.pass.desired().timings.refusal_window();
+        if said.is_some_and(|said| self.pass.now().is_over(said.plus(patience))) {
+            return Ok(proof);
+        }
+        self.ended = true;
+        Err(Alive::again(
+            patience,
+            "the service's list does not have it, nor any living token, and verify says nothing",
+        ))
     }
 
     /// There is a value, but no list, and the service said nothing about the value. What is due is revoked all the same, once. The
@@ -159,7 +155,7 @@ impl Prover<'_, '_> {
     /// The service accepted the value a moment ago: the id is ours, and if the service refuses the value after the revoke, it is dead.
     async fn accepted(&mut self, value: &SecretString) -> Result<Proof, Alive> {
         let answer = self.revoke().await;
-        if let Err(error @ ServiceError::Refused { credential: true, .. }) = &answer {
+        if let Some(error) = answer.as_ref().err().filter(|error| nothing_done(error)) {
             return Err(Alive::after(error));
         }
         // Whatever was answered, the value shows whether it happened (seen: 500 for a user without tokens).
@@ -180,14 +176,18 @@ impl Prover<'_, '_> {
         // Without names a row with this id may be a stranger's, and of a value that is refused it says nothing.
         let lists = declaration.can(Capability::List) && (!refused || declaration.can(Capability::Names));
         if !lists {
-            return if refused { self.refused().await } else { self.answered().await };
+            // Whose the id of a refused value is now, nothing shows: nothing is sent to it.
+            return if refused { self.by_control(REFUSES_ALL).await } else { self.answered().await };
         }
         match self.look().await? {
             Listed::Ours => {
                 self.listed = true;
                 self.revoke_listed().await
             }
-            Listed::Gone => Ok(if refused { Proof::Refused } else { Proof::Unlisted }),
+            Listed::Gone if !refused => Ok(Proof::Unlisted),
+            // A list in which no token of ours lives says as little as the refusal does.
+            Listed::Gone if self.living().is_empty() => self.refused_again(),
+            Listed::Gone => Ok(Proof::Refused),
             Listed::Unseen { why, taken } => self.unseen(refused, why, taken).await,
             Listed::Nothing(why) if refused => self.by_control(why).await,
             Listed::Nothing(why) => Err(Alive::because(why)),
@@ -220,17 +220,6 @@ impl Prover<'_, '_> {
         if long { Ok(Proof::Answered) } else { Err(Alive::because(why)) }
     }
 
-    /// The value is refused, and there is no list. That is a proof if the service does what the revoke asks for, too.
-    async fn refused(&mut self) -> Result<Proof, Alive> {
-        if !self.client.declaration().reuses_ids() {
-            let answer = self.revoke().await.map_err(|error| Alive::after(&error))?;
-            if answer == RevokeAnswer::Success {
-                return Ok(Proof::Refused);
-            }
-        }
-        self.by_control(REFUSES_ALL).await
-    }
-
     /// The value is refused. That is a proof if the service accepts a living token besides or, where there is none, if it refuses the value
     /// again later.
     async fn by_control(&mut self, otherwise: &'static str) -> Result<Proof, Alive> {
@@ -242,7 +231,8 @@ impl Prover<'_, '_> {
 
     /// The tokens of which one at least lives, as far as is known.
     fn living(&self) -> Vec<&TokenId> {
-        self.pass.ledger().controls((self.doomed.attempt, &self.doomed.id), |id| self.pass.holds(id))
+        let now = self.pass.now().time();
+        self.pass.ledger().controls((self.doomed.attempt, &self.doomed.id), now, |id| self.pass.holds(id))
     }
 
     /// Whether the service accepts the current token: then it does not refuse everybody.
@@ -271,8 +261,8 @@ impl Prover<'_, '_> {
         match first.filter(|first| self.pass.now().is_over(first.plus(settle))) {
             Some(_) => Ok(Proof::Refused),
             None => {
-                let what = "the service refuses it, and no living token shows that it does not refuse everybody: it is asked again";
-                Err(Alive { refused: true, ..Alive::until(settle, what) })
+                let what = "the service refuses it, and no living token shows that it does not refuse everybody";
+                Err(Alive { refused: true, ..Alive::again(settle, what) })
             }
         }
     }
@@ -306,9 +296,7 @@ impl Prover<'_, '_> {
             return Err(Alive::because(BY_HAND));
         }
         let answer = self.revoke().await;
-        if let Err(error) = &answer
-            && (error.retry_after() > Duration::ZERO || matches!(error, ServiceError::Refused { credential: true, .. }))
-        {
+        if let Some(error) = answer.as_ref().err().filter(|error| nothing_done(error)) {
             return Err(Alive::after(error));
         }
         // This very credential has listed it.
@@ -323,6 +311,11 @@ impl Prover<'_, '_> {
         }
         Err(answer.err().map_or_else(|| Alive::because("the service still lists it"), |error| Alive::after(&error)))
     }
+}
+
+/// Whether the service did nothing, and says so: it asks to wait, or does not accept the credential.
+fn nothing_done(error: &ServiceError) -> bool {
+    error.retry_after() > Duration::ZERO || matches!(error, ServiceError::Refused { credential: true, .. })
 }
 
 fn named(row: &ListedToken) -> NamedToken {

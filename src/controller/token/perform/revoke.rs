@@ -8,7 +8,7 @@ use crate::controller::error::PassError;
 use crate::controller::token::memory::Memory;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
-use crate::controller::token::perform::alive::Alive;
+use crate::controller::token::perform::alive::{Alive, needs_a_second_look};
 use crate::controller::token::perform::calls::take_places;
 use crate::controller::token::perform::prove::{REVOKE_CALLS, revoke_and_prove};
 use crate::controller::token::perform::record::{Written, record};
@@ -136,10 +136,15 @@ async fn record_alive(
             ledger.seen_by(attempt, id, &revision);
         }
     };
+    let owed = |pass: &Pass<'_>| {
+        let mut owed = pass.ledger().superseded.iter().filter(|old| old.attempt == attempt && old.id == *id);
+        owed.next().map_or((0, false), |old| (old.tries, needs_a_second_look(&old.failure)))
+    };
+    let (_, looked) = owed(pass);
     let written = record(pass, objects, observed, Phase::Resting, Fact::Other, change).await?;
-    let owed = pass.ledger().superseded.iter().find(|old| old.attempt == attempt && old.id == *id);
-    let tries = owed.map_or(0, |old| old.tries);
-    if tries == 1 {
+    let (tries, looks_again) = owed(pass);
+    // Nothing has failed before the second look.
+    if tries == 1 && !looks_again || tries == 2 && looked {
         let note = format!(
             "attempt {attempt} (id {id}) is not known to be dead: {}; the revoke is tried until it is",
             alive.what
