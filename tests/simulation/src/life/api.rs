@@ -97,10 +97,10 @@ impl Life {
         }
     }
 
-    /// A person does what the conditions ask for after a restore: confirms that there is no other cluster (P21), and says that most tokens
-    /// are dead indeed (P20). Whether there was anything to do.
+    /// A person does what the conditions ask for after a restore, or where dead tokens were listed: confirms that there is no other
+    /// cluster (P21), and says that most tokens are dead indeed (P20). Whether there was anything to do.
     pub(super) fn answer_conditions(&mut self) -> bool {
-        if !self.facts.restored {
+        if !self.facts.restored && !self.facts.dead_listed {
             return false;
         }
         let mut asked = false;

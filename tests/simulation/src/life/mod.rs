@@ -102,6 +102,8 @@ pub struct Facts {
     pub left: BTreeSet<usize>,
     /// The store forgot what the ledger had: a person may have to say whose a token is (P21).
     pub restored: bool,
+    /// A list showed dead tokens, which the ledger may have forgotten: the same (P21).
+    pub dead_listed: bool,
     /// What the service object allows.
     pub per_minute: u32,
 }

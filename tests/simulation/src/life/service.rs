@@ -132,6 +132,7 @@ impl Life {
     pub(super) fn odd_list(&mut self, odd: Odd, seconds: u32) {
         self.fails(seconds, move |books, on| books.odd = on.then_some(odd));
         self.facts.allowed_tokens += self.plan.tokens;
+        self.facts.dead_listed |= odd == Odd::Dead;
     }
 
     pub(super) fn out(&mut self, outage: Outage, seconds: u32) {

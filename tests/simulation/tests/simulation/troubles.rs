@@ -60,6 +60,19 @@ fn a_list_that_is_odd_ends_no_token_and_makes_none() {
 }
 
 #[test]
+fn a_list_that_changes_names_takes_no_token_for_dead() {
+    // While somebody fights over the Secret, the values of its tokens get lost, and only the list can prove a revoke.
+    let plan = Plan::quiet(300_009, 1, 600).with(45, Act::Fight(0, true, 1925));
+    well(&plan.with(78, Act::OddList(Odd::Renamed, 1112)));
+}
+
+#[test]
+fn dead_tokens_in_a_list_are_anothers_where_the_ledger_has_forgotten_them_until_a_person_confirms() {
+    let plan = Plan { hours: 1, ..Plan::quiet(418, 2, 20 * HOUR) };
+    well(&plan.with(17 * HOUR, Act::OddList(Odd::Dead, HOUR)));
+}
+
+#[test]
 fn the_credential_of_another_account_ends_no_token_and_makes_none() {
     let plan = Plan::quiet(7, 4, 4 * HOUR).with(600, Act::OtherAccount(3 * HOUR));
     assert_eq!(made(&well(&plan)), 4);
