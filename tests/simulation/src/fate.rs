@@ -16,12 +16,19 @@ pub enum Fate {
     LostAfter,
     /// It is not performed; this status is answered.
     Status(u16),
-    /// The caller dies before it arrives.
+    /// The caller dies before it leaves.
     KillBefore,
     /// It is performed, and the caller dies before the answer.
     KillAfter,
     /// It arrives so many seconds late.
     Late(u16),
+}
+
+impl Fate {
+    /// Whether the caller dies of it.
+    pub fn kills(self) -> bool {
+        matches!(self, Self::KillBefore | Self::KillAfter)
+    }
 }
 
 /// Which calls a fault is for.
@@ -94,7 +101,8 @@ impl Faults {
     }
 }
 
-/// The line between one process and the world. Once it is cut, nothing of that process goes through, and no answer comes.
+/// The line between one process and the world. Once it is cut, the process sends nothing more, and no answer comes. What it has sent
+/// lands.
 #[derive(Debug)]
 pub struct Line {
     /// The number of the process.

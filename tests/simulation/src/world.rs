@@ -54,6 +54,8 @@ pub struct Excuses {
     pub stripped: BTreeSet<usize>,
     /// What hands have put into Secrets again from older copies: how long consumers hold these is the hands' affair.
     pub put_back: BTreeSet<String>,
+    /// The values of tokens that got the id of another one while a revoke of that was on its way.
+    pub struck: BTreeSet<String>,
     /// The highest limit of the service until now.
     pub per_minute: u32,
 }

@@ -60,8 +60,12 @@ impl Asked {
         })
     }
 
+    /// What it is about. Who creates an object has its name in the body. Events stay without one: nobody waits for them, and a fault of an
+    /// object is for the records about it.
     fn place(&self) -> Place<'_> {
-        Place::parse(&self.path)
+        let place = Place::parse(&self.path);
+        let created = || self.body["metadata"]["name"].as_str().filter(|_| place.plural != "events");
+        Place { name: place.name.or_else(created), ..place }
     }
 
     fn writes(&self) -> bool {
@@ -109,6 +113,7 @@ impl Connection {
         if let Some(mutation) = self.server.world.mutation {
             mutation.of_request(&self.server, &asked.method, &asked.path, &mut asked.body);
         }
+        let asked = Arc::new(asked);
         let mut outcome = self.carry(&asked).await?;
         if let Some(mutation) = self.server.world.mutation {
             mutation.of_refusal(&self.server, &asked.path, asked.dry(), &asked.body, &mut outcome);
@@ -134,40 +139,41 @@ impl Connection {
     }
 
     /// A request on its way, there and back.
-    async fn carry(&self, asked: &Asked) -> Result<Outcome, BoxError> {
+    async fn carry(&self, asked: &Arc<Asked>) -> Result<Outcome, BoxError> {
         let world = &self.server.world;
-        let place = asked.place();
         let class = if asked.writes() { Class::ApiWrite } else { Class::ApiRead };
-        let fate = world.fate(class, place.name.and_then(objects::index_of));
-        let Some(Fate::Late(seconds)) = fate else { return self.arrive(asked, fate).await };
-        // It is on the wire: it arrives although its sender has given up waiting.
+        let fate = world.fate(class, asked.place().name.and_then(objects::index_of));
+        if fate == Some(Fate::KillBefore) {
+            self.line.cut();
+        }
+        self.line.alive().await;
+        // From here on it is on the wire: it lands although its sender dies or has given up waiting.
         let (connection, asked) = (self.clone(), asked.clone());
-        let landing = tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_secs(seconds.into())).await;
-            connection.arrive(&asked, fate).await
-        });
-        landing.await?
+        let landing = tokio::spawn(async move { connection.arrive(&asked, fate).await });
+        let outcome = landing.await.expect("a request lands")?;
+        self.line.alive().await;
+        world.travel().await;
+        self.line.alive().await;
+        Ok(outcome)
     }
 
     async fn arrive(&self, asked: &Asked, fate: Option<Fate>) -> Result<Outcome, BoxError> {
         let (world, place) = (&self.server.world, asked.place());
+        if let Some(Fate::Late(seconds)) = fate {
+            tokio::time::sleep(Duration::from_secs(seconds.into())).await;
+        }
         world.travel().await;
-        self.line.alive().await;
         match fate {
             Some(Fate::LostBefore) => return Err(lost()),
             Some(Fate::Status(code)) => return Ok(Err(Refusal(code, "InternalError", "as the plan says".into()))),
-            Some(Fate::KillBefore) => self.line.cut(),
             _ => {}
         }
-        self.line.alive().await;
         if self.server.is_down() {
             return Err(lost());
         }
         if let Some(refusal) = self.server.refusal(asked.method.as_str(), place) {
             world
                 .say(self.line.who, || format!("{} {} -> {}", asked.verb(), place.name.unwrap_or_default(), refusal.2));
-            world.travel().await;
-            self.line.alive().await;
             return Ok(Err(refusal));
         }
         let outcome =
@@ -178,9 +184,6 @@ impl Connection {
             Some(Fate::KillAfter) => self.line.cut(),
             _ => {}
         }
-        self.line.alive().await;
-        world.travel().await;
-        self.line.alive().await;
         Ok(outcome)
     }
 

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use artifact_token_operator::rotation::identity;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -115,6 +116,21 @@ impl ApiServer {
                 && (change.deleted || change.new["data"]["token"] != *value)
         };
         store.kind("secrets")?.history.iter().rev().find(left).map(|change| change.at)
+    }
+
+    /// When this claim was recorded last: in a status, or by the finalizer.
+    pub fn claimed_at(&self, uid16: &str, nonce: &str, by_finalizer: bool) -> Option<Duration> {
+        let has = |object: &Value| match by_finalizer {
+            true => object["metadata"]["finalizers"][0].is_string(),
+            false => object["status"]["claim"]["nonce"] == nonce,
+        };
+        let claims = |change: &&Change| {
+            has(&change.new)
+                && !change.old.as_deref().is_some_and(has)
+                && identity::uid16(change.new["metadata"]["uid"].as_str().unwrap_or_default()) == uid16
+        };
+        let store = self.store();
+        store.kind("artifacttokens")?.history.iter().rev().find(claims).map(|change| change.at)
     }
 
     /// Requests of operators by verb and kind.

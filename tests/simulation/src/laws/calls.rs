@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use artifact_token_operator::rotation::identity;
-use artifact_token_operator::service::transport::Exchange;
 use serde_json::Value;
 
 use crate::api_server::{ApiServer, Place};
 use crate::fate::Class;
 use crate::objects;
-use crate::services::{Books, Carrier, Token};
+use crate::services::{Asked, Books, Carrier, Token, addressed};
 use crate::world::World;
 
 /// Tokens of other people at the service.
@@ -25,42 +24,40 @@ const SENT: Duration = Duration::from_millis(20);
 /// A claim whose write was tried in time may be used until then (P2, P15).
 const CLAIM_LASTS: Duration = Duration::from_secs(200);
 
+/// A claim has settled: from then on nobody waits for its request (S12).
+const CLAIM_SETTLES: Duration = Duration::from_secs(180);
+
 /// Calls whose places were taken before a minute began may go out in it.
 const PLACES_IN_HAND: usize = 10;
 
 /// Other people have tokens at the service, too.
-pub fn strangers(books: &mut Books) {
+pub fn strangers(books: &mut Books, world: &World) {
     for number in 0..STRANGERS {
-        books.tokens.push(Token {
-            id: format!("strange-{number}"),
-            name: format!("somebody's token {number}"),
-            value: format!("strange-value-{number}"),
-            account: objects::KEY.to_owned(),
-            created: chrono::DateTime::UNIX_EPOCH,
-            at: Duration::ZERO,
-            expires: None,
-            dead: false,
-            died: None,
-            accepted: true,
-        });
+        let (id, name) = (format!("strange-{number}"), format!("somebody's token {number}"));
+        let stranger = Token::new(id, name, format!("strange-value-{number}"), objects::KEY, world);
+        let created = chrono::DateTime::UNIX_EPOCH;
+        books.tokens.push(Token { created, accepted: true, ..stranger });
     }
 }
 
 /// The object that a call is about, as far as the service can tell.
-pub fn object_of_call(books: &Books, class: Class, exchange: &Exchange<'_>, bearer: &str) -> Option<usize> {
+pub fn object_of_call(books: &Books, asked: &Asked<'_>) -> Option<usize> {
     let find = |wanted: &dyn Fn(&Token) -> bool| books.tokens.iter().find(|token| wanted(token))?.object();
-    match class {
-        Class::Generate => {
-            let body: Value = serde_json::from_str(exchange.body?).ok()?;
-            objects::index_of(body["name"].as_str()?.rsplit('/').next()?)
-        }
-        Class::Verify => find(&|token| token.value == bearer),
+    match asked.class {
+        Class::Generate => objects::index_of(name_in(asked).rsplit('/').next()?),
+        Class::Verify => find(&|token| token.value == asked.bearer),
         Class::Revoke => {
-            let id = exchange.url.path().rsplit('/').next()?;
+            let id = asked.url.path().rsplit('/').next()?;
             find(&|token| token.id == id)
         }
         Class::List | Class::ApiRead | Class::ApiWrite => None,
     }
+}
+
+/// The name that a token is asked for with.
+fn name_in(asked: &Asked<'_>) -> String {
+    let body: Value = serde_json::from_str(asked.body).unwrap_or_default();
+    body["name"].as_str().unwrap_or_default().to_owned()
 }
 
 /// A limit and a `Retry-After` are kept by each process (L6).
@@ -95,30 +92,69 @@ pub fn of_write(world: &World, place: Place<'_>) {
     }
 }
 
+/// Judges what a process sends, when it sends it. What a revoke is to end.
+pub fn of_sent(carrier: &Carrier, host: &str, asked: &Asked<'_>) -> Option<Token> {
+    match asked.class {
+        Class::Generate => of_generate(carrier, &name_in(asked)),
+        Class::Revoke => {
+            let target = carrier.services.at(host, |books| addressed(books, asked).cloned()).flatten()?;
+            of_revoke(carrier, &target);
+            return Some(target);
+        }
+        _ => {}
+    }
+    None
+}
+
 /// A token is asked for only with a claim and a finalizer (S4).
-pub fn of_generate(carrier: &Carrier, token: &Token) {
-    let Some(name) = token.own_name() else {
-        return carrier.world.broke("S4", format!("{} has no name of ours", token.id));
+fn of_generate(carrier: &Carrier, full: &str) {
+    let Some(name) = identity::parse(objects::PREFIX, full) else {
+        return carrier.world.broke("S4", format!("a token with the name {full} was asked for, which is none of ours"));
     };
+    let index = full.rsplit('/').next().and_then(objects::index_of);
     // P15: a write that will be refused is tried before a token is asked for.
-    if let Some(index) = token.object() {
+    if let Some(index) = index {
         let since = carrier.api_server.refuses_secret_since(objects::NAMESPACE, &objects::secret_of(index));
         if since.is_some_and(|since| since + CLAIM_LASTS < carrier.world.elapsed()) {
-            let how = format!("{} was asked for, and its Secret cannot be written since {since:?}", token.name);
+            let how = format!("{full} was asked for, and its Secret cannot be written since {since:?}");
             carrier.world.broke("P15", how);
         }
     }
-    let excused = token.object().is_some_and(|index| carrier.world.excuses().stripped.contains(&index));
+    let excused = index.is_some_and(|index| carrier.world.excuses().stripped.contains(&index));
     let Some(object) = object_of(&carrier.api_server, &name.uid16).filter(|_| !excused) else { return };
     let held = object["metadata"]["finalizers"].as_array().is_some_and(|names| !names.is_empty());
     let claimed = name.nonce.is_first() || object["status"]["claim"]["nonce"] == name.nonce.as_str();
     if !held || !claimed {
-        carrier.world.broke("S4", format!("{} was asked for: finalizer {held}, claim {claimed}", token.name));
+        carrier.world.broke("S4", format!("{full} was asked for: finalizer {held}, claim {claimed}"));
     }
 }
 
-/// Whose token dies, and when (S1, S2, S3).
-pub fn of_revoke(carrier: &Carrier, token: &Token) {
+/// One claim is worth one token (S4). And where a request lands so late that nobody can have waited for it, its token is a stray.
+pub fn of_made(carrier: &Carrier, books: &mut Books, token: &Token) {
+    let Some(name) = token.own_name() else { return };
+    let same = |other: &&Token| other.own_name().as_ref() == Some(&name);
+    let stripped = token.object().is_some_and(|index| carrier.world.excuses().stripped.contains(&index));
+    if !stripped && books.tokens.iter().filter(same).count() > 1 {
+        carrier.world.broke("S4", format!("{} was made twice", token.name));
+    }
+    let claimed = carrier.api_server.claimed_at(&name.uid16, name.nonce.as_str(), name.nonce.is_first());
+    let stray = claimed.is_some_and(|claimed| claimed + CLAIM_SETTLES < token.at);
+    let made = books.tokens.iter_mut().rfind(|made| made.value == token.value);
+    made.into_iter().for_each(|made| made.stray = stray);
+}
+
+/// A token died that was not the one that the revoke was sent for.
+pub fn of_ended(carrier: &Carrier, target: Option<&Token>, token: &Token) {
+    match target {
+        Some(target) if target.value == token.value => {}
+        // Its id was given again while the request was on its way. Nobody could know that when it was sent (P19).
+        Some(_) => _ = carrier.world.excuses().struck.insert(token.value.clone()),
+        None => of_revoke(carrier, token),
+    }
+}
+
+/// Whose token is to die, and when (S1, S2, S3).
+fn of_revoke(carrier: &Carrier, token: &Token) {
     let world = &carrier.world;
     let Some(name) = token.own_name() else {
         return world.broke("S3", format!("{} ({}) is a stranger's and was revoked", token.id, token.name));

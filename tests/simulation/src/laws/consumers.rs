@@ -90,6 +90,7 @@ fn is_excused(life: &Life, index: usize, token: &Token, death: Duration) -> bool
         || gone
         || put_back
         || after_all
+        || excuses.struck.contains(&token.value)
         || excuses.leaked.contains(&index)
         || facts.ended_by_hand.contains(&token.id)
 }

@@ -151,15 +151,17 @@ fn warnings(life: &Life) {
     }
 }
 
-/// S6, at every moment: at most five known tokens of an object live, and those of which no answer came.
+/// S6, at every moment: at most five known tokens of an object live. One whose answer came nowhere is not known, and comes on top when it
+/// is found; so does one that a process knew that died before it wrote it down.
 fn at_most_some_live(life: &Life) {
-    let lost = life.plan.faults.len() + life.facts.interrupted;
-    let most = 5 + lost;
+    let kills = life.plan.faults.iter().filter(|fault| fault.fate.kills()).count();
+    let most = 5 + kills + life.facts.interrupted;
     let tokens = life.around.services.with(|books| books.tokens.clone());
     for token in tokens.iter().filter_map(|token| Some((token, token.own_name()?))) {
         let (token, name) = token;
         let beside = |other: &&Token| {
             other.at <= token.at
+                && other.heard
                 && other.died.is_none_or(|died| died > token.at)
                 && other.own_name().is_some_and(|other| other.uid16 == name.uid16)
         };

@@ -7,7 +7,7 @@ mod consumers;
 mod costs;
 mod rest;
 
-pub use calls::{object_of_call, of_call, of_generate, of_revoke, of_write, strangers};
+pub use calls::{object_of_call, of_call, of_ended, of_made, of_sent, of_write, strangers};
 pub use consumers::{of_consumers, of_hands};
 pub use costs::{Most, STORM, most, of_costs};
 pub use rest::{of_rest, of_the_end};

@@ -122,7 +122,10 @@ fn leaked_are_dead(life: &Life, index: usize, uid: &str, living: &[Token]) {
 fn nothing_of_the_dead(life: &Life, living: &[Token], uids: &BTreeSet<String>) {
     for token in living.iter().filter(|token| !token.is_beyond_reach()) {
         let left = |uid: &String| uids.contains(uid) || life.facts.let_go.contains(uid);
-        let orphan = token.own_name().is_some_and(|name| !left(&name.uid16));
+        // Its request landed when nobody could wait for it any more (S12), and the sweep only reports what it finds then.
+        let since = |uid: &str| life.facts.deletions.get(uid).is_some_and(|deleted| *deleted <= token.at);
+        let stray = |uid: &str| token.stray && since(uid);
+        let orphan = token.own_name().is_some_and(|name| !left(&name.uid16) && !stray(&name.uid16));
         if orphan {
             life.around.world.broke("L3", format!("{} ({}) lives, and its object is gone", token.id, token.name));
         }
@@ -131,7 +134,8 @@ fn nothing_of_the_dead(life: &Life, living: &[Token], uids: &BTreeSet<String>) {
 
 /// S3, seen from the strangers.
 fn strangers_live(life: &Life) {
-    let dead = |token: &&Token| token.own_name().is_none() && token.dead;
+    let struck = life.around.world.excuses().struck.clone();
+    let dead = |token: &&Token| token.own_name().is_none() && token.dead && !struck.contains(&token.value);
     let dead = life.around.services.with(|books| books.tokens.iter().find(dead).map(|token| token.id.clone()));
     if let Some(id) = dead {
         life.around.world.broke("S3", format!("{id} is a stranger's, and dead"));

@@ -217,8 +217,10 @@ impl Life {
         let did = |what: fn(&Act) -> bool| self.plan.acts.iter().any(|(_, act)| what(act));
         let another_key = did(|act| matches!(act, Act::WrongCredential(_) | Act::OtherAccount(_)));
         let forgotten = did(|act| matches!(act, Act::Second(_) | Act::RemakeService(_) | Act::Restore(..)));
+        // A process that dies by a fault has forgotten the values, too.
+        let killed = self.plan.faults.iter().any(|fault| fault.fate.kills());
         if another_key
-            && (forgotten || self.facts.interrupted > 0)
+            && (forgotten || killed || self.facts.interrupted > 0)
             && !self.around.api_server.all("artifacttokens").is_empty()
         {
             sleep(UNSEEN).await;
@@ -230,7 +232,7 @@ impl Life {
         let make = |path: &str, object: &Value| {
             self.around.api_server.act("POST", path, object).unwrap_or_else(|problem| panic!("{path}: {problem}"))
         };
-        self.around.services.with(laws::strangers);
+        self.around.services.with(|books| laws::strangers(books, &self.around.world));
         make("/api/v1/namespaces", &json!({"metadata": {"name": objects::NAMESPACE}}));
         make(&objects::secret_path(""), &objects::credential());
         let per_minute = self.plan.mutation.map_or(self.plan.per_minute, |one| one.limit(self.plan.per_minute));

@@ -96,13 +96,10 @@ impl Life {
 
     /// Somebody else makes a token.
     pub(super) fn stranger(&mut self) {
-        let (created, at) = (self.around.world.now(), self.around.world.elapsed());
+        let world = self.around.world.clone();
         self.around.services.with(|books| {
             let (id, value) = (books.next_id(), format!("alice-{}", books.tokens.len()));
-            let name = "alice's own laptop".to_owned();
-            let (dead, died, expires, accepted) = (false, None, None, false);
-            let account = objects::KEY.to_owned();
-            books.tokens.push(Token { id, name, value, account, created, at, expires, dead, died, accepted });
+            books.tokens.push(Token::new(id, "alice's own laptop".to_owned(), value, objects::KEY, &world));
         });
     }
 

@@ -10,9 +10,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
+use url::Url;
 
-use super::Services;
 use super::operations::{Asked, perform};
+use super::{Services, Token};
 use crate::api_server::ApiServer;
 use crate::fate::{Class, Fate, Line};
 use crate::laws;
@@ -46,6 +47,36 @@ impl Transport for Carrier {
     }
 }
 
+/// A request that has left its process: it lands, whatever becomes of its sender.
+struct Sent {
+    host: String,
+    class: Class,
+    url: Url,
+    body: String,
+    bearer: String,
+    fate: Option<Fate>,
+    /// What a revoke was to end when it was sent.
+    target: Option<Token>,
+}
+
+impl Sent {
+    fn new(exchange: &Exchange<'_>) -> Self {
+        Self {
+            host: exchange.url.host_str().unwrap_or_default().to_owned(),
+            class: class_of(exchange),
+            url: exchange.url.clone(),
+            body: exchange.body.unwrap_or_default().to_owned(),
+            bearer: bearer_of(exchange),
+            fate: None,
+            target: None,
+        }
+    }
+
+    fn asked(&self) -> Asked<'_> {
+        Asked { class: self.class, url: &self.url, body: &self.body, bearer: &self.bearer }
+    }
+}
+
 /// An answer on its way back.
 struct Reply {
     status: u16,
@@ -62,32 +93,43 @@ impl Reply {
 impl Carrier {
     /// A request on its way, there and back.
     async fn carry(&self, exchange: &Exchange<'_>) -> Result<Answer, SendError> {
-        let class = class_of(exchange);
-        let (host, bearer) = (exchange.url.host_str().unwrap_or_default(), bearer_of(exchange));
         self.line.alive().await;
-        let of = self.services.at(host, |books| laws::object_of_call(books, class, exchange, &bearer)).flatten();
-        let fate = self.world.fate(class, of);
-        laws::of_call(self, host, class);
-        if let Some(Fate::Late(seconds)) = fate {
+        let mut sent = Sent::new(exchange);
+        let of = self.services.at(&sent.host, |books| laws::object_of_call(books, &sent.asked())).flatten();
+        sent.fate = self.world.fate(sent.class, of);
+        laws::of_call(self, &sent.host, sent.class);
+        if sent.fate == Some(Fate::KillBefore) {
+            self.line.cut();
+        }
+        self.line.alive().await;
+        // The protocol promises what is sent. When that lands, and what is there by then, is no longer in the operator's hand.
+        if self.world.mutation.and_then(|mutation| mutation.of_call(sent.class)).is_none() {
+            sent.target = laws::of_sent(self, &sent.host, &sent.asked());
+        }
+        let (host, carrier) = (sent.host.clone(), self.clone());
+        let landing = tokio::spawn(async move { carrier.arrive(&sent).await });
+        let reply = landing.await.expect("a call lands")?;
+        self.answer(&host, reply).await
+    }
+
+    /// What was sent lands: it does not matter whether its sender lives, or waits.
+    async fn arrive(&self, sent: &Sent) -> Result<Reply, SendError> {
+        if let Some(Fate::Late(seconds)) = sent.fate {
             tokio::time::sleep(Duration::from_secs(seconds.into())).await;
         }
         self.world.travel().await;
-        self.line.alive().await;
-        match fate {
+        match sent.fate {
             Some(Fate::LostBefore) => return Err(SendError::NotSent("no connection".into())),
-            Some(Fate::Status(status)) => return self.answer(host, Reply::bare(status)).await,
-            Some(Fate::KillBefore) => self.line.cut(),
+            Some(Fate::Status(status)) => return Ok(Reply::bare(status)),
             _ => {}
         }
-        self.line.alive().await;
-        let slow = self.services.at(host, |books| books.generate_takes).unwrap_or_default();
-        if class == Class::Generate && slow > 0 {
+        let slow = self.services.at(&sent.host, |books| books.generate_takes).unwrap_or_default();
+        if sent.class == Class::Generate && slow > 0 {
             tokio::time::sleep(Duration::from_secs(slow)).await;
-            self.line.alive().await;
         }
-        let reply = self.perform(host, class, exchange, &bearer);
-        self.say(host, class, &reply, fate);
-        match fate {
+        let reply = self.perform(sent);
+        self.say(sent, &reply);
+        match sent.fate {
             Some(Fate::LostAfter) if self.world.mutation == Some(Mutation::LostIsNo) => {
                 return Err(SendError::NotSent("no connection".into()));
             }
@@ -95,16 +137,15 @@ impl Carrier {
             Some(Fate::KillAfter) => self.line.cut(),
             _ => {}
         }
-        self.line.alive().await;
-        self.answer(host, reply).await
+        Ok(reply)
     }
 
     /// What the service does, and what that means to the laws.
-    fn perform(&self, host: &str, class: Class, exchange: &Exchange<'_>, bearer: &str) -> Reply {
+    fn perform(&self, sent: &Sent) -> Reply {
+        let (host, class, asked) = (&sent.host, sent.class, sent.asked());
         if let Some(status) = self.world.mutation.and_then(|mutation| mutation.of_call(class)) {
             return Reply::bare(status);
         }
-        let asked = Asked { class, url: exchange.url, body: exchange.body.unwrap_or_default(), bearer };
         let done = self.services.at(host, |books| {
             let outage = books.outage.filter(|outage| outage.only.is_none_or(|only| only == class));
             if let Some(outage) = outage {
@@ -125,26 +166,27 @@ impl Carrier {
             (Reply { status, retry_after: None, body }, concerned)
         });
         let Some((reply, concerned)) = done else { return Reply::bare(404) };
-        if let Some(token) = concerned {
-            match class {
-                Class::Revoke => laws::of_revoke(self, &token),
-                Class::Generate => laws::of_generate(self, &token),
-                _ => {}
-            }
+        match (class, concerned) {
+            (Class::Revoke, Some(token)) => laws::of_ended(self, sent.target.as_ref(), &token),
+            (Class::Generate, Some(token)) => _ = self.services.at(host, |books| laws::of_made(self, books, &token)),
+            _ => {}
         }
         reply
     }
 
-    fn say(&self, host: &str, class: Class, reply: &Reply, fate: Option<Fate>) {
+    fn say(&self, sent: &Sent, reply: &Reply) {
         self.world.say(self.line.who, || {
-            let fate = fate.map(|fate| format!(" [{fate:?}]")).unwrap_or_default();
+            let (host, class) = (&sent.host, sent.class);
+            let fate = sent.fate.map(|fate| format!(" [{fate:?}]")).unwrap_or_default();
             format!("{host} {class:?} -> {} {} {}{fate}", reply.status, reply.body["id"], reply.body["name"])
         });
     }
 
     async fn answer(&self, host: &str, reply: Reply) -> Result<Answer, SendError> {
+        self.line.alive().await;
         self.world.travel().await;
         self.line.alive().await;
+        self.services.at(host, |books| books.heard(&reply.body["token"]));
         let mut headers = HeaderMap::new();
         headers.insert("date", HeaderValue::from_str(&http_date(self.world.now())).expect("a date is a header"));
         let told = self.world.mutation != Some(Mutation::PauseIgnored);

@@ -13,10 +13,11 @@ use data_encoding::BASE64;
 use serde_json::{Value, json};
 
 pub use carrier::Carrier;
-pub use operations::Asked;
+pub use operations::{Asked, addressed};
 
 use crate::fate::Class;
 use crate::objects;
+use crate::world::World;
 
 /// One token.
 #[derive(Clone, Debug)]
@@ -41,9 +42,20 @@ pub struct Token {
     pub died: Option<Duration>,
     /// The service accepted it at least once.
     pub accepted: bool,
+    /// The process that asked for it got the answer.
+    pub heard: bool,
+    /// It was made when its claim had settled long ago: nobody can wait for that (S12).
+    pub stray: bool,
 }
 
 impl Token {
+    /// A token that lives, and of which nobody knows yet.
+    pub fn new(id: String, name: String, value: String, account: &str, world: &World) -> Self {
+        let (created, at, account) = (world.now(), world.elapsed(), account.to_owned());
+        let (dead, accepted, heard, stray) = (false, false, false, false);
+        Self { id, name, value, account, created, at, expires: None, dead, died: None, accepted, heard, stray }
+    }
+
     /// Whether it still works.
     pub fn lives(&self, now: DateTime<Utc>) -> bool {
         !self.dead && self.expires.is_none_or(|expires| expires > now)
@@ -129,6 +141,12 @@ impl Books {
     pub fn next_id(&self) -> String {
         let free = self.tokens.last().filter(|newest| self.reuses_ids && newest.dead);
         free.map_or_else(|| format!("id-{}", self.tokens.len() + 1), |newest| newest.id.clone())
+    }
+
+    /// An answer with this token has reached a process.
+    pub fn heard(&mut self, value: &Value) {
+        let token = value.as_str().and_then(|value| self.tokens.iter_mut().find(|token| token.value == value));
+        token.into_iter().for_each(|token| token.heard = true);
     }
 
     /// The tokens that live.

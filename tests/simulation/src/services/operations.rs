@@ -65,18 +65,9 @@ fn generate(books: &mut Books, world: &World, host: &str, asked: &Asked<'_>) -> 
     let wanted: Value = serde_json::from_str(asked.body).unwrap_or_default();
     let (number, now) = (books.tokens.len() + 1, world.now());
     let expires = wanted["lifetimeSeconds"].as_i64().map(|seconds| now + chrono::Duration::seconds(seconds));
-    let token = Token {
-        id: books.next_id(),
-        name: wanted["name"].as_str().unwrap_or_default().to_owned(),
-        value: format!("value-{host}-{number}-{}", world.random(u64::MAX)),
-        account: asked.bearer.to_owned(),
-        created: now,
-        at: world.elapsed(),
-        expires,
-        dead: false,
-        died: None,
-        accepted: false,
-    };
+    let (id, name) = (books.next_id(), wanted["name"].as_str().unwrap_or_default().to_owned());
+    let value = format!("value-{host}-{number}-{}", world.random(u64::MAX));
+    let token = Token { expires, ..Token::new(id, name, value, asked.bearer, world) };
     let body = json!({"id": token.id, "name": token.name, "token": token.value, "expirationTime": expires.map(stamp)});
     books.tokens.push(token.clone());
     (201, body, Some(token))
@@ -107,10 +98,14 @@ fn list(books: &Books, now: DateTime<Utc>, asked: &Asked<'_>) -> Value {
     json!({"items": rows, "nextPage": (page * limit < all.len()).then_some(next)})
 }
 
-fn revoke(books: &mut Books, elapsed: Duration, asked: &Asked<'_>) -> Done {
+/// The token that a revoke is about.
+pub fn addressed<'a>(books: &'a mut Books, asked: &Asked<'_>) -> Option<&'a mut Token> {
     let id = asked.url.path().rsplit('/').next().unwrap_or_default();
-    let own = |token: &&mut Token| token.id == id && !token.dead && token.account == asked.bearer;
-    match books.tokens.iter_mut().find(own) {
+    books.tokens.iter_mut().find(|token| token.id == id && !token.dead && token.account == asked.bearer)
+}
+
+fn revoke(books: &mut Books, elapsed: Duration, asked: &Asked<'_>) -> Done {
+    match addressed(books, asked) {
         Some(token) => {
             (token.dead, token.died) = (true, Some(elapsed));
             (204, json!({}), Some(token.clone()))

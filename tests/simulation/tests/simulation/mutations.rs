@@ -13,7 +13,7 @@ const MOST_LIVES: u64 = 200;
 /// need thousands of lives for that.
 pub fn late_publish() -> Plan {
     let plan = Plan::quiet(1, 1, 7200).with(100, Act::Rotate(0)).with(200, Act::Rotate(0));
-    plan.fault(Class::ApiWrite, Some(0), 5, Fate::Late(300))
+    plan.fault(Class::ApiWrite, Some(0), 7, Fate::Late(300))
 }
 
 /// The first seed whose life breaks a law that it keeps with the rule, and the laws.
