@@ -2,7 +2,7 @@
 
 use simulation::act::Act;
 use simulation::api_server::{Backup, Trouble};
-use simulation::fate::Class;
+use simulation::fate::{Class, Fate};
 use simulation::plan::Plan;
 use simulation::services::Odd;
 
@@ -117,4 +117,11 @@ fn a_ledger_that_went_back_behind_a_dead_token_gets_on_once_a_person_has_confirm
 #[test]
 fn a_publish_that_lands_after_the_next_rotation_changes_nothing() {
     assert_eq!(made(&well(&late_publish())), 3);
+}
+
+#[test]
+fn the_creation_of_a_secret_that_lands_after_the_deletion_of_its_object_leaves_nothing_behind() {
+    // The third write creates the Secret. It is on the wire for a minute, its answer does not come, and the object is deleted meanwhile.
+    let plan = Plan::quiet(200_167, 1, 600).with(6, Act::Delete(0));
+    well(&plan.fault(Class::ApiWrite, Some(0), 3, Fate::Late(59)));
 }
