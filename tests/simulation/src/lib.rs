@@ -9,6 +9,7 @@
 //! | [`process`] | one operator, which can be killed |
 //! | [`act`], [`plan`] | what people, machines and services do in a life; a plan is all of a life that is not the product |
 //! | [`life`], [`laws`] | runs a plan; what must hold meanwhile, after some quiet hours, and in the end |
+//! | [`excuses`] | what a law must know before it blames the product |
 //! | [`shrink`] | the smallest plan that breaks the same law |
 //! | [`mutation`] | the product with one rule broken, as its world sees it |
 
@@ -18,6 +19,7 @@
 pub mod act;
 pub mod api_server;
 pub mod determinism;
+pub mod excuses;
 pub mod fate;
 pub mod laws;
 pub mod life;

@@ -1,6 +1,5 @@
 //! What outlives a process: the virtual clock, and the record of what happened.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
@@ -11,6 +10,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::excuses::Excuses;
 use crate::fate::{Class, Fate, Faults};
 use crate::mutation::Mutation;
 
@@ -43,23 +43,6 @@ pub struct World {
     traced: bool,
 }
 
-/// What a law must know before it blames the product.
-#[derive(Debug, Default)]
-pub struct Excuses {
-    /// How long a token of an object must stay when it was replaced, each since when.
-    pub overlaps: BTreeMap<usize, Vec<(Duration, Duration)>>,
-    /// Objects whose tokens were declared as leaked: they may be ended at once.
-    pub leaked: BTreeSet<usize>,
-    /// Objects whose finalizer somebody took away.
-    pub stripped: BTreeSet<usize>,
-    /// What hands have put into Secrets again from older copies: how long consumers hold these is the hands' affair.
-    pub put_back: BTreeSet<String>,
-    /// The values of tokens that got the id of another one while a revoke of that was on its way.
-    pub struck: BTreeSet<String>,
-    /// The highest limit of the service until now.
-    pub per_minute: u32,
-}
-
 /// What happened.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
@@ -67,19 +50,6 @@ pub struct Record {
     pub trace: Vec<String>,
     /// The laws that were broken, each with a sentence.
     pub broken: Vec<(&'static str, String)>,
-}
-
-/// A pass may still work with a spec that it read so long ago.
-const OLD_SPEC: Duration = Duration::from_secs(60);
-
-impl Excuses {
-    /// The shortest overlap that a token may have got that its Secret left then. It is that of the spec when the successor was decided
-    /// (P7), which comes late after a kill.
-    pub fn overlap(&self, of: Option<usize>, left: Duration) -> Duration {
-        let Some(all) = of.and_then(|index| self.overlaps.get(&index)) else { return Duration::ZERO };
-        let in_time = |at: &usize| all.get(at + 1).is_none_or(|(next, _)| *next + OLD_SPEC >= left);
-        (0..all.len()).filter(in_time).map(|at| all[at].1).min().unwrap_or_default()
-    }
 }
 
 impl Record {

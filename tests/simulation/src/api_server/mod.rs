@@ -5,6 +5,7 @@
 
 mod backup;
 mod connection;
+mod history;
 mod place;
 mod schema;
 mod secret;
@@ -17,7 +18,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use artifact_token_operator::rotation::identity;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -29,7 +29,7 @@ pub use trouble::{TROUBLES, Trouble};
 pub use write::{Outcome, Refusal};
 
 use self::place::Selector;
-use self::store::{Change, Store};
+use self::store::Store;
 use self::write::Write;
 use crate::fate::Line;
 use crate::world::{World, stamp};
@@ -85,52 +85,9 @@ impl ApiServer {
         self.store().kind(plural)?.objects.get(&(namespace.to_owned(), name.to_owned())).cloned()
     }
 
-    /// An object as it was at a time since the beginning.
-    pub fn as_it_was(&self, plural: &str, namespace: &str, name: &str, then: Duration) -> Option<Arc<Value>> {
-        let store = self.store();
-        let of = |change: &&Change| {
-            change.at <= then
-                && change.new["metadata"]["namespace"] == namespace
-                && change.new["metadata"]["name"] == name
-        };
-        store
-            .kind(plural)?
-            .history
-            .iter()
-            .rev()
-            .find(of)
-            .filter(|change| !change.deleted)
-            .map(|change| change.new.clone())
-    }
-
     /// All objects of a kind.
     pub fn all(&self, plural: &str) -> Vec<Arc<Value>> {
         self.store().kind(plural).map(|kind| kind.objects.values().cloned().collect()).unwrap_or_default()
-    }
-
-    /// When a Secret ceased to hold this token, if one ever held it.
-    pub fn held_until(&self, value: &Value) -> Option<Duration> {
-        let store = self.store();
-        let left = |change: &&Change| {
-            change.old.as_ref().is_some_and(|old| old["data"]["token"] == *value)
-                && (change.deleted || change.new["data"]["token"] != *value)
-        };
-        store.kind("secrets")?.history.iter().rev().find(left).map(|change| change.at)
-    }
-
-    /// When this claim was recorded last: in a status, or by the finalizer.
-    pub fn claimed_at(&self, uid16: &str, nonce: &str, by_finalizer: bool) -> Option<Duration> {
-        let has = |object: &Value| match by_finalizer {
-            true => object["metadata"]["finalizers"][0].is_string(),
-            false => object["status"]["claim"]["nonce"] == nonce,
-        };
-        let claims = |change: &&Change| {
-            has(&change.new)
-                && !change.old.as_deref().is_some_and(has)
-                && identity::uid16(change.new["metadata"]["uid"].as_str().unwrap_or_default()) == uid16
-        };
-        let store = self.store();
-        store.kind("artifacttokens")?.history.iter().rev().find(claims).map(|change| change.at)
     }
 
     /// Requests of operators by verb and kind.

@@ -7,6 +7,7 @@ use artifact_token_operator::rotation::identity;
 use serde_json::Value;
 
 use crate::api_server::{ApiServer, Place};
+use crate::excuses::SECOND;
 use crate::fate::Class;
 use crate::objects;
 use crate::services::{Asked, Books, Carrier, Token, addressed};
@@ -14,9 +15,6 @@ use crate::world::World;
 
 /// Tokens of other people at the service.
 const STRANGERS: usize = 2;
-
-/// Records have whole seconds.
-const SECOND: Duration = Duration::from_secs(1);
 
 /// How long a call is on its way at most.
 const SENT: Duration = Duration::from_millis(20);
@@ -160,8 +158,9 @@ fn of_revoke(carrier: &Carrier, token: &Token) {
         return world.broke("S3", format!("{} ({}) is a stranger's and was revoked", token.id, token.name));
     };
     let Some(object) = object_of(&carrier.api_server, &name.uid16) else { return };
-    let leaked = token.object().is_some_and(|index| world.excuses().leaked.contains(&index));
-    if leaked || object["metadata"]["deletionTimestamp"].is_string() {
+    let (server, now) = (&carrier.api_server, world.elapsed());
+    let leaked = |index| world.excuses().leaked(server, index, token, now);
+    if token.object().is_some_and(leaked) || object["metadata"]["deletionTimestamp"].is_string() {
         return;
     }
     let (id, value) = (&token.id, token.data());
@@ -173,12 +172,12 @@ fn of_revoke(carrier: &Carrier, token: &Token) {
     if holds {
         world.broke("S1", format!("{id} ({}) revoked while the Secret {secret} holds it", token.name));
     }
-    // An older copy that a hand has put back is gone again with its correction, and its overlap was over before.
-    if world.excuses().put_back.contains(value.as_str().unwrap_or_default()) {
-        return;
-    }
-    let Some(left) = carrier.api_server.held_until(&value) else { return };
-    let (since, overlap) = (world.elapsed().saturating_sub(left), world.excuses().overlap(token.object(), left));
+    // What a hand put back after it was replaced, its correction takes away at once: what counts is when it left the Secret before that.
+    let replaced = server.superseded_at(&name.uid16, name.attempt, id);
+    let put_back = world.excuses().put_back_until(token, now).filter(|at| replaced.is_some_and(|since| since <= *at));
+    let Some(left) = server.held_until(&value, put_back) else { return };
+    let overlap = token.object().map(|index| world.excuses().overlap(server, index, token, left));
+    let (since, overlap) = (now.saturating_sub(left), overlap.unwrap_or_default());
     if since + SECOND < overlap {
         world.broke("S2", format!("{id} ({}) revoked {since:?} after the Secret moved on", token.name));
     }

@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use crate::act::Act;
 use crate::api_server::Held;
+use crate::excuses::SECOND;
 use crate::life::Life;
 use crate::objects::{NAMESPACE, secret_of};
 use crate::services::Token;
 use crate::world::EPOCH;
-
-/// Records have whole seconds.
-const SECOND: Duration = Duration::from_secs(1);
 
 /// What a hand did to a Secret is seen at once, and corrected soon: within a new token's way there.
 const SOON: Duration = Duration::from_secs(300);
@@ -49,7 +47,7 @@ pub fn of_consumers(life: &Life) {
         for held in life.around.api_server.held(NAMESPACE, &secret_of(index)) {
             let Some(token) = tokens.iter().find(|token| token.data() == held.data) else { continue };
             let Some(death) = death_of(token, expiry_counts) else { continue };
-            if !is_excused(life, index, token, death) {
+            if !is_excused(life, index, token, &held, death) {
                 judge(life, index, token, &held, death);
             }
         }
@@ -58,7 +56,7 @@ pub fn of_consumers(life: &Life) {
 
 fn judge(life: &Life, index: usize, token: &Token, held: &Held, death: Duration) {
     let until = held.until.unwrap_or_else(|| life.around.world.elapsed());
-    let overlap = life.around.world.excuses().overlap(Some(index), until);
+    let overlap = life.around.world.excuses().overlap(&life.around.api_server, index, token, until);
     if death + SECOND < until + overlap {
         let (id, secret) = (&token.id, secret_of(index));
         let how = format!(
@@ -76,22 +74,20 @@ fn death_of(token: &Token, expiry_counts: bool) -> Option<Duration> {
 }
 
 /// A leak, a deletion, a person who ended it, a hand that put it back into the Secret.
-fn is_excused(life: &Life, index: usize, token: &Token, death: Duration) -> bool {
-    let facts = &life.facts;
-    let uid = token.own_name().map(|name| name.uid16);
-    let deleted = uid.as_ref().and_then(|uid| facts.deletions.get(uid)).is_some_and(|deleted| *deleted <= death);
-    let gone = uid.is_some_and(|uid| facts.ended.contains(&uid) || facts.let_go.contains(&uid));
+fn is_excused(life: &Life, index: usize, token: &Token, held: &Held, death: Duration) -> bool {
+    let (facts, server) = (&life.facts, &life.around.api_server);
+    let gone = |uid: &str| facts.gone.at(uid, death) || facts.let_go.contains(uid);
     let excuses = life.around.world.excuses();
-    let put_back = token.data().as_str().is_some_and(|data| excuses.put_back.contains(data));
+    // Only for as long as it stays there this time.
+    let put_back = excuses.put_back_until(token, held.from + SECOND).is_some_and(|at| at + SECOND >= held.from);
     let expired = token.died.is_none_or(|died| died > death);
     // Near the end of a life nobody is there any more to hold anything.
     let after_all = expired && death > facts.judged;
-    deleted
-        || gone
+    token.own_name().is_some_and(|name| gone(&name.uid16))
         || put_back
         || after_all
         || excuses.struck.contains(&token.value)
-        || excuses.leaked.contains(&index)
+        || excuses.leaked(server, index, token, death)
         || facts.ended_by_hand.contains(&token.id)
 }
 

@@ -84,7 +84,7 @@ fn one_token_lives(life: &Life, index: usize, uid: &str, living: &[Token]) {
         .map(|secret| secret["data"]["token"].clone());
     let own = |token: &&Token| !token.is_beyond_reach() && token.own_name().is_some_and(|name| name.uid16 == uid);
     for token in living.iter().filter(own) {
-        let left = life.around.api_server.held_until(&token.data()).unwrap_or(token.at);
+        let left = life.around.api_server.held_until(&token.data(), None).unwrap_or(token.at);
         if held.as_ref() != Some(&token.data()) && left + LONG < world.elapsed() {
             world.broke("L1", format!("{} ({}) lives, and no Secret holds it since {left:?}", token.id, token.name));
         }
@@ -123,8 +123,7 @@ fn nothing_of_the_dead(life: &Life, living: &[Token], uids: &BTreeSet<String>) {
     for token in living.iter().filter(|token| !token.is_beyond_reach()) {
         let left = |uid: &String| uids.contains(uid) || life.facts.let_go.contains(uid);
         // Its request landed when nobody could wait for it any more (S12), and the sweep only reports what it finds then.
-        let since = |uid: &str| life.facts.deletions.get(uid).is_some_and(|deleted| *deleted <= token.at);
-        let stray = |uid: &str| token.stray && since(uid);
+        let stray = |uid: &str| token.stray && life.facts.gone.at(uid, token.at);
         let orphan = token.own_name().is_some_and(|name| !left(&name.uid16) && !stray(&name.uid16));
         if orphan {
             life.around.world.broke("L3", format!("{} ({}) lives, and its object is gone", token.id, token.name));

@@ -60,6 +60,7 @@ impl Life {
     /// What the laws must know of an object that is as it was.
     fn is_back(&mut self, index: usize, before: (Value, Value), after: (Value, Value)) {
         let ((old, held_before), (object, secret)) = (before, after);
+        let now = self.around.world.elapsed();
         let set = |set: &mut BTreeSet<usize>, on: bool| {
             let _ = if on { set.insert(index) } else { set.remove(&index) };
         };
@@ -76,8 +77,7 @@ impl Life {
         }
         if !gone {
             let uid = identity::uid16(metadata["uid"].as_str().unwrap_or_default());
-            facts.deletions.remove(&uid);
-            facts.ended.remove(&uid);
+            facts.gone.back(&uid, now);
         }
         // The old one is gone without a deletion.
         if old["metadata"]["uid"] != metadata["uid"] || gone {
@@ -86,14 +86,13 @@ impl Life {
             if old["metadata"]["uid"] != metadata["uid"] {
                 facts.let_go.insert(uid.clone());
             }
-            facts.ended.insert(uid);
+            facts.gone.begin(&uid, now);
         }
         if let Some(overlap) = object["spec"]["rotation"]["overlap"].as_str() {
             self.overlap_is(index, overlap.trim_end_matches('s').parse().unwrap_or_default());
         }
         if held_before["data"]["token"] != secret["data"]["token"] {
-            let value = secret["data"]["token"].as_str().unwrap_or_default().to_owned();
-            self.around.world.excuses().put_back.insert(value);
+            self.around.world.excuses().puts_back(secret["data"]["token"].as_str().unwrap_or_default(), now);
         }
     }
 

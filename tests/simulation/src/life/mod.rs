@@ -17,13 +17,14 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::act::Act;
 use crate::api_server::ApiServer;
+use crate::excuses::{Excuses, Gone};
 use crate::fate::{Faults, Line};
 use crate::laws;
 use crate::objects;
 use crate::plan::Plan;
 use crate::process::{Process, Surroundings};
 use crate::services::{Books, Services};
-use crate::world::{Excuses, Record, World};
+use crate::world::{Record, World};
 
 /// How long everything works again before it is judged: longer than the longest back-off, after an hour in which clocks disagree.
 const REST: Duration = Duration::from_secs(3 * 3600);
@@ -80,14 +81,12 @@ pub struct Facts {
     pub deleted: BTreeSet<usize>,
     /// The identities of objects whose finalizer somebody took off right before the deletion: their tokens were let go.
     pub let_go: BTreeSet<String>,
-    /// When objects were deleted, by their identities.
-    pub deletions: BTreeMap<String, Duration>,
+    /// When objects were on their way out, by their identities.
+    pub gone: Gone,
     /// The ids of tokens that a person ended at the service.
     pub ended_by_hand: BTreeSet<String>,
     /// When all was to be in order.
     pub judged: Duration,
-    /// The identities of objects that a restored store has not.
-    pub ended: BTreeSet<String>,
     /// When all tokens of an object until then were declared as leaked, since the beginning.
     pub leaks: BTreeMap<usize, Duration>,
     /// Objects that make nothing new.

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use super::Life;
 use crate::act::Act;
+use crate::excuses::Leak;
 use crate::objects::{self, name_of, token_path};
 use crate::world::{World, stamp};
 
@@ -64,14 +65,21 @@ impl Life {
             Act::Api(trouble, seconds) => self.api_trouble(trouble, seconds),
             Act::Restore(backup, back) => self.restore(backup, back),
             Act::ClockStep(seconds) => {
+                self.a_clock_jumps();
                 self.around.world.skew.fetch_add(seconds, Ordering::Relaxed);
                 self.facts.allowed_tokens += self.plan.tokens;
             }
             Act::Sleep(seconds) => {
+                self.a_clock_jumps();
                 self.around.world.slept.fetch_add(seconds, Ordering::Relaxed);
                 self.facts.allowed_tokens += self.plan.tokens;
             }
         }
+    }
+
+    fn a_clock_jumps(&self) {
+        let now = self.around.world.elapsed();
+        self.around.world.excuses().jumps.push(now);
     }
 
     /// What people do to an object.
@@ -98,7 +106,7 @@ impl Life {
                 if let Some(object) = self.around.api_server.get("artifacttokens", objects::NAMESPACE, &name_of(index))
                 {
                     let uid = identity::uid16(object["metadata"]["uid"].as_str().unwrap_or_default());
-                    self.facts.deletions.entry(uid).or_insert(self.around.world.elapsed());
+                    self.facts.gone.begin(&uid, self.around.world.elapsed());
                 }
                 self.tell("DELETE", &token_path(index), &Value::Null);
                 self.facts.deleted.insert(index);
@@ -150,12 +158,12 @@ impl Life {
                 let patch = json!({"spec": {"parameters": {"scopes": [format!("scope-{number}")]}}});
                 self.tell("PATCH", &token_path(index), &patch);
             }
-            Act::Leak(index) => self.leak(Some(index), &now),
-            Act::LeakAll => self.leak(None, &now),
+            Act::Leak(index) => self.leak(Some(index), &now, false),
+            Act::LeakAll => self.leak(None, &now, false),
             // No two of them have the same time, or the second one would say nothing.
             Act::LeakAhead(of) => {
                 let ahead = chrono::Duration::days(30) + chrono::Duration::seconds(number.into());
-                self.leak(of, &stamp(self.around.world.api_server_now() + ahead));
+                self.leak(of, &stamp(self.around.world.api_server_now() + ahead), true);
             }
             _ => {}
         }
@@ -186,7 +194,7 @@ impl Life {
     }
 
     /// Declares that tokens from before this time leaked: those of an object, or all.
-    fn leak(&mut self, of: Option<usize>, before: &str) {
+    fn leak(&mut self, of: Option<usize>, before: &str, ahead: bool) {
         let (path, patch) = match of {
             Some(index) => (token_path(index), json!({"spec": {"rotation": {"revokeIssuedBefore": before}}})),
             None => (objects::path("tokenservices", objects::SERVICE), json!({"spec": {"revokeIssuedBefore": before}})),
@@ -198,7 +206,10 @@ impl Life {
         let elapsed = self.around.world.elapsed();
         self.facts.allowed_tokens += leaked.len();
         self.facts.leaks.extend(leaked.iter().map(|index| (*index, elapsed)));
-        self.around.world.excuses().leaked.extend(leaked);
+        let mut excuses = self.around.world.excuses();
+        for index in leaked {
+            excuses.leaks.entry(index).or_default().push(Leak { at: elapsed, ahead });
+        }
     }
 
     pub(super) fn for_a_while(

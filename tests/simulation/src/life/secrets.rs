@@ -94,8 +94,8 @@ impl Life {
                     None => self.tell("POST", &secret_path(""), &copy),
                 };
                 if done {
-                    let value = copy["data"]["token"].as_str().unwrap_or_default().to_owned();
-                    self.around.world.excuses().put_back.insert(value);
+                    let (value, now) = (copy["data"]["token"].as_str(), self.around.world.elapsed());
+                    self.around.world.excuses().puts_back(value.unwrap_or_default(), now);
                     let object = server.get("artifacttokens", objects::NAMESPACE, &objects::name_of(index));
                     self.marks_of(index, &object.map_or(Value::Null, |object| Value::clone(&object)), &copy);
                 }

@@ -1,0 +1,79 @@
+//! What was stored when: for the laws.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use artifact_token_operator::rotation::identity;
+use serde_json::Value;
+
+use super::ApiServer;
+use super::store::Change;
+
+/// Whether it is a change of the object with this identity.
+fn is_of(change: &Change, uid16: &str) -> bool {
+    identity::uid16(change.new["metadata"]["uid"].as_str().unwrap_or_default()) == uid16
+}
+
+impl ApiServer {
+    /// An object as it was at a time since the beginning.
+    pub fn as_it_was(&self, plural: &str, namespace: &str, name: &str, then: Duration) -> Option<Arc<Value>> {
+        let store = self.store();
+        let of = |change: &&Change| {
+            change.at <= then
+                && change.new["metadata"]["namespace"] == namespace
+                && change.new["metadata"]["name"] == name
+        };
+        let last = store.kind(plural)?.history.iter().rev().find(of);
+        last.filter(|change| !change.deleted).map(|change| change.new.clone())
+    }
+
+    /// When a Secret ceased to hold this token for the last time, or the last time until then.
+    pub fn held_until(&self, value: &Value, until: Option<Duration>) -> Option<Duration> {
+        let store = self.store();
+        let left = |change: &&Change| {
+            until.is_none_or(|until| change.at < until)
+                && change.old.as_ref().is_some_and(|old| old["data"]["token"] == *value)
+                && (change.deleted || change.new["data"]["token"] != *value)
+        };
+        store.kind("secrets")?.history.iter().rev().find(left).map(|change| change.at)
+    }
+
+    /// When something about an object began to be so for the last time.
+    fn began(&self, uid16: &str, has: impl Fn(&Value) -> bool) -> Option<Duration> {
+        let began =
+            |change: &&Change| has(&change.new) && !change.old.as_deref().is_some_and(&has) && is_of(change, uid16);
+        let store = self.store();
+        store.kind("artifacttokens")?.history.iter().rev().find(began).map(|change| change.at)
+    }
+
+    /// When this claim was recorded last: in a status, or by the finalizer.
+    pub fn claimed_at(&self, uid16: &str, nonce: &str, by_finalizer: bool) -> Option<Duration> {
+        self.began(uid16, |object| match by_finalizer {
+            true => object["metadata"]["finalizers"][0].is_string(),
+            false => object["status"]["claim"]["nonce"] == nonce,
+        })
+    }
+
+    /// When the ledger got this token as a superseded one for the last time.
+    pub fn superseded_at(&self, uid16: &str, attempt: u32, id: &str) -> Option<Duration> {
+        self.began(uid16, |object| {
+            let superseded = object["status"]["superseded"].as_array();
+            superseded.is_some_and(|all| all.iter().any(|old| old["id"] == id && old["attempt"] == attempt))
+        })
+    }
+
+    /// When leaks of an object were recorded.
+    pub fn leaks_recorded(&self, uid16: &str) -> Vec<Duration> {
+        let noticed = |object: &Value| {
+            let leak = &object["status"]["leak"];
+            [leak["objectIssuedBefore"].clone(), leak["serviceIssuedBefore"].clone()]
+        };
+        let records = |change: &&Change| {
+            let before = change.old.as_deref().map(noticed).unwrap_or_default();
+            noticed(&change.new) != before && is_of(change, uid16)
+        };
+        let store = self.store();
+        let Some(kind) = store.kind("artifacttokens") else { return Vec::new() };
+        kind.history.iter().filter(records).map(|change| change.at).collect()
+    }
+}
