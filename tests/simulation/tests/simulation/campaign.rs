@@ -1,6 +1,7 @@
 //! Many random lives, two at a time.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -34,9 +35,18 @@ fn number(name: &str) -> Option<u64> {
 
 /// The life of a seed, with the kinds of `SIMULATION_ABOUT=Api,Restore` in it.
 fn plan_of(seed: u64) -> Plan {
-    let wanted = std::env::var("SIMULATION_ABOUT").unwrap_or_default();
-    let about = KINDS.into_iter().filter(|kind| wanted.split(',').any(|name| name == format!("{kind:?}")));
-    Plan::random_about(seed, &about.collect::<Vec<_>>())
+    Plan::random_about(seed, &named("SIMULATION_ABOUT", &KINDS))
+}
+
+/// The values that a variable names, with commas in between. A name that nobody knows would else look like a search that found nothing.
+pub fn named<T: Copy + Debug>(variable: &str, known: &[T]) -> Vec<T> {
+    let wanted = std::env::var(variable).unwrap_or_default();
+    let names = wanted.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let find = |name: &str| {
+        let found = known.iter().copied().find(|one| format!("{one:?}") == name);
+        found.unwrap_or_else(|| panic!("{variable}: {name} is none of {known:?}"))
+    };
+    names.map(find).collect()
 }
 
 fn run() -> Sum {

@@ -6,6 +6,8 @@ use simulation::mutation::{MUTATIONS, Mutation};
 use simulation::plan::Plan;
 use support::figures::figure;
 
+use super::campaign::named;
+
 /// The most random lives until a broken rule is found.
 const MOST_LIVES: u64 = 200;
 
@@ -38,14 +40,14 @@ fn found(mutation: Mutation) -> Option<(u64, String)> {
 fn every_broken_rule_is_found() {
     let mut missed = Vec::new();
     // `SIMULATION_RULE=LostIsNo` looks for one of them.
-    let wanted = std::env::var("SIMULATION_RULE").ok();
-    let rules = || MUTATIONS.into_iter().filter(|rule| wanted.as_ref().is_none_or(|name| *name == format!("{rule:?}")));
-    for mutation in rules() {
+    let wanted = named("SIMULATION_RULE", &MUTATIONS);
+    let rules = if wanted.is_empty() { MUTATIONS.to_vec() } else { wanted };
+    for mutation in rules.iter().copied() {
         match found(mutation) {
             Some((seed, laws)) => println!("{mutation:?}: found by seed {seed}: {laws}"),
             None => missed.push(mutation),
         }
     }
-    figure(&format!("simulation: {} of {} broken rules found", rules().count() - missed.len(), rules().count()));
+    figure(&format!("simulation: {} of {} broken rules found", rules.len() - missed.len(), rules.len()));
     assert!(missed.is_empty(), "not found in {MOST_LIVES} lives each: {missed:?}");
 }
