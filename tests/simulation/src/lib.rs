@@ -10,6 +10,7 @@
 //! | [`act`], [`plan`] | what people, machines and services do in a life; a plan is all of a life that is not the product |
 //! | [`life`], [`laws`] | runs a plan; what must hold meanwhile, after some quiet hours, and in the end |
 //! | [`excuses`] | what a law must know before it blames the product |
+//! | [`overlaid`] | adversities that come together, each of which ends only its own doing |
 //! | [`shrink`] | the smallest plan that breaks the same law |
 //! | [`mutation`] | the product with one rule broken, as its world sees it |
 
@@ -25,6 +26,7 @@ pub mod laws;
 pub mod life;
 pub mod mutation;
 pub mod objects;
+pub mod overlaid;
 pub mod plan;
 pub mod process;
 pub mod services;

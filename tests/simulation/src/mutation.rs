@@ -185,7 +185,7 @@ impl Mutation {
             _ => asked.url.path().ends_with(&format!("/{}", token.id)),
         };
         let number = books.tokens.iter().position(of)?;
-        let missing = matches!((books.odd, number % 2), (Some(Odd::Empty), _) | (Some(Odd::Forgets), 1));
+        let missing = matches!((books.odd(), number % 2), (Some(Odd::Empty), _) | (Some(Odd::Forgets), 1));
         match (self, asked.class) {
             (Self::MissingIsDead, Class::Verify) if missing => Some(401),
             (Self::MissingIsDead, Class::Revoke) if missing => Some(404),

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::excuses::Excuses;
 use crate::fate::{Class, Fate, Faults};
 use crate::mutation::Mutation;
+use crate::overlaid::Overlaid;
 
 /// More calls than any plan's life needs: what needs more is a storm, and its life is ended.
 const MOST_CALLS: u64 = 60_000;
@@ -29,7 +30,7 @@ pub struct World {
     /// For how many seconds all operators' machines were suspended.
     pub slept: AtomicU32,
     /// By how many seconds watches lag.
-    pub lag: AtomicU32,
+    pub lag: Mutex<Overlaid<u32>>,
     /// What becomes of calls.
     pub faults: Faults,
     /// The rule of the product that is broken, if there is one.
@@ -76,7 +77,7 @@ impl World {
             begun: Instant::now(),
             skew: AtomicI64::new(0),
             slept: AtomicU32::new(0),
-            lag: AtomicU32::new(0),
+            lag: Mutex::default(),
             faults,
             mutation,
             excuses: Mutex::default(),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::schema::schemas;
 use super::trouble::Trouble;
+use crate::overlaid::Overlaid;
 
 /// One kind of object.
 pub(super) struct Kind {
@@ -49,7 +50,7 @@ pub(super) struct Store {
     /// Every watch that is open ends when this changes.
     pub(super) epoch: u64,
     /// What is wrong with the server, and since when.
-    pub(super) troubles: Vec<(Duration, Trouble)>,
+    pub(super) troubles: Overlaid<(Duration, Trouble)>,
 }
 
 impl Store {
@@ -68,8 +69,8 @@ impl Store {
             kind(own, "TokenService", "tokenservices", true, Some(services)),
             kind(own, "ClusterTokenService", "clustertokenservices", false, Some(cluster_services)),
         ];
-        let (counts, by_minute) = (BTreeMap::new(), BTreeMap::new());
-        Self { kinds, version: 100, uids: 0, events: Vec::new(), counts, by_minute, epoch: 0, troubles: Vec::new() }
+        let (counts, by_minute, troubles) = (BTreeMap::new(), BTreeMap::new(), Overlaid::default());
+        Self { kinds, version: 100, uids: 0, events: Vec::new(), counts, by_minute, epoch: 0, troubles }
     }
 
     pub(super) fn kind(&self, plural: &str) -> Option<&Kind> {

@@ -61,21 +61,20 @@ impl Trouble {
 }
 
 impl ApiServer {
-    /// From now on this is wrong, until it is [`right`](Self::right) again.
-    pub fn wrong(&self, trouble: Trouble) {
+    /// From now on this is wrong, until it is [`right`](Self::right) again; the number ends it.
+    pub fn wrong(&self, trouble: Trouble) -> u64 {
         let now = self.world.elapsed();
-        self.store().troubles.push((now, trouble));
+        let number = self.store().troubles.begin((now, trouble));
         // Who began to watch when it was allowed goes on; only a server that goes away breaks that.
         if trouble == Trouble::Down {
             self.break_watches();
         }
+        number
     }
 
     /// It is over.
-    pub fn right(&self, trouble: Trouble) {
-        let mut store = self.store();
-        let at = store.troubles.iter().position(|(_, wrong)| *wrong == trouble);
-        at.into_iter().for_each(|at| _ = store.troubles.remove(at));
+    pub fn right(&self, number: u64) {
+        self.store().troubles.end(number);
     }
 
     /// Nothing is wrong any more.

@@ -1,7 +1,6 @@
 //! Watches: every change of what was chosen, in order.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -76,7 +75,8 @@ impl Watch {
                 std::future::pending::<()>().await;
             }
             if let Some(mut event) = self.look() {
-                let lag = Duration::from_secs(self.server.world.lag.load(Ordering::Relaxed).into());
+                let lag = self.server.world.lag.lock().unwrap().newest().copied().unwrap_or_default();
+                let lag = Duration::from_secs(lag.into());
                 tokio::time::sleep(lag + Duration::from_millis(1 + self.server.world.random(3))).await;
                 if self.partial && event["type"] != "ERROR" {
                     event["object"] = metadata_of(&event["object"]);

@@ -13,15 +13,16 @@ use super::Life;
 use crate::act::Act;
 use crate::api_server::{Backup, Trouble};
 use crate::objects::{self, NAMESPACE, name_of, secret_of, secret_path, token_path};
+use crate::services::Books;
 
 impl Life {
     /// The API server refuses something for a while.
     pub(super) fn api_trouble(&mut self, trouble: Trouble, seconds: u32) {
         let server = self.around.api_server.clone();
-        server.wrong(trouble);
+        let number = server.wrong(trouble);
         self.beside.spawn(async move {
             sleep(Duration::from_secs(seconds.into())).await;
-            server.right(trouble);
+            server.right(number);
         });
         // A token that is on its way when it begins cannot be published, or not be recorded; then there is another one.
         self.facts.allowed_tokens += self.plan.tokens;
@@ -136,11 +137,11 @@ impl Life {
         self.around.world.say(0, || "everything works again".into());
         self.around.world.faults.end();
         self.peace.store(true, Ordering::Relaxed);
-        self.around.world.lag.store(0, Ordering::Relaxed);
+        self.around.world.lag.lock().unwrap().clear();
         self.around.world.skew.store(0, Ordering::Relaxed);
-        self.around.services.with(|books| {
-            (books.outage, books.refuses_tokens, books.generate_takes, books.odd) = (None, false, 0, None);
-        });
+        self.around.services.with(Books::mend);
+        self.keys.lock().unwrap().clear();
+        self.service_gone.lock().unwrap().clear();
         self.around.api_server.all_right();
         objects::make_service_again(&self.around.api_server, self.facts.per_minute);
         self.tell("PATCH", &secret_path(objects::CREDENTIAL), &json!({"stringData": {"key": objects::KEY}}));

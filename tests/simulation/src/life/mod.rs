@@ -21,6 +21,7 @@ use crate::excuses::{Excuses, Gone};
 use crate::fate::{Faults, Line};
 use crate::laws;
 use crate::objects;
+use crate::overlaid::Overlaid;
 use crate::plan::Plan;
 use crate::process::{Process, Surroundings};
 use crate::services::{Books, Services};
@@ -119,6 +120,10 @@ pub struct Life {
     first: Arc<Mutex<Option<Arc<Line>>>>,
     /// Nobody fights over a Secret any more.
     peace: Arc<AtomicBool>,
+    /// The values that the credential has instead of its own.
+    keys: Arc<Mutex<Overlaid<String>>>,
+    /// Who took the service object away, and will make it again.
+    service_gone: Arc<Mutex<Overlaid<()>>>,
     /// What goes on beside the script; it ends with the life.
     beside: JoinSet<()>,
     /// Makes requests by annotation differ.
@@ -163,6 +168,8 @@ impl Life {
             facts,
             first: Arc::default(),
             peace: Arc::default(),
+            keys: Arc::default(),
+            service_gone: Arc::default(),
             beside: JoinSet::new(),
             requests: 0,
             seconds: 0,

@@ -11,7 +11,7 @@ use super::Life;
 use crate::act::Act;
 use crate::excuses::Leak;
 use crate::objects::{self, name_of, token_path};
-use crate::world::{World, stamp};
+use crate::world::stamp;
 
 impl Life {
     /// Does it.
@@ -57,11 +57,7 @@ impl Life {
             }
             Act::BreakWatches => self.around.api_server.break_watches(),
             Act::Compact => self.around.api_server.compact(),
-            Act::Lag(lag, seconds) => self.for_a_while(
-                seconds,
-                move |world| world.lag.store(lag, Ordering::Relaxed),
-                |world| world.lag.store(0, Ordering::Relaxed),
-            ),
+            Act::Lag(lag, seconds) => self.lags(lag, seconds),
             Act::Api(trouble, seconds) => self.api_trouble(trouble, seconds),
             Act::Restore(backup, back) => self.restore(backup, back),
             Act::ClockStep(seconds) => {
@@ -212,17 +208,12 @@ impl Life {
         }
     }
 
-    pub(super) fn for_a_while(
-        &mut self,
-        seconds: u32,
-        begin: impl FnOnce(&World),
-        end: impl FnOnce(&World) + Send + 'static,
-    ) {
+    fn lags(&mut self, lag: u32, seconds: u32) {
         let world = self.around.world.clone();
-        begin(&world);
+        let number = world.lag.lock().unwrap().begin(lag);
         self.beside.spawn(async move {
             sleep(Duration::from_secs(seconds.into())).await;
-            end(&world);
+            world.lag.lock().unwrap().end(number);
         });
     }
 

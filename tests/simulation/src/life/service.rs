@@ -9,6 +9,7 @@ use super::Life;
 use crate::act::Act;
 use crate::fate::Class;
 use crate::objects::{self, secret_of, secret_path};
+use crate::overlaid::Overlaid;
 use crate::services::{Books, Odd, Outage, Token};
 
 /// How many tokens of one object are given up at most while none can be tried, because a rotation or a repair is due: one after the
@@ -28,7 +29,7 @@ impl Life {
     pub(super) fn at_service(&mut self, act: Act) {
         match act {
             Act::RefuseTokens(seconds) => {
-                self.fails(seconds, |books, on| books.refuses_tokens = on);
+                self.fails(seconds, |books| &mut books.refuses_tokens, ());
                 self.facts.allowed_tokens += self.plan.tokens * in_vain(seconds);
             }
             Act::EndToken(index) => self.end_token(index),
@@ -105,43 +106,53 @@ impl Life {
 
     /// The credential has another value for a while.
     fn another_key(&mut self, key: &str, seconds: u32) {
+        let number = self.keys.lock().unwrap().begin(key.to_owned());
         self.tell("PATCH", &secret_path(objects::CREDENTIAL), &json!({"stringData": {"key": key}}));
-        let server = self.around.api_server.clone();
+        let (server, keys) = (self.around.api_server.clone(), self.keys.clone());
         self.beside.spawn(async move {
             sleep(Duration::from_secs(seconds.into())).await;
-            let right = json!({"stringData": {"key": objects::KEY}});
-            let _ = server.act("PATCH", &secret_path(objects::CREDENTIAL), &right);
+            let mut keys = keys.lock().unwrap();
+            keys.end(number);
+            let now = keys.newest().map_or(objects::KEY, String::as_str);
+            let _ = server.act("PATCH", &secret_path(objects::CREDENTIAL), &json!({"stringData": {"key": now}}));
         });
     }
 
     /// Somebody deletes the service object, and sees after a while that its finalizer holds it: takes it off, and creates it again.
     pub(super) fn remake_service(&mut self, seconds: u32) {
+        let number = self.service_gone.lock().unwrap().begin(());
         self.tell("DELETE", &objects::path("tokenservices", objects::SERVICE), &Value::Null);
-        let (server, per_minute) = (self.around.api_server.clone(), self.facts.per_minute);
+        let (server, gone, per_minute) =
+            (self.around.api_server.clone(), self.service_gone.clone(), self.facts.per_minute);
         self.beside.spawn(async move {
             sleep(Duration::from_secs(seconds.into())).await;
-            objects::make_service_again(&server, per_minute);
+            let mut gone = gone.lock().unwrap();
+            gone.end(number);
+            if gone.newest().is_none() {
+                objects::make_service_again(&server, per_minute);
+            }
         });
         self.facts.allowed_tokens += self.plan.tokens;
     }
 
     /// The service's list is odd for a while.
     pub(super) fn odd_list(&mut self, odd: Odd, seconds: u32) {
-        self.fails(seconds, move |books, on| books.odd = on.then_some(odd));
+        self.fails(seconds, |books| &mut books.odd, odd);
         self.facts.allowed_tokens += self.plan.tokens;
         self.facts.dead_listed |= odd == Odd::Dead;
     }
 
     pub(super) fn out(&mut self, outage: Outage, seconds: u32) {
-        self.fails(seconds, move |books, on| books.outage = on.then_some(outage));
+        self.fails(seconds, |books| &mut books.outages, outage);
     }
 
-    pub(super) fn fails(&mut self, seconds: u32, set: impl Fn(&mut Books, bool) + Send + 'static) {
+    /// Something is wrong for a while.
+    fn fails<T: 'static>(&mut self, seconds: u32, of: fn(&mut Books) -> &mut Overlaid<T>, what: T) {
         let services = self.around.services.clone();
-        services.with(|books| set(books, true));
+        let number = services.with(|books| of(books).begin(what));
         self.beside.spawn(async move {
             sleep(Duration::from_secs(seconds.into())).await;
-            services.with(|books| set(books, false));
+            services.with(|books| of(books).end(number));
         });
     }
 }

@@ -147,8 +147,7 @@ impl Carrier {
             return Reply::bare(status);
         }
         let done = self.services.at(host, |books| {
-            let outage = books.outage.filter(|outage| outage.only.is_none_or(|only| only == class));
-            if let Some(outage) = outage {
+            if let Some(outage) = books.outage(class) {
                 return (Reply { retry_after: outage.retry_after, ..Reply::bare(outage.status) }, None);
             }
             if class == Class::Generate && self.world.mutation == Some(Mutation::SentTwice) {

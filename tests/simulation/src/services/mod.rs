@@ -17,6 +17,7 @@ pub use operations::{Asked, addressed};
 
 use crate::fate::Class;
 use crate::objects;
+use crate::overlaid::Overlaid;
 use crate::world::World;
 
 /// One token.
@@ -117,11 +118,11 @@ pub struct Books {
     /// The id of the newest token is given again once that is gone.
     pub reuses_ids: bool,
     /// Every token gets 401; the operator's own account works.
-    pub refuses_tokens: bool,
-    /// Nothing works.
-    pub outage: Option<Outage>,
+    pub refuses_tokens: Overlaid<()>,
+    /// Nothing works, or some operation does not.
+    pub outages: Overlaid<Outage>,
     /// What is odd about its list.
-    pub odd: Option<Odd>,
+    pub odd: Overlaid<Odd>,
     /// The first page of its list has no rows, and names a next one.
     pub empty_pages: bool,
     /// For a broken rule: ids that the operator takes for dead.
@@ -147,6 +148,25 @@ impl Books {
     pub fn heard(&mut self, value: &Value) {
         let token = value.as_str().and_then(|value| self.tokens.iter_mut().find(|token| token.value == value));
         token.into_iter().for_each(|token| token.heard = true);
+    }
+
+    /// What is wrong with this operation.
+    pub fn outage(&self, class: Class) -> Option<Outage> {
+        let concerned = |outage: &&Outage| outage.only.is_none_or(|only| only == class);
+        self.outages.iter().rev().find(concerned).copied()
+    }
+
+    /// What is odd about its list.
+    pub fn odd(&self) -> Option<Odd> {
+        self.odd.newest().copied()
+    }
+
+    /// Everything works again.
+    pub fn mend(&mut self) {
+        self.refuses_tokens.clear();
+        self.outages.clear();
+        self.odd.clear();
+        self.generate_takes = 0;
     }
 
     /// The tokens that live.

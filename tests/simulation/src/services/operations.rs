@@ -50,7 +50,7 @@ pub(super) fn perform(books: &mut Books, world: &World, host: &str, asked: &Aske
 }
 
 fn verify(books: &mut Books, now: DateTime<Utc>, value: &str) -> u16 {
-    let refuses = books.refuses_tokens;
+    let refuses = books.refuses_tokens.newest().is_some();
     let token = books.tokens.iter_mut().find(|token| token.value == value && token.lives(now));
     match token.filter(|_| !refuses) {
         Some(token) => {
@@ -80,7 +80,7 @@ fn list(books: &Books, now: DateTime<Utc>, asked: &Asked<'_>) -> Value {
     if page == 0 {
         return json!({"items": [], "nextPage": 2});
     }
-    let listed = |number: usize, token: &Token| match books.odd {
+    let listed = |number: usize, token: &Token| match books.odd() {
         Some(Odd::Empty) => false,
         Some(Odd::Forgets) => token.lives(now) && number.is_multiple_of(2),
         Some(Odd::Dead) => true,
@@ -89,7 +89,7 @@ fn list(books: &Books, now: DateTime<Utc>, asked: &Asked<'_>) -> Value {
     let all = books.tokens.iter().enumerate().filter(|(number, token)| listed(*number, token));
     let all: Vec<&Token> = all.map(|(_, token)| token).filter(|token| token.account == asked.bearer).collect();
     let row = |token: &&Token| {
-        let before = if books.odd == Some(Odd::Renamed) { "robots/" } else { "" };
+        let before = if books.odd() == Some(Odd::Renamed) { "robots/" } else { "" };
         json!({"id": token.id, "name": format!("{before}{}", token.name), "createdTime": stamp(token.created),
             "expirationTime": token.expires.map(stamp)})
     };
