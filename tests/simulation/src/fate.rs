@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -78,21 +79,29 @@ impl fmt::Display for Fault {
 pub struct Faults {
     planned: Mutex<Vec<Fault>>,
     counts: Mutex<BTreeMap<(Class, Option<usize>), u32>>,
+    met: Mutex<Vec<(Duration, Fault)>>,
 }
 
 impl Faults {
     /// Those of a plan.
     pub fn new(planned: &[Fault]) -> Self {
-        Self { planned: Mutex::new(planned.to_vec()), counts: Mutex::default() }
+        Self { planned: Mutex::new(planned.to_vec()), ..Self::default() }
     }
 
     /// Counts a call, and says what becomes of it.
-    pub fn meet(&self, class: Class, of: Option<usize>) -> Option<Fate> {
+    pub fn meet(&self, class: Class, of: Option<usize>, now: Duration) -> Option<Fate> {
         let mut counts = self.counts.lock().unwrap();
         let count = counts.entry((class, of)).or_default();
         *count += 1;
-        let met = |fault: &Fault| fault.class == class && fault.of == of && fault.nth == *count;
-        self.planned.lock().unwrap().iter().find(|fault| met(fault)).map(|fault| fault.fate)
+        let met = |fault: &&Fault| fault.class == class && fault.of == of && fault.nth == *count;
+        let fault = self.planned.lock().unwrap().iter().find(met).copied()?;
+        self.met.lock().unwrap().push((now, fault));
+        Some(fault.fate)
+    }
+
+    /// Those that calls have met, and when.
+    pub fn met(&self) -> Vec<(Duration, Fault)> {
+        self.met.lock().unwrap().clone()
     }
 
     /// From now on nothing goes wrong any more.

@@ -125,7 +125,7 @@ impl World {
             self.broke("storm", format!("more than {MOST_CALLS} calls"));
             self.end_early();
         }
-        self.faults.meet(class, of)
+        self.faults.meet(class, of, self.elapsed())
     }
 
     /// The life ends now: more of it would only cost time.

@@ -1,7 +1,9 @@
 //! What people, machines and services do in a life.
 
+mod about;
 mod kind;
 
+pub use about::About;
 pub use kind::{KINDS, Kind};
 
 use crate::api_server::{Backup, Trouble};

@@ -1,13 +1,16 @@
-//! What must hold: meanwhile (`calls`, `consumers`), after some quiet hours and in the end (`rest`), and what it may cost (`costs`).
+//! What must hold: meanwhile (`calls`, `consumers`, `hands`), after some quiet hours and in the end (`rest`), and what it may cost (`costs`).
 //!
 //! Numbers are those of `docs/protocol.md`; laws that only the simulation has carry a word.
 
 mod calls;
 mod consumers;
 mod costs;
+mod hands;
+mod hindered;
 mod rest;
 
 pub use calls::{object_of_call, of_call, of_ended, of_made, of_sent, of_write, strangers};
-pub use consumers::{of_consumers, of_hands};
+pub use consumers::of_consumers;
 pub use costs::{Most, STORM, most, of_costs};
+pub use hands::of_hands;
 pub use rest::{of_rest, of_the_end};

@@ -72,6 +72,8 @@ impl Report {
 /// What laws must know of a life to be just.
 #[derive(Debug, Default)]
 pub struct Facts {
+    /// What was done, and when.
+    pub done: Vec<(Duration, Act)>,
     /// What each object was asked for: tokens that may be made.
     pub allowed_tokens: usize,
     /// How often an operator was killed, or ran beside another one.

@@ -17,6 +17,7 @@ impl Life {
     /// Does it.
     pub(super) fn act(&mut self, act: Act) {
         self.around.world.say(0, || act.story());
+        self.facts.done.push((self.around.world.elapsed(), act));
         match act {
             Act::Create(_) | Act::Delete(_) | Act::DeleteAll | Act::Suspend(..) | Act::Strip(_) => {
                 self.with_object(act)

@@ -1,0 +1,142 @@
+//! What an act is about, and what it holds up.
+
+use std::time::Duration;
+
+use super::Act;
+
+/// After something failed, the next try comes within an hour (S7), and takes some minutes.
+const NEXT_TRY: u32 = 3600 + 600;
+
+/// A step of the work on one token, with all that it waits for.
+const WORK: u32 = 600;
+
+/// A second correction of one Secret waits longer, up to an hour, unless there was none for as long (P24).
+const ROW: u32 = 2 * 3600;
+
+/// What an act is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// One object.
+    One(usize),
+    /// All objects.
+    All,
+    /// None of them.
+    Nothing,
+}
+
+impl About {
+    /// Whether that is about this object, too.
+    pub fn concerns(self, index: usize) -> bool {
+        self == Self::All || self == Self::One(index)
+    }
+}
+
+impl Act {
+    /// What it is about.
+    pub fn about(self) -> About {
+        match self {
+            Self::Create(one)
+            | Self::Rotate(one)
+            | Self::Reconcile(one)
+            | Self::Delete(one)
+            | Self::Suspend(one, _)
+            | Self::EditScopes(one)
+            | Self::EditInterval(one, _)
+            | Self::EditOverlap(one, _)
+            | Self::EditLifetime(one, _)
+            | Self::Leak(one)
+            | Self::LeakAhead(Some(one))
+            | Self::DeleteSecret(one)
+            | Self::EditSecret(one)
+            | Self::Fight(one, ..)
+            | Self::CopySecret(one)
+            | Self::CopyAbroad(one)
+            | Self::RestoreSecret(one, _)
+            | Self::Immutable(one)
+            | Self::Squat(one)
+            | Self::Forge(one, _)
+            | Self::Strip(one)
+            | Self::EndToken(one) => About::One(one),
+            Self::TouchCredential | Self::Stranger | Self::ReuseIds | Self::EmptyPages => About::Nothing,
+            _ => About::All,
+        }
+    }
+
+    /// Whether a token may be due because of it, besides one that a rotation or a lifetime asks for.
+    pub fn wants_a_token(self) -> bool {
+        !matches!(
+            self,
+            Self::Reconcile(_)
+                | Self::Delete(_)
+                | Self::DeleteAll
+                | Self::EditOverlap(..)
+                | Self::CopySecret(_)
+                | Self::CopyAbroad(_)
+                | Self::TouchCredential
+                | Self::Stranger
+                | Self::EmptyPages
+                | Self::BreakWatches
+                | Self::Compact
+                | Self::Lag(..)
+                | Self::Limit(_)
+                | Self::Throttle(..)
+                | Self::Outage(..)
+                | Self::ListFails(..)
+                | Self::OneFails(..)
+                | Self::SlowGenerate(_)
+                | Self::RefuseTokens(_)
+                | Self::WrongCredential(_)
+                | Self::Kill
+                | Self::Second(_)
+        )
+    }
+
+    /// For how long what is due for its objects may be late: zero if it holds nothing up, and the longest time if it may be for ever.
+    pub fn holds_up(self) -> Duration {
+        let seconds = match self {
+            Self::Reconcile(_)
+            | Self::EditOverlap(..)
+            | Self::CopySecret(_)
+            | Self::CopyAbroad(_)
+            | Self::TouchCredential
+            | Self::Stranger
+            | Self::ReuseIds
+            | Self::EmptyPages
+            | Self::BreakWatches
+            | Self::Compact => 0,
+            // A slow answer is no failure, but each token takes longer.
+            Self::SlowGenerate(seconds) if seconds < 40 => 0,
+            Self::Create(_) | Self::Kill | Self::Limit(_) => WORK,
+            Self::Second(seconds) | Self::Lag(_, seconds) => seconds + WORK,
+            Self::Rotate(_) | Self::EditScopes(_) | Self::EditInterval(..) | Self::EditLifetime(..) => NEXT_TRY,
+            Self::EditSecret(_) | Self::DeleteSecret(_) | Self::EndToken(_) => ROW,
+            Self::Leak(_) | Self::LeakAll | Self::LeakAhead(_) => ROW,
+            Self::Fight(_, _, seconds) => seconds + ROW,
+            // Clocks disagree for an hour.
+            Self::ClockStep(_) => NEXT_TRY,
+            Self::Sleep(seconds)
+            | Self::WrongCredential(seconds)
+            | Self::OtherAccount(seconds)
+            | Self::RemakeService(seconds)
+            | Self::OddList(_, seconds)
+            | Self::RefuseTokens(seconds)
+            | Self::Outage(_, seconds)
+            | Self::ListFails(_, seconds)
+            | Self::OneFails(_, _, seconds)
+            | Self::Api(_, seconds) => seconds + NEXT_TRY,
+            Self::Throttle(_, pause, seconds) => pause + seconds + NEXT_TRY,
+            // A person must act first, or the object is gone.
+            Self::Delete(_)
+            | Self::DeleteAll
+            | Self::Suspend(..)
+            | Self::Strip(_)
+            | Self::Squat(_)
+            | Self::Forge(..)
+            | Self::Immutable(_)
+            | Self::RestoreSecret(..)
+            | Self::Restore(..)
+            | Self::SlowGenerate(_) => return Duration::MAX,
+        };
+        Duration::from_secs(seconds.into())
+    }
+}
