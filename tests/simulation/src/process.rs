@@ -29,6 +29,8 @@ pub struct Process {
     /// Its line to the world.
     pub line: Arc<Line>,
     task: JoinHandle<()>,
+    world: Arc<World>,
+    number: usize,
 }
 
 /// The operator's own settings: the shipped ones.
@@ -54,12 +56,14 @@ impl Process {
         let ways = Ways::pretended(api_server.connection(&line), Arc::new(carrier));
         let never = futures::future::pending::<()>().boxed().shared();
         world.say(who, || "begins".into());
+        let number = world.process_begins();
+        let around = world.clone();
         let task = tokio::spawn(async move {
             let (metrics, readiness) = (Metrics::default(), Readiness::default());
             let ended = operator::run(ways, vec![None], settings(), metrics, readiness, never).await;
             world.say(who, || format!("ended: {ended:?}"));
         });
-        Self { line, task }
+        Self { line, task, world: around, number }
     }
 
     /// Waits until somebody kills it. Whether it ended by itself before.
@@ -74,5 +78,6 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.line.cut();
         self.task.abort();
+        self.world.process_ends(self.number);
     }
 }

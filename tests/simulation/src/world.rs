@@ -36,6 +36,8 @@ pub struct World {
     /// The rule of the product that is broken, if there is one.
     pub mutation: Option<Mutation>,
     excuses: Mutex<Excuses>,
+    /// Since when each process ran, and until when.
+    processes: Mutex<Vec<(Duration, Option<Duration>)>>,
     random: Mutex<fastrand::Rng>,
     calls: AtomicU64,
     /// The life is to end early.
@@ -81,6 +83,7 @@ impl World {
             faults,
             mutation,
             excuses: Mutex::default(),
+            processes: Mutex::default(),
             // Other numbers than those of the product, which come from the seed itself.
             random: Mutex::new(fastrand::Rng::with_seed(seed ^ 0x5eed)),
             calls: AtomicU64::new(0),
@@ -146,6 +149,25 @@ impl World {
     /// What a law must know before it blames the product.
     pub fn excuses(&self) -> MutexGuard<'_, Excuses> {
         self.excuses.lock().unwrap()
+    }
+
+    /// A process begins; the number ends it.
+    pub fn process_begins(&self) -> usize {
+        let mut processes = self.processes.lock().unwrap();
+        processes.push((self.elapsed(), None));
+        processes.len() - 1
+    }
+
+    /// It ends.
+    pub fn process_ends(&self, number: usize) {
+        self.processes.lock().unwrap()[number].1 = Some(self.elapsed());
+    }
+
+    /// How many processes ran at some time in between, each incarnation for itself.
+    pub fn processes(&self, from: Duration, to: Duration) -> u64 {
+        let ran =
+            |(begun, ended): &&(Duration, Option<Duration>)| *begun <= to && ended.is_none_or(|ended| ended >= from);
+        self.processes.lock().unwrap().iter().filter(ran).count() as u64
     }
 
     /// All that was written down.

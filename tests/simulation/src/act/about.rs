@@ -106,7 +106,9 @@ impl Act {
             | Self::Compact => 0,
             // A slow answer is no failure, but each token takes longer.
             Self::SlowGenerate(seconds) if seconds < 40 => 0,
-            Self::Create(_) | Self::Kill | Self::Limit(_) => WORK,
+            // The first tokens of twenty objects, where sixty calls a minute are allowed.
+            Self::Create(_) => 120,
+            Self::Kill | Self::Limit(_) => WORK,
             Self::Second(seconds) | Self::Lag(_, seconds) => seconds + WORK,
             Self::Rotate(_) | Self::EditScopes(_) | Self::EditInterval(..) | Self::EditLifetime(..) => NEXT_TRY,
             Self::EditSecret(_) | Self::DeleteSecret(_) | Self::EndToken(_) => ROW,

@@ -161,7 +161,7 @@ impl Act {
             Kind::Throttle => {
                 Self::Throttle(pick(random, &[403, 429, 503]), pick(random, &[1, 30, 600]), seconds.min(900))
             }
-            Kind::SlowGenerate => Self::SlowGenerate(random.u64(1..90)),
+            Kind::SlowGenerate => Self::SlowGenerate(random.u32(1..90)),
             Kind::Kill => Self::Kill,
             Kind::Second => Self::Second(seconds.max(30)),
             Kind::BreakWatches => Self::BreakWatches,

@@ -91,7 +91,7 @@ pub enum Act {
     /// Everything is answered with this status and `Retry-After`: status, pause, seconds.
     Throttle(u16, u32, u32),
     /// From now on *generate* takes so many seconds.
-    SlowGenerate(u64),
+    SlowGenerate(u32),
     /// kill -9.
     Kill,
     /// A second operator runs for so many seconds.

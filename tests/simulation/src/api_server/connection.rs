@@ -196,8 +196,12 @@ impl Connection {
             let what = format!("{}/{}", place.plural, place.name.unwrap_or_default());
             let count = store.by_minute.entry((what, minute)).or_default();
             *count += 1;
-            if *count == laws::STORM {
-                self.server.world.end_early();
+            let (count, name) = (*count, place.name.unwrap_or_default());
+            if count == laws::STORM {
+                let world = &self.server.world;
+                world.broke("storm", format!("{count} writes of {}/{name} in a minute", place.plural));
+                // More of it would only cost time.
+                world.end_early();
             }
         }
     }

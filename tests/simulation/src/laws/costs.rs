@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use crate::act::Act;
 use crate::life::Life;
+use crate::objects;
 use crate::services::Token;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Writes of one object in a minute by each process that runs then, and by at least two: a rotation needs six. Which ones lose against
 /// each other's version counts, too (P24 holds for each process).
@@ -32,11 +36,11 @@ pub const STORM: u64 = 200;
 /// Judges the bill. Tokens are counted only if the life was watched to its end.
 pub fn of_costs(life: &Life, whole: bool) {
     let world = &life.around.world;
-    let acts = || life.plan.acts.iter().map(|(_, act)| act);
-    let processes = (1 + acts().filter(|act| matches!(act, Act::Second(_))).count() as u64).max(2);
     for ((what, minute), count) in life.around.api_server.writes_by_minute() {
+        let begun = MINUTE * u32::try_from(minute).unwrap_or(u32::MAX);
+        let processes = world.processes(begun, begun + MINUTE).max(2);
         if count > MOST_WRITES * processes {
-            world.broke("writes", format!("{count} writes of {what} in minute {minute}"));
+            world.broke("writes", format!("{count} writes of {what} in minute {minute}, by {processes} processes"));
         }
     }
     let made =
@@ -45,23 +49,52 @@ pub fn of_costs(life: &Life, whole: bool) {
     if whole && made > allowed {
         world.broke("tokens", format!("{made} tokens were made, {allowed} would do"));
     }
-    // Each thing that a person asks for costs one and tells one, and so does each fault.
-    let asked = (acts().count() + life.plan.faults.len()) as u64;
-    // Each process has its own row of corrections, and begins a new one after a kill.
-    let fought = (life.facts.fights * MOST_CORRECTIONS) as u64 * (processes + life.facts.interrupted as u64);
-    let most = most(life);
-    let judge = |law, what: &str, count: u64, most: u64| {
-        if count > most {
-            world.broke(law, format!("{count} {what}, at most {most} are expected"));
-        }
-    };
-    judge("events", "events about one object in an hour", most.events, MOST_EVENTS * processes + asked + fought);
-    judge("tokens", "tokens of one object in an hour", most.tokens, MOST_TOKENS * processes + asked + fought);
-    let still = !acts().any(|act| matches!(act, Act::Fight(..) | Act::OtherAccount(_) | Act::Second(_)));
-    let what = "writes of one object in an hour of rest";
-    judge("rest", what, most.writes_at_rest, if still { 0 } else { MOST_AT_REST });
+    in_an_hour(life, "events", &events_by_hour(life), MOST_EVENTS);
+    in_an_hour(life, "tokens", &tokens_by_hour(life), MOST_TOKENS);
+    at_rest(life);
     warnings(life);
     at_most_some_live(life);
+}
+
+/// So many of them in an hour, by object and hour. Each thing that a person asks for in that hour or the two before it costs one and
+/// tells one, and so does each fault.
+fn in_an_hour(life: &Life, law: &'static str, counts: &BTreeMap<(String, u64), u64>, most: u64) {
+    for ((name, hour), count) in counts {
+        let begun = HOUR * u32::try_from(*hour).unwrap_or(u32::MAX);
+        let processes = life.around.world.processes(begun, begun + HOUR).max(2);
+        let near = |at: &Duration| *at < begun + HOUR && *at + 3 * HOUR > begun + HOUR;
+        let asked = life.facts.done.iter().filter(|(at, _)| near(at)).count();
+        let met = life.around.world.faults.met().iter().filter(|(at, _)| near(at)).count();
+        let fights = life.facts.done.iter().filter(|(at, act)| near(at) && matches!(act, Act::Fight(..))).count();
+        // Each process has its own row of corrections, and begins a new one after a kill.
+        let fought = (fights * MOST_CORRECTIONS) as u64 * processes;
+        let allowed = most * processes + (asked + met) as u64 + fought;
+        if *count > allowed {
+            let how = format!("{count} {law} of {name} in hour {hour}, at most {allowed} are expected");
+            life.around.world.broke(law, how);
+        }
+    }
+}
+
+/// An hour of rest.
+fn at_rest(life: &Life) {
+    let acts = || life.plan.acts.iter().map(|(_, act)| act);
+    let still = !acts().any(|act| matches!(act, Act::Fight(..) | Act::OtherAccount(_) | Act::Second(_)));
+    for (what, count) in writes_at_rest(life) {
+        // The next try of a revoke that only another account can do is recorded, once an hour for each token.
+        let beyond = |token: &&Token| {
+            token.is_beyond_reach()
+                && !token.dead
+                && what == format!("artifacttokens/t{}", token.object().unwrap_or(usize::MAX))
+        };
+        let beyond = life.around.services.with(|books| books.tokens.iter().filter(beyond).count()) as u64;
+        let most = beyond + if still { 0 } else { MOST_AT_REST };
+        if count > most {
+            life.around
+                .world
+                .broke("rest", format!("{count} writes of {what} in an hour of rest, at most {most} are expected"));
+        }
+    }
 }
 
 /// The most that one object did in an hour.
@@ -77,30 +110,37 @@ pub struct Most {
 
 /// Counts them.
 pub fn most(life: &Life) -> Most {
-    let hour = |at: Duration| at.as_secs() / 3600;
-    let mut events: BTreeMap<(String, u64), u64> = BTreeMap::new();
-    for (at, event) in life.around.api_server.events() {
-        let name = event["regarding"]["name"].as_str().unwrap_or_default().to_owned();
-        *events.entry((name, hour(at))).or_default() += 1;
-    }
-    let mut tokens: BTreeMap<(Option<usize>, u64), u64> = BTreeMap::new();
-    for token in life.around.services.with(|books| books.tokens.clone()) {
-        if token.own_name().is_some() {
-            *tokens.entry((token.object(), hour(token.at))).or_default() += 1;
-        }
-    }
     Most {
-        events: events.into_values().max().unwrap_or_default(),
-        tokens: tokens.into_values().max().unwrap_or_default(),
-        writes_at_rest: writes_at_rest(life),
+        events: events_by_hour(life).into_values().max().unwrap_or_default(),
+        tokens: tokens_by_hour(life).into_values().max().unwrap_or_default(),
+        writes_at_rest: writes_at_rest(life).into_values().max().unwrap_or_default(),
     }
 }
 
-fn writes_at_rest(life: &Life) -> u64 {
+fn events_by_hour(life: &Life) -> BTreeMap<(String, u64), u64> {
+    let mut events = BTreeMap::new();
+    for (at, event) in life.around.api_server.events() {
+        let name = event["regarding"]["name"].as_str().unwrap_or_default().to_owned();
+        *events.entry((name, at.as_secs() / 3600)).or_default() += 1;
+    }
+    events
+}
+
+fn tokens_by_hour(life: &Life) -> BTreeMap<(String, u64), u64> {
+    let mut tokens = BTreeMap::new();
+    for token in life.around.services.with(|books| books.tokens.clone()) {
+        if let Some(index) = token.object().filter(|_| token.own_name().is_some()) {
+            *tokens.entry((objects::name_of(index), token.at.as_secs() / 3600)).or_default() += 1;
+        }
+    }
+    tokens
+}
+
+fn writes_at_rest(life: &Life) -> BTreeMap<String, u64> {
     let due = |act: &Act| matches!(act, Act::EditInterval(..) | Act::EditLifetime(..));
     let plan = &life.plan;
     if plan.hours > 0 || plan.life_hours > 0 || plan.acts.iter().any(|(_, act)| due(act)) {
-        return 0;
+        return BTreeMap::new();
     }
     let end = life.facts.judged.as_secs() / 60;
     let of_objects = |what: &str| what.starts_with("artifacttokens/") || what.starts_with("secrets/");
@@ -110,7 +150,7 @@ fn writes_at_rest(life: &Life) -> u64 {
             *writes.entry(what).or_default() += count;
         }
     }
-    writes.into_values().max().unwrap_or_default()
+    writes
 }
 
 /// One for each thing that was asked for, one for each fault, and those that are due.

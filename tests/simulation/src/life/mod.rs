@@ -128,6 +128,8 @@ pub struct Life {
     service_gone: Arc<Mutex<Overlaid<()>>>,
     /// What goes on beside the script; it ends with the life.
     beside: JoinSet<()>,
+    /// The second of the plan that it is.
+    second: u32,
     /// Makes requests by annotation differ.
     requests: u32,
     /// Makes the numbers of second operators differ.
@@ -173,6 +175,7 @@ impl Life {
             keys: Arc::default(),
             service_gone: Arc::default(),
             beside: JoinSet::new(),
+            second: 0,
             requests: 0,
             seconds: 0,
         }
@@ -208,6 +211,7 @@ impl Life {
         let second = |second: u32| begun + Duration::from_secs(second.into());
         for (at, act) in self.plan.acts.clone() {
             sleep_until(second(at)).await;
+            self.second = at;
             self.act(act);
         }
         sleep_until(second(self.plan.seconds)).await;

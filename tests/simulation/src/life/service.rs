@@ -24,13 +24,37 @@ fn in_vain(seconds: u32) -> usize {
     tries
 }
 
+/// How long the operator waits for *generate*.
+const GENERATE_TIMEOUT: u32 = 60;
+
+/// What was asked for so long ago may still be due: the longest trouble, and the next try after it.
+const STILL_DUE: u32 = 2 * 3600;
+
 impl Life {
+    /// Tokens that an object with something due may spend without getting one that it can use.
+    fn spent_in_vain(&mut self, seconds: u32) {
+        let due = (0..self.plan.tokens).filter(|index| self.may_be_due(*index, seconds)).count();
+        self.facts.allowed_tokens += due * in_vain(seconds);
+    }
+
+    /// Whether the object may want a token in the next seconds, or has been waiting for one.
+    fn may_be_due(&self, index: usize, seconds: u32) -> bool {
+        let plan = &self.plan;
+        let (from, to) = (self.second.saturating_sub(STILL_DUE), self.second + seconds);
+        let wants = |(at, act): &(u32, Act)| {
+            let repeats = matches!(act, Act::EditInterval(..) | Act::EditLifetime(..));
+            act.about().concerns(index) && act.wants_a_token() && *at <= to && (repeats || *at >= from)
+        };
+        let failed = plan.faults.iter().any(|fault| fault.of == Some(index) || fault.fate.kills());
+        plan.hours > 0 || plan.life_hours > 0 || failed || plan.acts.iter().any(wants)
+    }
+
     /// What becomes of the service.
     pub(super) fn at_service(&mut self, act: Act) {
         match act {
             Act::RefuseTokens(seconds) => {
                 self.fails(seconds, |books| &mut books.refuses_tokens, ());
-                self.facts.allowed_tokens += self.plan.tokens * in_vain(seconds);
+                self.spent_in_vain(seconds);
             }
             Act::EndToken(index) => self.end_token(index),
             Act::ReuseIds => self.around.services.with(|books| books.reuses_ids = true),
@@ -42,7 +66,7 @@ impl Life {
             Act::OneFails(class, status, seconds) => {
                 self.out(Outage { status, retry_after: None, only: Some(class) }, seconds);
                 if class == Class::Verify {
-                    self.facts.allowed_tokens += self.plan.tokens * in_vain(seconds);
+                    self.spent_in_vain(seconds);
                 }
             }
             Act::OddList(odd, seconds) => self.odd_list(odd, seconds),
@@ -50,7 +74,13 @@ impl Life {
             Act::Throttle(status, pause, seconds) => {
                 self.out(Outage { status, retry_after: Some(pause), only: None }, seconds)
             }
-            Act::SlowGenerate(seconds) => self.around.services.with(|books| books.generate_takes = seconds),
+            Act::SlowGenerate(seconds) => {
+                self.around.services.with(|books| books.generate_takes = seconds.into());
+                // Nobody waits for the answer of so slow a call, and its token is made all the same.
+                if seconds + 2 > GENERATE_TIMEOUT {
+                    self.spent_in_vain(self.plan.seconds.saturating_sub(self.second));
+                }
+            }
             _ => {}
         }
     }
