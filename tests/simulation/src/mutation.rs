@@ -139,6 +139,39 @@ impl Mutation {
         }
     }
 
+    /// The laws that say what the rule is for. One that is broken beside it by chance proves nothing.
+    pub fn found_by(self) -> &'static [&'static str] {
+        match self {
+            // One claim would be worth two tokens (P2), and nobody knows the first.
+            Self::LostIsNo | Self::SentTwice => &["S4", "L1", "L3"],
+            // Two processes overwrite what the other has recorded: a claim, a token, an outcome.
+            Self::RecordUnchecked => &["S1", "S2", "S4", "consumer", "L1", "L3"],
+            // A publish of long ago replaces a newer token (P4, P5).
+            Self::PublishUnchecked => &["S1", "consumer", "L1"],
+            // Nothing may be asked for without the record (S4), and where it never comes, no rotation happens (L2).
+            Self::ClaimUnrecorded => &["S4", "L2"],
+            Self::NoFinalizer => &["S4", "L3", "P13"],
+            Self::NoOverlap => &["S2", "consumer"],
+            Self::LimitIgnored => &["limit"],
+            Self::PauseIgnored => &["L6"],
+            // What should be dead lives: of an object, of one that is gone, of a leak.
+            Self::RevokeForgotten => &["L1", "L3", "L7"],
+            // Ready without a question, or with a dead token.
+            Self::VerifyForgotten => &["S13", "L1", "consumer"],
+            // What nobody has recorded is never found.
+            Self::ListForgotten | Self::EmptyPageIsEnd => &["L1", "L3"],
+            Self::OwnerUnchecked => &["S8"],
+            // No overlap ever ends, and nothing is ever due.
+            Self::ClockStopped => &["L1", "L2", "L3"],
+            Self::DriftUnseen => &["L5", "L1"],
+            // The Secret is left, or a token is made for one that is thought to be absent.
+            Self::ForbiddenIsMissing => &["P13", "P15", "tokens"],
+            Self::PreflightForgotten => &["P15", "tokens"],
+            // A token that lives is taken for dead.
+            Self::GoneBelieved | Self::MissingIsDead => &["L1", "L3", "L7"],
+        }
+    }
+
     /// What becomes of a refusal of the API server.
     pub(crate) fn of_refusal(self, server: &ApiServer, path: &str, dry: bool, body: &Value, refusal: &mut Outcome) {
         let place = Place::parse(path);

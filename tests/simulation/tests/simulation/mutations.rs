@@ -18,7 +18,7 @@ pub fn late_publish() -> Plan {
     plan.fault(Class::ApiWrite, Some(0), 7, Fate::Late(300))
 }
 
-/// The first seed whose life breaks a law that it keeps with the rule, and the laws.
+/// The first seed whose life breaks a law that says what the rule is for, and keeps that with the rule.
 fn found(mutation: Mutation) -> Option<(u64, String)> {
     (0..MOST_LIVES).find_map(|seed| {
         let plan = match (mutation, seed) {
@@ -26,11 +26,12 @@ fn found(mutation: Mutation) -> Option<(u64, String)> {
             _ => Plan::random_about(seed, mutation.about()),
         };
         let with = Plan { mutation: Some(mutation), ..plan.clone() }.run(false).laws();
-        if with.is_empty() {
+        let own = |law: &&&str| mutation.found_by().contains(law);
+        if !with.iter().any(|law| own(&law)) {
             return None;
         }
         let without = plan.run(false).laws();
-        let laws: Vec<_> = with.difference(&without).copied().collect();
+        let laws: Vec<_> = with.difference(&without).filter(own).copied().collect();
         (!laws.is_empty()).then(|| (seed, laws.join(", ")))
     })
 }
