@@ -23,6 +23,8 @@ pub enum Fate {
     KillAfter,
     /// It arrives so many seconds late.
     Late(u16),
+    /// It is performed at once, and its answer takes so many seconds: what it says, the time included, is old by then.
+    Slow(u16),
 }
 
 impl Fate {

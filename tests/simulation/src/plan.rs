@@ -131,7 +131,9 @@ fn draw_fault(random: &mut fastrand::Rng, tokens: usize) -> Fault {
     let class = pick(random, &[CLASSES.as_slice(), &[Class::Generate, Class::ApiWrite]].concat());
     let of = if class == Class::List { None } else { Some(random.usize(0..tokens)) };
     // A request may wait in a proxy for longer than anybody waits for its answer, and land all the same.
-    let late = Fate::Late(if random.bool() { random.u16(1..70) } else { random.u16(100..400) });
+    let late = if random.bool() { random.u16(1..70) } else { random.u16(100..400) };
+    // Or what is slow is the answer, within what anybody waits for.
+    let late = if late < 30 && late.is_multiple_of(2) { Fate::Slow(late) } else { Fate::Late(late) };
     let fates = [
         Fate::LostBefore,
         Fate::LostAfter,

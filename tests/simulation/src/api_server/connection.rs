@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -32,6 +33,9 @@ pub struct Connection {
     server: ApiServer,
     line: Arc<Line>,
 }
+
+/// What became of a request, and when by the server's clock.
+type Landed = (Outcome, DateTime<Utc>);
 
 /// A request, read to its end.
 #[derive(Clone)]
@@ -104,28 +108,28 @@ impl Connection {
                 return Err(lost());
             }
             if let Some(refusal) = self.server.refusal("GET", asked.place()) {
-                return self.tell(Err(refusal), false);
+                return self.tell((Err(refusal), self.clock()), false);
             }
             let lines = Watch::lines(&self.server, self.line.clone(), &asked.path, &asked.query, asked.partial);
-            return self.answer(StatusCode::OK, StreamBody::new(lines).boxed_unsync());
+            return self.answer(StatusCode::OK, self.clock(), StreamBody::new(lines).boxed_unsync());
         }
         self.count(&asked);
         if let Some(mutation) = self.server.world.mutation {
             mutation.of_request(&self.server, &asked.method, &asked.path, &mut asked.body);
         }
         let asked = Arc::new(asked);
-        let mut outcome = self.carry(&asked).await?;
+        let (mut outcome, stamped) = self.carry(&asked).await?;
         if let Some(mutation) = self.server.world.mutation {
             mutation.of_refusal(&self.server, &asked.path, asked.dry(), &asked.body, &mut outcome);
         }
         if let (Some(mutation), Ok((_, value))) = (self.server.world.mutation, &mut outcome) {
             mutation.of_answer(&self.server, &asked.path, value);
         }
-        self.tell(outcome, asked.partial)
+        self.tell((outcome, stamped), asked.partial)
     }
 
     /// An outcome as an answer.
-    fn tell(&self, outcome: Outcome, partial: bool) -> Result<Response<Answer>, BoxError> {
+    fn tell(&self, (outcome, stamped): Landed, partial: bool) -> Result<Response<Answer>, BoxError> {
         let (code, value) = match outcome {
             Ok((code, value)) if partial => (code, metadata_of(&value)),
             Ok(answer) => answer,
@@ -135,11 +139,15 @@ impl Connection {
                     "reason": (!reason.is_empty()).then_some(reason), "code": code}),
             ),
         };
-        self.answer(code, Full::new(Bytes::from(value.to_string())).map_err(|never| match never {}).boxed_unsync())
+        self.answer(
+            code,
+            stamped,
+            Full::new(Bytes::from(value.to_string())).map_err(|never| match never {}).boxed_unsync(),
+        )
     }
 
     /// A request on its way, there and back.
-    async fn carry(&self, asked: &Arc<Asked>) -> Result<Outcome, BoxError> {
+    async fn carry(&self, asked: &Arc<Asked>) -> Result<Landed, BoxError> {
         let world = &self.server.world;
         let class = if asked.writes() { Class::ApiWrite } else { Class::ApiRead };
         let fate = world.fate(class, asked.place().name.and_then(objects::index_of));
@@ -149,12 +157,19 @@ impl Connection {
         self.line.alive().await;
         // From here on it is on the wire: it lands although its sender dies or has given up waiting.
         let (connection, asked) = (self.clone(), asked.clone());
-        let landing = tokio::spawn(async move { connection.arrive(&asked, fate).await });
-        let outcome = landing.await.expect("a request lands")?;
+        let landing = tokio::spawn(async move {
+            let outcome = connection.arrive(&asked, fate).await?;
+            let stamped = connection.clock();
+            if let Some(Fate::Slow(seconds)) = fate {
+                tokio::time::sleep(Duration::from_secs(seconds.into())).await;
+            }
+            Ok::<Landed, BoxError>((outcome, stamped))
+        });
+        let landed = landing.await.expect("a request lands")?;
         self.line.alive().await;
         world.travel().await;
         self.line.alive().await;
-        Ok(outcome)
+        Ok(landed)
     }
 
     async fn arrive(&self, asked: &Asked, fate: Option<Fate>) -> Result<Outcome, BoxError> {
@@ -232,13 +247,18 @@ impl Connection {
         });
     }
 
-    fn answer(&self, code: StatusCode, body: Answer) -> Result<Response<Answer>, BoxError> {
-        let now = match self.server.world.mutation {
-            Some(mutation) => mutation.of_clock(self.server.world.api_server_now(), self.server.world.elapsed()),
-            None => self.server.world.api_server_now(),
-        };
+    /// The server's clock, as the operator reads it.
+    fn clock(&self) -> DateTime<Utc> {
+        let world = &self.server.world;
+        match world.mutation {
+            Some(mutation) => mutation.of_clock(world.api_server_now(), world.elapsed()),
+            None => world.api_server_now(),
+        }
+    }
+
+    fn answer(&self, code: StatusCode, stamped: DateTime<Utc>, body: Answer) -> Result<Response<Answer>, BoxError> {
         let builder = Response::builder().status(code).header("content-type", "application/json");
-        Ok(builder.header("date", http_date(now)).body(body)?)
+        Ok(builder.header("date", http_date(stamped)).body(body)?)
     }
 }
 

@@ -135,6 +135,7 @@ impl Carrier {
             }
             Some(Fate::LostAfter) => return Err(SendError::Lost("the connection broke before the answer".into())),
             Some(Fate::KillAfter) => self.line.cut(),
+            Some(Fate::Slow(seconds)) => tokio::time::sleep(Duration::from_secs(seconds.into())).await,
             _ => {}
         }
         Ok(reply)

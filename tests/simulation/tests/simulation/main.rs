@@ -6,6 +6,7 @@
 
 mod agreement;
 mod campaign;
+mod late;
 mod limits;
 mod lives;
 mod messages;
