@@ -11,6 +11,9 @@ use crate::services::Token;
 /// Records have whole seconds.
 pub const SECOND: Duration = Duration::from_secs(1);
 
+/// A claim has settled: from then on nobody waits for what was sent with it (S12).
+pub const CLAIM_SETTLES: Duration = Duration::from_secs(180);
+
 /// A pass may still work with a spec that it read so long ago.
 const OLD_SPEC: Duration = Duration::from_secs(60);
 
@@ -30,6 +33,8 @@ pub struct Excuses {
     pub put_back: BTreeMap<String, Vec<Duration>>,
     /// The values of tokens that got the id of another one while a revoke of that was on its way.
     pub struck: BTreeSet<String>,
+    /// The uids of objects whose creation landed so late that nobody can have waited for it.
+    pub landed_late: BTreeSet<String>,
     /// When a clock jumped.
     pub jumps: Vec<Duration>,
     /// The highest limit of the service until now.

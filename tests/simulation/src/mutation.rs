@@ -105,6 +105,12 @@ impl Mutation {
         }
     }
 
+    /// What the operator believes to have recorded, although it has not.
+    pub(crate) fn unrecorded(self, path: &str, body: &Value) -> Option<Value> {
+        let of_status = Place::parse(path).plural == "artifacttokens" && body["status"]["claim"].is_object();
+        (self == Self::ClaimUnrecorded && of_status).then(|| body["status"]["claim"].clone())
+    }
+
     /// What becomes of the API server's answer.
     pub(crate) fn of_answer(self, server: &ApiServer, path: &str, value: &mut Value) {
         let place = Place::parse(path);
@@ -125,7 +131,7 @@ impl Mutation {
             Self::LostIsNo => &[Kind::Fault, Kind::Fault, Kind::Fault, Kind::Delete, Kind::Rotate],
             Self::ListForgotten => &[Kind::Fault; 4],
             Self::RecordUnchecked => &[Kind::Second, Kind::Rotate, Kind::EditSecret],
-            Self::NoOverlap | Self::VerifyForgotten | Self::RevokeForgotten => &[Kind::Rotate],
+            Self::NoOverlap | Self::VerifyForgotten | Self::RevokeForgotten | Self::ClaimUnrecorded => &[Kind::Rotate],
             Self::PauseIgnored => &[Kind::Throttle, Kind::Rotate],
             Self::OwnerUnchecked => &[Kind::Squat, Kind::Forge],
             Self::ClockStopped => &[Kind::ClockStep, Kind::Rotate],
@@ -135,7 +141,9 @@ impl Mutation {
             Self::GoneBelieved => &[Kind::OtherAccount, Kind::Rotate],
             Self::MissingIsDead => &[Kind::OddList, Kind::Rotate],
             Self::EmptyPageIsEnd => &[Kind::EmptyPages, Kind::Fault, Kind::Fault],
-            Self::ClaimUnrecorded | Self::NoFinalizer | Self::LimitIgnored | Self::SentTwice => &[],
+            // Many tokens at once.
+            Self::LimitIgnored => &[Kind::LeakAll; 3],
+            Self::NoFinalizer | Self::SentTwice => &[],
         }
     }
 
@@ -148,8 +156,8 @@ impl Mutation {
             Self::RecordUnchecked => &["S1", "S2", "S4", "consumer", "L1", "L3"],
             // A publish of long ago replaces a newer token (P4, P5).
             Self::PublishUnchecked => &["S1", "consumer", "L1"],
-            // Nothing may be asked for without the record (S4), and where it never comes, no rotation happens (L2).
-            Self::ClaimUnrecorded => &["S4", "L2"],
+            // Nothing may be asked for without the record.
+            Self::ClaimUnrecorded => &["S4"],
             Self::NoFinalizer => &["S4", "L3", "P13"],
             Self::NoOverlap => &["S2", "consumer"],
             Self::LimitIgnored => &["limit"],

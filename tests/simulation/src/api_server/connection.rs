@@ -17,6 +17,7 @@ use tower::BoxError;
 
 use super::watch::Watch;
 use super::{ApiServer, Outcome, Place, Refusal, metadata_of};
+use crate::excuses::CLAIM_SETTLES;
 use crate::fate::{Class, Fate, Line};
 use crate::world::http_date;
 use crate::{laws, objects};
@@ -114,6 +115,7 @@ impl Connection {
             return self.answer(StatusCode::OK, self.clock(), StreamBody::new(lines).boxed_unsync());
         }
         self.count(&asked);
+        let unrecorded = self.server.world.mutation.and_then(|one| one.unrecorded(&asked.path, &asked.body));
         if let Some(mutation) = self.server.world.mutation {
             mutation.of_request(&self.server, &asked.method, &asked.path, &mut asked.body);
         }
@@ -124,6 +126,9 @@ impl Connection {
         }
         if let (Some(mutation), Ok((_, value))) = (self.server.world.mutation, &mut outcome) {
             mutation.of_answer(&self.server, &asked.path, value);
+            if let Some(claim) = unrecorded {
+                value["status"]["claim"] = claim;
+            }
         }
         self.tell((outcome, stamped), asked.partial)
     }
@@ -156,9 +161,10 @@ impl Connection {
         }
         self.line.alive().await;
         // From here on it is on the wire: it lands although its sender dies or has given up waiting.
-        let (connection, asked) = (self.clone(), asked.clone());
+        let (connection, asked, sent) = (self.clone(), asked.clone(), world.elapsed());
         let landing = tokio::spawn(async move {
             let outcome = connection.arrive(&asked, fate).await?;
+            connection.note_late(&outcome, sent);
             let stamped = connection.clock();
             if let Some(Fate::Slow(seconds)) = fate {
                 tokio::time::sleep(Duration::from_secs(seconds.into())).await;
@@ -170,6 +176,17 @@ impl Connection {
         world.travel().await;
         self.line.alive().await;
         Ok(landed)
+    }
+
+    /// What was created so late is in nobody's hand.
+    fn note_late(&self, outcome: &Outcome, sent: Duration) {
+        let world = &self.server.world;
+        if let Ok((StatusCode::CREATED, created)) = outcome
+            && sent + CLAIM_SETTLES < world.elapsed()
+        {
+            let uid = created["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+            world.excuses().landed_late.insert(uid);
+        }
     }
 
     async fn arrive(&self, asked: &Asked, fate: Option<Fate>) -> Result<Outcome, BoxError> {

@@ -27,6 +27,13 @@ impl ApiServer {
         last.filter(|change| !change.deleted).map(|change| change.new.clone())
     }
 
+    /// When an object that is there was created.
+    pub fn created_at(&self, plural: &str, namespace: &str, name: &str) -> Option<Duration> {
+        let uid = self.get(plural, namespace, name)?["metadata"]["uid"].clone();
+        let store = self.store();
+        store.kind(plural)?.history.iter().find(|change| change.new["metadata"]["uid"] == uid).map(|change| change.at)
+    }
+
     /// When a Secret ceased to hold this token for the last time, or the last time until then.
     pub fn held_until(&self, value: &Value, until: Option<Duration>) -> Option<Duration> {
         let store = self.store();
@@ -60,6 +67,13 @@ impl ApiServer {
             let superseded = object["status"]["superseded"].as_array();
             superseded.is_some_and(|all| all.iter().any(|old| old["id"] == id && old["attempt"] == attempt))
         })
+    }
+
+    /// Whether a ledger ever had this token.
+    pub fn knew(&self, uid16: &str, attempt: u32, id: &str) -> bool {
+        let is = |one: &Value| one["id"] == id && one["attempt"] == attempt;
+        let current = self.began(uid16, |object| is(&object["status"]["current"]));
+        current.is_some() || self.superseded_at(uid16, attempt, id).is_some()
     }
 
     /// When leaks of an object were recorded.

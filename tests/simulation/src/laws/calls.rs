@@ -7,7 +7,7 @@ use artifact_token_operator::rotation::identity;
 use serde_json::Value;
 
 use crate::api_server::{ApiServer, Place};
-use crate::excuses::SECOND;
+use crate::excuses::{CLAIM_SETTLES, SECOND};
 use crate::fate::Class;
 use crate::objects;
 use crate::services::{Asked, Books, Carrier, Token, addressed};
@@ -21,9 +21,6 @@ const SENT: Duration = Duration::from_millis(20);
 
 /// A claim whose write was tried in time may be used until then (P2, P15).
 const CLAIM_LASTS: Duration = Duration::from_secs(200);
-
-/// A claim has settled: from then on nobody waits for its request (S12).
-const CLAIM_SETTLES: Duration = Duration::from_secs(180);
 
 /// Calls whose places were taken before a minute began may go out in it.
 const PLACES_IN_HAND: usize = 10;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use artifact_token_operator::rotation::identity;
 use serde_json::Value;
 
+use crate::excuses::CLAIM_SETTLES;
 use crate::life::Life;
 use crate::objects::{NAMESPACE, name_of, secret_of};
 use crate::services::Token;
@@ -68,10 +69,32 @@ fn no_secret_is_left(life: &Life) {
         let facts = &life.facts;
         let others = facts.squatted.contains(&index) || facts.forged.contains(&index) || facts.left.contains(&index);
         let there = |plural, name: &str| life.around.api_server.get(plural, NAMESPACE, name).is_some();
-        if !others && there("secrets", &secret_of(index)) && !there("artifacttokens", &name_of(index)) {
+        if !others
+            && !is_stray(life, index)
+            && there("secrets", &secret_of(index))
+            && !there("artifacttokens", &name_of(index))
+        {
             life.around.world.broke("P13", format!("{} is left behind", secret_of(index)));
         }
     }
+}
+
+/// Whether a Secret was created by a request that landed when nobody could wait for it any more: when the claim of its token had settled,
+/// or as long after it was sent (S12).
+fn is_stray(life: &Life, index: usize) -> bool {
+    let (server, name) = (&life.around.api_server, secret_of(index));
+    let (Some(secret), Some(created)) =
+        (server.get("secrets", NAMESPACE, &name), server.created_at("secrets", NAMESPACE, &name))
+    else {
+        return false;
+    };
+    let owner = secret["metadata"]["annotations"]["artifact-token.dev/owner"].as_str().unwrap_or_default();
+    let uid = identity::uid16(owner.rsplit('/').next().unwrap_or_default());
+    // Only the first attempt may create a Secret with a token.
+    let claimed = server.claimed_at(&uid, "", true).filter(|_| secret["data"]["token"].is_string());
+    let lapsed = claimed.is_some_and(|claimed| claimed + CLAIM_SETTLES < created);
+    let late = life.around.world.excuses().landed_late.contains(secret["metadata"]["uid"].as_str().unwrap_or_default());
+    (lapsed || late) && life.facts.gone.at(&uid, created)
 }
 
 /// L1: no token lives but the one in the Secret, and the ones that were replaced a moment ago.
