@@ -1,5 +1,7 @@
 //! The objects of a life, and where they are.
 
+use artifact_token_operator::api::token_service::Preset;
+use artifact_token_operator::service::presets;
 use serde_json::{Value, json};
 
 use crate::api_server::ApiServer;
@@ -56,9 +58,9 @@ pub fn credential() -> Value {
     json!({"metadata": {"name": CREDENTIAL}, "stringData": {"key": KEY}})
 }
 
-/// The service object.
-pub fn service(per_minute: u32) -> Value {
-    json!({
+/// The service object: of the preset, or declared by itself with all of that but the list.
+pub fn service(per_minute: u32, lists: bool) -> Value {
+    let mut service = json!({
         "metadata": {"name": SERVICE},
         "spec": {
             "preset": "Reference", "baseURL": format!("http://{HOST}"), "connection": {"insecureHTTP": true},
@@ -66,7 +68,15 @@ pub fn service(per_minute: u32) -> Value {
             "naming": {"prefix": PREFIX},
             "limits": {"requestsPerMinute": per_minute},
         },
-    })
+    });
+    if !lists {
+        let text = presets::text(Preset::Reference).expect("it has a text");
+        let mut preset: Value = serde_saphyr::from_str(text).expect("it is YAML");
+        preset["operations"].as_object_mut().map(|operations| operations.remove("list"));
+        service["spec"]["preset"] = json!("Custom");
+        service["spec"]["operations"] = preset["operations"].take();
+    }
+    service
 }
 
 /// When a rotation is due, as a spec or a patch of one.
@@ -83,7 +93,7 @@ pub fn lifetime(hours: u32) -> String {
 }
 
 /// Makes the service object again if it is gone, or would go if nothing held it.
-pub fn make_service_again(server: &ApiServer, per_minute: u32) {
+pub fn make_service_again(server: &ApiServer, per_minute: u32, lists: bool) {
     let found = server.get("tokenservices", NAMESPACE, SERVICE);
     if found.as_ref().is_some_and(|there| there["metadata"]["deletionTimestamp"].is_null()) {
         return;
@@ -91,7 +101,7 @@ pub fn make_service_again(server: &ApiServer, per_minute: u32) {
     if found.is_some() {
         let _ = server.act("PATCH", &path("tokenservices", SERVICE), &json!({"metadata": {"finalizers": null}}));
     }
-    let _ = server.act("POST", &path("tokenservices", ""), &service(per_minute));
+    let _ = server.act("POST", &path("tokenservices", ""), &service(per_minute, lists));
 }
 
 /// An object whose token is rotated each `hours`, or only on request with 0. It lives for `life_hours`, or for ever with 0.

@@ -7,6 +7,9 @@ use crate::act::{Act, KINDS, Kind, pick};
 use crate::fate::{CLASSES, Class, Fate, Fault};
 use crate::mutation::Mutation;
 
+/// One life in so many has a service without a list.
+const WITHOUT_LIST: u64 = 10;
+
 /// One life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -22,6 +25,8 @@ pub struct Plan {
     pub overlap_seconds: u32,
     /// The service's limit.
     pub per_minute: u32,
+    /// The service has a list.
+    pub lists: bool,
     /// How long things happen; then all that failed works again.
     pub seconds: u32,
     /// What is done, by second.
@@ -43,6 +48,7 @@ impl Plan {
             life_hours: 0,
             overlap_seconds: 60,
             per_minute: 600,
+            lists: true,
             seconds,
             acts,
             faults: Vec::new(),
@@ -107,6 +113,7 @@ impl Plan {
         plan.overlap_seconds = pick(random, &[60, 600]);
         plan.per_minute = pick(random, &[60, 600, 6000]);
         plan.life_hours = pick(random, &[0, 0, 0, 4]);
+        plan.lists = seed % WITHOUT_LIST != 7;
         plan
     }
 
@@ -157,6 +164,9 @@ impl fmt::Display for Plan {
             "seed {}: {} s; rotation {rotation}, lifetime {} h (0: for ever), overlap {} s, {} requests a minute",
             self.seed, self.seconds, self.life_hours, self.overlap_seconds, self.per_minute
         )?;
+        if !self.lists {
+            writeln!(f, "  the service has no list")?;
+        }
         for (at, act) in &self.acts {
             writeln!(f, "  at {at:>6} s  {}", act.story())?;
         }

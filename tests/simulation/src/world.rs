@@ -163,6 +163,11 @@ impl World {
         self.processes.lock().unwrap()[number].1 = Some(self.elapsed());
     }
 
+    /// Whether a process ended since then.
+    pub fn ended_since(&self, then: Duration) -> bool {
+        self.processes.lock().unwrap().iter().any(|(_, ended)| ended.is_some_and(|ended| ended >= then))
+    }
+
     /// How many processes ran at some time in between, each incarnation for itself.
     pub fn processes(&self, from: Duration, to: Duration) -> u64 {
         let ran =

@@ -47,6 +47,10 @@ pub(super) fn fill_defaults(schema: &Value, value: &mut Value) {
 
 /// The first thing about `value` that an API server refuses, or would drop without a word.
 pub(super) fn problem(schema: &Value, value: &Value, at: &str) -> Option<String> {
+    // Anything may stand there.
+    if schema["x-kubernetes-preserve-unknown-fields"] == true {
+        return None;
+    }
     let wrong = match value {
         Value::Null if schema["nullable"] != true => Some("is null".to_owned()),
         Value::Object(fields) => return of_object(schema, fields, at),
@@ -62,9 +66,6 @@ pub(super) fn problem(schema: &Value, value: &Value, at: &str) -> Option<String>
 }
 
 fn of_object(schema: &Value, fields: &serde_json::Map<String, Value>, at: &str) -> Option<String> {
-    if schema["x-kubernetes-preserve-unknown-fields"] == true {
-        return None;
-    }
     if schema["type"] != "object" {
         return Some(format!("{at} is an object"));
     }

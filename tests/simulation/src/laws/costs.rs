@@ -88,7 +88,9 @@ fn at_rest(life: &Life) {
                 && what == format!("artifacttokens/t{}", token.object().unwrap_or(usize::MAX))
         };
         let beyond = life.around.services.with(|books| books.tokens.iter().filter(beyond).count()) as u64;
-        let most = beyond + if still { 0 } else { MOST_AT_REST };
+        // The same where no list says that it is gone.
+        let unsure = if life.plan.lists { 0 } else { MOST_AT_REST };
+        let most = beyond + unsure + if still { 0 } else { MOST_AT_REST };
         if count > most {
             life.around
                 .world
@@ -179,8 +181,12 @@ fn allowed_tokens(life: &Life) -> usize {
 
 /// Nothing warns of revokes while every service works.
 fn warnings(life: &Life) {
-    let failed = life.plan.faults.iter().any(|_| true) || life.plan.acts.iter().any(|(_, act)| act.fails_service());
-    if failed {
+    let plan = &life.plan;
+    let did = |what: fn(&Act) -> bool| plan.acts.iter().any(|(_, act)| what(act));
+    // A token that is dead already and that no list shows is asked about once more a minute later, where no other one lives (P9).
+    let dead_before = plan.life_hours > 0 || did(|act| matches!(act, Act::EndToken(_) | Act::EditLifetime(..)));
+    let unsure = !plan.lists && dead_before;
+    if unsure || !plan.faults.is_empty() || did(|act| act.fails_service()) {
         return;
     }
     let events = life.around.api_server.events();

@@ -15,6 +15,9 @@ use crate::services::Token;
 /// hour longer.
 const LONG: Duration = Duration::from_secs(2 * 3600);
 
+/// The most entries of `possiblyLost`.
+const MOST_REPORTED: usize = 32;
+
 /// After some quiet hours.
 pub fn of_rest(life: &Life) {
     let living = life.living();
@@ -29,6 +32,7 @@ pub fn of_rest(life: &Life) {
             one_token_lives(life, index, &uid, &living);
             it_is_ready(life, index, &object, &living);
         }
+        lost_are_reported(life, &object, &uid, &living);
         if !taken {
             leaked_are_dead(life, index, &uid, &living);
         }
@@ -105,7 +109,9 @@ fn one_token_lives(life: &Life, index: usize, uid: &str, living: &[Token]) {
         .api_server
         .get("secrets", NAMESPACE, &secret_of(index))
         .map(|secret| secret["data"]["token"].clone());
-    let own = |token: &&Token| !token.is_beyond_reach() && token.own_name().is_some_and(|name| name.uid16 == uid);
+    let own = |token: &&Token| {
+        !token.is_beyond_reach() && !life.is_lost(token) && token.own_name().is_some_and(|name| name.uid16 == uid)
+    };
     for token in living.iter().filter(own) {
         let left = life.around.api_server.held_until(&token.data(), None).unwrap_or(token.at);
         if held.as_ref() != Some(&token.data()) && left + LONG < world.elapsed() {
@@ -135,7 +141,9 @@ fn it_is_ready(life: &Life, index: usize, object: &Value, living: &[Token]) {
 /// L7: whatever was suspended, nothing lives that leaked.
 fn leaked_are_dead(life: &Life, index: usize, uid: &str, living: &[Token]) {
     let Some(leaked) = life.facts.leaks.get(&index) else { return };
-    let own = |token: &&Token| !token.is_beyond_reach() && token.own_name().is_some_and(|name| name.uid16 == uid);
+    let own = |token: &&Token| {
+        !token.is_beyond_reach() && !life.is_lost(token) && token.own_name().is_some_and(|name| name.uid16 == uid)
+    };
     if let Some(token) = living.iter().filter(own).find(|token| token.at < *leaked) {
         life.around.world.broke("L7", format!("{} ({}) lives, and leaked at {leaked:?}", token.id, token.name));
     }
@@ -143,7 +151,7 @@ fn leaked_are_dead(life: &Life, index: usize, uid: &str, living: &[Token]) {
 
 /// L3: nothing lives that belongs to an object that is gone.
 fn nothing_of_the_dead(life: &Life, living: &[Token], uids: &BTreeSet<String>) {
-    for token in living.iter().filter(|token| !token.is_beyond_reach()) {
+    for token in living.iter().filter(|token| !token.is_beyond_reach() && !life.is_lost(token)) {
         let left = |uid: &String| uids.contains(uid) || life.facts.let_go.contains(uid);
         // Its request landed when nobody could wait for it any more (S12), and the sweep only reports what it finds then.
         let stray = |uid: &str| token.stray && life.facts.gone.at(uid, token.at);
@@ -164,7 +172,30 @@ fn strangers_live(life: &Life) {
     }
 }
 
+/// P18: a token whose answer came nowhere, and which no list shows, is reported.
+fn lost_are_reported(life: &Life, object: &Value, uid: &str, living: &[Token]) {
+    let empty = Vec::new();
+    let reported = object["status"]["possiblyLost"].as_array().unwrap_or(&empty);
+    let own = |token: &&Token| life.is_lost(token) && !token.heard;
+    for (token, name) in living.iter().filter(own).filter_map(|token| Some((token, token.own_name()?))) {
+        let known = reported.iter().any(|lost| lost["attempt"] == name.attempt) || reported.len() >= MOST_REPORTED;
+        if name.uid16 == uid && !known && !life.facts.restored {
+            life.around.world.broke("P18", format!("{} ({}) lives, and nobody is told", token.id, token.name));
+        }
+    }
+}
+
 impl Life {
+    /// Where the service has no list, nobody finds a token that no ledger ever had: its answer came nowhere, or to a process that died
+    /// with it. Or the ledger was lost.
+    fn is_lost(&self, token: &Token) -> bool {
+        let Some(name) = token.own_name().filter(|_| !self.plan.lists) else { return false };
+        let world = &self.around.world;
+        let died = || world.ended_since(token.at);
+        let known = self.around.api_server.knew(&name.uid16, name.attempt, &token.id);
+        self.facts.restored || (!known && (!token.heard || died()))
+    }
+
     /// The tokens that live at the service.
     fn living(&self) -> Vec<Token> {
         let now = self.around.world.now();

@@ -231,7 +231,9 @@ impl Life {
         let forgotten = did(|act| matches!(act, Act::Second(_) | Act::RemakeService(_) | Act::Restore(..)));
         // A process that dies by a fault has forgotten the values, too.
         let killed = self.plan.faults.iter().any(|fault| fault.fate.kills());
-        if another_key
+        // Nor does a list say it, where there is none.
+        let unknown = another_key || !self.plan.lists;
+        if unknown
             && (forgotten || killed || self.facts.interrupted > 0)
             && !self.around.api_server.all("artifacttokens").is_empty()
         {
@@ -248,7 +250,7 @@ impl Life {
         make("/api/v1/namespaces", &json!({"metadata": {"name": objects::NAMESPACE}}));
         make(&objects::secret_path(""), &objects::credential());
         let per_minute = self.plan.mutation.map_or(self.plan.per_minute, |one| one.limit(self.plan.per_minute));
-        make(&objects::path("tokenservices", ""), &objects::service(per_minute));
+        make(&objects::path("tokenservices", ""), &objects::service(per_minute, self.plan.lists));
     }
 
     /// Keeps one operator running, as a kubelet does: a second after one died there is another one.

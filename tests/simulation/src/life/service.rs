@@ -54,6 +54,10 @@ impl Life {
         match act {
             Act::RefuseTokens(seconds) => {
                 self.fails(seconds, |books| &mut books.refuses_tokens, ());
+                // Where nothing else ever speaks, three refusals are a death (P20): one at once, one after an hour, then one a day.
+                if !self.plan.lists {
+                    self.facts.allowed_tokens += self.plan.tokens * (3 + seconds as usize / 86_400);
+                }
                 self.spent_in_vain(seconds);
             }
             Act::EndToken(index) => self.end_token(index),
@@ -152,14 +156,14 @@ impl Life {
     pub(super) fn remake_service(&mut self, seconds: u32) {
         let number = self.service_gone.lock().unwrap().begin(());
         self.tell("DELETE", &objects::path("tokenservices", objects::SERVICE), &Value::Null);
-        let (server, gone, per_minute) =
-            (self.around.api_server.clone(), self.service_gone.clone(), self.facts.per_minute);
+        let (server, gone) = (self.around.api_server.clone(), self.service_gone.clone());
+        let (per_minute, lists) = (self.facts.per_minute, self.plan.lists);
         self.beside.spawn(async move {
             sleep(Duration::from_secs(seconds.into())).await;
             let mut gone = gone.lock().unwrap();
             gone.end(number);
             if gone.newest().is_none() {
-                objects::make_service_again(&server, per_minute);
+                objects::make_service_again(&server, per_minute, lists);
             }
         });
         self.facts.allowed_tokens += self.plan.tokens;
