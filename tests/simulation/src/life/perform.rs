@@ -127,6 +127,11 @@ impl Life {
                     "annotations": metadata.get("annotations").cloned().unwrap_or_else(|| json!({}))}, "spec": object["spec"]});
                 self.tell("PUT", &token_path(index), &file);
                 self.around.world.excuses().stripped.insert(index);
+                // Off an object that is being deleted it stays off (P1): then nobody is left to end its tokens, or to take its Secret away.
+                if metadata["deletionTimestamp"].is_string() {
+                    self.facts.let_go.insert(identity::uid16(metadata["uid"].as_str().unwrap_or_default()));
+                    self.facts.left.insert(index);
+                }
             }
             _ => {}
         }
