@@ -17,6 +17,11 @@ impl Operation {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Generate, Self::Verify, Self::List, Self::Revoke];
 
+    /// Whether it changes what lives at the service.
+    pub fn changes(self) -> bool {
+        matches!(self, Self::Generate | Self::Revoke)
+    }
+
     /// Its verb, for metrics and messages. Messages of the client begin with it.
     pub fn name(self) -> &'static str {
         match self {
@@ -37,4 +42,11 @@ pub enum Outcome {
     Unanswered(String),
     /// The answer shows that it does not work.
     Failed(String),
+    /// The answer shows that it does not work for one token, and perhaps for no other: whose call that was.
+    FailedFor {
+        /// Who called.
+        caller: String,
+        /// What it was.
+        what: String,
+    },
 }

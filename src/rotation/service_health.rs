@@ -3,7 +3,8 @@
 //! Nobody calls a service only to see that it is well. An operation whose calls fail for `PATIENCE` is a suspicion: the service is
 //! asked once, by its usual check. Is it down, then that check finds it not ready, and no token is asked for. Else the failure is a
 //! trouble of the service object that is told and holds nothing up: a list that fails is no ground to keep a token from being replaced.
-//! One lost answer is neither, and what worked again is over at once.
+//! One lost answer is neither, and what worked again is over at once. What fails for one token may be that token's fault: it counts once
+//! it fails for another one, too, and worked for none meanwhile.
 //!
 //! Two processes may hear different things. So each takes over the trouble that the status already tells, unless it saw the operation
 //! work since; and each forgets failures from before a status that says all is well.
@@ -47,6 +48,8 @@ struct Failing {
     /// Whether a call of another kind worked meanwhile, or an answer came: the service is there.
     reached: bool,
     what: String,
+    /// Only one caller saw it fail, in a way that may be its own fault.
+    only: Option<String>,
 }
 
 /// What is known of one service.
@@ -84,20 +87,23 @@ impl Trouble {
 impl Health {
     /// Takes what a call says that began and ended at these times.
     pub fn hear(&mut self, operation: Operation, heard: Outcome, began: Time, ended: Time) {
-        let (what, answered) = match heard {
+        let (what, answered, caller) = match heard {
             Outcome::Worked => {
                 self.failing.remove(&operation);
                 self.worked.insert(operation, ended);
                 return;
             }
-            Outcome::Unanswered(what) => (what, false),
-            Outcome::Failed(what) => (what, true),
+            Outcome::Unanswered(what) => (what, false, None),
+            Outcome::Failed(what) => (what, true, None),
+            Outcome::FailedFor { caller, what } => (what, true, Some(caller)),
         };
-        let fresh = || Failing { since: began, last: ended, count: 0, reached: false, what: String::new() };
+        let only = caller.clone();
+        let fresh = || Failing { since: began, last: ended, count: 0, reached: false, what: String::new(), only };
         let failing = self.failing.entry(operation).or_insert_with(fresh);
         let others = self.worked.iter().any(|(other, at)| *other != operation && *at > failing.since);
         (failing.last, failing.what) = (ended, what.chars().take(MAX_WHAT).collect());
         failing.count = failing.count.saturating_add(1);
+        failing.only.take_if(|only| caller.as_ref() != Some(only));
         failing.reached |= answered || others;
     }
 
@@ -114,7 +120,8 @@ impl Health {
         let stale = now.since(since) >= FORGET;
         if !works && !stale && !self.failing.contains_key(&operation) {
             // Whoever told it has waited, so this process asks at once.
-            let known = Failing { since: since.minus(PATIENCE), last: since, count: FAILURES, reached: true, what };
+            let known =
+                Failing { since: since.minus(PATIENCE), last: since, count: FAILURES, reached: true, what, only: None };
             self.failing.insert(operation, known);
         }
     }
@@ -147,7 +154,8 @@ impl Health {
     pub fn trouble(&self, now: Time) -> Option<Trouble> {
         let counts = |failing: &Failing| {
             let lasts = failing.last.since(failing.since) >= PATIENCE || now.since(failing.since) >= PATIENCE;
-            failing.reached && failing.count >= FAILURES && lasts && now.since(failing.last) < FORGET
+            let known = failing.reached && failing.count >= FAILURES && failing.only.is_none();
+            known && lasts && now.since(failing.last) < FORGET
         };
         let troubles =
             self.failing.iter().filter(|(operation, failing)| **operation != Operation::Verify && counts(failing));

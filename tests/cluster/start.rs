@@ -35,6 +35,7 @@ async fn a_start_survives_the_loss_of_any_one_answer() {
     let (proxy, mut operator) = proxied(&world).await;
     world.apply(&token_yaml("ci")).await;
     world.until_ready("ci").await;
+    let mut struck = 0;
     for nth in 1..=CALLS {
         for fault in [Fault::LoseAnswer, Fault::status(503, "ServiceUnavailable")] {
             operator.kill();
@@ -42,8 +43,11 @@ async fn a_start_survives_the_loss_of_any_one_answer() {
             operator.restart().unwrap();
             operator.ready().await.unwrap_or_else(|error| panic!("call {nth}: {error:#}\n{}", operator.log()));
             planned.withdraw();
+            struck += planned.struck().len();
         }
     }
+    // How many reads a start needs may change, but most of these plans strike one.
+    assert!(struck >= CALLS as usize, "only {struck} answers were lost");
     world.delete("ci").await;
     world.until_gone("ci").await;
     assert!(world.service.live().await.unwrap().is_empty());

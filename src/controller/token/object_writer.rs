@@ -67,6 +67,16 @@ impl ObjectWriter {
         self.outcome(object, answer, "the finalizers").await
     }
 
+    /// Whether the object is still there, read live.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub(crate) async fn is_there(&self, object: &ArtifactToken) -> Result<bool, PassError> {
+        let read = self.api.get_opt(&object.name_any()).await;
+        let now = read.map_err(|error| PassError::read("the ArtifactToken", &error))?;
+        Ok(now.is_some_and(|now| now.uid() == object.uid()))
+    }
+
     /// Reads the object again after a conflict or a lost answer. Where nothing changed, deciding again at once would be a loop.
     async fn outcome(
         &self,

@@ -98,6 +98,27 @@ fn a_verification_that_fails_leads_to_a_question_and_is_no_trouble_by_itself() {
 }
 
 #[test]
+fn what_fails_for_one_token_counts_once_it_fails_for_another_and_worked_for_none() {
+    let fails_for = |health: &mut Health, caller: &str, second: u64| {
+        let heard = Outcome::FailedFor { caller: caller.to_owned(), what: "revoke: status 403".to_owned() };
+        health.hear(Operation::Revoke, heard, at(second), at(second));
+    };
+    let mut health = Health::default();
+    for second in [0, 20, 40] {
+        fails_for(&mut health, "a", second);
+    }
+    assert_eq!(health.trouble(at(60)), None, "it may be its own fault");
+    fails_for(&mut health, "b", 60);
+    assert!(health.trouble(at(60)).is_some());
+    fails_for(&mut health, "b", 80);
+    assert!(health.trouble(at(80)).is_some());
+    works(&mut health, Operation::Revoke, 90);
+    fails_for(&mut health, "a", 100);
+    fails_for(&mut health, "a", 120);
+    assert_eq!(health.trouble(at(130)), None);
+}
+
+#[test]
 fn a_trouble_that_nothing_shows_any_more_is_forgotten() {
     let mut health = Health::default();
     fails(&mut health, Operation::Revoke, 0);

@@ -41,8 +41,9 @@ impl Heard {
     }
 }
 
-/// What an answer says about the operation; `None` where it is about one token, or asks to wait.
-pub(super) fn outcome<T>(operation: Operation, answer: &Result<T, ServiceError>) -> Option<Outcome> {
+/// What an answer to this caller says about the operation; `None` where it is about one token, or asks to wait.
+pub(super) fn outcome<T>(operation: Operation, answer: &Result<T, ServiceError>, caller: &str) -> Option<Outcome> {
+    let failed_for = |error| Some(Outcome::FailedFor { caller: caller.to_owned(), what: what(error) });
     match answer {
         Ok(_) => Some(Outcome::Worked),
         Err(ServiceError::Throttled { .. } | ServiceError::Retry { asked: true, .. }) => None,
@@ -50,13 +51,14 @@ pub(super) fn outcome<T>(operation: Operation, answer: &Result<T, ServiceError>)
         Err(error @ (ServiceError::Retry { .. } | ServiceError::Unknown { doubt: Doubt::NoAnswer, .. })) => {
             Some(Outcome::Unanswered(what(error)))
         }
-        // One token may ask for what the service does not give, or breaks on, and one id may be wrong.
+        // One token may ask for what the service does not give to it, or breaks on.
+        Err(
+            error @ (ServiceError::Refused { credential: true, .. }
+            | ServiceError::Refused { status: Some(404 | 405), .. }),
+        ) if operation.changes() => failed_for(error),
+        Err(error @ ServiceError::Unknown { doubt: Doubt::Faulty, .. }) if operation.changes() => failed_for(error),
+        // And its parameters or its id may be wrong.
         Err(ServiceError::Refused { .. }) if operation != Operation::List => None,
-        Err(ServiceError::Unknown { doubt: Doubt::Faulty, .. })
-            if matches!(operation, Operation::Generate | Operation::Revoke) =>
-        {
-            None
-        }
         Err(error) => Some(Outcome::Failed(what(error))),
     }
 }
@@ -75,16 +77,24 @@ mod tests {
 
     #[test]
     fn only_what_says_something_about_the_operation_counts() {
-        let said = |operation, error: ServiceError| outcome::<()>(operation, &Err(error));
+        let said = |operation, error: ServiceError| outcome::<()>(operation, &Err(error), "t1");
+        let one = |what: &str| Some(Outcome::FailedFor { caller: "t1".to_owned(), what: what.to_owned() });
         let refused = || ServiceError::Refused { status: Some(403), message: "no".to_owned(), credential: true };
         let retry = |asked| ServiceError::Retry { after: Duration::ZERO, what: "x".to_owned(), asked };
         let unknown = |doubt| ServiceError::Unknown { what: "x".to_owned(), doubt };
-        assert_eq!(outcome(Operation::List, &Ok(())), Some(Outcome::Worked));
+        let wrong = || ServiceError::Refused { status: Some(422), message: "no".to_owned(), credential: false };
+        assert_eq!(outcome(Operation::List, &Ok(()), "t1"), Some(Outcome::Worked));
         assert_eq!(said(Operation::List, refused()), Some(Outcome::Failed("no".to_owned())));
-        assert_eq!(said(Operation::Generate, refused()), None);
+        assert_eq!(
+            said(Operation::Generate, refused()),
+            one("no"),
+            "the account may have no right to it, or for this token"
+        );
+        assert_eq!(said(Operation::Generate, wrong()), None, "the parameters of one object");
+        assert_eq!(said(Operation::Verify, refused()), None);
         assert_eq!(said(Operation::Verify, unknown(Doubt::Undeclared)), None);
         assert_eq!(said(Operation::Verify, unknown(Doubt::Faulty)), Some(Outcome::Failed("x".to_owned())));
-        assert_eq!(said(Operation::Generate, unknown(Doubt::Faulty)), None, "it may be the parameters of one object");
+        assert_eq!(said(Operation::Revoke, unknown(Doubt::Faulty)), one("x"), "it may break on this token");
         assert_eq!(said(Operation::Verify, unknown(Doubt::NoAnswer)), Some(Outcome::Unanswered("x".to_owned())));
         assert_eq!(said(Operation::List, retry(true)), None, "it is there");
         assert_eq!(said(Operation::List, retry(false)), Some(Outcome::Unanswered("x".to_owned())));

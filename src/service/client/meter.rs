@@ -54,8 +54,14 @@ impl CallCounts {
     }
 
     /// Counts a call that ended. A call without a place in the rate limit was not made, and does not count.
-    pub(super) fn count<T>(&self, operation: Operation, answer: &Result<T, ServiceError>, took: Duration) {
-        if let Some(outcome) = outcome(operation, answer) {
+    pub(super) fn count<T>(
+        &self,
+        operation: Operation,
+        answer: &Result<T, ServiceError>,
+        caller: &str,
+        took: Duration,
+    ) {
+        if let Some(outcome) = outcome(operation, answer, caller) {
             self.heard.note(Call { operation, took, outcome });
         }
         let code = match answer {

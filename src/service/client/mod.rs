@@ -170,7 +170,7 @@ impl ServiceClient {
         self.connection.take_place(operation, places).await?;
         let sent = Instant::now();
         let answer = made.await;
-        self.counts.count(operation, &answer, sent.elapsed());
+        self.counts.count(operation, &answer, places.caller(), sent.elapsed());
         answer
     }
 }

@@ -55,6 +55,11 @@ impl Places {
         none
     }
 
+    /// Whose they are.
+    pub fn caller(&self) -> &str {
+        &self.caller.id
+    }
+
     /// Uses one of the places; `false` if none is left.
     pub(super) fn use_one(&mut self) -> bool {
         let left = self.taken.checked_sub(1);

@@ -20,6 +20,8 @@ pub const KEY: &str = "admin-key";
 pub const OTHER_KEY: &str = "other-key";
 /// A namespace of others.
 pub const ABROAD: &str = "abroad";
+/// What each token begins with, and nothing else does.
+pub const VALUE: &str = "value-";
 /// What names of tokens begin with.
 pub const PREFIX: &str = "sim";
 

@@ -195,6 +195,12 @@ impl<'a> Pass<'a> {
         matches!(&self.secret.state, SecretState::Ours(ours) if secret_state::holds(ours, id))
     }
 
+    /// The same of a Secret that cannot be written: it is immutable, say.
+    pub(crate) fn holds_unwritable(&self, id: &TokenId) -> bool {
+        let marked = |secret| self.marks_of(secret).token_id.as_ref() == Some(id);
+        matches!(self.secret.state, SecretState::Unwritable(_)) && self.secret().is_some_and(marked)
+    }
+
     /// The token that the Secret holds, as it was read last in this pass.
     pub(crate) fn held_token(&self) -> Option<SecretString> {
         self.token_in(self.secret()?)

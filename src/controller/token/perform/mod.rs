@@ -46,7 +46,7 @@ pub(super) async fn perform(
     match step {
         Step::Read => secret::preflight::read(pass, secrets).await,
         Step::Preflight => secret::preflight::preflight(pass, client, secrets, observed).await,
-        Step::CreatePlaceholder { fence } => Ok(secret::repair::create_placeholder(pass, secrets, fence).await),
+        Step::CreatePlaceholder { fence } => secret::repair::create_placeholder(pass, objects, secrets, fence).await,
         Step::Update => secret::publish::update(pass, objects, secrets, observed).await,
         Step::RollBack { fence } => Ok(secret::publish::roll_back(pass, secrets, fence).await),
         Step::RaiseFence { fence } => Ok(secret::repair::raise_fence(pass, secrets, fence).await),

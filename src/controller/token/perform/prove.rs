@@ -57,7 +57,8 @@ pub(super) async fn revoke_and_prove(
 
 /// The value in the Secret, unless somebody else may have written it: then an answer about it says nothing of our token.
 fn stored_value(pass: &Pass<'_>, id: &TokenId) -> Option<SecretString> {
-    (pass.holds(id) && !pass.is_secret_doubtful()).then(|| pass.held_token()).flatten()
+    let held = pass.holds(id) && !pass.is_secret_doubtful();
+    (held || pass.holds_unwritable(id)).then(|| pass.held_token()).flatten()
 }
 
 /// Ends a token, if its id is still known to be ours, and looks for a proof that it is dead.

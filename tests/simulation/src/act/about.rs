@@ -57,7 +57,9 @@ impl Act {
             | Self::Forge(one, _)
             | Self::Strip(one)
             | Self::EndToken(one) => About::One(one),
-            Self::TouchCredential | Self::Stranger | Self::ReuseIds | Self::EmptyPages => About::Nothing,
+            Self::TouchCredential | Self::Stranger | Self::ReuseIds | Self::TokensAsIds | Self::EmptyPages => {
+                About::Nothing
+            }
             _ => About::All,
         }
     }
@@ -126,7 +128,7 @@ impl Act {
             | Self::ListFails(_, seconds)
             | Self::OneFails(_, _, seconds)
             | Self::Api(_, seconds) => seconds + NEXT_TRY,
-            Self::Throttle(_, pause, seconds) => pause + seconds + NEXT_TRY,
+            Self::Throttle(_, _, pause, seconds) => pause + seconds + NEXT_TRY,
             // A person must act first, or the object is gone.
             Self::Delete(_)
             | Self::DeleteAll
@@ -137,6 +139,7 @@ impl Act {
             | Self::Immutable(_)
             | Self::RestoreSecret(..)
             | Self::Restore(..)
+            | Self::TokensAsIds
             | Self::SlowGenerate(_) => return Duration::MAX,
         };
         Duration::from_secs(seconds.into())

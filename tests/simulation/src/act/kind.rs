@@ -159,7 +159,8 @@ impl Act {
             Kind::OddList => Self::OddList(pick(random, &ODDITIES), seconds),
             Kind::EmptyPages => Self::EmptyPages,
             Kind::Throttle => {
-                Self::Throttle(pick(random, &[403, 429, 503]), pick(random, &[1, 30, 600]), seconds.min(900))
+                let only = pick(random, &[None, None, Some(Class::Generate), Some(Class::Verify), Some(Class::Revoke)]);
+                Self::Throttle(only, pick(random, &[403, 429, 503]), pick(random, &[1, 30, 600]), seconds.min(900))
             }
             Kind::SlowGenerate => Self::SlowGenerate(random.u32(1..90)),
             Kind::Kill => Self::Kill,

@@ -76,6 +76,8 @@ pub enum Act {
     EndToken(usize),
     /// From now on the service gives the id of the newest token again once that is gone.
     ReuseIds,
+    /// From now on the service gives a token itself as its id, which is a fault of the declaration that only a person can mend.
+    TokensAsIds,
     /// A stranger makes a token at the service.
     Stranger,
     /// The service answers everything with this status for so many seconds.
@@ -88,8 +90,8 @@ pub enum Act {
     OddList(Odd, u32),
     /// From now on the first page of the list is empty, and names a next one.
     EmptyPages,
-    /// Everything is answered with this status and `Retry-After`: status, pause, seconds.
-    Throttle(u16, u32, u32),
+    /// Everything, or one operation, is answered with this status and `Retry-After`: operation, status, pause, seconds.
+    Throttle(Option<Class>, u16, u32, u32),
     /// From now on *generate* takes so many seconds.
     SlowGenerate(u32),
     /// kill -9.

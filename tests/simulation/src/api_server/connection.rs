@@ -249,6 +249,7 @@ impl Connection {
         }
         if asked.writes() && !asked.dry() && outcome.is_ok() {
             laws::of_write(world, place);
+            laws::of_content(world, place, &asked.body);
         }
         world.say(self.line.who, || {
             let told = match outcome {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use artifact_token_operator::rotation::identity;
+use data_encoding::BASE64;
 use serde_json::Value;
 
 use crate::api_server::{ApiServer, Place};
@@ -77,6 +78,22 @@ pub fn of_call(carrier: &Carrier, host: &str, class: Class) {
             world.broke("limit", format!("{recent} calls in a minute, {limit} are allowed"));
         }
     });
+}
+
+/// Values and credentials are written into data of Secrets and nowhere else, not even encoded (S9).
+pub fn of_content(world: &World, place: Place<'_>, body: &Value) {
+    let mut body = body.clone();
+    if place.plural == "secrets" {
+        ["data", "stringData"].iter().for_each(|field| body[*field] = Value::Null);
+    }
+    let text = body.to_string();
+    let secret = [objects::VALUE, objects::KEY, objects::OTHER_KEY];
+    // What stands at the beginning of a text has one encoding, but for its last letters.
+    let encoded = secret.map(|secret| BASE64.encode(secret.as_bytes())[..8].to_owned());
+    let found = secret.into_iter().map(str::to_owned).chain(encoded).find(|secret| text.contains(secret));
+    if let Some(found) = found {
+        world.broke("S9", format!("{found} stands in {}/{}: {text}", place.plural, place.name.unwrap_or_default()));
+    }
 }
 
 /// A write touches nothing of others (S8).

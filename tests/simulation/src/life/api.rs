@@ -46,7 +46,7 @@ impl Life {
         for (index, (before, after)) in before.into_iter().zip(after).enumerate() {
             self.is_back(index, before, after);
         }
-        self.facts.leaks.retain(|_, leaked| *leaked <= then);
+        self.facts.leaks.retain(|_, (leaked, _)| *leaked <= then);
     }
 
     /// Each object and its Secret, as they are stored.

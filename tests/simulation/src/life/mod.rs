@@ -90,8 +90,8 @@ pub struct Facts {
     pub ended_by_hand: BTreeSet<String>,
     /// When all was to be in order.
     pub judged: Duration,
-    /// When all tokens of an object until then were declared as leaked, since the beginning.
-    pub leaks: BTreeMap<usize, Duration>,
+    /// When all tokens of an object until then were declared as leaked, and by how many seconds the API server's clock was ahead then.
+    pub leaks: BTreeMap<usize, (Duration, i64)>,
     /// Objects that make nothing new.
     pub suspended: BTreeSet<usize>,
     /// Objects whose Secret somebody else had first.

@@ -37,6 +37,7 @@ impl Life {
             Act::RefuseTokens(_)
             | Act::EndToken(_)
             | Act::ReuseIds
+            | Act::TokensAsIds
             | Act::Stranger
             | Act::Outage(..)
             | Act::ListFails(..)
@@ -207,7 +208,9 @@ impl Life {
         let leaked: Vec<usize> = of.map_or_else(|| (0..self.plan.tokens).collect(), |index| vec![index]);
         let elapsed = self.around.world.elapsed();
         self.facts.allowed_tokens += leaked.len();
-        self.facts.leaks.extend(leaked.iter().map(|index| (*index, elapsed)));
+        // A time far ahead lies behind no claim.
+        let clock = if ahead { i64::MAX } else { self.around.world.skew.load(Ordering::Relaxed) };
+        self.facts.leaks.extend(leaked.iter().map(|index| (*index, (elapsed, clock))));
         let mut excuses = self.around.world.excuses();
         for index in leaked {
             excuses.leaks.entry(index).or_default().push(Leak { at: elapsed, ahead });

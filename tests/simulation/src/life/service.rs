@@ -62,6 +62,7 @@ impl Life {
             }
             Act::EndToken(index) => self.end_token(index),
             Act::ReuseIds => self.around.services.with(|books| books.reuses_ids = true),
+            Act::TokensAsIds => self.around.services.with(|books| books.tokens_as_ids = true),
             Act::Stranger => self.stranger(),
             Act::Outage(status, seconds) => self.out(Outage { status, retry_after: None, only: None }, seconds),
             Act::ListFails(status, seconds) => {
@@ -75,8 +76,8 @@ impl Life {
             }
             Act::OddList(odd, seconds) => self.odd_list(odd, seconds),
             Act::EmptyPages => self.around.services.with(|books| books.empty_pages = true),
-            Act::Throttle(status, pause, seconds) => {
-                self.out(Outage { status, retry_after: Some(pause), only: None }, seconds)
+            Act::Throttle(only, status, pause, seconds) => {
+                self.out(Outage { status, retry_after: Some(pause), only }, seconds)
             }
             Act::SlowGenerate(seconds) => {
                 self.around.services.with(|books| books.generate_takes = seconds.into());

@@ -4,6 +4,7 @@ mod carrier;
 mod operations;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub struct Token {
     pub created: DateTime<Utc>,
     /// The same, since the beginning.
     pub at: Duration,
+    /// By how many seconds the API server's clock was ahead then.
+    pub ahead: i64,
     /// When it expires.
     pub expires: Option<DateTime<Utc>>,
     /// It was ended.
@@ -53,8 +56,9 @@ impl Token {
     /// A token that lives, and of which nobody knows yet.
     pub fn new(id: String, name: String, value: String, account: &str, world: &World) -> Self {
         let (created, at, account) = (world.now(), world.elapsed(), account.to_owned());
+        let ahead = world.skew.load(Ordering::Relaxed);
         let (dead, accepted, heard, stray) = (false, false, false, false);
-        Self { id, name, value, account, created, at, expires: None, dead, died: None, accepted, heard, stray }
+        Self { id, name, value, account, created, at, ahead, expires: None, dead, died: None, accepted, heard, stray }
     }
 
     /// Whether it still works.
@@ -117,6 +121,8 @@ pub struct Books {
     pub tokens: Vec<Token>,
     /// The id of the newest token is given again once that is gone.
     pub reuses_ids: bool,
+    /// The id of a token is the token.
+    pub tokens_as_ids: bool,
     /// Every token gets 401; the operator's own account works.
     pub refuses_tokens: Overlaid<()>,
     /// Nothing works, or some operation does not.

@@ -65,8 +65,9 @@ fn generate(books: &mut Books, world: &World, host: &str, asked: &Asked<'_>) -> 
     let wanted: Value = serde_json::from_str(asked.body).unwrap_or_default();
     let (number, now) = (books.tokens.len() + 1, world.now());
     let expires = wanted["lifetimeSeconds"].as_i64().map(|seconds| now + chrono::Duration::seconds(seconds));
-    let (id, name) = (books.next_id(), wanted["name"].as_str().unwrap_or_default().to_owned());
-    let value = format!("value-{host}-{number}-{}", world.random(u64::MAX));
+    let name = wanted["name"].as_str().unwrap_or_default().to_owned();
+    let value = format!("{}{host}-{number}-{}", objects::VALUE, world.random(u64::MAX));
+    let id = if books.tokens_as_ids { value.clone() } else { books.next_id() };
     let token = Token { expires, ..Token::new(id, name, value, asked.bearer, world) };
     let body = json!({"id": token.id, "name": token.name, "token": token.value, "expirationTime": expires.map(stamp)});
     books.tokens.push(token.clone());

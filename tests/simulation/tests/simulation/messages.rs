@@ -16,6 +16,22 @@ fn count(report: &Report, reason: &str) -> usize {
     reasons(report).iter().filter(|told| **told == reason).count()
 }
 
+/// The law S9 finds what is written.
+#[test]
+fn a_value_that_a_service_gives_as_an_id_is_written_nowhere() {
+    // It shows in the answer of *generate*, or only in the list, where that answer got lost.
+    let plan = || Plan::quiet(12, 2, 7200).with(0, Act::TokensAsIds);
+    for plan in [plan(), plan().fault(Class::Generate, Some(0), 1, Fate::LostAfter).with(900, Act::Kill)] {
+        let report = plan.run(false);
+        let laws = report.laws();
+        assert!(!laws.contains("S9"), "{plan}{}", report.complaint());
+        // A person must correct the declaration first; meanwhile no further token is asked for.
+        assert!(laws.contains("L1"), "{plan}{}", report.complaint());
+        assert!(report.books.tokens.iter().filter(|token| token.own_name().is_some()).count() <= 4, "{plan}");
+        assert!(count(&report, "InvalidSpec") > 0, "{plan}{:?}", reasons(&report));
+    }
+}
+
 #[test]
 fn a_lost_answer_to_any_record_is_no_failure_and_what_happened_is_told_once() {
     for nth in 1..=12 {

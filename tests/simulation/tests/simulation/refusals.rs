@@ -1,7 +1,9 @@
 //! The service refuses tokens that live, or that somebody ended.
 
 use simulation::act::Act;
+use simulation::fate::Class;
 use simulation::plan::Plan;
+use simulation::services::Odd;
 
 use super::lives::{made, well};
 
@@ -30,6 +32,17 @@ fn one_token_that_is_refused_for_some_minutes_is_kept_and_one_that_somebody_ende
         let ended = Plan::quiet(4, tokens, 13 * HOUR).with(HOUR, Act::EndToken(0));
         assert_eq!(made(&well(&ended)), tokens + 1);
     }
+}
+
+#[test]
+fn one_refusal_and_an_empty_list_end_no_deletion() {
+    // No other token of the object lives that could show that the service refuses everybody.
+    let plan =
+        Plan::quiet(13, 1, 2 * HOUR).with(600, Act::RefuseTokens(1200)).with(600, Act::OddList(Odd::Empty, 1200));
+    well(&plan.with(700, Act::Delete(0)));
+    // The same where *verify* says nothing.
+    let silent = Plan::quiet(14, 1, 2 * HOUR).with(600, Act::OneFails(Class::Verify, 500, 300));
+    well(&silent.with(600, Act::OddList(Odd::Empty, 300)).with(700, Act::Delete(0)));
 }
 
 #[test]

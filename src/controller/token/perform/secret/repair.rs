@@ -4,6 +4,7 @@ use kube::ResourceExt;
 
 use crate::api::reason::Reason;
 use crate::controller::error::PassError;
+use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Flow, Pass};
 use crate::rotation::observed::SecretState;
 use crate::rotation::step_kind::StepKind;
@@ -15,17 +16,21 @@ use super::access::{DryRun, SecretAccess, SecretDeletion, SecretWrite};
 use super::preflight::read;
 use super::written::{note, rendered};
 
-/// Creates our Secret without a token.
+/// Creates our Secret without a token. A cache may still have an object that is gone; nobody would take away what is created for that.
 pub(in crate::controller::token::perform) async fn create_placeholder(
     pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
     secrets: &SecretAccess,
     fence: u32,
-) -> Flow {
+) -> Result<Flow, PassError> {
+    if !objects.is_there(pass.object()).await? {
+        return Ok(Flow::Gone);
+    }
     let marks = Marks { fence, ..Marks::default() };
     let desired = content::placeholder(&pass.object().spec.secret, pass.owner(), &marks);
     let write = secrets.create(&desired, DryRun::No).await;
     note(pass, write);
-    Flow::Continue
+    Ok(Flow::Continue)
 }
 
 /// Makes a write that really changes the Secret, so that an older publish can no longer succeed.
