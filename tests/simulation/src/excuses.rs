@@ -52,14 +52,15 @@ pub struct Leak {
 
 impl Excuses {
     /// The shortest overlap that a token may have got that its Secret left at this time. It is that of the spec when the successor was
-    /// decided (P7), which comes late after a kill; the record of it says when.
+    /// decided (P7), which comes late after a kill; the record of it says when. A token that failed was recorded long before it left:
+    /// then the overlap of a later token counts (P8).
     pub fn overlap(&self, server: &ApiServer, index: usize, token: &Token, left: Duration) -> Duration {
         let Some(all) = self.overlaps.get(&index) else { return Duration::ZERO };
         let record = |name: Name| server.superseded_at(&name.uid16, name.attempt, &token.id);
-        let decided = token.own_name().and_then(record).unwrap_or(left);
-        let over = |at: &usize| all.get(at + 1).is_some_and(|(next, _)| *next + OLD_SPEC < decided);
-        let in_force = |at: &usize| all[*at].0 <= decided && !over(at);
-        (0..all.len()).filter(in_force).map(|at| all[at].1).min().unwrap_or_default()
+        let decided = token.own_name().and_then(record).filter(|decided| *decided + SECOND >= left);
+        let over = |at: &usize| all.get(at + 1).is_some_and(|(next, _)| *next + OLD_SPEC < decided.unwrap_or(left));
+        let begun = |at: &usize| decided.is_none_or(|decided| all[*at].0 <= decided);
+        (0..all.len()).filter(|at| begun(at) && !over(at)).map(|at| all[at].1).min().unwrap_or_default()
     }
 
     /// Whether the token counts as leaked at this time. A leak is recorded before it is acted on, and covers what was claimed before it.
