@@ -72,3 +72,10 @@ fn a_slow_answer_of_the_api_server_is_no_failure_and_costs_no_token() {
 fn tokens_that_are_made_when_nobody_waits_for_their_answer_any_more_are_found_and_end() {
     well(&Plan::quiet(4, 2, 7200).with(0, Act::SlowGenerate(70)).with(600, Act::Delete(1)));
 }
+
+#[test]
+fn a_token_that_expires_while_no_answer_comes_is_replaced_once_answers_come_again() {
+    // The current token is what the list proves by that others are dead. It expires, and three more wait for a proof.
+    let plan = Plan { life_hours: 4, ..Plan::quiet(582, 1, 36_000) };
+    well(&plan.with(18_833, Act::SlowGenerate(84)));
+}
