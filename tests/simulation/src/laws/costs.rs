@@ -176,7 +176,9 @@ fn allowed_tokens(life: &Life) -> usize {
     };
     // A row of corrections begins anew after a kill, and after a change of the spec.
     let fights = life.facts.fights * (1 + plan.acts.len()) * MOST_CORRECTIONS;
-    life.facts.allowed_tokens + 2 * plan.faults.len() + (due + expire) * plan.tokens + fights
+    // Who dies of a fault takes with it what it has asked for all objects, and that lands.
+    let kills = plan.faults.iter().filter(|fault| fault.fate.kills()).count() * plan.tokens;
+    life.facts.allowed_tokens + 2 * plan.faults.len() + kills + (due + expire) * plan.tokens + fights
 }
 
 /// Nothing warns of revokes while every service works.
