@@ -60,8 +60,27 @@ pub fn credential() -> Value {
     json!({"metadata": {"name": CREDENTIAL}, "stringData": {"key": KEY}})
 }
 
-/// The service object: of the preset, or declared by itself with all of that but the list.
-pub fn service(per_minute: u32, lists: bool) -> Value {
+/// What a service can do beside the necessary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// It has a list.
+    pub lists: bool,
+    /// Its tokens have names.
+    pub names: bool,
+}
+
+impl Abilities {
+    /// The preset has both.
+    pub const ALL: Self = Self { lists: true, names: true };
+
+    /// Whether a token can be found of which nobody knows: in a list, by its name.
+    pub fn finds(self) -> bool {
+        self.lists && self.names
+    }
+}
+
+/// The service object: of the preset, or declared by itself with all of that but what it lacks.
+pub fn service(per_minute: u32, has: Abilities) -> Value {
     let mut service = json!({
         "metadata": {"name": SERVICE},
         "spec": {
@@ -71,13 +90,23 @@ pub fn service(per_minute: u32, lists: bool) -> Value {
             "limits": {"requestsPerMinute": per_minute},
         },
     });
-    if !lists {
-        let text = presets::text(Preset::Reference).expect("it has a text");
-        let mut preset: Value = serde_saphyr::from_str(text).expect("it is YAML");
-        preset["operations"].as_object_mut().map(|operations| operations.remove("list"));
-        service["spec"]["preset"] = json!("Custom");
-        service["spec"]["operations"] = preset["operations"].take();
+    if has == Abilities::ALL {
+        return service;
     }
+    let text = presets::text(Preset::Reference).expect("it has a text");
+    let mut preset: Value = serde_saphyr::from_str(text).expect("it is YAML");
+    let operations = &mut preset["operations"];
+    if !has.names {
+        operations["naming"] = json!({"unsupported": true});
+        let body = "{\"note\": {{ displayName }}, \"lifetimeSeconds\": {{ lifetimeSeconds }}, \"scopes\": {{ parameters.scopes or [] }}}";
+        operations["generate"]["request"]["json"] = json!(body);
+        operations["list"]["item"].as_object_mut().map(|item| item.remove("name"));
+    }
+    if !has.lists {
+        operations.as_object_mut().map(|operations| operations.remove("list"));
+    }
+    service["spec"]["preset"] = json!("Custom");
+    service["spec"]["operations"] = operations.take();
     service
 }
 
@@ -95,7 +124,7 @@ pub fn lifetime(hours: u32) -> String {
 }
 
 /// Makes the service object again if it is gone, or would go if nothing held it.
-pub fn make_service_again(server: &ApiServer, per_minute: u32, lists: bool) {
+pub fn make_service_again(server: &ApiServer, per_minute: u32, has: Abilities) {
     let found = server.get("tokenservices", NAMESPACE, SERVICE);
     if found.as_ref().is_some_and(|there| there["metadata"]["deletionTimestamp"].is_null()) {
         return;
@@ -103,7 +132,7 @@ pub fn make_service_again(server: &ApiServer, per_minute: u32, lists: bool) {
     if found.is_some() {
         let _ = server.act("PATCH", &path("tokenservices", SERVICE), &json!({"metadata": {"finalizers": null}}));
     }
-    let _ = server.act("POST", &path("tokenservices", ""), &service(per_minute, lists));
+    let _ = server.act("POST", &path("tokenservices", ""), &service(per_minute, has));
 }
 
 /// An object whose token is rotated each `hours`, or only on request with 0. It lives for `life_hours`, or for ever with 0.

@@ -6,9 +6,10 @@ use std::fmt;
 use crate::act::{Act, KINDS, Kind, pick};
 use crate::fate::{CLASSES, Class, Fate, Fault};
 use crate::mutation::Mutation;
+use crate::objects::Abilities;
 
-/// One life in so many has a service without a list.
-const WITHOUT_LIST: u64 = 10;
+/// One life in so many has a service without a list, and another one a service whose tokens have no names.
+const WITHOUT: u64 = 10;
 
 /// One life.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +26,8 @@ pub struct Plan {
     pub overlap_seconds: u32,
     /// The service's limit.
     pub per_minute: u32,
-    /// The service has a list.
-    pub lists: bool,
+    /// What the service can do.
+    pub service: Abilities,
     /// How long things happen; then all that failed works again.
     pub seconds: u32,
     /// What is done, by second.
@@ -48,7 +49,7 @@ impl Plan {
             life_hours: 0,
             overlap_seconds: 60,
             per_minute: 600,
-            lists: true,
+            service: Abilities::ALL,
             seconds,
             acts,
             faults: Vec::new(),
@@ -113,7 +114,7 @@ impl Plan {
         plan.overlap_seconds = pick(random, &[60, 600]);
         plan.per_minute = pick(random, &[60, 600, 6000]);
         plan.life_hours = pick(random, &[0, 0, 0, 4]);
-        plan.lists = seed % WITHOUT_LIST != 7;
+        plan.service = Abilities { lists: seed % WITHOUT != 7, names: seed % WITHOUT != 3 };
         plan
     }
 
@@ -164,8 +165,8 @@ impl fmt::Display for Plan {
             "seed {}: {} s; rotation {rotation}, lifetime {} h (0: for ever), overlap {} s, {} requests a minute",
             self.seed, self.seconds, self.life_hours, self.overlap_seconds, self.per_minute
         )?;
-        if !self.lists {
-            writeln!(f, "  the service has no list")?;
+        if self.service != Abilities::ALL {
+            writeln!(f, "  the service has {:?}", self.service)?;
         }
         for (at, act) in &self.acts {
             writeln!(f, "  at {at:>6} s  {}", act.story())?;

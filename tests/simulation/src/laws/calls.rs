@@ -104,6 +104,19 @@ pub fn of_write(world: &World, place: Place<'_>) {
     }
 }
 
+/// A service without names keeps one all the same, for the laws: that of the open claim of the object in the note.
+pub fn with_name(server: &ApiServer, body: String) -> String {
+    let mut asked: Value = serde_json::from_str(&body).unwrap_or_default();
+    let Some(note) = asked["note"].as_str() else { return body };
+    let name = note.rsplit('/').next().unwrap_or_default();
+    let object = server.get("artifacttokens", objects::NAMESPACE, name).unwrap_or_default();
+    let claim = &object["status"]["claim"];
+    let (attempt, nonce) = (claim["attempt"].as_u64().unwrap_or(1), claim["nonce"].as_str().unwrap_or("0"));
+    let uid16 = identity::uid16(object["metadata"]["uid"].as_str().unwrap_or_default());
+    asked["name"] = Value::from(format!("{}.{uid16}.{attempt}.{nonce} {note}", objects::PREFIX));
+    asked.to_string()
+}
+
 /// Judges what a process sends, when it sends it. What a revoke is to end.
 pub fn of_sent(carrier: &Carrier, host: &str, asked: &Asked<'_>) -> Option<Token> {
     match asked.class {

@@ -89,7 +89,7 @@ fn at_rest(life: &Life) {
         };
         let beyond = life.around.services.with(|books| books.tokens.iter().filter(beyond).count()) as u64;
         // The same where no list says that it is gone.
-        let unsure = if life.plan.lists { 0 } else { MOST_AT_REST };
+        let unsure = if life.plan.service.finds() { 0 } else { MOST_AT_REST };
         let most = beyond + unsure + if still { 0 } else { MOST_AT_REST };
         if count > most {
             life.around
@@ -187,7 +187,7 @@ fn warnings(life: &Life) {
     let did = |what: fn(&Act) -> bool| plan.acts.iter().any(|(_, act)| what(act));
     // A token that is dead already and that no list shows is asked about once more a minute later, where no other one lives (P9).
     let dead_before = plan.life_hours > 0 || did(|act| matches!(act, Act::EndToken(_) | Act::EditLifetime(..)));
-    let unsure = !plan.lists && dead_before;
+    let unsure = !plan.service.finds() && dead_before;
     if unsure || !plan.faults.is_empty() || did(|act| act.fails_service()) {
         return;
     }

@@ -9,7 +9,7 @@ mod hands;
 mod hindered;
 mod rest;
 
-pub use calls::{object_of_call, of_call, of_content, of_ended, of_made, of_sent, of_write, strangers};
+pub use calls::{object_of_call, of_call, of_content, of_ended, of_made, of_sent, of_write, strangers, with_name};
 pub use consumers::of_consumers;
 pub use costs::{Most, STORM, most, of_costs};
 pub use hands::of_hands;

@@ -195,7 +195,7 @@ impl Life {
     /// Where the service has no list, nobody finds a token that no ledger ever had: its answer came nowhere, or to a process that died
     /// with it. Or the ledger was lost.
     fn is_lost(&self, token: &Token) -> bool {
-        let Some(name) = token.own_name().filter(|_| !self.plan.lists) else { return false };
+        let Some(name) = token.own_name().filter(|_| !self.plan.service.finds()) else { return false };
         let world = &self.around.world;
         let died = || world.ended_since(token.at);
         let known = self.around.api_server.knew(&name.uid16, name.attempt, &token.id);

@@ -143,7 +143,7 @@ impl Life {
         self.keys.lock().unwrap().clear();
         self.service_gone.lock().unwrap().clear();
         self.around.api_server.all_right();
-        objects::make_service_again(&self.around.api_server, self.facts.per_minute, self.plan.lists);
+        objects::make_service_again(&self.around.api_server, self.facts.per_minute, self.plan.service);
         self.tell("PATCH", &secret_path(objects::CREDENTIAL), &json!({"stringData": {"key": objects::KEY}}));
     }
 }

@@ -232,7 +232,7 @@ impl Life {
         // A process that dies by a fault has forgotten the values, too.
         let killed = self.plan.faults.iter().any(|fault| fault.fate.kills());
         // Nor does a list say it, where there is none.
-        let unknown = another_key || !self.plan.lists;
+        let unknown = another_key || !self.plan.service.finds();
         if unknown
             && (forgotten || killed || self.facts.interrupted > 0)
             && !self.around.api_server.all("artifacttokens").is_empty()
@@ -246,11 +246,14 @@ impl Life {
         let make = |path: &str, object: &Value| {
             self.around.api_server.act("POST", path, object).unwrap_or_else(|problem| panic!("{path}: {problem}"))
         };
-        self.around.services.with(|books| laws::strangers(books, &self.around.world));
+        self.around.services.with(|books| {
+            books.nameless = !self.plan.service.names;
+            laws::strangers(books, &self.around.world);
+        });
         make("/api/v1/namespaces", &json!({"metadata": {"name": objects::NAMESPACE}}));
         make(&objects::secret_path(""), &objects::credential());
         let per_minute = self.plan.mutation.map_or(self.plan.per_minute, |one| one.limit(self.plan.per_minute));
-        make(&objects::path("tokenservices", ""), &objects::service(per_minute, self.plan.lists));
+        make(&objects::path("tokenservices", ""), &objects::service(per_minute, self.plan.service));
     }
 
     /// Keeps one operator running, as a kubelet does: a second after one died there is another one.

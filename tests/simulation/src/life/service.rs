@@ -55,13 +55,14 @@ impl Life {
             Act::RefuseTokens(seconds) => {
                 self.fails(seconds, |books| &mut books.refuses_tokens, ());
                 // Where nothing else ever speaks, three refusals are a death (P20): one at once, one after an hour, then one a day.
-                if !self.plan.lists {
+                if !self.plan.service.finds() {
                     self.facts.allowed_tokens += self.plan.tokens * (3 + seconds as usize / 86_400);
                 }
                 self.spent_in_vain(seconds);
             }
             Act::EndToken(index) => self.end_token(index),
-            Act::ReuseIds => self.around.services.with(|books| books.reuses_ids = true),
+            // Who declares neither names nor that ids come again has said that they do not (P19).
+            Act::ReuseIds => self.around.services.with(|books| books.reuses_ids = self.plan.service.names),
             Act::TokensAsIds => self.around.services.with(|books| books.tokens_as_ids = true),
             Act::Stranger => self.stranger(),
             Act::Outage(status, seconds) => self.out(Outage { status, retry_after: None, only: None }, seconds),
@@ -158,13 +159,13 @@ impl Life {
         let number = self.service_gone.lock().unwrap().begin(());
         self.tell("DELETE", &objects::path("tokenservices", objects::SERVICE), &Value::Null);
         let (server, gone) = (self.around.api_server.clone(), self.service_gone.clone());
-        let (per_minute, lists) = (self.facts.per_minute, self.plan.lists);
+        let (per_minute, has) = (self.facts.per_minute, self.plan.service);
         self.beside.spawn(async move {
             sleep(Duration::from_secs(seconds.into())).await;
             let mut gone = gone.lock().unwrap();
             gone.end(number);
             if gone.newest().is_none() {
-                objects::make_service_again(&server, per_minute, lists);
+                objects::make_service_again(&server, per_minute, has);
             }
         });
         self.facts.allowed_tokens += self.plan.tokens;

@@ -95,6 +95,7 @@ impl Carrier {
     async fn carry(&self, exchange: &Exchange<'_>) -> Result<Answer, SendError> {
         self.line.alive().await;
         let mut sent = Sent::new(exchange);
+        sent.body = laws::with_name(&self.api_server, sent.body);
         let of = self.services.at(&sent.host, |books| laws::object_of_call(books, &sent.asked())).flatten();
         sent.fate = self.world.fate(sent.class, of);
         laws::of_call(self, &sent.host, sent.class);

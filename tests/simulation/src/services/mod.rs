@@ -119,6 +119,8 @@ pub const ODDITIES: [Odd; 4] = [Odd::Empty, Odd::Forgets, Odd::Dead, Odd::Rename
 pub struct Books {
     /// All tokens that ever were.
     pub tokens: Vec<Token>,
+    /// Its tokens have no names that anybody sees.
+    pub nameless: bool,
     /// The id of the newest token is given again once that is gone.
     pub reuses_ids: bool,
     /// The id of a token is the token.

@@ -91,7 +91,8 @@ fn list(books: &Books, now: DateTime<Utc>, asked: &Asked<'_>) -> Value {
     let all: Vec<&Token> = all.map(|(_, token)| token).filter(|token| token.account == asked.bearer).collect();
     let row = |token: &&Token| {
         let before = if books.odd() == Some(Odd::Renamed) { "robots/" } else { "" };
-        json!({"id": token.id, "name": format!("{before}{}", token.name), "createdTime": stamp(token.created),
+        let name = (!books.nameless).then(|| format!("{before}{}", token.name));
+        json!({"id": token.id, "name": name, "createdTime": stamp(token.created),
             "expirationTime": token.expires.map(stamp)})
     };
     let rows: Vec<Value> = all.iter().skip((page - 1) * limit).take(limit).map(row).collect();
