@@ -1,9 +1,7 @@
 //! Deletion (P13) ends the known tokens at once, then those that could still land, then the Secret, then the finalizer.
 
 use crate::api::ids::TokenId;
-use crate::api::ledger::Outcome;
 use crate::api::reason::Reason;
-use crate::api::time::Time;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{InFlight, Leave, Observed};
 use crate::rotation::plan::ownership::unresolved_conflict;
@@ -104,18 +102,6 @@ fn release(view: &View) -> Step {
         return after_pause(view, facts.pauses.secret, view.after_read(Step::DeleteSecret));
     }
     // `Orphan` and `skip-revocation` let go at once.
-    let lands = first_secret_lands_until(view).filter(|until| object.leave.is_none() && !view.now.is_over(*until));
+    let lands = view.first_secret_lands_until().filter(|until| object.leave.is_none() && !view.now.is_over(*until));
     if lands.is_some() { wait(view) } else { Step::Release }
-}
-
-/// Until when the first publish may still create the Secret: no fence holds it up (P5), so it could create it after the object is gone.
-/// `None` if no value of attempt 1 was ever given up: either there was none, or the Secret held it.
-pub(super) fn first_secret_lands_until(view: &View) -> Option<Time> {
-    let Observed { ledger, object, .. } = view.observed;
-    let arrived =
-        ledger.claim.as_ref().is_some_and(|claim| claim.attempt == 1 && claim.outcome == Some(Outcome::Verified));
-    let given_up = ledger.superseded.iter().any(|old| old.attempt == 1 && old.unpublished);
-    let dead = ledger.history.iter().any(|dead| dead.attempt == 1);
-    let lands = object.deleting && !arrived && (given_up || dead);
-    lands.then(|| object.created.plus(view.desired.timings.claim_settle))
 }

@@ -1,7 +1,7 @@
 //! The input of a row, and questions that several rows ask of it.
 
 use crate::api::ids::TokenId;
-use crate::api::ledger::{Claim, Superseded};
+use crate::api::ledger::{Claim, Outcome, Superseded};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::rotation::desired::{Desired, Halt};
@@ -111,5 +111,17 @@ impl View<'_> {
         let failures = self.observed.ledger.failures.as_ref()?;
         let same_spec = failures.generation == self.observed.object.generation;
         same_spec.then_some(failures.next_try_time).filter(|next| self.is_ahead(*next))
+    }
+
+    /// Until when the first publish may still create the Secret: no fence holds it up (P5), so it could create it after the object is gone.
+    /// `None` if no value of attempt 1 was ever given up: either there was none, or the Secret held it.
+    pub(super) fn first_secret_lands_until(&self) -> Option<Time> {
+        let Observed { ledger, object, .. } = self.observed;
+        let arrived =
+            ledger.claim.as_ref().is_some_and(|claim| claim.attempt == 1 && claim.outcome == Some(Outcome::Verified));
+        let given_up = ledger.superseded.iter().any(|old| old.attempt == 1 && old.unpublished);
+        let dead = ledger.history.iter().any(|dead| dead.attempt == 1);
+        let lands = object.deleting && !arrived && (given_up || dead);
+        lands.then(|| object.created.plus(self.desired.timings.claim_settle))
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::api::time::Time;
 use crate::rotation::observed::{InFlight, Observed};
-use crate::rotation::plan::deletion::first_secret_lands_until;
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::schedule::{next_look, next_rotation, verification_due};
@@ -30,7 +29,7 @@ fn waits(view: &View) -> Vec<Option<Time>> {
     let mut waits = vec![
         open.as_ref().map(|claim| timings.settle_time(claim)),
         open.as_ref().map(|claim| claim.time.plus(timings.publish_deadline)),
-        first_secret_lands_until(view),
+        view.first_secret_lands_until(),
     ];
     if let InFlight::Value { issued, .. } = view.observed.in_flight {
         waits.push(Some(issued.plus(timings.token_settle)));
