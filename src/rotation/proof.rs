@@ -44,6 +44,14 @@ pub struct Complete<'a> {
 const NOT_EVEN_THE_CURRENT_ONE: &str =
     "the service's list does not show the current token either, so it proves nothing: is it another account's?";
 
+/// A list with names in another form.
+const CHANGED_NAMES: &str = "the service's list shows tokens under other names than the operator gave, so it proves nothing: declare what the service puts \
+     before names as spec.operations.list.item.namePrefix";
+
+/// A row with the id, under a name that tells nothing.
+const ANOTHER_NAME: &str = "the service's list has its id under another name, and no name that the operator gave: the id may stand for somebody else's token \
+     now, so no revoke is sent to it. Look for the token there, and revoke it by hand. After a day it counts as revoked, unseen";
+
 /// What the list says about the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listed {
@@ -69,8 +77,8 @@ impl Complete<'_> {
         let ours = row.is_some_and(|row| self.prefix.is_none_or(|prefix| doomed.is_named(prefix, &row.name)));
         if ours {
             Listed::Ours
-        } else if let Some(why) = self.doubt(doomed, row) {
-            Listed::Nothing(why)
+        } else if let Some(doubt) = self.doubt(doomed, row) {
+            doubt
         } else if doomed.credentials_revision.is_empty() {
             let why = "the service's list does not have it, and nothing is known of the credential that generated it: it may be another \
                        account's. After a day it counts as revoked, unseen";
@@ -84,23 +92,22 @@ impl Complete<'_> {
         }
     }
 
-    /// Why the list proves nothing, although the token is not in it under its own name.
-    fn doubt(&self, doomed: &Doomed, row: Option<&NamedToken>) -> Option<&'static str> {
-        let changed = "the service's list shows tokens under other names than the operator gave, so it proves nothing: declare what the \
-                       service puts before names as spec.operations.list.item.namePrefix, or naming.unsupported";
+    /// What makes the list doubtful, although the token is not in it under its own name.
+    fn doubt(&self, doomed: &Doomed, row: Option<&NamedToken>) -> Option<Listed> {
         let Some(prefix) = self.prefix else {
-            return (!self.living.is_empty() && self.controls().next().is_none()).then_some(NOT_EVEN_THE_CURRENT_ONE);
+            let shows = self.living.is_empty() || self.controls().next().is_some();
+            return (!shows).then_some(Listed::Nothing(NOT_EVEN_THE_CURRENT_ONE));
         };
         if row.is_some_and(|row| doomed.is_in(&row.name)) {
-            Some(changed)
+            Some(Listed::Nothing(CHANGED_NAMES))
         } else if self.living.is_empty() {
             // Its id may stand for another token now, unless the service shows each name in another form.
             let alike = self.rows.iter().any(|row| parse(prefix, &row.name).is_some());
-            (row.is_some() && !alike).then_some(changed)
+            (row.is_some() && !alike).then_some(Listed::Unseen { why: ANOTHER_NAME, taken: true })
         } else if self.controls().next().is_none() {
-            Some(NOT_EVEN_THE_CURRENT_ONE)
+            Some(Listed::Nothing(NOT_EVEN_THE_CURRENT_ONE))
         } else {
-            (!self.controls().any(|row| row.name.contains(&doomed.uid16))).then_some(changed)
+            (!self.controls().any(|row| row.name.contains(&doomed.uid16))).then_some(Listed::Nothing(CHANGED_NAMES))
         }
     }
 
@@ -225,7 +232,7 @@ mod tests {
             list.says_of(&doomed("r1"))
         };
         assert!(matches!(alone(&[otherwise(3, "a4")]), Listed::Nothing(why) if why.contains("namePrefix")));
-        assert!(matches!(alone(&[row("PROD-3", "a4")]), Listed::Nothing(why) if why.contains("namePrefix")));
+        assert!(matches!(alone(&[row("PROD-3", "a4")]), Listed::Unseen { taken: true, .. }));
         assert_eq!(
             alone(&[row("alice's own laptop", "a4"), row(&named(7), "a7")]),
             Listed::Gone,

@@ -30,12 +30,12 @@ pub const LEDGER: &[Value] = &[
     ("first value given up", |world| {
         world.observed.object.created = ago(10);
         let claim = Some(claimed(1, 10, Some(Outcome::Failed)));
-        let superseded = vec![Superseded { unpublished: true, ..old(1, "new", ago(1)) }];
+        let superseded = vec![Superseded { unpublished: true, ..old(1, "first", ago(1)) }];
         world.observed.ledger = Ledger { claim, superseded, ..Ledger::default() };
     }),
     ("first value revoked", |world| {
         world.observed.object.created = ago(10);
-        let (id, nonce) = (token_id("new"), nonce("new"));
+        let (id, nonce) = (token_id("first"), nonce("first"));
         let history = vec![Revoked { attempt: 1, id, nonce, revoked_time: ago(1), proof: Proof::Refused }];
         let claim = Some(claimed(1, 10, Some(Outcome::Failed)));
         world.observed.ledger = Ledger { claim, history, ..Ledger::default() };

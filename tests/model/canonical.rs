@@ -51,8 +51,8 @@ fn strip(state: &mut State, setup: &Setup) {
         if process.object.book.fate != Fate::Open {
             process.object.book.age = Default::default();
         }
-        // Only an object without another claim looks at the age of the implied one.
-        process.object.old &= process.object.book.claim == Token::NONE;
+        // The age of the implied claim matters to an object without another one, and to a deletion, which waits for a first publish.
+        process.object.old &= process.object.book.claim == Token::NONE || process.object.deleting;
         // A list from before the loss does not delay the search for the lost token.
         if state.object.book.lost.is_empty() && process.object.book.lost.is_empty() {
             process.swept = false;

@@ -125,13 +125,19 @@ async fn an_id_that_is_or_contains_the_token_is_refused_without_naming_it() {
 
 #[tokio::test]
 async fn a_listed_id_that_the_service_accepts_as_a_token_is_refused_without_naming_it() {
-    let client = |active: bool| async move {
-        let peer = Peer::always(answer(200, "", &format!("{{\"active\": {active}}}"))).await;
-        let asked = at(&peer.url()).no_tokens([VALUE].into_iter(), &places()).await;
+    // Answers about an id and about no token at all.
+    let client = |id: bool, nothing: bool| async move {
+        let say = move |request: &str| {
+            let active = if request.contains(VALUE) { id } else { nothing };
+            answer(200, "", &format!("{{\"active\": {active}}}"))
+        };
+        let asked = at(&Peer::start(say).await.url()).no_tokens([VALUE].into_iter(), &places()).await;
         asked.map_err(|error| error.to_string())
     };
-    assert_eq!(client(false).await, Ok(()));
-    let error = client(true).await.unwrap_err();
+    assert_eq!(client(false, false).await, Ok(()));
+    let anything = client(true, true).await.unwrap_err();
+    assert!(anything.contains("accepts a request without a token") && !anything.contains(VALUE), "{anything}");
+    let error = client(true, false).await.unwrap_err();
     assert!(error.contains("spec.operations.list.item.id is the token itself") && !error.contains(VALUE), "{error}");
 }
 

@@ -180,10 +180,13 @@ impl Services {
         self.check_again(key);
     }
 
-    /// An answer of the service shows that its declaration, as the last check found it, is wrong: no token is asked for until it changes.
-    pub(crate) fn misdeclared(&self, key: Key, what: String) {
-        self.at(&key, |slot| slot.misdeclared = slot.entry.as_ref().map(|entry| (entry.generation, what)));
-        self.check_again(key);
+    /// An answer of the service shows that its declaration of this generation is wrong: no token is asked for until it changes.
+    pub(crate) fn misdeclared(&self, key: Key, generation: i64, what: String) {
+        let found = Some((generation, what));
+        let new = self.at(&key, |slot| std::mem::replace(&mut slot.misdeclared, found.clone()) != found);
+        if new == Some(true) {
+            self.check_again(key);
+        }
     }
 
     /// What answers have shown to be wrong in this generation of the spec.

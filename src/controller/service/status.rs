@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::token_service::TokenServiceStatus;
+use crate::api::token_service::sweep::LastSweep;
 use crate::controller::error::PassError;
 use crate::controller::events;
 use crate::controller::registry::ServiceEntry;
@@ -50,7 +51,7 @@ pub(super) async fn update_status(
             // Keep the revision with which the tokens were seen to work.
             old.credentials_revision.clone()
         },
-        last_sweep: old.last_sweep.clone(),
+        last_sweep: last_sweep(&old, entry.generation),
     };
     if status == old {
         return Ok(Shown::Unchanged);
@@ -73,10 +74,18 @@ pub(super) async fn update_status(
     Ok(Shown::Written)
 }
 
+/// What the last sweep found, as far as it is true of this generation of the spec.
+fn last_sweep(old: &TokenServiceStatus, generation: i64) -> Option<LastSweep> {
+    let same = old.observed_generation == Some(generation);
+    old.last_sweep.clone().map(|last| LastSweep { renamed: last.renamed.filter(|_| same), ..last })
+}
+
 /// What does not work while nothing halts the service: an operation, as calls show it, or names, as the last sweep found them.
 pub(super) fn trouble(service: &ServiceObject, ctx: &Shared) -> Option<Halt> {
     let heard = ctx.services.trouble(&service.key, ctx.clock.now().time());
-    heard.or_else(|| renamed::trouble(service.last_sweep()?.renamed.unwrap_or_default()))
+    // What a sweep found under another declaration may be mended.
+    let status = service.status.as_ref().filter(|status| status.observed_generation == Some(service.generation()));
+    heard.or_else(|| renamed::trouble(status?.last_sweep.as_ref()?.renamed.unwrap_or_default()))
 }
 
 /// What people read while the service refuses most tokens (P20).

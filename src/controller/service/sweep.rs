@@ -76,7 +76,7 @@ pub(crate) async fn sweep(
     let recorded: &[Orphan] = service.last_sweep().map_or(&[], |last| &last.orphans);
     if let Err(error) = unlike_tokens(&client, &places, &found, recorded).await {
         if let ServiceError::Unknown { what, doubt: Doubt::TokenAsId } = error {
-            ctx.services.misdeclared(service.key.clone(), what);
+            ctx.services.misdeclared(service.key.clone(), entry.generation, what);
         }
         ctx.services.unlisted(entry, now.time());
         return Ok(Some(AGAIN));
@@ -150,7 +150,7 @@ async fn unlike_tokens(
 ) -> Result<(), ServiceError> {
     let known = |id: &&TokenId| recorded.iter().any(|orphan| orphan.id == **id);
     let ids = found.ownerless.iter().flatten().filter_map(|orphan| orphan.id.as_ref());
-    client.no_tokens(ids.filter(|id| !known(id)).take(MAX_ORPHANS).map(TokenId::as_str), places).await
+    client.no_tokens(ids.take(MAX_ORPHANS).filter(|id| !known(id)).map(TokenId::as_str), places).await
 }
 
 /// Revokes tokens that have had no owner for long enough. Only a later list without them counts as proof.

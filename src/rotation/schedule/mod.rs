@@ -102,8 +102,8 @@ fn expiry_due(desired: &Desired, current: &Current) -> Option<Time> {
     // A service may grant less life than requested. A fresh token must never be due at once, or rotation would loop.
     let before = desired.rotate_before.unwrap_or(life / 3).min(life / 2);
     // The same holds for an expiry in the past. Making a replacement takes this long.
-    let pause =
-        if life < shortest_lifetime(&desired.timings) { SHORT_LIVED_PAUSE } else { desired.timings.publish_deadline };
+    let deadline = desired.timings.publish_deadline;
+    let pause = if life <= deadline { SHORT_LIVED_PAUSE } else { deadline };
     Some(expiration.minus(before).max(current.issued_time.plus(pause)))
 }
 

@@ -157,9 +157,9 @@ fn a_rotation_comes_before_the_expiry_and_never_loops() {
     // The service grants less life than requested: the rotation comes at half of it, whatever `rotateBefore` says.
     check(at(HOUR), Some(DAY), at(HOUR / 2));
     check(at(HOUR), None, at(HOUR * 2 / 3));
-    // The shortest life that leaves time for a replacement, and a second less.
-    check(at(240), Some(DAY), at(120));
-    check(at(239), None, at(HOUR));
+    // The shortest life in which a replacement can come, and a second less.
+    check(at(121), Some(DAY), at(120));
+    check(at(120), None, at(HOUR));
     // A life of seconds, or an expiry in the past.
     check(at(10), Some(DAY), at(HOUR));
     check(at(0), None, at(HOUR));

@@ -45,9 +45,11 @@ impl Connection {
     /// Takes the place of one request.
     pub(super) async fn take_place(&self, operation: Operation, places: &mut Places) -> Result<(), ServiceError> {
         let throttled = |after| ServiceError::Throttled { after, operation: operation.name() };
-        places.next(&self.rate_limit).await.map_err(throttled)?;
-        // The place may be from before the service asked for a pause. *generate* says by itself that nothing was sent.
-        self.paused().filter(|_| operation != Operation::Generate).map_or(Ok(()), |after| Err(throttled(after)))
+        // A place may be from before the service asked for a pause. *generate* says by itself that nothing was sent.
+        if let Some(after) = self.paused().filter(|_| operation != Operation::Generate) {
+            return Err(throttled(after));
+        }
+        places.next(&self.rate_limit).await.map_err(throttled)
     }
 
     /// How long nothing may be sent yet, because the service asked for a pause.

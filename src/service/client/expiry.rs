@@ -53,8 +53,8 @@ fn shorter(end: Time, wanted: &GenerateRequest, expiry: Expiry) -> Option<String
     };
     (given < asked / 2).then(|| {
         format!(
-            "the answer to generate says that the token ends after {}, and {} was asked for: does the service allow no more{advice}? A \
-             token that ends before it can be replaced is replaced once an hour",
+            "the answer to generate says that the token ends after {}, and {} was asked for{advice}: ask for no more than the service allows, \
+             by spec.lifetime, or correct spec.operations.generate.response.expirationTime of the service object",
             GoDuration(given),
             GoDuration(asked)
         )

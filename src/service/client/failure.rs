@@ -78,6 +78,13 @@ impl Operation {
         ServiceError::unknown(format!("{self}: the answer has {error}: correct spec.operations.{self}.{field}"))
     }
 
+    /// It accepts a request without a token, so nothing that it accepts means anything now.
+    pub fn accepts_anything(self) -> ServiceError {
+        ServiceError::unknown(format!(
+            "{self}: the service accepts a request without a token, so its answers say nothing"
+        ))
+    }
+
     /// The field gives the token where it should give an id.
     pub fn token_as_id(self, field: &str) -> ServiceError {
         let what = format!(
@@ -171,13 +178,18 @@ impl Operation {
 /// says nothing about a token or a credential.
 pub(super) fn asks_to_wait(answer: &Answer) -> bool {
     let told = answer.status >= 300 && answer.header("retry-after").is_some();
-    answer.status == 429 || told || (answer.status == 403 && answer.header("x-ratelimit-remaining") == Some("0"))
+    answer.status == 429 || told || (answer.status == 403 && none_left(answer))
+}
+
+/// Whether the caller has no request left.
+fn none_left(answer: &Answer) -> bool {
+    answer.header("x-ratelimit-remaining") == Some("0")
 }
 
 /// The pause that an answer asks for.
 pub(super) fn pause_of(answer: &Answer) -> Duration {
     match (answer.header("retry-after"), answer.header("x-ratelimit-reset")) {
-        (None, Some(reset)) => rate_limit_reset(reset, answer.time()),
+        (None, Some(reset)) if none_left(answer) => rate_limit_reset(reset, answer.time()),
         (header, _) => retry_after(header, answer.time()),
     }
 }

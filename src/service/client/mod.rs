@@ -27,7 +27,7 @@ use self::lists::Lists;
 use self::meter::CallCounts;
 use crate::api::operation::Operation;
 use crate::service::declaration::Declaration;
-use crate::service::errors::{ConnectError, ServiceError};
+use crate::service::errors::{ConnectError, Doubt, ServiceError};
 use crate::service::limits::{Caller, RateLimit};
 use crate::service::networks::Networks;
 use crate::service::transport::Transport;
@@ -124,12 +124,16 @@ impl ServiceClient {
         let mut places = places.none_of_these(PAGE_WAIT);
         for id in ids {
             match self.verify(Some(&SecretString::from(id)), &mut places).await {
-                Ok(VerifyAnswer::Accepted) => {
-                    return Err(Operation::List.token_as_id("spec.operations.list.item.id"));
-                }
-                Err(error @ (ServiceError::Throttled { .. } | ServiceError::Retry { .. })) => return Err(error),
-                Ok(VerifyAnswer::Refused { .. }) | Err(ServiceError::Refused { .. } | ServiceError::Unknown { .. }) => {
-                }
+                // A service that accepts anything for a moment says nothing of this id.
+                Ok(VerifyAnswer::Accepted) => match self.verify(None, &mut places).await? {
+                    VerifyAnswer::Refused { .. } => {
+                        return Err(Operation::List.token_as_id("spec.operations.list.item.id"));
+                    }
+                    VerifyAnswer::Accepted => return Err(Operation::Verify.accepts_anything()),
+                },
+                Ok(VerifyAnswer::Refused { .. })
+                | Err(ServiceError::Refused { .. } | ServiceError::Unknown { doubt: Doubt::Undeclared, .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(())

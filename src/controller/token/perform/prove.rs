@@ -11,6 +11,7 @@ use crate::api::token_service::Capability;
 use crate::controller::token::pass::Pass;
 use crate::controller::token::perform::alive::Alive;
 use crate::controller::token::perform::doomed::doomed;
+use crate::controller::value_digest::digest_of;
 use crate::rotation::proof::{Complete, Doomed, Listed};
 use crate::rotation::service_sweep::NamedToken;
 use crate::service::client::answers::{ListedToken, RevokeAnswer, VerifyAnswer};
@@ -58,7 +59,10 @@ pub(super) async fn revoke_and_prove(
 /// The value in the Secret, unless somebody else may have written it: then an answer about it says nothing of our token.
 fn stored_value(pass: &Pass<'_>, id: &TokenId) -> Option<SecretString> {
     let held = pass.holds(id) && !pass.is_secret_doubtful();
-    (held || pass.holds_unwritable(id)).then(|| pass.held_token()).flatten()
+    // In one that cannot be written nothing else tells whether somebody wrote another value before that.
+    let digest = pass.memory().digest.as_ref().filter(|(known, _)| known == id).map(|(_, digest)| *digest);
+    let same = |value: &SecretString| held || digest == Some(digest_of(value));
+    (held || pass.holds_unwritable(id)).then(|| pass.held_token()).flatten().filter(same)
 }
 
 /// Ends a token, if its id is still known to be ours, and looks for a proof that it is dead.
@@ -92,11 +96,14 @@ impl Prover<'_, '_> {
 
     /// The proof, unless the service may not know the token yet: one that it neither accepted nor listed is no older than its settle time.
     fn believed(&self, proof: Proof) -> Result<Proof, Alive> {
-        let publish_deadline = self.pass.desired().timings.publish_deadline;
-        let known = self.doomed.claimed.map(|claimed| claimed.plus(publish_deadline));
-        let young = known.filter(|known| !self.accepted && !self.listed && !self.pass.now().is_over(*known));
+        let (now, publish_deadline) = (self.pass.now(), self.pass.desired().timings.publish_deadline);
+        // A time ahead is that of another clock.
+        let claimed = self.doomed.claimed.filter(|claimed| *claimed <= now.stamp());
+        let known = claimed.map(|claimed| claimed.plus(publish_deadline));
+        let seen = self.accepted || self.listed || proof == Proof::Answered;
+        let young = known.filter(|known| !seen && !now.is_over(*known));
         young.map_or(Ok(proof), |known| {
-            let wait = known.since(self.pass.now().waited());
+            let wait = known.since(now.waited());
             Err(Alive::again(wait, "the service does not show it, and may not know a token of this age yet"))
         })
     }
@@ -105,7 +112,7 @@ impl Prover<'_, '_> {
     /// does not show the token for a while.
     async fn by_list_alone(&mut self) -> Result<Proof, Alive> {
         let proof = self.by_id(false).await?;
-        if self.listed || !self.living().is_empty() {
+        if self.listed || proof != Proof::Unlisted || !self.living().is_empty() {
             return Ok(proof);
         }
         let said = self.pass.memory().said_ended.get(&self.doomed.id).copied();
@@ -187,7 +194,7 @@ impl Prover<'_, '_> {
             }
             Listed::Gone if !refused => Ok(Proof::Unlisted),
             // A list in which no token of ours lives says as little as the refusal does.
-            Listed::Gone if self.living().is_empty() => self.refused_again(),
+            Listed::Gone if self.living().is_empty() => self.refused_again(true),
             Listed::Gone => Ok(Proof::Refused),
             Listed::Unseen { why, taken } => self.unseen(refused, why, taken).await,
             Listed::Nothing(why) if refused => self.by_control(why).await,
@@ -225,7 +232,7 @@ impl Prover<'_, '_> {
     /// again later.
     async fn by_control(&mut self, otherwise: &'static str) -> Result<Proof, Alive> {
         if self.living().is_empty() {
-            return self.refused_again();
+            return self.refused_again(false);
         }
         if self.accepts_living().await { Ok(Proof::Refused) } else { Err(Alive::because(otherwise)) }
     }
@@ -245,9 +252,12 @@ impl Prover<'_, '_> {
         }
     }
 
-    fn refused_again(&self) -> Result<Proof, Alive> {
-        let settle = self.pass.desired().timings.refusal_settle;
+    /// The value is refused, and no token of ours lives that could be a control. `unlisted`: a list does not have it either.
+    fn refused_again(&self, unlisted: bool) -> Result<Proof, Alive> {
+        let timings = &self.pass.desired().timings;
+        let (settle, window) = (timings.refusal_settle, timings.refusal_window());
         let first = self.pass.memory().refused_in_vain.get(&self.doomed.id).copied();
+        let lasts = |wait: Duration| first.is_some_and(|first| self.pass.now().is_over(first.plus(wait)));
         let key = self.pass.service_key();
         let services = &self.pass.shared().services;
         let others = services.others(&key, self.pass.uid());
@@ -256,16 +266,22 @@ impl Prover<'_, '_> {
             others.answered.is_some_and(|answered| answered >= first)
                 && others.accepted.is_none_or(|accepted| accepted < first)
         };
+        // Two witnesses that agree for so long are believed, whatever is refused besides: all tokens may be dead.
+        if unlisted && lasts(window) {
+            return Ok(Proof::Refused);
+        }
         if services.refuses_most(&key) || first.is_some_and(refuses_others) {
-            return Err(Alive::because("the service refuses most of its tokens, so its refusal proves nothing"));
+            let what = "the service refuses most of its tokens, so its refusal proves nothing. If they are dead indeed, the annotation \
+                        artifact-token.dev/skip-revocation: \"true\" lets an object go that is being deleted";
+            return Err(Alive { refused: true, ..Alive::because(what) });
         }
-        match first.filter(|first| self.pass.now().is_over(first.plus(settle))) {
-            Some(_) => Ok(Proof::Refused),
-            None => {
-                let what = "the service refuses it, and no living token shows that it does not refuse everybody";
-                Err(Alive { refused: true, ..Alive::again(settle, what) })
-            }
+        // A refusal alone is the word of a service that may refuse everybody for a while.
+        let wait = if unlisted { settle } else { window };
+        if lasts(wait) {
+            return Ok(Proof::Refused);
         }
+        let what = "the service refuses it, and no living token shows that it does not refuse everybody";
+        Err(Alive { refused: true, ..Alive::again(wait, what) })
     }
 
     /// The version of the operator's credential; that of the token's, if their values are the same.

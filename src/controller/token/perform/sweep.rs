@@ -28,7 +28,6 @@ pub(super) async fn sweep(
     let Some(mut places) = take_places(pass, client, StepKind::Sweep, 0).await else { return Ok(Flow::Continue) };
     match client.list(&mut places).await {
         Ok(listing) => {
-            pass.went_well(StepKind::Sweep);
             let prefix = client.declaration().prefix().unwrap_or_default();
             let others = lists_others(pass, prefix, &listing);
             let rows = own_rows(pass, prefix, &listing);
@@ -36,6 +35,7 @@ pub(super) async fn sweep(
                 call_failed(pass, StepKind::Sweep, &error);
                 return Ok(Flow::Continue);
             }
+            pass.went_well(StepKind::Sweep);
             pass.listed(rows, others);
             match secrets.read().await {
                 Ok(secret) => pass.secret_read(secret),
@@ -80,7 +80,8 @@ async fn unlike_tokens(
 /// Where a field gives tokens instead of ids, the service object is wrong for all who use it.
 pub(super) fn misdeclared(pass: &Pass<'_>, error: &ServiceError) {
     if let ServiceError::Unknown { what, doubt: Doubt::TokenAsId } = error {
-        pass.shared().services.misdeclared(pass.service_key(), what.clone());
+        let generation = pass.service().map_or(0, |service| service.generation);
+        pass.shared().services.misdeclared(pass.service_key(), generation, what.clone());
     }
 }
 

@@ -83,7 +83,7 @@ pub fn of_call(carrier: &Carrier, host: &str, class: Class) {
 /// Values and credentials are written into data of Secrets and nowhere else, not even encoded (S9).
 pub fn of_content(world: &World, place: Place<'_>, body: &Value) {
     let mut body = body.clone();
-    if place.plural == "secrets" {
+    if place.plural == "secrets" && body.is_object() {
         ["data", "stringData"].iter().for_each(|field| body[*field] = Value::Null);
     }
     let text = body.to_string();

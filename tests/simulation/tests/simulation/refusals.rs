@@ -37,10 +37,9 @@ fn one_token_that_is_refused_for_some_minutes_is_kept_and_one_that_somebody_ende
 #[test]
 fn one_refusal_and_an_empty_list_end_no_deletion() {
     // No other token of the object lives that could show that the service refuses everybody.
-    let plan =
-        Plan::quiet(13, 1, 2 * HOUR).with(600, Act::RefuseTokens(1200)).with(600, Act::OddList(Odd::Empty, 1200));
+    let plan = Plan::quiet(13, 1, 2 * HOUR).with(690, Act::RefuseTokens(50)).with(690, Act::OddList(Odd::Empty, 50));
     well(&plan.with(700, Act::Delete(0)));
-    // The same where *verify* says nothing.
+    // The same for longer, where *verify* says nothing.
     let silent = Plan::quiet(14, 1, 2 * HOUR).with(600, Act::OneFails(Class::Verify, 500, 300));
     well(&silent.with(600, Act::OddList(Odd::Empty, 300)).with(700, Act::Delete(0)));
 }
