@@ -114,14 +114,14 @@ impl View<'_> {
     }
 
     /// Until when the first publish may still create the Secret: no fence holds it up (P5), so it could create it after the object is gone.
-    /// `None` if no value of attempt 1 was ever given up: either there was none, or the Secret held it.
+    /// `None` if no value of attempt 1 was given up: either there was none, or the Secret held it.
     pub(super) fn first_secret_lands_until(&self) -> Option<Time> {
         let Observed { ledger, object, .. } = self.observed;
-        let arrived =
-            ledger.claim.as_ref().is_some_and(|claim| claim.attempt == 1 && claim.outcome == Some(Outcome::Verified));
         let given_up = ledger.superseded.iter().any(|old| old.attempt == 1 && old.unpublished);
-        let dead = ledger.history.iter().any(|dead| dead.attempt == 1);
-        let lands = object.deleting && !arrived && (given_up || dead);
-        lands.then(|| object.created.plus(self.desired.timings.claim_settle))
+        // One that is dead by now. A later claim came after a placeholder, or after a token that the Secret held.
+        let failed =
+            ledger.claim.as_ref().is_some_and(|claim| claim.attempt == 1 && claim.outcome == Some(Outcome::Failed));
+        let dead = failed && ledger.history.iter().any(|dead| dead.attempt == 1);
+        (object.deleting && (given_up || dead)).then(|| object.created.plus(self.desired.timings.claim_settle))
     }
 }

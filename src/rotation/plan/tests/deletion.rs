@@ -10,7 +10,6 @@ fn deletion_revokes_at_once_then_deletes_the_secret_and_releases_the_object() {
     world.observed.object.deleting = true;
     check(&mut world, HOUR, "Revoke t1, DeleteSecret, Release", &[], None);
     world = World::at_rest();
-    world.pass_until(world.now.plus(seconds(HOUR)));
     ask(&mut world);
     world.walk_to("Generate");
     world.observed.object.deleting = true;
@@ -20,7 +19,6 @@ fn deletion_revokes_at_once_then_deletes_the_secret_and_releases_the_object() {
 #[test]
 fn deletion_waits_for_a_claim_that_could_still_land_and_looks_for_its_token() {
     let mut world = World::at_rest();
-    world.pass_until(world.now.plus(seconds(HOUR)));
     ask(&mut world);
     world.walk_to("Generate");
     world.crash();
