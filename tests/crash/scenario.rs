@@ -178,6 +178,7 @@ fn options(namespace: &str, kubeconfig: std::path::PathBuf) -> operator::Options
         .argument(format!("--namespaces={namespace}"))
         .argument(format!("--token-settle={TOKEN_SETTLE}"))
         .argument(format!("--settle-margin={MARGIN}"))
+        .argument("--refusal-settle=1s")
         .argument("--first-retry=300ms")
         .argument(format!("--default-overlap={}ms", OVERLAP.as_millis()))
         .variable("RUST_LOG", "trace")
