@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Act;
+use crate::services::Odd;
 
 /// After something failed, the next try comes within an hour (S7), and takes some minutes.
 const NEXT_TRY: u32 = 3600 + 600;
@@ -122,7 +123,7 @@ impl Act {
             | Self::WrongCredential(seconds)
             | Self::OtherAccount(seconds)
             | Self::RemakeService(seconds)
-            | Self::OddList(_, seconds)
+            | Self::OddList(Odd::Empty | Odd::Forgets | Odd::Renamed, seconds)
             | Self::RefuseTokens(seconds)
             | Self::Outage(_, seconds)
             | Self::ListFails(_, seconds)
@@ -140,6 +141,7 @@ impl Act {
             | Self::RestoreSecret(..)
             | Self::Restore(..)
             | Self::TokensAsIds
+            | Self::OddList(Odd::Dead, _)
             | Self::SlowGenerate(_) => return Duration::MAX,
         };
         Duration::from_secs(seconds.into())
