@@ -44,3 +44,8 @@ impl Alive {
         Self::until(error.retry_after(), &error.to_string())
     }
 }
+
+/// Whether the service did nothing, and says so: it asks to wait, or does not accept the credential.
+pub(super) fn nothing_done(error: &ServiceError) -> bool {
+    error.retry_after() > Duration::ZERO || matches!(error, ServiceError::Refused { credential: true, .. })
+}

@@ -9,7 +9,7 @@ use crate::api::ledger::Proof;
 use crate::api::time::Time;
 use crate::api::token_service::Capability;
 use crate::controller::token::pass::Pass;
-use crate::controller::token::perform::alive::Alive;
+use crate::controller::token::perform::alive::{Alive, nothing_done};
 use crate::controller::token::perform::doomed::doomed;
 use crate::controller::value_digest::digest_of;
 use crate::rotation::proof::{Complete, Doomed, Listed};
@@ -184,8 +184,7 @@ impl Prover<'_, '_> {
         // Without names a row with this id may be a stranger's, and of a value that is refused it says nothing.
         let lists = declaration.can(Capability::List) && (!refused || declaration.can(Capability::Names));
         if !lists {
-            // Whose the id of a refused value is now, nothing shows: nothing is sent to it.
-            return if refused { self.by_control(REFUSES_ALL).await } else { self.answered().await };
+            return if refused { self.refused().await } else { self.answered().await };
         }
         match self.look().await? {
             Listed::Ours => {
@@ -226,6 +225,18 @@ impl Prover<'_, '_> {
         // Nothing that comes later could show more.
         let long = self.doomed.due.is_some_and(|due| self.pass.now().is_over(due.plus(UNSEEN_AFTER)));
         if long { Ok(Proof::Answered) } else { Err(Alive::because(why)) }
+    }
+
+    /// The value is refused, and there is no list. That is a proof if the service does what the revoke asks for, too: it may refuse everybody
+    /// for a while. Where ids come again, nothing shows whose this one is now.
+    async fn refused(&mut self) -> Result<Proof, Alive> {
+        if !self.client.declaration().reuses_ids() {
+            let answer = self.revoke().await.map_err(|error| Alive::after(&error))?;
+            if answer == RevokeAnswer::Success {
+                return Ok(Proof::Refused);
+            }
+        }
+        self.by_control(REFUSES_ALL).await
     }
 
     /// The value is refused. That is a proof if the service accepts a living token besides or, where there is none, if it refuses the value
@@ -328,11 +339,6 @@ impl Prover<'_, '_> {
         }
         Err(answer.err().map_or_else(|| Alive::because("the service still lists it"), |error| Alive::after(&error)))
     }
-}
-
-/// Whether the service did nothing, and says so: it asks to wait, or does not accept the credential.
-fn nothing_done(error: &ServiceError) -> bool {
-    error.retry_after() > Duration::ZERO || matches!(error, ServiceError::Refused { credential: true, .. })
 }
 
 fn named(row: &ListedToken) -> NamedToken {

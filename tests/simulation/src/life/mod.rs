@@ -229,12 +229,14 @@ impl Life {
         let did = |what: fn(&Act) -> bool| self.plan.acts.iter().any(|(_, act)| what(act));
         let another_key = did(|act| matches!(act, Act::WrongCredential(_) | Act::OtherAccount(_)));
         let forgotten = did(|act| matches!(act, Act::Second(_) | Act::RemakeService(_) | Act::Restore(..)));
+        // A hand that took the value out of the Secret may have taken the last one.
+        let taken = did(|act| matches!(act, Act::DeleteSecret(_) | Act::EditSecret(_) | Act::Fight(..)));
         // A process that dies by a fault has forgotten the values, too.
         let killed = self.plan.faults.iter().any(|fault| fault.fate.kills());
         // Nor does a list say it, where there is none.
         let unknown = another_key || !self.plan.service.finds();
         if unknown
-            && (forgotten || killed || self.facts.interrupted > 0)
+            && (forgotten || taken || killed || self.facts.interrupted > 0)
             && !self.around.api_server.all("artifacttokens").is_empty()
         {
             sleep(UNSEEN).await;
