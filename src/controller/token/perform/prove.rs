@@ -228,9 +228,11 @@ impl Prover<'_, '_> {
     }
 
     /// The value is refused, and there is no list. That is a proof if the service does what the revoke asks for, too: it may refuse everybody
-    /// for a while. Where ids come again, nothing shows whose this one is now.
+    /// for a while. Where ids come again, nothing shows whose this one is now, nor does it after the service's word that the token is
+    /// gone.
     async fn refused(&mut self) -> Result<Proof, Alive> {
-        if !self.client.declaration().reuses_ids() {
+        let said = self.pass.memory().said_ended.contains_key(&self.doomed.id);
+        if !said && !self.client.declaration().reuses_ids() {
             let answer = self.revoke().await.map_err(|error| Alive::after(&error))?;
             if answer == RevokeAnswer::Success {
                 return Ok(Proof::Refused);
