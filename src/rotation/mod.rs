@@ -5,8 +5,9 @@
 //! saw, `identity` the names that tokens carry at the service, `schedule` when something is due, `report` the conditions
 //! that people read. `service_sweep` says which object each token of a service belongs to, `service_answers` whether the
 //! refusals of a service count, `service_health` whether its operations work, `proof` what a list says of a token that is to die,
-//! `renamed` whether it keeps the names, `survivors` what may live when an object is let go. `urgency` is the order of calls in the
-//! queue of a service, `telling` how often a status is written that changes no fact, `now` which of several clocks counts for what,
+//! `patience` how long a service must say the same where nothing else shows it, `renamed` whether it keeps the names, `survivors` what may
+//! live when an object is let go. `urgency` is the order of calls in the queue of a service, `telling` how often a status is written that
+//! changes no fact, `now` which of several clocks counts for what,
 //! `step_kind` whether a failure still matters, `words` the sentences that events share.
 
 pub mod desired;
@@ -14,6 +15,7 @@ pub mod identity;
 pub mod ledger;
 pub mod now;
 pub mod observed;
+pub mod patience;
 pub mod plan;
 pub mod proof;
 pub mod renamed;

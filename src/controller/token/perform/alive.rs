@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::rotation::patience::NotYet;
 use crate::service::errors::ServiceError;
 
 /// Why a token is not known to be dead.
@@ -35,9 +36,10 @@ impl Alive {
         Self { what: what.to_owned(), after, refused: false, accepted: false, ended: false, listed: false }
     }
 
-    /// Nothing failed, but a proof needs a second look.
-    pub(super) fn again(after: Duration, what: &str) -> Self {
-        Self::until(after, &format!("{what}{LOOKED_AT_AGAIN}"))
+    /// Nothing shows that it is dead, and nothing else either.
+    pub(super) fn not_yet(not_yet: NotYet) -> Self {
+        let NotYet { what, again } = not_yet;
+        again.map_or_else(|| Self::because(what), |after| Self::until(after, &format!("{what}{LOOKED_AT_AGAIN}")))
     }
 
     pub(super) fn after(error: &ServiceError) -> Self {

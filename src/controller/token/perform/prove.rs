@@ -12,6 +12,7 @@ use crate::controller::token::pass::Pass;
 use crate::controller::token::perform::alive::{Alive, nothing_done};
 use crate::controller::token::perform::doomed::doomed;
 use crate::controller::value_digest::digest_of;
+use crate::rotation::patience::{self, Refused};
 use crate::rotation::proof::{Complete, Doomed, Listed};
 use crate::rotation::service_sweep::NamedToken;
 use crate::service::client::answers::{ListedToken, RevokeAnswer, VerifyAnswer};
@@ -94,37 +95,32 @@ impl Prover<'_, '_> {
         }
     }
 
-    /// The proof, unless the service may not know the token yet: one that it neither accepted nor listed is no older than its settle time.
+    /// The proof, unless the service may not know the token yet: it neither accepted nor listed it.
     fn believed(&self, proof: Proof) -> Result<Proof, Alive> {
-        let (now, publish_deadline) = (self.pass.now(), self.pass.desired().timings.publish_deadline);
-        // A time ahead is that of another clock.
-        let claimed = self.doomed.claimed.filter(|claimed| *claimed <= now.stamp());
-        let known = claimed.map(|claimed| claimed.plus(publish_deadline));
-        let seen = self.accepted || self.listed || proof == Proof::Answered;
-        let young = known.filter(|known| !seen && !now.is_over(*known));
-        young.map_or(Ok(proof), |known| {
-            let wait = known.since(now.waited());
-            Err(Alive::again(wait, "the service does not show it, and may not know a token of this age yet"))
-        })
+        if self.accepted || self.listed || proof == Proof::Answered {
+            return Ok(proof);
+        }
+        let (timings, now) = (&self.pass.desired().timings, self.pass.now());
+        patience::is_old_enough(self.doomed.claimed, timings, now).map_err(Alive::not_yet)?;
+        Ok(proof)
     }
 
-    /// There is a value, and the service said nothing about it. A list in which no token of ours lives says little, too: it counts if it
-    /// does not show the token for a while.
+    /// There is a value, and the service said nothing about it. A list in which no token of ours lives says little, too.
     async fn by_list_alone(&mut self) -> Result<Proof, Alive> {
         let proof = self.by_id(false).await?;
         if self.listed || proof != Proof::Unlisted || !self.living().is_empty() {
             return Ok(proof);
         }
-        let said = self.pass.memory().said_ended.get(&self.doomed.id).copied();
-        let patience = self.pass.desired().timings.refusal_window();
-        if said.is_some_and(|said| self.pass.now().is_over(said.plus(patience))) {
-            return Ok(proof);
-        }
-        self.ended = true;
-        Err(Alive::again(
-            patience,
-            "the service's list does not have it, nor any living token, and verify says nothing",
-        ))
+        let (timings, now) = (&self.pass.desired().timings, self.pass.now());
+        let absent = patience::is_absent(self.said_ended(), timings, now);
+        self.ended = absent.is_err();
+        absent.map_err(Alive::not_yet)?;
+        Ok(proof)
+    }
+
+    /// Since when the service says that it ended the token, or does not know it.
+    fn said_ended(&self) -> Option<Time> {
+        self.pass.memory().said_ended.get(&self.doomed.id).copied()
     }
 
     /// There is a value, but no list, and the service said nothing about the value. What is due is revoked all the same, once. The
@@ -133,7 +129,7 @@ impl Prover<'_, '_> {
         if self.client.declaration().reuses_ids() {
             return Err(Alive::because(BY_HAND));
         }
-        let said = self.pass.memory().said_ended.get(&self.doomed.id).copied();
+        let said = self.said_ended();
         let answer = match said {
             Some(_) => None,
             None => Some(self.revoke().await.map_err(|error| Alive::after(&error))?),
@@ -231,8 +227,7 @@ impl Prover<'_, '_> {
     /// for a while. Where ids come again, nothing shows whose this one is now, nor does it after the service's word that the token is
     /// gone.
     async fn refused(&mut self) -> Result<Proof, Alive> {
-        let said = self.pass.memory().said_ended.contains_key(&self.doomed.id);
-        if !said && !self.client.declaration().reuses_ids() {
+        if self.said_ended().is_none() && !self.client.declaration().reuses_ids() {
             let answer = self.revoke().await.map_err(|error| Alive::after(&error))?;
             if answer == RevokeAnswer::Success {
                 return Ok(Proof::Refused);
@@ -267,34 +262,17 @@ impl Prover<'_, '_> {
 
     /// The value is refused, and no token of ours lives that could be a control. `unlisted`: a list does not have it either.
     fn refused_again(&self, unlisted: bool) -> Result<Proof, Alive> {
-        let timings = &self.pass.desired().timings;
-        let (settle, window) = (timings.refusal_settle, timings.refusal_window());
-        let first = self.pass.memory().refused_in_vain.get(&self.doomed.id).copied();
-        let lasts = |wait: Duration| first.is_some_and(|first| self.pass.now().is_over(first.plus(wait)));
         let key = self.pass.service_key();
         let services = &self.pass.shared().services;
-        let others = services.others(&key, self.pass.uid());
-        // What it says to others since then shows whether it refuses everybody.
-        let refuses_others = |first: Time| {
-            others.answered.is_some_and(|answered| answered >= first)
-                && others.accepted.is_none_or(|accepted| accepted < first)
+        let refused = Refused {
+            since: self.pass.memory().refused_in_vain.get(&self.doomed.id).copied(),
+            unlisted,
+            others: services.others(&key, self.pass.uid()),
+            refuses_most: services.refuses_most(&key),
         };
-        // Two witnesses that agree for so long are believed, whatever is refused besides: all tokens may be dead.
-        if unlisted && lasts(window) {
-            return Ok(Proof::Refused);
-        }
-        if services.refuses_most(&key) || first.is_some_and(refuses_others) {
-            let what = "the service refuses most of its tokens, so its refusal proves nothing. If they are dead indeed, the annotation \
-                        artifact-token.dev/skip-revocation: \"true\" lets an object go that is being deleted";
-            return Err(Alive { refused: true, ..Alive::because(what) });
-        }
-        // A refusal alone is the word of a service that may refuse everybody for a while.
-        let wait = if unlisted { settle } else { window };
-        if lasts(wait) {
-            return Ok(Proof::Refused);
-        }
-        let what = "the service refuses it, and no living token shows that it does not refuse everybody";
-        Err(Alive { refused: true, ..Alive::again(wait, what) })
+        let dead = refused.is_dead(&self.pass.desired().timings, self.pass.now());
+        dead.map_err(|not_yet| Alive { refused: true, ..Alive::not_yet(not_yet) })?;
+        Ok(Proof::Refused)
     }
 
     /// The version of the operator's credential; that of the token's, if their values are the same.

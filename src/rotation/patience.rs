@@ -1,0 +1,171 @@
+//! How long a service must say the same of a token that is to die before that counts as its death, where no living token shows what
+//! its word is worth (P9). Pure.
+
+use std::time::Duration;
+
+use crate::api::time::Time;
+
+use super::desired::Timings;
+use super::now::Now;
+use super::observed::Others;
+
+/// Why a death is not believed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotYet {
+    /// Why.
+    pub what: &'static str,
+    /// It is looked at again after this time, and nothing has failed; `None` if only the service or a person can change something.
+    pub again: Option<Duration>,
+}
+
+impl NotYet {
+    fn again(wait: Duration, what: &'static str) -> Self {
+        Self { what, again: Some(wait) }
+    }
+}
+
+/// A service that refuses others, too.
+const REFUSES_MOST: &str = "the service refuses most of its tokens, so its refusal proves nothing. If they are dead indeed, the annotation \
+     artifact-token.dev/skip-revocation: \"true\" lets an object go that is being deleted";
+
+/// The service refuses the value, and no other token of the object lives.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Refused {
+    /// Since when, as far as this process knows; `None` the first time.
+    pub since: Option<Time>,
+    /// A complete list does not have it either.
+    pub unlisted: bool,
+    /// What the service said of the tokens of other objects.
+    pub others: Others,
+    /// It refuses most of the tokens that it was asked about.
+    pub refuses_most: bool,
+}
+
+impl Refused {
+    /// Whether that has lasted long enough to be a death.
+    pub fn is_dead(&self, timings: &Timings, now: Now) -> Result<(), NotYet> {
+        let window = timings.refusal_window();
+        let lasts = |wait: Duration| self.since.is_some_and(|since| now.is_over(since.plus(wait)));
+        // Two witnesses that agree for so long are believed, whatever is refused besides: all tokens may be dead.
+        if self.unlisted && lasts(window) {
+            return Ok(());
+        }
+        if self.refuses_most || self.since.is_some_and(|since| self.refuses_others(since)) {
+            return Err(NotYet { what: REFUSES_MOST, again: None });
+        }
+        // A refusal alone is the word of a service that may refuse everybody for a while.
+        let wait = if self.unlisted { timings.refusal_settle } else { window };
+        let what = "the service refuses it, and no living token shows that it does not refuse everybody";
+        if lasts(wait) { Ok(()) } else { Err(NotYet::again(wait, what)) }
+    }
+
+    /// What it says to others since then shows whether it refuses everybody.
+    fn refuses_others(&self, since: Time) -> bool {
+        let Others { answered, accepted, .. } = self.others;
+        answered.is_some_and(|answered| answered >= since) && accepted.is_none_or(|accepted| accepted < since)
+    }
+}
+
+/// Whether a token can count as dead that the service neither accepted nor listed, since it was claimed at `claimed`: a service may not know
+/// a young one yet.
+pub fn is_old_enough(claimed: Option<Time>, timings: &Timings, now: Now) -> Result<(), NotYet> {
+    // A time ahead is that of another clock.
+    let claimed = claimed.filter(|claimed| *claimed <= now.stamp());
+    let known = claimed.map(|claimed| claimed.plus(timings.publish_deadline));
+    known.filter(|known| !now.is_over(*known)).map_or(Ok(()), |known| {
+        let wait = known.since(now.waited());
+        Err(NotYet::again(wait, "the service does not show it, and may not know a token of this age yet"))
+    })
+}
+
+/// Whether a token can count as dead that a list does not have, since `since` (`None`: the first time). The list has no living token of the
+/// object either, and *verify* says nothing.
+pub fn is_absent(since: Option<Time>, timings: &Timings, now: Now) -> Result<(), NotYet> {
+    let patience = timings.refusal_window();
+    let lasts = since.is_some_and(|since| now.is_over(since.plus(patience)));
+    let what = "the service's list does not have it, nor any living token, and verify says nothing";
+    if lasts { Ok(()) } else { Err(NotYet::again(patience, what)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTLE: Duration = Duration::from_secs(60);
+    const WINDOW: Duration = Duration::from_secs(600);
+
+    fn timings() -> Timings {
+        let seconds = Duration::from_secs;
+        Timings::derive(seconds(30), seconds(60), seconds(30), seconds(60))
+    }
+
+    fn at(seconds: u64) -> Time {
+        Time::from_millis(0).plus(Duration::from_secs(10_000 + seconds))
+    }
+
+    fn refused(since: Option<u64>, unlisted: bool, seconds: u64) -> Result<(), NotYet> {
+        let refused = Refused { since: since.map(at), unlisted, ..Refused::default() };
+        refused.is_dead(&timings(), Now::from(at(seconds)))
+    }
+
+    #[test]
+    fn a_refusal_lasts_a_minute_with_a_list_and_ten_without() {
+        let again = |result: Result<(), NotYet>| result.unwrap_err().again;
+        assert_eq!(again(refused(None, true, 0)), Some(SETTLE));
+        assert_eq!(again(refused(None, false, 0)), Some(WINDOW));
+        assert_eq!(again(refused(Some(0), true, 59)), Some(SETTLE));
+        assert_eq!(refused(Some(0), true, 60), Ok(()));
+        assert_eq!(again(refused(Some(0), false, 599)), Some(WINDOW));
+        assert_eq!(refused(Some(0), false, 600), Ok(()));
+    }
+
+    #[test]
+    fn a_wait_follows_the_earliest_clock() {
+        let refused = Refused { since: Some(at(0)), unlisted: true, ..Refused::default() };
+        let jumped = Now::new(at(3600), at(10), at(3600), at(9000));
+        assert!(refused.is_dead(&timings(), jumped).is_err(), "ten seconds at the latest");
+    }
+
+    #[test]
+    fn a_service_that_refuses_others_kills_nothing_unless_a_list_agrees_for_ten_minutes() {
+        let now = Now::from(at(600));
+        let dead = |since: u64, unlisted: bool, refuses_most: bool, others: Others| {
+            let refused = Refused { since: Some(at(since)), unlisted, others, refuses_most };
+            refused.is_dead(&timings(), now)
+        };
+        let said = |answered: u64, accepted: Option<u64>| Others {
+            answered: Some(at(answered)),
+            accepted: accepted.map(at),
+            ..Others::default()
+        };
+        let refuses = Err(NotYet { what: REFUSES_MOST, again: None });
+        assert_eq!(dead(0, false, true, Others::default()), refuses);
+        assert_eq!(dead(10, true, true, Others::default()), refuses);
+        assert_eq!(dead(0, true, true, Others::default()), Ok(()), "the list agrees for ten minutes");
+        assert_eq!(dead(0, false, false, said(5, None)), refuses, "another one was refused since");
+        assert_eq!(dead(10, true, false, said(15, Some(5))), refuses, "it was accepted only before");
+        assert_eq!(dead(0, false, false, said(5, Some(5))), Ok(()));
+        assert_eq!(dead(5, true, false, said(3, None)), Ok(()), "what it said before counts no more");
+    }
+
+    #[test]
+    fn a_token_is_believed_dead_only_once_the_service_must_know_it() {
+        let young = |claimed: Option<u64>, now: Now| is_old_enough(claimed.map(at), &timings(), now);
+        let deadline = timings().publish_deadline.as_secs();
+        assert_eq!(young(None, Now::from(at(0))), Ok(()), "nothing is known of its age");
+        let wait = young(Some(0), Now::from(at(20))).unwrap_err().again;
+        assert_eq!(wait, Some(Duration::from_secs(deadline - 20)));
+        assert_eq!(young(Some(0), Now::from(at(deadline))), Ok(()));
+        assert_eq!(young(Some(50), Now::from(at(20))), Ok(()), "a time ahead is that of another clock");
+        let jumped = Now::new(at(3600), at(10), at(3600), at(9000));
+        assert!(young(Some(0), jumped).is_err(), "it may be ten seconds old");
+    }
+
+    #[test]
+    fn absence_alone_counts_after_ten_minutes() {
+        let absent = |since: Option<u64>, seconds| is_absent(since.map(at), &timings(), Now::from(at(seconds)));
+        assert_eq!(absent(None, 0).unwrap_err().again, Some(WINDOW));
+        assert!(absent(Some(0), 599).is_err());
+        assert_eq!(absent(Some(0), 600), Ok(()));
+    }
+}
