@@ -8,6 +8,7 @@ use crate::api::reason::Reason;
 use crate::api::time::Time;
 
 use super::desired::Halt;
+use super::schedule::expired;
 
 /// A revoke whose turn takes longer than this is shown as waiting; a shorter one saves the write.
 const TURN_IS_LONG: Duration = Duration::from_secs(60);
@@ -290,11 +291,6 @@ fn usable<'a>(situation: &'a Situation) -> Option<&'a Current> {
     situation.ledger.current.as_ref().filter(|current| {
         situation.holds_current && current.rejected_time.is_none() && !expired(current, situation.now)
     })
-}
-
-/// Whether the token has ended by itself, as far as the ledger knows.
-pub fn expired(current: &Current, now: Time) -> bool {
-    current.expiration_time.is_some_and(|end| end <= now)
 }
 
 #[cfg(test)]

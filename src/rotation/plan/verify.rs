@@ -8,7 +8,7 @@ use crate::api::time::Time;
 use crate::rotation::observed::{Facts, Observed, Verdict};
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
-use crate::rotation::schedule::verification_due;
+use crate::rotation::schedule::{expired, verification_due};
 
 /// So many refusals by one process are needed, the first one included.
 const AGAIN: u32 = 2;
@@ -34,6 +34,8 @@ pub(super) fn verify(view: &View) -> Option<Step> {
         _ if !view.desired.probe => return forget(),
         // It may have been published without asking.
         Some(Verdict::Accepted) => return forget().or_else(|| (!current.probed).then_some(Step::RecordProbed)),
+        // One that has expired is refused for that, and is replaced for that.
+        _ if expired(current, view.now.time()) => return None,
         Some(Verdict::Refused) => return refused(view, current),
         None => {}
     }

@@ -14,7 +14,7 @@ use crate::rotation::observed::Observed;
 
 pub use leak::leak_turn;
 pub use lost::next_look;
-pub use verification::{last_slot, verification_due};
+pub use verification::{expired, last_slot, verification_due};
 
 /// A token that lives too short to be replaced in time is replaced an hour after it was generated: where the service says a wrong end, or
 /// grants no more, one token would else follow the other without any use.

@@ -7,6 +7,11 @@ use crate::api::time::Time;
 use crate::rotation::desired::Desired;
 use crate::rotation::observed::Facts;
 
+/// Whether the token has ended by itself, as far as the ledger knows.
+pub fn expired(current: &Current, now: Time) -> bool {
+    current.expiration_time.is_some_and(|end| end <= now)
+}
+
 /// One interval after the service was last seen to accept the token; at once if it was never asked. One that is refused is asked about
 /// again at its own time, or at once by a process that does not know that time.
 pub fn verification_due(desired: &Desired, current: &Current, facts: &Facts) -> Option<Time> {

@@ -63,6 +63,16 @@ fn a_clock_that_is_set_back_by_hours_delays_no_death() {
 }
 
 #[test]
+fn a_token_that_has_expired_is_refused_for_that_and_never_counts_as_rejected() {
+    let mut world = refused();
+    others(&mut world, |others, now| (others.accepted, others.answered) = (Some(now), Some(now)));
+    // Its replacement waits.
+    world.desired.suspended = true;
+    world.observed.ledger.current.as_mut().unwrap().expiration_time = Some(world.now.plus(seconds(30)));
+    assert_eq!(rejected(world), None);
+}
+
+#[test]
 fn an_acceptance_from_before_the_refusal_is_no_control() {
     let mut world = refused();
     let before = world.now.minus(seconds(1));
