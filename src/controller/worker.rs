@@ -12,9 +12,6 @@ use crate::controller::error::PassError;
 use crate::controller::finalizer_time;
 use crate::controller::shared::Shared;
 
-/// The most passes at a time. Few of them may be in the calls of one service (`service/limits/`), so a service that hangs leaves enough
-/// for the others. The requests of all passes to the API server have a bound of their own (`world.rs`).
-pub(super) const WORKERS: u16 = 256;
 /// How long an object is left alone after its pass panicked.
 const AFTER_PANIC: Duration = Duration::from_secs(60);
 

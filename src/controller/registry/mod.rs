@@ -21,7 +21,7 @@ use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::rotation::service_answers::Answers;
 use crate::rotation::telling::Telling;
-use crate::service::limits::RateLimit;
+use crate::service::limits::{RateLimit, Room};
 
 use credentials::Versions;
 pub(crate) use entry::ServiceEntry;
@@ -36,6 +36,8 @@ use subscribers::Subscribers;
 #[derive(Debug, Default)]
 pub(crate) struct Services {
     slots: Mutex<HashMap<Key, Slot>>,
+    /// What the calls of all of them share.
+    room: Room,
     /// Uids of objects whose passes must look for tokens that their ledgers do not know.
     suspects: Mutex<HashSet<String>>,
     /// The controllers that check services. They are notified of each service to check again.
@@ -127,11 +129,11 @@ impl Services {
     pub(crate) fn limit(&self, entry: &ServiceEntry) -> RateLimit {
         let rate = u32::try_from(entry.spec.limits.requests_per_minute).unwrap_or(1);
         let kept = |slot: &mut Slot| {
-            let limit = slot.limit.get_or_insert_with(|| RateLimit::new(rate));
+            let limit = slot.limit.get_or_insert_with(|| RateLimit::within(self.room.clone(), rate));
             limit.allow(rate);
             limit.clone()
         };
-        self.at_object(entry, kept).unwrap_or_else(|| RateLimit::new(rate))
+        self.at_object(entry, kept).unwrap_or_else(|| RateLimit::within(self.room.clone(), rate))
     }
 
     /// How long a status that only tells something waits; `None` if it may be written now.

@@ -29,7 +29,8 @@ use crate::controller::service::object::ServiceObject;
 use crate::controller::service::references::ReferenceWatches;
 use crate::controller::shared::Shared;
 use crate::controller::watch::{touched, watched, watched_metadata};
-use crate::controller::worker::{Shutdown, WORKERS, after_error, guarded, scoped, strip};
+use crate::controller::worker::{Shutdown, after_error, guarded, scoped, strip};
+use crate::service::limits::PASSES;
 
 /// How often the first list may be refused. Then the operator exits, and its administrator sees why.
 const START_TRIES: u32 = 30;
@@ -148,7 +149,7 @@ pub(in crate::controller) async fn run<K>(
         key.namespace.iter().fold(named, |named, namespace| named.within(namespace))
     };
     Controller::for_stream(stream, store)
-        .with_config(Workers::default().concurrency(WORKERS))
+        .with_config(Workers::default().concurrency(PASSES))
         .reconcile_on(rechecks.map(named))
         .graceful_shutdown_on(shutdown)
         .run(check_one, |object, error, ctx| after_error(&*object, error, &ctx), ctx)

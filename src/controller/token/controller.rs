@@ -24,8 +24,9 @@ use crate::controller::token::memories::Memories;
 use crate::controller::token::reconcile::reconcile;
 use crate::controller::token::secret_index::SecretIndex;
 use crate::controller::watch::{ListTimes, touched, watched, watched_metadata};
-use crate::controller::worker::{Shutdown, WORKERS, after_error, guarded, scoped, strip};
-use crate::secret::metadata::{MANAGED, OWNER};
+use crate::controller::worker::{Shutdown, after_error, guarded, scoped, strip};
+use crate::secret::metadata::MANAGED;
+use crate::service::limits::PASSES;
 
 /// Runs the passes over the tokens of one scope until `shutdown`; calls `listed` when the first list of its Secrets is complete.
 pub(in crate::controller) async fn run(
@@ -82,7 +83,7 @@ pub(in crate::controller) async fn run(
     let stream = touched(events, ctx.objects.clone());
     let concerned = move |change: Change| futures::stream::iter(index.concerned(&change));
     Controller::for_stream(stream, ctx.objects.clone())
-        .with_config(Workers::default().concurrency(WORKERS))
+        .with_config(Workers::default().concurrency(PASSES))
         .reconcile_on(touches)
         .reconcile_on(changes.flat_map(concerned))
         .graceful_shutdown_on(shutdown)
@@ -109,7 +110,7 @@ async fn one_pass(object: Arc<ArtifactToken>, ctx: Arc<Context>) -> Result<Actio
     guarded(pass, TOKENS, &*object, &ctx.shared).await
 }
 
-/// Feeds the index, and wakes the owner of each Secret that changes. After a complete list it wakes all objects, because a list
+/// Feeds the index, and wakes who keeps each Secret that changes. After a complete list it wakes all objects, because a list
 /// does not show which Secrets are gone.
 async fn watch_secrets(
     api: Api<Secret>,
@@ -132,8 +133,8 @@ async fn watch_secrets(
         match &event {
             Event::Apply(secret) | Event::Delete(secret) => {
                 // The receiver lives as long as the controller; when it stops, nobody needs the trigger.
-                for owner in owner(&ctx, secret).map_or_else(|| owners_of(&ctx, secret), |owner| vec![owner]) {
-                    let _ = touch.unbounded_send(owner);
+                for keeper in keepers_of(&ctx, secret) {
+                    let _ = touch.unbounded_send(keeper);
                 }
             }
             Event::InitDone => {
@@ -149,24 +150,7 @@ async fn watch_secrets(
     }
 }
 
-/// The objects that keep a Secret of this name. They are woken even when somebody edits or removes the owner annotation.
-fn owners_of(ctx: &Context, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<ArtifactToken>> {
+/// The objects that keep a Secret of this name, whatever its owner annotation says: somebody may have edited it.
+fn keepers_of(ctx: &Context, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<ArtifactToken>> {
     ctx.index.keepers(&secret.namespace().unwrap_or_default(), &secret.name_any())
-}
-
-/// The object that the owner annotation names, if it keeps a Secret of this name.
-fn owner(ctx: &Context, secret: &PartialObjectMeta<Secret>) -> Option<ObjectRef<ArtifactToken>> {
-    let parts: Vec<&str> = secret.annotations().get(OWNER)?.split('/').collect();
-    let [_, _, name, _] = *parts else { return None };
-    let object = ObjectRef::new(name).within(&secret.namespace()?);
-    // One that published nothing there yet may be named by an edit. Then whoever keeps this Secret is woken.
-    let published = |token: &ArtifactToken| {
-        let binding = token.status.as_ref().and_then(|status| status.binding.as_ref());
-        binding.is_some_and(|binding| binding.name == secret.name_any())
-    };
-    ctx.objects.get(&object).filter(|token| keeps(token, secret) && published(token)).map(|_| object)
-}
-
-fn keeps(token: &ArtifactToken, secret: &PartialObjectMeta<Secret>) -> bool {
-    token.namespace() == secret.namespace() && token.spec.secret.name == secret.name_any()
 }

@@ -7,11 +7,13 @@ mod places;
 mod queue;
 mod rate_limit;
 mod retry_after;
+mod room;
 
 pub use places::Places;
 pub use queue::Caller;
 pub use rate_limit::RateLimit;
 pub use retry_after::{http_date, rate_limit_reset, retry_after};
+pub use room::{PASSES, Room};
 
 #[cfg(test)]
 mod tests;

@@ -86,8 +86,9 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Gives the caller its place, or finds the one that it has, and returns how many calls go before its own.
-    pub(super) fn join(&mut self, caller: &Caller, calls: u32, now: Instant) -> u32 {
+    /// Gives the caller its place, or finds the one that it has, and returns how many calls go before its own: `enough` if they are as many
+    /// or more.
+    pub(super) fn join(&mut self, caller: &Caller, calls: u32, now: Instant, enough: u32) -> u32 {
         self.forget(now);
         let mut since = now;
         if let Some(rank) = self.ranks.get(&caller.id).copied() {
@@ -97,7 +98,7 @@ impl Queue {
                 && let Some(known) = self.waiting.get_mut(&rank)
             {
                 known.calls = calls;
-                return self.calls_before(rank, now);
+                return self.calls_before(rank, now, enough);
             }
             since = known;
             self.remove(caller);
@@ -106,7 +107,7 @@ impl Queue {
         let rank = self.rank(caller, calls, long);
         self.ranks.insert(caller.id.clone(), rank);
         self.waiting.insert(rank, Waiting { caller: caller.clone(), calls, since, expected: now });
-        self.calls_before(rank, now)
+        self.calls_before(rank, now, enough)
     }
 
     fn rank(&mut self, caller: &Caller, calls: u32, long: bool) -> Rank {
@@ -121,14 +122,22 @@ impl Queue {
         Rank { class: caller.class, turn, arrival: self.arrivals }
     }
 
-    /// The calls of those who come first. Who is late holds up nobody, and takes its place when it comes.
-    fn calls_before(&self, rank: Rank, now: Instant) -> u32 {
-        self.waiting.range(..rank).filter(|(_, other)| other.expected + LATE > now).map(|(_, other)| other.calls).sum()
+    /// The calls of those who come first. Who is late holds up nobody, and takes its place when it comes. Thousands may wait, so this looks
+    /// at no more of them than make a difference.
+    fn calls_before(&self, rank: Rank, now: Instant, enough: u32) -> u32 {
+        let mut before = 0_u32;
+        for (_, other) in self.waiting.range(..rank).filter(|(_, other)| other.expected + LATE > now) {
+            before = before.saturating_add(other.calls);
+            if before >= enough {
+                return enough;
+            }
+        }
+        before
     }
 
-    /// How many come first.
-    pub(super) fn callers_before(&self, caller: &Caller) -> usize {
-        self.ranks.get(&caller.id).map_or(0, |rank| self.waiting.range(..*rank).count())
+    /// How many come first, `enough` at most.
+    pub(super) fn callers_before(&self, caller: &Caller, enough: usize) -> usize {
+        self.ranks.get(&caller.id).map_or(0, |rank| self.waiting.range(..*rank).take(enough).count())
     }
 
     /// Records when the caller was told to come back.

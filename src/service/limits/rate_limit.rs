@@ -7,15 +7,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::queue::{Caller, Queue};
+use super::room::Room;
 
-/// How many passes may be in the calls of one service at a time. A service that hangs holds no more of the operator than that.
+/// How many passes may be in the calls of one service at a time, if there is room. A service that hangs holds no more of the operator than
+/// that.
 pub(super) const MAX_INSIDE: usize = 16;
 
 /// How many of them may only wait for a list.
 const MAX_LOOKING: usize = 8;
-
-/// How many more may be inside to answer a leak.
-const MORE_FOR_LEAKS: usize = 8;
 
 /// The least and the most that a caller waits for one who is inside to go out.
 const SHORT_STAY: Duration = Duration::from_millis(20);
@@ -24,6 +23,9 @@ pub(super) const LONG_STAY: Duration = Duration::from_secs(1);
 /// The longest time that a caller is told. The queue changes meanwhile, and who waits for very long is moved forward when it asks.
 const MAX_TOLD: Duration = Duration::from_secs(300);
 
+/// After so many rounds of `LONG_STAY` nobody is told a longer time.
+const MOST_ROUNDS: usize = 300;
+
 /// The rate limit of one service, shared by all its clones.
 ///
 /// It gives out places by GCRA: every minute has at most as many calls as allowed, a quarter of them at once. Who may take the next
@@ -31,6 +33,7 @@ const MAX_TOLD: Duration = Duration::from_secs(300);
 #[derive(Clone, Debug)]
 pub struct RateLimit {
     state: Arc<Mutex<State>>,
+    room: Room,
 }
 
 #[derive(Debug)]
@@ -62,6 +65,12 @@ impl State {
         self.stay.max(longest).clamp(SHORT_STAY, LONG_STAY)
     }
 
+    /// So many calls that go before somebody's own make it wait for the longest time that it is told.
+    fn most_ahead(&self) -> u32 {
+        let calls = MAX_TOLD.as_nanos() / self.interval.as_nanos().max(1) + 1;
+        u32::try_from(calls).unwrap_or(u32::MAX).saturating_add(self.burst)
+    }
+
     /// When `calls` may go out one after the other, once `ahead` calls of others have gone.
     fn start(&self, ahead: u32, calls: u32, now: Instant) -> Instant {
         let Self { interval, burst, .. } = *self;
@@ -79,8 +88,13 @@ fn pace(requests_per_minute: u32) -> (Duration, u32) {
 }
 
 impl RateLimit {
-    /// A limit of `requests_per_minute` (at least 1), at rest.
+    /// A limit of `requests_per_minute` (at least 1), at rest, with a room of its own.
     pub fn new(requests_per_minute: u32) -> Self {
+        Self::within(Room::default(), requests_per_minute)
+    }
+
+    /// The same in a room that the services share.
+    pub fn within(room: Room, requests_per_minute: u32) -> Self {
         let now = Instant::now();
         let (interval, burst) = pace(requests_per_minute);
         let state = State {
@@ -95,7 +109,7 @@ impl RateLimit {
             promised: 0,
             kept: 0,
         };
-        Self { state: Arc::new(Mutex::new(state)) }
+        Self { state: Arc::new(Mutex::new(state)), room }
     }
 
     /// Allows so many requests a minute from now on, also for the places that were given out. All else stays: who waits, who is inside, a
@@ -137,16 +151,19 @@ impl RateLimit {
 
     fn try_turn(&self, caller: &Caller, calls: u32, now: Instant, from_outside: bool) -> Result<Option<u64>, Duration> {
         let mut state = self.state();
-        let ahead = state.queue.join(caller, calls, now);
+        let most_ahead = state.most_ahead();
+        let ahead = state.queue.join(caller, calls, now, most_ahead);
         // Who sends nothing by itself waits for no place.
         let mut start = if calls == 0 { now } else { state.start(ahead, calls, now) };
-        let most = if caller.answers_leak() { MAX_INSIDE + MORE_FOR_LEAKS } else { MAX_INSIDE };
+        let most = MAX_INSIDE.min(self.room.share());
+        // The answer to a leak waits for nobody else.
+        let most = if caller.answers_leak() { most + most.div_ceil(2) } else { most };
         // Who only waits for a list leaves room for those who send something.
         let looking = state.inside.values().filter(|(_, calls)| *calls == 0).count();
         let full = state.inside.len() >= most || (calls == 0 && looking >= MAX_LOOKING);
         if from_outside && full {
             // As many as may be inside come back at a time, when about as many have gone out.
-            let rounds = state.queue.callers_before(caller) / most + 1;
+            let rounds = state.queue.callers_before(caller, most * MOST_ROUNDS) / most + 1;
             start = start.max(now + state.stay(now) * u32::try_from(rounds).unwrap_or(u32::MAX));
         }
         if start > now {
@@ -158,6 +175,7 @@ impl RateLimit {
         Ok(from_outside.then(|| {
             state.entries += 1;
             let entry = state.entries;
+            self.room.take();
             state.inside.insert(entry, (now, calls));
             entry
         }))
@@ -193,6 +211,7 @@ impl RateLimit {
         let mut state = self.state();
         if let Some((since, _)) = state.inside.remove(&entry) {
             state.stay = (state.stay * 3 + since.elapsed()) / 4;
+            self.room.give_back();
         }
     }
 

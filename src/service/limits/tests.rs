@@ -239,3 +239,28 @@ async fn another_limit_holds_from_then_on_for_those_who_wait_too() {
     let again = limit.enter(&caller("another", "", REST), 3, Duration::ZERO).await.unwrap_err();
     assert!(again > sooner, "{again:?} after {sooner:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn however_many_services_hang_one_that_answers_finds_room() {
+    for services in [1, 16, 100] {
+        let room = Room::default();
+        let hanging: Vec<_> = (0..services).map(|_| RateLimit::within(room.clone(), 6000)).collect();
+        let mut inside = Vec::new();
+        for number in 0..services * MAX_INSIDE {
+            let limit = &hanging[number % services];
+            inside.extend(limit.enter(&caller(number.to_string(), "", REST), 0, Duration::ZERO).await);
+            inside.extend(limit.enter(&caller(format!("{number} sends"), "", REST), 1, Duration::ZERO).await);
+        }
+        let answers = RateLimit::within(room.clone(), 6000);
+        let mut served = Vec::new();
+        while let Ok(places) = answers.enter(&caller(served.len().to_string(), "", REST), 1, Duration::ZERO).await {
+            served.push(places);
+        }
+        println!("{services} services hang, with {} passes: another one has {}", inside.len(), served.len());
+        assert!(inside.len() + served.len() <= usize::from(PASSES), "{}", inside.len());
+        assert!(served.len() >= if services == 100 { 2 } else { MAX_INSIDE / 2 }, "{}", served.len());
+        inside.clear();
+        served.clear();
+        assert_eq!(room.share(), 32, "all room is given back");
+    }
+}
