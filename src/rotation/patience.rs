@@ -18,9 +18,14 @@ pub struct NotYet {
     pub again: Option<Duration>,
 }
 
+/// How much later than an answer its record may be. A second look that comes so much too early proves nothing, and tells a failure.
+const RECORD_LAG: Duration = Duration::from_secs(1);
+
 impl NotYet {
-    fn again(wait: Duration, what: &'static str) -> Self {
-        Self { what, again: Some(wait) }
+    /// It is looked at again when this wait is over.
+    fn until(end: Time, now: Now, what: &'static str) -> Self {
+        let look = now.look_for(end.plus(RECORD_LAG));
+        Self { what, again: Some(look.since(now.time())) }
     }
 }
 
@@ -45,7 +50,8 @@ impl Refused {
     /// Whether that has lasted long enough to be a death.
     pub fn is_dead(&self, timings: &Timings, now: Now) -> Result<(), NotYet> {
         let window = timings.refusal_window();
-        let lasts = |wait: Duration| self.since.is_some_and(|since| now.is_over(since.plus(wait)));
+        let end = |wait: Duration| self.since.unwrap_or(now.time()).plus(wait);
+        let lasts = |wait: Duration| self.since.is_some() && now.is_over(end(wait));
         // Two witnesses that agree for so long are believed, whatever is refused besides: all tokens may be dead.
         if self.unlisted && lasts(window) {
             return Ok(());
@@ -56,7 +62,7 @@ impl Refused {
         // A refusal alone is the word of a service that may refuse everybody for a while.
         let wait = if self.unlisted { timings.refusal_settle } else { window };
         let what = "the service refuses it, and no living token shows that it does not refuse everybody";
-        if lasts(wait) { Ok(()) } else { Err(NotYet::again(wait, what)) }
+        if lasts(wait) { Ok(()) } else { Err(NotYet::until(end(wait), now, what)) }
     }
 
     /// What it says to others since then shows whether it refuses everybody.
@@ -72,19 +78,17 @@ pub fn is_old_enough(claimed: Option<Time>, timings: &Timings, now: Now) -> Resu
     // A time ahead is that of another clock.
     let claimed = claimed.filter(|claimed| *claimed <= now.stamp());
     let known = claimed.map(|claimed| claimed.plus(timings.publish_deadline));
-    known.filter(|known| !now.is_over(*known)).map_or(Ok(()), |known| {
-        let wait = known.since(now.waited());
-        Err(NotYet::again(wait, "the service does not show it, and may not know a token of this age yet"))
-    })
+    let what = "the service does not show it, and may not know a token of this age yet";
+    known.filter(|known| !now.is_over(*known)).map_or(Ok(()), |known| Err(NotYet::until(known, now, what)))
 }
 
 /// Whether a token can count as dead that a list does not have, since `since` (`None`: the first time). The list has no living token of the
 /// object either, and *verify* says nothing.
 pub fn is_absent(since: Option<Time>, timings: &Timings, now: Now) -> Result<(), NotYet> {
-    let patience = timings.refusal_window();
-    let lasts = since.is_some_and(|since| now.is_over(since.plus(patience)));
+    let end = since.unwrap_or(now.time()).plus(timings.refusal_window());
+    let lasts = since.is_some() && now.is_over(end);
     let what = "the service's list does not have it, nor any living token, and verify says nothing";
-    if lasts { Ok(()) } else { Err(NotYet::again(patience, what)) }
+    if lasts { Ok(()) } else { Err(NotYet::until(end, now, what)) }
 }
 
 #[cfg(test)]
@@ -111,11 +115,11 @@ mod tests {
     #[test]
     fn a_refusal_lasts_a_minute_with_a_list_and_ten_without() {
         let again = |result: Result<(), NotYet>| result.unwrap_err().again;
-        assert_eq!(again(refused(None, true, 0)), Some(SETTLE));
-        assert_eq!(again(refused(None, false, 0)), Some(WINDOW));
-        assert_eq!(again(refused(Some(0), true, 59)), Some(SETTLE));
+        assert_eq!(again(refused(None, true, 0)), Some(SETTLE + RECORD_LAG));
+        assert_eq!(again(refused(None, false, 0)), Some(WINDOW + RECORD_LAG));
+        assert_eq!(again(refused(Some(0), true, 59)), Some(Duration::from_secs(2)), "what is left");
         assert_eq!(refused(Some(0), true, 60), Ok(()));
-        assert_eq!(again(refused(Some(0), false, 599)), Some(WINDOW));
+        assert_eq!(again(refused(Some(0), false, 500)), Some(Duration::from_secs(101)));
         assert_eq!(refused(Some(0), false, 600), Ok(()));
     }
 
@@ -123,7 +127,8 @@ mod tests {
     fn a_wait_follows_the_earliest_clock() {
         let refused = Refused { since: Some(at(0)), unlisted: true, ..Refused::default() };
         let jumped = Now::new(at(3600), at(10), at(3600), at(9000));
-        assert!(refused.is_dead(&timings(), jumped).is_err(), "ten seconds at the latest");
+        let again = refused.is_dead(&timings(), jumped).unwrap_err().again;
+        assert_eq!(again, Some(Duration::from_secs(51)), "ten seconds have passed at least");
     }
 
     #[test]
@@ -154,7 +159,7 @@ mod tests {
         let deadline = timings().publish_deadline.as_secs();
         assert_eq!(young(None, Now::from(at(0))), Ok(()), "nothing is known of its age");
         let wait = young(Some(0), Now::from(at(20))).unwrap_err().again;
-        assert_eq!(wait, Some(Duration::from_secs(deadline - 20)));
+        assert_eq!(wait, Some(Duration::from_secs(deadline - 20) + RECORD_LAG));
         assert_eq!(young(Some(0), Now::from(at(deadline))), Ok(()));
         assert_eq!(young(Some(50), Now::from(at(20))), Ok(()), "a time ahead is that of another clock");
         let jumped = Now::new(at(3600), at(10), at(3600), at(9000));
@@ -164,7 +169,7 @@ mod tests {
     #[test]
     fn absence_alone_counts_after_ten_minutes() {
         let absent = |since: Option<u64>, seconds| is_absent(since.map(at), &timings(), Now::from(at(seconds)));
-        assert_eq!(absent(None, 0).unwrap_err().again, Some(WINDOW));
+        assert_eq!(absent(None, 0).unwrap_err().again, Some(WINDOW + RECORD_LAG));
         assert!(absent(Some(0), 599).is_err());
         assert_eq!(absent(Some(0), 600), Ok(()));
     }

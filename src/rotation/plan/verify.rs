@@ -34,8 +34,6 @@ pub(super) fn verify(view: &View) -> Option<Step> {
         _ if !view.desired.probe => return forget(),
         // It may have been published without asking.
         Some(Verdict::Accepted) => return forget().or_else(|| (!current.probed).then_some(Step::RecordProbed)),
-        // One that has expired is refused for that, and is replaced for that.
-        _ if expired(current, view.now.time()) => return None,
         Some(Verdict::Refused) => return refused(view, current),
         None => {}
     }
@@ -53,7 +51,9 @@ fn refused(view: &View, current: &Current) -> Option<Step> {
     let Some(since) = refused_since(view, current) else { return Some(Step::RecordRefusal) };
     // The first answer after a restart is no second one: what was said before may have been said to everybody.
     let again = view.observed.facts.refusals >= AGAIN;
-    (again && view.observed.service.trusted() && is_settled(view, since) && is_confirmed(view, current, since))
+    // One that has expired is refused for that, and is replaced for that.
+    let lives = !expired(current, view.now.time());
+    (again && lives && view.observed.service.trusted() && is_settled(view, since) && is_confirmed(view, current, since))
         .then_some(Step::Reject)
 }
 

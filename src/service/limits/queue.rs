@@ -11,8 +11,8 @@ const LONG: Duration = Duration::from_secs(50 * 60);
 /// Who does not come back for so long after it could have holds up nobody any more.
 const LATE: Duration = Duration::from_secs(2);
 
-/// Who does not come back for so long has no place any more.
-const GONE: Duration = Duration::from_secs(60);
+/// Who does not come back for so long has no place any more. Workers may be busy, and a machine may be suspended for a while.
+const GONE: Duration = Duration::from_secs(10 * 60);
 
 /// How often those who are gone are looked for: each look goes over all who wait.
 const FORGETS_EVERY: Duration = Duration::from_secs(1);

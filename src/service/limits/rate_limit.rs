@@ -23,9 +23,6 @@ pub(super) const LONG_STAY: Duration = Duration::from_secs(1);
 /// The longest time that a caller is told. The queue changes meanwhile, and who waits for very long is moved forward when it asks.
 const MAX_TOLD: Duration = Duration::from_secs(300);
 
-/// After so many rounds of `LONG_STAY` nobody is told a longer time.
-const MOST_ROUNDS: usize = 300;
-
 /// The rate limit of one service, shared by all its clones.
 ///
 /// It gives out places by GCRA: every minute has at most as many calls as allowed, a quarter of them at once. Who may take the next
@@ -156,15 +153,18 @@ impl RateLimit {
         // Who sends nothing by itself waits for no place.
         let mut start = if calls == 0 { now } else { state.start(ahead, calls, now) };
         let most = MAX_INSIDE.min(self.room.share());
+        let most_looking = MAX_LOOKING.min(most / 2);
         // The answer to a leak waits for nobody else.
         let most = if caller.answers_leak() { most + most.div_ceil(2) } else { most };
         // Who only waits for a list leaves room for those who send something.
         let looking = state.inside.values().filter(|(_, calls)| *calls == 0).count();
-        let full = state.inside.len() >= most || (calls == 0 && looking >= MAX_LOOKING);
+        let full = state.inside.len() >= most || (calls == 0 && looking >= most_looking);
         if from_outside && full {
             // As many as may be inside come back at a time, when about as many have gone out.
-            let rounds = state.queue.callers_before(caller, most * MOST_ROUNDS) / most + 1;
-            start = start.max(now + state.stay(now) * u32::try_from(rounds).unwrap_or(u32::MAX));
+            let stay = state.stay(now);
+            let most_rounds = usize::try_from(MAX_TOLD.as_millis() / stay.as_millis().max(1)).unwrap_or(usize::MAX);
+            let rounds = state.queue.callers_before(caller, most.saturating_mul(most_rounds)) / most + 1;
+            start = start.max(now + stay * u32::try_from(rounds).unwrap_or(u32::MAX));
         }
         if start > now {
             state.queue.expect_back(caller, start);

@@ -258,7 +258,7 @@ async fn however_many_services_hang_one_that_answers_finds_room() {
         }
         println!("{services} services hang, with {} passes: another one has {}", inside.len(), served.len());
         assert!(inside.len() + served.len() <= usize::from(PASSES), "{}", inside.len());
-        assert!(served.len() >= if services == 100 { 2 } else { MAX_INSIDE / 2 }, "{}", served.len());
+        assert!(served.len() >= if services == 100 { 1 } else { MAX_INSIDE / 2 }, "{}", served.len());
         inside.clear();
         served.clear();
         assert_eq!(room.share(), 32, "all room is given back");

@@ -4,6 +4,7 @@
 pub(crate) mod corrections;
 pub(crate) mod in_flight;
 pub(crate) mod retries;
+pub(crate) mod signs;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::rotation::telling::Telling;
 use corrections::Corrections;
 use in_flight::Attempt;
 use retries::Retries;
+use signs::Signs;
 
 /// The memory of one object.
 #[derive(Debug, Default)]
@@ -47,10 +49,8 @@ pub(crate) struct Memory {
     pub in_flight: Option<Attempt>,
     /// Values by token id: the previous one during a rotation, superseded ones until they are proved dead.
     pub values: BTreeMap<TokenId, SecretString>,
-    /// When the service first refused the value of a token that is to be revoked, where that alone proves nothing.
-    pub refused_in_vain: BTreeMap<TokenId, Time>,
-    /// When the service said that it ended a token, or does not know it, where nothing could show that.
-    pub said_ended: BTreeMap<TokenId, Time>,
+    /// What the service said of tokens that are to die, where that proves nothing yet.
+    pub signs: BTreeMap<TokenId, Signs>,
     /// Listed ids that the service does not accept as tokens.
     pub no_tokens: BTreeSet<TokenId>,
     pub secret: Option<SeenSecret>,
@@ -170,8 +170,7 @@ impl Memory {
             return;
         }
         self.values.retain(|id, _| ledger.knows(id));
-        self.refused_in_vain.retain(|id, _| ledger.knows(id));
-        self.said_ended.retain(|id, _| ledger.knows(id));
+        self.signs.retain(|id, _| ledger.knows(id));
         let known = ledger.highest_attempt();
         self.claims.retain(|claim| claim.attempt > known || ledger.has_claimed(claim.key()));
     }

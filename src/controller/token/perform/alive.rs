@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::rotation::patience::NotYet;
+use crate::service::client::answers::RevokeAnswer;
 use crate::service::errors::ServiceError;
 
 /// Why a token is not known to be dead.
@@ -13,8 +14,10 @@ pub(super) struct Alive {
     pub refused: bool,
     /// The service accepted its value now.
     pub accepted: bool,
-    /// The service said that it ended it, or does not know it, and that could not be tried.
-    pub ended: bool,
+    /// A list does not have it, and its value could not be tried.
+    pub unlisted: bool,
+    /// What the service answered to a revoke, after which its value could not be tried.
+    pub ended: Option<RevokeAnswer>,
     /// A list that was read now has it under our name.
     pub listed: bool,
 }
@@ -33,7 +36,8 @@ impl Alive {
     }
 
     pub(super) fn until(after: Duration, what: &str) -> Self {
-        Self { what: what.to_owned(), after, refused: false, accepted: false, ended: false, listed: false }
+        let what = what.to_owned();
+        Self { what, after, refused: false, accepted: false, unlisted: false, ended: None, listed: false }
     }
 
     /// Nothing shows that it is dead, and nothing else either.

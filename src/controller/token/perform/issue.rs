@@ -102,8 +102,7 @@ async fn take(pass: &mut Pass<'_>, mut attempt: Attempt, generated: Generated, o
     // What is known of an older token with this id is not about this one.
     let memory = pass.memory_mut();
     memory.values.remove(&id);
-    memory.refused_in_vain.remove(&id);
-    memory.said_ended.remove(&id);
+    memory.signs.remove(&id);
     memory.digest.take_if(|(known, _)| *known == id);
     attempt.value = Some(Value {
         id,

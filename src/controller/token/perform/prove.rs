@@ -6,8 +6,8 @@ use secrecy::SecretString;
 
 use crate::api::ids::TokenId;
 use crate::api::ledger::Proof;
-use crate::api::time::Time;
 use crate::api::token_service::Capability;
+use crate::controller::token::memory::signs::Signs;
 use crate::controller::token::pass::Pass;
 use crate::controller::token::perform::alive::{Alive, nothing_done};
 use crate::controller::token::perform::doomed::doomed;
@@ -51,7 +51,7 @@ pub(super) async fn revoke_and_prove(
     let value = pass.memory().values.get(id).cloned().or_else(|| stored_value(pass, id));
     let doomed = doomed(pass, attempt, id);
     let listed = pass.listing().into_iter().flatten().any(|row| doomed.is(row.attempt, &row.id));
-    let mut prover = Prover { pass, client, places, doomed, accepted: false, ended: false, listed };
+    let mut prover = Prover { pass, client, places, doomed, accepted: false, ended: None, listed };
     let proof = prover.prove(value).await.and_then(|proof| prover.believed(proof));
     let Prover { accepted, ended, listed, .. } = prover;
     proof.map_err(|alive| Alive { accepted, ended, listed, ..alive })
@@ -74,8 +74,8 @@ struct Prover<'a, 'b> {
     doomed: Doomed,
     /// The service accepted its value now.
     accepted: bool,
-    /// The service said that it ended it, or does not know it, and that could not be tried.
-    ended: bool,
+    /// What the service answered to a revoke, after which its value could not be tried.
+    ended: Option<RevokeAnswer>,
     /// A list that was read now has it under our name.
     listed: bool,
 }
@@ -112,15 +112,13 @@ impl Prover<'_, '_> {
             return Ok(proof);
         }
         let (timings, now) = (&self.pass.desired().timings, self.pass.now());
-        let absent = patience::is_absent(self.said_ended(), timings, now);
-        self.ended = absent.is_err();
-        absent.map_err(Alive::not_yet)?;
+        let absent = patience::is_absent(self.signs().unlisted, timings, now);
+        absent.map_err(|not_yet| Alive { unlisted: true, ..Alive::not_yet(not_yet) })?;
         Ok(proof)
     }
 
-    /// Since when the service says that it ended the token, or does not know it.
-    fn said_ended(&self) -> Option<Time> {
-        self.pass.memory().said_ended.get(&self.doomed.id).copied()
+    fn signs(&self) -> Signs {
+        self.pass.memory().signs.get(&self.doomed.id).copied().unwrap_or_default()
     }
 
     /// There is a value, but no list, and the service said nothing about the value. What is due is revoked all the same, once. The
@@ -129,21 +127,21 @@ impl Prover<'_, '_> {
         if self.client.declaration().reuses_ids() {
             return Err(Alive::because(BY_HAND));
         }
-        let said = self.said_ended();
+        let said = self.signs().ended;
         let answer = match said {
-            Some(_) => None,
-            None => Some(self.revoke().await.map_err(|error| Alive::after(&error))?),
+            Some((_, answer)) => answer,
+            None => self.revoke().await.map_err(|error| Alive::after(&error))?,
         };
-        self.ended = answer.is_some();
+        self.ended = Some(answer);
         let patience = self.pass.desired().timings.refusal_window();
         match self.ask(value).await {
-            Ok(VerifyAnswer::Refused { .. }) if answer == Some(RevokeAnswer::Success) => Ok(Proof::Refused),
+            Ok(VerifyAnswer::Refused { .. }) if answer == RevokeAnswer::Success => Ok(Proof::Refused),
             Ok(VerifyAnswer::Refused { .. }) => self.by_control(REFUSES_ALL).await,
             Ok(VerifyAnswer::Accepted) => {
                 self.accepted = true;
                 Err(Alive::because("the service still accepts it"))
             }
-            Err(_) if said.is_some_and(|said| self.pass.now().is_over(said.plus(patience))) => Ok(Proof::Answered),
+            Err(_) if said.is_some_and(|(said, _)| self.pass.now().is_over(said.plus(patience))) => Ok(Proof::Answered),
             Err(error) => Err(Alive::after(&error)),
         }
     }
@@ -224,16 +222,15 @@ impl Prover<'_, '_> {
     }
 
     /// The value is refused, and there is no list. That is a proof if the service does what the revoke asks for, too: it may refuse everybody
-    /// for a while. Where ids come again, nothing shows whose this one is now, nor does it after the service's word that the token is
-    /// gone.
+    /// for a while. What it said of an earlier revoke still counts, and none is sent again: nothing shows whose the id is by then, nor does
+    /// anything where ids come again.
     async fn refused(&mut self) -> Result<Proof, Alive> {
-        if self.said_ended().is_none() && !self.client.declaration().reuses_ids() {
-            let answer = self.revoke().await.map_err(|error| Alive::after(&error))?;
-            if answer == RevokeAnswer::Success {
-                return Ok(Proof::Refused);
-            }
-        }
-        self.by_control(REFUSES_ALL).await
+        let answer = match self.signs().ended {
+            Some((_, answer)) => answer,
+            None if self.client.declaration().reuses_ids() => RevokeAnswer::Gone,
+            None => self.revoke().await.map_err(|error| Alive::after(&error))?,
+        };
+        if answer == RevokeAnswer::Success { Ok(Proof::Refused) } else { self.by_control(REFUSES_ALL).await }
     }
 
     /// The value is refused. That is a proof if the service accepts a living token besides or, where there is none, if it refuses the value
@@ -265,7 +262,7 @@ impl Prover<'_, '_> {
         let key = self.pass.service_key();
         let services = &self.pass.shared().services;
         let refused = Refused {
-            since: self.pass.memory().refused_in_vain.get(&self.doomed.id).copied(),
+            since: self.signs().refused,
             unlisted,
             others: services.others(&key, self.pass.uid()),
             refuses_most: services.refuses_most(&key),

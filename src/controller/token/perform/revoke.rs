@@ -63,14 +63,10 @@ pub(super) async fn revoke(
 /// Remembers what the service said of a token that is not known to be dead.
 fn note(memory: &mut Memory, id: &TokenId, alive: &Alive, now: Time) {
     if alive.accepted {
-        memory.refused_in_vain.remove(id);
-        memory.said_ended.remove(id);
+        memory.signs.remove(id);
     }
-    if alive.refused {
-        memory.refused_in_vain.entry(id.clone()).or_insert(now);
-    }
-    if alive.ended {
-        memory.said_ended.entry(id.clone()).or_insert(now);
+    if alive.refused || alive.unlisted || alive.ended.is_some() {
+        memory.signs.entry(id.clone()).or_default().add(alive.refused, alive.unlisted, alive.ended, now);
     }
 }
 
@@ -109,8 +105,7 @@ async fn record_revoked(
         return Ok(written.into());
     }
     pass.memory_mut().values.remove(id);
-    pass.memory_mut().refused_in_vain.remove(id);
-    pass.memory_mut().said_ended.remove(id);
+    pass.memory_mut().signs.remove(id);
     if let Some(current) = pass.ledger().completed_by(attempt) {
         let unseen = if proof == Proof::Answered { "; its death was not seen" } else { "" };
         let note = format!("{}; attempt {attempt} revoked {now} ({proof:?}){unseen}", life_of(current));

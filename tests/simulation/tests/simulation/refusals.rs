@@ -2,6 +2,7 @@
 
 use simulation::act::Act;
 use simulation::fate::Class;
+use simulation::objects::Abilities;
 use simulation::plan::Plan;
 use simulation::services::Odd;
 
@@ -15,6 +16,22 @@ fn a_while_in_which_the_service_refuses_all_tokens_costs_none() {
     assert_eq!(made(&report), 8);
     let told = report.events.iter().filter(|event| event["reason"] == "TokensRefused").count();
     assert!((1..4).contains(&told), "{told}");
+}
+
+#[test]
+fn tokens_that_expire_while_the_service_refuses_all_are_replaced_when_it_is_over() {
+    let expiring = Plan { life_hours: 4, ..Plan::quiet(15, 5, 12 * HOUR) };
+    let report = well(&expiring.with(HOUR, Act::RefuseTokens(6 * HOUR)));
+    assert!(made(&report) >= 10, "{}", made(&report));
+}
+
+#[test]
+fn a_list_without_names_that_lacks_a_token_is_no_word_that_it_was_revoked() {
+    let service = Abilities { lists: true, names: false };
+    let plan = Plan { service, ..Plan::quiet(16, 1, 2 * HOUR) };
+    // First the list lacks it, and *verify* says nothing; then the service refuses everybody.
+    let plan = plan.with(600, Act::OddList(Odd::Empty, 3000)).with(600, Act::OneFails(Class::Verify, 500, 90));
+    well(&plan.with(610, Act::Delete(0)).with(690, Act::RefuseTokens(2900)));
 }
 
 #[test]
