@@ -87,6 +87,7 @@ impl Act {
                 | Self::ListFails(..)
                 | Self::OneFails(..)
                 | Self::SlowGenerate(_)
+                | Self::Behind(..)
                 | Self::RefuseTokens(_)
                 | Self::WrongCredential(_)
                 | Self::Kill
@@ -109,6 +110,8 @@ impl Act {
             | Self::Compact => 0,
             // A slow answer is no failure, but each token takes longer.
             Self::SlowGenerate(seconds) if seconds < 40 => 0,
+            // Nor is what is not known yet, if it is known within the settle time.
+            Self::Behind(_, by, _) if by <= 30 => 0,
             // The first tokens of twenty objects, where sixty calls a minute are allowed.
             Self::Create(_) => 120,
             Self::Kill | Self::Limit(_) => WORK,
@@ -128,6 +131,7 @@ impl Act {
             | Self::Outage(_, seconds)
             | Self::ListFails(_, seconds)
             | Self::OneFails(_, _, seconds)
+            | Self::Behind(_, _, seconds)
             | Self::Api(_, seconds) => seconds + NEXT_TRY,
             Self::Throttle(_, _, pause, seconds) => pause + seconds + NEXT_TRY,
             // A person must act first, or the object is gone.

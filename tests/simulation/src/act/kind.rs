@@ -47,6 +47,7 @@ pub enum Kind {
     EmptyPages,
     Throttle,
     SlowGenerate,
+    Behind,
     Kill,
     Second,
     BreakWatches,
@@ -61,7 +62,7 @@ pub enum Kind {
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 48] = [
+pub const KINDS: [Kind; 49] = [
     Kind::Rotate,
     Kind::Reconcile,
     Kind::Delete,
@@ -100,6 +101,7 @@ pub const KINDS: [Kind; 48] = [
     Kind::EmptyPages,
     Kind::Throttle,
     Kind::SlowGenerate,
+    Kind::Behind,
     Kind::Kill,
     Kind::Second,
     Kind::BreakWatches,
@@ -163,6 +165,10 @@ impl Act {
                 Self::Throttle(only, pick(random, &[403, 429, 503]), pick(random, &[1, 30, 600]), seconds.min(900))
             }
             Kind::SlowGenerate => Self::SlowGenerate(random.u32(1..90)),
+            Kind::Behind => {
+                let only = pick(random, &[None, None, Some(Class::Verify), Some(Class::List)]);
+                Self::Behind(only, pick(random, &[1, 5, 30, 90]), seconds)
+            }
             Kind::Kill => Self::Kill,
             Kind::Second => Self::Second(seconds.max(30)),
             Kind::BreakWatches => Self::BreakWatches,

@@ -94,6 +94,8 @@ pub enum Act {
     Throttle(Option<Class>, u16, u32, u32),
     /// From now on *generate* takes so many seconds.
     SlowGenerate(u32),
+    /// *verify* and *list*, or one of them, answer from a replica that is behind: operation, by how many seconds, for how long.
+    Behind(Option<Class>, u32, u32),
     /// kill -9.
     Kill,
     /// A second operator runs for so many seconds.
@@ -129,6 +131,7 @@ impl Act {
                 | Self::OneFails(..)
                 | Self::Throttle(..)
                 | Self::SlowGenerate(_)
+                | Self::Behind(..)
         )
     }
 

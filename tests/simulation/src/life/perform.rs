@@ -45,7 +45,8 @@ impl Life {
             | Act::OddList(..)
             | Act::EmptyPages
             | Act::Throttle(..)
-            | Act::SlowGenerate(_) => self.at_service(act),
+            | Act::SlowGenerate(_)
+            | Act::Behind(..) => self.at_service(act),
             Act::Kill => {
                 let line = self.first.lock().unwrap().clone();
                 line.into_iter().for_each(|line| line.cut());

@@ -10,7 +10,7 @@ use crate::act::Act;
 use crate::fate::Class;
 use crate::objects::{self, secret_of, secret_path};
 use crate::overlaid::Overlaid;
-use crate::services::{Books, Odd, Outage, Token};
+use crate::services::{Behind, Books, Odd, Outage, Token};
 
 /// How many tokens of one object are given up at most while none can be tried, because a rotation or a repair is due: one after the
 /// settle time (P4), then after pauses that double from 10 s to an hour (S7).
@@ -26,6 +26,9 @@ fn in_vain(seconds: u32) -> usize {
 
 /// How long the operator waits for *generate*.
 const GENERATE_TIMEOUT: u32 = 60;
+
+/// A service may not know a fresh token for so long.
+const TOKEN_SETTLES: u32 = 60;
 
 /// What was asked for so long ago may still be due: the longest trouble, and the next try after it.
 const STILL_DUE: u32 = 2 * 3600;
@@ -87,7 +90,20 @@ impl Life {
                     self.spent_in_vain(self.plan.seconds.saturating_sub(self.second));
                 }
             }
+            Act::Behind(only, by, seconds) => self.behind(only, by, seconds),
             _ => {}
+        }
+    }
+
+    /// Operations answer from a replica that is behind.
+    fn behind(&mut self, only: Option<Class>, by: u32, seconds: u32) {
+        let behind = Behind { by: Duration::from_secs(by.into()), only };
+        self.around.services.with(|books| books.most_behind = books.most_behind.max(behind.by));
+        self.fails(seconds, |books| &mut books.behind, behind);
+        // A token that is not known for longer than any token may be counts as refused; so does one that had been accepted.
+        if by > TOKEN_SETTLES && only != Some(Class::List) {
+            self.facts.allowed_tokens += self.plan.tokens;
+            self.spent_in_vain(seconds);
         }
     }
 

@@ -21,6 +21,9 @@ use crate::objects;
 use crate::overlaid::Overlaid;
 use crate::world::World;
 
+/// How long after its answer an id may be used that a list has shown.
+const IN_USE: Duration = Duration::from_secs(60);
+
 /// One token.
 #[derive(Clone, Debug)]
 pub struct Token {
@@ -64,6 +67,12 @@ impl Token {
     /// Whether it still works.
     pub fn lives(&self, now: DateTime<Utc>) -> bool {
         !self.dead && self.expires.is_none_or(|expires| expires > now)
+    }
+
+    /// Whether a replica shows it that knows what happened until then. Everybody knows when it expires.
+    pub fn shows(&self, seen: Duration, now: DateTime<Utc>) -> bool {
+        let ended = self.died.is_some_and(|died| died <= seen);
+        self.at <= seen && !ended && self.expires.is_none_or(|expires| expires > now)
     }
 
     /// Its value as the data of a Secret has it.
@@ -114,6 +123,15 @@ pub enum Odd {
 /// All of them.
 pub const ODDITIES: [Odd; 4] = [Odd::Empty, Odd::Forgets, Odd::Dead, Odd::Renamed];
 
+/// A replica that does not know yet what happened a moment ago, while another one performs what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// By how much.
+    pub by: Duration,
+    /// Only one operation asks it.
+    pub only: Option<Class>,
+}
+
 /// What a service knows.
 #[derive(Clone, Debug, Default)]
 pub struct Books {
@@ -131,6 +149,10 @@ pub struct Books {
     pub outages: Overlaid<Outage>,
     /// What is odd about its list.
     pub odd: Overlaid<Odd>,
+    /// What it answers from replicas that are behind.
+    pub behind: Overlaid<Behind>,
+    /// The most that one of them ever was.
+    pub most_behind: Duration,
     /// The first page of its list has no rows, and names a next one.
     pub empty_pages: bool,
     /// For a broken rule: ids that the operator takes for dead.
@@ -164,6 +186,18 @@ impl Books {
         self.outages.iter().rev().find(concerned).copied()
     }
 
+    /// Since the beginning: the time as of which this operation answers.
+    pub fn seen(&self, class: Class, elapsed: Duration) -> Duration {
+        let concerned = |behind: &&Behind| behind.only.is_none_or(|only| only == class);
+        let behind = self.behind.iter().rev().find(concerned).map(|behind| behind.by);
+        elapsed.saturating_sub(behind.unwrap_or_default())
+    }
+
+    /// Whether a replica that is behind may just have shown the token that had the id of this one before: nobody could know whose it is.
+    pub fn may_show_another(&self, token: &Token, elapsed: Duration) -> bool {
+        self.reuses_ids && !self.most_behind.is_zero() && elapsed < token.at + self.most_behind + IN_USE
+    }
+
     /// What is odd about its list.
     pub fn odd(&self) -> Option<Odd> {
         self.odd.newest().copied()
@@ -174,6 +208,7 @@ impl Books {
         self.refuses_tokens.clear();
         self.outages.clear();
         self.odd.clear();
+        self.behind.clear();
         self.generate_takes = 0;
     }
 

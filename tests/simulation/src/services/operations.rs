@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -34,7 +33,7 @@ type Done = (u16, Value, Option<Token>);
 pub(super) fn perform(books: &mut Books, world: &World, host: &str, asked: &Asked<'_>) -> Done {
     *books.calls.entry(asked.class).or_default() += 1;
     if asked.class == Class::Verify {
-        return (verify(books, world.now(), asked.bearer), json!({}), None);
+        return (verify(books, world, asked.bearer), json!({}), None);
     }
     if ![objects::KEY, objects::OTHER_KEY].contains(&asked.bearer) {
         return (401, json!({}), None);
@@ -44,14 +43,15 @@ pub(super) fn perform(books: &mut Books, world: &World, host: &str, asked: &Aske
         Class::List if world.mutation == Some(Mutation::ListForgotten) => {
             (200, json!({"items": [], "nextPage": null}), None)
         }
-        Class::List => (200, list(books, world.now(), asked), None),
+        Class::List => (200, list(books, world, asked), None),
         _ => revoke(books, world.elapsed(), asked),
     }
 }
 
-fn verify(books: &mut Books, now: DateTime<Utc>, value: &str) -> u16 {
+fn verify(books: &mut Books, world: &World, value: &str) -> u16 {
     let refuses = books.refuses_tokens.newest().is_some();
-    let token = books.tokens.iter_mut().find(|token| token.value == value && token.lives(now));
+    let (seen, now) = (books.seen(Class::Verify, world.elapsed()), world.now());
+    let token = books.tokens.iter_mut().find(|token| token.value == value && token.shows(seen, now));
     match token.filter(|_| !refuses) {
         Some(token) => {
             token.accepted = true;
@@ -74,7 +74,8 @@ fn generate(books: &mut Books, world: &World, host: &str, asked: &Asked<'_>) -> 
     (201, body, Some(token))
 }
 
-fn list(books: &Books, now: DateTime<Utc>, asked: &Asked<'_>) -> Value {
+fn list(books: &Books, world: &World, asked: &Asked<'_>) -> Value {
+    let (seen, now) = (books.seen(Class::List, world.elapsed()), world.now());
     let number = |wanted: &str| asked.url.query_pairs().find(|(name, _)| name == wanted)?.1.parse::<usize>().ok();
     let (limit, page) = (number("limit").unwrap_or(PAGE), number("page").unwrap_or(1).max(1));
     let page = page - usize::from(books.empty_pages);
@@ -83,9 +84,9 @@ fn list(books: &Books, now: DateTime<Utc>, asked: &Asked<'_>) -> Value {
     }
     let listed = |number: usize, token: &Token| match books.odd() {
         Some(Odd::Empty) => false,
-        Some(Odd::Forgets) => token.lives(now) && number.is_multiple_of(2),
-        Some(Odd::Dead) => true,
-        _ => token.lives(now),
+        Some(Odd::Forgets) => token.shows(seen, now) && number.is_multiple_of(2),
+        Some(Odd::Dead) => token.at <= seen,
+        _ => token.shows(seen, now),
     };
     let all = books.tokens.iter().enumerate().filter(|(number, token)| listed(*number, token));
     let all: Vec<&Token> = all.map(|(_, token)| token).filter(|token| token.account == asked.bearer).collect();

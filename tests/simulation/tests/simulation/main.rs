@@ -13,4 +13,5 @@ mod lives;
 mod messages;
 mod mutations;
 mod refusals;
+mod replicas;
 mod troubles;
