@@ -57,6 +57,7 @@ impl Act {
             | Self::Squat(one)
             | Self::Forge(one, _)
             | Self::Strip(one)
+            | Self::FailsFor(one, ..)
             | Self::EndToken(one) => About::One(one),
             Self::TouchCredential | Self::Stranger | Self::ReuseIds | Self::TokensAsIds | Self::EmptyPages => {
                 About::Nothing
@@ -88,6 +89,7 @@ impl Act {
                 | Self::OneFails(..)
                 | Self::SlowGenerate(_)
                 | Self::Behind(..)
+                | Self::FailsFor(..)
                 | Self::RefuseTokens(_)
                 | Self::WrongCredential(_)
                 | Self::Kill
@@ -132,6 +134,7 @@ impl Act {
             | Self::ListFails(_, seconds)
             | Self::OneFails(_, _, seconds)
             | Self::Behind(_, _, seconds)
+            | Self::FailsFor(.., seconds)
             | Self::Api(_, seconds) => seconds + NEXT_TRY,
             Self::Throttle(_, _, pause, seconds) => pause + seconds + NEXT_TRY,
             // A person must act first, or the object is gone.

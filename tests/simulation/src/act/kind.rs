@@ -47,6 +47,7 @@ pub enum Kind {
     EmptyPages,
     Throttle,
     SlowGenerate,
+    FailsFor,
     Behind,
     Kill,
     Second,
@@ -62,7 +63,7 @@ pub enum Kind {
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 49] = [
+pub const KINDS: [Kind; 50] = [
     Kind::Rotate,
     Kind::Reconcile,
     Kind::Delete,
@@ -101,6 +102,7 @@ pub const KINDS: [Kind; 49] = [
     Kind::EmptyPages,
     Kind::Throttle,
     Kind::SlowGenerate,
+    Kind::FailsFor,
     Kind::Behind,
     Kind::Kill,
     Kind::Second,
@@ -165,6 +167,10 @@ impl Act {
                 Self::Throttle(only, pick(random, &[403, 429, 503]), pick(random, &[1, 30, 600]), seconds.min(900))
             }
             Kind::SlowGenerate => Self::SlowGenerate(random.u32(1..90)),
+            Kind::FailsFor => {
+                let class = pick(random, &[Class::Generate, Class::Verify, Class::Revoke]);
+                Self::FailsFor(one, class, pick(random, &[401, 403, 404, 422, 500]), seconds)
+            }
             Kind::Behind => {
                 let only = pick(random, &[None, None, Some(Class::Verify), Some(Class::List)]);
                 Self::Behind(only, pick(random, &[1, 5, 30, 90]), seconds)

@@ -94,6 +94,8 @@ pub enum Act {
     Throttle(Option<Class>, u16, u32, u32),
     /// From now on *generate* takes so many seconds.
     SlowGenerate(u32),
+    /// One operation is answered with this status, for one object only: object, operation, status, seconds.
+    FailsFor(usize, Class, u16, u32),
     /// *verify* and *list*, or one of them, answer from a replica that is behind: operation, by how many seconds, for how long.
     Behind(Option<Class>, u32, u32),
     /// kill -9.
@@ -131,6 +133,7 @@ impl Act {
                 | Self::OneFails(..)
                 | Self::Throttle(..)
                 | Self::SlowGenerate(_)
+                | Self::FailsFor(..)
                 | Self::Behind(..)
         )
     }

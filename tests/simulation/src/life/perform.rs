@@ -46,6 +46,7 @@ impl Life {
             | Act::EmptyPages
             | Act::Throttle(..)
             | Act::SlowGenerate(_)
+            | Act::FailsFor(..)
             | Act::Behind(..) => self.at_service(act),
             Act::Kill => {
                 let line = self.first.lock().unwrap().clone();

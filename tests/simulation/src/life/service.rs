@@ -68,20 +68,24 @@ impl Life {
             Act::ReuseIds => self.around.services.with(|books| books.reuses_ids = self.plan.service.names),
             Act::TokensAsIds => self.around.services.with(|books| books.tokens_as_ids = true),
             Act::Stranger => self.stranger(),
-            Act::Outage(status, seconds) => self.out(Outage { status, retry_after: None, only: None }, seconds),
-            Act::ListFails(status, seconds) => {
-                self.out(Outage { status, retry_after: None, only: Some(Class::List) }, seconds)
-            }
+            Act::Outage(status, seconds) => self.out(Outage::all(status), seconds),
+            Act::ListFails(status, seconds) => self.out(Outage::only(Class::List, status), seconds),
             Act::OneFails(class, status, seconds) => {
-                self.out(Outage { status, retry_after: None, only: Some(class) }, seconds);
+                self.out(Outage::only(class, status), seconds);
                 if class == Class::Verify {
                     self.spent_in_vain(seconds);
+                }
+            }
+            Act::FailsFor(index, class, status, seconds) => {
+                self.out(Outage { of: Some(index), ..Outage::only(class, status) }, seconds);
+                if class == Class::Verify && self.may_be_due(index, seconds) {
+                    self.facts.allowed_tokens += in_vain(seconds);
                 }
             }
             Act::OddList(odd, seconds) => self.odd_list(odd, seconds),
             Act::EmptyPages => self.around.services.with(|books| books.empty_pages = true),
             Act::Throttle(only, status, pause, seconds) => {
-                self.out(Outage { status, retry_after: Some(pause), only }, seconds)
+                self.out(Outage { retry_after: Some(pause), only, ..Outage::all(status) }, seconds)
             }
             Act::SlowGenerate(seconds) => {
                 self.around.services.with(|books| books.generate_takes = seconds.into());

@@ -54,6 +54,8 @@ struct Sent {
     url: Url,
     body: String,
     bearer: String,
+    /// The object that it is about.
+    of: Option<usize>,
     fate: Option<Fate>,
     /// What a revoke was to end when it was sent.
     target: Option<Token>,
@@ -67,6 +69,7 @@ impl Sent {
             url: exchange.url.clone(),
             body: exchange.body.unwrap_or_default().to_owned(),
             bearer: bearer_of(exchange),
+            of: None,
             fate: None,
             target: None,
         }
@@ -96,8 +99,8 @@ impl Carrier {
         self.line.alive().await;
         let mut sent = Sent::new(exchange);
         sent.body = laws::with_name(&self.api_server, sent.body);
-        let of = self.services.at(&sent.host, |books| laws::object_of_call(books, &sent.asked())).flatten();
-        sent.fate = self.world.fate(sent.class, of);
+        sent.of = self.services.at(&sent.host, |books| laws::object_of_call(books, &sent.asked())).flatten();
+        sent.fate = self.world.fate(sent.class, sent.of);
         laws::of_call(self, &sent.host, sent.class);
         if sent.fate == Some(Fate::KillBefore) {
             self.line.cut();
@@ -149,7 +152,7 @@ impl Carrier {
             return Reply::bare(status);
         }
         let done = self.services.at(host, |books| {
-            if let Some(outage) = books.outage(class) {
+            if let Some(outage) = books.outage(class, sent.of) {
                 return (Reply { retry_after: outage.retry_after, ..Reply::bare(outage.status) }, None);
             }
             if class == Class::Generate && self.world.mutation == Some(Mutation::SentTwice) {

@@ -105,6 +105,20 @@ pub struct Outage {
     pub retry_after: Option<u32>,
     /// Only one operation is concerned.
     pub only: Option<Class>,
+    /// Only what is about one object.
+    pub of: Option<usize>,
+}
+
+impl Outage {
+    /// Everything gets this answer.
+    pub fn all(status: u16) -> Self {
+        Self { status, retry_after: None, only: None, of: None }
+    }
+
+    /// One operation does.
+    pub fn only(class: Class, status: u16) -> Self {
+        Self { only: Some(class), ..Self::all(status) }
+    }
 }
 
 /// What is odd about a list.
@@ -180,9 +194,10 @@ impl Books {
         token.into_iter().for_each(|token| token.heard = true);
     }
 
-    /// What is wrong with this operation.
-    pub fn outage(&self, class: Class) -> Option<Outage> {
-        let concerned = |outage: &&Outage| outage.only.is_none_or(|only| only == class);
+    /// What is wrong with this operation for this object.
+    pub fn outage(&self, class: Class, of: Option<usize>) -> Option<Outage> {
+        let concerned =
+            |outage: &&Outage| outage.only.is_none_or(|only| only == class) && (outage.of.is_none() || outage.of == of);
         self.outages.iter().rev().find(concerned).copied()
     }
 

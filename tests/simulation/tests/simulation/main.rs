@@ -12,6 +12,7 @@ mod limits;
 mod lives;
 mod messages;
 mod mutations;
+mod partial;
 mod refusals;
 mod replicas;
 mod troubles;
