@@ -14,6 +14,9 @@ const WORK: u32 = 600;
 /// A second correction of one Secret waits longer, up to an hour, unless there was none for as long (P24).
 const ROW: u32 = 2 * 3600;
 
+/// A token of a shorter life is replaced so often that its overlaps come together.
+const SHORT: u32 = 600;
+
 /// What an act is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
@@ -112,6 +115,11 @@ impl Act {
             | Self::Compact => 0,
             // A slow answer is no failure, but each token takes longer.
             Self::SlowGenerate(seconds) if seconds < 40 => 0,
+            // A token that is replaced soon leaves no room for another one.
+            Self::OddEnd(odd, seconds) if odd.seconds().is_some_and(|life| life < SHORT) => seconds + NEXT_TRY,
+            // Nobody asks about a token for half a day.
+            Self::OddEnd(odd, _) if odd.promises() => return Duration::MAX,
+            Self::OddEnd(..) => 0,
             // Nor is what is not known yet, if it is known within the settle time.
             Self::Behind(_, by, _) if by <= 30 => 0,
             // The first tokens of twenty objects, where sixty calls a minute are allowed.
@@ -136,7 +144,7 @@ impl Act {
             | Self::Behind(_, _, seconds)
             | Self::FailsFor(.., seconds)
             | Self::Api(_, seconds) => seconds + NEXT_TRY,
-            Self::Throttle(_, _, pause, seconds) => pause + seconds + NEXT_TRY,
+            Self::Throttle(_, _, pause, seconds) => pause.seconds + seconds + NEXT_TRY,
             // A person must act first, or the object is gone.
             Self::Delete(_)
             | Self::DeleteAll

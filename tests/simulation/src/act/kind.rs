@@ -3,7 +3,18 @@
 use super::{Act, pick};
 use crate::api_server::{BACKUPS, TROUBLES};
 use crate::fate::Class;
-use crate::services::ODDITIES;
+use crate::services::{Asks, ENDS, ODDITIES, Pause};
+
+/// The answers that ask for a pause.
+const PAUSES: [(u16, Asks); 7] = [
+    (403, Asks::RetryAfter),
+    (429, Asks::RetryAfter),
+    (503, Asks::RetryAfter),
+    (403, Asks::Reset),
+    (429, Asks::Reset),
+    (403, Asks::ResetTime),
+    (429, Asks::ResetTime),
+];
 
 /// The kinds of what a random life draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +59,7 @@ pub enum Kind {
     Throttle,
     SlowGenerate,
     FailsFor,
+    OddEnd,
     Behind,
     Kill,
     Second,
@@ -63,7 +75,7 @@ pub enum Kind {
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 50] = [
+pub const KINDS: [Kind; 51] = [
     Kind::Rotate,
     Kind::Reconcile,
     Kind::Delete,
@@ -103,6 +115,7 @@ pub const KINDS: [Kind; 50] = [
     Kind::Throttle,
     Kind::SlowGenerate,
     Kind::FailsFor,
+    Kind::OddEnd,
     Kind::Behind,
     Kind::Kill,
     Kind::Second,
@@ -164,9 +177,11 @@ impl Act {
             Kind::EmptyPages => Self::EmptyPages,
             Kind::Throttle => {
                 let only = pick(random, &[None, None, Some(Class::Generate), Some(Class::Verify), Some(Class::Revoke)]);
-                Self::Throttle(only, pick(random, &[403, 429, 503]), pick(random, &[1, 30, 600]), seconds.min(900))
+                let (status, by) = pick(random, &PAUSES);
+                Self::Throttle(only, status, Pause { seconds: pick(random, &[1, 30, 600]), by }, seconds.min(900))
             }
             Kind::SlowGenerate => Self::SlowGenerate(random.u32(1..90)),
+            Kind::OddEnd => Self::OddEnd(pick(random, &ENDS), seconds),
             Kind::FailsFor => {
                 let class = pick(random, &[Class::Generate, Class::Verify, Class::Revoke]);
                 Self::FailsFor(one, class, pick(random, &[401, 403, 404, 422, 500]), seconds)

@@ -9,7 +9,7 @@ pub use kind::{KINDS, Kind};
 use crate::api_server::{Backup, Trouble};
 use crate::fate::Class;
 use crate::objects;
-use crate::services::Odd;
+use crate::services::{Odd, OddEnd, Pause};
 
 /// One deed. A number stands for an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,12 +90,14 @@ pub enum Act {
     OddList(Odd, u32),
     /// From now on the first page of the list is empty, and names a next one.
     EmptyPages,
-    /// Everything, or one operation, is answered with this status and `Retry-After`: operation, status, pause, seconds.
-    Throttle(Option<Class>, u16, u32, u32),
+    /// Everything, or one operation, is answered with this status, which asks for a pause: operation, status, pause, seconds.
+    Throttle(Option<Class>, u16, Pause, u32),
     /// From now on *generate* takes so many seconds.
     SlowGenerate(u32),
     /// One operation is answered with this status, for one object only: object, operation, status, seconds.
     FailsFor(usize, Class, u16, u32),
+    /// For so many seconds the ends that the service says for new tokens are odd.
+    OddEnd(OddEnd, u32),
     /// *verify* and *list*, or one of them, answer from a replica that is behind: operation, by how many seconds, for how long.
     Behind(Option<Class>, u32, u32),
     /// kill -9.

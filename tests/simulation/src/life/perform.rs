@@ -47,6 +47,7 @@ impl Life {
             | Act::Throttle(..)
             | Act::SlowGenerate(_)
             | Act::FailsFor(..)
+            | Act::OddEnd(..)
             | Act::Behind(..) => self.at_service(act),
             Act::Kill => {
                 let line = self.first.lock().unwrap().clone();

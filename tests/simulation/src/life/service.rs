@@ -1,5 +1,6 @@
 //! What people do to the service object and its credential, and what becomes of the service.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use crate::act::Act;
 use crate::fate::Class;
 use crate::objects::{self, secret_of, secret_path};
 use crate::overlaid::Overlaid;
-use crate::services::{Behind, Books, Odd, Outage, Token};
+use crate::services::{Behind, Books, Odd, OddEnd, Outage, Token};
 
 /// How many tokens of one object are given up at most while none can be tried, because a rotation or a repair is due: one after the
 /// settle time (P4), then after pauses that double from 10 s to an hour (S7).
@@ -85,8 +86,9 @@ impl Life {
             Act::OddList(odd, seconds) => self.odd_list(odd, seconds),
             Act::EmptyPages => self.around.services.with(|books| books.empty_pages = true),
             Act::Throttle(only, status, pause, seconds) => {
-                self.out(Outage { retry_after: Some(pause), only, ..Outage::all(status) }, seconds)
+                self.out(Outage { pause: Some(pause), only, ..Outage::all(status) }, seconds)
             }
+            Act::OddEnd(odd, seconds) => self.odd_end(odd, seconds),
             Act::SlowGenerate(seconds) => {
                 self.around.services.with(|books| books.generate_takes = seconds.into());
                 // Nobody waits for the answer of so slow a call, and its token is made all the same.
@@ -97,6 +99,31 @@ impl Life {
             Act::Behind(only, by, seconds) => self.behind(only, by, seconds),
             _ => {}
         }
+    }
+
+    /// What *generate* says of the end of a token is odd.
+    fn odd_end(&mut self, odd: OddEnd, seconds: u32) {
+        self.fails(seconds, |books| &mut books.odd_end, odd);
+        let due = (0..self.plan.tokens).filter(|index| self.may_be_due(*index, seconds)).count();
+        // A token that turns out to be dead is replaced.
+        let each = odd.tokens_within(seconds) as usize + usize::from(odd.promises());
+        self.facts.allowed_tokens += due * each;
+    }
+
+    /// What the service promised is over: tokens die that it said would live, and somebody asks about them.
+    pub(super) fn break_promises(&mut self) {
+        let now = self.around.world.now();
+        let broken: BTreeSet<usize> = self.around.services.with(|books| {
+            let promised = books.tokens.iter_mut().filter(|token| token.promised);
+            promised
+                .filter_map(|token| {
+                    token.expires = token.expires.map(|expires| expires.min(now));
+                    token.object()
+                })
+                .collect()
+        });
+        self.facts.promises_broken |= !broken.is_empty();
+        broken.into_iter().for_each(|index| self.act(Act::Reconcile(index)));
     }
 
     /// Operations answer from a replica that is behind.

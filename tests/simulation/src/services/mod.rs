@@ -2,6 +2,7 @@
 
 mod carrier;
 mod operations;
+mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 pub use carrier::Carrier;
 pub use operations::{Asked, addressed};
+pub use wrong::{Asks, Behind, ENDS, ODDITIES, Odd, OddEnd, Outage, Pause};
 
 use crate::fate::Class;
 use crate::objects;
@@ -43,6 +45,8 @@ pub struct Token {
     pub ahead: i64,
     /// When it expires.
     pub expires: Option<DateTime<Utc>>,
+    /// The answer said that it lives longer than it does.
+    pub promised: bool,
     /// It was ended.
     pub dead: bool,
     /// When, since the beginning.
@@ -60,8 +64,9 @@ impl Token {
     pub fn new(id: String, name: String, value: String, account: &str, world: &World) -> Self {
         let (created, at, account) = (world.now(), world.elapsed(), account.to_owned());
         let ahead = world.skew.load(Ordering::Relaxed);
-        let (dead, accepted, heard, stray) = (false, false, false, false);
-        Self { id, name, value, account, created, at, ahead, expires: None, dead, died: None, accepted, heard, stray }
+        let (promised, dead, accepted, heard, stray) = (false, false, false, false, false);
+        let (expires, died) = (None, None);
+        Self { id, name, value, account, created, at, ahead, expires, promised, dead, died, accepted, heard, stray }
     }
 
     /// Whether it still works.
@@ -96,56 +101,6 @@ impl Token {
     }
 }
 
-/// An answer that a service gives to everything for a while.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outage {
-    /// Its status.
-    pub status: u16,
-    /// Its `Retry-After`, in seconds.
-    pub retry_after: Option<u32>,
-    /// Only one operation is concerned.
-    pub only: Option<Class>,
-    /// Only what is about one object.
-    pub of: Option<usize>,
-}
-
-impl Outage {
-    /// Everything gets this answer.
-    pub fn all(status: u16) -> Self {
-        Self { status, retry_after: None, only: None, of: None }
-    }
-
-    /// One operation does.
-    pub fn only(class: Class, status: u16) -> Self {
-        Self { only: Some(class), ..Self::all(status) }
-    }
-}
-
-/// What is odd about a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Odd {
-    /// It is empty.
-    Empty,
-    /// Each second token is missing.
-    Forgets,
-    /// It has dead tokens, too.
-    Dead,
-    /// The service puts something before each name.
-    Renamed,
-}
-
-/// All of them.
-pub const ODDITIES: [Odd; 4] = [Odd::Empty, Odd::Forgets, Odd::Dead, Odd::Renamed];
-
-/// A replica that does not know yet what happened a moment ago, while another one performs what is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Behind {
-    /// By how much.
-    pub by: Duration,
-    /// Only one operation asks it.
-    pub only: Option<Class>,
-}
-
 /// What a service knows.
 #[derive(Clone, Debug, Default)]
 pub struct Books {
@@ -167,6 +122,8 @@ pub struct Books {
     pub behind: Overlaid<Behind>,
     /// The most that one of them ever was.
     pub most_behind: Duration,
+    /// What is odd about the ends that it says.
+    pub odd_end: Overlaid<OddEnd>,
     /// The first page of its list has no rows, and names a next one.
     pub empty_pages: bool,
     /// For a broken rule: ids that the operator takes for dead.
@@ -224,6 +181,7 @@ impl Books {
         self.outages.clear();
         self.odd.clear();
         self.behind.clear();
+        self.odd_end.clear();
         self.generate_takes = 0;
     }
 

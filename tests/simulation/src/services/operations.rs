@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Books, Odd, Token};
+use super::{Books, Odd, OddEnd, Token};
 use crate::fate::Class;
 use crate::mutation::Mutation;
 use crate::objects;
@@ -64,14 +65,35 @@ fn verify(books: &mut Books, world: &World, value: &str) -> u16 {
 fn generate(books: &mut Books, world: &World, host: &str, asked: &Asked<'_>) -> Done {
     let wanted: Value = serde_json::from_str(asked.body).unwrap_or_default();
     let (number, now) = (books.tokens.len() + 1, world.now());
-    let expires = wanted["lifetimeSeconds"].as_i64().map(|seconds| now + chrono::Duration::seconds(seconds));
+    let asked_for = wanted["lifetimeSeconds"].as_i64();
+    let (life, said) = ends(books.odd_end.newest().copied(), asked_for, now);
+    let expires = life.map(|seconds| now + chrono::Duration::seconds(seconds));
+    let promised = books.odd_end.newest().is_some_and(|odd| odd.promises()) && expires.is_some();
     let name = wanted["name"].as_str().unwrap_or_default().to_owned();
     let value = format!("{}{host}-{number}-{}", objects::VALUE, world.random(u64::MAX));
     let id = if books.tokens_as_ids { value.clone() } else { books.next_id() };
-    let token = Token { expires, ..Token::new(id, name, value, asked.bearer, world) };
-    let body = json!({"id": token.id, "name": token.name, "token": token.value, "expirationTime": expires.map(stamp)});
+    let token = Token { expires, promised, ..Token::new(id, name, value, asked.bearer, world) };
+    let mut body = json!({"id": token.id, "name": token.name, "token": token.value});
+    if let Some(said) = said {
+        body["expirationTime"] = said;
+    }
     books.tokens.push(token.clone());
     (201, body, Some(token))
+}
+
+/// How long a token lives, in seconds, and what the answer says of that; `None` if it says nothing at all.
+fn ends(odd: Option<OddEnd>, asked_for: Option<i64>, now: DateTime<Utc>) -> (Option<i64>, Option<Value>) {
+    let after = |seconds: i64| json!(stamp(now + chrono::Duration::seconds(seconds)));
+    match odd {
+        None => (asked_for, Some(asked_for.map_or(Value::Null, after))),
+        Some(OddEnd::Absent) => (asked_for, None),
+        Some(OddEnd::Unreadable) => (asked_for, Some(json!("soon"))),
+        Some(OddEnd::Says(seconds)) => (asked_for, Some(after(seconds.into()))),
+        Some(OddEnd::Shorter(most)) => {
+            let life = asked_for.map_or(most.into(), |asked_for| asked_for.min(most.into()));
+            (Some(life), Some(after(life)))
+        }
+    }
 }
 
 fn list(books: &Books, world: &World, asked: &Asked<'_>) -> Value {

@@ -7,6 +7,7 @@
 
 mod agreement;
 mod campaign;
+mod ends;
 mod late;
 mod limits;
 mod lives;
