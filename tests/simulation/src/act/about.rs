@@ -115,6 +115,9 @@ impl Act {
             | Self::Compact => 0,
             // A slow answer is no failure, but each token takes longer.
             Self::SlowGenerate(seconds) if seconds < 40 => 0,
+            Self::OddList(odd, _) if odd.is_truthful() => 0,
+            // Dead tokens may look like another cluster's.
+            Self::OddList(Odd::Dead, _) => return Duration::MAX,
             // A token that is replaced soon leaves no room for another one.
             Self::OddEnd(odd, seconds) if odd.seconds().is_some_and(|life| life < SHORT) => seconds + NEXT_TRY,
             // Nobody asks about a token for half a day.
@@ -136,7 +139,7 @@ impl Act {
             | Self::WrongCredential(seconds)
             | Self::OtherAccount(seconds)
             | Self::RemakeService(seconds)
-            | Self::OddList(Odd::Empty | Odd::Forgets | Odd::Renamed, seconds)
+            | Self::OddList(_, seconds)
             | Self::RefuseTokens(seconds)
             | Self::Outage(_, seconds)
             | Self::ListFails(_, seconds)
@@ -156,7 +159,6 @@ impl Act {
             | Self::RestoreSecret(..)
             | Self::Restore(..)
             | Self::TokensAsIds
-            | Self::OddList(Odd::Dead, _)
             | Self::SlowGenerate(_) => return Duration::MAX,
         };
         Duration::from_secs(seconds.into())

@@ -123,12 +123,12 @@ pub enum Act {
 impl Act {
     /// Whether a service, or the way to it, does not work meanwhile.
     pub fn fails_service(self) -> bool {
-        matches!(
+        let lies = matches!(self, Self::OddList(odd, _) if !odd.is_truthful());
+        lies || matches!(
             self,
             Self::WrongCredential(_)
                 | Self::OtherAccount(_)
                 | Self::RemakeService(_)
-                | Self::OddList(..)
                 | Self::RefuseTokens(_)
                 | Self::Outage(..)
                 | Self::ListFails(..)

@@ -221,7 +221,9 @@ impl Life {
     /// The service's list is odd for a while.
     pub(super) fn odd_list(&mut self, odd: Odd, seconds: u32) {
         self.fails(seconds, |books| &mut books.odd, odd);
-        self.facts.allowed_tokens += self.plan.tokens;
+        if !odd.is_truthful() {
+            self.facts.allowed_tokens += self.plan.tokens;
+        }
         self.facts.dead_listed |= odd == Odd::Dead;
     }
 

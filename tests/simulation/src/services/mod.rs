@@ -2,6 +2,7 @@
 
 mod carrier;
 mod operations;
+mod pages;
 mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,14 +6,12 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Books, Odd, OddEnd, Token};
+use super::pages::list;
+use super::{Books, OddEnd, Token};
 use crate::fate::Class;
 use crate::mutation::Mutation;
 use crate::objects;
 use crate::world::{World, stamp};
-
-/// How many rows a page has if the caller does not say.
-const PAGE: usize = 50;
 
 /// A call.
 pub struct Asked<'a> {
@@ -44,7 +42,10 @@ pub(super) fn perform(books: &mut Books, world: &World, host: &str, asked: &Aske
         Class::List if world.mutation == Some(Mutation::ListForgotten) => {
             (200, json!({"items": [], "nextPage": null}), None)
         }
-        Class::List => (200, list(books, world, asked), None),
+        Class::List => {
+            let (status, page) = list(books, world, asked);
+            (status, page, None)
+        }
         _ => revoke(books, world.elapsed(), asked),
     }
 }
@@ -94,33 +95,6 @@ fn ends(odd: Option<OddEnd>, asked_for: Option<i64>, now: DateTime<Utc>) -> (Opt
             (Some(life), Some(after(life)))
         }
     }
-}
-
-fn list(books: &Books, world: &World, asked: &Asked<'_>) -> Value {
-    let (seen, now) = (books.seen(Class::List, world.elapsed()), world.now());
-    let number = |wanted: &str| asked.url.query_pairs().find(|(name, _)| name == wanted)?.1.parse::<usize>().ok();
-    let (limit, page) = (number("limit").unwrap_or(PAGE), number("page").unwrap_or(1).max(1));
-    let page = page - usize::from(books.empty_pages);
-    if page == 0 {
-        return json!({"items": [], "nextPage": 2});
-    }
-    let listed = |number: usize, token: &Token| match books.odd() {
-        Some(Odd::Empty) => false,
-        Some(Odd::Forgets) => token.shows(seen, now) && number.is_multiple_of(2),
-        Some(Odd::Dead) => token.at <= seen,
-        _ => token.shows(seen, now),
-    };
-    let all = books.tokens.iter().enumerate().filter(|(number, token)| listed(*number, token));
-    let all: Vec<&Token> = all.map(|(_, token)| token).filter(|token| token.account == asked.bearer).collect();
-    let row = |token: &&Token| {
-        let before = if books.odd() == Some(Odd::Renamed) { "robots/" } else { "" };
-        let name = (!books.nameless).then(|| format!("{before}{}", token.name));
-        json!({"id": token.id, "name": name, "createdTime": stamp(token.created),
-            "expirationTime": token.expires.map(stamp)})
-    };
-    let rows: Vec<Value> = all.iter().skip((page - 1) * limit).take(limit).map(row).collect();
-    let next = page + 1 + usize::from(books.empty_pages);
-    json!({"items": rows, "nextPage": (page * limit < all.len()).then_some(next)})
 }
 
 /// The token that a revoke is about.

@@ -60,10 +60,53 @@ pub enum Odd {
     Dead,
     /// The service puts something before each name.
     Renamed,
+    /// It comes in short pages.
+    Short,
+    /// The same, and each row comes twice.
+    Doubles,
+    /// It has rows of strangers in every form.
+    Strange,
+    /// Each id comes twice, under two names.
+    TwoNames,
+    /// Each page is the first one.
+    Again,
+    /// There is always a next page.
+    Endless,
+    /// The last page names a next one, which gets this status.
+    NoNext(u16),
+    /// A row has no id, or an empty one.
+    NoId(bool),
 }
 
 /// All of them.
-pub const ODDITIES: [Odd; 4] = [Odd::Empty, Odd::Forgets, Odd::Dead, Odd::Renamed];
+pub const ODDITIES: [Odd; 14] = [
+    Odd::Empty,
+    Odd::Forgets,
+    Odd::Dead,
+    Odd::Renamed,
+    Odd::Short,
+    Odd::Doubles,
+    Odd::Strange,
+    Odd::TwoNames,
+    Odd::Again,
+    Odd::Endless,
+    Odd::NoNext(404),
+    Odd::NoNext(500),
+    Odd::NoId(true),
+    Odd::NoId(false),
+];
+
+impl Odd {
+    /// Whether it has all that lives under its own name, however odd it looks.
+    pub fn is_truthful(self) -> bool {
+        matches!(self, Self::Short | Self::Doubles | Self::Strange)
+    }
+
+    /// Whether it has more pages than its rows need.
+    pub fn has_short_pages(self) -> bool {
+        matches!(self, Self::Short | Self::Doubles | Self::Again | Self::Endless | Self::NoNext(_))
+    }
+}
 
 /// What is odd about the end that *generate* says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

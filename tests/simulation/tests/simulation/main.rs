@@ -13,6 +13,7 @@ mod limits;
 mod lives;
 mod messages;
 mod mutations;
+mod pages;
 mod partial;
 mod refusals;
 mod replicas;
