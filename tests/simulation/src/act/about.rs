@@ -60,6 +60,9 @@ impl Act {
             | Self::Squat(one)
             | Self::Forge(one, _)
             | Self::Strip(one)
+            | Self::Mark(one, _)
+            | Self::Note(one, ..)
+            | Self::SkipNot(one)
             | Self::FailsFor(one, ..)
             | Self::EndToken(one) => About::One(one),
             Self::TouchCredential | Self::Stranger | Self::ReuseIds | Self::TokensAsIds | Self::EmptyPages => {
@@ -82,6 +85,7 @@ impl Act {
                 | Self::TouchCredential
                 | Self::Stranger
                 | Self::EmptyPages
+                | Self::SkipNot(_)
                 | Self::BreakWatches
                 | Self::Compact
                 | Self::Lag(..)
@@ -111,6 +115,7 @@ impl Act {
             | Self::Stranger
             | Self::ReuseIds
             | Self::EmptyPages
+            | Self::SkipNot(_)
             | Self::BreakWatches
             | Self::Compact => 0,
             // A slow answer is no failure, but each token takes longer.
@@ -129,8 +134,12 @@ impl Act {
             Self::Create(_) => 120,
             Self::Kill | Self::Limit(_) => WORK,
             Self::Second(seconds) | Self::Lag(_, seconds) => seconds + WORK,
-            Self::Rotate(_) | Self::EditScopes(_) | Self::EditInterval(..) | Self::EditLifetime(..) => NEXT_TRY,
-            Self::EditSecret(_) | Self::DeleteSecret(_) | Self::EndToken(_) => ROW,
+            Self::Rotate(_)
+            | Self::Note(..)
+            | Self::EditScopes(_)
+            | Self::EditInterval(..)
+            | Self::EditLifetime(..) => NEXT_TRY,
+            Self::EditSecret(_) | Self::DeleteSecret(_) | Self::EndToken(_) | Self::Mark(..) => ROW,
             Self::Leak(_) | Self::LeakAll | Self::LeakAhead(_) => ROW,
             Self::Fight(_, _, seconds) => seconds + ROW,
             // Clocks disagree for an hour.

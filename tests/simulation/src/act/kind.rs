@@ -1,6 +1,7 @@
 //! The kinds of act, and how one of each is drawn.
 
-use super::{Act, pick};
+use super::mark::marks;
+use super::{Act, Note, REQUESTS, pick};
 use crate::api_server::{BACKUPS, TROUBLES};
 use crate::fate::Class;
 use crate::services::{Asks, ENDS, ODDITIES, Pause};
@@ -58,6 +59,8 @@ pub enum Kind {
     EmptyPages,
     Throttle,
     SlowGenerate,
+    Mark,
+    Note,
     FailsFor,
     OddEnd,
     Behind,
@@ -75,7 +78,7 @@ pub enum Kind {
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 51] = [
+pub const KINDS: [Kind; 53] = [
     Kind::Rotate,
     Kind::Reconcile,
     Kind::Delete,
@@ -114,6 +117,8 @@ pub const KINDS: [Kind; 51] = [
     Kind::EmptyPages,
     Kind::Throttle,
     Kind::SlowGenerate,
+    Kind::Mark,
+    Kind::Note,
     Kind::FailsFor,
     Kind::OddEnd,
     Kind::Behind,
@@ -181,6 +186,13 @@ impl Act {
                 Self::Throttle(only, status, Pause { seconds: pick(random, &[1, 30, 600]), by }, seconds.min(900))
             }
             Kind::SlowGenerate => Self::SlowGenerate(random.u32(1..90)),
+            Kind::Mark => Self::Mark(one, pick(random, &marks(random.usize(0..tokens)))),
+            Kind::Note if random.u8(0..8) == 0 => Self::SkipNot(one),
+            Kind::Note => {
+                let other = Note::CopiedFrom(random.usize(0..tokens));
+                let note = pick(random, &[other, other, Note::Empty, Note::Garbage, Note::Gone]);
+                Self::Note(one, random.usize(0..REQUESTS.len()), note)
+            }
             Kind::OddEnd => Self::OddEnd(pick(random, &ENDS), seconds),
             Kind::FailsFor => {
                 let class = pick(random, &[Class::Generate, Class::Verify, Class::Revoke]);

@@ -2,9 +2,11 @@
 
 mod about;
 mod kind;
+mod mark;
 
 pub use about::About;
 pub use kind::{KINDS, Kind};
+pub use mark::{Mark, Note, REQUESTS};
 
 use crate::api_server::{Backup, Trouble};
 use crate::fate::Class;
@@ -58,6 +60,12 @@ pub enum Act {
     Squat(usize),
     /// Somebody puts the marks of another object's Secret on its Secret.
     Forge(usize, usize),
+    /// Somebody writes a mark of the operator on its Secret.
+    Mark(usize, Mark),
+    /// Somebody writes into the annotation of this number by which people ask for something.
+    Note(usize, usize, Note),
+    /// Somebody writes something else than `true` into `skip-revocation`.
+    SkipNot(usize),
     /// `kubectl replace` of a file without finalizers.
     Strip(usize),
     /// The credential's Secret gets another version with the same value.

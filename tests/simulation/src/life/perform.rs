@@ -28,6 +28,12 @@ impl Life {
             Act::DeleteSecret(_) | Act::EditSecret(_) | Act::Squat(_) | Act::Forge(..) | Act::Immutable(_) => {
                 self.with_secret(act)
             }
+            Act::Mark(index, mark) => self.mark(index, mark),
+            Act::Note(index, which, note) => self.note(index, which, note),
+            Act::SkipNot(index) => {
+                let annotations = json!({"artifact-token.dev/skip-revocation": "True"});
+                self.tell("PATCH", &token_path(index), &json!({"metadata": {"annotations": annotations}}));
+            }
             Act::CopySecret(_) | Act::CopyAbroad(_) | Act::RestoreSecret(..) => self.copy_secret(act),
             Act::Fight(index, over_the_token, seconds) => self.fight(index, over_the_token, seconds),
             Act::TouchCredential | Act::WrongCredential(_) | Act::OtherAccount(_) | Act::Limit(_) => {

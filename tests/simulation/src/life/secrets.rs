@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::Life;
-use crate::act::Act;
+use crate::act::{Act, Mark, Note, REQUESTS};
 use crate::objects::{self, secret_of, secret_path};
 
 /// What another controller wants to have in a Secret.
@@ -48,6 +48,50 @@ impl Life {
             }
             _ => {}
         }
+        self.facts.allowed_tokens += 1;
+    }
+
+    /// A hand writes a mark of the operator on a Secret.
+    pub(super) fn mark(&mut self, index: usize, mark: Mark) {
+        let server = self.around.api_server.clone();
+        let id_of = |index: usize| {
+            let secret = server.get("secrets", objects::NAMESPACE, &secret_of(index));
+            secret.map_or(Value::Null, |secret| secret["metadata"]["annotations"][mark_key("token-id")].clone())
+        };
+        let strangers = json!("strange-0");
+        let written = match mark {
+            Mark::Former => {
+                let (namespace, name) = (objects::NAMESPACE, objects::name_of(index));
+                json!({mark_key("owner"): format!("ArtifactToken/{namespace}/{name}/00000000-0000-4000-9000-000000000000")})
+            }
+            Mark::Attempt(number) => json!({mark_key("attempt"): number.to_string()}),
+            Mark::Fence(number) => json!({mark_key("fence"): number.to_string()}),
+            Mark::StrangersId => json!({mark_key("token-id"): strangers}),
+            Mark::IdOf(other) => json!({mark_key("token-id"): id_of(other)}),
+            Mark::Superseded(other) => json!({mark_key("superseded"): json!([strangers, id_of(other)]).to_string()}),
+            Mark::Unmarked => {
+                json!({mark_key("attempt"): null, mark_key("token-id"): null, mark_key("superseded"): null,
+                    mark_key("fence"): null})
+            }
+            Mark::Applied => json!({mark_key("applied"): "[\"labels/theirs\", 7"}),
+        };
+        self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"metadata": {"annotations": written}}));
+        self.facts.allowed_tokens += 1;
+    }
+
+    /// A hand writes into an annotation by which people ask for something.
+    pub(super) fn note(&mut self, index: usize, which: usize, note: Note) {
+        let key = mark_key(REQUESTS[which % REQUESTS.len()]);
+        let written = match note {
+            Note::CopiedFrom(other) => {
+                let theirs = self.around.api_server.get("artifacttokens", objects::NAMESPACE, &objects::name_of(other));
+                theirs.map_or(Value::Null, |theirs| theirs["metadata"]["annotations"][&key].clone())
+            }
+            Note::Empty => json!(""),
+            Note::Garbage => json!("yesterday \u{1f600}/".repeat(100)),
+            Note::Gone => Value::Null,
+        };
+        self.tell("PATCH", &objects::token_path(index), &json!({"metadata": {"annotations": {key: written}}}));
         self.facts.allowed_tokens += 1;
     }
 
@@ -103,6 +147,11 @@ impl Life {
             _ => {}
         }
     }
+}
+
+/// An annotation of the operator.
+fn mark_key(name: &str) -> String {
+    format!("artifact-token.dev/{name}")
 }
 
 /// What `kubectl apply` of a saved Secret sends.

@@ -49,9 +49,9 @@ fn rows(books: &Books, world: &World, asked: &Asked<'_>) -> Vec<Value> {
         Some(Odd::Dead) => token.at <= seen,
         _ => token.shows(seen, now),
     };
-    let own = books.tokens.iter().filter(|token| token.account == asked.bearer);
-    let all = own.enumerate().filter(|(number, token)| listed(*number, token)).map(|(_, token)| token);
-    let rows: Vec<Value> = all.map(|token| row(books, token)).collect();
+    let all = books.tokens.iter().enumerate().filter(|(number, token)| listed(*number, token));
+    let own = all.map(|(_, token)| token).filter(|token| token.account == asked.bearer);
+    let rows: Vec<Value> = own.map(|token| row(books, token)).collect();
     match odd {
         Some(Odd::Doubles) => rows.into_iter().flat_map(|row| [row.clone(), row]).collect(),
         Some(Odd::TwoNames) => rows.into_iter().flat_map(|row| [under_another_name(&row), row]).collect(),

@@ -8,6 +8,7 @@
 mod agreement;
 mod campaign;
 mod ends;
+mod forgeries;
 mod late;
 mod limits;
 mod lives;
