@@ -18,6 +18,9 @@ pub(super) struct Alive {
     pub listed: bool,
 }
 
+/// How much later than an answer its record may be. A second look that came so much too early would prove nothing, and tell a failure.
+const RECORD_LAG: Duration = Duration::from_secs(1);
+
 /// How the words end where nothing failed.
 const LOOKED_AT_AGAIN: &str = ": it is looked at again";
 
@@ -37,7 +40,7 @@ impl Alive {
 
     /// Nothing failed, but a proof needs a second look.
     pub(super) fn again(after: Duration, what: &str) -> Self {
-        Self::until(after, &format!("{what}{LOOKED_AT_AGAIN}"))
+        Self::until(after + RECORD_LAG, &format!("{what}{LOOKED_AT_AGAIN}"))
     }
 
     pub(super) fn after(error: &ServiceError) -> Self {
