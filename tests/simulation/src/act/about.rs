@@ -120,16 +120,7 @@ impl Act {
             | Self::Compact => 0,
             // A slow answer is no failure, but each token takes longer.
             Self::SlowGenerate(seconds) if seconds < 40 => 0,
-            Self::OddList(odd, _) if odd.is_truthful() => 0,
-            // Dead tokens may look like another cluster's.
-            Self::OddList(Odd::Dead, _) => return Duration::MAX,
-            // A token that is replaced soon leaves no room for another one.
-            Self::OddEnd(odd, seconds) if odd.seconds().is_some_and(|life| life < SHORT) => seconds + NEXT_TRY,
-            // Nobody asks about a token for half a day.
-            Self::OddEnd(odd, _) if odd.promises() => return Duration::MAX,
-            Self::OddEnd(..) => 0,
-            // Nor is what is not known yet, if it is known within the settle time.
-            Self::Behind(_, by, _) if by <= 30 => 0,
+            Self::OddList(..) | Self::OddEnd(..) | Self::Behind(..) => return self.oddity_holds_up(),
             // The first tokens of twenty objects, where sixty calls a minute are allowed.
             Self::Create(_) => 120,
             Self::Kill | Self::Limit(_) => WORK,
@@ -148,12 +139,10 @@ impl Act {
             | Self::WrongCredential(seconds)
             | Self::OtherAccount(seconds)
             | Self::RemakeService(seconds)
-            | Self::OddList(_, seconds)
             | Self::RefuseTokens(seconds)
             | Self::Outage(_, seconds)
             | Self::ListFails(_, seconds)
             | Self::OneFails(_, _, seconds)
-            | Self::Behind(_, _, seconds)
             | Self::FailsFor(.., seconds)
             | Self::Api(_, seconds) => seconds + NEXT_TRY,
             Self::Throttle(_, _, pause, seconds) => pause.seconds + seconds + NEXT_TRY,
@@ -169,6 +158,24 @@ impl Act {
             | Self::Restore(..)
             | Self::TokensAsIds
             | Self::SlowGenerate(_) => return Duration::MAX,
+        };
+        Duration::from_secs(seconds.into())
+    }
+
+    /// The same for answers that are odd for a while.
+    fn oddity_holds_up(self) -> Duration {
+        let seconds = match self {
+            Self::OddList(odd, _) if odd.is_truthful() => 0,
+            // Dead tokens may look like another cluster's.
+            Self::OddList(Odd::Dead, _) => return Duration::MAX,
+            // Nobody asks about a token for half a day.
+            Self::OddEnd(odd, _) if odd.promises() => return Duration::MAX,
+            // A token that is replaced soon leaves no room for another one.
+            Self::OddEnd(odd, _) if odd.seconds().is_none_or(|life| life >= SHORT) => 0,
+            // What is not known yet is no failure if it is known within the settle time.
+            Self::Behind(_, by, _) if by <= 30 => 0,
+            Self::OddList(_, seconds) | Self::OddEnd(_, seconds) | Self::Behind(_, _, seconds) => seconds + NEXT_TRY,
+            _ => 0,
         };
         Duration::from_secs(seconds.into())
     }

@@ -4,7 +4,7 @@ use super::mark::marks;
 use super::{Act, Note, REQUESTS, pick};
 use crate::api_server::{BACKUPS, TROUBLES};
 use crate::fate::Class;
-use crate::services::{Asks, ENDS, ODDITIES, Pause};
+use crate::services::{Asks, ENDS, ODDITIES, Odd, Pause};
 
 /// The answers that ask for a pause.
 const PAUSES: [(u16, Asks); 7] = [
@@ -174,19 +174,51 @@ impl Act {
             Kind::Stranger => Self::Stranger,
             Kind::Outage => Self::Outage(pick(random, &[401, 403, 500, 503]), seconds),
             Kind::ListFails => Self::ListFails(pick(random, &[403, 500]), seconds),
+            Kind::EmptyPages => Self::EmptyPages,
+            Kind::SlowGenerate => Self::SlowGenerate(random.u32(1..90)),
+            Kind::OneFails
+            | Kind::OddList
+            | Kind::Throttle
+            | Kind::Mark
+            | Kind::Note
+            | Kind::OddEnd
+            | Kind::FailsFor
+            | Kind::Behind => return Self::draw_in_detail(kind, random, tokens, seconds),
+            Kind::Kill => Self::Kill,
+            Kind::Second => Self::Second(seconds.max(30)),
+            Kind::BreakWatches => Self::BreakWatches,
+            Kind::Compact => Self::Compact,
+            Kind::Lag => Self::Lag(pick(random, &[1, 5, 20]), seconds),
+            Kind::Api => Self::Api(pick(random, &TROUBLES), pick(random, &[5, 60, 600, seconds])),
+            Kind::Restore => Self::Restore(pick(random, &BACKUPS), pick(random, &[30, 200, 900, 7200])),
+            Kind::ClockStep => Self::ClockStep(pick(random, &[-3600, -30, 30, 3600])),
+            Kind::Sleep => Self::Sleep(pick(random, &[60, 3600, 30_000])),
+            Kind::Fault => return None,
+        })
+    }
+
+    /// One of a kind that has many forms.
+    fn draw_in_detail(kind: Kind, random: &mut fastrand::Rng, tokens: usize, seconds: u32) -> Option<Self> {
+        let one = random.usize(0..tokens);
+        Some(match kind {
             Kind::OneFails => {
                 let class = pick(random, &[Class::Generate, Class::Verify, Class::Revoke]);
                 Self::OneFails(class, pick(random, &[403, 500, 503]), seconds)
             }
-            Kind::OddList => Self::OddList(pick(random, &ODDITIES), seconds),
-            Kind::EmptyPages => Self::EmptyPages,
+            Kind::OddList => match pick(random, &ODDITIES) {
+                // Such a list has a thousand pages each time.
+                Odd::Endless => Self::OddList(Odd::Endless, seconds.min(600)),
+                odd => Self::OddList(odd, seconds),
+            },
             Kind::Throttle => {
                 let only = pick(random, &[None, None, Some(Class::Generate), Some(Class::Verify), Some(Class::Revoke)]);
                 let (status, by) = pick(random, &PAUSES);
                 Self::Throttle(only, status, Pause { seconds: pick(random, &[1, 30, 600]), by }, seconds.min(900))
             }
-            Kind::SlowGenerate => Self::SlowGenerate(random.u32(1..90)),
-            Kind::Mark => Self::Mark(one, pick(random, &marks(random.usize(0..tokens)))),
+            Kind::Mark => {
+                let all = marks(random.usize(0..tokens));
+                Self::Mark(one, pick(random, &all))
+            }
             Kind::Note if random.u8(0..8) == 0 => Self::SkipNot(one),
             Kind::Note => {
                 let other = Note::CopiedFrom(random.usize(0..tokens));
@@ -202,16 +234,7 @@ impl Act {
                 let only = pick(random, &[None, None, Some(Class::Verify), Some(Class::List)]);
                 Self::Behind(only, pick(random, &[1, 5, 30, 90]), seconds)
             }
-            Kind::Kill => Self::Kill,
-            Kind::Second => Self::Second(seconds.max(30)),
-            Kind::BreakWatches => Self::BreakWatches,
-            Kind::Compact => Self::Compact,
-            Kind::Lag => Self::Lag(pick(random, &[1, 5, 20]), seconds),
-            Kind::Api => Self::Api(pick(random, &TROUBLES), pick(random, &[5, 60, 600, seconds])),
-            Kind::Restore => Self::Restore(pick(random, &BACKUPS), pick(random, &[30, 200, 900, 7200])),
-            Kind::ClockStep => Self::ClockStep(pick(random, &[-3600, -30, 30, 3600])),
-            Kind::Sleep => Self::Sleep(pick(random, &[60, 3600, 30_000])),
-            Kind::Fault => return None,
+            _ => return None,
         })
     }
 }

@@ -28,12 +28,7 @@ impl Life {
             Act::DeleteSecret(_) | Act::EditSecret(_) | Act::Squat(_) | Act::Forge(..) | Act::Immutable(_) => {
                 self.with_secret(act)
             }
-            Act::Mark(index, mark) => self.mark(index, mark),
-            Act::Note(index, which, note) => self.note(index, which, note),
-            Act::SkipNot(index) => {
-                let annotations = json!({"artifact-token.dev/skip-revocation": "True"});
-                self.tell("PATCH", &token_path(index), &json!({"metadata": {"annotations": annotations}}));
-            }
+            Act::Mark(..) | Act::Note(..) | Act::SkipNot(_) => self.annotate(act),
             Act::CopySecret(_) | Act::CopyAbroad(_) | Act::RestoreSecret(..) => self.copy_secret(act),
             Act::Fight(index, over_the_token, seconds) => self.fight(index, over_the_token, seconds),
             Act::TouchCredential | Act::WrongCredential(_) | Act::OtherAccount(_) | Act::Limit(_) => {
@@ -71,22 +66,20 @@ impl Life {
             Act::Lag(lag, seconds) => self.lags(lag, seconds),
             Act::Api(trouble, seconds) => self.api_trouble(trouble, seconds),
             Act::Restore(backup, back) => self.restore(backup, back),
-            Act::ClockStep(seconds) => {
-                self.a_clock_jumps();
-                self.around.world.skew.fetch_add(seconds, Ordering::Relaxed);
-                self.facts.allowed_tokens += self.plan.tokens;
-            }
-            Act::Sleep(seconds) => {
-                self.a_clock_jumps();
-                self.around.world.slept.fetch_add(seconds, Ordering::Relaxed);
-                self.facts.allowed_tokens += self.plan.tokens;
-            }
+            Act::ClockStep(_) | Act::Sleep(_) => self.a_clock_jumps(act),
         }
     }
 
-    fn a_clock_jumps(&self) {
-        let now = self.around.world.elapsed();
-        self.around.world.excuses().jumps.push(now);
+    fn a_clock_jumps(&mut self, act: Act) {
+        let world = &self.around.world;
+        let now = world.elapsed();
+        world.excuses().jumps.push(now);
+        match act {
+            Act::ClockStep(seconds) => _ = world.skew.fetch_add(seconds, Ordering::Relaxed),
+            Act::Sleep(seconds) => _ = world.slept.fetch_add(seconds, Ordering::Relaxed),
+            _ => {}
+        }
+        self.facts.allowed_tokens += self.plan.tokens;
     }
 
     /// What people do to an object.

@@ -27,6 +27,7 @@ impl Life {
                 let done = self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"immutable": true}));
                 if done {
                     self.facts.immutable.insert(index);
+                    self.is_of_an_earlier_object(index);
                 }
             }
             Act::EditSecret(index) => {
@@ -51,8 +52,21 @@ impl Life {
         self.facts.allowed_tokens += 1;
     }
 
+    /// What hands write into annotations.
+    pub(super) fn annotate(&mut self, act: Act) {
+        match act {
+            Act::Mark(index, mark) => self.mark(index, mark),
+            Act::Note(index, which, note) => self.note(index, which, note),
+            Act::SkipNot(index) => {
+                let annotations = json!({mark_key("skip-revocation"): "True"});
+                self.tell("PATCH", &objects::token_path(index), &json!({"metadata": {"annotations": annotations}}));
+            }
+            _ => {}
+        }
+    }
+
     /// A hand writes a mark of the operator on a Secret.
-    pub(super) fn mark(&mut self, index: usize, mark: Mark) {
+    fn mark(&mut self, index: usize, mark: Mark) {
         let server = self.around.api_server.clone();
         let id_of = |index: usize| {
             let secret = server.get("secrets", objects::NAMESPACE, &secret_of(index));
@@ -75,12 +89,28 @@ impl Life {
             }
             Mark::Applied => json!({mark_key("applied"): "[\"labels/theirs\", 7"}),
         };
-        self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"metadata": {"annotations": written}}));
+        let done = self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"metadata": {"annotations": written}}));
+        if done && mark == Mark::Former {
+            // Whose ever it was, from now on it is said to be an earlier object's, and that is written over (P22).
+            self.facts.squatted.remove(&index);
+            self.facts.forged.remove(&index);
+            self.is_of_an_earlier_object(index);
+        }
         self.facts.allowed_tokens += 1;
     }
 
+    /// A Secret that says that it was an earlier object's, and cannot be written over: it stays, and a person must act (S8).
+    fn is_of_an_earlier_object(&mut self, index: usize) {
+        let get = |plural, name: &str| self.around.api_server.get(plural, objects::NAMESPACE, name).unwrap_or_default();
+        let (secret, object) = (get("secrets", &secret_of(index)), get("artifacttokens", &objects::name_of(index)));
+        let owner = secret["metadata"]["annotations"][mark_key("owner")].as_str().unwrap_or_default().to_owned();
+        if secret["immutable"] == true && owner.rsplit('/').next() != object["metadata"]["uid"].as_str() {
+            self.facts.forged.insert(index);
+        }
+    }
+
     /// A hand writes into an annotation by which people ask for something.
-    pub(super) fn note(&mut self, index: usize, which: usize, note: Note) {
+    fn note(&mut self, index: usize, which: usize, note: Note) {
         let key = mark_key(REQUESTS[which % REQUESTS.len()]);
         let written = match note {
             Note::CopiedFrom(other) => {

@@ -86,7 +86,10 @@ impl Life {
             Act::OddList(odd, seconds) => self.odd_list(odd, seconds),
             Act::EmptyPages => self.around.services.with(|books| books.empty_pages = true),
             Act::Throttle(only, status, pause, seconds) => {
-                self.out(Outage { pause: Some(pause), only, ..Outage::all(status) }, seconds)
+                self.out(Outage { pause: Some(pause), only, ..Outage::all(status) }, seconds);
+                if only == Some(Class::Verify) {
+                    self.spent_in_vain(seconds + pause.seconds);
+                }
             }
             Act::OddEnd(odd, seconds) => self.odd_end(odd, seconds),
             Act::SlowGenerate(seconds) => {

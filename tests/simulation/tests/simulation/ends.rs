@@ -46,7 +46,7 @@ fn a_pause_is_kept_however_it_is_asked_for_and_costs_no_token() {
         (403, Asks::ResetTime),
         (429, Asks::ResetTime),
     ] {
-        for only in [None, Some(Class::Generate), Some(Class::Verify), Some(Class::List), Some(Class::Revoke)] {
+        for only in [None, Some(Class::Generate), Some(Class::List), Some(Class::Revoke)] {
             for seconds in [30, 600, 5000] {
                 let plan =
                     Plan::quiet(4, 2, 3 * HOUR).with(600, Act::Throttle(only, status, Pause { seconds, by }, 900));

@@ -61,10 +61,11 @@ fn short_life(mutation: Mutation) -> Plan {
             let nameless = Abilities { lists: true, names: false };
             Plan { service: nameless, ..rotated() }.with(110, Act::OtherAccount(1200))
         }
-        // It takes each second token for dead; one of these is replaced by one of the others, and no list would find it again.
+        // It takes each second token for dead: that of the first rotation, which no list would find again.
         Mutation::MissingIsDead => {
-            let listless = Plan { service: Abilities { lists: false, names: true }, ..Plan::quiet(1, 2, 1800) };
-            listless.with(50, Act::OddList(Odd::Forgets, 1200)).with(100, Act::Rotate(1))
+            let listless = Plan { service: Abilities { lists: false, names: true }, ..quiet(1800) };
+            let rotated = listless.with(50, Act::Rotate(0)).with(100, Act::Rotate(0));
+            rotated.with(60, Act::OddList(Odd::Forgets, 1200))
         }
     }
 }
