@@ -137,7 +137,9 @@ fn when(random: &mut fastrand::Rng, kind: Kind, seconds: u32) -> u32 {
 
 fn draw_fault(random: &mut fastrand::Rng, tokens: usize) -> Fault {
     let class = pick(random, &[CLASSES.as_slice(), &[Class::Generate, Class::ApiWrite]].concat());
-    let of = if class == Class::List { None } else { Some(random.usize(0..tokens)) };
+    // Reads and writes of the API server are also about no object of a token: the service object, its credential, a start.
+    let about_none = matches!(class, Class::ApiRead | Class::ApiWrite) && random.u8(0..3) == 0;
+    let of = if class == Class::List || about_none { None } else { Some(random.usize(0..tokens)) };
     // A request may wait in a proxy for longer than anybody waits for its answer, and land all the same.
     let late = if random.bool() { random.u16(1..70) } else { random.u16(100..400) };
     // Or what is slow is the answer, within what anybody waits for.

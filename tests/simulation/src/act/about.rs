@@ -14,6 +14,9 @@ const WORK: u32 = 600;
 /// A second correction of one Secret waits longer, up to an hour, unless there was none for as long (P24).
 const ROW: u32 = 2 * 3600;
 
+/// A token of a shorter life is replaced so often that its overlaps come together.
+const SHORT: u32 = 600;
+
 /// What an act is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
@@ -57,6 +60,10 @@ impl Act {
             | Self::Squat(one)
             | Self::Forge(one, _)
             | Self::Strip(one)
+            | Self::Mark(one, _)
+            | Self::Note(one, ..)
+            | Self::SkipNot(one)
+            | Self::FailsFor(one, ..)
             | Self::EndToken(one) => About::One(one),
             Self::TouchCredential | Self::Stranger | Self::ReuseIds | Self::TokensAsIds | Self::EmptyPages => {
                 About::Nothing
@@ -78,6 +85,7 @@ impl Act {
                 | Self::TouchCredential
                 | Self::Stranger
                 | Self::EmptyPages
+                | Self::SkipNot(_)
                 | Self::BreakWatches
                 | Self::Compact
                 | Self::Lag(..)
@@ -87,6 +95,8 @@ impl Act {
                 | Self::ListFails(..)
                 | Self::OneFails(..)
                 | Self::SlowGenerate(_)
+                | Self::Behind(..)
+                | Self::FailsFor(..)
                 | Self::RefuseTokens(_)
                 | Self::WrongCredential(_)
                 | Self::Kill
@@ -105,16 +115,22 @@ impl Act {
             | Self::Stranger
             | Self::ReuseIds
             | Self::EmptyPages
+            | Self::SkipNot(_)
             | Self::BreakWatches
             | Self::Compact => 0,
             // A slow answer is no failure, but each token takes longer.
             Self::SlowGenerate(seconds) if seconds < 40 => 0,
+            Self::OddList(..) | Self::OddEnd(..) | Self::Behind(..) => return self.oddity_holds_up(),
             // The first tokens of twenty objects, where sixty calls a minute are allowed.
             Self::Create(_) => 120,
             Self::Kill | Self::Limit(_) => WORK,
             Self::Second(seconds) | Self::Lag(_, seconds) => seconds + WORK,
-            Self::Rotate(_) | Self::EditScopes(_) | Self::EditInterval(..) | Self::EditLifetime(..) => NEXT_TRY,
-            Self::EditSecret(_) | Self::DeleteSecret(_) | Self::EndToken(_) => ROW,
+            Self::Rotate(_)
+            | Self::Note(..)
+            | Self::EditScopes(_)
+            | Self::EditInterval(..)
+            | Self::EditLifetime(..) => NEXT_TRY,
+            Self::EditSecret(_) | Self::DeleteSecret(_) | Self::EndToken(_) | Self::Mark(..) => ROW,
             Self::Leak(_) | Self::LeakAll | Self::LeakAhead(_) => ROW,
             Self::Fight(_, _, seconds) => seconds + ROW,
             // Clocks disagree for an hour.
@@ -123,13 +139,13 @@ impl Act {
             | Self::WrongCredential(seconds)
             | Self::OtherAccount(seconds)
             | Self::RemakeService(seconds)
-            | Self::OddList(Odd::Empty | Odd::Forgets | Odd::Renamed, seconds)
             | Self::RefuseTokens(seconds)
             | Self::Outage(_, seconds)
             | Self::ListFails(_, seconds)
             | Self::OneFails(_, _, seconds)
+            | Self::FailsFor(.., seconds)
             | Self::Api(_, seconds) => seconds + NEXT_TRY,
-            Self::Throttle(_, _, pause, seconds) => pause + seconds + NEXT_TRY,
+            Self::Throttle(_, _, pause, seconds) => pause.seconds + seconds + NEXT_TRY,
             // A person must act first, or the object is gone.
             Self::Delete(_)
             | Self::DeleteAll
@@ -141,8 +157,25 @@ impl Act {
             | Self::RestoreSecret(..)
             | Self::Restore(..)
             | Self::TokensAsIds
-            | Self::OddList(Odd::Dead, _)
             | Self::SlowGenerate(_) => return Duration::MAX,
+        };
+        Duration::from_secs(seconds.into())
+    }
+
+    /// The same for answers that are odd for a while.
+    fn oddity_holds_up(self) -> Duration {
+        let seconds = match self {
+            Self::OddList(odd, _) if odd.is_truthful() => 0,
+            // Dead tokens may look like another cluster's.
+            Self::OddList(Odd::Dead, _) => return Duration::MAX,
+            // Nobody asks about a token for half a day.
+            Self::OddEnd(odd, _) if odd.promises() => return Duration::MAX,
+            // A token that is replaced soon leaves no room for another one.
+            Self::OddEnd(odd, _) if odd.seconds().is_none_or(|life| life >= SHORT) => 0,
+            // What is not known yet is no failure if it is known within the settle time.
+            Self::Behind(_, by, _) if by <= 30 => 0,
+            Self::OddList(_, seconds) | Self::OddEnd(_, seconds) | Self::Behind(_, _, seconds) => seconds + NEXT_TRY,
+            _ => 0,
         };
         Duration::from_secs(seconds.into())
     }

@@ -1,9 +1,21 @@
 //! The kinds of act, and how one of each is drawn.
 
-use super::{Act, pick};
+use super::mark::marks;
+use super::{Act, Note, REQUESTS, pick};
 use crate::api_server::{BACKUPS, TROUBLES};
 use crate::fate::Class;
-use crate::services::ODDITIES;
+use crate::services::{Asks, ENDS, ODDITIES, Odd, Pause};
+
+/// The answers that ask for a pause.
+const PAUSES: [(u16, Asks); 7] = [
+    (403, Asks::RetryAfter),
+    (429, Asks::RetryAfter),
+    (503, Asks::RetryAfter),
+    (403, Asks::Reset),
+    (429, Asks::Reset),
+    (403, Asks::ResetTime),
+    (429, Asks::ResetTime),
+];
 
 /// The kinds of what a random life draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +59,11 @@ pub enum Kind {
     EmptyPages,
     Throttle,
     SlowGenerate,
+    Mark,
+    Note,
+    FailsFor,
+    OddEnd,
+    Behind,
     Kill,
     Second,
     BreakWatches,
@@ -61,7 +78,7 @@ pub enum Kind {
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 48] = [
+pub const KINDS: [Kind; 53] = [
     Kind::Rotate,
     Kind::Reconcile,
     Kind::Delete,
@@ -100,6 +117,11 @@ pub const KINDS: [Kind; 48] = [
     Kind::EmptyPages,
     Kind::Throttle,
     Kind::SlowGenerate,
+    Kind::Mark,
+    Kind::Note,
+    Kind::FailsFor,
+    Kind::OddEnd,
+    Kind::Behind,
     Kind::Kill,
     Kind::Second,
     Kind::BreakWatches,
@@ -152,17 +174,16 @@ impl Act {
             Kind::Stranger => Self::Stranger,
             Kind::Outage => Self::Outage(pick(random, &[401, 403, 500, 503]), seconds),
             Kind::ListFails => Self::ListFails(pick(random, &[403, 500]), seconds),
-            Kind::OneFails => {
-                let class = pick(random, &[Class::Generate, Class::Verify, Class::Revoke]);
-                Self::OneFails(class, pick(random, &[403, 500, 503]), seconds)
-            }
-            Kind::OddList => Self::OddList(pick(random, &ODDITIES), seconds),
             Kind::EmptyPages => Self::EmptyPages,
-            Kind::Throttle => {
-                let only = pick(random, &[None, None, Some(Class::Generate), Some(Class::Verify), Some(Class::Revoke)]);
-                Self::Throttle(only, pick(random, &[403, 429, 503]), pick(random, &[1, 30, 600]), seconds.min(900))
-            }
             Kind::SlowGenerate => Self::SlowGenerate(random.u32(1..90)),
+            Kind::OneFails
+            | Kind::OddList
+            | Kind::Throttle
+            | Kind::Mark
+            | Kind::Note
+            | Kind::OddEnd
+            | Kind::FailsFor
+            | Kind::Behind => return Self::draw_in_detail(kind, random, tokens, seconds),
             Kind::Kill => Self::Kill,
             Kind::Second => Self::Second(seconds.max(30)),
             Kind::BreakWatches => Self::BreakWatches,
@@ -173,6 +194,47 @@ impl Act {
             Kind::ClockStep => Self::ClockStep(pick(random, &[-3600, -30, 30, 3600])),
             Kind::Sleep => Self::Sleep(pick(random, &[60, 3600, 30_000])),
             Kind::Fault => return None,
+        })
+    }
+
+    /// One of a kind that has many forms.
+    fn draw_in_detail(kind: Kind, random: &mut fastrand::Rng, tokens: usize, seconds: u32) -> Option<Self> {
+        let one = random.usize(0..tokens);
+        Some(match kind {
+            Kind::OneFails => {
+                let class = pick(random, &[Class::Generate, Class::Verify, Class::Revoke]);
+                Self::OneFails(class, pick(random, &[403, 500, 503]), seconds)
+            }
+            Kind::OddList => match pick(random, &ODDITIES) {
+                // Such a list has a thousand pages each time.
+                Odd::Endless => Self::OddList(Odd::Endless, seconds.min(600)),
+                odd => Self::OddList(odd, seconds),
+            },
+            Kind::Throttle => {
+                let only = pick(random, &[None, None, Some(Class::Generate), Some(Class::Verify), Some(Class::Revoke)]);
+                let (status, by) = pick(random, &PAUSES);
+                Self::Throttle(only, status, Pause { seconds: pick(random, &[1, 30, 600]), by }, seconds.min(900))
+            }
+            Kind::Mark => {
+                let all = marks(random.usize(0..tokens));
+                Self::Mark(one, pick(random, &all))
+            }
+            Kind::Note if random.u8(0..8) == 0 => Self::SkipNot(one),
+            Kind::Note => {
+                let other = Note::CopiedFrom(random.usize(0..tokens));
+                let note = pick(random, &[other, other, Note::Empty, Note::Garbage, Note::Gone]);
+                Self::Note(one, random.usize(0..REQUESTS.len()), note)
+            }
+            Kind::OddEnd => Self::OddEnd(pick(random, &ENDS), seconds),
+            Kind::FailsFor => {
+                let class = pick(random, &[Class::Generate, Class::Verify, Class::Revoke]);
+                Self::FailsFor(one, class, pick(random, &[401, 403, 404, 422, 500]), seconds)
+            }
+            Kind::Behind => {
+                let only = pick(random, &[None, None, Some(Class::Verify), Some(Class::List)]);
+                Self::Behind(only, pick(random, &[1, 5, 30, 90]), seconds)
+            }
+            _ => return None,
         })
     }
 }

@@ -2,14 +2,16 @@
 
 mod about;
 mod kind;
+mod mark;
 
 pub use about::About;
 pub use kind::{KINDS, Kind};
+pub use mark::{Mark, Note, REQUESTS};
 
 use crate::api_server::{Backup, Trouble};
 use crate::fate::Class;
 use crate::objects;
-use crate::services::Odd;
+use crate::services::{Odd, OddEnd, Pause};
 
 /// One deed. A number stands for an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,12 @@ pub enum Act {
     Squat(usize),
     /// Somebody puts the marks of another object's Secret on its Secret.
     Forge(usize, usize),
+    /// Somebody writes a mark of the operator on its Secret.
+    Mark(usize, Mark),
+    /// Somebody writes into the annotation of this number by which people ask for something.
+    Note(usize, usize, Note),
+    /// Somebody writes something else than `true` into `skip-revocation`.
+    SkipNot(usize),
     /// `kubectl replace` of a file without finalizers.
     Strip(usize),
     /// The credential's Secret gets another version with the same value.
@@ -90,10 +98,16 @@ pub enum Act {
     OddList(Odd, u32),
     /// From now on the first page of the list is empty, and names a next one.
     EmptyPages,
-    /// Everything, or one operation, is answered with this status and `Retry-After`: operation, status, pause, seconds.
-    Throttle(Option<Class>, u16, u32, u32),
+    /// Everything, or one operation, is answered with this status, which asks for a pause: operation, status, pause, seconds.
+    Throttle(Option<Class>, u16, Pause, u32),
     /// From now on *generate* takes so many seconds.
     SlowGenerate(u32),
+    /// One operation is answered with this status, for one object only: object, operation, status, seconds.
+    FailsFor(usize, Class, u16, u32),
+    /// For so many seconds the ends that the service says for new tokens are odd.
+    OddEnd(OddEnd, u32),
+    /// *verify* and *list*, or one of them, answer from a replica that is behind: operation, by how many seconds, for how long.
+    Behind(Option<Class>, u32, u32),
     /// kill -9.
     Kill,
     /// A second operator runs for so many seconds.
@@ -117,18 +131,20 @@ pub enum Act {
 impl Act {
     /// Whether a service, or the way to it, does not work meanwhile.
     pub fn fails_service(self) -> bool {
-        matches!(
+        let lies = matches!(self, Self::OddList(odd, _) if !odd.is_truthful());
+        lies || matches!(
             self,
             Self::WrongCredential(_)
                 | Self::OtherAccount(_)
                 | Self::RemakeService(_)
-                | Self::OddList(..)
                 | Self::RefuseTokens(_)
                 | Self::Outage(..)
                 | Self::ListFails(..)
                 | Self::OneFails(..)
                 | Self::Throttle(..)
                 | Self::SlowGenerate(_)
+                | Self::FailsFor(..)
+                | Self::Behind(..)
         )
     }
 

@@ -76,6 +76,23 @@ impl ApiServer {
         current.is_some() || self.superseded_at(uid16, attempt, id).is_some()
     }
 
+    /// When `Ready` of an object of this kind got another status or reason, and what its name is. The first one is no turn.
+    pub fn turns(&self, plural: &str) -> Vec<(Duration, String)> {
+        let told = |object: &Value| {
+            let conditions = object["status"]["conditions"].as_array();
+            let ready = conditions.and_then(|all| all.iter().find(|condition| condition["type"] == "Ready"))?;
+            Some((ready["status"].clone(), ready["reason"].clone()))
+        };
+        let turned = |change: &&Change| {
+            let before = change.old.as_deref().and_then(told);
+            before.is_some() && before != told(&change.new) && !change.deleted
+        };
+        let store = self.store();
+        let Some(kind) = store.kind(plural) else { return Vec::new() };
+        let name = |change: &Change| change.new["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        kind.history.iter().filter(turned).map(|change| (change.at, name(change))).collect()
+    }
+
     /// When leaks of an object were recorded.
     pub fn leaks_recorded(&self, uid16: &str) -> Vec<Duration> {
         let noticed = |object: &Value| {

@@ -181,6 +181,10 @@ pub fn of_ended(carrier: &Carrier, target: Option<&Token>, token: &Token) {
 /// Whose token is to die, and when (S1, S2, S3).
 fn of_revoke(carrier: &Carrier, token: &Token) {
     let world = &carrier.world;
+    if carrier.services.with(|books| books.may_show_another(token, world.elapsed())) {
+        world.excuses().struck.insert(token.value.clone());
+        return;
+    }
     let Some(name) = token.own_name() else {
         return world.broke("S3", format!("{} ({}) is a stranger's and was revoked", token.id, token.name));
     };

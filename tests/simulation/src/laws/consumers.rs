@@ -10,6 +10,9 @@ use crate::objects::{NAMESPACE, secret_of};
 use crate::services::Token;
 use crate::world::EPOCH;
 
+/// The shortest lifetime of a token that is always replaced before it expires.
+const SHORTEST: Duration = Duration::from_secs(300);
+
 /// No consumer holds a dead token.
 pub fn of_consumers(life: &Life) {
     let tokens = life.around.services.with(|books| books.tokens.clone());
@@ -39,10 +42,15 @@ fn judge(life: &Life, index: usize, token: &Token, held: &Held, death: Duration)
 /// When it ended, since the beginning. An expiry counts where nothing held up the replacement, which is due a third of the life before.
 fn death_of(life: &Life, index: usize, token: &Token) -> Option<Duration> {
     let since_epoch = |expires: chrono::DateTime<chrono::Utc>| u64::try_from(expires.timestamp() - EPOCH).ok();
-    let expires = token.expires.and_then(since_epoch).map(Duration::from_secs);
+    // What the service promised nobody could doubt.
+    let expires = token.expires.filter(|_| !token.promised).and_then(since_epoch).map(Duration::from_secs);
+    let overlaps = life.around.world.excuses().overlaps.get(&index).cloned().unwrap_or_default();
+    let overlap = overlaps.into_iter().map(|(_, overlap)| overlap).max().unwrap_or_default();
     let in_time = |expires: &Duration| {
-        let due = *expires - expires.saturating_sub(token.at) / 3;
-        !hindered(life, index, None, due, *expires)
+        let lived = expires.saturating_sub(token.at);
+        let due = *expires - lived / 3;
+        // One that lives for a shorter time than a replacement and an overlap take cannot be replaced in time.
+        lived >= SHORTEST.max(3 * overlap) && !hindered(life, index, None, due, *expires)
     };
     [token.died, expires.filter(in_time)].into_iter().flatten().min()
 }

@@ -26,6 +26,9 @@ const MOST_EVENTS: u64 = 12;
 /// Tokens of one object in an hour for each process that runs then, and for at least two: the pauses between tries double from 10 s (S7).
 const MOST_TOKENS: u64 = 12;
 
+/// How often a service object says something else in an hour: what fails is told, and so is what works again.
+const MOST_TURNS: u64 = 4;
+
 /// Writes of one object, and of its Secret, in an hour in which nothing is due. What is over after a fight is told once, and the next
 /// try of a revoke that only another account can do is recorded.
 const MOST_AT_REST: u64 = 2;
@@ -49,8 +52,11 @@ pub fn of_costs(life: &Life, whole: bool) {
     if whole && made > allowed {
         world.broke("tokens", format!("{made} tokens were made, {allowed} would do"));
     }
-    in_an_hour(life, "events", &events_by_hour(life), MOST_EVENTS);
+    in_an_hour(life, "events", &events_by_hour(life, false), MOST_EVENTS);
+    // Each token whose end is doubtful tells that.
+    in_an_hour(life, "doubts", &events_by_hour(life, true), MOST_TOKENS);
     in_an_hour(life, "tokens", &tokens_by_hour(life), MOST_TOKENS);
+    in_an_hour(life, "turns", &turns_by_hour(life), MOST_TURNS);
     at_rest(life);
     warnings(life);
     at_most_some_live(life);
@@ -106,6 +112,8 @@ pub struct Most {
     pub events: u64,
     /// Tokens that were made for it.
     pub tokens: u64,
+    /// How often a service object said something else.
+    pub turns: u64,
     /// Writes of it or its Secret in the last hour of a rest in which nothing is due.
     pub writes_at_rest: u64,
 }
@@ -113,19 +121,31 @@ pub struct Most {
 /// Counts them.
 pub fn most(life: &Life) -> Most {
     Most {
-        events: events_by_hour(life).into_values().max().unwrap_or_default(),
+        events: events_by_hour(life, false).into_values().max().unwrap_or_default(),
         tokens: tokens_by_hour(life).into_values().max().unwrap_or_default(),
+        turns: turns_by_hour(life).into_values().max().unwrap_or_default(),
         writes_at_rest: writes_at_rest(life).into_values().max().unwrap_or_default(),
     }
 }
 
-fn events_by_hour(life: &Life) -> BTreeMap<(String, u64), u64> {
+/// All events, or those that tell that a token's end is doubtful.
+fn events_by_hour(life: &Life, of_doubts: bool) -> BTreeMap<(String, u64), u64> {
     let mut events = BTreeMap::new();
     for (at, event) in life.around.api_server.events() {
-        let name = event["regarding"]["name"].as_str().unwrap_or_default().to_owned();
-        *events.entry((name, at.as_secs() / 3600)).or_default() += 1;
+        if (event["reason"] == "ExpiryNotAnswered") == of_doubts {
+            let name = event["regarding"]["name"].as_str().unwrap_or_default().to_owned();
+            *events.entry((name, at.as_secs() / 3600)).or_default() += 1;
+        }
     }
     events
+}
+
+fn turns_by_hour(life: &Life) -> BTreeMap<(String, u64), u64> {
+    let mut turns = BTreeMap::new();
+    for (at, name) in life.around.api_server.turns("tokenservices") {
+        *turns.entry((name, at.as_secs() / 3600)).or_default() += 1;
+    }
+    turns
 }
 
 fn tokens_by_hour(life: &Life) -> BTreeMap<(String, u64), u64> {
@@ -211,6 +231,7 @@ fn at_most_some_live(life: &Life) {
             other.at <= token.at
                 && other.heard
                 && other.died.is_none_or(|died| died > token.at)
+                && other.expires.is_none_or(|expires| expires > token.created)
                 && other.own_name().is_some_and(|other| other.uid16 == name.uid16)
         };
         let count = tokens.iter().filter(beside).count();

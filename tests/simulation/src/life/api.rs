@@ -100,7 +100,8 @@ impl Life {
     /// A person does what the conditions ask for after a restore, or where dead tokens were listed: confirms that there is no other
     /// cluster (P21), and says that most tokens are dead indeed (P20). Whether there was anything to do.
     pub(super) fn answer_conditions(&mut self) -> bool {
-        if !self.facts.restored && !self.facts.dead_listed {
+        let facts = &self.facts;
+        if !facts.restored && !facts.dead_listed && !facts.promises_broken {
             return false;
         }
         let mut asked = false;
@@ -145,5 +146,6 @@ impl Life {
         self.around.api_server.all_right();
         objects::make_service_again(&self.around.api_server, self.facts.per_minute, self.plan.service);
         self.tell("PATCH", &secret_path(objects::CREDENTIAL), &json!({"stringData": {"key": objects::KEY}}));
+        self.break_promises();
     }
 }

@@ -106,6 +106,8 @@ pub struct Facts {
     pub restored: bool,
     /// A list showed dead tokens, which the ledger may have forgotten: the same (P21).
     pub dead_listed: bool,
+    /// Tokens died that the service had said would live. If these are most of them, a person must act (P20).
+    pub promises_broken: bool,
     /// What the service object allows.
     pub per_minute: u32,
 }

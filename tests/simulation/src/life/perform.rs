@@ -28,6 +28,7 @@ impl Life {
             Act::DeleteSecret(_) | Act::EditSecret(_) | Act::Squat(_) | Act::Forge(..) | Act::Immutable(_) => {
                 self.with_secret(act)
             }
+            Act::Mark(..) | Act::Note(..) | Act::SkipNot(_) => self.annotate(act),
             Act::CopySecret(_) | Act::CopyAbroad(_) | Act::RestoreSecret(..) => self.copy_secret(act),
             Act::Fight(index, over_the_token, seconds) => self.fight(index, over_the_token, seconds),
             Act::TouchCredential | Act::WrongCredential(_) | Act::OtherAccount(_) | Act::Limit(_) => {
@@ -45,7 +46,10 @@ impl Life {
             | Act::OddList(..)
             | Act::EmptyPages
             | Act::Throttle(..)
-            | Act::SlowGenerate(_) => self.at_service(act),
+            | Act::SlowGenerate(_)
+            | Act::FailsFor(..)
+            | Act::OddEnd(..)
+            | Act::Behind(..) => self.at_service(act),
             Act::Kill => {
                 let line = self.first.lock().unwrap().clone();
                 line.into_iter().for_each(|line| line.cut());
@@ -62,22 +66,20 @@ impl Life {
             Act::Lag(lag, seconds) => self.lags(lag, seconds),
             Act::Api(trouble, seconds) => self.api_trouble(trouble, seconds),
             Act::Restore(backup, back) => self.restore(backup, back),
-            Act::ClockStep(seconds) => {
-                self.a_clock_jumps();
-                self.around.world.skew.fetch_add(seconds, Ordering::Relaxed);
-                self.facts.allowed_tokens += self.plan.tokens;
-            }
-            Act::Sleep(seconds) => {
-                self.a_clock_jumps();
-                self.around.world.slept.fetch_add(seconds, Ordering::Relaxed);
-                self.facts.allowed_tokens += self.plan.tokens;
-            }
+            Act::ClockStep(_) | Act::Sleep(_) => self.a_clock_jumps(act),
         }
     }
 
-    fn a_clock_jumps(&self) {
-        let now = self.around.world.elapsed();
-        self.around.world.excuses().jumps.push(now);
+    fn a_clock_jumps(&mut self, act: Act) {
+        let world = &self.around.world;
+        let now = world.elapsed();
+        world.excuses().jumps.push(now);
+        match act {
+            Act::ClockStep(seconds) => _ = world.skew.fetch_add(seconds, Ordering::Relaxed),
+            Act::Sleep(seconds) => _ = world.slept.fetch_add(seconds, Ordering::Relaxed),
+            _ => {}
+        }
+        self.facts.allowed_tokens += self.plan.tokens;
     }
 
     /// What people do to an object.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::Life;
-use crate::act::Act;
+use crate::act::{Act, Mark, Note, REQUESTS};
 use crate::objects::{self, secret_of, secret_path};
 
 /// What another controller wants to have in a Secret.
@@ -27,6 +27,7 @@ impl Life {
                 let done = self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"immutable": true}));
                 if done {
                     self.facts.immutable.insert(index);
+                    self.is_of_an_earlier_object(index);
                 }
             }
             Act::EditSecret(index) => {
@@ -48,6 +49,79 @@ impl Life {
             }
             _ => {}
         }
+        self.facts.allowed_tokens += 1;
+    }
+
+    /// What hands write into annotations.
+    pub(super) fn annotate(&mut self, act: Act) {
+        match act {
+            Act::Mark(index, mark) => self.mark(index, mark),
+            Act::Note(index, which, note) => self.note(index, which, note),
+            Act::SkipNot(index) => {
+                let annotations = json!({mark_key("skip-revocation"): "True"});
+                self.tell("PATCH", &objects::token_path(index), &json!({"metadata": {"annotations": annotations}}));
+            }
+            _ => {}
+        }
+    }
+
+    /// A hand writes a mark of the operator on a Secret.
+    fn mark(&mut self, index: usize, mark: Mark) {
+        let server = self.around.api_server.clone();
+        let id_of = |index: usize| {
+            let secret = server.get("secrets", objects::NAMESPACE, &secret_of(index));
+            secret.map_or(Value::Null, |secret| secret["metadata"]["annotations"][mark_key("token-id")].clone())
+        };
+        let strangers = json!("strange-0");
+        let written = match mark {
+            Mark::Former => {
+                let (namespace, name) = (objects::NAMESPACE, objects::name_of(index));
+                json!({mark_key("owner"): format!("ArtifactToken/{namespace}/{name}/00000000-0000-4000-9000-000000000000")})
+            }
+            Mark::Attempt(number) => json!({mark_key("attempt"): number.to_string()}),
+            Mark::Fence(number) => json!({mark_key("fence"): number.to_string()}),
+            Mark::StrangersId => json!({mark_key("token-id"): strangers}),
+            Mark::IdOf(other) => json!({mark_key("token-id"): id_of(other)}),
+            Mark::Superseded(other) => json!({mark_key("superseded"): json!([strangers, id_of(other)]).to_string()}),
+            Mark::Unmarked => {
+                json!({mark_key("attempt"): null, mark_key("token-id"): null, mark_key("superseded"): null,
+                    mark_key("fence"): null})
+            }
+            Mark::Applied => json!({mark_key("applied"): "[\"labels/theirs\", 7"}),
+        };
+        let done = self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"metadata": {"annotations": written}}));
+        if done && mark == Mark::Former {
+            // Whose ever it was, from now on it is said to be an earlier object's, and that is written over (P22).
+            self.facts.squatted.remove(&index);
+            self.facts.forged.remove(&index);
+            self.is_of_an_earlier_object(index);
+        }
+        self.facts.allowed_tokens += 1;
+    }
+
+    /// A Secret that says that it was an earlier object's, and cannot be written over: it stays, and a person must act (S8).
+    fn is_of_an_earlier_object(&mut self, index: usize) {
+        let get = |plural, name: &str| self.around.api_server.get(plural, objects::NAMESPACE, name).unwrap_or_default();
+        let (secret, object) = (get("secrets", &secret_of(index)), get("artifacttokens", &objects::name_of(index)));
+        let owner = secret["metadata"]["annotations"][mark_key("owner")].as_str().unwrap_or_default().to_owned();
+        if secret["immutable"] == true && owner.rsplit('/').next() != object["metadata"]["uid"].as_str() {
+            self.facts.forged.insert(index);
+        }
+    }
+
+    /// A hand writes into an annotation by which people ask for something.
+    fn note(&mut self, index: usize, which: usize, note: Note) {
+        let key = mark_key(REQUESTS[which % REQUESTS.len()]);
+        let written = match note {
+            Note::CopiedFrom(other) => {
+                let theirs = self.around.api_server.get("artifacttokens", objects::NAMESPACE, &objects::name_of(other));
+                theirs.map_or(Value::Null, |theirs| theirs["metadata"]["annotations"][&key].clone())
+            }
+            Note::Empty => json!(""),
+            Note::Garbage => json!("yesterday \u{1f600}/".repeat(100)),
+            Note::Gone => Value::Null,
+        };
+        self.tell("PATCH", &objects::token_path(index), &json!({"metadata": {"annotations": {key: written}}}));
         self.facts.allowed_tokens += 1;
     }
 
@@ -103,6 +177,11 @@ impl Life {
             _ => {}
         }
     }
+}
+
+/// An annotation of the operator.
+fn mark_key(name: &str) -> String {
+    format!("artifact-token.dev/{name}")
 }
 
 /// What `kubectl apply` of a saved Secret sends.

@@ -1,5 +1,6 @@
 //! What people do to the service object and its credential, and what becomes of the service.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use crate::act::Act;
 use crate::fate::Class;
 use crate::objects::{self, secret_of, secret_path};
 use crate::overlaid::Overlaid;
-use crate::services::{Books, Odd, Outage, Token};
+use crate::services::{Behind, Books, Odd, OddEnd, Outage, Token};
 
 /// How many tokens of one object are given up at most while none can be tried, because a rotation or a repair is due: one after the
 /// settle time (P4), then after pauses that double from 10 s to an hour (S7).
@@ -26,6 +27,9 @@ fn in_vain(seconds: u32) -> usize {
 
 /// How long the operator waits for *generate*.
 const GENERATE_TIMEOUT: u32 = 60;
+
+/// A service may not know a fresh token for so long.
+const TOKEN_SETTLES: u32 = 60;
 
 /// What was asked for so long ago may still be due: the longest trouble, and the next try after it.
 const STILL_DUE: u32 = 2 * 3600;
@@ -65,21 +69,29 @@ impl Life {
             Act::ReuseIds => self.around.services.with(|books| books.reuses_ids = self.plan.service.names),
             Act::TokensAsIds => self.around.services.with(|books| books.tokens_as_ids = true),
             Act::Stranger => self.stranger(),
-            Act::Outage(status, seconds) => self.out(Outage { status, retry_after: None, only: None }, seconds),
-            Act::ListFails(status, seconds) => {
-                self.out(Outage { status, retry_after: None, only: Some(Class::List) }, seconds)
-            }
+            Act::Outage(status, seconds) => self.out(Outage::all(status), seconds),
+            Act::ListFails(status, seconds) => self.out(Outage::only(Class::List, status), seconds),
             Act::OneFails(class, status, seconds) => {
-                self.out(Outage { status, retry_after: None, only: Some(class) }, seconds);
+                self.out(Outage::only(class, status), seconds);
                 if class == Class::Verify {
                     self.spent_in_vain(seconds);
+                }
+            }
+            Act::FailsFor(index, class, status, seconds) => {
+                self.out(Outage { of: Some(index), ..Outage::only(class, status) }, seconds);
+                if class == Class::Verify && self.may_be_due(index, seconds) {
+                    self.facts.allowed_tokens += in_vain(seconds);
                 }
             }
             Act::OddList(odd, seconds) => self.odd_list(odd, seconds),
             Act::EmptyPages => self.around.services.with(|books| books.empty_pages = true),
             Act::Throttle(only, status, pause, seconds) => {
-                self.out(Outage { status, retry_after: Some(pause), only }, seconds)
+                self.out(Outage { pause: Some(pause), only, ..Outage::all(status) }, seconds);
+                if only == Some(Class::Verify) {
+                    self.spent_in_vain(seconds + pause.seconds);
+                }
             }
+            Act::OddEnd(odd, seconds) => self.odd_end(odd, seconds),
             Act::SlowGenerate(seconds) => {
                 self.around.services.with(|books| books.generate_takes = seconds.into());
                 // Nobody waits for the answer of so slow a call, and its token is made all the same.
@@ -87,7 +99,45 @@ impl Life {
                     self.spent_in_vain(self.plan.seconds.saturating_sub(self.second));
                 }
             }
+            Act::Behind(only, by, seconds) => self.behind(only, by, seconds),
             _ => {}
+        }
+    }
+
+    /// What *generate* says of the end of a token is odd.
+    fn odd_end(&mut self, odd: OddEnd, seconds: u32) {
+        self.fails(seconds, |books| &mut books.odd_end, odd);
+        let due = (0..self.plan.tokens).filter(|index| self.may_be_due(*index, seconds)).count();
+        // A token that turns out to be dead is replaced.
+        let each = odd.tokens_within(seconds) as usize + usize::from(odd.promises());
+        self.facts.allowed_tokens += due * each;
+    }
+
+    /// What the service promised is over: tokens die that it said would live, and somebody asks about them.
+    pub(super) fn break_promises(&mut self) {
+        let now = self.around.world.now();
+        let broken: BTreeSet<usize> = self.around.services.with(|books| {
+            let promised = books.tokens.iter_mut().filter(|token| token.promised);
+            promised
+                .filter_map(|token| {
+                    token.expires = token.expires.map(|expires| expires.min(now));
+                    token.object()
+                })
+                .collect()
+        });
+        self.facts.promises_broken |= !broken.is_empty();
+        broken.into_iter().for_each(|index| self.act(Act::Reconcile(index)));
+    }
+
+    /// Operations answer from a replica that is behind.
+    fn behind(&mut self, only: Option<Class>, by: u32, seconds: u32) {
+        let behind = Behind { by: Duration::from_secs(by.into()), only };
+        self.around.services.with(|books| books.most_behind = books.most_behind.max(behind.by));
+        self.fails(seconds, |books| &mut books.behind, behind);
+        // A token that is not known for longer than any token may be counts as refused; so does one that had been accepted.
+        if by > TOKEN_SETTLES && only != Some(Class::List) {
+            self.facts.allowed_tokens += self.plan.tokens;
+            self.spent_in_vain(seconds);
         }
     }
 
@@ -174,7 +224,9 @@ impl Life {
     /// The service's list is odd for a while.
     pub(super) fn odd_list(&mut self, odd: Odd, seconds: u32) {
         self.fails(seconds, |books| &mut books.odd, odd);
-        self.facts.allowed_tokens += self.plan.tokens;
+        if !odd.is_truthful() {
+            self.facts.allowed_tokens += self.plan.tokens;
+        }
         self.facts.dead_listed |= odd == Odd::Dead;
     }
 

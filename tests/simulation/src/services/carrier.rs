@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use artifact_token_operator::api::token_service::request::Method;
 use artifact_token_operator::service::transport::{Answer, Exchange, SendError, Transport};
+use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue};
@@ -13,12 +14,15 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::operations::{Asked, perform};
-use super::{Services, Token};
+use super::{Asks, Pause, Services, Token};
 use crate::api_server::ApiServer;
 use crate::fate::{Class, Fate, Line};
 use crate::laws;
 use crate::mutation::Mutation;
 use crate::world::{World, http_date};
+
+/// If a service asks for a longer pause, the operator asks again each hour (L6).
+const LONGEST_PAUSE: u32 = 3600;
 
 /// A process's way to the services.
 #[derive(Clone)]
@@ -54,6 +58,8 @@ struct Sent {
     url: Url,
     body: String,
     bearer: String,
+    /// The object that it is about.
+    of: Option<usize>,
     fate: Option<Fate>,
     /// What a revoke was to end when it was sent.
     target: Option<Token>,
@@ -67,6 +73,7 @@ impl Sent {
             url: exchange.url.clone(),
             body: exchange.body.unwrap_or_default().to_owned(),
             bearer: bearer_of(exchange),
+            of: None,
             fate: None,
             target: None,
         }
@@ -80,13 +87,13 @@ impl Sent {
 /// An answer on its way back.
 struct Reply {
     status: u16,
-    retry_after: Option<u32>,
+    pause: Option<Pause>,
     body: Value,
 }
 
 impl Reply {
     fn bare(status: u16) -> Self {
-        Self { status, retry_after: None, body: json!({}) }
+        Self { status, pause: None, body: json!({}) }
     }
 }
 
@@ -96,8 +103,8 @@ impl Carrier {
         self.line.alive().await;
         let mut sent = Sent::new(exchange);
         sent.body = laws::with_name(&self.api_server, sent.body);
-        let of = self.services.at(&sent.host, |books| laws::object_of_call(books, &sent.asked())).flatten();
-        sent.fate = self.world.fate(sent.class, of);
+        sent.of = self.services.at(&sent.host, |books| laws::object_of_call(books, &sent.asked())).flatten();
+        sent.fate = self.world.fate(sent.class, sent.of);
         laws::of_call(self, &sent.host, sent.class);
         if sent.fate == Some(Fate::KillBefore) {
             self.line.cut();
@@ -149,8 +156,8 @@ impl Carrier {
             return Reply::bare(status);
         }
         let done = self.services.at(host, |books| {
-            if let Some(outage) = books.outage(class) {
-                return (Reply { retry_after: outage.retry_after, ..Reply::bare(outage.status) }, None);
+            if let Some(outage) = books.outage(class, sent.of) {
+                return (Reply { pause: outage.pause, ..Reply::bare(outage.status) }, None);
             }
             if class == Class::Generate && self.world.mutation == Some(Mutation::SentTwice) {
                 perform(books, &self.world, host, &asked);
@@ -164,7 +171,7 @@ impl Carrier {
             }
             let other = self.world.mutation.and_then(|mutation| mutation.of_answer_of_service(books, &asked, status));
             let status = other.unwrap_or(status);
-            (Reply { status, retry_after: None, body }, concerned)
+            (Reply { status, pause: None, body }, concerned)
         });
         let Some((reply, concerned)) = done else { return Reply::bare(404) };
         match (class, concerned) {
@@ -190,17 +197,30 @@ impl Carrier {
         self.services.at(host, |books| books.heard(&reply.body["token"]));
         let mut headers = HeaderMap::new();
         headers.insert("date", HeaderValue::from_str(&http_date(self.world.now())).expect("a date is a header"));
-        let told = self.world.mutation != Some(Mutation::PauseIgnored);
-        if let Some(seconds) = reply.retry_after.filter(|_| told) {
-            headers.insert("retry-after", HeaderValue::from(seconds));
-        }
-        if let Some(seconds) = reply.retry_after.filter(|_| matches!(reply.status, 429 | 503)) {
+        if let Some(pause) = reply.pause {
+            if self.world.mutation != Some(Mutation::PauseIgnored) {
+                ask_to_wait(&mut headers, pause, self.world.now());
+            }
             let told = self.world.elapsed();
-            let until = told + Duration::from_secs(seconds.into());
+            let until = told + Duration::from_secs(pause.seconds.min(LONGEST_PAUSE).into());
             self.services.at(host, |books| books.pauses.insert(self.line.who, (told, until)));
         }
         Ok(Answer::new(reply.status, headers, Ok(reply.body.to_string().into_bytes())))
     }
+}
+
+fn ask_to_wait(headers: &mut HeaderMap, pause: Pause, now: DateTime<Utc>) {
+    let after = i64::from(pause.seconds);
+    let reset = match pause.by {
+        Asks::RetryAfter => {
+            headers.insert("retry-after", HeaderValue::from(pause.seconds));
+            return;
+        }
+        Asks::Reset => after,
+        Asks::ResetTime => now.timestamp() + after,
+    };
+    headers.insert("x-ratelimit-remaining", HeaderValue::from(0));
+    headers.insert("x-ratelimit-reset", HeaderValue::from(reset));
 }
 
 fn class_of(exchange: &Exchange<'_>) -> Class {

@@ -2,6 +2,8 @@
 
 mod carrier;
 mod operations;
+mod pages;
+mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
@@ -15,11 +17,15 @@ use serde_json::{Value, json};
 
 pub use carrier::Carrier;
 pub use operations::{Asked, addressed};
+pub use wrong::{Asks, Behind, ENDS, ODDITIES, Odd, OddEnd, Outage, Pause};
 
 use crate::fate::Class;
 use crate::objects;
 use crate::overlaid::Overlaid;
 use crate::world::World;
+
+/// How long after its answer an id may be used that a list has shown.
+const IN_USE: Duration = Duration::from_secs(60);
 
 /// One token.
 #[derive(Clone, Debug)]
@@ -40,6 +46,8 @@ pub struct Token {
     pub ahead: i64,
     /// When it expires.
     pub expires: Option<DateTime<Utc>>,
+    /// The answer said that it lives longer than it does.
+    pub promised: bool,
     /// It was ended.
     pub dead: bool,
     /// When, since the beginning.
@@ -57,13 +65,20 @@ impl Token {
     pub fn new(id: String, name: String, value: String, account: &str, world: &World) -> Self {
         let (created, at, account) = (world.now(), world.elapsed(), account.to_owned());
         let ahead = world.skew.load(Ordering::Relaxed);
-        let (dead, accepted, heard, stray) = (false, false, false, false);
-        Self { id, name, value, account, created, at, ahead, expires: None, dead, died: None, accepted, heard, stray }
+        let (promised, dead, accepted, heard, stray) = (false, false, false, false, false);
+        let (expires, died) = (None, None);
+        Self { id, name, value, account, created, at, ahead, expires, promised, dead, died, accepted, heard, stray }
     }
 
     /// Whether it still works.
     pub fn lives(&self, now: DateTime<Utc>) -> bool {
         !self.dead && self.expires.is_none_or(|expires| expires > now)
+    }
+
+    /// Whether a replica shows it that knows what happened until then. Everybody knows when it expires.
+    pub fn shows(&self, seen: Duration, now: DateTime<Utc>) -> bool {
+        let ended = self.died.is_some_and(|died| died <= seen);
+        self.at <= seen && !ended && self.expires.is_none_or(|expires| expires > now)
     }
 
     /// Its value as the data of a Secret has it.
@@ -87,33 +102,6 @@ impl Token {
     }
 }
 
-/// An answer that a service gives to everything for a while.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outage {
-    /// Its status.
-    pub status: u16,
-    /// Its `Retry-After`, in seconds.
-    pub retry_after: Option<u32>,
-    /// Only one operation is concerned.
-    pub only: Option<Class>,
-}
-
-/// What is odd about a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Odd {
-    /// It is empty.
-    Empty,
-    /// Each second token is missing.
-    Forgets,
-    /// It has dead tokens, too.
-    Dead,
-    /// The service puts something before each name.
-    Renamed,
-}
-
-/// All of them.
-pub const ODDITIES: [Odd; 4] = [Odd::Empty, Odd::Forgets, Odd::Dead, Odd::Renamed];
-
 /// What a service knows.
 #[derive(Clone, Debug, Default)]
 pub struct Books {
@@ -131,6 +119,12 @@ pub struct Books {
     pub outages: Overlaid<Outage>,
     /// What is odd about its list.
     pub odd: Overlaid<Odd>,
+    /// What it answers from replicas that are behind.
+    pub behind: Overlaid<Behind>,
+    /// The most that one of them ever was.
+    pub most_behind: Duration,
+    /// What is odd about the ends that it says.
+    pub odd_end: Overlaid<OddEnd>,
     /// The first page of its list has no rows, and names a next one.
     pub empty_pages: bool,
     /// For a broken rule: ids that the operator takes for dead.
@@ -158,10 +152,23 @@ impl Books {
         token.into_iter().for_each(|token| token.heard = true);
     }
 
-    /// What is wrong with this operation.
-    pub fn outage(&self, class: Class) -> Option<Outage> {
-        let concerned = |outage: &&Outage| outage.only.is_none_or(|only| only == class);
+    /// What is wrong with this operation for this object.
+    pub fn outage(&self, class: Class, of: Option<usize>) -> Option<Outage> {
+        let concerned =
+            |outage: &&Outage| outage.only.is_none_or(|only| only == class) && (outage.of.is_none() || outage.of == of);
         self.outages.iter().rev().find(concerned).copied()
+    }
+
+    /// Since the beginning: the time as of which this operation answers.
+    pub fn seen(&self, class: Class, elapsed: Duration) -> Duration {
+        let concerned = |behind: &&Behind| behind.only.is_none_or(|only| only == class);
+        let behind = self.behind.iter().rev().find(concerned).map(|behind| behind.by);
+        elapsed.saturating_sub(behind.unwrap_or_default())
+    }
+
+    /// Whether a replica that is behind may just have shown the token that had the id of this one before: nobody could know whose it is.
+    pub fn may_show_another(&self, token: &Token, elapsed: Duration) -> bool {
+        self.reuses_ids && !self.most_behind.is_zero() && elapsed < token.at + self.most_behind + IN_USE
     }
 
     /// What is odd about its list.
@@ -174,6 +181,8 @@ impl Books {
         self.refuses_tokens.clear();
         self.outages.clear();
         self.odd.clear();
+        self.behind.clear();
+        self.odd_end.clear();
         self.generate_takes = 0;
     }
 

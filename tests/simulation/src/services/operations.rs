@@ -6,14 +6,12 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Books, Odd, Token};
+use super::pages::list;
+use super::{Books, OddEnd, Token};
 use crate::fate::Class;
 use crate::mutation::Mutation;
 use crate::objects;
 use crate::world::{World, stamp};
-
-/// How many rows a page has if the caller does not say.
-const PAGE: usize = 50;
 
 /// A call.
 pub struct Asked<'a> {
@@ -34,7 +32,7 @@ type Done = (u16, Value, Option<Token>);
 pub(super) fn perform(books: &mut Books, world: &World, host: &str, asked: &Asked<'_>) -> Done {
     *books.calls.entry(asked.class).or_default() += 1;
     if asked.class == Class::Verify {
-        return (verify(books, world.now(), asked.bearer), json!({}), None);
+        return (verify(books, world, asked.bearer), json!({}), None);
     }
     if ![objects::KEY, objects::OTHER_KEY].contains(&asked.bearer) {
         return (401, json!({}), None);
@@ -44,14 +42,18 @@ pub(super) fn perform(books: &mut Books, world: &World, host: &str, asked: &Aske
         Class::List if world.mutation == Some(Mutation::ListForgotten) => {
             (200, json!({"items": [], "nextPage": null}), None)
         }
-        Class::List => (200, list(books, world.now(), asked), None),
+        Class::List => {
+            let (status, page) = list(books, world, asked);
+            (status, page, None)
+        }
         _ => revoke(books, world.elapsed(), asked),
     }
 }
 
-fn verify(books: &mut Books, now: DateTime<Utc>, value: &str) -> u16 {
+fn verify(books: &mut Books, world: &World, value: &str) -> u16 {
     let refuses = books.refuses_tokens.newest().is_some();
-    let token = books.tokens.iter_mut().find(|token| token.value == value && token.lives(now));
+    let (seen, now) = (books.seen(Class::Verify, world.elapsed()), world.now());
+    let token = books.tokens.iter_mut().find(|token| token.value == value && token.shows(seen, now));
     match token.filter(|_| !refuses) {
         Some(token) => {
             token.accepted = true;
@@ -64,40 +66,35 @@ fn verify(books: &mut Books, now: DateTime<Utc>, value: &str) -> u16 {
 fn generate(books: &mut Books, world: &World, host: &str, asked: &Asked<'_>) -> Done {
     let wanted: Value = serde_json::from_str(asked.body).unwrap_or_default();
     let (number, now) = (books.tokens.len() + 1, world.now());
-    let expires = wanted["lifetimeSeconds"].as_i64().map(|seconds| now + chrono::Duration::seconds(seconds));
+    let asked_for = wanted["lifetimeSeconds"].as_i64();
+    let (life, said) = ends(books.odd_end.newest().copied(), asked_for, now);
+    let expires = life.map(|seconds| now + chrono::Duration::seconds(seconds));
+    let promised = books.odd_end.newest().is_some_and(|odd| odd.promises()) && expires.is_some();
     let name = wanted["name"].as_str().unwrap_or_default().to_owned();
     let value = format!("{}{host}-{number}-{}", objects::VALUE, world.random(u64::MAX));
     let id = if books.tokens_as_ids { value.clone() } else { books.next_id() };
-    let token = Token { expires, ..Token::new(id, name, value, asked.bearer, world) };
-    let body = json!({"id": token.id, "name": token.name, "token": token.value, "expirationTime": expires.map(stamp)});
+    let token = Token { expires, promised, ..Token::new(id, name, value, asked.bearer, world) };
+    let mut body = json!({"id": token.id, "name": token.name, "token": token.value});
+    if let Some(said) = said {
+        body["expirationTime"] = said;
+    }
     books.tokens.push(token.clone());
     (201, body, Some(token))
 }
 
-fn list(books: &Books, now: DateTime<Utc>, asked: &Asked<'_>) -> Value {
-    let number = |wanted: &str| asked.url.query_pairs().find(|(name, _)| name == wanted)?.1.parse::<usize>().ok();
-    let (limit, page) = (number("limit").unwrap_or(PAGE), number("page").unwrap_or(1).max(1));
-    let page = page - usize::from(books.empty_pages);
-    if page == 0 {
-        return json!({"items": [], "nextPage": 2});
+/// How long a token lives, in seconds, and what the answer says of that; `None` if it says nothing at all.
+fn ends(odd: Option<OddEnd>, asked_for: Option<i64>, now: DateTime<Utc>) -> (Option<i64>, Option<Value>) {
+    let after = |seconds: i64| json!(stamp(now + chrono::Duration::seconds(seconds)));
+    match odd {
+        None => (asked_for, Some(asked_for.map_or(Value::Null, after))),
+        Some(OddEnd::Absent) => (asked_for, None),
+        Some(OddEnd::Unreadable) => (asked_for, Some(json!("soon"))),
+        Some(OddEnd::Says(seconds)) => (asked_for, Some(after(seconds.into()))),
+        Some(OddEnd::Shorter(most)) => {
+            let life = asked_for.map_or(most.into(), |asked_for| asked_for.min(most.into()));
+            (Some(life), Some(after(life)))
+        }
     }
-    let listed = |number: usize, token: &Token| match books.odd() {
-        Some(Odd::Empty) => false,
-        Some(Odd::Forgets) => token.lives(now) && number.is_multiple_of(2),
-        Some(Odd::Dead) => true,
-        _ => token.lives(now),
-    };
-    let all = books.tokens.iter().enumerate().filter(|(number, token)| listed(*number, token));
-    let all: Vec<&Token> = all.map(|(_, token)| token).filter(|token| token.account == asked.bearer).collect();
-    let row = |token: &&Token| {
-        let before = if books.odd() == Some(Odd::Renamed) { "robots/" } else { "" };
-        let name = (!books.nameless).then(|| format!("{before}{}", token.name));
-        json!({"id": token.id, "name": name, "createdTime": stamp(token.created),
-            "expirationTime": token.expires.map(stamp)})
-    };
-    let rows: Vec<Value> = all.iter().skip((page - 1) * limit).take(limit).map(row).collect();
-    let next = page + 1 + usize::from(books.empty_pages);
-    json!({"items": rows, "nextPage": (page * limit < all.len()).then_some(next)})
 }
 
 /// The token that a revoke is about.

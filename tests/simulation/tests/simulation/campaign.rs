@@ -24,7 +24,7 @@ struct Sum {
     lived: Duration,
     drawn: BTreeMap<String, u64>,
     /// The most of each kind, and the seed that had it.
-    most: [(u64, u64); 3],
+    most: [(u64, u64); 4],
     /// Seeds by the law that they break.
     broken: BTreeMap<&'static str, Vec<u64>>,
 }
@@ -80,7 +80,7 @@ fn live(seed: u64, sum: &Mutex<Sum>) {
     let mut sum = sum.lock().unwrap();
     sum.lives += 1;
     sum.lived += report.lived;
-    let most = [report.most.events, report.most.tokens, report.most.writes_at_rest];
+    let most = [report.most.events, report.most.tokens, report.most.turns, report.most.writes_at_rest];
     for (at, count) in most.into_iter().enumerate() {
         sum.most[at] = sum.most[at].max((count, seed));
     }
@@ -97,9 +97,10 @@ fn random_lives_break_no_law() {
     let rate = sum.lived.as_secs_f64() / took;
     figure(&format!("simulation: {lives} lives of {days} days in {took:.0} s, {rate:.0} virtual seconds a second"));
     println!("drawn: {:?}", sum.drawn);
-    let [events, tokens, writes] = sum.most;
+    let [events, tokens, turns, writes] = sum.most;
     println!(
-        "most of an object in an hour, by (count, seed): events {events:?}, tokens {tokens:?}, writes at rest {writes:?}"
+        "most of an object in an hour, by (count, seed): events {events:?}, tokens {tokens:?}, turns of a service {turns:?}, \
+         writes at rest {writes:?}"
     );
     let complaints: String = sum.broken.iter().map(|(law, seeds)| complaint(law, seeds)).collect();
     assert!(complaints.is_empty(), "{complaints}");

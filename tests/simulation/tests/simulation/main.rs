@@ -7,10 +7,15 @@
 
 mod agreement;
 mod campaign;
+mod ends;
+mod forgeries;
 mod late;
 mod limits;
 mod lives;
 mod messages;
 mod mutations;
+mod pages;
+mod partial;
 mod refusals;
+mod replicas;
 mod troubles;

@@ -61,6 +61,15 @@ fn two_operators_tell_each_outcome_once_and_raise_no_alarm() {
     }
 }
 
+#[test]
+fn a_second_look_at_an_expired_token_comes_in_time_and_raises_no_alarm() {
+    // Secrets that cannot be written keep their first tokens until these expire. When all objects go, two tokens are refused.
+    let plan = Plan { life_hours: 4, per_minute: 60, ..Plan::quiet(500_104, 8, 36_000) };
+    let plan = plan.with(53, Act::Immutable(4)).with(68, Act::Immutable(2)).with(8418, Act::ClockStep(3600));
+    let report = well(&plan);
+    assert_eq!(count(&report, "TokenRevocationFailed"), 0);
+}
+
 /// How often the status of a service object was written.
 fn told_of_the_service(report: &Report) -> u64 {
     let written = report.requests.iter().filter(|(verb, _)| verb.ends_with("tokenservices/status"));

@@ -67,6 +67,13 @@ fn a_list_that_changes_names_takes_no_token_for_dead() {
 }
 
 #[test]
+fn a_token_whose_secret_cannot_be_written_is_asked_about_with_the_value_there_when_its_object_goes() {
+    // The list leaves it out, and shows others: without the value that would be a proof.
+    let plan = Plan::quiet(100_011, 2, 1800).with(52, Act::Immutable(1)).with(96, Act::OddList(Odd::Forgets, 1605));
+    well(&plan.with(852, Act::Delete(1)));
+}
+
+#[test]
 fn dead_tokens_in_a_list_are_anothers_where_the_ledger_has_forgotten_them_until_a_person_confirms() {
     let plan = Plan { hours: 1, ..Plan::quiet(418, 2, 20 * HOUR) };
     well(&plan.with(17 * HOUR, Act::OddList(Odd::Dead, HOUR)));
@@ -98,6 +105,17 @@ fn a_store_that_forgets_costs_a_token_each_at_most() {
         let plan = Plan::quiet(9, 3, 2 * HOUR).with(600, Act::Rotate(0)).with(1500, Act::Restore(backup, 1000));
         let made = made(&well(&plan));
         assert!((4..=7).contains(&made), "{backup:?}: {made}");
+    }
+}
+
+#[test]
+fn no_secret_is_made_for_an_object_that_went_while_a_cache_still_shows_it() {
+    // The store goes back behind its versions, so a watch that goes on says nothing of what happens next.
+    for deleted in [90, 94, 96, 98, 110] {
+        for back in [50, 7200] {
+            let plan = Plan::quiet(100_119, 1, 600).with(82, Act::Restore(Backup::Back, back));
+            well(&plan.with(deleted, Act::Delete(0)));
+        }
     }
 }
 
