@@ -113,8 +113,7 @@ async fn fail(
 ) -> Result<Flow, PassError> {
     let failure = pass.failure(observed.object.generation, reason, message.clone());
     let now = pass.now().time();
-    let own = pass.memory().in_flight.as_ref().filter(|own| own.attempt == claim.attempt);
-    let seen = leftover.token().cloned().zip(own.map(|own| own.credentials_revision.clone()));
+    let seen = leftover.token().cloned().zip(generated_by(pass, claim.attempt, leftover.token()));
     let change = |ledger: &mut Ledger| {
         ledger.failed(claim, leftover, failure, now);
         if let Some((id, revision)) = &seen {
@@ -181,6 +180,15 @@ pub(super) async fn decide_verified(
     Ok(written.into())
 }
 
+/// The version of the credential that generated the token of this attempt: that of this process's own request, or today's if a list that
+/// was read with it has the token. The token may be another process's.
+fn generated_by(pass: &Pass<'_>, attempt: u32, id: Option<&TokenId>) -> Option<String> {
+    let own = pass.memory().in_flight.as_ref().filter(|own| own.attempt == attempt && own.value.is_some());
+    let listed = pass.listing().into_iter().flatten().any(|row| row.attempt == attempt && Some(&row.id) == id);
+    let todays = || pass.service().filter(|_| listed).map(|service| service.revision.clone());
+    own.map(|own| own.credentials_revision.clone()).or_else(todays)
+}
+
 /// The token in the Secret and its claim: known to this process, or attested by the service's list.
 fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
     let ours = observed.secrets.ours().next()?;
@@ -189,6 +197,7 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
     let token = pass.held_token()?;
     let own = pass.memory().in_flight.as_ref().filter(|own| own.attempt == attempt);
     let own_value = own.and_then(|own| own.value.as_ref());
+    let credentials_revision = generated_by(pass, attempt, Some(&id));
     let listed = observed.service.listing.iter().flatten().find(|row| row.id == id);
     let request_digest = own.map_or_else(|| claim.request_digest.clone(), |own| own.request_digest.clone());
     let claimed = own.map_or(claim.time, |own| own.claimed);
@@ -196,9 +205,6 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
     let known = own.is_some() || observed.open_claim().is_some_and(|open| open.attempt == attempt);
     let lifetime = if known { pass.validated().lifetime } else { Lifetime::Never };
     let unseen = || unseen_end(listed.and_then(|row| row.expiration), lifetime, claimed.min(pass.now().time()));
-    // A list that has it was read with today's credential.
-    let todays = || pass.service().filter(|_| listed.is_some()).map(|service| service.revision.clone());
-    let credentials_revision = own_value.and(own).map(|own| own.credentials_revision.clone()).or_else(todays);
     let current = Current {
         attempt,
         id,

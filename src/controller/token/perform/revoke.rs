@@ -100,7 +100,11 @@ async fn record_revoked(
 ) -> Result<Flow, PassError> {
     let now = pass.now().time();
     let change = |ledger: &mut Ledger| ledger.revoked(attempt, id, proof, now);
-    let written = record(pass, objects, observed, Phase::Resting, Fact::Revoked(id), change).await?;
+    let mut written = record(pass, objects, observed, Phase::Resting, Fact::Revoked(id), change).await?;
+    // Another process may have written meanwhile, that it could not prove the death for example: then it would do so each time.
+    if written == Written::No && pass.ledger().has_token(attempt, id) {
+        written = record(pass, objects, observed, Phase::Resting, Fact::Revoked(id), change).await?;
+    }
     if written != Written::Yes {
         return Ok(written.into());
     }
