@@ -1,6 +1,6 @@
 //! The kinds of act, and how one of each is drawn.
 
-use super::{Act, pick};
+use super::{Act, BANS, pick};
 use crate::api_server::{BACKUPS, TROUBLES};
 use crate::fate::Class;
 use crate::services::ODDITIES;
@@ -56,12 +56,14 @@ pub enum Kind {
     Restore,
     ClockStep,
     Sleep,
+    LetGo,
+    Forbid,
     /// A fault of single calls ([`crate::fate::Fault`]).
     Fault,
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 48] = [
+pub const KINDS: [Kind; 50] = [
     Kind::Rotate,
     Kind::Reconcile,
     Kind::Delete,
@@ -109,6 +111,8 @@ pub const KINDS: [Kind; 48] = [
     Kind::Restore,
     Kind::ClockStep,
     Kind::Sleep,
+    Kind::LetGo,
+    Kind::Forbid,
     Kind::Fault,
 ];
 
@@ -172,6 +176,8 @@ impl Act {
             Kind::Restore => Self::Restore(pick(random, &BACKUPS), pick(random, &[30, 200, 900, 7200])),
             Kind::ClockStep => Self::ClockStep(pick(random, &[-3600, -30, 30, 3600])),
             Kind::Sleep => Self::Sleep(pick(random, &[60, 3600, 30_000])),
+            Kind::LetGo => Self::LetGo(one),
+            Kind::Forbid => Self::Forbid(pick(random, &BANS), seconds),
             Kind::Fault => return None,
         })
     }

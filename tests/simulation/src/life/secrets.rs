@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Life;
 use crate::act::Act;
-use crate::objects::{self, secret_of, secret_path};
+use crate::objects::{self, secret_of};
 
 /// What another controller wants to have in a Secret.
 const THEIRS: &str = "dGhlaXJz";
@@ -16,32 +16,32 @@ const THEIRS: &str = "dGhlaXJz";
 impl Life {
     /// What others do to Secrets.
     pub(super) fn with_secret(&mut self, act: Act) {
-        let secret = |index: usize| self.around.api_server.get("secrets", objects::NAMESPACE, &secret_of(index));
+        let layout = self.plan.layout;
         match act {
             Act::DeleteSecret(index) => {
-                self.tell("DELETE", &secret_path(&secret_of(index)), &Value::Null);
+                self.tell("DELETE", &layout.secret(index), &Value::Null);
                 self.facts.squatted.remove(&index);
                 self.facts.immutable.remove(&index);
             }
             Act::Immutable(index) => {
-                let done = self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"immutable": true}));
+                let done = self.tell("PATCH", &layout.secret(index), &json!({"immutable": true}));
                 if done {
                     self.facts.immutable.insert(index);
                 }
             }
             Act::EditSecret(index) => {
-                self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"data": {"token": "Z2FyYmFnZQ=="}}));
+                self.tell("PATCH", &layout.secret(index), &json!({"data": {"token": "Z2FyYmFnZQ=="}}));
             }
             Act::Squat(index) => {
                 let theirs = json!({"metadata": {"name": secret_of(index)}, "stringData": {"password": "somebody's"}});
-                if self.tell("POST", &secret_path(""), &theirs) {
+                if self.tell("POST", &layout.secrets(index), &theirs) {
                     self.facts.squatted.insert(index);
                 }
             }
             Act::Forge(index, victim) => {
-                let Some(theirs) = secret(victim) else { return };
+                let Some(theirs) = self.around.api_server.secret(victim) else { return };
                 let annotations = theirs["metadata"]["annotations"].clone();
-                self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"metadata": {"annotations": annotations}}));
+                self.tell("PATCH", &layout.secret(index), &json!({"metadata": {"annotations": annotations}}));
                 if index != victim {
                     self.facts.forged.insert(index);
                 }
@@ -53,14 +53,14 @@ impl Life {
 
     /// Another controller looks each second whether the Secret has what it wants.
     pub(super) fn fight(&mut self, index: usize, over_the_token: bool, seconds: u32) {
-        let (server, peace) = (self.around.api_server.clone(), self.peace.clone());
+        let (server, peace, layout) = (self.around.api_server.clone(), self.peace.clone(), self.plan.layout);
         let key = if over_the_token { "token" } else { "theirs" };
         let until = Instant::now() + Duration::from_secs(seconds.into());
         self.beside.spawn(async move {
             while Instant::now() < until && !peace.load(Ordering::Relaxed) {
-                let secret = server.get("secrets", objects::NAMESPACE, &secret_of(index));
+                let secret = server.secret(index);
                 if secret.is_some_and(|secret| secret["data"][key] != THEIRS) {
-                    let _ = server.act("PATCH", &secret_path(&secret_of(index)), &json!({"data": {key: THEIRS}}));
+                    let _ = server.act("PATCH", &layout.secret(index), &json!({"data": {key: THEIRS}}));
                 }
                 sleep(Duration::from_secs(1)).await;
             }
@@ -70,33 +70,37 @@ impl Life {
 
     /// What tools and backups do: a copy, marks and all.
     pub(super) fn copy_secret(&mut self, act: Act) {
-        let server = self.around.api_server.clone();
-        let now = |index: usize| server.get("secrets", objects::NAMESPACE, &secret_of(index));
+        let (server, layout) = (self.around.api_server.clone(), self.plan.layout);
+        let now = |index: usize| server.secret(index);
         self.facts.allowed_tokens += 1;
         match act {
             Act::CopySecret(index) => {
                 let Some(original) = now(index) else { return };
-                self.tell("POST", &secret_path(""), &copy_of(&original, &format!("copy-of-{}", secret_of(index))));
+                self.tell(
+                    "POST",
+                    &layout.secrets(index),
+                    &copy_of(&original, &format!("copy-of-{}", secret_of(index))),
+                );
             }
             Act::CopyAbroad(index) => {
                 let Some(original) = now(index) else { return };
-                let path = format!("/api/v1/namespaces/{}/secrets", objects::ABROAD);
+                let path = objects::secrets_path(objects::ABROAD, "");
                 self.tell("POST", &path, &copy_of(&original, &secret_of(index)));
             }
             Act::RestoreSecret(index, back) => {
                 let then = self.around.world.elapsed().saturating_sub(Duration::from_secs(back.into()));
-                let Some(old) = server.as_it_was("secrets", objects::NAMESPACE, &secret_of(index), then) else {
+                let Some(old) = server.secret_as_it_was(index, then) else {
                     return;
                 };
                 let copy = copy_of(&old, &secret_of(index));
                 let done = match now(index) {
-                    Some(_) => self.tell("PUT", &secret_path(&secret_of(index)), &copy),
-                    None => self.tell("POST", &secret_path(""), &copy),
+                    Some(_) => self.tell("PUT", &layout.secret(index), &copy),
+                    None => self.tell("POST", &layout.secrets(index), &copy),
                 };
                 if done {
                     let (value, now) = (copy["data"]["token"].as_str(), self.around.world.elapsed());
                     self.around.world.excuses().puts_back(value.unwrap_or_default(), now);
-                    let object = server.get("artifacttokens", objects::NAMESPACE, &objects::name_of(index));
+                    let object = server.token(index);
                     self.marks_of(index, &object.map_or(Value::Null, |object| Value::clone(&object)), &copy);
                 }
             }

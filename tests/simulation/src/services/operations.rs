@@ -8,6 +8,7 @@ use url::Url;
 
 use super::{Books, Odd, Token};
 use crate::fate::Class;
+use crate::layout::KEYS;
 use crate::mutation::Mutation;
 use crate::objects;
 use crate::world::{World, stamp};
@@ -34,9 +35,9 @@ type Done = (u16, Value, Option<Token>);
 pub(super) fn perform(books: &mut Books, world: &World, host: &str, asked: &Asked<'_>) -> Done {
     *books.calls.entry(asked.class).or_default() += 1;
     if asked.class == Class::Verify {
-        return (verify(books, world.now(), asked.bearer), json!({}), None);
+        return (verify(books, world, asked.bearer), json!({}), None);
     }
-    if ![objects::KEY, objects::OTHER_KEY].contains(&asked.bearer) {
+    if !KEYS.contains(&(asked.bearer, host)) {
         return (401, json!({}), None);
     }
     match asked.class {
@@ -49,12 +50,13 @@ pub(super) fn perform(books: &mut Books, world: &World, host: &str, asked: &Aske
     }
 }
 
-fn verify(books: &mut Books, now: DateTime<Utc>, value: &str) -> u16 {
+fn verify(books: &mut Books, world: &World, value: &str) -> u16 {
+    let now = world.now();
     let refuses = books.refuses_tokens.newest().is_some();
     let token = books.tokens.iter_mut().find(|token| token.value == value && token.lives(now));
     match token.filter(|_| !refuses) {
         Some(token) => {
-            token.accepted = true;
+            token.accepted.get_or_insert(world.elapsed());
             200
         }
         None => 401,

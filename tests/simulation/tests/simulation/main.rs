@@ -12,5 +12,7 @@ mod limits;
 mod lives;
 mod messages;
 mod mutations;
+mod neighbours;
 mod refusals;
+mod terms;
 mod troubles;
