@@ -4,6 +4,7 @@
 //! changes void what was known before, and each says why ([`Pass::secret_read`], [`Pass::secret_written`], [`Pass::fact_recorded`],
 //! [`Pass::overtaken`]). All other methods add to it; [`Pass::listed_in_vain`] also drops a list that could not be used.
 
+mod newest;
 mod places;
 mod read;
 pub(crate) mod report;

@@ -86,6 +86,8 @@ async fn run(mut pass: Pass<'_>, objects: &ObjectWriter, secrets: &SecretAccess)
                 let look = wake.map_or(look, |wake| wake.min(look));
                 return rest(pass, objects, observed, Some(&halt), Some(look)).await;
             }
+            // Between a claim and the request for its token the newest spec counts.
+            Step::Generate if pass.look_at_object() => {}
             step => {
                 if perform(&mut pass, objects, secrets, step, &mut observed).await? == Flow::Gone {
                     info!(object = %pass.label(), "released");

@@ -1,6 +1,8 @@
 //! What service objects and objects say: what is forbidden, who is asked, and what becomes of what belongs to nobody.
 
-use simulation::act::Act;
+use simulation::act::{Act, BANS, Ban};
+use simulation::fate::{Class, Fate};
+use simulation::layout::Layout;
 use simulation::life::Report;
 use simulation::plan::Plan;
 
@@ -31,6 +33,26 @@ fn a_sweep_that_may_revoke_ends_what_was_let_go_but_not_what_a_new_object_has_ta
     let kept = plan.with(600, Act::LetGo(0)).with(700, Act::Create(0)).with(700, Act::Suspend(0, true));
     let report = well(&kept.with(9 * HOUR, Act::Suspend(0, false)));
     assert!(deaths(&report, 0)[0].is_some_and(|died| died > u64::from(9 * HOUR)), "{:?}", deaths(&report, 0));
+}
+
+#[test]
+fn what_is_forbidden_between_the_claim_and_the_request_is_not_asked_for() {
+    for ban in BANS {
+        let layout = if ban == Ban::Namespace { Layout::Shared } else { Layout::One };
+        let plan = Plan { hours: 1, layout, ..Plan::quiet(3, 2, 2 * HOUR) };
+        // The answer to the claim comes after 25 s, and what it allows is forbidden meanwhile.
+        for nth in 4..=8 {
+            let slow = plan.clone().fault(Class::ApiWrite, Some(1), nth, Fate::Slow(25));
+            well(&slow.with(600, Act::Rotate(1)).with(603, Act::Forbid(ban, 1200)));
+            let suspended = plan.clone().fault(Class::ApiWrite, Some(1), nth, Fate::Slow(25));
+            well(
+                &suspended
+                    .with(600, Act::Rotate(1))
+                    .with(603, Act::Suspend(1, true))
+                    .with(2000, Act::Suspend(1, false)),
+            );
+        }
+    }
 }
 
 #[test]
