@@ -107,6 +107,8 @@ impl ApiServer {
 /// A state that a process has stored.
 #[derive(Clone, Debug)]
 pub struct Stored {
+    /// The object went with it.
+    pub gone: bool,
     /// When.
     pub at: Duration,
     /// By which process.
@@ -122,10 +124,10 @@ impl ApiServer {
     pub fn stored(&self, plural: &str) -> Vec<Stored> {
         let store = self.store();
         let Some(kind) = store.kind(plural) else { return Vec::new() };
-        let by_process = kind.history.iter().filter(|change| change.who > 0 && !change.deleted);
+        let by_process = kind.history.iter().filter(|change| change.who > 0);
         let stored = |change: &Change| {
-            let Change { at, who, ref old, ref new, .. } = *change;
-            Stored { at, who, old: old.clone(), new: new.clone() }
+            let Change { at, who, deleted: gone, ref old, ref new, .. } = *change;
+            Stored { gone, at, who, old: old.clone(), new: new.clone() }
         };
         by_process.map(stored).collect()
     }

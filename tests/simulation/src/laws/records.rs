@@ -30,13 +30,17 @@ const NEXT_TRY: Duration = Duration::from_secs(3600 + 60 + 600);
 /// A try comes so soon after it is due.
 const IS_TRIED: Duration = Duration::from_secs(1800);
 
-/// S5, S13, P24, L8 in every state.
+/// S5, S12, S13, P24, L8 in every state.
 pub fn of_records(life: &Life) {
     let known = Known::new(life);
-    for stored in life.around.api_server.stored("secrets") {
-        one_write(life, &stored, &known);
+    for stored in life.around.api_server.stored("secrets").iter().filter(|stored| !stored.gone) {
+        one_write(life, stored, &known);
     }
-    let states = life.around.api_server.stored("artifacttokens");
+    let (ends, states): (Vec<Stored>, Vec<Stored>) =
+        life.around.api_server.stored("artifacttokens").into_iter().partition(|stored| stored.gone);
+    for stored in &ends {
+        nothing_lives(life, stored, &known);
+    }
     for stored in &states {
         ready_is_true(life, stored, &known);
     }
@@ -146,6 +150,24 @@ fn not_held(life: &Life, index: usize, stored: &Stored, token: &Token, held: Opt
     // What a process wrote itself it does not know either if the answer got lost.
     let unnoticed = (others && until + UNNOTICED >= stored.at) || hindered(life, index, &[], until, stored.at);
     (!unnoticed).then(|| format!("its Secret holds {} no more since {until:?}, by {}", token.id, held.taken_by))
+}
+
+/// S12: the finalizer goes only when nothing of the object lives, but what was let go, and what nobody can find or end.
+fn nothing_lives(life: &Life, stored: &Stored, known: &Known) {
+    let uid = identity::uid16(stored.new["metadata"]["uid"].as_str().unwrap_or_default());
+    let now = life.around.world.now() - life.around.world.elapsed() + stored.at;
+    let lives = |token: &&Token| {
+        token.at < stored.at
+            && token.died.is_none_or(|died| died > stored.at)
+            && token.expires.is_none_or(|expires| expires > now)
+            && token.own_name().is_some_and(|name| name.uid16 == uid)
+    };
+    let found = |token: &&Token| !token.is_beyond_reach() && !life.is_lost(token) && !token.stray;
+    let excused = life.facts.let_go.contains(&uid) || life.facts.restored;
+    if let Some(token) = known.tokens.iter().filter(lives).find(found).filter(|_| !excused) {
+        let how = format!("{} ({}) lives when its object goes at {:?}", token.id, token.name, stored.at);
+        life.around.world.broke("S12", how);
+    }
 }
 
 /// P24: a status write that changes no fact goes out at most so often.

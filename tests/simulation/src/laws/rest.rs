@@ -177,7 +177,7 @@ fn lost_are_reported(life: &Life, object: &Value, uid: &str, living: &[Token]) {
 impl Life {
     /// Where the service has no list, nobody finds a token that no ledger ever had: its answer came nowhere, or to a process that died
     /// with it. Or the ledger was lost.
-    fn is_lost(&self, token: &Token) -> bool {
+    pub(super) fn is_lost(&self, token: &Token) -> bool {
         let Some(name) = token.own_name().filter(|_| !self.plan.service.finds()) else { return false };
         let world = &self.around.world;
         let died = || world.ended_since(token.at);
