@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use kube::ResourceExt;
+use tokio::time::Instant;
 
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::ids::TokenId;
@@ -33,6 +34,8 @@ const MIN_INTERVAL: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(30);
 /// If the rate limit asks for a longer wait, the sweep is put off.
 const MAX_WAIT: Duration = Duration::from_secs(1);
+/// How long the revokes of one sweep may take. At the smallest limit that is some each time.
+const REVOKES_TAKE: Duration = Duration::from_secs(60);
 
 /// Sweeps the service if it is time, and returns when to look again.
 ///
@@ -153,17 +156,22 @@ async fn unlike_tokens(
     client.no_tokens(ids.take(MAX_ORPHANS).filter(|id| !known(id)).map(TokenId::as_str), places).await
 }
 
-/// Revokes tokens that have had no owner for long enough. Only a later list without them counts as proof.
+/// Revokes tokens that have had no owner for long enough, as many as the rate limit allows in a while. Only a later list without them counts
+/// as proof.
 async fn revoke_orphans(client: &ServiceClient, places: &mut Places, found: &mut Findings, revocable: &[NamedToken]) {
+    let until = Instant::now() + REVOKES_TAKE;
+    let mut sent = false;
     for orphan in revocable {
         let Some(id) = &orphan.id else { continue };
-        let answer = client.revoke(id.as_str(), places).await;
+        let mut own = places.none_of_these(until.saturating_duration_since(Instant::now()));
+        let answer = client.revoke(id.as_str(), &mut own).await;
         if matches!(answer, Err(ServiceError::Throttled { .. })) {
             break;
         }
+        sent = true;
         tracing::info!(%id, name = orphan.name, ok = answer.is_ok(), "a token without an owner is revoked");
     }
-    if revocable.is_empty() {
+    if !sent {
         return;
     }
     if let (Some(rows), Some(ownerless)) = (list(client, places).await, &mut found.ownerless) {

@@ -3,7 +3,7 @@
 //! Only the watch of objects, by an event or a complete list, adds or removes an object. So a pass that is under way when its
 //! object goes, or that begins with an object which only the cache still has, leaves no values of it behind.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kube::ResourceExt;
@@ -19,8 +19,10 @@ pub(crate) struct Memories(Mutex<All>);
 #[derive(Debug, Default)]
 struct All {
     entries: HashMap<String, Entry>,
-    /// The objects seen so far in the list that is under way.
-    arriving: HashSet<String>,
+    /// The objects seen so far in the list that is under way, and whether each has a current token.
+    arriving: HashMap<String, bool>,
+    /// The first list is complete.
+    listed: bool,
 }
 
 #[derive(Debug)]
@@ -31,12 +33,6 @@ enum Entry {
         /// A list was begun after the release. It has the object only if the store was restored, and the object is back.
         listing: bool,
     },
-}
-
-impl Default for Entry {
-    fn default() -> Self {
-        Self::Kept(Arc::default())
-    }
 }
 
 impl Memories {
@@ -55,11 +51,9 @@ impl Memories {
         let mut all = self.all();
         match event {
             Event::Init => all.begin_list(),
-            Event::InitApply(object) => all.arriving.extend([uid(object)]),
+            Event::InitApply(object) => all.arriving.extend([(uid(object), has_current(object))]),
             Event::InitDone => return all.end_list(),
-            Event::Apply(object) => {
-                all.entries.entry(uid(object)).or_default();
-            }
+            Event::Apply(object) => all.arrives(uid(object), has_current(object)),
             Event::Delete(object) => {
                 all.entries.remove(&uid(object));
                 return vec![uid(object)];
@@ -80,7 +74,19 @@ impl Memories {
     }
 }
 
+fn has_current(object: &ArtifactToken) -> bool {
+    object.status.as_ref().is_some_and(|status| status.ledger.current.is_some())
+}
+
 impl All {
+    /// An object that has a token when this process first sees it, later than all that were there at its start, was gone before: the
+    /// store was restored. Its token may be dead, so the service is asked.
+    fn arrives(&mut self, uid: String, has_current: bool) {
+        let restored = self.listed && has_current;
+        let memory = || Entry::Kept(Arc::new(tokio::sync::Mutex::new(Memory { restored, ..Memory::default() })));
+        self.entries.entry(uid).or_insert_with(memory);
+    }
+
     fn begin_list(&mut self) {
         self.arriving.clear();
         for entry in self.entries.values_mut() {
@@ -92,11 +98,13 @@ impl All {
 
     fn end_list(&mut self) -> Vec<String> {
         let arrived = std::mem::take(&mut self.arriving);
-        let gone = self.entries.keys().filter(|uid| !arrived.contains(*uid)).cloned().collect();
-        self.entries.retain(|uid, entry| arrived.contains(uid) && !matches!(entry, Entry::Released { listing: true }));
-        for uid in arrived {
-            self.entries.entry(uid).or_default();
+        let gone = self.entries.keys().filter(|uid| !arrived.contains_key(*uid)).cloned().collect();
+        self.entries
+            .retain(|uid, entry| arrived.contains_key(uid) && !matches!(entry, Entry::Released { listing: true }));
+        for (uid, has_current) in arrived {
+            self.arrives(uid, has_current);
         }
+        self.listed = true;
         gone
     }
 }
@@ -115,6 +123,34 @@ mod tests {
             },
         });
         serde_json::from_value(object).unwrap()
+    }
+
+    /// The same with a current token.
+    fn with_token(uid: &str) -> ArtifactToken {
+        let current = serde_json::json!({
+            "attempt": 1, "id": "t1", "nonce": "0", "requestDigest": "d", "secretResourceVersion": "1",
+            "claimedTime": "2026-01-01T00:00:00Z", "issuedTime": "2026-01-01T00:00:00Z",
+            "publishedTime": "2026-01-01T00:00:00Z", "verifiedTime": "2026-01-01T00:00:00Z", "probed": true,
+        });
+        let status = serde_json::from_value(serde_json::json!({"current": current})).unwrap();
+        ArtifactToken { status: Some(status), ..object(uid) }
+    }
+
+    #[test]
+    fn an_object_that_is_back_with_its_token_is_in_doubt_and_one_that_was_there_at_the_start_is_not() {
+        let memories = Memories::default();
+        memories.apply(&Event::Init);
+        memories.apply(&Event::InitApply(with_token("a")));
+        memories.apply(&Event::InitDone);
+        memories.apply(&Event::Apply(object("new")));
+        memories.apply(&Event::Apply(with_token("b")));
+        let restored = |uid: &str| kept(&memories, uid).try_lock().unwrap().restored;
+        assert!(!restored("a") && !restored("new") && restored("b"));
+        memories.apply(&Event::Delete(with_token("a")));
+        memories.apply(&Event::Init);
+        memories.apply(&Event::InitApply(with_token("a")));
+        memories.apply(&Event::InitDone);
+        assert!(kept(&memories, "a").try_lock().unwrap().restored);
     }
 
     fn list(memories: &Memories, uids: &[&str]) -> Vec<String> {

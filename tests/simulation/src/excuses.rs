@@ -37,8 +37,8 @@ pub struct Excuses {
     pub landed_late: BTreeSet<String>,
     /// When a clock jumped.
     pub jumps: Vec<Duration>,
-    /// The highest limit of the service until now.
-    pub per_minute: u32,
+    /// The highest limit of each service until now, by its host.
+    pub per_minute: BTreeMap<&'static str, u32>,
 }
 
 /// Tokens were declared as leaked.
@@ -112,6 +112,11 @@ impl Gone {
     pub fn back(&mut self, uid16: &str, now: Duration) {
         let open = self.0.get_mut(uid16).and_then(|spans| spans.last_mut()).filter(|(_, until)| until.is_none());
         open.into_iter().for_each(|(_, until)| *until = Some(now));
+    }
+
+    /// Since when it is, if it still is.
+    pub fn since(&self, uid16: &str) -> Option<Duration> {
+        self.0.get(uid16)?.last().filter(|(_, until)| until.is_none()).map(|(from, _)| *from)
     }
 
     /// Whether it was at this time. A pass that read the object before it came back may go on for a moment.

@@ -5,6 +5,7 @@
 //! | [`determinism`] | everything random in a thread follows from a seed |
 //! | [`world`] | the virtual clock, the record of what happened, and what becomes of calls ([`fate`]) |
 //! | [`api_server`] | as much of an API server as the operator can tell from a real one |
+//! | [`objects`], [`layout`] | what people write, and in which namespaces at which services |
 //! | [`services`] | truthful token services, and what can be wrong with them |
 //! | [`process`] | one operator, which can be killed |
 //! | [`act`], [`plan`] | what people, machines and services do in a life; a plan is all of a life that is not the product |
@@ -23,6 +24,7 @@ pub mod determinism;
 pub mod excuses;
 pub mod fate;
 pub mod laws;
+pub mod layout;
 pub mod life;
 pub mod mutation;
 pub mod objects;

@@ -5,9 +5,16 @@ use artifact_token_operator::service::presets;
 use serde_json::{Value, json};
 
 use crate::api_server::ApiServer;
+use crate::layout::{Layout, Site};
 
-/// The namespace of everything.
+/// The namespace of everything, or of all that is first.
 pub const NAMESPACE: &str = "team";
+/// The namespace of each second object, where there is one.
+pub const NEIGHBOURS: &str = "labs";
+/// The operator's own namespace.
+pub const OPERATORS: &str = "operators";
+/// What paths of our kinds begin with.
+pub const GROUP: &str = "/apis/artifact-token.dev/v1alpha1";
 /// The service object.
 pub const SERVICE: &str = "one";
 /// The host of the service.
@@ -40,24 +47,19 @@ pub fn index_of(name: &str) -> Option<usize> {
     name.strip_prefix('t')?.trim_end_matches("-token").parse().ok()
 }
 
-/// The path of a kind of ours, or of one object of it.
-pub fn path(plural: &str, name: &str) -> String {
-    format!("/apis/artifact-token.dev/v1alpha1/namespaces/{NAMESPACE}/{plural}/{name}").trim_end_matches('/').to_owned()
-}
-
-/// The path of an `ArtifactToken`.
-pub fn token_path(index: usize) -> String {
-    path("artifacttokens", &name_of(index))
+/// The path of a kind of ours in a namespace, or of one object of it.
+pub fn path(namespace: &str, plural: &str, name: &str) -> String {
+    format!("{GROUP}/namespaces/{namespace}/{plural}/{name}").trim_end_matches('/').to_owned()
 }
 
 /// The path of a Secret, or of all.
-pub fn secret_path(name: &str) -> String {
-    format!("/api/v1/namespaces/{NAMESPACE}/secrets/{name}").trim_end_matches('/').to_owned()
+pub fn secrets_path(namespace: &str, name: &str) -> String {
+    format!("/api/v1/namespaces/{namespace}/secrets/{name}").trim_end_matches('/').to_owned()
 }
 
 /// The Secret with the operator's credential.
-pub fn credential() -> Value {
-    json!({"metadata": {"name": CREDENTIAL}, "stringData": {"key": KEY}})
+pub fn credential(site: Site) -> Value {
+    json!({"metadata": {"name": CREDENTIAL}, "stringData": {"key": site.key}})
 }
 
 /// What a service can do beside the necessary.
@@ -80,16 +82,20 @@ impl Abilities {
 }
 
 /// The service object: of the preset, or declared by itself with all of that but what it lacks.
-pub fn service(per_minute: u32, has: Abilities) -> Value {
+pub fn service(site: Site, per_minute: u32, has: Abilities) -> Value {
     let mut service = json!({
         "metadata": {"name": SERVICE},
         "spec": {
-            "preset": "Reference", "baseURL": format!("http://{HOST}"), "connection": {"insecureHTTP": true},
+            "preset": "Reference", "baseURL": format!("http://{}", site.host), "connection": {"insecureHTTP": true},
             "credentials": {"adminKey": {"name": CREDENTIAL, "key": "key"}},
             "naming": {"prefix": PREFIX},
             "limits": {"requestsPerMinute": per_minute},
         },
     });
+    if site.kind == "ClusterTokenService" {
+        let names = Layout::Shared.namespaces();
+        service["spec"]["allowedNamespaces"] = json!({"from": "Names", "names": names});
+    }
     if has == Abilities::ALL {
         return service;
     }
@@ -124,25 +130,26 @@ pub fn lifetime(hours: u32) -> String {
 }
 
 /// Makes the service object again if it is gone, or would go if nothing held it.
-pub fn make_service_again(server: &ApiServer, per_minute: u32, has: Abilities) {
-    let found = server.get("tokenservices", NAMESPACE, SERVICE);
+pub fn make_service_again(server: &ApiServer, site: Site, object: &Value) {
+    let (plural, namespace) = site.place();
+    let found = server.get(plural, namespace, SERVICE);
     if found.as_ref().is_some_and(|there| there["metadata"]["deletionTimestamp"].is_null()) {
         return;
     }
     if found.is_some() {
-        let _ = server.act("PATCH", &path("tokenservices", SERVICE), &json!({"metadata": {"finalizers": null}}));
+        let _ = server.act("PATCH", &site.path(), &json!({"metadata": {"finalizers": null}}));
     }
-    let _ = server.act("POST", &path("tokenservices", ""), &service(per_minute, has));
+    let _ = server.act("POST", &site.all(), object);
 }
 
 /// An object whose token is rotated each `hours`, or only on request with 0. It lives for `life_hours`, or for ever with 0.
-pub fn token(index: usize, hours: u32, life_hours: u32, overlap_seconds: u32) -> Value {
+pub fn token(index: usize, site: Site, hours: u32, life_hours: u32, overlap_seconds: u32) -> Value {
     let mut rotation = rotation(hours);
     rotation["overlap"] = json!(format!("{overlap_seconds}s"));
     json!({
         "metadata": {"name": name_of(index)},
         "spec": {
-            "serviceRef": {"name": SERVICE},
+            "serviceRef": {"kind": site.kind, "name": SERVICE},
             "rotation": rotation,
             "lifetime": lifetime(life_hours),
             "secret": {"name": secret_of(index), "data": [{"key": "token", "format": "Raw"}]},

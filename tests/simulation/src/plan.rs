@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::act::{Act, KINDS, Kind, pick};
 use crate::fate::{CLASSES, Class, Fate, Fault};
+use crate::layout::{Layout, Site};
 use crate::mutation::Mutation;
 use crate::objects::Abilities;
 
@@ -24,10 +25,18 @@ pub struct Plan {
     pub life_hours: u32,
     /// How long a token that was replaced stays.
     pub overlap_seconds: u32,
-    /// The service's limit.
+    /// Where they are.
+    pub layout: Layout,
+    /// The first service's limit.
     pub per_minute: u32,
-    /// What the service can do.
+    /// That of the second one.
+    pub second_per_minute: u32,
+    /// What the services can do.
     pub service: Abilities,
+    /// Whether a service is asked to accept a token (`verification.probe`).
+    pub probe: bool,
+    /// Whether the sweep of a service revokes what belongs to nobody.
+    pub sweep_revokes: bool,
     /// How long things happen; then all that failed works again.
     pub seconds: u32,
     /// What is done, by second.
@@ -48,13 +57,22 @@ impl Plan {
             hours: 0,
             life_hours: 0,
             overlap_seconds: 60,
+            layout: Layout::One,
             per_minute: 600,
+            second_per_minute: 600,
             service: Abilities::ALL,
+            probe: true,
+            sweep_revokes: false,
             seconds,
             acts,
             faults: Vec::new(),
             mutation: None,
         }
+    }
+
+    /// The limit of a service.
+    pub fn limit(&self, site: Site) -> u32 {
+        if site == self.layout.first() { self.per_minute } else { self.second_per_minute }
     }
 
     /// The same, with an act.
@@ -89,8 +107,8 @@ impl Plan {
             let act = Act::draw(kind, &mut random, tokens);
             let fault = draw_fault(&mut random, tokens);
             let ended = plan.acts.iter().filter(|(_, act)| matches!(act, Act::EndToken(_))).count();
-            // Where most tokens of a service are refused, a person must act.
-            if kind == Kind::EndToken && (ended + 1) * 3 > tokens {
+            // Where most tokens of a service are refused, a person must act. And where nobody asks, nobody hears of it.
+            if kind == Kind::EndToken && ((ended + 1) * 3 > tokens || !plan.probe) {
                 continue;
             }
             if let Some(Act::EndToken(one)) = act {
@@ -112,8 +130,16 @@ impl Plan {
         let mut plan = Self::quiet(seed, tokens, seconds);
         plan.hours = pick(random, &[0, 0, 1, 6]);
         plan.overlap_seconds = pick(random, &[60, 600]);
-        plan.per_minute = pick(random, &[60, 600, 6000]);
+        // Few objects can live with few calls.
+        let limits: &[u32] = if tokens > 2 { &[60, 600, 6000] } else { &[6, 60, 600, 6000] };
+        plan.per_minute = pick(random, limits);
         plan.life_hours = pick(random, &[0, 0, 0, 4]);
+        if tokens > 1 {
+            plan.layout = pick(random, &[Layout::One, Layout::One, Layout::Two, Layout::Shared]);
+            plan.second_per_minute = pick(random, limits);
+        }
+        plan.probe = random.u8(0..10) != 0;
+        plan.sweep_revokes = random.u8(0..4) == 0;
         plan.service = Abilities { lists: seed % WITHOUT != 7, names: seed % WITHOUT != 3 };
         plan
     }
@@ -167,6 +193,16 @@ impl fmt::Display for Plan {
             "seed {}: {} s; rotation {rotation}, lifetime {} h (0: for ever), overlap {} s, {} requests a minute",
             self.seed, self.seconds, self.life_hours, self.overlap_seconds, self.per_minute
         )?;
+        if self.layout != Layout::One {
+            writeln!(
+                f,
+                "  namespaces and services: {:?}; the second one allows {}",
+                self.layout, self.second_per_minute
+            )?;
+        }
+        if !self.probe || self.sweep_revokes {
+            writeln!(f, "  tokens are verified: {}; sweeps revoke: {}", self.probe, self.sweep_revokes)?;
+        }
         if self.service != Abilities::ALL {
             writeln!(f, "  the service has {:?}", self.service)?;
         }

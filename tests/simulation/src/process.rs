@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::api_server::ApiServer;
 use crate::fate::Line;
+use crate::objects;
 use crate::services::{Carrier, Services};
 use crate::world::World;
 
@@ -42,7 +43,7 @@ fn settings() -> Settings {
         refusal_settle: Duration::from_secs(60),
         default_overlap: Duration::from_secs(600),
         orphan_grace: Duration::from_secs(3600),
-        operator_namespace: None,
+        operator_namespace: Some(objects::OPERATORS.to_owned()),
         cluster_services: true,
     }
 }

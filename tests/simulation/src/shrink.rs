@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::layout::Layout;
 use crate::plan::Plan;
 
 /// How long it may take.
@@ -35,7 +36,9 @@ impl Plan {
                 best.try_less(law, |less| _ = less.faults.remove(index));
             }
             best.try_less(law, |less| less.hours = 0);
-            best.try_less(law, |less| less.per_minute = 600);
+            best.try_less(law, |less| less.layout = Layout::One);
+            best.try_less(law, |less| (less.probe, less.sweep_revokes) = (true, false));
+            best.try_less(law, |less| (less.per_minute, less.second_per_minute) = (600, 600));
             best.try_less(law, |less| less.overlap_seconds = 60);
             if best == before {
                 return best;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::excuses::Excuses;
 use crate::fate::{Class, Fate, Faults};
+use crate::layout::Layout;
 use crate::mutation::Mutation;
 use crate::overlaid::Overlaid;
 
@@ -33,6 +34,8 @@ pub struct World {
     pub lag: Mutex<Overlaid<u32>>,
     /// What becomes of calls.
     pub faults: Faults,
+    /// Where objects are.
+    pub layout: Layout,
     /// The rule of the product that is broken, if there is one.
     pub mutation: Option<Mutation>,
     excuses: Mutex<Excuses>,
@@ -74,13 +77,14 @@ impl Record {
 
 impl World {
     /// A new world, at its beginning.
-    pub fn new(seed: u64, faults: Faults, mutation: Option<Mutation>, traced: bool) -> Arc<Self> {
+    pub fn new(seed: u64, layout: Layout, faults: Faults, mutation: Option<Mutation>, traced: bool) -> Arc<Self> {
         Arc::new(Self {
             begun: Instant::now(),
             skew: AtomicI64::new(0),
             slept: AtomicU32::new(0),
             lag: Mutex::default(),
             faults,
+            layout,
             mutation,
             excuses: Mutex::default(),
             processes: Mutex::default(),
@@ -184,6 +188,12 @@ impl World {
 /// A time as an object has it, to the second.
 pub fn stamp(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// A time of an object, since the beginning.
+pub fn since_epoch(time: &str) -> Option<Duration> {
+    let time = DateTime::parse_from_rfc3339(time).ok()?;
+    u64::try_from(time.timestamp() - EPOCH).ok().map(Duration::from_secs)
 }
 
 /// A time as a `Date` header has it.

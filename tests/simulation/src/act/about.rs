@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Act;
+use crate::layout::Layout;
 use crate::services::Odd;
 
 /// After something failed, the next try comes within an hour (S7), and takes some minutes.
@@ -24,14 +25,17 @@ pub enum About {
     One(usize),
     /// All objects.
     All,
+    /// Those of the first service.
+    Service,
     /// None of them.
     Nothing,
 }
 
 impl About {
     /// Whether that is about this object, too.
-    pub fn concerns(self, index: usize) -> bool {
-        self == Self::All || self == Self::One(index)
+    pub fn concerns(self, index: usize, layout: Layout) -> bool {
+        let of_service = self == Self::Service && layout.site(index) == layout.first();
+        of_service || self == Self::All || self == Self::One(index)
     }
 }
 
@@ -43,6 +47,7 @@ impl Act {
             | Self::Rotate(one)
             | Self::Reconcile(one)
             | Self::Delete(one)
+            | Self::LetGo(one)
             | Self::Suspend(one, _)
             | Self::EditScopes(one)
             | Self::EditInterval(one, _)
@@ -65,9 +70,12 @@ impl Act {
             | Self::SkipNot(one)
             | Self::FailsFor(one, ..)
             | Self::EndToken(one) => About::One(one),
-            Self::TouchCredential | Self::Stranger | Self::ReuseIds | Self::TokensAsIds | Self::EmptyPages => {
-                About::Nothing
+            Self::TouchCredential | Self::Stranger | Self::ReuseIds | Self::EmptyPages => About::Nothing,
+            Self::LeakAll | Self::LeakAhead(None) | Self::Limit(_) | Self::Forbid(..) | Self::TokensAsIds => {
+                About::Service
             }
+            // A service, or the way to it.
+            act if act.fails_service() => About::Service,
             _ => About::All,
         }
     }
@@ -79,6 +87,8 @@ impl Act {
             Self::Reconcile(_)
                 | Self::Delete(_)
                 | Self::DeleteAll
+                | Self::LetGo(_)
+                | Self::Forbid(..)
                 | Self::EditOverlap(..)
                 | Self::CopySecret(_)
                 | Self::CopyAbroad(_)
@@ -139,6 +149,7 @@ impl Act {
             | Self::WrongCredential(seconds)
             | Self::OtherAccount(seconds)
             | Self::RemakeService(seconds)
+            | Self::Forbid(_, seconds)
             | Self::RefuseTokens(seconds)
             | Self::Outage(_, seconds)
             | Self::ListFails(_, seconds)
@@ -149,6 +160,7 @@ impl Act {
             // A person must act first, or the object is gone.
             Self::Delete(_)
             | Self::DeleteAll
+            | Self::LetGo(_)
             | Self::Suspend(..)
             | Self::Strip(_)
             | Self::Squat(_)

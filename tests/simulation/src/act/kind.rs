@@ -1,7 +1,7 @@
 //! The kinds of act, and how one of each is drawn.
 
 use super::mark::marks;
-use super::{Act, Note, REQUESTS, pick};
+use super::{Act, BANS, Note, REQUESTS, pick};
 use crate::api_server::{BACKUPS, TROUBLES};
 use crate::fate::Class;
 use crate::services::{Asks, ENDS, ODDITIES, Odd, Pause};
@@ -73,12 +73,14 @@ pub enum Kind {
     Restore,
     ClockStep,
     Sleep,
+    LetGo,
+    Forbid,
     /// A fault of single calls ([`crate::fate::Fault`]).
     Fault,
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 53] = [
+pub const KINDS: [Kind; 55] = [
     Kind::Rotate,
     Kind::Reconcile,
     Kind::Delete,
@@ -131,6 +133,8 @@ pub const KINDS: [Kind; 53] = [
     Kind::Restore,
     Kind::ClockStep,
     Kind::Sleep,
+    Kind::LetGo,
+    Kind::Forbid,
     Kind::Fault,
 ];
 
@@ -193,6 +197,8 @@ impl Act {
             Kind::Restore => Self::Restore(pick(random, &BACKUPS), pick(random, &[30, 200, 900, 7200])),
             Kind::ClockStep => Self::ClockStep(pick(random, &[-3600, -30, 30, 3600])),
             Kind::Sleep => Self::Sleep(pick(random, &[60, 3600, 30_000])),
+            Kind::LetGo => Self::LetGo(one),
+            Kind::Forbid => Self::Forbid(pick(random, &BANS), seconds),
             Kind::Fault => return None,
         })
     }

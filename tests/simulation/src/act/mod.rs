@@ -1,10 +1,12 @@
 //! What people, machines and services do in a life.
 
 mod about;
+mod ban;
 mod kind;
 mod mark;
 
 pub use about::About;
+pub use ban::{BANS, Ban};
 pub use kind::{KINDS, Kind};
 pub use mark::{Mark, Note, REQUESTS};
 
@@ -26,6 +28,8 @@ pub enum Act {
     Delete(usize),
     /// `kubectl delete --all`.
     DeleteAll,
+    /// The object is deleted with the policy `Orphan`: its tokens and its Secret stay.
+    LetGo(usize),
     /// `spec.suspend` is set.
     Suspend(usize, bool),
     /// The token is asked for with other parameters.
@@ -78,6 +82,8 @@ pub enum Act {
     RemakeService(u32),
     /// The service object allows so many requests a minute.
     Limit(u32),
+    /// For so many seconds the service object forbids something.
+    Forbid(Ban, u32),
     /// The service refuses all tokens for so many seconds; the operator's own account works.
     RefuseTokens(u32),
     /// A person ends the token of the object at the service.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::ApiServer;
 use super::store::{Change, Store};
+use crate::objects::secret_of;
 
 /// What goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +76,7 @@ impl Store {
                 None => _ = new.as_object_mut().map(|fields| fields.remove("status")),
             }
             if new != *old {
-                self.commit("artifacttokens", new, Some(old), false, now);
+                self.commit("artifacttokens", new, Some(old), false, (now, 0));
             }
         }
     }
@@ -93,12 +94,12 @@ impl Store {
             for (key, new) in &objects {
                 let old = kind.objects.get(key).cloned();
                 if old.as_ref() != Some(new) {
-                    kind.history.push(Change { version: 0, at: now, deleted: false, new: new.clone(), old });
+                    kind.history.push(Change { version: 0, at: now, deleted: false, new: new.clone(), old, who: 0 });
                 }
             }
             for (_, old) in kind.objects.iter().filter(|(key, _)| !objects.contains_key(*key)) {
                 let (new, old) = (old.clone(), Some(old.clone()));
-                kind.history.push(Change { version: 0, at: now, deleted: true, new, old });
+                kind.history.push(Change { version: 0, at: now, deleted: true, new, old, who: 0 });
             }
             kind.objects = objects;
         }
@@ -121,24 +122,27 @@ pub struct Held {
     pub from: Duration,
     /// Until when; `None` if it still does.
     pub until: Option<Duration>,
+    /// Who took it away: a process, or 0 for others.
+    pub taken_by: u32,
 }
 
 impl ApiServer {
-    /// What a Secret has held, in order.
-    pub fn held(&self, namespace: &str, name: &str) -> Vec<Held> {
+    /// What an object's Secret has held, in order.
+    pub fn held(&self, index: usize) -> Vec<Held> {
+        let (namespace, name) = (self.layout().namespace(index), secret_of(index));
         let store = self.store();
         let Some(kind) = store.kind("secrets") else { return Vec::new() };
         let mut held: Vec<Held> = Vec::new();
-        for change in kind.history.iter().filter(|change| key_of(&change.new) == (namespace.into(), name.into())) {
+        for change in kind.history.iter().filter(|change| key_of(&change.new) == (namespace.into(), name.clone())) {
             let data = if change.deleted { json!(null) } else { change.new["data"]["token"].clone() };
             if held.last().is_some_and(|last| last.until.is_none() && last.data == data) {
                 continue;
             }
             if let Some(last) = held.last_mut().filter(|last| last.until.is_none()) {
-                last.until = Some(change.at);
+                (last.until, last.taken_by) = (Some(change.at), change.who);
             }
             if data.is_string() {
-                held.push(Held { data, from: change.at, until: None });
+                held.push(Held { data, from: change.at, until: None, taken_by: 0 });
             }
         }
         held

@@ -208,8 +208,8 @@ impl Connection {
                 .say(self.line.who, || format!("{} {} -> {}", asked.verb(), place.name.unwrap_or_default(), refusal.2));
             return Ok(Err(refusal));
         }
-        let outcome =
-            self.server.perform(asked.method.as_str(), &asked.path, &asked.query, &asked.content, &asked.body);
+        let (who, method) = (self.line.who, asked.method.as_str());
+        let outcome = self.server.perform(who, method, &asked.path, &asked.query, &asked.content, &asked.body);
         self.say(asked, &outcome, fate);
         match fate {
             Some(Fate::LostAfter) => return Err(lost()),

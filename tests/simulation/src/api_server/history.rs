@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::ApiServer;
 use super::store::Change;
+use crate::objects;
 
 /// Whether it is a change of the object with this identity.
 fn is_of(change: &Change, uid16: &str) -> bool {
@@ -15,7 +16,17 @@ fn is_of(change: &Change, uid16: &str) -> bool {
 }
 
 impl ApiServer {
-    /// An object as it was at a time since the beginning.
+    /// An object's Secret as it was at a time since the beginning.
+    pub fn secret_as_it_was(&self, index: usize, then: Duration) -> Option<Arc<Value>> {
+        self.as_it_was("secrets", self.layout().namespace(index), &objects::secret_of(index), then)
+    }
+
+    /// An `ArtifactToken` as it was.
+    pub fn token_as_it_was(&self, index: usize, then: Duration) -> Option<Arc<Value>> {
+        self.as_it_was("artifacttokens", self.layout().namespace(index), &objects::name_of(index), then)
+    }
+
+    /// An object as it was.
     pub fn as_it_was(&self, plural: &str, namespace: &str, name: &str, then: Duration) -> Option<Arc<Value>> {
         let store = self.store();
         let of = |change: &&Change| {
@@ -27,11 +38,12 @@ impl ApiServer {
         last.filter(|change| !change.deleted).map(|change| change.new.clone())
     }
 
-    /// When an object that is there was created.
-    pub fn created_at(&self, plural: &str, namespace: &str, name: &str) -> Option<Duration> {
-        let uid = self.get(plural, namespace, name)?["metadata"]["uid"].clone();
+    /// When an object's Secret that is there was created.
+    pub fn secret_created_at(&self, index: usize) -> Option<Duration> {
+        let uid = self.secret(index)?["metadata"]["uid"].clone();
         let store = self.store();
-        store.kind(plural)?.history.iter().find(|change| change.new["metadata"]["uid"] == uid).map(|change| change.at)
+        let mut history = store.kind("secrets")?.history.iter();
+        history.find(|change| change.new["metadata"]["uid"] == uid).map(|change| change.at)
     }
 
     /// When a Secret ceased to hold this token for the last time, or the last time until then.
@@ -106,5 +118,34 @@ impl ApiServer {
         let store = self.store();
         let Some(kind) = store.kind("artifacttokens") else { return Vec::new() };
         kind.history.iter().filter(records).map(|change| change.at).collect()
+    }
+}
+
+/// A state that a process has stored.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The object went with it.
+    pub gone: bool,
+    /// When.
+    pub at: Duration,
+    /// By which process.
+    pub who: u32,
+    /// What was there before.
+    pub old: Option<Arc<Value>>,
+    /// The object.
+    pub new: Arc<Value>,
+}
+
+impl ApiServer {
+    /// Every state of every object of a kind that a process has stored, in order.
+    pub fn stored(&self, plural: &str) -> Vec<Stored> {
+        let store = self.store();
+        let Some(kind) = store.kind(plural) else { return Vec::new() };
+        let by_process = kind.history.iter().filter(|change| change.who > 0);
+        let stored = |change: &Change| {
+            let Change { at, who, deleted: gone, ref old, ref new, .. } = *change;
+            Stored { gone, at, who, old: old.clone(), new: new.clone() }
+        };
+        by_process.map(stored).collect()
     }
 }

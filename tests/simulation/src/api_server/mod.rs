@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 
 pub use backup::{BACKUPS, Backup, Held};
 pub use connection::Connection;
+pub use history::Stored;
 pub use place::Place;
 pub use trouble::{TROUBLES, Trouble};
 pub use write::{Outcome, Refusal};
@@ -32,6 +33,8 @@ use self::place::Selector;
 use self::store::Store;
 use self::write::Write;
 use crate::fate::Line;
+use crate::layout::Layout;
+use crate::objects;
 use crate::world::{World, stamp};
 
 /// The API server. Cheap to clone.
@@ -60,7 +63,9 @@ impl ApiServer {
 
     /// Every watch breaks now.
     pub fn break_watches(&self) {
-        self.store().epoch += 1;
+        let mut store = self.store();
+        (store.epoch, store.silent) = (store.epoch + 1, self.world.elapsed());
+        drop(store);
         self.changed.notify_waiters();
     }
 
@@ -76,13 +81,28 @@ impl ApiServer {
     /// Says why it was refused.
     pub fn act(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
         let content = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
-        let done = self.perform(method, path, "fieldManager=kubectl", content, body);
+        let done = self.perform(0, method, path, "fieldManager=kubectl", content, body);
         done.map(|(_, value)| value).map_err(|Refusal(code, reason, message)| format!("{code} {reason} {message}"))
     }
 
     /// An object as it is now.
     pub fn get(&self, plural: &str, namespace: &str, name: &str) -> Option<Arc<Value>> {
         self.store().kind(plural)?.objects.get(&(namespace.to_owned(), name.to_owned())).cloned()
+    }
+
+    /// Where objects are.
+    pub fn layout(&self) -> Layout {
+        self.world.layout
+    }
+
+    /// An `ArtifactToken` as it is now.
+    pub fn token(&self, index: usize) -> Option<Arc<Value>> {
+        self.get("artifacttokens", self.layout().namespace(index), &objects::name_of(index))
+    }
+
+    /// Its Secret.
+    pub fn secret(&self, index: usize) -> Option<Arc<Value>> {
+        self.get("secrets", self.layout().namespace(index), &objects::secret_of(index))
     }
 
     /// All objects of a kind.
@@ -105,7 +125,7 @@ impl ApiServer {
         self.store().events.clone()
     }
 
-    fn perform(&self, method: &str, path: &str, query: &str, content: &str, body: &Value) -> Outcome {
+    fn perform(&self, who: u32, method: &str, path: &str, query: &str, content: &str, body: &Value) -> Outcome {
         let place = Place::parse(path);
         let mut store = self.store();
         if place.plural == "events" {
@@ -126,7 +146,7 @@ impl ApiServer {
             let answer = if gone { deleted(&changed.new) } else { changed.new };
             return Ok((changed.code, answer));
         }
-        let new = store.commit(place.plural, changed.new, changed.old, changed.deleted, self.world.elapsed());
+        let new = store.commit(place.plural, changed.new, changed.old, changed.deleted, (self.world.elapsed(), who));
         drop(store);
         self.changed.notify_waiters();
         Ok((changed.code, if gone { deleted(&new) } else { Value::clone(&new) }))

@@ -12,16 +12,30 @@ use serde_json::Value;
 pub(super) fn schemas() -> &'static [Value; 3] {
     static SCHEMAS: OnceLock<[Value; 3]> = OnceLock::new();
     SCHEMAS.get_or_init(|| {
-        [
+        let schemas = [
             include_str!("../../../../crds/artifacttokens.yaml"),
             include_str!("../../../../crds/tokenservices.yaml"),
             include_str!("../../../../crds/clustertokenservices.yaml"),
-        ]
-        .map(|text| {
+        ];
+        let schemas = schemas.map(|text| {
             let crd: Value = serde_saphyr::from_str(text).expect("crds/ has YAML");
             crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
-        })
+        });
+        schemas.iter().for_each(compile_patterns);
+        schemas
     })
+}
+
+/// Compiles all patterns at once: which life needs one first must not matter to it.
+fn compile_patterns(schema: &Value) {
+    if let Some(pattern) = schema["pattern"].as_str() {
+        pattern_of(pattern);
+    }
+    match schema {
+        Value::Object(fields) => fields.values().for_each(compile_patterns),
+        Value::Array(items) => items.iter().for_each(compile_patterns),
+        _ => {}
+    }
 }
 
 /// Fills in what the schema has defaults for.

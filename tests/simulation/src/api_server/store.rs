@@ -34,6 +34,8 @@ pub(super) struct Change {
     pub(super) deleted: bool,
     pub(super) new: Arc<Value>,
     pub(super) old: Option<Arc<Value>>,
+    /// The process that asked for it; 0 for a person, and for a store that was put back.
+    pub(super) who: u32,
 }
 
 /// All that is stored. Shared by all processes.
@@ -49,6 +51,8 @@ pub(super) struct Store {
     pub(super) by_minute: BTreeMap<(String, u64), u64>,
     /// Every watch that is open ends when this changes.
     pub(super) epoch: u64,
+    /// When watches broke last, or something else kept news away.
+    pub(super) silent: Duration,
     /// What is wrong with the server, and since when.
     pub(super) troubles: Overlaid<(Duration, Trouble)>,
 }
@@ -69,8 +73,9 @@ impl Store {
             kind(own, "TokenService", "tokenservices", true, Some(services)),
             kind(own, "ClusterTokenService", "clustertokenservices", false, Some(cluster_services)),
         ];
-        let (counts, by_minute, troubles) = (BTreeMap::new(), BTreeMap::new(), Overlaid::default());
-        Self { kinds, version: 100, uids: 0, events: Vec::new(), counts, by_minute, epoch: 0, troubles }
+        let (events, counts, by_minute) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        let (silent, troubles) = (Duration::ZERO, Overlaid::default());
+        Self { kinds, version: 100, uids: 0, events, counts, by_minute, epoch: 0, silent, troubles }
     }
 
     pub(super) fn kind(&self, plural: &str) -> Option<&Kind> {
@@ -97,7 +102,7 @@ impl Store {
         mut new: Value,
         old: Option<Arc<Value>>,
         deleted: bool,
-        at: Duration,
+        (at, who): (Duration, u32),
     ) -> Arc<Value> {
         self.version += 1;
         let version = self.version;
@@ -111,7 +116,7 @@ impl Store {
         } else {
             kind.objects.insert(key, new.clone());
         }
-        let change = Change { version, at, deleted, new: new.clone(), old };
+        let change = Change { version, at, deleted, new: new.clone(), old, who };
         kind.history.push(change.clone());
         kind.log.push(change);
         new

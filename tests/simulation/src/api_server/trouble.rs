@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use super::write::Refusal;
 use super::{ApiServer, Place};
+use crate::objects;
+
+/// The longest pause before a watch that broke begins again.
+const RECONNECTS: Duration = Duration::from_secs(60);
 
 /// What is wrong with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +78,17 @@ impl ApiServer {
 
     /// It is over.
     pub fn right(&self, number: u64) {
-        self.store().troubles.end(number);
+        let mut store = self.store();
+        store.troubles.end(number);
+        store.silent = self.world.elapsed();
+    }
+
+    /// Whether something kept news of changes away from processes at some time since then. A watch that broke begins again after
+    /// a pause.
+    pub fn keeps_news_since(&self, then: Duration) -> bool {
+        let lags = self.world.lag.lock().unwrap().newest().is_some();
+        let store = self.store();
+        lags || store.troubles.newest().is_some() || store.silent + RECONNECTS >= then
     }
 
     /// Nothing is wrong any more.
@@ -86,10 +100,11 @@ impl ApiServer {
         self.store().troubles.iter().any(|(_, wrong)| *wrong == trouble)
     }
 
-    /// Since when it refuses to have this Secret written, if it does.
-    pub fn refuses_secret_since(&self, namespace: &str, name: &str) -> Option<Duration> {
-        let method = if self.get("secrets", namespace, name).is_some() { "PATCH" } else { "POST" };
-        let place = Place { plural: "secrets", namespace, name: Some(name), status: false };
+    /// Since when it refuses to have an object's Secret written, if it does.
+    pub fn refuses_secret_since(&self, index: usize) -> Option<Duration> {
+        let (namespace, name) = (self.layout().namespace(index), objects::secret_of(index));
+        let method = if self.secret(index).is_some() { "PATCH" } else { "POST" };
+        let place = Place { plural: "secrets", namespace, name: Some(&name), status: false };
         let store = self.store();
         let refused = store.troubles.iter().filter(|(_, trouble)| trouble.answer(method, place).is_some());
         refused.map(|(since, _)| *since).min()

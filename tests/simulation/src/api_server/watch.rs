@@ -17,6 +17,9 @@ use crate::mutation::Mutation;
 /// How long a watch lasts if the client does not say.
 const DEFAULT_SECONDS: u64 = 300;
 
+/// How often a client that asks for it is told the newest version, if nothing else was told.
+const BOOKMARK: Duration = Duration::from_secs(60);
+
 /// One watch.
 pub(super) struct Watch {
     server: ApiServer,
@@ -29,6 +32,8 @@ pub(super) struct Watch {
     epoch: u64,
     /// Only metadata is asked for.
     partial: bool,
+    /// The client wants to be told the newest version now and then.
+    bookmarks: bool,
     /// The client was told that its version is too old.
     expired: bool,
 }
@@ -52,6 +57,7 @@ impl Watch {
             told: number("resourceVersion").unwrap_or(0),
             epoch: server.store().epoch,
             partial,
+            bookmarks: query.contains("allowWatchBookmarks=true"),
             expired: false,
         };
         let seconds = number("timeoutSeconds").unwrap_or(DEFAULT_SECONDS);
@@ -83,8 +89,27 @@ impl Watch {
                 }
                 return Some(event);
             }
-            changed.await;
+            if tokio::time::timeout(BOOKMARK, changed).await.is_err()
+                && let Some(bookmark) = self.bookmark()
+            {
+                return Some(bookmark);
+            }
         }
+    }
+
+    /// The newest version, where everything up to it was told.
+    fn bookmark(&mut self) -> Option<Value> {
+        let store = self.server.store();
+        let kind = store.kind(&self.plural).filter(|_| self.bookmarks && store.epoch == self.epoch)?;
+        let untold = kind.log.last().is_some_and(|change| change.version > self.told) || self.told < kind.compacted;
+        if untold || store.version <= self.told {
+            return None;
+        }
+        self.told = store.version;
+        let (api_version, of) =
+            if self.partial { ("meta.k8s.io/v1", "PartialObjectMetadata") } else { (kind.api_version, kind.kind) };
+        let metadata = json!({"resourceVersion": self.told.to_string(), "creationTimestamp": null});
+        Some(json!({"type": "BOOKMARK", "object": {"kind": of, "apiVersion": api_version, "metadata": metadata}}))
     }
 
     fn deaf(&self) -> bool {

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::api_server::{ApiServer, Place};
 use crate::excuses::{CLAIM_SETTLES, SECOND};
 use crate::fate::Class;
+use crate::layout::{KEYS, Site};
 use crate::objects;
 use crate::services::{Asked, Books, Carrier, Token, addressed};
 use crate::world::World;
@@ -27,12 +28,12 @@ const CLAIM_LASTS: Duration = Duration::from_secs(200);
 const PLACES_IN_HAND: usize = 10;
 
 /// Other people have tokens at the service, too.
-pub fn strangers(books: &mut Books, world: &World) {
+pub fn strangers(books: &mut Books, site: Site, world: &World) {
     for number in 0..STRANGERS {
         let (id, name) = (format!("strange-{number}"), format!("somebody's token {number}"));
-        let stranger = Token::new(id, name, format!("strange-value-{number}"), objects::KEY, world);
+        let stranger = Token::new(id, name, format!("strange-value-{}-{number}", site.host), site.key, world);
         let created = chrono::DateTime::UNIX_EPOCH;
-        books.tokens.push(Token { created, accepted: true, ..stranger });
+        books.tokens.push(Token { created, accepted: Some(Duration::ZERO), ..stranger });
     }
 }
 
@@ -56,10 +57,20 @@ fn name_in(asked: &Asked<'_>) -> String {
     body["name"].as_str().unwrap_or_default().to_owned()
 }
 
+/// S10: a credential goes only to the origin of `baseURL`, and so does a token.
+pub fn of_bearer(world: &World, host: &str, bearer: &str) {
+    let of_another = KEYS.iter().any(|(key, of)| *key == bearer && *of != host)
+        || bearer.strip_prefix(objects::VALUE).is_some_and(|value| !value.starts_with(host));
+    if of_another {
+        world.broke("S10", format!("a credential or a token of another service was sent to {host}"));
+    }
+}
+
 /// A limit and a `Retry-After` are kept by each process (L6).
 pub fn of_call(carrier: &Carrier, host: &str, class: Class) {
     let (world, who) = (&carrier.world, carrier.line.who);
-    let (now, limit) = (world.elapsed(), world.excuses().per_minute as usize);
+    let limit = world.excuses().per_minute.get(host).copied().unwrap_or_default() as usize;
+    let now = world.elapsed();
     carrier.services.at(host, |books| {
         // What was on its way when the answer came is no fault.
         if let Some((told, until)) =
@@ -87,10 +98,10 @@ pub fn of_content(world: &World, place: Place<'_>, body: &Value) {
         ["data", "stringData"].iter().for_each(|field| body[*field] = Value::Null);
     }
     let text = body.to_string();
-    let secret = [objects::VALUE, objects::KEY, objects::OTHER_KEY];
+    let secret = || [objects::VALUE].into_iter().chain(KEYS.map(|(key, _)| key));
     // What stands at the beginning of a text has one encoding, but for its last letters.
-    let encoded = secret.map(|secret| BASE64.encode(secret.as_bytes())[..8].to_owned());
-    let found = secret.into_iter().map(str::to_owned).chain(encoded).find(|secret| text.contains(secret));
+    let encoded = secret().map(|secret| BASE64.encode(secret.as_bytes())[..8].to_owned());
+    let found = secret().map(str::to_owned).chain(encoded).find(|secret| text.contains(secret));
     if let Some(found) = found {
         world.broke("S9", format!("{found} stands in {}/{}: {text}", place.plural, place.name.unwrap_or_default()));
     }
@@ -98,7 +109,8 @@ pub fn of_content(world: &World, place: Place<'_>, body: &Value) {
 
 /// A write touches nothing of others (S8).
 pub fn of_write(world: &World, place: Place<'_>) {
-    let other = |name: &str| place.namespace != objects::NAMESPACE || objects::index_of(name).is_none();
+    let own = |index| place.namespace == world.layout.namespace(index);
+    let other = |name: &str| !objects::index_of(name).is_some_and(own);
     if let Some(name) = place.name.filter(|name| place.plural == "secrets" && other(name)) {
         world.broke("S8", format!("the Secret {name} was written"));
     }
@@ -109,7 +121,7 @@ pub fn with_name(server: &ApiServer, body: String) -> String {
     let mut asked: Value = serde_json::from_str(&body).unwrap_or_default();
     let Some(note) = asked["note"].as_str() else { return body };
     let name = note.rsplit('/').next().unwrap_or_default();
-    let object = server.get("artifacttokens", objects::NAMESPACE, name).unwrap_or_default();
+    let object = objects::index_of(name).and_then(|index| server.token(index)).unwrap_or_default();
     let claim = &object["status"]["claim"];
     let (attempt, nonce) = (claim["attempt"].as_u64().unwrap_or(1), claim["nonce"].as_str().unwrap_or("0"));
     let uid16 = identity::uid16(object["metadata"]["uid"].as_str().unwrap_or_default());
@@ -120,7 +132,7 @@ pub fn with_name(server: &ApiServer, body: String) -> String {
 /// Judges what a process sends, when it sends it. What a revoke is to end.
 pub fn of_sent(carrier: &Carrier, host: &str, asked: &Asked<'_>) -> Option<Token> {
     match asked.class {
-        Class::Generate => of_generate(carrier, &name_in(asked)),
+        Class::Generate => of_generate(carrier, host, &name_in(asked)),
         Class::Revoke => {
             let target = carrier.services.at(host, |books| addressed(books, asked).cloned()).flatten()?;
             of_revoke(carrier, &target);
@@ -132,18 +144,25 @@ pub fn of_sent(carrier: &Carrier, host: &str, asked: &Asked<'_>) -> Option<Token
 }
 
 /// A token is asked for only with a claim and a finalizer (S4).
-fn of_generate(carrier: &Carrier, full: &str) {
+fn of_generate(carrier: &Carrier, host: &str, full: &str) {
     let Some(name) = identity::parse(objects::PREFIX, full) else {
         return carrier.world.broke("S4", format!("a token with the name {full} was asked for, which is none of ours"));
     };
     let index = full.rsplit('/').next().and_then(objects::index_of);
+    // S11: a service of its own namespace, or one that allows it.
+    if index.is_some_and(|index| carrier.world.layout.site(index).host != host) {
+        carrier.world.broke("S11", format!("{full} was asked for at {host}"));
+    }
     // P15: a write that will be refused is tried before a token is asked for.
     if let Some(index) = index {
-        let since = carrier.api_server.refuses_secret_since(objects::NAMESPACE, &objects::secret_of(index));
+        let since = carrier.api_server.refuses_secret_since(index);
         if since.is_some_and(|since| since + CLAIM_LASTS < carrier.world.elapsed()) {
             let how = format!("{full} was asked for, and its Secret cannot be written since {since:?}");
             carrier.world.broke("P15", how);
         }
+    }
+    if let Some(index) = index {
+        super::bans::of_generate(carrier, index, &name, full);
     }
     let excused = index.is_some_and(|index| carrier.world.excuses().stripped.contains(&index));
     let Some(object) = object_of(&carrier.api_server, &name.uid16).filter(|_| !excused) else { return };
@@ -188,7 +207,7 @@ fn of_revoke(carrier: &Carrier, token: &Token) {
     let Some(name) = token.own_name() else {
         return world.broke("S3", format!("{} ({}) is a stranger's and was revoked", token.id, token.name));
     };
-    let Some(object) = object_of(&carrier.api_server, &name.uid16) else { return };
+    let Some(object) = object_of(&carrier.api_server, &name.uid16) else { return of_ownerless(carrier, token) };
     let (server, now) = (&carrier.api_server, world.elapsed());
     let leaked = |index| world.excuses().leaked(server, index, token, now);
     if token.object().is_some_and(leaked) || object["metadata"]["deletionTimestamp"].is_string() {
@@ -196,10 +215,9 @@ fn of_revoke(carrier: &Carrier, token: &Token) {
     }
     let (id, value) = (&token.id, token.data());
     let secret = object["spec"]["secret"]["name"].as_str().unwrap_or_default();
-    let holds = carrier
-        .api_server
-        .get("secrets", objects::NAMESPACE, secret)
-        .is_some_and(|secret| secret["data"]["token"] == value);
+    let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
+    let held = carrier.api_server.get("secrets", namespace, secret);
+    let holds = held.is_some_and(|secret| secret["data"]["token"] == value);
     if holds {
         world.broke("S1", format!("{id} ({}) revoked while the Secret {secret} holds it", token.name));
     }
@@ -211,6 +229,17 @@ fn of_revoke(carrier: &Carrier, token: &Token) {
     let (since, overlap) = (now.saturating_sub(left), overlap.unwrap_or_default());
     if since + SECOND < overlap {
         world.broke("S2", format!("{id} ({}) revoked {since:?} after the Secret moved on", token.name));
+    }
+}
+
+/// P22: what an object has in its Secret stays as long as its consumers may hold it, whoever generated it.
+fn of_ownerless(carrier: &Carrier, token: &Token) {
+    let (server, world) = (&carrier.api_server, &carrier.world);
+    let Some(index) = token.object() else { return };
+    let lives = |object: &Arc<Value>| object["metadata"]["deletionTimestamp"].is_null();
+    let (Some(_), Some(secret)) = (server.token(index).filter(lives), server.secret(index)) else { return };
+    if secret["data"]["token"] == token.data() {
+        world.broke("S1", format!("{} ({}) is nobody's, and revoked while a Secret holds it", token.id, token.name));
     }
 }
 

@@ -6,7 +6,7 @@ use super::hindered::hindered;
 use crate::api_server::Held;
 use crate::excuses::SECOND;
 use crate::life::Life;
-use crate::objects::{NAMESPACE, secret_of};
+use crate::objects::secret_of;
 use crate::services::Token;
 use crate::world::EPOCH;
 
@@ -15,9 +15,9 @@ const SHORTEST: Duration = Duration::from_secs(300);
 
 /// No consumer holds a dead token.
 pub fn of_consumers(life: &Life) {
-    let tokens = life.around.services.with(|books| books.tokens.clone());
+    let tokens = life.around.services.tokens();
     for index in 0..life.plan.tokens {
-        for held in life.around.api_server.held(NAMESPACE, &secret_of(index)) {
+        for held in life.around.api_server.held(index) {
             let Some(token) = tokens.iter().find(|token| token.data() == held.data) else { continue };
             let Some(death) = death_of(life, index, token) else { continue };
             if !is_excused(life, index, token, &held, death) {
@@ -50,7 +50,7 @@ fn death_of(life: &Life, index: usize, token: &Token) -> Option<Duration> {
         let lived = expires.saturating_sub(token.at);
         let due = *expires - lived / 3;
         // One that lives for a shorter time than a replacement and an overlap take cannot be replaced in time.
-        lived >= SHORTEST.max(3 * overlap) && !hindered(life, index, None, due, *expires)
+        lived >= SHORTEST.max(3 * overlap) && !hindered(life, index, &[], due, *expires)
     };
     [token.died, expires.filter(in_time)].into_iter().flatten().min()
 }
@@ -70,5 +70,5 @@ fn is_excused(life: &Life, index: usize, token: &Token, held: &Held, death: Dura
         || after_all
         || excuses.struck.contains(&token.value)
         || excuses.leaked(server, index, token, death)
-        || facts.ended_by_hand.contains(&token.id)
+        || facts.ended_by_hand.contains(&token.value)
 }

@@ -9,14 +9,14 @@ use crate::life::Life;
 /// itself be late by some minutes.
 const FAILED_CALL: Duration = Duration::from_secs(3600 + 1200);
 
-/// Whether anything but the act of this number was in the way of this object at any time in between.
-pub fn hindered(life: &Life, index: usize, but: Option<usize>, from: Duration, to: Duration) -> bool {
+/// Whether anything but the acts of these numbers was in the way of this object at any time in between.
+pub fn hindered(life: &Life, index: usize, but: &[usize], from: Duration, to: Duration) -> bool {
     let overlaps = |begun: Duration, lasts: Duration| begun <= to && begun.saturating_add(lasts) >= from;
     let act = |(number, (at, act)): (usize, &(Duration, Act))| {
         let lasts = act.holds_up();
-        Some(number) != but
+        !but.contains(&number)
             && !lasts.is_zero()
-            && act.about().concerns(index)
+            && act.about().concerns(index, life.plan.layout)
             && overlaps(*at, lasts.saturating_add(slept_since(life, number)))
     };
     let met = life.around.world.faults.met();

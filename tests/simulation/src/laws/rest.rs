@@ -7,13 +7,17 @@ use artifact_token_operator::rotation::identity;
 use serde_json::Value;
 
 use crate::excuses::CLAIM_SETTLES;
+use crate::layout::Site;
 use crate::life::Life;
-use crate::objects::{NAMESPACE, name_of, secret_of};
+use crate::objects::{name_of, secret_of};
 use crate::services::Token;
 
 /// A token that nobody holds must be dead after its settle time, a sweep, and the longest overlap. A clock that jumped makes that an
 /// hour longer.
 const LONG: Duration = Duration::from_secs(2 * 3600);
+
+/// A token that belongs to nobody is dead after two sweeps and an overlap.
+const SWEPT: Duration = Duration::from_secs(3 * 3600 + 600);
 
 /// The most entries of `possiblyLost`.
 const MOST_REPORTED: usize = 32;
@@ -23,17 +27,16 @@ pub fn of_rest(life: &Life) {
     let living = life.living();
     let mut uids = BTreeSet::new();
     for index in life.expected() {
-        let Some(object) = life.around.api_server.get("artifacttokens", NAMESPACE, &name_of(index)) else { continue };
+        let Some(object) = life.around.api_server.token(index) else { continue };
         let uid = identity::uid16(object["metadata"]["uid"].as_str().unwrap_or_default());
-        // While it is suspended nothing new is made: what a hand took out of the Secret stays the current token. And where the Secret is
-        // somebody else's, a person must act first.
-        let taken = life.facts.squatted.contains(&index) || life.facts.forged.contains(&index);
-        if !life.facts.suspended.contains(&index) && !taken && !life.facts.immutable.contains(&index) {
+        if life.is_its_own(index) {
             one_token_lives(life, index, &uid, &living);
-            it_is_ready(life, index, &object, &living);
+            if let Some(why) = life.out_of_order(index) {
+                life.around.world.broke("L1", format!("{} is not in order: {why}", name_of(index)));
+            }
         }
         lost_are_reported(life, &object, &uid, &living);
-        if !taken {
+        if !life.is_taken(index) {
             leaked_are_dead(life, index, &uid, &living);
         }
         uids.insert(uid);
@@ -60,7 +63,7 @@ pub fn of_the_end(life: &Life) {
     strangers_live(life);
     no_secret_is_left(life);
     for index in &life.facts.squatted {
-        let theirs = life.around.api_server.get("secrets", NAMESPACE, &secret_of(*index));
+        let theirs = life.around.api_server.secret(*index);
         if theirs.is_none_or(|secret| secret["data"]["password"].is_null()) {
             world.broke("S8", format!("somebody's Secret {} was changed", secret_of(*index)));
         }
@@ -72,12 +75,9 @@ fn no_secret_is_left(life: &Life) {
     for index in 0..life.plan.tokens {
         let facts = &life.facts;
         let others = facts.squatted.contains(&index) || facts.forged.contains(&index) || facts.left.contains(&index);
-        let there = |plural, name: &str| life.around.api_server.get(plural, NAMESPACE, name).is_some();
-        if !others
-            && !is_stray(life, index)
-            && there("secrets", &secret_of(index))
-            && !there("artifacttokens", &name_of(index))
-        {
+        let server = &life.around.api_server;
+        let left = server.secret(index).is_some() && server.token(index).is_none();
+        if !others && !is_stray(life, index) && left {
             life.around.world.broke("P13", format!("{} is left behind", secret_of(index)));
         }
     }
@@ -86,12 +86,8 @@ fn no_secret_is_left(life: &Life) {
 /// Whether a Secret was created by a request that landed when nobody could wait for it any more: when the claim of its token had settled,
 /// or as long after it was sent (S12).
 fn is_stray(life: &Life, index: usize) -> bool {
-    let (server, name) = (&life.around.api_server, secret_of(index));
-    let (Some(secret), Some(created)) =
-        (server.get("secrets", NAMESPACE, &name), server.created_at("secrets", NAMESPACE, &name))
-    else {
-        return false;
-    };
+    let server = &life.around.api_server;
+    let (Some(secret), Some(created)) = (server.secret(index), server.secret_created_at(index)) else { return false };
     let owner = secret["metadata"]["annotations"]["artifact-token.dev/owner"].as_str().unwrap_or_default();
     let uid = identity::uid16(owner.rsplit('/').next().unwrap_or_default());
     // Only the first attempt may create a Secret with a token.
@@ -104,11 +100,7 @@ fn is_stray(life: &Life, index: usize) -> bool {
 /// L1: no token lives but the one in the Secret, and the ones that were replaced a moment ago.
 fn one_token_lives(life: &Life, index: usize, uid: &str, living: &[Token]) {
     let world = &life.around.world;
-    let held = life
-        .around
-        .api_server
-        .get("secrets", NAMESPACE, &secret_of(index))
-        .map(|secret| secret["data"]["token"].clone());
+    let held = life.around.api_server.secret(index).map(|secret| secret["data"]["token"].clone());
     let own = |token: &&Token| {
         !token.is_beyond_reach() && !life.is_lost(token) && token.own_name().is_some_and(|name| name.uid16 == uid)
     };
@@ -117,24 +109,6 @@ fn one_token_lives(life: &Life, index: usize, uid: &str, living: &[Token]) {
         if held.as_ref() != Some(&token.data()) && left + LONG < world.elapsed() {
             world.broke("L1", format!("{} ({}) lives, and no Secret holds it since {left:?}", token.id, token.name));
         }
-    }
-}
-
-/// L1 and S13: the Secret has a token that works and was tried, and the object says so.
-fn it_is_ready(life: &Life, index: usize, object: &Value, living: &[Token]) {
-    let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-    let ready = conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
-    let secret = life.around.api_server.get("secrets", NAMESPACE, &secret_of(index));
-    let current = secret.and_then(|secret| living.iter().find(|token| token.data() == secret["data"]["token"]));
-    let world = &life.around.world;
-    if current.is_none() || !ready {
-        let say = |one: &Value| format!("{}={} {}: {}", one["type"], one["status"], one["reason"], one["message"]);
-        let why: Vec<String> = conditions.iter().map(say).collect();
-        let works = current.is_some();
-        world.broke("L1", format!("{} is not in order: its token works: {works}; {}", name_of(index), why.join("; ")));
-    }
-    if ready && current.is_some_and(|token| !token.accepted) {
-        world.broke("S13", format!("{} is Ready, and its token was never accepted", name_of(index)));
     }
 }
 
@@ -154,12 +128,13 @@ fn leaked_are_dead(life: &Life, index: usize, uid: &str, living: &[Token]) {
 /// L3: nothing lives that belongs to an object that is gone.
 fn nothing_of_the_dead(life: &Life, living: &[Token], uids: &BTreeSet<String>) {
     for token in living.iter().filter(|token| !token.is_beyond_reach() && !life.is_lost(token)) {
-        let left = |uid: &String| uids.contains(uid) || life.facts.let_go.contains(uid);
+        let let_go = |uid: &String| life.facts.let_go.contains(uid) && !is_swept(life, uid);
+        let left = |uid: &String| uids.contains(uid) || let_go(uid);
         // Its request landed when nobody could wait for it any more (S12), and the sweep only reports what it finds then.
         let stray = |uid: &str| token.stray && life.facts.gone.at(uid, token.at);
         // A store that went back behind the first claim lets the next one have its name: only the sweep finds the first token then.
         let twin = |other: &Token| other.at > token.at && other.own_name() == token.own_name();
-        let twins = life.facts.restored && life.around.services.with(|books| books.tokens.iter().any(twin));
+        let twins = life.facts.restored && life.around.services.tokens().iter().any(twin);
         let excused = |uid: &String| left(uid) || stray(uid) || twins;
         let orphan = token.own_name().is_some_and(|name| !excused(&name.uid16));
         if orphan {
@@ -168,11 +143,19 @@ fn nothing_of_the_dead(life: &Life, living: &[Token], uids: &BTreeSet<String>) {
     }
 }
 
+/// Whether a sweep has revoked by now what was let go: one that finds it, one an hour or an overlap later, and what clocks that disagree
+/// add to both.
+fn is_swept(life: &Life, uid: &str) -> bool {
+    let since = life.facts.gone.since(uid);
+    let over = since.is_some_and(|since| since + SWEPT < life.around.world.elapsed());
+    life.plan.sweep_revokes && life.plan.service.finds() && over
+}
+
 /// S3, seen from the strangers.
 fn strangers_live(life: &Life) {
     let struck = life.around.world.excuses().struck.clone();
     let dead = |token: &&Token| token.own_name().is_none() && token.dead && !struck.contains(&token.value);
-    let dead = life.around.services.with(|books| books.tokens.iter().find(dead).map(|token| token.id.clone()));
+    let dead = life.around.services.tokens().iter().find(dead).map(|token| token.id.clone());
     if let Some(id) = dead {
         life.around.world.broke("S3", format!("{id} is a stranger's, and dead"));
     }
@@ -194,7 +177,7 @@ fn lost_are_reported(life: &Life, object: &Value, uid: &str, living: &[Token]) {
 impl Life {
     /// Where the service has no list, nobody finds a token that no ledger ever had: its answer came nowhere, or to a process that died
     /// with it. Or the ledger was lost.
-    fn is_lost(&self, token: &Token) -> bool {
+    pub(super) fn is_lost(&self, token: &Token) -> bool {
         let Some(name) = token.own_name().filter(|_| !self.plan.service.finds()) else { return false };
         let world = &self.around.world;
         let died = || world.ended_since(token.at);
@@ -202,14 +185,60 @@ impl Life {
         self.facts.restored || (!known && (!token.heard || died()))
     }
 
+    /// Whether the Secret is somebody else's: then a person must act first.
+    fn is_taken(&self, index: usize) -> bool {
+        self.facts.squatted.contains(&index) || self.facts.forged.contains(&index)
+    }
+
+    /// Whether the operator may do with the object and its Secret what it wants. While it is suspended nothing new is made: what a hand
+    /// took out of the Secret stays the current token.
+    pub(super) fn is_its_own(&self, index: usize) -> bool {
+        !self.facts.suspended.contains(&index) && !self.is_taken(index) && !self.facts.immutable.contains(&index)
+    }
+
+    /// Whether a condition asks a person for what is done after a restore, or where dead tokens were listed: confirms that there is no
+    /// other cluster (P21), and says that most tokens are dead indeed (P20).
+    pub(crate) fn asks_a_person(&self, index: usize) -> bool {
+        let Some(object) = self.around.api_server.token(index) else { return false };
+        let conditions = object["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
+        let refused = ["TokensRefused", "RefusalUnconfirmed"];
+        let asks = refused.iter().any(|reason| ready.is_some_and(|ready| ready["reason"] == *reason));
+        let facts = &self.facts;
+        let may_ask = facts.restored || facts.dead_listed || facts.promises_broken;
+        may_ask && (asks || object["status"]["conflict"].is_object())
+    }
+
+    /// L1: the Secret has a token that works, and the object says so; else what is wrong.
+    pub(super) fn out_of_order(&self, index: usize) -> Option<String> {
+        let object = self.around.api_server.token(index)?;
+        let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let ready = conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
+        let secret = self.around.api_server.secret(index);
+        let now = self.around.world.now();
+        let works = secret.is_some_and(|secret| {
+            let held = |token: &Token| token.lives(now) && token.data() == secret["data"]["token"];
+            self.around.services.at(self.plan.layout.site(index).host, |books| books.tokens.iter().any(held))
+                == Some(true)
+        });
+        let say = |one: &Value| format!("{}={} {}: {}", one["type"], one["status"], one["reason"], one["message"]);
+        let why: Vec<String> = conditions.iter().map(say).collect();
+        (!works || !ready).then(|| format!("its token works: {works}; {}", why.join("; ")))
+    }
+
+    /// What a service allows now.
+    pub(super) fn allowed_in_a_minute(&self, site: Site) -> u32 {
+        if site == self.plan.layout.first() { self.facts.per_minute } else { self.plan.second_per_minute }
+    }
+
     /// The tokens that live at the service.
     fn living(&self) -> Vec<Token> {
         let now = self.around.world.now();
-        self.around.services.with(|books| books.living(now).cloned().collect())
+        self.around.services.tokens().into_iter().filter(|token| token.lives(now)).collect()
     }
 
     /// The objects that are expected to be there.
-    fn expected(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn expected(&self) -> impl Iterator<Item = usize> {
         (0..self.plan.tokens).filter(|index| !self.facts.deleted.contains(index))
     }
 }

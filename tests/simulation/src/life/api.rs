@@ -1,6 +1,7 @@
 //! What is wrong with the API server, and the end of all that is wrong.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -10,9 +11,9 @@ use tokio::time::sleep;
 use artifact_token_operator::rotation::identity;
 
 use super::Life;
-use crate::act::Act;
+use crate::act::{Act, Ban};
 use crate::api_server::{Backup, Trouble};
-use crate::objects::{self, NAMESPACE, name_of, secret_of, secret_path, token_path};
+use crate::objects::{self, name_of};
 use crate::services::Books;
 
 impl Life {
@@ -51,10 +52,9 @@ impl Life {
 
     /// Each object and its Secret, as they are stored.
     fn stored(&self) -> Vec<(Value, Value)> {
-        let get = |plural, name: &str| {
-            self.around.api_server.get(plural, NAMESPACE, name).map_or(Value::Null, |found| Value::clone(&found))
-        };
-        let both = |index| (get("artifacttokens", &name_of(index)), get("secrets", &secret_of(index)));
+        let server = &self.around.api_server;
+        let value = |found: Option<Arc<Value>>| found.map_or(Value::Null, |found| Value::clone(&found));
+        let both = |index| (value(server.token(index)), value(server.secret(index)));
         (0..self.plan.tokens).map(both).collect()
     }
 
@@ -97,28 +97,19 @@ impl Life {
         }
     }
 
-    /// A person does what the conditions ask for after a restore, or where dead tokens were listed: confirms that there is no other
-    /// cluster (P21), and says that most tokens are dead indeed (P20). Whether there was anything to do.
+    /// A person does what the conditions ask for. Whether there was anything to do.
     pub(super) fn answer_conditions(&mut self) -> bool {
-        let facts = &self.facts;
-        if !facts.restored && !facts.dead_listed && !facts.promises_broken {
-            return false;
-        }
-        let mut asked = false;
-        for (index, (object, _)) in self.stored().into_iter().enumerate() {
-            if object["status"]["conflict"].is_object() {
+        let asked: Vec<usize> = (0..self.plan.tokens).filter(|index| self.asks_a_person(*index)).collect();
+        for index in &asked {
+            let object = self.around.api_server.token(*index);
+            if object.is_some_and(|object| object["status"]["conflict"].is_object()) {
                 let confirmed = json!({"metadata": {"annotations": {"artifact-token.dev/confirm-identity": "mine"}}});
-                asked |= self.tell("PATCH", &token_path(index), &confirmed);
-            }
-            let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
-            let reason = ready.map(|ready| ready["reason"].clone()).unwrap_or_default();
-            if ["TokensRefused", "RefusalUnconfirmed"].iter().any(|refused| reason == *refused) {
-                self.act(Act::Rotate(index));
-                asked = true;
+                self.tell("PATCH", &self.plan.layout.token(*index), &confirmed);
+            } else {
+                self.act(Act::Rotate(*index));
             }
         }
-        asked
+        !asked.is_empty()
     }
 
     /// Whose Secret it is, as its marks say.
@@ -140,12 +131,18 @@ impl Life {
         self.peace.store(true, Ordering::Relaxed);
         self.around.world.lag.lock().unwrap().clear();
         self.around.world.skew.store(0, Ordering::Relaxed);
-        self.around.services.with(Books::mend);
+        self.around.services.each(Books::mend);
         self.keys.lock().unwrap().clear();
         self.service_gone.lock().unwrap().clear();
         self.around.api_server.all_right();
-        objects::make_service_again(&self.around.api_server, self.facts.per_minute, self.plan.service);
-        self.tell("PATCH", &secret_path(objects::CREDENTIAL), &json!({"stringData": {"key": objects::KEY}}));
+        let first = self.plan.layout.first();
+        let object = self.service_object(first, self.facts.per_minute);
+        objects::make_service_again(&self.around.api_server, first, &object);
+        self.bans.lock().unwrap().clear();
+        if self.plan.acts.iter().any(|(_, act)| matches!(act, Act::Forbid(..))) {
+            self.tell("PATCH", &first.path(), &json!({"spec": Ban::spec(first, &[])}));
+        }
+        self.tell("PATCH", &first.credential(), &json!({"stringData": {"key": objects::KEY}}));
         self.break_promises();
     }
 }

@@ -7,7 +7,7 @@ mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use futures::future::{Either, select};
@@ -15,12 +15,13 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::act::Act;
+use crate::act::{Act, Ban};
 use crate::api_server::ApiServer;
 use crate::excuses::{Excuses, Gone};
 use crate::fate::{Faults, Line};
-use crate::laws;
-use crate::objects;
+use crate::laws::{self, Unsettled};
+use crate::layout::{Layout, Site};
+use crate::objects::{self, Abilities};
 use crate::overlaid::Overlaid;
 use crate::plan::Plan;
 use crate::process::{Process, Surroundings};
@@ -29,6 +30,9 @@ use crate::world::{Record, World};
 
 /// How long everything works again before it is judged: longer than the longest back-off, after an hour in which clocks disagree.
 const REST: Duration = Duration::from_secs(3 * 3600);
+
+/// How often somebody looks meanwhile.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// A token of another credential than now, whose value is lost, counts as dead after a day without any sign of it (P9). Until then a
 /// deletion waits. Which versions of the credential have the same values, only the process knows that has read them.
@@ -44,7 +48,7 @@ pub struct Report {
     pub record: Record,
     /// Requests of operators to the API server, by verb and kind.
     pub requests: BTreeMap<String, u64>,
-    /// The books of the service.
+    /// The books of the first service, with the tokens of all.
     pub books: Books,
     /// All events.
     pub events: Vec<Value>,
@@ -84,9 +88,11 @@ pub struct Facts {
     pub deleted: BTreeSet<usize>,
     /// The identities of objects whose finalizer somebody took off right before the deletion: their tokens were let go.
     pub let_go: BTreeSet<String>,
+    /// What was let go with the policy `Orphan`: the act, and the object's identity.
+    pub orphaned: Vec<(usize, String)>,
     /// When objects were on their way out, by their identities.
     pub gone: Gone,
-    /// The ids of tokens that a person ended at the service.
+    /// The values of tokens that a person ended at the service.
     pub ended_by_hand: BTreeSet<String>,
     /// When all was to be in order.
     pub judged: Duration,
@@ -108,7 +114,7 @@ pub struct Facts {
     pub dead_listed: bool,
     /// Tokens died that the service had said would live. If these are most of them, a person must act (P20).
     pub promises_broken: bool,
-    /// What the service object allows.
+    /// What the first service object allows.
     pub per_minute: u32,
 }
 
@@ -126,6 +132,8 @@ pub struct Life {
     peace: Arc<AtomicBool>,
     /// The values that the credential has instead of its own.
     keys: Arc<Mutex<Overlaid<String>>>,
+    /// What the service object forbids.
+    bans: Arc<Mutex<Overlaid<Ban>>>,
     /// Who took the service object away, and will make it again.
     service_gone: Arc<Mutex<Overlaid<()>>>,
     /// What goes on beside the script; it ends with the life.
@@ -141,17 +149,34 @@ pub struct Life {
 impl Plan {
     /// Runs it, in a fresh thread whose random numbers are the plan's.
     pub fn run(&self, traced: bool) -> Report {
+        // What all lives share draws keys for maps in the thread that makes it, and a life that made it would differ from others: compiled
+        // templates, as long as somebody uses them. Lives that nobody looks at make all that, and never end.
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            for service in [Abilities::ALL, Abilities { lists: true, names: false }] {
+                let plan = Plan { service, layout: Layout::Shared, ..Self::quiet(0, 2, 60) };
+                plan.run_once(false, true);
+            }
+        });
+        self.run_once(traced, false)
+    }
+
+    fn run_once(&self, traced: bool, stays: bool) -> Report {
         let plan = self.clone();
         let live = move || {
             crate::determinism::seed(plan.seed);
             let begun = std::time::Instant::now();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-            let report = runtime.expect("a runtime").block_on(async {
+            let runtime = runtime.expect("a runtime");
+            let report = runtime.block_on(async {
                 // Tokio counts whole milliseconds from the runtime's birth, and the clock stopped some microseconds later. From here on
                 // every instant is a whole millisecond, so that equal plans are equal lives.
                 sleep(Duration::from_millis(1)).await;
                 Life::begin(plan, traced).live().await
             });
+            if stays {
+                std::mem::forget(runtime);
+            }
             Report { took: begun.elapsed(), ..report }
         };
         let thread = std::thread::Builder::new().stack_size(STACK).spawn(live).expect("a thread");
@@ -164,10 +189,11 @@ impl Plan {
 
 impl Life {
     fn begin(plan: Plan, traced: bool) -> Self {
-        let world = World::new(plan.seed, Faults::new(&plan.faults), plan.mutation, traced);
+        let world = World::new(plan.seed, plan.layout, Faults::new(&plan.faults), plan.mutation, traced);
         let around = Surroundings { api_server: ApiServer::new(world.clone()), services: Services::default(), world };
         let facts = Facts { deleted: (0..plan.tokens).collect(), per_minute: plan.per_minute, ..Facts::default() };
-        *around.world.excuses() = Excuses { per_minute: plan.per_minute, ..Excuses::default() };
+        let per_minute = plan.layout.sites().iter().map(|site| (site.host, plan.limit(*site))).collect();
+        *around.world.excuses() = Excuses { per_minute, ..Excuses::default() };
         Self {
             plan,
             around,
@@ -175,6 +201,7 @@ impl Life {
             first: Arc::default(),
             peace: Arc::default(),
             keys: Arc::default(),
+            bans: Arc::default(),
             service_gone: Arc::default(),
             beside: JoinSet::new(),
             second: 0,
@@ -191,14 +218,16 @@ impl Life {
             Either::Left(_)
         );
         laws::of_costs(&self, whole);
+        laws::of_records(&self);
         if whole {
             laws::of_consumers(&self);
             laws::of_hands(&self);
+            laws::of_survivors(&self);
         }
         Report {
             record: world.record(),
             requests: self.around.api_server.counts(),
-            books: self.around.services.with(|books| books.clone()),
+            books: Books { tokens: self.around.services.tokens(), ..self.around.services.with(|books| books.clone()) },
             events: self.around.api_server.events().into_iter().map(|(_, event)| event).collect(),
             most: laws::most(&self),
             lived: world.elapsed(),
@@ -218,16 +247,18 @@ impl Life {
         }
         sleep_until(second(self.plan.seconds)).await;
         self.mend_all();
-        sleep(REST).await;
+        let unsettled = Unsettled::mended(self);
+        self.rest(unsettled).await;
         if self.answer_conditions() {
-            sleep(REST).await;
+            let unsettled = Unsettled::mended(self);
+            self.rest(unsettled).await;
         }
         laws::of_rest(self);
         self.facts.judged = self.around.world.elapsed();
-        for index in (0..self.plan.tokens).filter(|index| !self.facts.deleted.contains(index)).collect::<Vec<_>>() {
-            self.act(Act::Delete(index));
-        }
-        sleep(REST).await;
+        let there: Vec<usize> = (0..self.plan.tokens).filter(|index| !self.facts.deleted.contains(index)).collect();
+        there.iter().for_each(|index| self.act(Act::Delete(*index)));
+        let unsettled = Unsettled::deleted(self, &there);
+        self.rest(unsettled).await;
         let did = |what: fn(&Act) -> bool| self.plan.acts.iter().any(|(_, act)| what(act));
         let another_key = did(|act| matches!(act, Act::WrongCredential(_) | Act::OtherAccount(_)));
         let forgotten = did(|act| matches!(act, Act::Second(_) | Act::RemakeService(_) | Act::Restore(..)));
@@ -246,18 +277,40 @@ impl Life {
         laws::of_the_end(self);
     }
 
+    /// Some quiet hours, in which what is not yet as it should be is looked at again.
+    async fn rest(&self, mut unsettled: Unsettled) {
+        let until = Instant::now() + REST;
+        while Instant::now() < until {
+            sleep(LOOK).await;
+            unsettled.look(self);
+        }
+    }
+
     fn set_the_scene(&self) {
         let make = |path: &str, object: &Value| {
             self.around.api_server.act("POST", path, object).unwrap_or_else(|problem| panic!("{path}: {problem}"))
         };
-        self.around.services.with(|books| {
-            books.nameless = !self.plan.service.names;
-            laws::strangers(books, &self.around.world);
-        });
-        make("/api/v1/namespaces", &json!({"metadata": {"name": objects::NAMESPACE}}));
-        make(&objects::secret_path(""), &objects::credential());
-        let per_minute = self.plan.mutation.map_or(self.plan.per_minute, |one| one.limit(self.plan.per_minute));
-        make(&objects::path("tokenservices", ""), &objects::service(per_minute, self.plan.service));
+        for namespace in self.plan.layout.namespaces() {
+            make("/api/v1/namespaces", &json!({"metadata": {"name": namespace}}));
+        }
+        for site in self.plan.layout.sites() {
+            let mut books = Books { nameless: !self.plan.service.names, ..Books::default() };
+            laws::strangers(&mut books, *site, &self.around.world);
+            self.around.services.open(site.host, books);
+            make(&objects::secrets_path(site.namespace, ""), &objects::credential(*site));
+            let limit = self.plan.limit(*site);
+            let limit = self.plan.mutation.map_or(limit, |one| one.limit(limit));
+            make(&site.all(), &self.service_object(*site, limit));
+        }
+    }
+
+    /// A service object as people write it.
+    fn service_object(&self, site: Site, per_minute: u32) -> Value {
+        let mut object = objects::service(site, per_minute, self.plan.service);
+        if self.plan.sweep_revokes {
+            object["spec"]["sweep"] = json!({"policy": "Revoke"});
+        }
+        object
     }
 
     /// Keeps one operator running, as a kubelet does: a second after one died there is another one.

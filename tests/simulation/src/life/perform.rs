@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::Life;
 use crate::act::Act;
 use crate::excuses::Leak;
-use crate::objects::{self, name_of, token_path};
+use crate::objects;
 use crate::world::stamp;
 
 impl Life {
@@ -19,7 +19,7 @@ impl Life {
         self.around.world.say(0, || act.story());
         self.facts.done.push((self.around.world.elapsed(), act));
         match act {
-            Act::Create(_) | Act::Delete(_) | Act::DeleteAll | Act::Suspend(..) | Act::Strip(_) => {
+            Act::Create(_) | Act::Delete(_) | Act::DeleteAll | Act::LetGo(_) | Act::Suspend(..) | Act::Strip(_) => {
                 self.with_object(act)
             }
             Act::Rotate(_) | Act::Reconcile(_) | Act::EditScopes(_) | Act::Leak(_) => self.asked(act),
@@ -35,6 +35,7 @@ impl Life {
                 self.with_service(act)
             }
             Act::RemakeService(seconds) => self.remake_service(seconds),
+            Act::Forbid(ban, seconds) => self.forbid(ban, seconds),
             Act::RefuseTokens(_)
             | Act::EndToken(_)
             | Act::ReuseIds
@@ -88,8 +89,12 @@ impl Life {
             Act::Create(index) => {
                 let overlap =
                     self.plan.mutation.map_or(self.plan.overlap_seconds, |one| one.overlap(self.plan.overlap_seconds));
-                let object = objects::token(index, self.plan.hours, self.plan.life_hours, overlap);
-                if self.tell("POST", &objects::path("artifacttokens", ""), &object) {
+                let mut object =
+                    objects::token(index, self.plan.layout.site(index), self.plan.hours, self.plan.life_hours, overlap);
+                if !self.plan.probe {
+                    object["spec"]["verification"] = json!({"probe": "Disabled"});
+                }
+                if self.tell("POST", &self.plan.layout.tokens(index), &object) {
                     self.overlap_is(index, self.plan.overlap_seconds);
                     self.facts.allowed_tokens += 1;
                     self.facts.deleted.remove(&index);
@@ -100,15 +105,14 @@ impl Life {
             }
             Act::Delete(index) => {
                 if self.plan.mutation.is_some_and(|one| one.has_no_finalizers()) {
-                    self.tell("PATCH", &token_path(index), &json!({"metadata": {"finalizers": null}}));
+                    self.tell("PATCH", &self.plan.layout.token(index), &json!({"metadata": {"finalizers": null}}));
                 }
                 self.notice_let_go(index);
-                if let Some(object) = self.around.api_server.get("artifacttokens", objects::NAMESPACE, &name_of(index))
-                {
+                if let Some(object) = self.around.api_server.token(index) {
                     let uid = identity::uid16(object["metadata"]["uid"].as_str().unwrap_or_default());
                     self.facts.gone.begin(&uid, self.around.world.elapsed());
                 }
-                self.tell("DELETE", &token_path(index), &Value::Null);
+                self.tell("DELETE", &self.plan.layout.token(index), &Value::Null);
                 self.facts.deleted.insert(index);
             }
             Act::DeleteAll => {
@@ -116,19 +120,19 @@ impl Life {
                     (0..self.plan.tokens).filter(|index| !self.facts.deleted.contains(index)).collect();
                 there.into_iter().for_each(|index| self.act(Act::Delete(index)));
             }
+            Act::LetGo(index) => self.let_go(index),
             Act::Suspend(index, on) => {
-                self.tell("PATCH", &token_path(index), &json!({"spec": {"suspend": on}}));
+                self.tell("PATCH", &self.plan.layout.token(index), &json!({"spec": {"suspend": on}}));
                 let _ = if on { self.facts.suspended.insert(index) } else { self.facts.suspended.remove(&index) };
             }
             Act::Strip(index) => {
-                let Some(object) = self.around.api_server.get("artifacttokens", objects::NAMESPACE, &name_of(index))
-                else {
+                let Some(object) = self.around.api_server.token(index) else {
                     return;
                 };
                 let metadata = &object["metadata"];
                 let file = json!({"metadata": {"name": metadata["name"], "resourceVersion": metadata["resourceVersion"],
                     "annotations": metadata.get("annotations").cloned().unwrap_or_else(|| json!({}))}, "spec": object["spec"]});
-                self.tell("PUT", &token_path(index), &file);
+                self.tell("PUT", &self.plan.layout.token(index), &file);
                 self.around.world.excuses().stripped.insert(index);
                 // Off an object that is being deleted it stays off (P1): then nobody is left to end its tokens, or to take its Secret away.
                 if metadata["deletionTimestamp"].is_string() {
@@ -140,9 +144,24 @@ impl Life {
         }
     }
 
+    /// Its tokens and its Secret stay.
+    fn let_go(&mut self, index: usize) {
+        self.tell("PATCH", &self.plan.layout.token(index), &json!({"spec": {"deletion": {"policy": "Orphan"}}}));
+        if let Some(object) = self.around.api_server.token(index) {
+            let uid = identity::uid16(object["metadata"]["uid"].as_str().unwrap_or_default());
+            // Without the finalizer nobody is asked.
+            if object["metadata"]["finalizers"][0].is_string() {
+                self.facts.orphaned.push((self.facts.done.len() - 1, uid.clone()));
+            }
+            self.facts.let_go.insert(uid);
+            self.facts.left.insert(index);
+        }
+        self.act(Act::Delete(index));
+    }
+
     /// Between the loss of a finalizer and the operator's next pass, a deletion lets the tokens go.
     fn notice_let_go(&mut self, index: usize) {
-        let object = self.around.api_server.get("artifacttokens", objects::NAMESPACE, &name_of(index));
+        let object = self.around.api_server.token(index);
         let stripped = self.around.world.excuses().stripped.contains(&index);
         let Some(object) = object.filter(|object| stripped && object["metadata"]["finalizers"][0].is_null()) else {
             return;
@@ -157,11 +176,15 @@ impl Life {
         let now = stamp(self.around.world.api_server_now());
         let annotated = |key: &str| json!({"metadata": {"annotations": {format!("artifact-token.dev/{key}"): format!("{now}-{number}")}}});
         match act {
-            Act::Rotate(index) => _ = self.tell("PATCH", &token_path(index), &annotated("rotate-requested-at")),
-            Act::Reconcile(index) => _ = self.tell("PATCH", &token_path(index), &annotated("reconcile-requested-at")),
+            Act::Rotate(index) => {
+                _ = self.tell("PATCH", &self.plan.layout.token(index), &annotated("rotate-requested-at"))
+            }
+            Act::Reconcile(index) => {
+                _ = self.tell("PATCH", &self.plan.layout.token(index), &annotated("reconcile-requested-at"))
+            }
             Act::EditScopes(index) => {
                 let patch = json!({"spec": {"parameters": {"scopes": [format!("scope-{number}")]}}});
-                self.tell("PATCH", &token_path(index), &patch);
+                self.tell("PATCH", &self.plan.layout.token(index), &patch);
             }
             Act::Leak(index) => self.leak(Some(index), &now, false),
             Act::LeakAll => self.leak(None, &now, false),
@@ -183,7 +206,7 @@ impl Life {
             Act::EditLifetime(index, hours) => (index, json!({"lifetime": objects::lifetime(hours)})),
             _ => return,
         };
-        if !self.tell("PATCH", &token_path(index), &json!({"spec": spec})) {
+        if !self.tell("PATCH", &self.plan.layout.token(index), &json!({"spec": spec})) {
             return;
         }
         match act {
@@ -201,13 +224,17 @@ impl Life {
     /// Declares that tokens from before this time leaked: those of an object, or all.
     fn leak(&mut self, of: Option<usize>, before: &str, ahead: bool) {
         let (path, patch) = match of {
-            Some(index) => (token_path(index), json!({"spec": {"rotation": {"revokeIssuedBefore": before}}})),
-            None => (objects::path("tokenservices", objects::SERVICE), json!({"spec": {"revokeIssuedBefore": before}})),
+            Some(index) => {
+                (self.plan.layout.token(index), json!({"spec": {"rotation": {"revokeIssuedBefore": before}}}))
+            }
+            None => (self.plan.layout.first().path(), json!({"spec": {"revokeIssuedBefore": before}})),
         };
         if !self.tell("PATCH", &path, &patch) {
             return;
         }
-        let leaked: Vec<usize> = of.map_or_else(|| (0..self.plan.tokens).collect(), |index| vec![index]);
+        let layout = self.plan.layout;
+        let of_first = || (0..self.plan.tokens).filter(|index| layout.site(*index) == layout.first()).collect();
+        let leaked: Vec<usize> = of.map_or_else(of_first, |index| vec![index]);
         let elapsed = self.around.world.elapsed();
         self.facts.allowed_tokens += leaked.len();
         // A time far ahead lies behind no claim.

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Life;
 use crate::act::{Act, Mark, Note, REQUESTS};
-use crate::objects::{self, secret_of, secret_path};
+use crate::objects::{self, secret_of};
 
 /// What another controller wants to have in a Secret.
 const THEIRS: &str = "dGhlaXJz";
@@ -16,33 +16,33 @@ const THEIRS: &str = "dGhlaXJz";
 impl Life {
     /// What others do to Secrets.
     pub(super) fn with_secret(&mut self, act: Act) {
-        let secret = |index: usize| self.around.api_server.get("secrets", objects::NAMESPACE, &secret_of(index));
+        let layout = self.plan.layout;
         match act {
             Act::DeleteSecret(index) => {
-                self.tell("DELETE", &secret_path(&secret_of(index)), &Value::Null);
+                self.tell("DELETE", &layout.secret(index), &Value::Null);
                 self.facts.squatted.remove(&index);
                 self.facts.immutable.remove(&index);
             }
             Act::Immutable(index) => {
-                let done = self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"immutable": true}));
+                let done = self.tell("PATCH", &layout.secret(index), &json!({"immutable": true}));
                 if done {
                     self.facts.immutable.insert(index);
                     self.is_of_an_earlier_object(index);
                 }
             }
             Act::EditSecret(index) => {
-                self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"data": {"token": "Z2FyYmFnZQ=="}}));
+                self.tell("PATCH", &layout.secret(index), &json!({"data": {"token": "Z2FyYmFnZQ=="}}));
             }
             Act::Squat(index) => {
                 let theirs = json!({"metadata": {"name": secret_of(index)}, "stringData": {"password": "somebody's"}});
-                if self.tell("POST", &secret_path(""), &theirs) {
+                if self.tell("POST", &layout.secrets(index), &theirs) {
                     self.facts.squatted.insert(index);
                 }
             }
             Act::Forge(index, victim) => {
-                let Some(theirs) = secret(victim) else { return };
+                let Some(theirs) = self.around.api_server.secret(victim) else { return };
                 let annotations = theirs["metadata"]["annotations"].clone();
-                self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"metadata": {"annotations": annotations}}));
+                self.tell("PATCH", &layout.secret(index), &json!({"metadata": {"annotations": annotations}}));
                 if index != victim {
                     self.facts.forged.insert(index);
                 }
@@ -59,7 +59,7 @@ impl Life {
             Act::Note(index, which, note) => self.note(index, which, note),
             Act::SkipNot(index) => {
                 let annotations = json!({mark_key("skip-revocation"): "True"});
-                self.tell("PATCH", &objects::token_path(index), &json!({"metadata": {"annotations": annotations}}));
+                self.tell("PATCH", &self.plan.layout.token(index), &json!({"metadata": {"annotations": annotations}}));
             }
             _ => {}
         }
@@ -69,13 +69,14 @@ impl Life {
     fn mark(&mut self, index: usize, mark: Mark) {
         let server = self.around.api_server.clone();
         let id_of = |index: usize| {
-            let secret = server.get("secrets", objects::NAMESPACE, &secret_of(index));
-            secret.map_or(Value::Null, |secret| secret["metadata"]["annotations"][mark_key("token-id")].clone())
+            server
+                .secret(index)
+                .map_or(Value::Null, |secret| secret["metadata"]["annotations"][mark_key("token-id")].clone())
         };
         let strangers = json!("strange-0");
         let written = match mark {
             Mark::Former => {
-                let (namespace, name) = (objects::NAMESPACE, objects::name_of(index));
+                let (namespace, name) = (self.plan.layout.namespace(index), objects::name_of(index));
                 json!({mark_key("owner"): format!("ArtifactToken/{namespace}/{name}/00000000-0000-4000-9000-000000000000")})
             }
             Mark::Attempt(number) => json!({mark_key("attempt"): number.to_string()}),
@@ -89,7 +90,7 @@ impl Life {
             }
             Mark::Applied => json!({mark_key("applied"): "[\"labels/theirs\", 7"}),
         };
-        let done = self.tell("PATCH", &secret_path(&secret_of(index)), &json!({"metadata": {"annotations": written}}));
+        let done = self.tell("PATCH", &self.plan.layout.secret(index), &json!({"metadata": {"annotations": written}}));
         if done && mark == Mark::Former {
             // Whose ever it was, from now on it is said to be an earlier object's, and that is written over (P22).
             self.facts.squatted.remove(&index);
@@ -101,8 +102,8 @@ impl Life {
 
     /// A Secret that says that it was an earlier object's, and cannot be written over: it stays, and a person must act (S8).
     fn is_of_an_earlier_object(&mut self, index: usize) {
-        let get = |plural, name: &str| self.around.api_server.get(plural, objects::NAMESPACE, name).unwrap_or_default();
-        let (secret, object) = (get("secrets", &secret_of(index)), get("artifacttokens", &objects::name_of(index)));
+        let server = &self.around.api_server;
+        let (secret, object) = (server.secret(index).unwrap_or_default(), server.token(index).unwrap_or_default());
         let owner = secret["metadata"]["annotations"][mark_key("owner")].as_str().unwrap_or_default().to_owned();
         if secret["immutable"] == true && owner.rsplit('/').next() != object["metadata"]["uid"].as_str() {
             self.facts.forged.insert(index);
@@ -114,27 +115,27 @@ impl Life {
         let key = mark_key(REQUESTS[which % REQUESTS.len()]);
         let written = match note {
             Note::CopiedFrom(other) => {
-                let theirs = self.around.api_server.get("artifacttokens", objects::NAMESPACE, &objects::name_of(other));
+                let theirs = self.around.api_server.token(other);
                 theirs.map_or(Value::Null, |theirs| theirs["metadata"]["annotations"][&key].clone())
             }
             Note::Empty => json!(""),
             Note::Garbage => json!("yesterday \u{1f600}/".repeat(100)),
             Note::Gone => Value::Null,
         };
-        self.tell("PATCH", &objects::token_path(index), &json!({"metadata": {"annotations": {key: written}}}));
+        self.tell("PATCH", &self.plan.layout.token(index), &json!({"metadata": {"annotations": {key: written}}}));
         self.facts.allowed_tokens += 1;
     }
 
     /// Another controller looks each second whether the Secret has what it wants.
     pub(super) fn fight(&mut self, index: usize, over_the_token: bool, seconds: u32) {
-        let (server, peace) = (self.around.api_server.clone(), self.peace.clone());
+        let (server, peace, layout) = (self.around.api_server.clone(), self.peace.clone(), self.plan.layout);
         let key = if over_the_token { "token" } else { "theirs" };
         let until = Instant::now() + Duration::from_secs(seconds.into());
         self.beside.spawn(async move {
             while Instant::now() < until && !peace.load(Ordering::Relaxed) {
-                let secret = server.get("secrets", objects::NAMESPACE, &secret_of(index));
+                let secret = server.secret(index);
                 if secret.is_some_and(|secret| secret["data"][key] != THEIRS) {
-                    let _ = server.act("PATCH", &secret_path(&secret_of(index)), &json!({"data": {key: THEIRS}}));
+                    let _ = server.act("PATCH", &layout.secret(index), &json!({"data": {key: THEIRS}}));
                 }
                 sleep(Duration::from_secs(1)).await;
             }
@@ -144,33 +145,37 @@ impl Life {
 
     /// What tools and backups do: a copy, marks and all.
     pub(super) fn copy_secret(&mut self, act: Act) {
-        let server = self.around.api_server.clone();
-        let now = |index: usize| server.get("secrets", objects::NAMESPACE, &secret_of(index));
+        let (server, layout) = (self.around.api_server.clone(), self.plan.layout);
+        let now = |index: usize| server.secret(index);
         self.facts.allowed_tokens += 1;
         match act {
             Act::CopySecret(index) => {
                 let Some(original) = now(index) else { return };
-                self.tell("POST", &secret_path(""), &copy_of(&original, &format!("copy-of-{}", secret_of(index))));
+                self.tell(
+                    "POST",
+                    &layout.secrets(index),
+                    &copy_of(&original, &format!("copy-of-{}", secret_of(index))),
+                );
             }
             Act::CopyAbroad(index) => {
                 let Some(original) = now(index) else { return };
-                let path = format!("/api/v1/namespaces/{}/secrets", objects::ABROAD);
+                let path = objects::secrets_path(objects::ABROAD, "");
                 self.tell("POST", &path, &copy_of(&original, &secret_of(index)));
             }
             Act::RestoreSecret(index, back) => {
                 let then = self.around.world.elapsed().saturating_sub(Duration::from_secs(back.into()));
-                let Some(old) = server.as_it_was("secrets", objects::NAMESPACE, &secret_of(index), then) else {
+                let Some(old) = server.secret_as_it_was(index, then) else {
                     return;
                 };
                 let copy = copy_of(&old, &secret_of(index));
                 let done = match now(index) {
-                    Some(_) => self.tell("PUT", &secret_path(&secret_of(index)), &copy),
-                    None => self.tell("POST", &secret_path(""), &copy),
+                    Some(_) => self.tell("PUT", &layout.secret(index), &copy),
+                    None => self.tell("POST", &layout.secrets(index), &copy),
                 };
                 if done {
                     let (value, now) = (copy["data"]["token"].as_str(), self.around.world.elapsed());
                     self.around.world.excuses().puts_back(value.unwrap_or_default(), now);
-                    let object = server.get("artifacttokens", objects::NAMESPACE, &objects::name_of(index));
+                    let object = server.token(index);
                     self.marks_of(index, &object.map_or(Value::Null, |object| Value::clone(&object)), &copy);
                 }
             }

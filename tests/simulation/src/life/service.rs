@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::Life;
-use crate::act::Act;
+use crate::act::{Act, Ban};
 use crate::fate::Class;
-use crate::objects::{self, secret_of, secret_path};
+use crate::objects;
 use crate::overlaid::Overlaid;
 use crate::services::{Behind, Books, Odd, OddEnd, Outage, Token};
 
@@ -47,7 +47,7 @@ impl Life {
         let (from, to) = (self.second.saturating_sub(STILL_DUE), self.second + seconds);
         let wants = |(at, act): &(u32, Act)| {
             let repeats = matches!(act, Act::EditInterval(..) | Act::EditLifetime(..));
-            act.about().concerns(index) && act.wants_a_token() && *at <= to && (repeats || *at >= from)
+            act.about().concerns(index, plan.layout) && act.wants_a_token() && *at <= to && (repeats || *at >= from)
         };
         let failed = plan.faults.iter().any(|fault| fault.of == Some(index) || fault.fate.kills());
         plan.hours > 0 || plan.life_hours > 0 || failed || plan.acts.iter().any(wants)
@@ -143,11 +143,12 @@ impl Life {
 
     /// What people do to the service object and its credential.
     pub(super) fn with_service(&mut self, act: Act) {
+        let first = self.plan.layout.first();
         match act {
             Act::TouchCredential => {
                 self.requests += 1;
                 let patch = json!({"metadata": {"labels": {"touched": self.requests.to_string()}}});
-                self.tell("PATCH", &secret_path(objects::CREDENTIAL), &patch);
+                self.tell("PATCH", &first.credential(), &patch);
             }
             Act::WrongCredential(seconds) => self.another_key("wrong", seconds),
             Act::OtherAccount(seconds) => {
@@ -157,9 +158,9 @@ impl Life {
             }
             Act::Limit(number) => {
                 let patch = json!({"spec": {"limits": {"requestsPerMinute": number}}});
-                self.tell("PATCH", &objects::path("tokenservices", objects::SERVICE), &patch);
+                self.tell("PATCH", &first.path(), &patch);
                 let mut excuses = self.around.world.excuses();
-                excuses.per_minute = excuses.per_minute.max(number);
+                excuses.per_minute.entry(first.host).and_modify(|most| *most = number.max(*most));
                 drop(excuses);
                 self.facts.per_minute = number;
             }
@@ -169,15 +170,16 @@ impl Life {
 
     /// A person ends at the service what the Secret of the object holds.
     pub(super) fn end_token(&mut self, index: usize) {
-        let secret = self.around.api_server.get("secrets", objects::NAMESPACE, &secret_of(index));
+        let secret = self.around.api_server.secret(index);
         let Some(held) = secret.map(|secret| secret["data"]["token"].clone()) else { return };
         let elapsed = self.around.world.elapsed();
-        let ended = self.around.services.with(|books| {
+        let host = self.plan.layout.site(index).host;
+        let ended = self.around.services.at(host, |books| {
             let token = books.tokens.iter_mut().find(|token| token.data() == held)?;
             (token.dead, token.died) = (true, Some(elapsed));
-            Some(token.id.clone())
+            Some(token.value.clone())
         });
-        self.facts.ended_by_hand.extend(ended);
+        self.facts.ended_by_hand.extend(ended.flatten());
         self.facts.allowed_tokens += 1;
     }
 
@@ -192,32 +194,57 @@ impl Life {
 
     /// The credential has another value for a while.
     fn another_key(&mut self, key: &str, seconds: u32) {
+        let first = self.plan.layout.first();
         let number = self.keys.lock().unwrap().begin(key.to_owned());
-        self.tell("PATCH", &secret_path(objects::CREDENTIAL), &json!({"stringData": {"key": key}}));
+        self.tell("PATCH", &first.credential(), &json!({"stringData": {"key": key}}));
         let (server, keys) = (self.around.api_server.clone(), self.keys.clone());
         self.beside.spawn(async move {
             sleep(Duration::from_secs(seconds.into())).await;
             let mut keys = keys.lock().unwrap();
             keys.end(number);
             let now = keys.newest().map_or(objects::KEY, String::as_str);
-            let _ = server.act("PATCH", &secret_path(objects::CREDENTIAL), &json!({"stringData": {"key": now}}));
+            let _ = server.act("PATCH", &first.credential(), &json!({"stringData": {"key": now}}));
         });
     }
 
     /// Somebody deletes the service object, and sees after a while that its finalizer holds it: takes it off, and creates it again.
     pub(super) fn remake_service(&mut self, seconds: u32) {
+        let first = self.plan.layout.first();
         let number = self.service_gone.lock().unwrap().begin(());
-        self.tell("DELETE", &objects::path("tokenservices", objects::SERVICE), &Value::Null);
+        self.tell("DELETE", &first.path(), &Value::Null);
         let (server, gone) = (self.around.api_server.clone(), self.service_gone.clone());
-        let (per_minute, has) = (self.facts.per_minute, self.plan.service);
+        let object = self.service_object(first, self.facts.per_minute);
         self.beside.spawn(async move {
             sleep(Duration::from_secs(seconds.into())).await;
             let mut gone = gone.lock().unwrap();
             gone.end(number);
             if gone.newest().is_none() {
-                objects::make_service_again(&server, per_minute, has);
+                objects::make_service_again(&server, first, &object);
             }
         });
+        self.facts.allowed_tokens += self.plan.tokens;
+    }
+
+    /// The service object forbids something for a while.
+    pub(super) fn forbid(&mut self, ban: Ban, seconds: u32) {
+        let (server, bans, first) = (self.around.api_server.clone(), self.bans.clone(), self.plan.layout.first());
+        let write = move |bans: &Overlaid<Ban>| {
+            let bans: Vec<Ban> = bans.iter().copied().collect();
+            let _ = server.act("PATCH", &first.path(), &json!({"spec": Ban::spec(first, &bans)}));
+        };
+        let number = {
+            let mut bans = bans.lock().unwrap();
+            let number = bans.begin(ban);
+            write(&bans);
+            number
+        };
+        self.beside.spawn(async move {
+            sleep(Duration::from_secs(seconds.into())).await;
+            let mut bans = bans.lock().unwrap();
+            bans.end(number);
+            write(&bans);
+        });
+        // A token that was given up for it is asked for again.
         self.facts.allowed_tokens += self.plan.tokens;
     }
 

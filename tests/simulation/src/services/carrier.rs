@@ -105,6 +105,7 @@ impl Carrier {
         sent.body = laws::with_name(&self.api_server, sent.body);
         sent.of = self.services.at(&sent.host, |books| laws::object_of_call(books, &sent.asked())).flatten();
         sent.fate = self.world.fate(sent.class, sent.of);
+        laws::of_bearer(&self.world, &sent.host, &sent.bearer);
         laws::of_call(self, &sent.host, sent.class);
         if sent.fate == Some(Fate::KillBefore) {
             self.line.cut();

@@ -52,8 +52,8 @@ pub struct Token {
     pub dead: bool,
     /// When, since the beginning.
     pub died: Option<Duration>,
-    /// The service accepted it at least once.
-    pub accepted: bool,
+    /// When the service accepted it first, since the beginning.
+    pub accepted: Option<Duration>,
     /// The process that asked for it got the answer.
     pub heard: bool,
     /// It was made when its claim had settled long ago: nobody can wait for that (S12).
@@ -65,8 +65,8 @@ impl Token {
     pub fn new(id: String, name: String, value: String, account: &str, world: &World) -> Self {
         let (created, at, account) = (world.now(), world.elapsed(), account.to_owned());
         let ahead = world.skew.load(Ordering::Relaxed);
-        let (promised, dead, accepted, heard, stray) = (false, false, false, false, false);
-        let (expires, died) = (None, None);
+        let (promised, dead, heard, stray) = (false, false, false, false);
+        let (expires, died, accepted) = (None, None, None);
         Self { id, name, value, account, created, at, ahead, expires, promised, dead, died, accepted, heard, stray }
     }
 
@@ -93,7 +93,7 @@ impl Token {
 
     /// Whether the credential that the operator has in the end can neither list nor end it (P19).
     pub fn is_beyond_reach(&self) -> bool {
-        self.account != objects::KEY
+        self.account == objects::OTHER_KEY
     }
 
     /// The object that its name shows to people.
@@ -202,7 +202,22 @@ impl Services {
         self.0.lock().unwrap().get_mut(host).map(act)
     }
 
-    /// The same with the one service of most lives.
+    /// From now on there is one of this host.
+    pub fn open(&self, host: &str, books: Books) {
+        self.0.lock().unwrap().insert(host.to_owned(), books);
+    }
+
+    /// Does something with the books of each service.
+    pub fn each(&self, act: impl FnMut(&mut Books)) {
+        self.0.lock().unwrap().values_mut().for_each(act);
+    }
+
+    /// The tokens of all services.
+    pub fn tokens(&self) -> Vec<Token> {
+        self.0.lock().unwrap().values().flat_map(|books| books.tokens.iter().cloned()).collect()
+    }
+
+    /// The same as [`at`](Self::at) with the first service of a life.
     pub fn with<T>(&self, act: impl FnOnce(&mut Books) -> T) -> T {
         act(self.0.lock().unwrap().entry(objects::HOST.to_owned()).or_default())
     }

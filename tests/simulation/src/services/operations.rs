@@ -9,6 +9,7 @@ use url::Url;
 use super::pages::list;
 use super::{Books, OddEnd, Token};
 use crate::fate::Class;
+use crate::layout::KEYS;
 use crate::mutation::Mutation;
 use crate::objects;
 use crate::world::{World, stamp};
@@ -34,7 +35,7 @@ pub(super) fn perform(books: &mut Books, world: &World, host: &str, asked: &Aske
     if asked.class == Class::Verify {
         return (verify(books, world, asked.bearer), json!({}), None);
     }
-    if ![objects::KEY, objects::OTHER_KEY].contains(&asked.bearer) {
+    if !KEYS.contains(&(asked.bearer, host)) {
         return (401, json!({}), None);
     }
     match asked.class {
@@ -56,7 +57,7 @@ fn verify(books: &mut Books, world: &World, value: &str) -> u16 {
     let token = books.tokens.iter_mut().find(|token| token.value == value && token.shows(seen, now));
     match token.filter(|_| !refuses) {
         Some(token) => {
-            token.accepted = true;
+            token.accepted.get_or_insert(world.elapsed());
             200
         }
         None => 401,

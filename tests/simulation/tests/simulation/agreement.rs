@@ -12,6 +12,7 @@ use kube::client::{Body, ClientBuilder};
 use serde_json::{Value, json};
 use simulation::api_server::ApiServer;
 use simulation::fate::{Faults, Line};
+use simulation::layout::Layout;
 use simulation::objects;
 use simulation::world::World;
 use testbed::control_plane::Options;
@@ -27,7 +28,7 @@ struct Server {
 
 impl Server {
     fn pretended() -> Self {
-        let world = World::new(1, Faults::default(), None, false);
+        let world = World::new(1, Layout::One, Faults::default(), None, false);
         let server = ApiServer::new(world);
         server.act("POST", "/api/v1/namespaces", &json!({"metadata": {"name": objects::NAMESPACE}})).unwrap();
         // Nobody may go on from before now, as on a server that has been running for a while.
@@ -130,7 +131,7 @@ fn named(name: &str) -> Value {
 }
 
 fn token(name: &str) -> Value {
-    let mut token = objects::token(0, 0, 0, 60);
+    let mut token = objects::token(0, Layout::One.first(), 0, 0, 60);
     token["apiVersion"] = json!("artifact-token.dev/v1alpha1");
     token["kind"] = json!("ArtifactToken");
     token["metadata"] = json!({"name": name});

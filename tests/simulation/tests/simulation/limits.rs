@@ -55,6 +55,24 @@ fn a_rotation_does_not_wait_for_the_first_tokens_of_others() {
 }
 
 #[test]
+fn nobody_waits_for_longer_than_an_hour_while_others_want_more_than_the_limit_allows() {
+    let (objects, last) = (40, 39);
+    let mut plan = Plan { per_minute: 6, ..Plan::quiet(1, objects, 4 * 3600) };
+    plan.acts.truncate(last);
+    // Their rotations alone take 40 minutes each time, and come before a first token.
+    for at in (3600..9000).step_by(1200) {
+        plan = (0..last).fold(plan, |plan, index| plan.with(at, Act::Rotate(index)));
+    }
+    let plan = plan.with(3700, Act::Create(last));
+    let report = plan.run(false);
+    // They want more than the limit allows, so that no rotation can come soon.
+    assert!(report.laws().iter().all(|law| *law == "L2"), "{plan}{}", report.complaint());
+    let first = report.books.tokens.iter().find(|token| token.object() == Some(last)).expect("it was made").at;
+    assert!(first > Duration::from_secs(3700 + 1200), "it did not wait: {first:?}");
+    assert!(first < Duration::from_secs(3700 + 3600), "{first:?}");
+}
+
+#[test]
 fn a_deletion_that_must_list_first_ends_although_the_limit_is_small() {
     let plan = Plan { per_minute: 6, ..Plan::quiet(1, 1, 3600).fault(Class::Generate, Some(0), 1, Fate::LostAfter) };
     let report = well(&plan.with(150, Act::Delete(0)));

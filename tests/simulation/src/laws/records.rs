@@ -1,0 +1,244 @@
+//! What must hold of every state that a process stores, whatever happens at the time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use artifact_token_operator::rotation::identity;
+use serde_json::Value;
+
+use super::hindered::hindered;
+use crate::api_server::{Held, Stored};
+use crate::life::Life;
+use crate::objects;
+use crate::services::Token;
+use crate::world::since_epoch;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// What somebody else did to a Secret is not noticed at once: a pass that is under way ends first, and a watch may lag.
+const UNNOTICED: Duration = Duration::from_secs(120);
+
+/// An expiry is noticed by the pass after it.
+const EXPIRES: Duration = Duration::from_secs(60);
+
+/// Status writes that change no fact, of one object by one process in an hour (P24).
+const MOST_TOLD: usize = 12;
+
+/// The longest wait until a revoke is tried again (L8), and what a service may ask for beyond.
+const NEXT_TRY: Duration = Duration::from_secs(3600 + 60 + 600);
+
+/// A try comes so soon after it is due.
+const IS_TRIED: Duration = Duration::from_secs(1800);
+
+/// S5, S12, S13, P24, L8 in every state.
+pub fn of_records(life: &Life) {
+    let known = Known::new(life);
+    for stored in life.around.api_server.stored("secrets").iter().filter(|stored| !stored.gone) {
+        one_write(life, stored, &known);
+    }
+    let (ends, states): (Vec<Stored>, Vec<Stored>) =
+        life.around.api_server.stored("artifacttokens").into_iter().partition(|stored| stored.gone);
+    for stored in &ends {
+        nothing_lives(life, stored, &known);
+    }
+    for stored in &states {
+        ready_is_true(life, stored, &known);
+    }
+    told(life, &states);
+    retried(life, &states);
+}
+
+/// What is asked about each state.
+struct Known {
+    tokens: Vec<Token>,
+    /// Our tokens by the data of their Secrets.
+    by_data: BTreeMap<String, usize>,
+    /// What the Secret of each object has held.
+    held: Vec<Vec<Held>>,
+}
+
+impl Known {
+    fn new(life: &Life) -> Self {
+        let tokens = life.around.services.tokens();
+        let own = tokens.iter().enumerate().filter(|(_, token)| token.own_name().is_some());
+        let data = |token: &Token| token.data().as_str().unwrap_or_default().to_owned();
+        let by_data = own.map(|(number, token)| (data(token), number)).collect();
+        let held = (0..life.plan.tokens).map(|index| life.around.api_server.held(index)).collect();
+        Self { tokens, by_data, held }
+    }
+}
+
+/// S5: the marks of a Secret are those of the token in its data.
+fn one_write(life: &Life, stored: &Stored, known: &Known) {
+    let (metadata, data) = (&stored.new["metadata"], &stored.new["data"]["token"]);
+    let mark = |key: &str| metadata["annotations"][format!("artifact-token.dev/{key}")].as_str().unwrap_or_default();
+    let (attempt, id) = (mark("attempt"), mark("token-id"));
+    let parts = |object: &Value| {
+        let marks = &object["metadata"]["annotations"];
+        let all =
+            [&object["data"]["token"], &marks["artifact-token.dev/attempt"], &marks["artifact-token.dev/token-id"]];
+        all.map(Value::clone)
+    };
+    // A fence that is raised, or a label that is written again, leaves all that as somebody else made it.
+    if stored.old.as_ref().is_some_and(|old| parts(old) == parts(&stored.new)) {
+        return;
+    }
+    let token = data.as_str().and_then(|data| known.by_data.get(data)).map(|number| &known.tokens[*number]);
+    let right = match (token, data.as_str()) {
+        (Some(token), _) => {
+            let of = token.own_name().expect("it was looked for");
+            of.attempt.to_string() == attempt && token.id == id
+        }
+        // A placeholder.
+        (None, None | Some("")) => attempt == "0" && id.is_empty(),
+        (None, Some(_)) => false,
+    };
+    if !right {
+        let what = token.map_or("no token of ours", |token| token.id.as_str());
+        let how = format!("{} holds {what}, and says attempt {attempt}, id {id}, at {:?}", metadata["name"], stored.at);
+        life.around.world.broke("S5", how);
+    }
+}
+
+/// S13: Ready is True only for a current token that was verified, that the Secret holds, and that is neither refused, rejected nor expired.
+fn ready_is_true(life: &Life, stored: &Stored, known: &Known) {
+    let status = &stored.new["status"];
+    let conditions = status["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let is_ready = |one: &&Value| one["type"] == "Ready" && one["status"] == "True";
+    let Some(ready) = conditions.iter().find(is_ready) else { return };
+    // The finalizer and other metadata are written without a look at the conditions.
+    if stored.old.as_ref().is_some_and(|old| old["status"] == *status) {
+        return;
+    }
+    if let Some(why) = why_not(life, stored, known, ready) {
+        let name = &stored.new["metadata"]["name"];
+        life.around.world.broke("S13", format!("{name} is Ready at {:?}, and {why}", stored.at));
+    }
+}
+
+/// Why the condition is wrong.
+fn why_not(life: &Life, stored: &Stored, known: &Known, ready: &Value) -> Option<String> {
+    let (metadata, current) = (&stored.new["metadata"], &stored.new["status"]["current"]);
+    let uid = identity::uid16(metadata["uid"].as_str().unwrap_or_default());
+    if ["refusedTime", "rejectedTime"].iter().any(|field| current[*field].is_string()) {
+        return Some("its token is refused".into());
+    }
+    let is_it = |token: &&Token| {
+        token.id == current["id"]
+            && token.own_name().is_some_and(|name| name.uid16 == uid && current["attempt"] == name.attempt)
+    };
+    let Some(token) = known.tokens.iter().find(is_it) else { return Some("it has no token".into()) };
+    let accepted = token.accepted.is_some_and(|at| at <= stored.at);
+    if (ready["reason"] == "TokenValid") != accepted {
+        return Some(format!("{}: {} was accepted: {accepted}", ready["reason"], token.id));
+    }
+    let index = objects::index_of(metadata["name"].as_str().unwrap_or_default())?;
+    let now = life.around.world.now() - life.around.world.elapsed() + stored.at;
+    let jumped = !life.around.world.excuses().jumps.is_empty();
+    if !jumped && token.expires.is_some_and(|expires| expires + EXPIRES < now) {
+        return Some(format!("{} has expired at {:?}", token.id, token.expires));
+    }
+    let held = known.held[index].iter().rev().find(|held| held.data == token.data() && held.from <= stored.at);
+    not_held(life, index, stored, token, held)
+}
+
+/// Whether a process knew that the Secret does not hold it.
+fn not_held(life: &Life, index: usize, stored: &Stored, token: &Token, held: Option<&Held>) -> Option<String> {
+    let Some(held) = held else { return Some(format!("its Secret never held {}", token.id)) };
+    let until = held.until.filter(|until| *until <= stored.at)?;
+    let others = held.taken_by != stored.who;
+    // What a process wrote itself it does not know either if the answer got lost.
+    let unnoticed = (others && until + UNNOTICED >= stored.at) || hindered(life, index, &[], until, stored.at);
+    (!unnoticed).then(|| format!("its Secret holds {} no more since {until:?}, by {}", token.id, held.taken_by))
+}
+
+/// S12: the finalizer goes only when nothing of the object lives, but what was let go, and what nobody can find or end.
+fn nothing_lives(life: &Life, stored: &Stored, known: &Known) {
+    let uid = identity::uid16(stored.new["metadata"]["uid"].as_str().unwrap_or_default());
+    let now = life.around.world.now() - life.around.world.elapsed() + stored.at;
+    let lives = |token: &&Token| {
+        token.at < stored.at
+            && token.died.is_none_or(|died| died > stored.at)
+            && token.expires.is_none_or(|expires| expires > now)
+            && token.own_name().is_some_and(|name| name.uid16 == uid)
+    };
+    let found = |token: &&Token| !token.is_beyond_reach() && !life.is_lost(token) && !token.stray;
+    let excused = life.facts.let_go.contains(&uid) || life.facts.restored;
+    if let Some(token) = known.tokens.iter().filter(lives).find(found).filter(|_| !excused) {
+        let how = format!("{} ({}) lives when its object goes at {:?}", token.id, token.name, stored.at);
+        life.around.world.broke("S12", how);
+    }
+}
+
+/// P24: a status write that changes no fact goes out at most so often.
+fn told(life: &Life, states: &[Stored]) {
+    let mut times: BTreeMap<(String, u32), Vec<Duration>> = BTreeMap::new();
+    for stored in states.iter().filter(|stored| only_tells(stored)) {
+        let name = stored.new["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+        times.entry((name, stored.who)).or_default().push(stored.at);
+    }
+    // A clock that was set back forgets what was told ahead of it.
+    let most = MOST_TOLD * (1 + life.around.world.excuses().jumps.len());
+    for ((uid, who), times) in times {
+        let within = |from: &Duration| times.iter().filter(|at| *at >= from && **at < *from + HOUR).count();
+        let count = times.iter().map(within).max().unwrap_or_default();
+        if count > most {
+            life.around
+                .world
+                .broke("P24", format!("{count} status writes of {uid} by {who} in an hour change no fact"));
+        }
+    }
+}
+
+/// What is told is in the conditions, and in the times that people want to see.
+fn only_tells(stored: &Stored) -> bool {
+    let facts = |object: &Value| {
+        let mut status = object["status"].clone();
+        if let Some(fields) = status.as_object_mut() {
+            ["conditions", "nextRotationTime", "binding"].iter().for_each(|field| _ = fields.remove(*field));
+        }
+        status
+    };
+    stored.old.as_ref().is_some_and(|old| old["status"] != stored.new["status"] && facts(old) == facts(&stored.new))
+}
+
+/// L8: a revoke is tried again within an hour, until the token is dead.
+fn retried(life: &Life, states: &[Stored]) {
+    let mut due: BTreeMap<(String, String), (u64, Duration)> = BTreeMap::new();
+    let jumped = !life.around.world.excuses().jumps.is_empty();
+    for stored in states.iter().filter(|_| !jumped) {
+        let name = stored.new["metadata"]["name"].as_str().unwrap_or_default();
+        let all = stored.new["status"]["superseded"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let find = |id: &str| all.iter().find(|old| old["id"] == id);
+        let tries = |old: &Value| old["tries"].as_u64().unwrap_or_default();
+        // What is not there any more is dead, and what has another number was tried.
+        due.retain(|(of, id), (count, next)| {
+            let over = of == name && find(id).is_none_or(|old| tries(old) != *count);
+            if over {
+                tried_in_time(life, of, id, *next, stored.at);
+            }
+            !over
+        });
+        for old in all {
+            let Some(next) = old["nextTryTime"].as_str().and_then(since_epoch) else { continue };
+            let id = old["id"].as_str().unwrap_or_default().to_owned();
+            if next > stored.at + NEXT_TRY {
+                let how = format!("{id} of {name} is tried again at {next:?}, as {:?} says", stored.at);
+                life.around.world.broke("L8", how);
+            }
+            due.entry((name.to_owned(), id)).or_insert((tries(old), next));
+        }
+    }
+    for ((name, id), (_, next)) in due {
+        tried_in_time(life, &name, &id, next, life.facts.judged);
+    }
+}
+
+fn tried_in_time(life: &Life, name: &str, id: &str, next: Duration, at: Duration) {
+    let Some(index) = objects::index_of(name) else { return };
+    if next + IS_TRIED < at && !hindered(life, index, &[], next, at) {
+        life.around
+            .world
+            .broke("L8", format!("{id} of {name} should have been tried at {next:?}, and was not until {at:?}"));
+    }
+}
