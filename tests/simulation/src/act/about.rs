@@ -75,6 +75,7 @@ impl Act {
                 About::Service
             }
             // A service, or the way to it.
+            Self::OddList(..) | Self::OddEnd(..) => About::Service,
             act if act.fails_service() => About::Service,
             _ => About::All,
         }
