@@ -40,6 +40,8 @@ pub struct Refused {
     pub since: Option<Time>,
     /// A complete list does not have it either.
     pub unlisted: bool,
+    /// Since when none has had it.
+    pub unlisted_since: Option<Time>,
     /// What the service said of the tokens of other objects.
     pub others: Others,
     /// It refuses most of the tokens that it was asked about.
@@ -53,7 +55,8 @@ impl Refused {
         let end = |wait: Duration| self.since.unwrap_or(now.time()).plus(wait);
         let lasts = |wait: Duration| self.since.is_some() && now.is_over(end(wait));
         // Two witnesses that agree for so long are believed, whatever is refused besides: all tokens may be dead.
-        if self.unlisted && lasts(window) {
+        let unlisted = self.unlisted_since.is_some_and(|since| now.is_over(since.plus(window)));
+        if self.unlisted && unlisted && lasts(window) {
             return Ok(());
         }
         if self.refuses_most || self.since.is_some_and(|since| self.refuses_others(since)) {
@@ -108,7 +111,8 @@ mod tests {
     }
 
     fn refused(since: Option<u64>, unlisted: bool, seconds: u64) -> Result<(), NotYet> {
-        let refused = Refused { since: since.map(at), unlisted, ..Refused::default() };
+        let since = since.map(at);
+        let refused = Refused { since, unlisted, unlisted_since: since, ..Refused::default() };
         refused.is_dead(&timings(), Now::from(at(seconds)))
     }
 
@@ -135,7 +139,8 @@ mod tests {
     fn a_service_that_refuses_others_kills_nothing_unless_a_list_agrees_for_ten_minutes() {
         let now = Now::from(at(600));
         let dead = |since: u64, unlisted: bool, refuses_most: bool, others: Others| {
-            let refused = Refused { since: Some(at(since)), unlisted, others, refuses_most };
+            let since = Some(at(since));
+            let refused = Refused { since, unlisted, unlisted_since: since, others, refuses_most };
             refused.is_dead(&timings(), now)
         };
         let said = |answered: u64, accepted: Option<u64>| Others {
@@ -147,6 +152,8 @@ mod tests {
         assert_eq!(dead(0, false, true, Others::default()), refuses);
         assert_eq!(dead(10, true, true, Others::default()), refuses);
         assert_eq!(dead(0, true, true, Others::default()), Ok(()), "the list agrees for ten minutes");
+        let lately = Refused { since: Some(at(0)), unlisted: true, refuses_most: true, ..Refused::default() };
+        assert_eq!(lately.is_dead(&timings(), now), refuses, "only since now");
         assert_eq!(dead(0, false, false, said(5, None)), refuses, "another one was refused since");
         assert_eq!(dead(10, true, false, said(15, Some(5))), refuses, "it was accepted only before");
         assert_eq!(dead(0, false, false, said(5, Some(5))), Ok(()));

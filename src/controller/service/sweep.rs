@@ -6,6 +6,7 @@
 //! for them.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
@@ -88,7 +89,11 @@ pub(crate) async fn sweep(
         let publish_deadline = ctx.settings.timings(client.declaration().generate_timeout()).publish_deadline;
         let grace = grace(&owners, publish_deadline, ctx.settings.orphan_grace);
         let revocable = found.revocable(recorded, grace, now.waited());
-        revoke_orphans(&client, &mut places, &mut found, &revocable).await;
+        // Others may have a list meanwhile.
+        places.step_out();
+        if revoke_orphans(service, entry, &client, &revocable, ctx).await {
+            forget_gone(&client, &mut places, &mut found).await;
+        }
     }
     if report(service, &found, renamed, recorded, ctx).await? {
         ctx.services.swept(entry, now.time());
@@ -156,24 +161,47 @@ async fn unlike_tokens(
     client.no_tokens(ids.take(MAX_ORPHANS).filter(|id| !known(id)).map(TokenId::as_str), places).await
 }
 
-/// Revokes tokens that have had no owner for long enough, as many as the rate limit allows in a while. Only a later list without them counts
-/// as proof.
-async fn revoke_orphans(client: &ServiceClient, places: &mut Places, found: &mut Findings, revocable: &[NamedToken]) {
+/// Revokes tokens that have had no owner for long enough, as many as the rate limit allows in a while. Returns whether any was asked for.
+async fn revoke_orphans(
+    service: &ServiceObject,
+    entry: &ServiceEntry,
+    client: &ServiceClient,
+    revocable: &[NamedToken],
+    ctx: &Shared,
+) -> bool {
+    let prefix = client.declaration().prefix().unwrap_or_default();
     let until = Instant::now() + REVOKES_TAKE;
     let mut sent = false;
     for orphan in revocable {
         let Some(id) = &orphan.id else { continue };
-        let mut own = places.none_of_these(until.saturating_duration_since(Instant::now()));
-        let answer = client.revoke(id.as_str(), &mut own).await;
-        if matches!(answer, Err(ServiceError::Throttled { .. })) {
+        let left = until.saturating_duration_since(Instant::now());
+        // Where ids come back, one that the list had a while ago may be a stranger's by now.
+        let wait = if client.declaration().reuses_ids() { left.min(MAX_WAIT) } else { left };
+        let places = client.take_places(&entry.caller("sweep revokes", Urgency::Soon), 1, wait).await;
+        let Some(mut places) = places.ok().filter(|_| !left.is_zero()) else { break };
+        // While it waited, its object may have come back.
+        let identities = identities(prefix, std::slice::from_ref(orphan));
+        let owns = |token: &Arc<ArtifactToken>| identities.contains(&identity::uid16(&token.uid().unwrap_or_default()));
+        if ctx.objects.near(&service.key, &identities).iter().any(owns) {
+            continue;
+        }
+        let answer = client.revoke(id.as_str(), &mut places).await;
+        tracing::info!(%id, name = orphan.name, ok = answer.is_ok(), "a token without an owner is revoked");
+        sent |= !matches!(answer, Err(ServiceError::Throttled { .. } | ServiceError::Retry { .. }));
+        if matches!(
+            answer,
+            Err(ServiceError::Throttled { .. }
+                | ServiceError::Retry { .. }
+                | ServiceError::Refused { credential: true, .. })
+        ) {
             break;
         }
-        sent = true;
-        tracing::info!(%id, name = orphan.name, ok = answer.is_ok(), "a token without an owner is revoked");
     }
-    if !sent {
-        return;
-    }
+    sent
+}
+
+/// Only a later list without them counts as proof.
+async fn forget_gone(client: &ServiceClient, places: &mut Places, found: &mut Findings) {
     if let (Some(rows), Some(ownerless)) = (list(client, places).await, &mut found.ownerless) {
         ownerless.retain(|orphan| rows.iter().any(|row| row.id == orphan.id));
     }

@@ -76,6 +76,8 @@ struct KnownSecret {
     raw: Option<Secret>,
     /// Only the service can tell whether it still holds the current token.
     doubtful: bool,
+    /// Because somebody else may have written its value.
+    rewritten: bool,
 }
 
 /// How the pass goes on after a step.
@@ -142,6 +144,11 @@ impl<'a> Pass<'a> {
             (now, before) => now.is_none() && before.is_none(),
         };
         if !is_same {
+            let revision = |service: &Option<Arc<ServiceEntry>>| service.as_ref().map(|entry| entry.revision.clone());
+            // A list that another version of the credential has read is not today's.
+            if revision(&service) != revision(&self.service) && self.listing.take().is_some() {
+                self.memory.swept = None;
+            }
             self.service = service;
             self.validated = Validated::of(&self.object, self.service.as_deref(), &self.ctx.shared.settings);
         }
@@ -283,28 +290,23 @@ impl<'a> Pass<'a> {
 
     fn note_secret(&mut self, secret: Option<Secret>) {
         let state = secret.as_ref().map_or(SecretState::Absent, |secret| self.reader().state(secret));
-        self.secret = KnownSecret { live: true, state, raw: None, doubtful: false };
+        self.secret = KnownSecret { live: true, state, ..KnownSecret::default() };
         self.memory.secret = None;
         if let (Some(secret), SecretState::Ours(ours)) = (&secret, &self.secret.state) {
             let ours = ours.clone();
-            let doubtful = self.is_doubtful(secret, &ours);
+            let holds = self.ledger().current.as_ref().is_some_and(|current| secret_state::holds(&ours, &current.id));
+            let rewritten = holds && self.reader().may_be_rewritten(secret, &ours);
             // What somebody else may have written is no value of ours.
-            if !doubtful {
+            if !rewritten {
                 self.remember_value(secret, &ours);
             }
+            // A person may ask for a fresh look, or the store was restored, perhaps to a token that was revoked since.
+            let doubtful = rewritten || holds && (self.reconcile_requested() || self.memory.restored);
             let version = secret.resource_version().unwrap_or_default();
             self.memory.secret = Some(SeenSecret { version, ours, doubtful, at: Instant::now() });
-            self.secret.doubtful = doubtful;
+            (self.secret.doubtful, self.secret.rewritten) = (doubtful, rewritten);
         }
         self.secret.raw = secret;
-    }
-
-    /// Whether the token in the Secret is in doubt: a person may have changed the Secret or asks for a fresh look, or the store was
-    /// restored, perhaps to a token that was revoked since.
-    fn is_doubtful(&self, secret: &Secret, ours: &Ours) -> bool {
-        let holds = self.ledger().current.as_ref().is_some_and(|current| secret_state::holds(ours, &current.id));
-        let asked = self.reconcile_requested() || self.memory.restored;
-        holds && (asked || self.reader().may_be_rewritten(secret, ours))
     }
 
     /// Keeps the token's value while a rotation may need it: to roll back, and to prove its revoke.
@@ -320,10 +322,11 @@ impl<'a> Pass<'a> {
     /// Records that the service accepted the token in the Secret. From now on the digest shows an edit by hand.
     pub(crate) fn mark_verified(&mut self, token: &SecretString) {
         self.memory.accepted = Some(self.now().time());
-        self.secret.doubtful = false;
+        (self.secret.doubtful, self.secret.rewritten) = (false, false);
         if let Some(current) = self.ledger().current.as_ref().filter(|current| self.holds(&current.id)) {
             let id = current.id.clone();
             self.memory.values.insert(id.clone(), token.clone());
+            self.memory.signs.remove(&id);
             self.memory.digest = Some((id, digest_of(token)));
         }
         self.memory.restored = false;

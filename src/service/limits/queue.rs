@@ -135,9 +135,10 @@ impl Queue {
         before
     }
 
-    /// How many come first, `enough` at most.
-    pub(super) fn callers_before(&self, caller: &Caller, enough: usize) -> usize {
-        self.ranks.get(&caller.id).map_or(0, |rank| self.waiting.range(..*rank).take(enough).count())
+    /// How many come first and are not late, `enough` at most.
+    pub(super) fn callers_before(&self, caller: &Caller, now: Instant, enough: usize) -> usize {
+        let before = self.ranks.get(&caller.id).into_iter().flat_map(|rank| self.waiting.range(..*rank));
+        before.filter(|(_, other)| other.expected + LATE > now).take(enough).count()
     }
 
     /// Records when the caller was told to come back.

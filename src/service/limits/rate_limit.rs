@@ -163,7 +163,7 @@ impl RateLimit {
             // As many as may be inside come back at a time, when about as many have gone out.
             let stay = state.stay(now);
             let most_rounds = usize::try_from(MAX_TOLD.as_millis() / stay.as_millis().max(1)).unwrap_or(usize::MAX);
-            let rounds = state.queue.callers_before(caller, most.saturating_mul(most_rounds)) / most + 1;
+            let rounds = state.queue.callers_before(caller, now, most.saturating_mul(most_rounds)) / most + 1;
             start = start.max(now + stay * u32::try_from(rounds).unwrap_or(u32::MAX));
         }
         if start > now {

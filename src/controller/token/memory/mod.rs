@@ -157,6 +157,7 @@ impl Memory {
     fn went_back(&mut self, object: &ArtifactToken) {
         let known = object.status.as_ref().map_or(0, |status| status.ledger.highest_attempt());
         self.forgotten = self.claims.iter().filter(|claim| claim.attempt > known).cloned().collect();
+        self.signs.clear();
         self.secret = None;
         self.accepted = None;
         self.swept = None;

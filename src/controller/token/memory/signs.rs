@@ -15,8 +15,20 @@ pub(crate) struct Signs {
 }
 
 impl Signs {
+    /// Those from a time until `now`. A later one was stamped by a clock that was set back since, and would hold up a death until then.
+    pub(crate) fn until(self, now: Time) -> Self {
+        let Self { refused, unlisted, ended } = self;
+        let past = |time: &Time| *time <= now;
+        Self {
+            refused: refused.filter(past),
+            unlisted: unlisted.filter(past),
+            ended: ended.map(|(at, answer)| (at.min(now), answer)),
+        }
+    }
+
     /// Adds what was seen now.
     pub(crate) fn add(&mut self, refused: bool, unlisted: bool, ended: Option<RevokeAnswer>, now: Time) {
+        *self = self.until(now);
         self.refused = self.refused.or(refused.then_some(now));
         self.unlisted = self.unlisted.or(unlisted.then_some(now));
         self.ended = self.ended.or(ended.map(|answer| (now, answer)));

@@ -190,6 +190,11 @@ impl<'a> Pass<'a> {
         self.secret.doubtful
     }
 
+    /// Whether somebody else may have written the value in the Secret.
+    pub(crate) fn is_secret_rewritten(&self) -> bool {
+        self.secret.rewritten
+    }
+
     /// Whether the Secret holds the token with this id, as far as known.
     pub(crate) fn holds(&self, id: &TokenId) -> bool {
         matches!(&self.secret.state, SecretState::Ours(ours) if secret_state::holds(ours, id))

@@ -59,7 +59,7 @@ pub(super) async fn revoke_and_prove(
 
 /// The value in the Secret, unless somebody else may have written it: then an answer about it says nothing of our token.
 fn stored_value(pass: &Pass<'_>, id: &TokenId) -> Option<SecretString> {
-    let held = pass.holds(id) && !pass.is_secret_doubtful();
+    let held = pass.holds(id) && !pass.is_secret_rewritten();
     // In one that cannot be written nothing else tells whether somebody wrote another value before that.
     let digest = pass.memory().digest.as_ref().filter(|(known, _)| known == id).map(|(_, digest)| *digest);
     let same = |value: &SecretString| held || digest == Some(digest_of(value));
@@ -118,7 +118,8 @@ impl Prover<'_, '_> {
     }
 
     fn signs(&self) -> Signs {
-        self.pass.memory().signs.get(&self.doomed.id).copied().unwrap_or_default()
+        let signs = self.pass.memory().signs.get(&self.doomed.id).copied().unwrap_or_default();
+        signs.until(self.pass.now().stamp())
     }
 
     /// There is a value, but no list, and the service said nothing about the value. What is due is revoked all the same, once. The
@@ -138,7 +139,7 @@ impl Prover<'_, '_> {
             Ok(VerifyAnswer::Refused { .. }) if answer == RevokeAnswer::Success => Ok(Proof::Refused),
             Ok(VerifyAnswer::Refused { .. }) => self.by_control(REFUSES_ALL).await,
             Ok(VerifyAnswer::Accepted) => {
-                self.accepted = true;
+                (self.accepted, self.ended) = (true, None);
                 Err(Alive::because("the service still accepts it"))
             }
             Err(_) if said.is_some_and(|(said, _)| self.pass.now().is_over(said.plus(patience))) => Ok(Proof::Answered),
@@ -264,11 +265,12 @@ impl Prover<'_, '_> {
         let refused = Refused {
             since: self.signs().refused,
             unlisted,
+            unlisted_since: self.signs().unlisted,
             others: services.others(&key, self.pass.uid()),
             refuses_most: services.refuses_most(&key),
         };
         let dead = refused.is_dead(&self.pass.desired().timings, self.pass.now());
-        dead.map_err(|not_yet| Alive { refused: true, ..Alive::not_yet(not_yet) })?;
+        dead.map_err(|not_yet| Alive { refused: true, unlisted, ..Alive::not_yet(not_yet) })?;
         Ok(Proof::Refused)
     }
 

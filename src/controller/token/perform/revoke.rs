@@ -62,10 +62,9 @@ pub(super) async fn revoke(
 
 /// Remembers what the service said of a token that is not known to be dead.
 fn note(memory: &mut Memory, id: &TokenId, alive: &Alive, now: Time) {
-    if alive.accepted {
+    if alive.accepted || alive.listed {
         memory.signs.remove(id);
-    }
-    if alive.refused || alive.unlisted || alive.ended.is_some() {
+    } else if alive.refused || alive.unlisted || alive.ended.is_some() {
         memory.signs.entry(id.clone()).or_default().add(alive.refused, alive.unlisted, alive.ended, now);
     }
 }
@@ -143,7 +142,7 @@ async fn record_alive(
     let written = record(pass, objects, observed, Phase::Resting, Fact::Other, change).await?;
     let (tries, looks_again) = owed(pass);
     // Nothing has failed before the second look.
-    if tries == 1 && !looks_again || tries == 2 && looked {
+    if !looks_again && (tries == 1 || looked) {
         let note = format!(
             "attempt {attempt} (id {id}) is not known to be dead: {}; the revoke is tried until it is",
             alive.what
