@@ -234,13 +234,14 @@ impl Prover<'_, '_> {
         if answer == RevokeAnswer::Success { Ok(Proof::Refused) } else { self.by_control(REFUSES_ALL).await }
     }
 
-    /// The value is refused. That is a proof if the service accepts a living token besides or, where there is none, if it refuses the value
-    /// again later.
+    /// The value is refused. That is a proof if the service accepts a living token besides or, where none can be asked about, if it refuses
+    /// the value for long. (An object whose Secret somebody else keeps has no control, and would else have no room for a new token either.)
     async fn by_control(&mut self, otherwise: &'static str) -> Result<Proof, Alive> {
-        if self.living().is_empty() {
-            return self.refused_again(false);
+        let Some(control) = self.control() else { return self.refused_again(false) };
+        match self.ask(&control).await {
+            Ok(VerifyAnswer::Accepted) => Ok(Proof::Refused),
+            _ => Err(Alive::because(otherwise)),
         }
-        if self.accepts_living().await { Ok(Proof::Refused) } else { Err(Alive::because(otherwise)) }
     }
 
     /// The tokens of which one at least lives, as far as is known.
@@ -249,16 +250,13 @@ impl Prover<'_, '_> {
         self.pass.ledger().controls((self.doomed.attempt, &self.doomed.id), now, |id| self.pass.holds(id))
     }
 
-    /// Whether the service accepts the current token: then it does not refuse everybody.
-    async fn accepts_living(&mut self) -> bool {
-        let value = self.living().first().and_then(|living| stored_value(self.pass, living));
-        match value {
-            Some(value) => matches!(self.ask(&value).await, Ok(VerifyAnswer::Accepted)),
-            None => false,
-        }
+    /// The value of a token that lives: if the service accepts it, it does not refuse everybody.
+    fn control(&self) -> Option<SecretString> {
+        let known = |id: &TokenId| self.pass.memory().values.get(id).cloned().or_else(|| stored_value(self.pass, id));
+        self.living().into_iter().find_map(known)
     }
 
-    /// The value is refused, and no token of ours lives that could be a control. `unlisted`: a list does not have it either.
+    /// The value is refused, and no token of ours could be a control. `unlisted`: a list does not have it either.
     fn refused_again(&self, unlisted: bool) -> Result<Proof, Alive> {
         let key = self.pass.service_key();
         let services = &self.pass.shared().services;

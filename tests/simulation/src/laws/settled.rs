@@ -92,6 +92,9 @@ fn waits(life: &Life, index: usize) -> Vec<Duration> {
     all.extend(open.and_then(|claim| time(&claim["time"])).map(|claimed| claimed + SETTLES));
     all.extend(life.around.world.excuses().jumps.last().map(|jump| *jump + DISAGREE));
     all.extend(conditions_of(&object).filter_map(corrected_again));
+    // A token that ended before it could be replaced, because the service says odd ends, is replaced once an hour.
+    let expired = conditions_of(&object).any(|condition| condition["reason"] == "TokenExpired");
+    all.extend(time(&status["nextRotationTime"]).filter(|_| expired));
     let host = life.plan.layout.site(index).host;
     let pauses = life.around.services.at(host, |books| books.pauses.values().map(|(_, until)| *until).max());
     all.extend(pauses.flatten());

@@ -26,6 +26,14 @@ fn tokens_that_expire_while_the_service_refuses_all_are_replaced_when_it_is_over
 }
 
 #[test]
+fn an_object_whose_secret_somebody_else_keeps_finds_room_again_after_a_time_of_refusals() {
+    // Nothing in the Secret could be a control, and there is no list.
+    let service = Abilities { lists: false, names: true };
+    let plan = Plan { service, overlap_seconds: 600, ..Plan::quiet(147, 1, HOUR / 2) };
+    well(&plan.with(22, Act::Fight(0, true, 2533)).with(691, Act::RefuseTokens(1059)));
+}
+
+#[test]
 fn a_list_without_names_that_lacks_a_token_is_no_word_that_it_was_revoked() {
     let service = Abilities { lists: true, names: false };
     let plan = Plan { service, ..Plan::quiet(16, 1, 2 * HOUR) };
