@@ -95,6 +95,7 @@ pub fn is_absent(since: Option<Time>, timings: &Timings, now: Now) -> Result<(),
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

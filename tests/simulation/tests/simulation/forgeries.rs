@@ -55,12 +55,12 @@ fn a_mark_that_is_forged_while_nobody_looks_is_no_reason_to_end_what_is_in_use()
 
 #[test]
 fn annotations_that_ask_for_something_do_so_once_whatever_stands_there() {
-    for which in 0..REQUESTS.len() {
+    for (which, name) in REQUESTS.iter().enumerate() {
         for note in [Note::CopiedFrom(1), Note::Empty, Note::Garbage, Note::Gone] {
             let plan = Plan::quiet(5, 2, 2 * HOUR).with(600, Act::Rotate(1)).with(900, Act::Note(0, which, note));
             let report = well(&plan.with(1000, Act::Note(0, which, note)).with(1100, Act::Kill));
             let asks = which == 0 && matches!(note, Note::CopiedFrom(_) | Note::Garbage);
-            assert_eq!(made(&report), 3 + usize::from(asks), "{} {note:?}", REQUESTS[which]);
+            assert_eq!(made(&report), 3 + usize::from(asks), "{name} {note:?}");
         }
     }
 }
