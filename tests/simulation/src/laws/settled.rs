@@ -24,6 +24,10 @@ const SETTLES: Duration = Duration::from_secs(180);
 /// Clocks that disagreed do so for an hour more (P7).
 const DISAGREE: Duration = Duration::from_secs(3600);
 
+/// A token that is refused is asked about again after five minutes at most (P20): once until the service is seen to accept others again, and
+/// once more until its death is certain.
+const ASKED_AGAIN: Duration = Duration::from_secs(2 * 301);
+
 /// What is not yet as it will be, and until when it may be so.
 #[derive(Debug)]
 pub struct Unsettled {
@@ -65,7 +69,8 @@ impl Unsettled {
             if done(*index) {
                 return false;
             }
-            let asked = waits(life, *index).into_iter().max().unwrap_or_default();
+            let unconfirmed = is_unconfirmed(life, *index).then_some(self.since + ASKED_AGAIN);
+            let asked = waits(life, *index).into_iter().chain(unconfirmed).max().unwrap_or_default();
             *until = (*until).max(asked + soon);
             let late = *until < now;
             if late {
@@ -99,6 +104,12 @@ fn waits(life: &Life, index: usize) -> Vec<Duration> {
     let pauses = life.around.services.at(host, |books| books.pauses.values().map(|(_, until)| *until).max());
     all.extend(pauses.flatten());
     all
+}
+
+/// Whether nothing says yet that its refused token is dead.
+fn is_unconfirmed(life: &Life, index: usize) -> bool {
+    let object = life.around.api_server.token(index).unwrap_or_default();
+    conditions_of(&object).any(|condition| condition["reason"] == "RefusalUnconfirmed")
 }
 
 /// When a Secret that somebody else keeps changing is corrected again (P24).
