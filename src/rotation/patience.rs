@@ -29,6 +29,9 @@ impl NotYet {
     }
 }
 
+/// After this time without a proof, a token that no list shows counts as ended, unseen. The history says so.
+const UNSEEN_AFTER: Duration = Duration::from_secs(24 * 3600);
+
 /// A service that refuses others, too.
 const REFUSES_MOST: &str = "the service refuses most of its tokens, so its refusal proves nothing. If they are dead indeed, the annotation \
      artifact-token.dev/skip-revocation: \"true\" lets an object go that is being deleted";
@@ -92,6 +95,16 @@ pub fn is_absent(since: Option<Time>, timings: &Timings, now: Now) -> Result<(),
     let lasts = since.is_some() && now.is_over(end);
     let what = "the service's list does not have it, nor any living token, and verify says nothing";
     if lasts { Ok(()) } else { Err(NotYet::until(end, now, what)) }
+}
+
+/// Whether the service's word that it ended a token, which it gave at `said`, counts although its value could never be tried since.
+pub fn is_word_enough(said: Time, timings: &Timings, now: Now) -> bool {
+    now.is_over(said.plus(timings.refusal_window()))
+}
+
+/// Whether a token counts as ended, unseen, that was to be dead at `due`, and of which no list that could prove it has shown a sign.
+pub fn is_forgotten(due: Option<Time>, now: Now) -> bool {
+    due.is_some_and(|due| now.is_over(due.plus(UNSEEN_AFTER)))
 }
 
 #[cfg(test)]
@@ -172,6 +185,17 @@ mod tests {
         assert_eq!(young(Some(50), Now::from(at(20))), Ok(()), "a time ahead is that of another clock");
         let jumped = Now::new(at(3600), at(10), at(3600), at(9000));
         assert!(young(Some(0), jumped).is_err(), "it may be ten seconds old");
+    }
+
+    #[test]
+    fn a_word_alone_counts_after_ten_minutes_and_nothing_at_all_after_a_day() {
+        let word = |seconds| is_word_enough(at(0), &timings(), Now::from(at(seconds)));
+        assert!(!word(599) && word(600));
+        let forgotten = |due: Option<u64>, seconds| is_forgotten(due.map(at), Now::from(at(seconds)));
+        assert!(!forgotten(Some(0), 24 * 3600 - 1) && forgotten(Some(0), 24 * 3600));
+        assert!(!forgotten(None, 48 * 3600), "one that is not due yet");
+        let jumped = Now::new(at(48 * 3600), at(10), at(48 * 3600), at(49 * 3600));
+        assert!(!is_word_enough(at(0), &timings(), jumped) && !is_forgotten(Some(at(0)), jumped));
     }
 
     #[test]

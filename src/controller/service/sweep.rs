@@ -6,7 +6,6 @@
 //! for them.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
@@ -37,6 +36,8 @@ const AGAIN: Duration = Duration::from_secs(30);
 const MAX_WAIT: Duration = Duration::from_secs(1);
 /// How long the revokes of one sweep may take. At the smallest limit that is some each time.
 const REVOKES_TAKE: Duration = Duration::from_secs(60);
+/// After this time a revoke needs a new look at all objects: one that was gone may be back.
+const LOOK_COUNTS: Duration = Duration::from_secs(5);
 
 /// Sweeps the service if it is time, and returns when to look again.
 ///
@@ -64,6 +65,7 @@ pub(crate) async fn sweep(
     };
     let prefix = client.declaration().prefix().unwrap_or_default();
     let owner = |token: &ArtifactToken| owner(service, entry, token, ctx);
+    let looked = Instant::now();
     let near = ctx.objects.near(&service.key, &identities(prefix, &rows));
     let mut owners: HashMap<String, Owner> = near.iter().map(|token| owner(token)).collect();
     let mut found = sort(prefix, rows.clone(), &owners, true, now.waited());
@@ -86,12 +88,10 @@ pub(crate) async fn sweep(
         return Ok(Some(AGAIN));
     }
     if service.spec.sweep.policy == SweepPolicy::Revoke {
-        let publish_deadline = ctx.settings.timings(client.declaration().generate_timeout()).publish_deadline;
-        let grace = grace(&owners, publish_deadline, ctx.settings.orphan_grace);
-        let revocable = found.revocable(recorded, grace, now.waited());
         // Others may have a list meanwhile.
         places.step_out();
-        if revoke_orphans(service, entry, &client, &revocable, ctx).await {
+        let sweep = Sweep { service, entry, client: &client, rows: &rows, recorded, ctx };
+        if sweep.revoke(sweep.revocable(&found, &owners), looked).await {
             forget_gone(&client, &mut places, &mut found).await;
         }
     }
@@ -161,43 +161,72 @@ async fn unlike_tokens(
     client.no_tokens(ids.take(MAX_ORPHANS).filter(|id| !known(id)).map(TokenId::as_str), places).await
 }
 
-/// Revokes tokens that have had no owner for long enough, as many as the rate limit allows in a while. Returns whether any was asked for.
-async fn revoke_orphans(
-    service: &ServiceObject,
-    entry: &ServiceEntry,
-    client: &ServiceClient,
-    revocable: &[NamedToken],
-    ctx: &Shared,
-) -> bool {
-    let prefix = client.declaration().prefix().unwrap_or_default();
-    let until = Instant::now() + REVOKES_TAKE;
-    let mut sent = false;
-    for orphan in revocable {
-        let Some(id) = &orphan.id else { continue };
-        let left = until.saturating_duration_since(Instant::now());
-        // Where ids come back, one that the list had a while ago may be a stranger's by now.
-        let wait = if client.declaration().reuses_ids() { left.min(MAX_WAIT) } else { left };
-        let places = client.take_places(&entry.caller("sweep revokes", Urgency::Soon), 1, wait).await;
-        let Some(mut places) = places.ok().filter(|_| !left.is_zero()) else { break };
-        // While it waited, its object may have come back.
-        let identities = identities(prefix, std::slice::from_ref(orphan));
-        let owns = |token: &Arc<ArtifactToken>| identities.contains(&identity::uid16(&token.uid().unwrap_or_default()));
-        if ctx.objects.near(&service.key, &identities).iter().any(owns) {
-            continue;
-        }
-        let answer = client.revoke(id.as_str(), &mut places).await;
-        tracing::info!(%id, name = orphan.name, ok = answer.is_ok(), "a token without an owner is revoked");
-        sent |= !matches!(answer, Err(ServiceError::Throttled { .. } | ServiceError::Retry { .. }));
-        if matches!(
-            answer,
-            Err(ServiceError::Throttled { .. }
-                | ServiceError::Retry { .. }
-                | ServiceError::Refused { credential: true, .. })
-        ) {
-            break;
-        }
+/// A sweep that may revoke.
+struct Sweep<'a> {
+    service: &'a ServiceObject,
+    entry: &'a ServiceEntry,
+    client: &'a ServiceClient,
+    rows: &'a [NamedToken],
+    recorded: &'a [Orphan],
+    ctx: &'a Shared,
+}
+
+impl Sweep<'_> {
+    /// What has had no owner for long enough.
+    fn revocable(&self, found: &Findings, owners: &HashMap<String, Owner>) -> Vec<NamedToken> {
+        let settings = &self.ctx.settings;
+        let publish_deadline = settings.timings(self.client.declaration().generate_timeout()).publish_deadline;
+        let grace = grace(owners, publish_deadline, settings.orphan_grace);
+        found.revocable(self.recorded, grace, self.ctx.clock.now().waited())
     }
-    sent
+
+    /// The same by all objects as they are now.
+    async fn look_again(&self) -> Result<Vec<NamedToken>, PassError> {
+        let live = self.ctx.live_tokens().await?;
+        let owners = live.tokens.iter().map(|token| owner(self.service, self.entry, token, self.ctx)).collect();
+        let prefix = self.client.declaration().prefix().unwrap_or_default();
+        let now = self.ctx.clock.now().waited();
+        let found = sort(prefix, self.rows.to_vec(), &owners, live.everywhere, now);
+        Ok(self.revocable(&found, &owners))
+    }
+
+    /// Revokes as many of these tokens as the rate limit allows in a while, if nobody owned them at `looked`. Returns whether any revoke was
+    /// sent.
+    async fn revoke(&self, mut revocable: Vec<NamedToken>, mut looked: Instant) -> bool {
+        let until = Instant::now() + REVOKES_TAKE;
+        let mut sent = false;
+        for orphan in revocable.clone() {
+            let Some(id) = &orphan.id else { continue };
+            let left = until.saturating_duration_since(Instant::now());
+            // Where ids come back, one that the list had a while ago may be a stranger's by now.
+            let wait = if self.client.declaration().reuses_ids() { left.min(MAX_WAIT) } else { left };
+            let caller = self.entry.caller("sweep revokes", Urgency::Soon);
+            let places = self.client.take_places(&caller, 1, wait).await;
+            let Some(mut places) = places.ok().filter(|_| !left.is_zero()) else { break };
+            // While it waited, its object may have come back.
+            if looked.elapsed() > LOOK_COUNTS {
+                looked = Instant::now();
+                let Ok(still) = self.look_again().await else { break };
+                revocable = still;
+            }
+            if !revocable.contains(&orphan) {
+                continue;
+            }
+            let answer = self.client.revoke(id.as_str(), &mut places).await;
+            let name = &orphan.name;
+            tracing::info!(%id, name, ok = answer.is_ok(), "a token without an owner is revoked");
+            match answer {
+                // It concerns all of them.
+                Err(
+                    ServiceError::Throttled { .. }
+                    | ServiceError::Retry { .. }
+                    | ServiceError::Refused { credential: true, .. },
+                ) => break,
+                Ok(_) | Err(_) => sent = true,
+            }
+        }
+        sent
+    }
 }
 
 /// Only a later list without them counts as proof.

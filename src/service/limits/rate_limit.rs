@@ -154,7 +154,7 @@ impl RateLimit {
         let mut start = if calls == 0 { now } else { state.start(ahead, calls, now) };
         let most = MAX_INSIDE.min(self.room.share());
         let most_looking = MAX_LOOKING.min(most / 2);
-        // The answer to a leak waits for nobody else.
+        // Half as many more may be inside to answer a leak.
         let most = if caller.answers_leak() { most + most.div_ceil(2) } else { most };
         // Who only waits for a list leaves room for those who send something.
         let looking = state.inside.values().filter(|(_, calls)| *calls == 0).count();

@@ -22,6 +22,7 @@ impl Signs {
         Self {
             refused: refused.filter(past),
             unlisted: unlisted.filter(past),
+            // A new sign would need another revoke, and none is sent.
             ended: ended.map(|(at, answer)| (at.min(now), answer)),
         }
     }

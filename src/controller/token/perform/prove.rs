@@ -29,9 +29,6 @@ const PROOF_PAUSE: Duration = Duration::from_millis(250);
 /// How long a proof waits for each further place in the rate limit. At one request a minute that may take two minutes.
 const PROOF_WAIT: Duration = Duration::from_secs(180);
 
-/// After this time without a proof, a token that no list shows counts as ended, unseen. The history says so.
-const UNSEEN_AFTER: Duration = Duration::from_secs(24 * 3600);
-
 /// What a person must do where ids come back.
 const BY_HAND: &str = "the service gives ids again, and nothing shows whose this id is now, so no revoke is sent to it: look for the token \
      there, and revoke it by hand";
@@ -134,7 +131,7 @@ impl Prover<'_, '_> {
             None => self.revoke().await.map_err(|error| Alive::after(&error))?,
         };
         self.ended = Some(answer);
-        let patience = self.pass.desired().timings.refusal_window();
+        let (timings, now) = (&self.pass.desired().timings, self.pass.now());
         match self.ask(value).await {
             Ok(VerifyAnswer::Refused { .. }) if answer == RevokeAnswer::Success => Ok(Proof::Refused),
             Ok(VerifyAnswer::Refused { .. }) => self.by_control(REFUSES_ALL).await,
@@ -142,7 +139,7 @@ impl Prover<'_, '_> {
                 (self.accepted, self.ended) = (true, None);
                 Err(Alive::because("the service still accepts it"))
             }
-            Err(_) if said.is_some_and(|(said, _)| self.pass.now().is_over(said.plus(patience))) => Ok(Proof::Answered),
+            Err(_) if said.is_some_and(|(said, _)| patience::is_word_enough(said, timings, now)) => Ok(Proof::Answered),
             Err(error) => Err(Alive::after(&error)),
         }
     }
@@ -218,7 +215,7 @@ impl Prover<'_, '_> {
             }
         }
         // Nothing that comes later could show more.
-        let long = self.doomed.due.is_some_and(|due| self.pass.now().is_over(due.plus(UNSEEN_AFTER)));
+        let long = patience::is_forgotten(self.doomed.due, self.pass.now());
         if long { Ok(Proof::Answered) } else { Err(Alive::because(why)) }
     }
 

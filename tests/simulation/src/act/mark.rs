@@ -21,7 +21,7 @@ pub enum Mark {
     Applied,
 }
 
-/// Marks of which each kind has one; a number stands for another object.
+/// Marks of each kind, as often as a life draws them; a number stands for another object.
 pub fn marks(other: usize) -> [Mark; 14] {
     [
         Mark::Former,

@@ -8,7 +8,7 @@ mod mark;
 pub use about::About;
 pub use ban::{BANS, Ban};
 pub use kind::{KINDS, Kind};
-pub use mark::{Mark, Note, REQUESTS};
+pub use mark::{Mark, Note, REQUESTS, marks};
 
 use crate::api_server::{Backup, Trouble};
 use crate::fate::Class;

@@ -1,32 +1,15 @@
 //! Annotations that anybody may write, copied, changed and taken off.
 
-use simulation::act::{Act, Mark, Note, REQUESTS};
+use simulation::act::{Act, Note, REQUESTS, marks};
 use simulation::plan::Plan;
 
 use super::lives::{made, well};
 
 const HOUR: u32 = 3600;
 
-/// All forgeries of a Secret of the first object; the second one is another.
-const MARKS: [Mark; 13] = [
-    Mark::Former,
-    Mark::Attempt(0),
-    Mark::Attempt(1),
-    Mark::Attempt(50),
-    Mark::Attempt(2_000_000_000),
-    Mark::Fence(0),
-    Mark::Fence(60),
-    Mark::Fence(2_000_000_000),
-    Mark::StrangersId,
-    Mark::IdOf(1),
-    Mark::Superseded(1),
-    Mark::Unmarked,
-    Mark::Applied,
-];
-
 #[test]
 fn a_forged_mark_costs_a_token_at_most_and_no_other_its_own() {
-    for mark in MARKS {
+    for mark in marks(1) {
         let report = well(&Plan::quiet(1, 2, 4 * HOUR).with(600, Act::Rotate(0)).with(900, Act::Mark(0, mark)));
         assert!((3..=4).contains(&made(&report)), "{mark:?}: {}", made(&report));
         let others = report.books.tokens.iter().filter(|token| token.object() == Some(1)).count();
@@ -36,7 +19,7 @@ fn a_forged_mark_costs_a_token_at_most_and_no_other_its_own() {
 
 #[test]
 fn a_mark_that_is_forged_while_a_token_is_replaced_or_its_object_goes_ends_nothing_of_others() {
-    for mark in MARKS {
+    for mark in marks(1) {
         for at in [599, 601, 640, 662] {
             well(&Plan::quiet(2, 2, 4 * HOUR).with(600, Act::Rotate(0)).with(at, Act::Mark(0, mark)));
             let deleted = Plan::quiet(3, 2, 4 * HOUR).with(600, Act::Delete(0)).with(at, Act::Mark(0, mark));
@@ -47,7 +30,7 @@ fn a_mark_that_is_forged_while_a_token_is_replaced_or_its_object_goes_ends_nothi
 
 #[test]
 fn a_mark_that_is_forged_while_nobody_looks_is_no_reason_to_end_what_is_in_use() {
-    for mark in MARKS {
+    for mark in marks(1) {
         let plan = Plan::quiet(4, 2, 4 * HOUR).with(600, Act::Suspend(0, true)).with(610, Act::Mark(0, mark));
         well(&plan.with(611, Act::Kill).with(2000, Act::Suspend(0, false)));
     }
