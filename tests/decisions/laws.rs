@@ -36,6 +36,7 @@ pub const LAWS: &[Law] = &[
     ),
     ("a roll-back follows a durable failure and puts a living token back from memory", roll_back),
     ("a raised fence changes the Secret and reaches the attempt that it fences off", raise_fence),
+    ("a former object's Secret becomes this one's only after its token is recorded", takes_over),
     (
         "a placeholder is created only where no Secret is, with a fence at or above every known attempt",
         create_placeholder,
@@ -175,6 +176,12 @@ fn raise_fence(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::RaiseFence { fence } = step else { return true };
     let unresolved = observed.unresolved_claim().map_or(0, |claim| claim.attempt);
     *fence > observed.secrets.fence() && *fence >= unresolved && !observed.secrets.any_absent()
+}
+
+fn takes_over(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let (Step::Update | Step::RaiseFence { .. } | Step::RollBack { .. } | Step::Render) = step else { return true };
+    let recorded = observed.ledger.replaced.as_ref().map(|replaced| &replaced.id);
+    observed.secrets.former_id().is_none_or(|id| recorded == Some(id))
 }
 
 fn create_placeholder(_: &Desired, observed: &Observed, step: &Step) -> bool {

@@ -92,7 +92,7 @@ fn facts(pass: &mut Pass<'_>, now: Time) -> Facts {
     let unrecorded = !refused && refusals.is_some_and(|refusals| refusals.ask_again <= now) && pass.verdict().is_none();
     let doubtful = awaited || unrecorded || if refused { asked } else { pass.is_secret_doubtful() };
     Facts {
-        halt: pass.halt().cloned().or_else(|| standing_halt(pass)),
+        halt: pass.halt().cloned().or_else(|| standing_halt(pass)).or_else(|| still_forbidden(pass, now)),
         preflight: pass.is_preflighted(),
         verdict: pass.verdict(),
         unclear: pass.unclear(),
@@ -162,6 +162,15 @@ fn standing_halt(pass: &Pass<'_>) -> Option<Halt> {
         let message = format!("the {} has suspend: true; no token is generated until it is false", service.key);
         service.spec.suspend.then(|| Halt::passing(Reason::Suspended, message))
     })
+}
+
+/// While the object waits for its next turn at the service, what forbade a token in the last one still does, as far as anybody knows. It
+/// is what a person can end.
+fn still_forbidden(pass: &Pass<'_>, now: Time) -> Option<Halt> {
+    let memory = pass.memory();
+    let waits = memory.retries.pauses().generate.is_some_and(|until| until > now);
+    let (of, halt) = memory.forbidden.as_ref().filter(|_| waits)?;
+    (*of == pass.generation()).then(|| halt.clone())
 }
 
 fn no_service(pass: &Pass<'_>) -> Halt {

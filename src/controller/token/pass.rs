@@ -246,6 +246,7 @@ impl<'a> Pass<'a> {
     pub(crate) fn write_admitted(&mut self, secret: Option<Secret>) {
         self.note_secret(secret);
         self.preflight = true;
+        self.memory.forbidden = None;
     }
 
     /// Takes the state of the Secret from the memory or the ledger.
@@ -280,7 +281,12 @@ impl<'a> Pass<'a> {
 
     /// Forbids a new token, for the reason in `halt`.
     pub(crate) fn forbid(&mut self, halt: Halt) {
+        self.remember_halt(halt.clone());
         self.halt = Some(halt);
+    }
+
+    fn remember_halt(&mut self, halt: Halt) {
+        self.memory.forbidden = Some((self.generation(), halt));
     }
 
     /// Records how urgent the calls of the next step are.
@@ -292,6 +298,9 @@ impl<'a> Pass<'a> {
         let state = secret.as_ref().map_or(SecretState::Absent, |secret| self.reader().state(secret));
         self.secret = KnownSecret { live: true, state, ..KnownSecret::default() };
         self.memory.secret = None;
+        if let SecretState::Foreign(halt) | SecretState::Unwritable(halt) = &self.secret.state {
+            self.remember_halt(halt.clone());
+        }
         if let (Some(secret), SecretState::Ours(ours)) = (&secret, &self.secret.state) {
             let ours = ours.clone();
             let holds = self.ledger().current.as_ref().is_some_and(|current| secret_state::holds(&ours, &current.id));
@@ -313,6 +322,7 @@ impl<'a> Pass<'a> {
     fn remember_value(&mut self, secret: &Secret, ours: &Ours) {
         let Some(id) = ours.id.clone().filter(|id| secret_state::holds(ours, id)) else { return };
         if self.ledger().knows(&id)
+            && self.reader().may_be_last(ours.attempt)
             && let Some(value) = self.token_in(secret)
         {
             self.memory.values.insert(id, value);

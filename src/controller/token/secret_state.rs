@@ -111,9 +111,12 @@ impl SecretReader<'_> {
             return if empty { Content::Empty } else { Content::Edited };
         }
         let Some(token) = self.token(secret) else { return Content::Edited };
-        let expected = self.digest.filter(|(id, _)| Some(id) == marks.token_id.as_ref());
+        let id = marks.token_id.as_ref();
+        let of_current = self.digest.filter(|(of, _)| Some(of) == id).map(|(_, digest)| *digest);
+        // The marks of an older token may be a copy.
+        let expected = of_current.or_else(|| id.and_then(|id| self.values.get(id)).map(digest_of));
         match expected {
-            Some((_, expected)) if *expected != digest_of(&token) => Content::Edited,
+            Some(expected) if expected != digest_of(&token) => Content::Edited,
             None if self.has_other_end(&token, marks) => Content::Edited,
             Some(_) | None => Content::Token,
         }
@@ -127,6 +130,11 @@ impl SecretReader<'_> {
         let current = self.ledger.current.as_ref().filter(same);
         let hint = current.and_then(|current| current.hint.as_ref());
         hint.is_some() && hint_of(token.expose_secret()).as_ref() != hint
+    }
+
+    /// Whether its marks may be those that this operator wrote last: the ones of an older token are a copy.
+    pub(crate) fn may_be_last(&self, attempt: u32) -> bool {
+        self.ledger.current.as_ref().is_none_or(|current| attempt >= current.attempt)
     }
 
     fn is_rendered(&self, secret: &Secret, marks: &Marks) -> bool {

@@ -25,6 +25,8 @@ pub const CREDENTIAL: &str = "admin";
 pub const KEY: &str = "admin-key";
 /// The credential of another account at the same service.
 pub const OTHER_KEY: &str = "other-key";
+/// The uid of an object that is gone.
+pub const FORMER: &str = "00000000-0000-4000-9000-000000000000";
 /// A namespace of others.
 pub const ABROAD: &str = "abroad";
 /// What each token begins with, and nothing else does.

@@ -20,6 +20,7 @@ use crate::api::ledger::{Ledger, Lost, MAX_LOST, Unclear};
 use crate::api::time::Time;
 use crate::controller::token::secret_index::older;
 use crate::controller::value_digest::ValueDigest;
+use crate::rotation::desired::Halt;
 use crate::rotation::observed::Ours;
 use crate::rotation::report::TransientFailure;
 use crate::rotation::step_kind::Cause;
@@ -72,6 +73,8 @@ pub(crate) struct Memory {
     pub retries: Retries,
     /// The last transient failure, for people, for as long as it matters.
     pub transient_failure: Option<(Cause, TransientFailure)>,
+    /// Why the Secret or the service last forbade a new token, until a dry-run succeeds, and the generation of the spec that it was about.
+    pub forbidden: Option<(i64, Halt)>,
     /// The status with which the service last refused a fresh token.
     pub refused_with: Option<u16>,
     /// Corrections of the Secret in a row.

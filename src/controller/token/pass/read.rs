@@ -19,7 +19,7 @@ use crate::controller::token::validate::Validated;
 use crate::controller::token::visible_service::has_begun;
 use crate::rotation::desired::{Desired, Halt};
 use crate::rotation::now::Now;
-use crate::rotation::observed::{Row, SecretState, Secrets, Verdict};
+use crate::rotation::observed::{Ours, Row, SecretState, Secrets, Verdict};
 use crate::rotation::step_kind::StepKind;
 use crate::secret::metadata::{Marks, Owner};
 use crate::service::client::ServiceClient;
@@ -198,6 +198,12 @@ impl<'a> Pass<'a> {
     /// Whether the Secret holds the token with this id, as far as known.
     pub(crate) fn holds(&self, id: &TokenId) -> bool {
         matches!(&self.secret.state, SecretState::Ours(ours) if secret_state::holds(ours, id))
+    }
+
+    /// The same, where its marks may be those that this operator wrote last.
+    pub(crate) fn holds_last(&self, id: &TokenId) -> bool {
+        let last = |ours: &Ours| secret_state::holds(ours, id) && self.reader().may_be_last(ours.attempt);
+        matches!(&self.secret.state, SecretState::Ours(ours) if last(ours))
     }
 
     /// The same of a Secret that cannot be written: it is immutable, say.

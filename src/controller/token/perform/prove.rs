@@ -33,6 +33,9 @@ const PROOF_WAIT: Duration = Duration::from_secs(180);
 const BY_HAND: &str = "the service gives ids again, and nothing shows whose this id is now, so no revoke is sent to it: look for the token \
      there, and revoke it by hand";
 
+const OTHERS_WORD: &str = "the service says that it has no such token, but the operator's credential is another version than the one that generated \
+     it: is it another account's?";
+
 const REFUSES_ALL: &str =
     "the service refuses it, and nothing shows that it accepts others, so its refusal proves nothing";
 
@@ -56,7 +59,7 @@ pub(super) async fn revoke_and_prove(
 
 /// The value in the Secret, unless somebody else may have written it: then an answer about it says nothing of our token.
 fn stored_value(pass: &Pass<'_>, id: &TokenId) -> Option<SecretString> {
-    let held = pass.holds(id) && !pass.is_secret_rewritten();
+    let held = pass.holds_last(id) && !pass.is_secret_rewritten();
     // In one that cannot be written nothing else tells whether somebody wrote another value before that.
     let digest = pass.memory().digest.as_ref().filter(|(known, _)| known == id).map(|(_, digest)| *digest);
     let same = |value: &SecretString| held || digest == Some(digest_of(value));
@@ -139,7 +142,9 @@ impl Prover<'_, '_> {
                 (self.accepted, self.ended) = (true, None);
                 Err(Alive::because("the service still accepts it"))
             }
-            Err(_) if said.is_some_and(|(said, _)| patience::is_word_enough(said, timings, now)) => Ok(Proof::Answered),
+            Err(_) if said.is_some_and(|(said, _)| patience::is_word_enough(said, timings, now)) => {
+                self.by_word(answer)
+            }
             Err(error) => Err(Alive::after(&error)),
         }
     }
@@ -198,7 +203,16 @@ impl Prover<'_, '_> {
         if self.client.declaration().reuses_ids() {
             return Err(Alive::because(BY_HAND));
         }
-        self.revoke().await.map(|_| Proof::Answered).map_err(|error| Alive::after(&error))
+        let answer = self.revoke().await.map_err(|error| Alive::after(&error))?;
+        self.by_word(answer)
+    }
+
+    /// Nothing but the service's word says that it is dead. That there is none of this id can be said of the tokens of one account alone, so
+    /// it counts where the credential that generated the token hears it, and else after a day, when nothing that comes later could show more.
+    fn by_word(&self, answer: RevokeAnswer) -> Result<Proof, Alive> {
+        let own = self.credential() == self.doomed.credentials_revision;
+        let counts = own || answer == RevokeAnswer::Success || patience::is_forgotten(self.doomed.due, self.pass.now());
+        if counts { Ok(Proof::Answered) } else { Err(Alive::because(OTHERS_WORD)) }
     }
 
     /// The list lacks it, and perhaps it is the list of another account: another version of the credential generated the token, or nobody

@@ -123,6 +123,22 @@ fn an_edit_of_the_value_is_seen_where_its_digest_is_known() {
 }
 
 #[test]
+fn the_copied_marks_of_an_older_token_give_it_no_other_value() {
+    let mut known = Known::default();
+    let copied = known.secret(|secret| {
+        secret["metadata"]["annotations"][metadata::ATTEMPT] = json!("1");
+        secret["metadata"]["annotations"][metadata::TOKEN_ID] = json!("t1");
+    });
+    known.values = [(id("t1"), SecretString::from("the-value-of-the-first-token"))].into();
+    assert_eq!(known.ours(&copied).content, Content::Edited);
+    known.values.clear();
+    let ours = known.ours(&copied);
+    assert_eq!(ours.content, Content::Token, "nothing tells what it is");
+    assert!(!known.reader().may_be_last(ours.attempt), "and nothing is proved with it");
+    assert!(known.reader().may_be_last(known.ours(&known.secret(|_| {})).attempt));
+}
+
+#[test]
 fn a_placeholder_is_empty_and_a_value_without_its_marks_is_not() {
     let known = Known::default();
     let bare = |secret: &mut Value| {

@@ -258,10 +258,14 @@ impl Connection {
                 }
                 Err(Refusal(code, reason, message)) => format!("{code} {reason} {message}"),
             };
-            let event = (place.plural == "events").then(|| format!(" {} {}", asked.body["reason"], asked.body["note"]));
+            let said = match place.plural {
+                "events" => format!(" {} {}", asked.body["reason"], asked.body["note"]),
+                "artifacttokens" if asked.writes() => conditions(&asked.body),
+                _ => String::new(),
+            };
             let fate = fate.map(|fate| format!(" [{fate:?}]")).unwrap_or_default();
             let name = place.name.unwrap_or_default();
-            format!("{} {}/{name} -> {told}{}{fate}", asked.verb(), place.namespace, event.unwrap_or_default())
+            format!("{} {}/{name} -> {told}{said}{fate}", asked.verb(), place.namespace)
         });
     }
 
@@ -296,4 +300,10 @@ impl tower::Service<Request<Body>> for Connection {
             timely.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
         })
     }
+}
+
+/// The reasons in the conditions of a status.
+fn conditions(body: &Value) -> String {
+    let all = body["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    all.iter().map(|one| format!(" {}={}:{}", one["type"], one["status"], one["reason"]).replace('"', "")).collect()
 }

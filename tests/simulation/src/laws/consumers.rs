@@ -49,8 +49,9 @@ fn death_of(life: &Life, index: usize, token: &Token) -> Option<Duration> {
     let in_time = |expires: &Duration| {
         let lived = expires.saturating_sub(token.at);
         let due = *expires - lived / 3;
-        // One that lives for a shorter time than a replacement and an overlap take cannot be replaced in time.
-        lived >= SHORTEST.max(3 * overlap) && !hindered(life, index, &[], due, *expires)
+        // One that lives for a shorter time than a replacement and an overlap take cannot be replaced in time; neither can one whose end
+        // comes by a clock that nobody here reads.
+        lived >= SHORTEST.max(3 * (overlap + life.facts.behind)) && !hindered(life, index, &[], due, *expires)
     };
     [token.died, expires.filter(in_time)].into_iter().flatten().min()
 }

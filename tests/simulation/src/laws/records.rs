@@ -1,8 +1,10 @@
 //! What must hold of every state that a process stores, whatever happens at the time.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use artifact_token_operator::api::ids::MAX_ATTEMPT;
 use artifact_token_operator::rotation::identity;
 use serde_json::Value;
 
@@ -74,25 +76,35 @@ fn one_write(life: &Life, stored: &Stored, known: &Known) {
     let mark = |key: &str| metadata["annotations"][format!("artifact-token.dev/{key}")].as_str().unwrap_or_default();
     let (attempt, id) = (mark("attempt"), mark("token-id"));
     let parts = |object: &Value| {
-        let marks = &object["metadata"]["annotations"];
-        let all =
-            [&object["data"]["token"], &marks["artifact-token.dev/attempt"], &marks["artifact-token.dev/token-id"]];
-        all.map(Value::clone)
+        let text = |key: &str| {
+            object["metadata"]["annotations"][format!("artifact-token.dev/{key}")]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        // No number, or one that no attempt has, says the same as a zero.
+        let attempt = text("attempt").parse::<u32>().ok().filter(|attempt| *attempt <= MAX_ATTEMPT).unwrap_or_default();
+        (object["data"]["token"].clone(), attempt, text("token-id"))
     };
     // A fence that is raised, or a label that is written again, leaves all that as somebody else made it.
     if stored.old.as_ref().is_some_and(|old| parts(old) == parts(&stored.new)) {
         return;
     }
     let token = data.as_str().and_then(|data| known.by_data.get(data)).map(|number| &known.tokens[*number]);
-    let right = match (token, data.as_str()) {
-        (Some(token), _) => {
-            let of = token.own_name().expect("it was looked for");
-            of.attempt.to_string() == attempt && token.id == id
-        }
-        // A placeholder.
-        (None, None | Some("")) => attempt == "0" && id.is_empty(),
-        (None, Some(_)) => false,
-    };
+    // A fence can make the Secret of a former object this one's: it still holds what it held, and no mark speaks of that (P22).
+    let owner = |object: &Value| object["metadata"]["annotations"]["artifact-token.dev/owner"].clone();
+    let kept = |old: &Arc<Value>| old["data"] == stored.new["data"] && owner(old) != owner(&stored.new);
+    let taken_over = stored.old.as_ref().is_some_and(kept) && attempt == "0" && id.is_empty();
+    let right = taken_over
+        || match (token, data.as_str()) {
+            (Some(token), _) => {
+                let of = token.own_name().expect("it was looked for");
+                of.attempt.to_string() == attempt && token.id == id
+            }
+            // A placeholder.
+            (None, None | Some("")) => attempt == "0" && id.is_empty(),
+            (None, Some(_)) => false,
+        };
     if !right {
         let what = token.map_or("no token of ours", |token| token.id.as_str());
         let how = format!("{} holds {what}, and says attempt {attempt}, id {id}, at {:?}", metadata["name"], stored.at);

@@ -21,8 +21,8 @@ const CALLS: u32 = 6;
 /// What a claim of unknown outcome waits for (`claimSettle`), and a sweep.
 const SETTLES: Duration = Duration::from_secs(180);
 
-/// Clocks that disagreed do so for an hour more (P7).
-const DISAGREE: Duration = Duration::from_secs(3600);
+/// Clocks that disagreed do so for an hour more (P7), from the next answer of the API server on: a list comes each half hour.
+const DISAGREE: Duration = Duration::from_secs(3600 + 1800 + 60);
 
 /// A token that is refused is asked about again after five minutes at most (P20): once until the service is seen to accept others again, and
 /// once more until its death is certain.
@@ -95,7 +95,7 @@ fn waits(life: &Life, index: usize) -> Vec<Duration> {
     all.extend(owed.iter().flat_map(|old| [time(&old["nextTryTime"]), time(&old["revokeAfterTime"])]).flatten());
     let open = Some(&status["claim"]).filter(|claim| claim["outcome"].is_null());
     all.extend(open.and_then(|claim| time(&claim["time"])).map(|claimed| claimed + SETTLES));
-    all.extend(life.around.world.excuses().jumps.last().map(|jump| *jump + DISAGREE));
+    all.extend(life.around.world.excuses().jumps.last().map(|jump| *jump + DISAGREE + SETTLES));
     all.extend(conditions_of(&object).filter_map(corrected_again));
     // A token that ended before it could be replaced, because the service says odd ends, is replaced once an hour.
     let expired = conditions_of(&object).any(|condition| condition["reason"] == "TokenExpired");

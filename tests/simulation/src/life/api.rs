@@ -121,7 +121,10 @@ impl Life {
         };
         set(&mut facts.squatted, secret["data"]["password"].is_string());
         set(&mut facts.forged, !owner.is_empty() && owner.split('/').nth(2) != Some(&name_of(index)));
-        set(&mut facts.left, object.is_null() && secret.is_object());
+        // Nobody takes it away for an object that is gone, or that goes and lets it stay.
+        let goes =
+            object["metadata"]["deletionTimestamp"].is_string() && object["spec"]["deletion"]["policy"] == "Orphan";
+        set(&mut facts.left, (object.is_null() || goes) && secret.is_object());
     }
 
     /// Whatever is broken works again.

@@ -78,6 +78,10 @@ impl Report {
 pub struct Facts {
     /// What was done, and when.
     pub done: Vec<(Duration, Act)>,
+    /// How far the API server's clock was behind the services' at most.
+    pub behind: Duration,
+    /// How far it was ahead.
+    pub ahead: Duration,
     /// What each object was asked for: tokens that may be made.
     pub allowed_tokens: usize,
     /// How often an operator was killed, or ran beside another one.

@@ -73,13 +73,17 @@ impl Life {
 
     fn a_clock_jumps(&mut self, act: Act) {
         let world = &self.around.world;
-        let now = world.elapsed();
-        world.excuses().jumps.push(now);
         match act {
             Act::ClockStep(seconds) => _ = world.skew.fetch_add(seconds, Ordering::Relaxed),
             Act::Sleep(seconds) => _ = world.slept.fetch_add(seconds, Ordering::Relaxed),
             _ => {}
         }
+        // A machine that slept finds out when it wakes.
+        let now = world.elapsed();
+        world.excuses().jumps.push(now);
+        let skew = Duration::from_secs(world.skew.load(Ordering::Relaxed).unsigned_abs());
+        let off = if world.skew.load(Ordering::Relaxed) < 0 { &mut self.facts.behind } else { &mut self.facts.ahead };
+        *off = skew.max(*off);
         self.facts.allowed_tokens += self.plan.tokens;
     }
 
@@ -236,7 +240,7 @@ impl Life {
         let of_first = || (0..self.plan.tokens).filter(|index| layout.site(*index) == layout.first()).collect();
         let leaked: Vec<usize> = of.map_or_else(of_first, |index| vec![index]);
         let elapsed = self.around.world.elapsed();
-        self.facts.allowed_tokens += leaked.len();
+        self.facts.allowed_tokens += self.leak_costs(leaked.len());
         // A time far ahead lies behind no claim.
         let clock = if ahead { i64::MAX } else { self.around.world.skew.load(Ordering::Relaxed) };
         self.facts.leaks.extend(leaked.iter().map(|index| (*index, (elapsed, clock))));

@@ -77,7 +77,7 @@ impl Life {
         let written = match mark {
             Mark::Former => {
                 let (namespace, name) = (self.plan.layout.namespace(index), objects::name_of(index));
-                json!({mark_key("owner"): format!("ArtifactToken/{namespace}/{name}/00000000-0000-4000-9000-000000000000")})
+                json!({mark_key("owner"): format!("ArtifactToken/{namespace}/{name}/{}", objects::FORMER)})
             }
             Mark::Attempt(number) => json!({mark_key("attempt"): number.to_string()}),
             Mark::Fence(number) => json!({mark_key("fence"): number.to_string()}),

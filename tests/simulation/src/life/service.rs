@@ -41,6 +41,21 @@ impl Life {
         self.facts.allowed_tokens += due * in_vain(seconds);
     }
 
+    /// Whether *generate* takes longer than the operator waits.
+    fn generates_in_vain(&self) -> bool {
+        let takes = self.around.services.with(|books| books.generate_takes);
+        takes + 2 > u64::from(GENERATE_TIMEOUT)
+    }
+
+    fn seconds_left(&self) -> u32 {
+        self.plan.seconds.saturating_sub(self.second)
+    }
+
+    /// Tokens that may be made because a leak was declared. The pauses between tries begin anew with it.
+    pub(super) fn leak_costs(&self, objects: usize) -> usize {
+        objects * if self.generates_in_vain() { in_vain(self.seconds_left()) } else { 1 }
+    }
+
     /// Whether the object may want a token in the next seconds, or has been waiting for one.
     fn may_be_due(&self, index: usize, seconds: u32) -> bool {
         let plan = &self.plan;
@@ -95,8 +110,8 @@ impl Life {
             Act::SlowGenerate(seconds) => {
                 self.around.services.with(|books| books.generate_takes = seconds.into());
                 // Nobody waits for the answer of so slow a call, and its token is made all the same.
-                if seconds + 2 > GENERATE_TIMEOUT {
-                    self.spent_in_vain(self.plan.seconds.saturating_sub(self.second));
+                if self.generates_in_vain() {
+                    self.spent_in_vain(self.seconds_left());
                 }
             }
             Act::Behind(only, by, seconds) => self.behind(only, by, seconds),

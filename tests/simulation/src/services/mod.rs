@@ -46,7 +46,7 @@ pub struct Token {
     pub ahead: i64,
     /// When it expires.
     pub expires: Option<DateTime<Utc>>,
-    /// The answer said that it lives longer than it does.
+    /// The answer said that it lives longer than it does, or nothing that the operator can believe.
     pub promised: bool,
     /// It was ended.
     pub dead: bool,

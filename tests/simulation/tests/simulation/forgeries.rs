@@ -1,6 +1,7 @@
 //! Annotations that anybody may write, copied, changed and taken off.
 
-use simulation::act::{Act, Note, REQUESTS, marks};
+use simulation::act::{Act, Mark, Note, REQUESTS, marks};
+use simulation::fate::{Class, Fate};
 use simulation::plan::Plan;
 
 use super::lives::{made, well};
@@ -33,6 +34,23 @@ fn a_mark_that_is_forged_while_nobody_looks_is_no_reason_to_end_what_is_in_use()
     for mark in marks(1) {
         let plan = Plan::quiet(4, 2, 4 * HOUR).with(600, Act::Suspend(0, true)).with(610, Act::Mark(0, mark));
         well(&plan.with(611, Act::Kill).with(2000, Act::Suspend(0, false)));
+    }
+}
+
+#[test]
+fn the_marks_of_an_older_token_prove_nothing_with_the_value_of_another() {
+    // The first Secret's marks are copied away, and back after a rotation.
+    let plan = Plan { hours: 1, ..Plan::quiet(4892, 2, 2 * HOUR) };
+    let report = well(&plan.with(87, Act::Forge(0, 1)).with(2182, Act::Sleep(3600)).with(5871, Act::Forge(1, 0)));
+    let failed = report.events.iter().filter(|event| event["reason"] == "TokenRevocationFailed").count();
+    assert_eq!(failed, 0, "{:#?}", report.events);
+}
+
+#[test]
+fn a_secret_that_seems_a_former_objects_while_a_claim_is_lost_keeps_its_token_until_it_is_replaced() {
+    for at in [601, 640, 662, 700] {
+        let lost = Plan::quiet(265, 1, HOUR).fault(Class::Generate, Some(0), 2, Fate::LostAfter);
+        well(&lost.with(600, Act::Rotate(0)).with(at, Act::Mark(0, Mark::Former)));
     }
 }
 

@@ -103,3 +103,10 @@ fn an_edit_in_the_moment_of_a_deletion_raises_no_alarm() {
         assert!(warnings.is_empty(), "{warnings:#?}");
     }
 }
+
+#[test]
+fn a_conflict_is_told_once_however_long_its_object_waits_for_each_turn() {
+    let plan = Plan { per_minute: 6, ..Plan::quiet(304, 2, 4 * 3600) };
+    let report = well(&plan.with(0, Act::Squat(0)));
+    assert_eq!(count(&report, "SecretConflict"), 1, "{:#?}", report.events);
+}

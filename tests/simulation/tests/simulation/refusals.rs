@@ -91,3 +91,10 @@ fn tokens_that_expired_while_the_machine_was_suspended_are_replaced_and_not_take
     let told = report.events.iter().filter(|event| event["reason"] == "TokensRefused").count();
     assert_eq!(told, 0);
 }
+
+#[test]
+fn another_account_that_knows_no_token_of_this_id_ends_none() {
+    // There is no list, and the value is lost: somebody else keeps changing the Secret.
+    let plan = Plan { service: Abilities { lists: false, names: true }, ..Plan::quiet(5237, 1, 1800) };
+    well(&plan.with(795, Act::Fight(0, true, 697)).with(1045, Act::OtherAccount(910)));
+}
