@@ -31,7 +31,7 @@
 //! | | a value is in flight, and another process recorded it in the ledger (an id of another attempt is another token), or its claim is no longer open | GiveUp |
 //! | | a value is in flight: past its deadline, fenced off, refused, or the Secret changed since its claim | GiveUp; RaiseFence first if a publish may still land |
 //! | | a value is in flight as a replacement, and the service has not accepted it yet | Try |
-//! | | a value is in flight, not published | Update |
+//! | | a value is in flight, not published | Update; RecordReplaced first if the Secret is a former object's and its token is not recorded |
 //! | orphans | a listed token is known to nobody, above the fence, and belongs to no open claim | RaiseFence |
 //! | | a listed token is known to nobody, at or below the fence | Supersede, with an overlap of its own |
 //! | decide | the Secret's attempt is undecided, and the Secret was not read live | Read |

@@ -2,7 +2,7 @@
 
 use crate::rotation::observed::Observed;
 use crate::rotation::plan::halt::halt;
-use crate::rotation::plan::replaced::unrecorded;
+use crate::rotation::plan::replaced::once_recorded;
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::after_pause;
@@ -21,10 +21,10 @@ pub(super) fn fence_off(view: &View, attempt: u32) -> Option<Step> {
     Some(after_pause(view, facts.pauses.secret, step))
 }
 
-/// The write that puts this fence into the Secret. It makes the Secret of a former object this one's, so the token in it is recorded
-/// before (P22).
+/// The write that puts this fence into the Secret.
 pub(super) fn raise(view: &View, fence: u32) -> Step {
-    let write =
-        if view.observed.secrets.any_absent() { Step::CreatePlaceholder { fence } } else { Step::RaiseFence { fence } };
-    unrecorded(view).map_or(write, |id| Step::RecordReplaced(id.clone()))
+    if view.observed.secrets.any_absent() {
+        return Step::CreatePlaceholder { fence };
+    }
+    once_recorded(view, Step::RaiseFence { fence })
 }

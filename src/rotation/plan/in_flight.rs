@@ -3,6 +3,7 @@
 use crate::api::time::Time;
 use crate::rotation::observed::{InFlight, Observed, Verdict};
 use crate::rotation::plan::fence::raise;
+use crate::rotation::plan::replaced::once_recorded;
 use crate::rotation::plan::step::{GiveUpReason, Step};
 use crate::rotation::plan::unknown::unknown_token;
 use crate::rotation::plan::view::View;
@@ -70,7 +71,7 @@ fn for_value(view: &View) -> Option<Step> {
         }
         return Some(after_pause(view, facts.pauses.verify, Step::Try));
     }
-    Some(after_pause(view, facts.pauses.secret, Step::Update))
+    Some(after_pause(view, facts.pauses.secret, once_recorded(view, Step::Update)))
 }
 
 fn reason_to_give_up(view: &View) -> Option<GiveUpReason> {

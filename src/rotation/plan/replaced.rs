@@ -12,8 +12,13 @@ pub(super) fn replaced(view: &View) -> Option<Step> {
     Some(after_pause(view, view.observed.facts.pauses.secret, view.after_read(step)))
 }
 
+/// This write of the Secret, which makes that of a former object this one's; before it, the record of the token in there.
+pub(super) fn once_recorded(view: &View, write: Step) -> Step {
+    unrecorded(view).map_or(write, |id| Step::RecordReplaced(id.clone()))
+}
+
 /// The token that a former object left in the Secret, as long as the ledger does not have it.
-pub(super) fn unrecorded<'a>(view: &View<'a>) -> Option<&'a TokenId> {
+fn unrecorded<'a>(view: &View<'a>) -> Option<&'a TokenId> {
     let Observed { ledger, secrets, .. } = view.observed;
     secrets.former_id().filter(|id| ledger.replaced.as_ref().is_none_or(|replaced| replaced.id != **id))
 }
