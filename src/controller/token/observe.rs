@@ -11,6 +11,7 @@ use crate::controller::finalizer_time;
 use crate::controller::registry::ServiceEntry;
 use crate::controller::token::pass::Pass;
 use crate::rotation::desired::Halt;
+use crate::rotation::ledger::MAX_RETRY_DELAY;
 use crate::rotation::observed::{Facts, InFlight, Leave, Object, Observed, Pauses, Service, ServiceSeen};
 use crate::rotation::schedule::leak_turn;
 
@@ -168,7 +169,9 @@ fn standing_halt(pass: &Pass<'_>) -> Option<Halt> {
 /// is what a person can end.
 fn still_forbidden(pass: &Pass<'_>, now: Time) -> Option<Halt> {
     let memory = pass.memory();
-    let waits = memory.retries.pauses().generate.is_some_and(|until| until > now);
+    // A wait that seems to be longer than any was begun by a clock that was set back since.
+    let ahead = |until: Time| until > now && until <= now.plus(MAX_RETRY_DELAY);
+    let waits = memory.retries.pauses().generate.is_some_and(ahead);
     let (of, halt) = memory.forbidden.as_ref().filter(|_| waits)?;
     (*of == pass.generation()).then(|| halt.clone())
 }

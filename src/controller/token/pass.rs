@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::ids::TokenId;
 use crate::api::ledger::Ledger;
+use crate::api::reason::Reason;
 use crate::controller::finalizer_time;
 use crate::controller::registry::ServiceEntry;
 use crate::controller::token::context::Context;
@@ -279,16 +280,6 @@ impl<'a> Pass<'a> {
         self.says_nothing = true;
     }
 
-    /// Forbids a new token, for the reason in `halt`.
-    pub(crate) fn forbid(&mut self, halt: Halt) {
-        self.remember_halt(halt.clone());
-        self.halt = Some(halt);
-    }
-
-    fn remember_halt(&mut self, halt: Halt) {
-        self.memory.forbidden = Some((self.generation(), halt));
-    }
-
     /// Records how urgent the calls of the next step are.
     pub(crate) fn set_urgency(&mut self, urgency: Urgency) {
         self.urgency = urgency;
@@ -298,6 +289,8 @@ impl<'a> Pass<'a> {
         let state = secret.as_ref().map_or(SecretState::Absent, |secret| self.reader().state(secret));
         self.secret = KnownSecret { live: true, state, ..KnownSecret::default() };
         self.memory.secret = None;
+        // What the Secret forbade is over, unless this read shows it again.
+        self.memory.forbidden.take_if(|(_, halt)| halt.reason != Reason::TokenLimitReached);
         if let SecretState::Foreign(halt) | SecretState::Unwritable(halt) = &self.secret.state {
             self.remember_halt(halt.clone());
         }

@@ -113,8 +113,9 @@ impl SecretReader<'_> {
         let Some(token) = self.token(secret) else { return Content::Edited };
         let id = marks.token_id.as_ref();
         let of_current = self.digest.filter(|(of, _)| Some(of) == id).map(|(_, digest)| *digest);
-        // The marks of an older token may be a copy.
-        let expected = of_current.or_else(|| id.and_then(|id| self.values.get(id)).map(digest_of));
+        // The marks of an older token are a copy, perhaps beside another value.
+        let older = id.filter(|_| !self.may_be_last(marks.attempt));
+        let expected = of_current.or_else(|| older.and_then(|id| self.values.get(id)).map(digest_of));
         match expected {
             Some(expected) if expected != digest_of(&token) => Content::Edited,
             None if self.has_other_end(&token, marks) => Content::Edited,

@@ -3,15 +3,23 @@
 use crate::api::time::Time;
 use crate::service::client::answers::RevokeAnswer;
 
+/// What the service answered to a revoke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Word {
+    pub answer: RevokeAnswer,
+    /// The version of the credential that heard it.
+    pub revision: String,
+}
+
 /// Each sign with the time when this process saw it first. All of them are void once the service accepts the token.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Signs {
     /// The service refuses its value.
     pub refused: Option<Time>,
     /// A list does not have it, and *verify* says nothing.
     pub unlisted: Option<Time>,
-    /// What the service answered to a revoke, after which its value could not be tried.
-    pub ended: Option<(Time, RevokeAnswer)>,
+    /// What the service answered to a revoke, after which nothing showed more.
+    pub ended: Option<(Time, Word)>,
 }
 
 impl Signs {
@@ -23,15 +31,48 @@ impl Signs {
             refused: refused.filter(past),
             unlisted: unlisted.filter(past),
             // A new sign would need another revoke, and none is sent.
-            ended: ended.map(|(at, answer)| (at.min(now), answer)),
+            ended: ended.map(|(at, word)| (at.min(now), word)),
         }
     }
 
-    /// Adds what was seen now.
-    pub(crate) fn add(&mut self, refused: bool, unlisted: bool, ended: Option<RevokeAnswer>, now: Time) {
-        *self = self.until(now);
+    /// Adds what was seen now. The word that another version of the credential heard gives way.
+    pub(crate) fn add(&mut self, refused: bool, unlisted: bool, ended: Option<Word>, now: Time) {
+        *self = std::mem::take(self).until(now);
         self.refused = self.refused.or(refused.then_some(now));
         self.unlisted = self.unlisted.or(unlisted.then_some(now));
-        self.ended = self.ended.or(ended.map(|answer| (now, answer)));
+        let known = self.ended.as_ref().map(|(_, word)| &word.revision);
+        if let Some(word) = ended.filter(|word| known != Some(&word.revision)) {
+            self.ended = Some((now, word));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_word_counts_from_when_it_was_heard_first_with_this_credential() {
+        let at = |seconds: u64| Time::from_millis(0).plus(Duration::from_secs(seconds));
+        let word = |revision: &str| Word { answer: RevokeAnswer::Gone, revision: revision.to_owned() };
+        let mut signs = Signs::default();
+        signs.add(true, false, Some(word("a")), at(10));
+        signs.add(true, false, Some(word("a")), at(20));
+        assert_eq!((signs.refused, signs.ended.clone()), (Some(at(10)), Some((at(10), word("a")))));
+        signs.add(true, false, None, at(30));
+        assert_eq!(signs.ended, Some((at(10), word("a"))));
+        signs.add(true, false, Some(word("b")), at(40));
+        assert_eq!((signs.refused, signs.ended), (Some(at(10)), Some((at(40), word("b")))));
+    }
+
+    #[test]
+    fn a_sign_that_lies_ahead_holds_up_no_death() {
+        let at = |seconds: u64| Time::from_millis(0).plus(Duration::from_secs(seconds));
+        let word = Word { answer: RevokeAnswer::Success, revision: String::new() };
+        let signs = Signs { refused: Some(at(100)), unlisted: Some(at(5)), ended: Some((at(100), word.clone())) };
+        let signs = signs.until(at(10));
+        assert_eq!((signs.refused, signs.unlisted, signs.ended), (None, Some(at(5)), Some((at(10), word))));
     }
 }

@@ -8,6 +8,7 @@ use super::Pass;
 use crate::api::FIELD_MANAGER;
 use crate::api::reason::Reason;
 use crate::controller::events;
+use crate::rotation::desired::Halt;
 use crate::rotation::ledger::Failure;
 use crate::rotation::observed::Observed;
 use crate::rotation::report::TransientFailure;
@@ -32,6 +33,10 @@ impl Pass<'_> {
         let now = self.now().time();
         let first = self.desired().timings.first_retry.min(Duration::from_secs(1));
         let until = self.memory.retries.failed(kind, first, at_least, now);
+        if kind == StepKind::Generate {
+            // From now on this is what people must know.
+            self.memory.forbidden = None;
+        }
         tracing::debug!(object = %self.label(), ?kind, %until, what, "paused");
         self.memory.transient_failure =
             Some((Cause::Step(kind), TransientFailure { reason, message: format!("{what}; tried again") }));
@@ -50,6 +55,17 @@ impl Pass<'_> {
         if shown.is_none_or(|(of, _)| *of == cause) {
             self.memory.transient_failure = self.ledger().current.is_none().then_some((cause, waiting));
         }
+    }
+
+    /// Forbids a new token, for the reason in `halt`.
+    pub(crate) fn forbid(&mut self, halt: Halt) {
+        self.remember_halt(halt.clone());
+        self.halt = Some(halt);
+    }
+
+    /// Keeps for the next wait why no token may be made.
+    pub(super) fn remember_halt(&mut self, halt: Halt) {
+        self.memory.forbidden = Some((self.generation(), halt));
     }
 
     /// Forgets a failure that stands in nobody's way any more. Nothing else would end what people read of it.

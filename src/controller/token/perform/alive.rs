@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::controller::token::memory::signs::Word;
 use crate::rotation::patience::NotYet;
-use crate::service::client::answers::RevokeAnswer;
 use crate::service::errors::ServiceError;
 
 /// Why a token is not known to be dead.
@@ -16,8 +16,8 @@ pub(super) struct Alive {
     pub accepted: bool,
     /// A list does not have it, and its value could not be tried.
     pub unlisted: bool,
-    /// What the service answered to a revoke, after which its value could not be tried.
-    pub ended: Option<RevokeAnswer>,
+    /// What the service answered to a revoke, after which nothing showed more.
+    pub ended: Option<Word>,
     /// A list that was read now has it under our name.
     pub listed: bool,
 }

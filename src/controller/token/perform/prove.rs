@@ -6,8 +6,9 @@ use secrecy::SecretString;
 
 use crate::api::ids::TokenId;
 use crate::api::ledger::Proof;
+use crate::api::time::Time;
 use crate::api::token_service::Capability;
-use crate::controller::token::memory::signs::Signs;
+use crate::controller::token::memory::signs::{Signs, Word};
 use crate::controller::token::pass::Pass;
 use crate::controller::token::perform::alive::{Alive, nothing_done};
 use crate::controller::token::perform::doomed::doomed;
@@ -33,8 +34,8 @@ const PROOF_WAIT: Duration = Duration::from_secs(180);
 const BY_HAND: &str = "the service gives ids again, and nothing shows whose this id is now, so no revoke is sent to it: look for the token \
      there, and revoke it by hand";
 
-const OTHERS_WORD: &str = "the service says that it has no such token, but the operator's credential is another version than the one that generated \
-     it: is it another account's?";
+const OTHERS_WORD: &str = "the service says that it has no such token, but nothing shows that the operator's credential is of the account that \
+     generated it: put that one's back, or revoke the token by hand. After a day it counts as revoked, unseen";
 
 const REFUSES_ALL: &str =
     "the service refuses it, and nothing shows that it accepts others, so its refusal proves nothing";
@@ -74,8 +75,8 @@ struct Prover<'a, 'b> {
     doomed: Doomed,
     /// The service accepted its value now.
     accepted: bool,
-    /// What the service answered to a revoke, after which its value could not be tried.
-    ended: Option<RevokeAnswer>,
+    /// What the service answered to a revoke, after which nothing showed more.
+    ended: Option<Word>,
     /// A list that was read now has it under our name.
     listed: bool,
 }
@@ -118,7 +119,7 @@ impl Prover<'_, '_> {
     }
 
     fn signs(&self) -> Signs {
-        let signs = self.pass.memory().signs.get(&self.doomed.id).copied().unwrap_or_default();
+        let signs = self.pass.memory().signs.get(&self.doomed.id).cloned().unwrap_or_default();
         signs.until(self.pass.now().stamp())
     }
 
@@ -128,12 +129,7 @@ impl Prover<'_, '_> {
         if self.client.declaration().reuses_ids() {
             return Err(Alive::because(BY_HAND));
         }
-        let said = self.signs().ended;
-        let answer = match said {
-            Some((_, answer)) => answer,
-            None => self.revoke().await.map_err(|error| Alive::after(&error))?,
-        };
-        self.ended = Some(answer);
+        let (said, answer) = self.word().await?;
         let (timings, now) = (&self.pass.desired().timings, self.pass.now());
         match self.ask(value).await {
             Ok(VerifyAnswer::Refused { .. }) if answer == RevokeAnswer::Success => Ok(Proof::Refused),
@@ -142,9 +138,7 @@ impl Prover<'_, '_> {
                 (self.accepted, self.ended) = (true, None);
                 Err(Alive::because("the service still accepts it"))
             }
-            Err(_) if said.is_some_and(|(said, _)| patience::is_word_enough(said, timings, now)) => {
-                self.by_word(answer)
-            }
+            Err(_) if said.is_some_and(|said| patience::is_word_enough(said, timings, now)) => self.by_word(answer),
             Err(error) => Err(Alive::after(&error)),
         }
     }
@@ -203,8 +197,21 @@ impl Prover<'_, '_> {
         if self.client.declaration().reuses_ids() {
             return Err(Alive::because(BY_HAND));
         }
-        let answer = self.revoke().await.map_err(|error| Alive::after(&error))?;
+        let (_, answer) = self.word().await?;
         self.by_word(answer)
+    }
+
+    /// What the service answers to a revoke, and when it did so before. It is sent once with each version of the credential: after the word
+    /// that the token is gone nothing shows whose its id is.
+    async fn word(&mut self) -> Result<(Option<Time>, RevokeAnswer), Alive> {
+        let revision = self.credential().to_owned();
+        let before = self.signs().ended.filter(|(_, word)| word.revision == revision);
+        let (said, answer) = match before {
+            Some((said, word)) => (Some(said), word.answer),
+            None => (None, self.revoke().await.map_err(|error| Alive::after(&error))?),
+        };
+        self.ended = Some(Word { answer, revision });
+        Ok((said, answer))
     }
 
     /// Nothing but the service's word says that it is dead. That there is none of this id can be said of the tokens of one account alone, so
@@ -223,7 +230,7 @@ impl Prover<'_, '_> {
         }
         let declaration = self.client.declaration();
         if !taken && !declaration.can(Capability::Names) && !declaration.reuses_ids() {
-            let answer = self.revoke().await.map_err(|error| Alive::after(&error))?;
+            let (_, answer) = self.word().await?;
             if answer == RevokeAnswer::Success {
                 return Ok(Proof::Answered);
             }
@@ -234,14 +241,9 @@ impl Prover<'_, '_> {
     }
 
     /// The value is refused, and there is no list. That is a proof if the service does what the revoke asks for, too: it may refuse everybody
-    /// for a while. What it said of an earlier revoke still counts, and none is sent again: nothing shows whose the id is by then, nor does
-    /// anything where ids come again.
+    /// for a while. Where ids come again nothing shows whose it is, and none is sent.
     async fn refused(&mut self) -> Result<Proof, Alive> {
-        let answer = match self.signs().ended {
-            Some((_, answer)) => answer,
-            None if self.client.declaration().reuses_ids() => RevokeAnswer::Gone,
-            None => self.revoke().await.map_err(|error| Alive::after(&error))?,
-        };
+        let answer = if self.client.declaration().reuses_ids() { RevokeAnswer::Gone } else { self.word().await?.1 };
         if answer == RevokeAnswer::Success { Ok(Proof::Refused) } else { self.by_control(REFUSES_ALL).await }
     }
 

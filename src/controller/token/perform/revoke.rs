@@ -65,7 +65,7 @@ fn note(memory: &mut Memory, id: &TokenId, alive: &Alive, now: Time) {
     if alive.accepted || alive.listed {
         memory.signs.remove(id);
     } else if alive.refused || alive.unlisted || alive.ended.is_some() {
-        memory.signs.entry(id.clone()).or_default().add(alive.refused, alive.unlisted, alive.ended, now);
+        memory.signs.entry(id.clone()).or_default().add(alive.refused, alive.unlisted, alive.ended.clone(), now);
     }
 }
 

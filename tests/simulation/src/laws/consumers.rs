@@ -42,8 +42,9 @@ fn judge(life: &Life, index: usize, token: &Token, held: &Held, death: Duration)
 /// When it ended, since the beginning. An expiry counts where nothing held up the replacement, which is due a third of the life before.
 fn death_of(life: &Life, index: usize, token: &Token) -> Option<Duration> {
     let since_epoch = |expires: chrono::DateTime<chrono::Utc>| u64::try_from(expires.timestamp() - EPOCH).ok();
-    // What the service promised nobody could doubt.
-    let expires = token.expires.filter(|_| !token.promised).and_then(since_epoch).map(Duration::from_secs);
+    // What the service promised nobody could doubt, and what it said of some nobody could believe.
+    let expires =
+        token.expires.filter(|_| !token.promised && !token.unbelieved).and_then(since_epoch).map(Duration::from_secs);
     let overlaps = life.around.world.excuses().overlaps.get(&index).cloned().unwrap_or_default();
     let overlap = overlaps.into_iter().map(|(_, overlap)| overlap).max().unwrap_or_default();
     let in_time = |expires: &Duration| {
@@ -51,7 +52,8 @@ fn death_of(life: &Life, index: usize, token: &Token) -> Option<Duration> {
         let due = *expires - lived / 3;
         // One that lives for a shorter time than a replacement and an overlap take cannot be replaced in time; neither can one whose end
         // comes by a clock that nobody here reads.
-        lived >= SHORTEST.max(3 * (overlap + life.facts.behind)) && !hindered(life, index, &[], due, *expires)
+        lived >= SHORTEST.max(3 * (overlap + life.facts.behind(token.at, *expires)))
+            && !hindered(life, index, &[], due, *expires)
     };
     [token.died, expires.filter(in_time)].into_iter().flatten().min()
 }

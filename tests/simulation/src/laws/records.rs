@@ -92,8 +92,14 @@ fn one_write(life: &Life, stored: &Stored, known: &Known) {
     }
     let token = data.as_str().and_then(|data| known.by_data.get(data)).map(|number| &known.tokens[*number]);
     // A fence can make the Secret of a former object this one's: it still holds what it held, and no mark speaks of that (P22).
-    let owner = |object: &Value| object["metadata"]["annotations"]["artifact-token.dev/owner"].clone();
-    let kept = |old: &Arc<Value>| old["data"] == stored.new["data"] && owner(old) != owner(&stored.new);
+    let owner = |object: &Value| {
+        object["metadata"]["annotations"]["artifact-token.dev/owner"].as_str().unwrap_or_default().to_owned()
+    };
+    let same_name = |old: &Value| {
+        let (old, new) = (owner(old), owner(&stored.new));
+        old != new && old.rsplit_once('/').map(|(name, _)| name) == new.rsplit_once('/').map(|(name, _)| name)
+    };
+    let kept = |old: &Arc<Value>| old["data"] == stored.new["data"] && same_name(old);
     let taken_over = stored.old.as_ref().is_some_and(kept) && attempt == "0" && id.is_empty();
     let right = taken_over
         || match (token, data.as_str()) {

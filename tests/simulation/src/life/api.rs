@@ -134,6 +134,7 @@ impl Life {
         self.peace.store(true, Ordering::Relaxed);
         self.around.world.lag.lock().unwrap().clear();
         self.around.world.skew.store(0, Ordering::Relaxed);
+        self.facts.skews.push((self.around.world.elapsed(), 0));
         self.around.services.each(Books::mend);
         self.keys.lock().unwrap().clear();
         self.service_gone.lock().unwrap().clear();

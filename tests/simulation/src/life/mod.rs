@@ -78,10 +78,8 @@ impl Report {
 pub struct Facts {
     /// What was done, and when.
     pub done: Vec<(Duration, Act)>,
-    /// How far the API server's clock was behind the services' at most.
-    pub behind: Duration,
-    /// How far it was ahead.
-    pub ahead: Duration,
+    /// By how many seconds the API server's clock was ahead from then on.
+    pub skews: Vec<(Duration, i64)>,
     /// What each object was asked for: tokens that may be made.
     pub allowed_tokens: usize,
     /// How often an operator was killed, or ran beside another one.
@@ -116,10 +114,27 @@ pub struct Facts {
     pub restored: bool,
     /// A list showed dead tokens, which the ledger may have forgotten: the same (P21).
     pub dead_listed: bool,
-    /// Tokens died that the service had said would live. If these are most of them, a person must act (P20).
+    /// Tokens died whose end nobody could know. If these are most of them, a person must act (P20).
     pub promises_broken: bool,
+    /// At the end there was a day in which nothing showed more.
+    pub unseen: bool,
     /// What the first service object allows.
     pub per_minute: u32,
+}
+
+impl Facts {
+    /// How far the API server's clock was behind the services' at most in between.
+    pub fn behind(&self, from: Duration, to: Duration) -> Duration {
+        let ends = self.skews.iter().skip(1).map(|(at, _)| *at).chain([Duration::MAX]);
+        let then = self.skews.iter().zip(ends).filter(|((at, _), end)| *at <= to && *end >= from);
+        Duration::from_secs(then.map(|((_, ahead), _)| ahead.min(&0).unsigned_abs()).max().unwrap_or_default())
+    }
+
+    /// How far it was ahead at most, where that was more than waits of an hour make up for (P7): what it wrote then ends by that clock.
+    pub fn far_ahead(&self) -> Duration {
+        let most = self.skews.iter().map(|(_, ahead)| ahead.max(&0).unsigned_abs()).max().unwrap_or_default();
+        Duration::from_secs(if most > 3600 { most } else { 0 })
+    }
 }
 
 /// A life under way.
@@ -267,7 +282,10 @@ impl Life {
         let another_key = did(|act| matches!(act, Act::WrongCredential(_) | Act::OtherAccount(_)));
         let forgotten = did(|act| matches!(act, Act::Second(_) | Act::RemakeService(_) | Act::Restore(..)));
         // A hand that took the value out of the Secret may have taken the last one.
-        let taken = did(|act| matches!(act, Act::DeleteSecret(_) | Act::EditSecret(_) | Act::Fight(..)));
+        let taken = did(|act| {
+            let marked = matches!(act, Act::Forge(..) | Act::Mark(..) | Act::RestoreSecret(..));
+            marked || matches!(act, Act::DeleteSecret(_) | Act::EditSecret(_) | Act::Fight(..))
+        });
         // A process that dies by a fault has forgotten the values, too.
         let killed = self.plan.faults.iter().any(|fault| fault.fate.kills());
         // Nor does a list say it, where there is none.
@@ -276,6 +294,7 @@ impl Life {
             && (forgotten || taken || killed || self.facts.interrupted > 0)
             && !self.around.api_server.all("artifacttokens").is_empty()
         {
+            self.facts.unseen = true;
             sleep(UNSEEN).await;
         }
         laws::of_the_end(self);

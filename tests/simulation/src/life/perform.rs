@@ -81,9 +81,7 @@ impl Life {
         // A machine that slept finds out when it wakes.
         let now = world.elapsed();
         world.excuses().jumps.push(now);
-        let skew = Duration::from_secs(world.skew.load(Ordering::Relaxed).unsigned_abs());
-        let off = if world.skew.load(Ordering::Relaxed) < 0 { &mut self.facts.behind } else { &mut self.facts.ahead };
-        *off = skew.max(*off);
+        self.facts.skews.push((now, world.skew.load(Ordering::Relaxed)));
         self.facts.allowed_tokens += self.plan.tokens;
     }
 

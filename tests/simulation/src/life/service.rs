@@ -128,20 +128,23 @@ impl Life {
         self.facts.allowed_tokens += due * each;
     }
 
-    /// What the service promised is over: tokens die that it said would live, and somebody asks about them.
+    /// What the service promised is over: tokens die that it said would live, or of whose end the operator believes nothing. Somebody asks
+    /// about them.
     pub(super) fn break_promises(&mut self) {
         let now = self.around.world.now();
-        let broken: BTreeSet<usize> = self.around.services.with(|books| {
-            let promised = books.tokens.iter_mut().filter(|token| token.promised);
-            promised
+        let mut broken = false;
+        let concerned: BTreeSet<usize> = self.around.services.with(|books| {
+            let doubted = books.tokens.iter_mut().filter(|token| token.promised || token.unbelieved);
+            doubted
                 .filter_map(|token| {
+                    broken |= token.own_name().is_some();
                     token.expires = token.expires.map(|expires| expires.min(now));
                     token.object()
                 })
                 .collect()
         });
-        self.facts.promises_broken |= !broken.is_empty();
-        broken.into_iter().for_each(|index| self.act(Act::Reconcile(index)));
+        self.facts.promises_broken |= broken;
+        concerned.into_iter().for_each(|index| self.act(Act::Reconcile(index)));
     }
 
     /// Operations answer from a replica that is behind.

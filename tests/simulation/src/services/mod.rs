@@ -46,8 +46,10 @@ pub struct Token {
     pub ahead: i64,
     /// When it expires.
     pub expires: Option<DateTime<Utc>>,
-    /// The answer said that it lives longer than it does, or nothing that the operator can believe.
+    /// The answer said that it lives longer than it does.
     pub promised: bool,
+    /// What it said of the end the operator cannot believe.
+    pub unbelieved: bool,
     /// It was ended.
     pub dead: bool,
     /// When, since the beginning.
@@ -65,9 +67,25 @@ impl Token {
     pub fn new(id: String, name: String, value: String, account: &str, world: &World) -> Self {
         let (created, at, account) = (world.now(), world.elapsed(), account.to_owned());
         let ahead = world.skew.load(Ordering::Relaxed);
-        let (promised, dead, heard, stray) = (false, false, false, false);
+        let (promised, unbelieved, dead, heard, stray) = (false, false, false, false, false);
         let (expires, died, accepted) = (None, None, None);
-        Self { id, name, value, account, created, at, ahead, expires, promised, dead, died, accepted, heard, stray }
+        Self {
+            id,
+            name,
+            value,
+            account,
+            created,
+            at,
+            ahead,
+            expires,
+            promised,
+            unbelieved,
+            dead,
+            died,
+            accepted,
+            heard,
+            stray,
+        }
     }
 
     /// Whether it still works.
