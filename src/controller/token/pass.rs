@@ -169,7 +169,10 @@ impl<'a> Pass<'a> {
         self.preflight = false;
         self.verdict = None;
         match written {
-            Some(secret) => self.note_secret(Some(secret)),
+            Some(secret) => {
+                self.memory.forbidden.take_if(|(_, halt)| halt.reason != Reason::TokenLimitReached);
+                self.note_secret(Some(secret));
+            }
             None => self.secret.live = false,
         }
     }
@@ -289,8 +292,8 @@ impl<'a> Pass<'a> {
         let state = secret.as_ref().map_or(SecretState::Absent, |secret| self.reader().state(secret));
         self.secret = KnownSecret { live: true, state, ..KnownSecret::default() };
         self.memory.secret = None;
-        // What the Secret forbade is over, unless this read shows it again.
-        self.memory.forbidden.take_if(|(_, halt)| halt.reason != Reason::TokenLimitReached);
+        // Whose it is, this read shows.
+        self.memory.forbidden.take_if(|(_, halt)| halt.reason == Reason::SecretConflict);
         if let SecretState::Foreign(halt) | SecretState::Unwritable(halt) = &self.secret.state {
             self.remember_halt(halt.clone());
         }
@@ -315,7 +318,7 @@ impl<'a> Pass<'a> {
     fn remember_value(&mut self, secret: &Secret, ours: &Ours) {
         let Some(id) = ours.id.clone().filter(|id| secret_state::holds(ours, id)) else { return };
         if self.ledger().knows(&id)
-            && self.reader().may_be_last(ours.attempt)
+            && self.reader().may_be_last(ours.attempt, &id)
             && let Some(value) = self.token_in(secret)
         {
             self.memory.values.insert(id, value);

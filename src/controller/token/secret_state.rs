@@ -114,7 +114,7 @@ impl SecretReader<'_> {
         let id = marks.token_id.as_ref();
         let of_current = self.digest.filter(|(of, _)| Some(of) == id).map(|(_, digest)| *digest);
         // The marks of an older token are a copy, perhaps beside another value.
-        let older = id.filter(|_| !self.may_be_last(marks.attempt));
+        let older = id.filter(|id| !self.may_be_last(marks.attempt, id));
         let expected = of_current.or_else(|| older.and_then(|id| self.values.get(id)).map(digest_of));
         match expected {
             Some(expected) if expected != digest_of(&token) => Content::Edited,
@@ -133,9 +133,10 @@ impl SecretReader<'_> {
         hint.is_some() && hint_of(token.expose_secret()).as_ref() != hint
     }
 
-    /// Whether its marks may be those that this operator wrote last: the ones of an older token are a copy.
-    pub(crate) fn may_be_last(&self, attempt: u32) -> bool {
-        self.ledger.current.as_ref().is_none_or(|current| attempt >= current.attempt)
+    /// Whether these marks may be those that this operator wrote last: the ones of an older token are a copy.
+    pub(crate) fn may_be_last(&self, attempt: u32, id: &TokenId) -> bool {
+        let later = |current: &Current| attempt > current.attempt || attempt == current.attempt && *id == current.id;
+        self.ledger.current.as_ref().is_none_or(later)
     }
 
     fn is_rendered(&self, secret: &Secret, marks: &Marks) -> bool {

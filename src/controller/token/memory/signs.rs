@@ -35,15 +35,14 @@ impl Signs {
         }
     }
 
-    /// Adds what was seen now. The word that another version of the credential heard gives way.
+    /// Adds what was seen now. A word counts from when this version of the credential heard one first, and the last one is what was said.
     pub(crate) fn add(&mut self, refused: bool, unlisted: bool, ended: Option<Word>, now: Time) {
         *self = std::mem::take(self).until(now);
         self.refused = self.refused.or(refused.then_some(now));
         self.unlisted = self.unlisted.or(unlisted.then_some(now));
-        let known = self.ended.as_ref().map(|(_, word)| &word.revision);
-        if let Some(word) = ended.filter(|word| known != Some(&word.revision)) {
-            self.ended = Some((now, word));
-        }
+        let Some(word) = ended else { return };
+        let known = self.ended.take().filter(|(_, known)| known.revision == word.revision);
+        self.ended = Some((known.map_or(now, |(since, _)| since), word));
     }
 }
 
@@ -63,6 +62,9 @@ mod tests {
         assert_eq!((signs.refused, signs.ended.clone()), (Some(at(10)), Some((at(10), word("a")))));
         signs.add(true, false, None, at(30));
         assert_eq!(signs.ended, Some((at(10), word("a"))));
+        let better = Word { answer: RevokeAnswer::Success, ..word("a") };
+        signs.add(true, false, Some(better.clone()), at(35));
+        assert_eq!(signs.ended, Some((at(10), better)));
         signs.add(true, false, Some(word("b")), at(40));
         assert_eq!((signs.refused, signs.ended), (Some(at(10)), Some((at(40), word("b")))));
     }

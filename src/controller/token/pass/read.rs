@@ -202,7 +202,7 @@ impl<'a> Pass<'a> {
 
     /// The same, where its marks may be those that this operator wrote last.
     pub(crate) fn holds_last(&self, id: &TokenId) -> bool {
-        let last = |ours: &Ours| secret_state::holds(ours, id) && self.reader().may_be_last(ours.attempt);
+        let last = |ours: &Ours| secret_state::holds(ours, id) && self.reader().may_be_last(ours.attempt, id);
         matches!(&self.secret.state, SecretState::Ours(ours) if last(ours))
     }
 

@@ -63,6 +63,11 @@ impl Pass<'_> {
         self.halt = Some(halt);
     }
 
+    /// Records that the service has room for another token.
+    pub(crate) fn has_room(&mut self) {
+        self.memory.forbidden.take_if(|(_, halt)| halt.reason == Reason::TokenLimitReached);
+    }
+
     /// Keeps for the next wait why no token may be made.
     pub(super) fn remember_halt(&mut self, halt: Halt) {
         self.memory.forbidden = Some((self.generation(), halt));

@@ -53,7 +53,8 @@ pub(super) async fn revoke_and_prove(
     let doomed = doomed(pass, attempt, id);
     let listed = pass.listing().into_iter().flatten().any(|row| doomed.is(row.attempt, &row.id));
     let mut prover = Prover { pass, client, places, doomed, accepted: false, ended: None, listed };
-    let proof = prover.prove(value).await.and_then(|proof| prover.believed(proof));
+    let proof = prover.prove(value).await;
+    let proof = proof.and_then(|proof| prover.believed(proof));
     let Prover { accepted, ended, listed, .. } = prover;
     proof.map_err(|alive| Alive { accepted, ended, listed, ..alive })
 }
@@ -97,13 +98,15 @@ impl Prover<'_, '_> {
     }
 
     /// The proof, unless the service may not know the token yet: it neither accepted nor listed it.
-    fn believed(&self, proof: Proof) -> Result<Proof, Alive> {
+    fn believed(&mut self, proof: Proof) -> Result<Proof, Alive> {
         if self.accepted || self.listed || proof == Proof::Answered {
             return Ok(proof);
         }
         let (timings, now) = (&self.pass.desired().timings, self.pass.now());
-        patience::is_old_enough(self.doomed.claimed, timings, now).map_err(Alive::not_yet)?;
-        Ok(proof)
+        let old_enough = patience::is_old_enough(self.doomed.claimed, timings, now);
+        // What it said to a revoke it may have said because it does not know the token.
+        self.ended = self.ended.take().filter(|_| old_enough.is_ok());
+        old_enough.map(|()| proof).map_err(Alive::not_yet)
     }
 
     /// There is a value, and the service said nothing about it. A list in which no token of ours lives says little, too.
@@ -138,7 +141,9 @@ impl Prover<'_, '_> {
                 (self.accepted, self.ended) = (true, None);
                 Err(Alive::because("the service still accepts it"))
             }
-            Err(_) if said.is_some_and(|said| patience::is_word_enough(said, timings, now)) => self.by_word(answer),
+            Err(_) if said.is_some_and(|said| patience::is_word_enough(said, timings, now)) || self.is_forgotten() => {
+                self.by_word(answer)
+            }
             Err(error) => Err(Alive::after(&error)),
         }
     }
@@ -201,25 +206,36 @@ impl Prover<'_, '_> {
         self.by_word(answer)
     }
 
-    /// What the service answers to a revoke, and when it did so before. It is sent once with each version of the credential: after the word
-    /// that the token is gone nothing shows whose its id is.
-    async fn word(&mut self) -> Result<(Option<Time>, RevokeAnswer), Alive> {
-        let revision = self.credential().to_owned();
-        let before = self.signs().ended.filter(|(_, word)| word.revision == revision);
-        let (said, answer) = match before {
-            Some((said, word)) => (Some(said), word.answer),
-            None => (None, self.revoke().await.map_err(|error| Alive::after(&error))?),
-        };
-        self.ended = Some(Word { answer, revision });
-        Ok((said, answer))
-    }
-
     /// Nothing but the service's word says that it is dead. That there is none of this id can be said of the tokens of one account alone, so
-    /// it counts where the credential that generated the token hears it, and else after a day, when nothing that comes later could show more.
+    /// it counts where the credential that generated the token hears it, and else after a day.
     fn by_word(&self, answer: RevokeAnswer) -> Result<Proof, Alive> {
         let own = self.credential() == self.doomed.credentials_revision;
-        let counts = own || answer == RevokeAnswer::Success || patience::is_forgotten(self.doomed.due, self.pass.now());
+        let counts = own || answer == RevokeAnswer::Success || self.is_forgotten();
         if counts { Ok(Proof::Answered) } else { Err(Alive::because(OTHERS_WORD)) }
+    }
+
+    /// Whether nothing that comes later could show more.
+    fn is_forgotten(&self) -> bool {
+        patience::is_forgotten(self.doomed.due, self.pass.now())
+    }
+
+    /// What the service answers to a revoke, and since when it does. After the word that the token is gone nothing shows whose its id is. So
+    /// none is sent for ten minutes, and then one each time: a service that was broken says that of every token.
+    async fn word(&mut self) -> Result<(Option<Time>, RevokeAnswer), Alive> {
+        let (timings, now) = (self.pass.desired().timings, self.pass.now());
+        let revision = self.credential().to_owned();
+        // That a token was ended is so whoever heard it.
+        let counts = |(_, word): &(Time, Word)| word.revision == revision || word.answer == RevokeAnswer::Success;
+        let known = self.signs().ended.filter(counts);
+        let said = known.as_ref().map(|(said, _)| *said);
+        let long = said.is_some_and(|said| patience::is_word_enough(said, &timings, now));
+        let word = match known {
+            Some((_, word)) if word.answer == RevokeAnswer::Success || !long => word,
+            _ => Word { answer: self.revoke().await.map_err(|error| Alive::after(&error))?, revision },
+        };
+        let answer = word.answer;
+        self.ended = Some(word);
+        Ok((said, answer))
     }
 
     /// The list lacks it, and perhaps it is the list of another account: another version of the credential generated the token, or nobody
@@ -235,9 +251,7 @@ impl Prover<'_, '_> {
                 return Ok(Proof::Answered);
             }
         }
-        // Nothing that comes later could show more.
-        let long = patience::is_forgotten(self.doomed.due, self.pass.now());
-        if long { Ok(Proof::Answered) } else { Err(Alive::because(why)) }
+        if self.is_forgotten() { Ok(Proof::Answered) } else { Err(Alive::because(why)) }
     }
 
     /// The value is refused, and there is no list. That is a proof if the service does what the revoke asks for, too: it may refuse everybody

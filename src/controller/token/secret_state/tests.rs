@@ -134,8 +134,10 @@ fn the_copied_marks_of_an_older_token_give_it_no_other_value() {
     known.values.clear();
     let ours = known.ours(&copied);
     assert_eq!(ours.content, Content::Token, "nothing tells what it is");
-    assert!(!known.reader().may_be_last(ours.attempt), "and nothing is proved with it");
-    assert!(known.reader().may_be_last(known.ours(&known.secret(|_| {})).attempt));
+    assert!(!known.reader().may_be_last(ours.attempt, &id("t1")), "and nothing is proved with it");
+    for (attempt, of, last) in [(3, "t3", true), (3, "t1", false), (4, "t1", true), (2, "t2", false)] {
+        assert_eq!(known.reader().may_be_last(attempt, &id(of)), last, "{attempt} {of}");
+    }
 }
 
 #[test]

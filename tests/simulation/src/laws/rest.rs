@@ -31,7 +31,8 @@ pub fn of_rest(life: &Life) {
         let uid = identity::uid16(object["metadata"]["uid"].as_str().unwrap_or_default());
         if life.is_its_own(index) {
             one_token_lives(life, index, &uid, &living);
-            if let Some(why) = life.out_of_order(index).filter(|_| life.facts.far_ahead().is_zero()) {
+            let waits = life.facts.far_ahead_until() + LONG > life.around.world.elapsed();
+            if let Some(why) = life.out_of_order(index).filter(|_| !waits) {
                 life.around.world.broke("L1", format!("{} is not in order: {why}", name_of(index)));
             }
         }
@@ -116,7 +117,7 @@ fn one_token_lives(life: &Life, index: usize, uid: &str, living: &[Token]) {
     for token in living.iter().filter(own) {
         let left = life.around.api_server.held_until(&token.data(), None).unwrap_or(token.at);
         // A wait that begins by a clock that is ahead ends by that clock.
-        if held.as_ref() != Some(&token.data()) && left + LONG + life.facts.far_ahead() < world.elapsed() {
+        if held.as_ref() != Some(&token.data()) && left.max(life.facts.far_ahead_until()) + LONG < world.elapsed() {
             world.broke("L1", format!("{} ({}) lives, and no Secret holds it since {left:?}", token.id, token.name));
         }
     }

@@ -130,10 +130,13 @@ impl Facts {
         Duration::from_secs(then.map(|((_, ahead), _)| ahead.min(&0).unsigned_abs()).max().unwrap_or_default())
     }
 
-    /// How far it was ahead at most, where that was more than waits of an hour make up for (P7): what it wrote then ends by that clock.
-    pub fn far_ahead(&self) -> Duration {
-        let most = self.skews.iter().map(|(_, ahead)| ahead.max(&0).unsigned_abs()).max().unwrap_or_default();
-        Duration::from_secs(if most > 3600 { most } else { 0 })
+    /// Until when something may wait that was written while that clock was ahead by more than waits of an hour make up for (P7): it ends by
+    /// that clock.
+    pub fn far_ahead_until(&self) -> Duration {
+        let ends = self.skews.iter().skip(1).map(|(at, _)| *at).chain([Duration::MAX]);
+        let far = self.skews.iter().zip(ends).filter(|((_, ahead), _)| *ahead > 3600);
+        let until = far.map(|((_, ahead), end)| end.saturating_add(Duration::from_secs(ahead.unsigned_abs())));
+        until.max().unwrap_or_default()
     }
 }
 

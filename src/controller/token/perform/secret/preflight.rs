@@ -101,8 +101,12 @@ async fn take_issue_places(pass: &mut Pass<'_>, client: &ServiceClient) -> bool 
 async fn has_room(pass: &mut Pass<'_>, client: &ServiceClient, places: &mut Places, most: i32) -> bool {
     let kept = client.rate_limit().promises_kept();
     match client.list(places).await {
-        Ok(listing) if places.promise_room(listing.rows.len(), kept, most.unsigned_abs()) => true,
+        Ok(listing) if places.promise_room(listing.rows.len(), kept, most.unsigned_abs()) => {
+            pass.has_room();
+            true
+        }
         Ok(listing) if listing.rows.len() < usize::try_from(most).unwrap_or(usize::MAX) => {
+            pass.has_room();
             // The last rooms are promised to tokens that are being generated. They may fail, or be in the list already.
             pass.wait_for_turn(StepKind::Generate, PROMISED_LOOK);
             false
