@@ -104,8 +104,8 @@ impl Prover<'_, '_> {
         }
         let (timings, now) = (&self.pass.desired().timings, self.pass.now());
         let old_enough = patience::is_old_enough(self.doomed.claimed, timings, now);
-        // What it said to a revoke it may have said because it does not know the token.
-        self.ended = self.ended.take().filter(|_| old_enough.is_ok());
+        // That it is gone it may have said because it does not know it yet.
+        self.ended = self.ended.take().filter(|word| old_enough.is_ok() || word.answer == RevokeAnswer::Success);
         old_enough.map(|()| proof).map_err(Alive::not_yet)
     }
 
@@ -132,7 +132,7 @@ impl Prover<'_, '_> {
         if self.client.declaration().reuses_ids() {
             return Err(Alive::because(BY_HAND));
         }
-        let (said, answer) = self.word().await?;
+        let (said, answer) = self.word(false).await?;
         let (timings, now) = (&self.pass.desired().timings, self.pass.now());
         match self.ask(value).await {
             Ok(VerifyAnswer::Refused { .. }) if answer == RevokeAnswer::Success => Ok(Proof::Refused),
@@ -202,7 +202,7 @@ impl Prover<'_, '_> {
         if self.client.declaration().reuses_ids() {
             return Err(Alive::because(BY_HAND));
         }
-        let (_, answer) = self.word().await?;
+        let (_, answer) = self.word(true).await?;
         self.by_word(answer)
     }
 
@@ -220,15 +220,15 @@ impl Prover<'_, '_> {
     }
 
     /// What the service answers to a revoke, and since when it does. After the word that the token is gone nothing shows whose its id is. So
-    /// none is sent for ten minutes, and then one each time: a service that was broken says that of every token.
-    async fn word(&mut self) -> Result<(Option<Time>, RevokeAnswer), Alive> {
+    /// none is sent for ten minutes, and then one each time if `again`: a service that was broken says that of every token.
+    async fn word(&mut self, again: bool) -> Result<(Option<Time>, RevokeAnswer), Alive> {
         let (timings, now) = (self.pass.desired().timings, self.pass.now());
         let revision = self.credential().to_owned();
         // That a token was ended is so whoever heard it.
         let counts = |(_, word): &(Time, Word)| word.revision == revision || word.answer == RevokeAnswer::Success;
         let known = self.signs().ended.filter(counts);
         let said = known.as_ref().map(|(said, _)| *said);
-        let long = said.is_some_and(|said| patience::is_word_enough(said, &timings, now));
+        let long = again && said.is_some_and(|said| patience::is_word_enough(said, &timings, now));
         let word = match known {
             Some((_, word)) if word.answer == RevokeAnswer::Success || !long => word,
             _ => Word { answer: self.revoke().await.map_err(|error| Alive::after(&error))?, revision },
@@ -246,7 +246,7 @@ impl Prover<'_, '_> {
         }
         let declaration = self.client.declaration();
         if !taken && !declaration.can(Capability::Names) && !declaration.reuses_ids() {
-            let (_, answer) = self.word().await?;
+            let (_, answer) = self.word(true).await?;
             if answer == RevokeAnswer::Success {
                 return Ok(Proof::Answered);
             }
@@ -257,7 +257,7 @@ impl Prover<'_, '_> {
     /// The value is refused, and there is no list. That is a proof if the service does what the revoke asks for, too: it may refuse everybody
     /// for a while. Where ids come again nothing shows whose it is, and none is sent.
     async fn refused(&mut self) -> Result<Proof, Alive> {
-        let answer = if self.client.declaration().reuses_ids() { RevokeAnswer::Gone } else { self.word().await?.1 };
+        let answer = if self.client.declaration().reuses_ids() { RevokeAnswer::Gone } else { self.word(true).await?.1 };
         if answer == RevokeAnswer::Success { Ok(Proof::Refused) } else { self.by_control(REFUSES_ALL).await }
     }
 
