@@ -73,7 +73,8 @@ pub(crate) struct Memory {
     pub retries: Retries,
     /// The last transient failure, for people, for as long as it matters.
     pub transient_failure: Option<(Cause, TransientFailure)>,
-    /// Why the Secret or the service last forbade a new token, until a dry-run succeeds, and the generation of the spec that it was about.
+    /// Why the Secret or the service last forbade a new token, until something shows that this is over, and the generation of the spec that
+    /// it was about.
     pub forbidden: Option<(i64, Halt)>,
     /// The status with which the service last refused a fresh token.
     pub refused_with: Option<u16>,

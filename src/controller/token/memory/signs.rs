@@ -30,7 +30,7 @@ impl Signs {
         Self {
             refused: refused.filter(past),
             unlisted: unlisted.filter(past),
-            // A new sign would need another revoke, and none is sent.
+            // A new one would need another revoke.
             ended: ended.map(|(at, word)| (at.min(now), word)),
         }
     }
