@@ -102,6 +102,13 @@ pub fn is_word_enough(said: Time, timings: &Timings, now: Now) -> bool {
     now.is_over(said.plus(timings.refusal_window()))
 }
 
+/// Whether what the service said of a revoke can be a death at all, where nothing else shows one. That it `ended` the token is so whoever heard
+/// it. That there is none of this id can be said of the tokens of one account alone: it counts where the token's `own` credential heard it, and
+/// else when the token is forgotten.
+pub fn is_word_of_it(ended: bool, own: bool, due: Option<Time>, now: Now) -> bool {
+    ended || own || is_forgotten(due, now)
+}
+
 /// Whether a token counts as ended, unseen, that was to be dead at `due`, and of which no list that could prove it has shown a sign.
 pub fn is_forgotten(due: Option<Time>, now: Now) -> bool {
     due.is_some_and(|due| now.is_over(due.plus(UNSEEN_AFTER)))
@@ -196,6 +203,14 @@ mod tests {
         assert!(!forgotten(None, 48 * 3600), "one that is not due yet");
         let jumped = Now::new(at(48 * 3600), at(10), at(48 * 3600), at(49 * 3600));
         assert!(!is_word_enough(at(0), &timings(), jumped) && !is_forgotten(Some(at(0)), jumped));
+    }
+
+    #[test]
+    fn that_there_is_no_such_token_counts_from_its_own_account_or_after_a_day() {
+        let counts = |ended, own, seconds| is_word_of_it(ended, own, Some(at(0)), Now::from(at(seconds)));
+        assert!(counts(true, false, 0) && counts(false, true, 0));
+        assert!(!counts(false, false, 24 * 3600 - 1) && counts(false, false, 24 * 3600));
+        assert!(!is_word_of_it(false, false, None, Now::from(at(48 * 3600))), "one that is not due yet");
     }
 
     #[test]

@@ -206,11 +206,11 @@ impl Prover<'_, '_> {
         self.by_word(answer)
     }
 
-    /// Nothing but the service's word says that it is dead. That there is none of this id can be said of the tokens of one account alone, so
-    /// it counts where the credential that generated the token hears it, and else after a day.
+    /// Nothing but the service's word says that it is dead.
     fn by_word(&self, answer: RevokeAnswer) -> Result<Proof, Alive> {
         let own = self.credential() == self.doomed.credentials_revision;
-        let counts = own || answer == RevokeAnswer::Success || self.is_forgotten();
+        let ended = answer == RevokeAnswer::Success;
+        let counts = patience::is_word_of_it(ended, own, self.doomed.due, self.pass.now());
         if counts { Ok(Proof::Answered) } else { Err(Alive::because(OTHERS_WORD)) }
     }
 
