@@ -13,7 +13,7 @@ use support::figures::figure;
 /// Lives at a time: one a processor.
 const THREADS: usize = 2;
 /// How many without `SIMULATION_LIVES`: always the same ones, so that a run that fails fails again.
-const LIVES: u64 = 200;
+const LIVES: u64 = 1000;
 /// A life that takes longer is told: it is where the time goes.
 const SLOW: Duration = Duration::from_secs(10);
 

@@ -102,7 +102,6 @@ fn found(mutation: Mutation) -> Option<(u64, String)> {
 }
 
 #[test]
-#[ignore = "a quarter of an hour in the tests' profile: cargo test --profile sim -p simulation every_broken_rule -- --ignored"]
 fn every_broken_rule_is_found() {
     let mut missed = Vec::new();
     // `SIMULATION_RULE=LostIsNo` looks for one of them.
