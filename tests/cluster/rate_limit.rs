@@ -5,7 +5,7 @@ use artifact_token_operator::api::reason::Reason;
 use serde_json::json;
 use testbed::poll;
 
-use support::{DEADLINE, World};
+use support::{DEADLINE, World, attempt};
 
 /// A world whose service has these limits.
 async fn limited(prefix: &str, limits: serde_json::Value) -> World {
@@ -33,6 +33,24 @@ async fn the_revoke_of_a_token_that_is_gone_is_proved_although_the_proof_needs_m
     world.delete("ci").await;
     world.until_gone("ci").await;
     assert!(world.secret("ci-secret").await.is_none());
+}
+
+/// Only the list confirms the refusals of a single token. Where its call and the question after it do not fit into one turn at the service,
+/// a pass that read the list and ended would read it again in the next one, for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_token_is_replaced_although_its_verification_uses_up_the_limit() {
+    let world = World::quick("confirmed").await;
+    let _operator = world.operator().await;
+    world.create("ci", |spec| spec["verification"] = json!({"interval": "1s"})).await;
+    world.until_ready("ci").await;
+    world.revoke_by_person(&world.current_id("ci").await).await;
+    // Three calls at once, and then one each 4.6 s.
+    world.serve(|spec| spec["limits"] = json!({"requestsPerMinute": 15})).await;
+    let replaced = || async {
+        let token = world.token("ci").await;
+        if attempt(&token) == 2 { Ok(()) } else { Err(format!("{:#?}", token.status)) }
+    };
+    poll("the dead token is replaced", 2 * DEADLINE, replaced).await.unwrap();
 }
 
 /// The check of a changed service object needs calls, too. What the change forbids cannot wait for them.

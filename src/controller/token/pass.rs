@@ -60,6 +60,8 @@ pub(crate) struct Pass<'a> {
     halt: Option<Halt>,
     /// Places in the rate limit for the calls of an issue, which the preflight took together with its own.
     places: Option<Places>,
+    /// The turn of the list that this pass read last, for the question about the token in the Secret.
+    question: Option<Places>,
     /// Places for the calls of a revoke.
     turn: Option<Places>,
     /// How urgent the calls of this step are.
@@ -130,6 +132,7 @@ impl<'a> Pass<'a> {
             says_nothing: false,
             halt: None,
             places: None,
+            question: None,
             turn: None,
             urgency: Urgency::Rest,
         }

@@ -17,6 +17,15 @@ impl Pass<'_> {
         self.places.take()
     }
 
+    /// Keeps the turn of a list for the question about the token in the Secret.
+    pub(crate) fn keep_question(&mut self, places: Places) {
+        self.question = Some(places);
+    }
+
+    pub(crate) fn take_kept_question(&mut self) -> Option<Places> {
+        self.question.take()
+    }
+
     /// Keeps places for the revoke that comes next.
     pub(crate) fn keep_turn(&mut self, places: Places) {
         self.turn = Some(places);

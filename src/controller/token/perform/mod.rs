@@ -41,6 +41,10 @@ pub(super) async fn perform(
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
     pass.set_urgency(urgency(&step, observed, pass.now().time()));
+    if !matches!(step, Step::Read | Step::Verify) {
+        // Only the question right after a list goes on with its turn.
+        pass.take_kept_question();
+    }
     let client = pass.client();
     let client = client.as_ref();
     match step {

@@ -1,5 +1,7 @@
 //! Sweep: reads the service's list of this object's tokens, and settles its claims and orphans by it.
 
+use std::time::Duration;
+
 use crate::api::ids::TokenId;
 use crate::api::ledger::{Ledger, Outcome};
 use crate::api::reason::Reason;
@@ -18,7 +20,11 @@ use crate::service::client::answers::{ListedToken, Listing};
 use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::{Doubt, ServiceError};
 
-/// Lists the service first; the Secret is read after it (P5).
+/// How long a question right after the list waits for its place: as long as a further page of the list would.
+const ASK_WAIT: Duration = Duration::from_secs(120);
+
+/// Lists the service first; the Secret is read after it (P5). A question about the token in the Secret goes on with the same turn: in a pass
+/// of its own it would need another list before it.
 pub(super) async fn sweep(
     pass: &mut Pass<'_>,
     client: &ServiceClient,
@@ -28,30 +34,44 @@ pub(super) async fn sweep(
     let Some(mut places) = take_places(pass, client, StepKind::Sweep, 0).await else { return Ok(Flow::Continue) };
     match client.list(&mut places).await {
         Ok(listing) => {
-            let prefix = client.declaration().prefix().unwrap_or_default();
-            let others = lists_others(pass, prefix, &listing);
-            let rows = own_rows(pass, prefix, &listing);
-            if let Err(error) = unlike_tokens(pass, client, &rows, &places).await {
-                call_failed(pass, StepKind::Sweep, &error);
-                return Ok(Flow::Continue);
-            }
-            pass.went_well(StepKind::Sweep);
-            pass.listed(rows, others);
-            match secrets.read().await {
-                Ok(secret) => pass.secret_read(secret),
-                Err(error) => {
-                    pass.listed_in_vain();
-                    return Err(error);
-                }
-            }
-            // A list counts once it can be judged.
-            pass.memory_mut().swept = Some(pass.now().time());
-            pass.shared().services.cleared(pass.uid());
+            let judged = judge(pass, client, secrets, &listing, &places).await;
+            pass.keep_question(places.with_max_wait(ASK_WAIT));
+            judged
         }
         Err(error) => {
             call_failed(pass, StepKind::Sweep, &error);
+            Ok(Flow::Continue)
         }
     }
+}
+
+/// Judges the list, and reads the Secret after it.
+async fn judge(
+    pass: &mut Pass<'_>,
+    client: &ServiceClient,
+    secrets: &SecretAccess,
+    listing: &Listing,
+    places: &Places,
+) -> Result<Flow, PassError> {
+    let prefix = client.declaration().prefix().unwrap_or_default();
+    let others = lists_others(pass, prefix, listing);
+    let rows = own_rows(pass, prefix, listing);
+    if let Err(error) = unlike_tokens(pass, client, &rows, places).await {
+        call_failed(pass, StepKind::Sweep, &error);
+        return Ok(Flow::Continue);
+    }
+    pass.went_well(StepKind::Sweep);
+    pass.listed(rows, others);
+    match secrets.read().await {
+        Ok(secret) => pass.secret_read(secret),
+        Err(error) => {
+            pass.listed_in_vain();
+            return Err(error);
+        }
+    }
+    // A list counts once it can be judged.
+    pass.memory_mut().swept = Some(pass.now().time());
+    pass.shared().services.cleared(pass.uid());
     Ok(Flow::Continue)
 }
 

@@ -56,7 +56,9 @@ pub(super) async fn verify(pass: &mut Pass<'_>, client: &ServiceClient) -> Flow 
     let answer = match pass.memory_mut().in_flight.as_mut() {
         Some(attempt) => client.verify(Some(&token), &mut attempt.places).await,
         None => {
-            let Some(mut places) = take_places(pass, client, StepKind::Verify, 1).await else { return Flow::Continue };
+            let kept = pass.take_kept_question();
+            let places = if kept.is_some() { kept } else { take_places(pass, client, StepKind::Verify, 1).await };
+            let Some(mut places) = places else { return Flow::Continue };
             client.verify(Some(&token), &mut places).await
         }
     };
