@@ -26,6 +26,8 @@ pub enum Kind {
     Reference,
     /// The npm registry server.
     Verdaccio,
+    /// The API tokens of Appetize, played by the reference service.
+    Appetize,
 }
 
 impl Kind {
@@ -34,6 +36,7 @@ impl Kind {
         let name = match self {
             Self::Reference => "quickstart",
             Self::Verdaccio => "verdaccio",
+            Self::Appetize => "appetize",
         };
         Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
     }
@@ -43,6 +46,7 @@ impl Kind {
         match self {
             Self::Reference => "ci-pipeline",
             Self::Verdaccio => "npm-publish",
+            Self::Appetize => "ci-uploads",
         }
     }
 }
@@ -70,7 +74,7 @@ pub struct Service {
 
 #[derive(Debug)]
 enum Running {
-    Reference { _process: Process, url: String, control: String, _folder: RunFolder },
+    Reference { _process: Process, url: String, control: String, key: String, _folder: RunFolder },
     Verdaccio { server: Box<Verdaccio>, username: String, password: String },
 }
 
@@ -78,7 +82,7 @@ impl Service {
     /// Starts the service with the credential that stands in its `credential.yaml`.
     pub async fn start(kind: Kind, reference_service: &Path) -> Result<Self> {
         match kind {
-            Kind::Reference => reference(reference_service).await,
+            Kind::Reference | Kind::Appetize => reference(kind, reference_service).await,
             Kind::Verdaccio => verdaccio().await,
         }
     }
@@ -108,8 +112,14 @@ impl Service {
     pub async fn accepts(&self, token: &str) -> Result<bool> {
         match &self.running {
             Running::Reference { url, .. } => {
-                let request = http::client()?.get(format!("{url}/v1/whoami"));
-                match http::answer(request.header("authorization", format!("Bearer {token}"))).await?.0 {
+                let client = http::client()?;
+                let request = match self.kind {
+                    Kind::Appetize => client.get(format!("{url}/appetize/v2/tags")).header("x-api-key", token),
+                    Kind::Reference | Kind::Verdaccio => {
+                        client.get(format!("{url}/v1/whoami")).header("authorization", format!("Bearer {token}"))
+                    }
+                };
+                match http::answer(request).await?.0 {
                     200 => Ok(true),
                     401 => Ok(false),
                     status => bail!("the service answers {status}"),
@@ -131,6 +141,9 @@ impl Service {
     /// How to see the service's own list from a shell.
     pub fn list_command(&self) -> String {
         match &self.running {
+            Running::Reference { url, key, .. } if self.kind == Kind::Appetize => {
+                format!("curl -s -H 'X-API-KEY: {key}' {url}/appetize/v2/api-tokens")
+            }
             Running::Reference { control, .. } => format!("curl -s {control}/control/books"),
             Running::Verdaccio { server, username, password } => {
                 format!("curl -s -u {username}:{password} {}/-/npm/v1/tokens", server.base_url())
@@ -140,22 +153,24 @@ impl Service {
 }
 
 /// Starts the reference service, at the address of the YAML files if that is free.
-async fn reference(binary: &Path) -> Result<Service> {
+async fn reference(kind: Kind, binary: &Path) -> Result<Service> {
     let free = TcpListener::bind(REFERENCE_ADDRESS).is_ok();
     let listen = if free { REFERENCE_ADDRESS } else { "127.0.0.1:0" };
     let folder = RunFolder::create("quickstart-service")?;
     let mut command = Command::new(binary);
     command.args(["--listen", listen]).arg("--data").arg(folder.file("data"));
-    command.env("REFERENCE_SERVICE_ADMIN_KEY", credential(Kind::Reference, "key")?);
+    let key = credential(kind, "key")?;
+    command.env("REFERENCE_SERVICE_ADMIN_KEY", &key);
     let (log, stdout) = (folder.file("service.log"), folder.file("service.stdout"));
     let mut process = Process::start_with_stdout("the reference service", &command, &log, &stdout)?;
     let line = process.first_line(READY_DEADLINE).await?;
     let addresses: Value = serde_json::from_str(&line).with_context(|| format!("read its addresses: {line}"))?;
     let url = |name: &str| format!("http://{}", text(&addresses[name]));
     let (written, real) = (format!("http://{REFERENCE_ADDRESS}"), url("address"));
-    let running = Running::Reference { _process: process, url: real.clone(), control: url("control"), _folder: folder };
+    let (url, control) = (real.clone(), url("control"));
+    let running = Running::Reference { _process: process, url, control, key, _folder: folder };
     let address = (written != real).then_some((written, real));
-    Ok(Service { kind: Kind::Reference, address, running })
+    Ok(Service { kind, address, running })
 }
 
 /// Starts Verdaccio on a free port, with the user of `credential.yaml`.

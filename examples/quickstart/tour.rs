@@ -33,7 +33,7 @@ impl Tour {
     /// A tour that has not begun.
     pub fn new(cluster: Cluster, service: Service) -> Result<Self> {
         let npm = match service.kind {
-            Kind::Reference => None,
+            Kind::Reference | Kind::Appetize => None,
             Kind::Verdaccio => Some(Npm::new()?),
         };
         let token = service.kind.token().to_owned();
@@ -47,7 +47,7 @@ impl Tour {
         self.issue(&client).await.context("the first issue")?;
         let old = self.rotate(&client).await.context("the rotation")?;
         self.revoke(&client, &old).await.context("the revoke of the old token")?;
-        if self.service.kind == Kind::Reference {
+        if self.service.kind != Kind::Verdaccio {
             self.revoked_by_somebody(&client).await.context("a token revoked by somebody else")?;
         }
         self.repair(&client).await.context("the repair of the Secret")?;

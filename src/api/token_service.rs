@@ -2,6 +2,7 @@
 
 mod constraints;
 pub mod operations;
+mod preset;
 pub mod request;
 mod status;
 pub mod sweep;
@@ -20,6 +21,7 @@ use super::names;
 use super::time::Time;
 
 pub use constraints::{Constraints, Defaults, Limits};
+pub use preset::Preset;
 pub use status::{Capability, TokenServiceStatus};
 
 /// How one service issues, checks, lists and revokes tokens, and with which credential.
@@ -113,17 +115,6 @@ pub struct TokenServiceSpec {
     /// While true, no new token is generated at this service; revokes and deletion go on. Default `false`. Mutable.
     #[serde(default)]
     pub suspend: bool,
-}
-
-/// A built-in declaration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum Preset {
-    /// The reference service of the quick start and the tests.
-    Reference,
-    /// Verdaccio 6, the npm registry.
-    Verdaccio,
-    /// No built-in declaration: `operations` declares everything.
-    Custom,
 }
 
 /// One key of a Secret or a ConfigMap in the namespace of the service object (for a ClusterTokenService: in the

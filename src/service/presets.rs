@@ -1,5 +1,6 @@
 //! The declarations that come with the operator.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
@@ -28,31 +29,20 @@ pub struct PresetFile {
     pub operations: Operations,
 }
 
-/// The text of a preset's file; `None` for `Custom`.
-pub fn text(preset: Preset) -> Option<&'static str> {
-    match preset {
-        Preset::Reference => Some(include_str!("presets/reference.yaml")),
-        Preset::Verdaccio => Some(include_str!("presets/verdaccio.yaml")),
-        Preset::Custom => None,
-    }
-}
-
 /// Parsed once: each load of a service needs one of them.
-static REFERENCE: LazyLock<Operations> = LazyLock::new(|| parsed(Preset::Reference));
-static VERDACCIO: LazyLock<Operations> = LazyLock::new(|| parsed(Preset::Verdaccio));
+static PARSED: LazyLock<BTreeMap<Preset, PresetFile>> = LazyLock::new(|| {
+    let parsed = |preset: Preset| serde_saphyr::from_str(preset.file()?).ok();
+    Preset::ALL.iter().filter_map(|preset| Some((*preset, parsed(*preset)?))).collect()
+});
 
-/// The operations of a preset. `Custom` has none, and neither has a file that a test would have refused.
-pub fn operations(preset: Preset) -> Operations {
-    match preset {
-        Preset::Reference => REFERENCE.clone(),
-        Preset::Verdaccio => VERDACCIO.clone(),
-        Preset::Custom => Operations::default(),
-    }
+/// The file of a preset. `Custom` has none, and neither has one that a test would have refused.
+pub fn file(preset: Preset) -> Option<&'static PresetFile> {
+    PARSED.get(&preset)
 }
 
-fn parsed(preset: Preset) -> Operations {
-    let file = text(preset).and_then(|text| serde_saphyr::from_str::<PresetFile>(text).ok());
-    file.map(|file| file.operations).unwrap_or_default()
+/// The operations of a preset; none for `Custom`.
+pub fn operations(preset: Preset) -> Operations {
+    file(preset).map(|file| file.operations.clone()).unwrap_or_default()
 }
 
 /// `preset`, with each part replaced that `overrides` has.
@@ -78,9 +68,9 @@ mod tests {
 
     #[test]
     fn every_preset_says_nothing_that_the_schema_does_not_know() {
-        for preset in [Preset::Reference, Preset::Verdaccio] {
-            let written: serde_json::Value = serde_saphyr::from_str(text(preset).unwrap()).unwrap();
-            let read: PresetFile = serde_saphyr::from_str(text(preset).unwrap()).unwrap();
+        for text in Preset::ALL.iter().filter_map(|preset| preset.file()) {
+            let written: serde_json::Value = serde_saphyr::from_str(text).unwrap();
+            let read: PresetFile = serde_saphyr::from_str(text).unwrap();
             assert_contains(&serde_json::to_value(&read).unwrap(), &written, "");
             assert!(!read.sources.is_empty());
         }

@@ -13,6 +13,7 @@ pub struct RequestTemplate {
     pub(super) path: Template,
     pub(super) query: Vec<Field>,
     pub(super) headers: Vec<Field>,
+    pub(super) basic: Option<BasicTemplate>,
     pub(super) body: Option<BodyTemplate>,
 }
 
@@ -36,14 +37,18 @@ pub enum BodyTemplate {
 #[derive(Clone, Debug)]
 pub enum AuthenticationTemplate {
     /// HTTP Basic.
-    Basic {
-        /// The user name.
-        username: Template,
-        /// The password.
-        password: Template,
-    },
+    Basic(BasicTemplate),
     /// One header.
     Header(Field),
+}
+
+/// HTTP Basic.
+#[derive(Clone, Debug)]
+pub struct BasicTemplate {
+    /// The user name.
+    pub(super) username: Template,
+    /// The password.
+    pub(super) password: Template,
 }
 
 /// One request, ready to be sent. It contains secrets, so it cannot be printed.
@@ -84,7 +89,7 @@ pub enum FillError {
 }
 
 impl RequestTemplate {
-    /// The request with `values` in its holes, and authenticated if `authentication` is given.
+    /// The request with `values` in its holes, authenticated by its own `basic` or else by `authentication`, if there is one.
     ///
     /// # Errors
     /// When a value does not fit its part of the request; then nothing can be sent.
@@ -111,8 +116,10 @@ impl RequestTemplate {
                 headers.push((field.name.clone(), value));
             }
         }
-        if let Some(authentication) = authentication {
-            headers.extend(authentication.header(values)?);
+        match (&self.basic, authentication) {
+            (Some(basic), _) => headers.extend(basic.header(values)?),
+            (None, Some(authentication)) => headers.extend(authentication.header(values)?),
+            (None, None) => {}
         }
         let path = self.path.render(values).map_err(in_part("path"))?;
         Ok(Call { method: self.method, path, query: encoded(&self.query, "query", values)?, headers, body })
@@ -126,7 +133,8 @@ impl RequestTemplate {
             Some(BodyTemplate::Form(fields)) => (None, fields.as_slice()),
         };
         let fields = self.query.iter().chain(&self.headers).chain(form);
-        std::iter::once(&self.path).chain(json).chain(fields.map(|field| &field.value))
+        let basic = self.basic.iter().flat_map(|basic| [&basic.username, &basic.password]);
+        std::iter::once(&self.path).chain(basic).chain(json).chain(fields.map(|field| &field.value))
     }
 
     /// Whether any of its templates has this hole.
@@ -139,16 +147,25 @@ impl AuthenticationTemplate {
     fn header(&self, values: &serde_json::Value) -> Result<Option<(String, String)>, FillError> {
         match self {
             Self::Header(field) => Ok(header(field, values)?.map(|value| (field.name.clone(), value))),
-            Self::Basic { username, password } => {
-                let username = username.render(values).map_err(in_part("basic.username"))?;
-                let password = password.render(values).map_err(in_part("basic.password"))?;
-                if username.contains(':') {
-                    return Err(FillError::Colon);
-                }
-                let encoded = BASE64.encode(format!("{username}:{password}").as_bytes());
-                Ok(Some(("Authorization".to_owned(), format!("Basic {encoded}"))))
-            }
+            Self::Basic(basic) => basic.header(values),
         }
+    }
+}
+
+impl BasicTemplate {
+    /// The header; `None` if one of its holes has no value.
+    fn header(&self, values: &serde_json::Value) -> Result<Option<(String, String)>, FillError> {
+        let part = |template: &Template, name: &str| match template.render(values) {
+            Err(RenderError::Absent) => Ok(None),
+            text => text.map(Some).map_err(in_part(name)),
+        };
+        let (username, password) = (part(&self.username, "basic.username")?, part(&self.password, "basic.password")?);
+        let (Some(username), Some(password)) = (username, password) else { return Ok(None) };
+        if username.contains(':') {
+            return Err(FillError::Colon);
+        }
+        let encoded = BASE64.encode(format!("{username}:{password}").as_bytes());
+        Ok(Some(("Authorization".to_owned(), format!("Basic {encoded}"))))
     }
 }
 
@@ -202,12 +219,18 @@ mod tests {
         Field { name: name.to_owned(), value: Template::compile(value, Encoding::Text).unwrap() }
     }
 
+    fn basic(username: &str, password: &str) -> BasicTemplate {
+        let part = |source| Template::compile(source, Encoding::Text).unwrap();
+        BasicTemplate { username: part(username), password: part(password) }
+    }
+
     fn request() -> RequestTemplate {
         RequestTemplate {
             method: Method::Post,
             path: Template::compile("/t/{{ id }}", Encoding::Path).unwrap(),
             query: vec![field("q&", "{{ id }}&x=1"), field("days", "{{ days }}")],
             headers: vec![field("X-Id", "{{ id }}")],
+            basic: None,
             body: Some(BodyTemplate::Form(vec![field("f", "{{ id }} +"), field("days", "{{ days }}")])),
         }
     }
@@ -230,11 +253,34 @@ mod tests {
         let error = |call: Result<Call, FillError>| call.err().map(|error| error.to_string()).unwrap();
         let refused = error(request().fill(None, &json!({"id": "x\r\nEvil: 1", "days": 1})));
         assert!(refused.starts_with("headers.X-Id: the value of a header has a control character"), "{refused}");
-        let part = |source| Template::compile(source, Encoding::Text).unwrap();
-        let basic = AuthenticationTemplate::Basic { username: part("{{ user }}"), password: part("{{ id }}") };
+        let basic = AuthenticationTemplate::Basic(basic("{{ user }}", "{{ id }}"));
         let refused = error(request().fill(Some(&basic), &json!({"id": "x", "user": "a:b", "days": 1})));
         assert_eq!(refused, "basic.username: a user name with a colon cannot be sent with HTTP Basic");
         let call = request().fill(Some(&basic), &json!({"id": "x", "user": "a", "days": 1})).ok().unwrap();
         assert!(call.headers.contains(&("Authorization".to_owned(), "Basic YTp4".to_owned())));
+    }
+
+    #[test]
+    fn basic_of_a_request_stands_in_place_of_the_authentication_of_the_service() {
+        let service = AuthenticationTemplate::Basic(basic("admin", "secret"));
+        let authorization = |own: BasicTemplate, values| {
+            let request = RequestTemplate { basic: Some(own), ..request() };
+            let call = request.fill(Some(&service), &values).ok().unwrap();
+            let headers = call.headers.into_iter().filter(|(name, _)| name == "Authorization");
+            headers.map(|(_, value)| value).collect::<Vec<_>>()
+        };
+        let project = || basic("payments", "{{ token }}");
+        assert_eq!(authorization(project(), json!({"id": "x", "token": "t", "days": 1})), ["Basic cGF5bWVudHM6dA=="]);
+        assert_eq!(
+            authorization(basic("{{ token }}", ""), json!({"id": "x", "token": "t", "days": 1})),
+            ["Basic dDo="]
+        );
+        let without: [&str; 0] = [];
+        assert_eq!(
+            authorization(project(), json!({"id": "x", "token": null, "days": 1})),
+            without,
+            "no token, no header"
+        );
+        assert!(RequestTemplate { basic: Some(project()), ..request() }.uses("token"));
     }
 }

@@ -142,6 +142,7 @@ fn token_service(authentication: Value, body: Value, pagination: Value) -> Value
     let request = |method: &str| {
         let mut request = json!({
             "method": method, "path": "/v1/tokens", "query": {"limit": "50"}, "headers": {"X-Client": "operator"},
+            "basic": {"username": "{{ variables.project }}", "password": "{{ credentials.user }}"},
         });
         request.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
         request

@@ -338,5 +338,11 @@ fn operation_cases() -> Vec<Case> {
         let other = json!({json: null, form.clone(): {"a": "b"}});
         case("set json or form, not both", json!({form: {"a": "b"}}), other)
     }));
+    cases.extend(["generate", "verify", "list", "revoke"].map(|operation| {
+        let request = format!("/spec/operations/{operation}/request");
+        let (basic, header) = (format!("{request}/basic"), format!("{request}/headers/AUTHORIZATION"));
+        let (both, other) = (json!({header.clone(): "Bearer x"}), json!({basic: null, header: "Bearer x"}));
+        case("set basic or the header Authorization, not both", both, other)
+    }));
     cases
 }

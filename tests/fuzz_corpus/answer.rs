@@ -16,14 +16,15 @@ struct Paths {
     row: Vec<JsonPath>,
 }
 
-static PATHS: LazyLock<Vec<Paths>> = LazyLock::new(|| [Preset::Reference, Preset::Verdaccio].map(paths).into());
+static PATHS: LazyLock<Vec<Paths>> = LazyLock::new(|| Preset::ALL.iter().copied().filter_map(paths).collect());
 
-fn paths(preset: Preset) -> Paths {
+/// Those of the answers of a preset; `None` where it generates or lists no tokens.
+fn paths(preset: Preset) -> Option<Paths> {
     let operations = presets::operations(preset);
-    let (generate, list) = (operations.generate.unwrap().response, operations.list.unwrap());
+    let (generate, list) = (operations.generate?.response, operations.list?);
     let parse =
         |texts: Vec<Option<String>>| texts.iter().flatten().map(|text| JsonPath::parse(text).unwrap()).collect();
-    Paths {
+    Some(Paths {
         answer: parse(vec![Some(generate.value), generate.id, generate.expiration_time]),
         rows: RowsPath::parse(&list.items).unwrap(),
         row: parse(vec![
@@ -33,7 +34,7 @@ fn paths(preset: Preset) -> Paths {
             list.item.expiration_time,
             list.item.last_used_time,
         ]),
-    }
+    })
 }
 
 fn read(path: &JsonPath, body: &Value) {

@@ -7,7 +7,7 @@ use artifact_token_operator::api::time::Time;
 use artifact_token_operator::api::token_service::Capability;
 use artifact_token_operator::service::client::ServiceClient;
 use artifact_token_operator::service::client::answers::{GenerateRequest, Generated, ListedToken, VerifyAnswer};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use testbed::ReferenceService;
 
 use super::{declaration, outcome, places, service};
@@ -97,6 +97,51 @@ async fn tokens_of_the_reference_service_live_and_die() {
     let wrong = service(declaration(&reference_spec(&running.base_url(), "")), &[("adminKey", "wrong")]);
     a_wrong_credential_is_refused(&wrong).await;
     assert_eq!(running.books().await.unwrap().tokens.len(), 2, "the wrong credential generated nothing");
+}
+
+#[tokio::test]
+async fn tokens_of_appetize_live_and_die() {
+    let running = reference().await;
+    let yaml = format!(
+        "preset: Appetize\nbaseURL: {}/appetize\nconnection: {{insecureHTTP: true}}\ncredentials: {{apiKey: {{name: admin, key: key}}}}\nnaming: {{prefix: test}}\n",
+        running.base_url()
+    );
+    let with = |key: &str| service(declaration(&yaml), &[("apiKey", key)]);
+    let service = with(running.admin_key());
+    tokens_live_and_die(&service).await;
+    a_wrong_credential_is_refused(&with("wrong")).await;
+    assert_eq!(running.books().await.unwrap().mails, 2, "one mail for each token");
+
+    // The least role is the default. It may not make other tokens.
+    let developer = generate(&service, "test.x", Lifetime::Never).await;
+    a_wrong_credential_is_refused(&with(developer.value.expose_secret())).await;
+    let listed = rows(&service).await;
+    assert_eq!(listed[0].name.as_deref(), Some("test.x"));
+    assert!(listed[0].last_used.is_none(), "it was only refused");
+    assert_eq!(verdict(&service, Some(&developer.value)).await, VerifyAnswer::Accepted);
+    assert!(rows(&service).await[0].last_used.is_some());
+    for number in 0..40 {
+        generate(&service, &format!("test.{number}"), Lifetime::Never).await;
+    }
+    assert_eq!(rows(&service).await.len(), 41, "all pages");
+}
+
+/// Seal's clients send HTTP Basic: the project, and the token. The operator's own credential never goes with it.
+#[tokio::test]
+async fn a_token_of_seal_is_verified_by_basic() {
+    let running = reference().await;
+    let yaml = format!(
+        "preset: Custom\nbaseURL: {}/seal/authorization\nconnection: {{insecureHTTP: true}}\ncredentials: {{key: {{name: admin, key: key}}}}\nvariables: {{project: payments}}\noperations:\n  authentication: {{basic: {{username: admin, password: '{{{{ credentials.key }}}}'}}}}\n  verify:\n    request: {{method: GET, path: /, basic: {{username: '{{{{ variables.project }}}}', password: '{{{{ token }}}}'}}}}\n    accepted: {{statuses: [200]}}\n",
+        running.base_url()
+    );
+    let service = service(declaration(&yaml), &[("key", running.admin_key())]);
+    let value = running.make_by_hand("/seal/settings/tokens", "name=ci&type=Production&expiry=Never").await.unwrap();
+    assert_eq!(verdict(&service, Some(&SecretString::from(value))).await, VerifyAnswer::Accepted);
+    for wrong in [Some(SecretString::from("wrong")), None] {
+        assert!(matches!(verdict(&service, wrong.as_ref()).await, VerifyAnswer::Refused { status: 401 }));
+    }
+    let credentials: Vec<String> = running.books().await.unwrap().log.into_iter().map(|call| call.credential).collect();
+    assert_eq!(credentials, ["Token", "Wrong", "None"], "the admin key never");
 }
 
 #[tokio::test]

@@ -17,7 +17,8 @@ use crate::api::parameters::ParameterValue;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Operations {
-    /// How the operator proves who it is, in every request but `verify`. Exactly one of `basic`, `bearer`, `header`.
+    /// How the operator proves who it is, in every request but `verify` and those with a `basic` of their own. Exactly one of `basic`,
+    /// `bearer`, `header`.
     /// Example: `{bearer: "{{ credentials.adminKey }}"}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authentication: Option<Authentication>,

@@ -64,6 +64,8 @@ pub enum Method {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(has(self.json) && has(self.form))").message("set json or form, not both"))]
+#[x_kube(validation = Rule::new("!has(self.basic) || !has(self.headers) || !self.headers.exists(name, name.lowerAscii() == 'authorization')")
+    .message("set basic or the header Authorization, not both"))]
 pub struct Request {
     /// The method. Example: `POST`.
     pub method: Method,
@@ -79,6 +81,11 @@ pub struct Request {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "string_map")]
     pub headers: BTreeMap<String, String>,
+    /// HTTP Basic for this request alone, in place of `operations.authentication`; left out where a hole has no value. A token
+    /// as the user name has an empty password. Default: none.
+    /// Example: `{username: "{{ variables.project }}", password: "{{ token }}"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basic: Option<Basic>,
     /// A JSON body; holes become JSON values, with their quotes, and `null` where there is no value. Default: none.
     /// Example: `{"note": {{ name }}, "scopes": {{ parameters.scopes }}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

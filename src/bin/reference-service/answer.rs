@@ -37,6 +37,11 @@ impl Answer {
         Self { status, headers: vec![(CONTENT_TYPE, JSON)], body: body.to_string().into_bytes() }
     }
 
+    /// An answer with a text of this type.
+    pub fn text(status: StatusCode, kind: &'static str, body: String) -> Self {
+        Self { status, headers: vec![(CONTENT_TYPE, HeaderValue::from_static(kind))], body: body.into_bytes() }
+    }
+
     /// A refusal with a message.
     pub fn message(status: StatusCode, message: &str) -> Self {
         Self::json(status, &json!({ "message": message }))

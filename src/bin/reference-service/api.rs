@@ -29,10 +29,11 @@ use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::books::{Books, Caller, Refusal};
-use crate::call::{Call, Outcome, Service, now};
+use crate::call::{Call, Outcome, Service, bearer, now};
 use crate::calls::Operation;
 use crate::connection::Connection;
-use crate::token::{Token, TokenRequest};
+use crate::token::{System, Token, TokenRequest};
+use crate::{akinon, appetize, seal};
 
 /// Rows of a page, unless the client asks for another number.
 const PAGE_DEFAULT: usize = 50;
@@ -43,9 +44,12 @@ const NAME_LIMIT: usize = 200;
 /// Longest lifetime: a hundred years, which keeps every time printable.
 const LIFETIME_LIMIT_SECONDS: i64 = 100 * 365 * 24 * 3600;
 
-/// The routes.
+/// The routes, with those of the other systems.
 pub fn routes(service: Arc<Service>) -> Router {
     Router::new()
+        .nest("/appetize", appetize::routes())
+        .nest("/seal", seal::routes())
+        .nest("/akinon", akinon::routes())
         .route("/v1/tokens", get(list).post(generate))
         .route("/v1/tokens/{id}", get(find).delete(revoke))
         .route("/v1/whoami", get(who_am_i))
@@ -57,10 +61,10 @@ pub fn routes(service: Arc<Service>) -> Router {
 }
 
 /// The part of a request that every handler needs.
-type Connected = (State<Arc<Service>>, ConnectInfo<Connection>, HeaderMap);
+pub type Connected = (State<Arc<Service>>, ConnectInfo<Connection>, HeaderMap);
 
 fn receive((State(service), ConnectInfo(connection), headers): Connected, verb: Operation) -> Call {
-    Call::receive(service, connection, verb, &headers)
+    Call::receive(service, connection, verb, bearer(&headers))
 }
 
 /// The body of a request for a token.
@@ -98,7 +102,14 @@ fn read_request(body: &[u8]) -> Result<TokenRequest, String> {
     {
         return Err(format!("lifetimeSeconds must be 1 to {LIFETIME_LIMIT_SECONDS}"));
     }
-    Ok(TokenRequest { name: body.name, lifetime: body.lifetime_seconds.map(TimeDelta::seconds), scopes: body.scopes })
+    let lifetime = body.lifetime_seconds.map(TimeDelta::seconds);
+    Ok(TokenRequest {
+        system: System::Reference,
+        name: body.name,
+        lifetime,
+        scopes: body.scopes,
+        created_by: String::new(),
+    })
 }
 
 fn generated(books: &mut Books, request: &TokenRequest) -> Outcome {
@@ -168,7 +179,7 @@ async fn list(connected: Connected, query: Result<Query<ListQuery>, QueryRejecti
 fn page(books: &Books, query: &ListQuery, host: &str) -> Answer {
     let limit = query.limit.min(PAGE_LIMIT);
     let named = |token: &&Token| query.name.as_ref().is_none_or(|name| *name == token.name);
-    let mut rows = books.listed(now()).filter(named).skip((query.page - 1).saturating_mul(limit));
+    let mut rows = books.listed(System::Reference, now()).filter(named).skip((query.page - 1).saturating_mul(limit));
     let items: Vec<Value> = rows.by_ref().take(limit).map(row).collect();
     let next_page = rows.next().map(|_| query.page + 1);
     let next = next_page.map(|page| format!("/v1/tokens?page={page}&limit={limit}"));
@@ -197,7 +208,7 @@ async fn find(connected: Connected, Path(id): Path<String>) -> Response {
             if let Some(refusal) = refuse_all_but_admin(caller) {
                 return refusal;
             }
-            match books.find(&id, now()) {
+            match books.find(System::Reference, &id, now()) {
                 Some(token) => Answer::json(StatusCode::OK, &row(token)).into(),
                 None => no_such_token(),
             }
@@ -212,7 +223,7 @@ async fn revoke(connected: Connected, Path(id): Path<String>) -> Response {
             if let Some(refusal) = refuse_all_but_admin(caller) {
                 return refusal;
             }
-            match books.revoke(&id, now()) {
+            match books.revoke(System::Reference, &id, now()) {
                 Ok(true) => Answer::empty(StatusCode::NO_CONTENT).into(),
                 Ok(false) if books.settings.revoke_always_succeeds => Answer::empty(StatusCode::NO_CONTENT).into(),
                 Ok(false) => no_such_token(),
@@ -232,7 +243,7 @@ async fn who_am_i(connected: Connected) -> Response {
 }
 
 fn verified(books: &mut Books, caller: Caller, now: DateTime<Utc>) -> Option<Value> {
-    let token = books.verify(caller, now)?;
+    let token = books.verify(System::Reference, caller, now)?;
     Some(json!({ "id": token.id, "name": token.name, "scopes": token.scopes }))
 }
 
@@ -241,7 +252,7 @@ fn verified(books: &mut Books, caller: Caller, now: DateTime<Utc>) -> Option<Val
 async fn introspect(connected: Connected) -> Response {
     receive(connected, Operation::Verify)
         .answer(|books, caller| {
-            let active = books.verify(caller, now()).is_some();
+            let active = books.verify(System::Reference, caller, now()).is_some();
             Answer::json(StatusCode::OK, &json!({ "active": active })).into()
         })
         .await

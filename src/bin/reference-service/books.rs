@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use crate::settings::Settings;
 use crate::store::{AdminKey, Store};
-use crate::token::{End, State, Token, TokenRequest, ValueHash};
+use crate::token::{End, State, System, Token, TokenRequest, ValueHash};
 
 /// The caller, by its credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +26,16 @@ pub enum Caller {
 }
 
 /// Why the service does not issue a token.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// A live token has the name.
+    #[error("a live token has this name")]
     NameTaken,
     /// As many tokens live as are allowed.
+    #[error("token limit of {0} reached")]
     LimitReached(usize),
     /// Nothing was changed.
+    #[error("{0:#}")]
     Store(anyhow::Error),
 }
 
@@ -46,7 +49,7 @@ pub struct Books {
     tokens: Vec<Token>,
     by_id: HashMap<String, usize>,
     by_hash: HashMap<ValueHash, usize>,
-    /// The newest token of a name: only that one can be alive.
+    /// The newest token of a name, where names are unique: only that one can be alive.
     by_name: HashMap<String, usize>,
     /// Tokens whose use is not in the store yet.
     unsaved: BTreeSet<usize>,
@@ -109,33 +112,33 @@ impl Books {
 
     /// Issues a token, and returns its record with its value, which nobody sees again.
     pub fn generate(&mut self, request: &TokenRequest, now: DateTime<Utc>) -> Result<(&Token, String), Refusal> {
-        if self.live_named(&request.name, now) {
+        if request.system == System::Reference && self.live_named(&request.name, now) {
             return Err(Refusal::NameTaken);
         }
         if let Some(limit) = self.settings.token_limit
-            && self.live_count(now) >= limit
+            && self.live_count(request.system, now) >= limit
         {
             return Err(Refusal::LimitReached(limit));
         }
         let (mut token, value) =
             Token::issue(request, &self.settings, now).map_err(|error| Refusal::Store(error.into()))?;
         token.account = Some(self.admin_key.accepted.clone());
-        if let Some(id) = self.free_id(now) {
+        if let Some(id) = self.free_id(request.system, now) {
             token.id = id;
         }
         let order = self.tokens.len();
         let mut changes = vec![(order, token)];
-        changes.extend(self.to_drop(now));
+        changes.extend(self.to_drop(request.system, now));
         self.write_through(changes).map_err(Refusal::Store)?;
         Ok((&self.tokens[order], value))
     }
 
     /// Records the use of a shown token, and returns the token if it is accepted.
-    pub fn verify(&mut self, caller: Caller, now: DateTime<Utc>) -> Option<&Token> {
+    pub fn verify(&mut self, system: System, caller: Caller, now: DateTime<Utc>) -> Option<&Token> {
         let Caller::Token(order) = caller else {
             return None;
         };
-        let token = self.tokens.get_mut(order)?;
+        let token = self.tokens.get_mut(order).filter(|token| token.system == system)?;
         self.unsaved.insert(order);
         if token.accepted(&self.settings, now) {
             token.accepted_count += 1;
@@ -147,14 +150,25 @@ impl Books {
         }
     }
 
-    /// The tokens that the list shows, in order of creation.
-    pub fn listed(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Token> {
-        self.tokens.iter().filter(move |token| token.listed(&self.settings, now) && self.is_own(token))
+    /// The tokens that the list of a system shows, in order of creation.
+    pub fn listed(&self, system: System, now: DateTime<Utc>) -> impl Iterator<Item = &Token> {
+        let shown = move |token: &&Token| token.system == system && token.listed(&self.settings, now);
+        self.tokens.iter().filter(shown).filter(|token| self.is_own(token))
+    }
+
+    /// How many mails about new tokens the admins got: one for each token of Appetize.
+    pub fn mails(&self) -> usize {
+        self.tokens.iter().filter(|token| token.system == System::Appetize).count()
+    }
+
+    /// The system of the token with this id.
+    pub fn system_of(&self, id: &str) -> Option<System> {
+        self.by_id.get(id).map(|order| self.tokens[*order].system)
     }
 
     /// A token that still has a row: alive or expired. The list lag does not matter here.
-    pub fn find(&self, id: &str, now: DateTime<Utc>) -> Option<&Token> {
-        let token = &self.tokens[*self.by_id.get(id)?];
+    pub fn find(&self, system: System, id: &str, now: DateTime<Utc>) -> Option<&Token> {
+        let token = self.by_id.get(id).map(|order| &self.tokens[*order]).filter(|token| token.system == system)?;
         match token.state(now) {
             State::Live | State::Expired => Some(token).filter(|token| self.is_own(token)),
             State::Revoked | State::Dropped => None,
@@ -162,8 +176,8 @@ impl Books {
     }
 
     /// Ends a token that still has a row. False if there is none.
-    pub fn revoke(&mut self, id: &str, now: DateTime<Utc>) -> anyhow::Result<bool> {
-        let Some(token) = self.find(id, now) else {
+    pub fn revoke(&mut self, system: System, id: &str, now: DateTime<Utc>) -> anyhow::Result<bool> {
+        let Some(token) = self.find(system, id, now) else {
             return Ok(false);
         };
         let order = self.by_id[id];
@@ -193,8 +207,9 @@ impl Books {
     }
 
     /// The id to give again: that of the newest token, if that has no row any more.
-    fn free_id(&self, now: DateTime<Utc>) -> Option<String> {
-        let newest = self.tokens.last().filter(|_| self.settings.reuse_ids)?;
+    fn free_id(&self, system: System, now: DateTime<Utc>) -> Option<String> {
+        let mut own = self.tokens.iter().rev().filter(|token| token.system == system);
+        let newest = own.next().filter(|_| self.settings.reuse_ids)?;
         matches!(newest.state(now), State::Revoked | State::Dropped).then(|| newest.id.clone())
     }
 
@@ -207,18 +222,18 @@ impl Books {
         self.by_name.get(name).is_some_and(|order| self.tokens[*order].live(now))
     }
 
-    fn live_count(&self, now: DateTime<Utc>) -> usize {
-        self.tokens.iter().filter(|token| token.live(now)).count()
+    fn live_count(&self, system: System, now: DateTime<Utc>) -> usize {
+        self.tokens.iter().filter(|token| token.system == system && token.live(now)).count()
     }
 
     /// The oldest live tokens that must end to make room for one more, already marked as ended.
-    fn to_drop(&self, now: DateTime<Utc>) -> Vec<(usize, Token)> {
+    fn to_drop(&self, system: System, now: DateTime<Utc>) -> Vec<(usize, Token)> {
         let Some(most) = self.settings.drop_oldest_above else {
             return Vec::new();
         };
-        let excess = (self.live_count(now) + 1).saturating_sub(most);
+        let excess = (self.live_count(system, now) + 1).saturating_sub(most);
         let live = self.tokens.iter().enumerate();
-        live.filter(|(_, token)| token.live(now))
+        live.filter(|(_, token)| token.system == system && token.live(now))
             .take(excess)
             .map(|(order, token)| {
                 let mut token = token.clone();
@@ -244,7 +259,9 @@ impl Books {
             None => {
                 self.by_id.insert(token.id.clone(), order);
                 self.by_hash.insert(token.value_hash.clone(), order);
-                self.by_name.insert(token.name.clone(), order);
+                if token.system == System::Reference {
+                    self.by_name.insert(token.name.clone(), order);
+                }
                 self.tokens.push(token);
             }
         }

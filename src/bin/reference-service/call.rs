@@ -74,11 +74,16 @@ pub struct Call {
 }
 
 impl Call {
-    /// Identifies the caller, and counts the call.
-    pub fn receive(service: Arc<Service>, connection: Connection, operation: Operation, headers: &HeaderMap) -> Self {
+    /// Identifies the caller by the credential that it shows, and counts the call.
+    pub fn receive(
+        service: Arc<Service>,
+        connection: Connection,
+        operation: Operation,
+        credential: Option<&str>,
+    ) -> Self {
         service.calls().count(operation);
         let books = service.books();
-        let caller = books.identify(bearer(headers));
+        let caller = books.identify(credential);
         let token_id = match operation {
             Operation::Verify => books.shown_by(caller).map(|token| token.id.clone()),
             Operation::Generate | Operation::List | Operation::Revoke => None,
@@ -166,7 +171,7 @@ fn internal_error() -> Answer {
 }
 
 /// The credential of an `Authorization: Bearer` header. Another scheme counts as a wrong credential.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?;
     let Ok(text) = value.to_str() else {
         return Some("");

@@ -3,7 +3,7 @@
 //!
 //! | route | what |
 //! |---|---|
-//! | `GET /control/books` | every token ever issued, the counters, the last calls |
+//! | `GET /control/books` | every token ever issued, how many mails told of new ones, the counters, the last calls |
 //! | `GET, PUT, DELETE /control/faults` | the list of faults; PUT replaces all |
 //! | `GET, PUT /control/settings` | the standing quirks; a missing field is its default |
 //! | `POST /control/reset-calls` | empties counters and log, not the use counts of tokens |
@@ -26,7 +26,7 @@ use crate::api::store_failed;
 use crate::call::{Service, now};
 use crate::faults;
 use crate::settings::Settings;
-use crate::token::{State as TokenState, Token};
+use crate::token::{State as TokenState, System, Token};
 
 /// The routes.
 pub fn routes(service: Arc<Service>) -> Router {
@@ -45,6 +45,7 @@ pub fn routes(service: Arc<Service>) -> Router {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row<'a> {
+    system: System,
     id: &'a str,
     name: &'a str,
     created_time: DateTime<Utc>,
@@ -60,6 +61,7 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     fn of(token: &'a Token, now: DateTime<Utc>) -> Self {
         Self {
+            system: token.system,
             id: &token.id,
             name: &token.name,
             created_time: token.created_time,
@@ -81,6 +83,7 @@ async fn books(State(service): State<Arc<Service>>) -> Answer {
     let tokens: Vec<Row<'_>> = books.tokens().iter().map(|token| Row::of(token, now)).collect();
     show(&json!({
         "tokens": tokens,
+        "mails": books.mails(),
         "calls": calls.counts(),
         "log": calls.log(),
     }))
@@ -129,7 +132,9 @@ async fn reset_calls(State(service): State<Arc<Service>>) -> StatusCode {
 
 /// Revokes as if a person had done it on the service's web page: the call is neither counted nor logged.
 async fn revoke(State(service): State<Arc<Service>>, Path(id): Path<String>) -> Answer {
-    match service.books().revoke(&id, now()) {
+    let mut books = service.books();
+    let system = books.system_of(&id).unwrap_or_default();
+    match books.revoke(system, &id, now()) {
         Ok(true) => Answer::empty(StatusCode::NO_CONTENT),
         Ok(false) => Answer::message(StatusCode::NOT_FOUND, "no such token"),
         Err(error) => store_failed(&error),

@@ -9,22 +9,29 @@
 //! | file | what |
 //! |---|---|
 //! | `api.rs` | the routes of the service |
+//! | `appetize.rs` | the API tokens of Appetize, as that service has them |
+//! | `seal.rs`, `akinon.rs`, `pages.rs` | the pages of Seal and Akinon, where people make tokens |
 //! | `control.rs` | the routes of the books and the switches |
 //! | `call.rs` | one call: who asks, which faults hit, the effect, the answer, the log |
 //! | `books.rs`, `token.rs`, `settings.rs` | every token ever issued, and the rules |
 //! | `store.rs` | the books on disk |
 //! | `faults.rs`, `answer.rs`, `connection.rs` | what goes wrong, and how it reaches the client |
 //!
-//! **Invariant:** no token value and no admin key is stored or logged, or shown after it was created.
+//! **Invariant:** no token value and no admin key is stored or logged, or shown after it was created, but for the last four
+//! characters, and the keys of Akinon, which that service shows for ever.
 
+mod akinon;
 mod answer;
 mod api;
+mod appetize;
 mod books;
 mod call;
 mod calls;
 mod connection;
 mod control;
 mod faults;
+mod pages;
+mod seal;
 mod server;
 mod settings;
 mod store;

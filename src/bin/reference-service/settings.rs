@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-/// How the service behaves until somebody changes it. Kept in memory: a restart brings the defaults back.
+/// How the service behaves until somebody changes it. Counts and ids are those of one system; `revoke_always_succeeds` is about this
+/// program's own service alone. Kept in memory: a restart brings the defaults back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Settings {

@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::ops::Bound;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::Context;
@@ -47,12 +48,12 @@ pub struct Store {
 impl Store {
     /// Opens or creates a file. Fails if another process has it open.
     pub fn open(path: &Path, durable: Durable) -> anyhow::Result<Self> {
+        // Only this user may read it: the keys of Akinon stand in it.
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let (builder, file) = (Database::builder(), FileBackend::new(file)?);
         let database = match durable {
-            Durable::AgainstPowerLoss => Database::create(path)?,
-            Durable::AgainstKill => {
-                let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-                Database::builder().create_with_backend(UnsyncedFile(FileBackend::new(file)?))?
-            }
+            Durable::AgainstPowerLoss => builder.create_with_backend(file)?,
+            Durable::AgainstKill => builder.create_with_backend(UnsyncedFile(file))?,
         };
         Self::with_tables(database)
     }

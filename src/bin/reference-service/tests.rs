@@ -4,6 +4,7 @@ mod client;
 mod faults;
 mod life;
 mod lists;
+mod pages;
 
 use serde_json::{Value, json};
 

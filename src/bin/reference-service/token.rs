@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 
 use crate::settings::Settings;
 
+/// Characters of a value that a masked one shows.
+const SHOWN: usize = 4;
+
 /// The SHA-256 of a credential, in hexadecimal. The only form in which one is kept, and comparing
 /// hashes tells an attacker's clock nothing about the value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,25 +22,54 @@ impl ValueHash {
     }
 }
 
+/// The service of which a token is. Each has its own path, its own list and its own quirks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum System {
+    /// The service that this program is by itself.
+    #[default]
+    Reference,
+    /// The API tokens of an organization at Appetize.
+    Appetize,
+    /// The tokens of a tenant at Seal Security.
+    Seal,
+    /// The access tokens of a seller at Akinon.
+    Akinon,
+}
+
 /// The request of an admin.
 #[derive(Clone, Debug)]
 pub struct TokenRequest {
-    /// 1 to 200 characters, free among the live tokens.
+    pub system: System,
+    /// At this program's own service 1 to 200 characters, free among the live tokens; elsewhere what its page or API takes.
     pub name: String,
     /// Never expires if absent.
     pub lifetime: Option<TimeDelta>,
     /// Stored and shown, but without effect: the service guards no artifacts.
     pub scopes: Vec<String>,
+    /// The person who asks for it on a page; empty where a program does.
+    pub created_by: String,
 }
 
 /// A record of the books. It stays for ever; only its end is added.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+// Not `Debug`: it may have a value.
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Token {
+    #[serde(default)]
+    pub system: System,
     pub id: String,
     pub name: String,
     pub scopes: Vec<String>,
     pub value_hash: ValueHash,
+    /// The last characters of the value, where the list shows it masked.
+    #[serde(default)]
+    pub value_end: String,
+    /// The value itself, at a system that shows it for ever.
+    #[serde(default)]
+    pub value: Option<String>,
+    /// The person who made it on a page.
+    #[serde(default)]
+    pub created_by: String,
     /// The admin key that generated it; absent in records of older versions.
     #[serde(default)]
     pub account: Option<ValueHash>,
@@ -74,14 +106,26 @@ impl Token {
         settings: &Settings,
         now: DateTime<Utc>,
     ) -> Result<(Self, String), getrandom::Error> {
-        let value = format!("ref_{}", BASE64URL_NOPAD.encode(&random::<32>()?));
+        let prefix = match request.system {
+            System::Reference => "ref",
+            System::Appetize => "tok",
+            System::Seal => "seal",
+            System::Akinon => "akinon",
+        };
+        let value = format!("{prefix}_{}", BASE64URL_NOPAD.encode(&random::<32>()?));
+        let shows_end = request.system == System::Appetize;
+        let value_end = if shows_end { value[value.len() - SHOWN..].to_owned() } else { String::new() };
         let id = BASE32_NOPAD.encode(&random::<10>()?).to_ascii_lowercase();
         let lifetime = request.lifetime.filter(|_| !settings.ignore_lifetime);
         let token = Self {
+            system: request.system,
             id: format!("tok_{id}"),
             name: request.name.clone(),
             scopes: request.scopes.clone(),
             value_hash: ValueHash::of(&value),
+            value_end,
+            value: (request.system == System::Akinon).then(|| value.clone()),
+            created_by: request.created_by.clone(),
             account: None,
             created_time: now,
             expiration_time: lifetime.and_then(|span| now.checked_add_signed(span)),

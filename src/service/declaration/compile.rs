@@ -12,10 +12,10 @@ use crate::api::parameters::ParameterValue;
 use crate::api::reason::Reason;
 use crate::api::token_service::TokenServiceSpec;
 use crate::api::token_service::operations::ParameterDeclaration;
-use crate::api::token_service::request::{Authentication, Match, Request};
+use crate::api::token_service::request::{Authentication, Basic, Match, Request};
 use crate::service::errors::Problem;
 use crate::service::extraction::JsonPath;
-use crate::service::request::{AuthenticationTemplate, BodyTemplate, Field, RequestTemplate};
+use crate::service::request::{AuthenticationTemplate, BasicTemplate, BodyTemplate, Field, RequestTemplate};
 use crate::service::template::{Encoding, RenderError, Template};
 
 /// Headers that the HTTP client sets itself. A second one would change where a request ends, or where it goes.
@@ -80,6 +80,10 @@ impl<'a> Compiler<'a> {
         };
         let query = self.fields(&format!("{path}.query"), &request.query, purpose);
         let headers = self.headers(&format!("{path}.headers"), &request.headers, purpose);
+        let basic = request.basic.as_ref().map(|basic| self.basic(&format!("{path}.basic"), basic, purpose));
+        if basic.is_some() && request.headers.keys().any(|name| name.eq_ignore_ascii_case("authorization")) {
+            self.problem(path, "set basic or the header Authorization, not both");
+        }
         let json =
             request.json.as_ref().map(|json| self.template(&format!("{path}.json"), json, Encoding::Json, purpose));
         let form = request.form.as_ref().map(|form| self.fields(&format!("{path}.form"), form, purpose));
@@ -87,18 +91,18 @@ impl<'a> Compiler<'a> {
             (Some(json), _) => Some(BodyTemplate::Json(json?)),
             (None, form) => form.map(BodyTemplate::Form),
         };
-        Some(RequestTemplate { method: request.method, path: template?, query, headers, body })
+        let basic = match basic {
+            None => None,
+            Some(basic) => Some(basic?),
+        };
+        Some(RequestTemplate { method: request.method, path: template?, query, headers, basic, body })
     }
 
     pub fn authentication(&mut self, path: &str, part: &Authentication) -> Option<AuthenticationTemplate> {
         let purpose = Purpose::Authentication;
         match (&part.basic, &part.bearer, &part.header) {
             (Some(basic), None, None) => {
-                let username =
-                    self.template(&format!("{path}.basic.username"), &basic.username, Encoding::Text, purpose);
-                let password =
-                    self.template(&format!("{path}.basic.password"), &basic.password, Encoding::Text, purpose);
-                Some(AuthenticationTemplate::Basic { username: username?, password: password? })
+                self.basic(&format!("{path}.basic"), basic, purpose).map(AuthenticationTemplate::Basic)
             }
             (None, Some(bearer), None) => {
                 let value =
@@ -115,6 +119,22 @@ impl<'a> Compiler<'a> {
                 None
             }
         }
+    }
+
+    fn basic(&mut self, path: &str, part: &Basic, purpose: Purpose) -> Option<BasicTemplate> {
+        let mut whole = |name: &str, source: &str| {
+            let path = format!("{path}.{name}");
+            let template = self.template(&path, source, Encoding::Text, purpose)?;
+            // Only *verify* is sent without a token, too. Any other request would go out without its credential.
+            let absent = template.render(&self.sample(false)) == Err(RenderError::Absent);
+            if absent && purpose != Purpose::Verify {
+                self.problem(path, advice(RenderError::Absent));
+                return None;
+            }
+            Some(template)
+        };
+        let (username, password) = (whole("username", &part.username), whole("password", &part.password));
+        Some(BasicTemplate { username: username?, password: password? })
     }
 
     fn headers(&mut self, path: &str, headers: &BTreeMap<String, String>, purpose: Purpose) -> Vec<Field> {

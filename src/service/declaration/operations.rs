@@ -80,7 +80,8 @@ pub(super) fn verify(compiler: &mut Compiler<'_>, part: Option<&Verify>) -> Opti
     };
     let request = compiler.request(&format!("{path}.request"), &part.request, Purpose::Verify);
     if request.as_ref().is_some_and(|request| !request.uses("token")) {
-        compiler.problem(format!("{path}.request"), "does not send the token: put {{ token }} into a header");
+        compiler
+            .problem(format!("{path}.request"), "does not send the token: put {{ token }} into a header or into basic");
     }
     let accepted = compiler.matcher(&format!("{path}.accepted"), &part.accepted);
     let silent = Refusal { statuses: REFUSED.to_vec(), body: None, or: Vec::new() };

@@ -1,7 +1,6 @@
 //! The objects of a life, and where they are.
 
 use artifact_token_operator::api::token_service::Preset;
-use artifact_token_operator::service::presets;
 use serde_json::{Value, json};
 
 use crate::api_server::ApiServer;
@@ -101,7 +100,7 @@ pub fn service(site: Site, per_minute: u32, has: Abilities) -> Value {
     if has == Abilities::ALL {
         return service;
     }
-    let text = presets::text(Preset::Reference).expect("it has a text");
+    let text = Preset::Reference.file().expect("it has a file");
     let mut preset: Value = serde_saphyr::from_str(text).expect("it is YAML");
     let operations = &mut preset["operations"];
     if !has.names {

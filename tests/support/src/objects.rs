@@ -50,7 +50,7 @@ fn object(kind: &str, name: &str, spec: &Value) -> String {
 /// The operations of the preset `Reference`, for services that declare one of them differently.
 pub fn reference_operations() -> Value {
     let preset: Value =
-        serde_saphyr::from_str(include_str!("../../../src/service/presets/reference.yaml")).expect("YAML");
+        serde_saphyr::from_str(include_str!("../../../src/service/presets/Reference.yaml")).expect("YAML");
     preset["operations"].clone()
 }
 

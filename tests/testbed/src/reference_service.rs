@@ -21,6 +21,8 @@ const READY_DEADLINE: Duration = Duration::from_secs(30);
 pub struct Books {
     /// Every token ever generated.
     pub tokens: Vec<Row>,
+    /// Mails that told the admins of a new token; only those of Appetize do.
+    pub mails: usize,
     /// Calls since the start or the last [`ReferenceService::reset_calls`].
     pub calls: Calls,
     /// Every call, oldest first.
@@ -179,6 +181,16 @@ impl ReferenceService {
         control(http::client()?.delete(self.control("faults"))).await.map(drop)
     }
 
+    /// Sends a form as the browser of a signed-in person does, and returns the token that the page shows.
+    pub async fn make_by_hand(&self, page: &str, form: &str) -> Result<String> {
+        let request = http::client()?.post(format!("{}{page}", self.base_url()));
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form.to_owned());
+        let (status, html) = http::answer(request.header("authorization", http::basic("ada", &self.admin_key))).await?;
+        let shown = html.split_once("<code id=\"token\">").and_then(|(_, rest)| rest.split_once("</code>"));
+        let (value, _) = shown.with_context(|| format!("the page shows no token: {status} {html}"))?;
+        Ok(value.to_owned())
+    }
+
     /// Counts calls from zero again.
     pub async fn reset_calls(&self) -> Result<()> {
         control(http::client()?.post(self.control("reset-calls"))).await.map(drop)
@@ -226,6 +238,7 @@ mod tests {
                 "revokedTime": "2026-01-02T00:00:00Z", "state": "Revoked", "scopes": ["read"],
                 "acceptedCount": 3, "refusedCount": 1,
             }],
+            "mails": 0,
             "calls": {"generate": 1, "verify": 4, "list": 0, "revoke": 1},
             "log": [{"operation": "generate", "time": "2026-01-01T00:00:00Z", "status": 201, "tokenId": "t1",
                 "credential": "Admin"}],

@@ -15,7 +15,21 @@ pub struct Reply(Vec<u8>);
 
 /// Sends one request and reads until the service closes the connection.
 pub async fn exchange(address: SocketAddr, method: &str, path: &str, credential: Option<&str>, body: &str) -> Reply {
-    let mut stream = send(address, method, path, credential, body).await;
+    read(send(address, method, path, credential, body).await).await
+}
+
+/// The same with these headers.
+pub async fn exchange_with(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Reply {
+    read(send_with(address, method, path, headers, body).await).await
+}
+
+async fn read(mut stream: TcpStream) -> Reply {
     let mut bytes = Vec::new();
     // A reset after the last byte is an end as well.
     let _ = tokio::time::timeout(ANSWER_LIMIT, stream.read_to_end(&mut bytes))
@@ -26,12 +40,18 @@ pub async fn exchange(address: SocketAddr, method: &str, path: &str, credential:
 
 /// Sends one request and leaves the answer on the connection.
 pub async fn send(address: SocketAddr, method: &str, path: &str, credential: Option<&str>, body: &str) -> TcpStream {
+    let bearer = credential.map(|credential| format!("Bearer {credential}"));
+    let headers: Vec<(&str, &str)> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+    send_with(address, method, path, &headers, body).await
+}
+
+async fn send_with(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
     let mut request = format!(
         "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n",
         body.len()
     );
-    if let Some(credential) = credential {
-        request.push_str(&format!("authorization: Bearer {credential}\r\n"));
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
     }
     request.push_str(&format!("\r\n{body}"));
     let mut stream = TcpStream::connect(address).await.unwrap();

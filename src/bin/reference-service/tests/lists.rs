@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Bench, names, states, text};
 use crate::settings::Settings;
-use crate::token::{End, Token, TokenRequest};
+use crate::token::{End, System, Token, TokenRequest};
 
 /// Longer than any test takes, so that a lag of this length never ends by itself.
 const LONG_MILLISECONDS: u64 = 3_600_000;
@@ -89,9 +89,11 @@ fn check_lag(created: i64, expires: Option<i64>, ended: Option<i64>, expected: b
     let second = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
     let settings = Settings { list_lag_milliseconds: 10_000, ..Settings::default() };
     let request = TokenRequest {
+        system: System::Reference,
         name: "ci".to_owned(),
         lifetime: expires.map(|time| TimeDelta::seconds(time - created)),
         scopes: Vec::new(),
+        created_by: String::new(),
     };
     for end in [End::Revoked, End::Dropped] {
         let (mut token, _) = Token::issue(&request, &settings, second(created)).unwrap();

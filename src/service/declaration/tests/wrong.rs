@@ -98,13 +98,25 @@ fn every_wrong_field_is_named_with_what_to_do() {
         CUSTOM,
         "/operations/verify/request/headers",
         Value::Null,
-        "spec.operations.verify.request: does not send the token: put {{ token }} into a header",
+        "spec.operations.verify.request: does not send the token: put {{ token }} into a header or into basic",
     );
     check(
         CUSTOM,
         "/operations/verify/request/query",
         json!({"k": "{{ credentials.user }}"}),
         "spec.operations.verify.request.query.k: verify is sent with the token and nothing else: remove the credential",
+    );
+    check(
+        CUSTOM,
+        "/operations/verify/request/basic",
+        json!({"username": "{{ variables.project }}", "password": "{{ token }}"}),
+        "spec.operations.verify.request: set basic or the header Authorization, not both",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/request/basic",
+        json!({"username": "{{ displayName }}", "password": "{{ credentials.password }}"}),
+        "spec.operations.generate.request.basic.username: has a hole that may be empty: use one that always has a value",
     );
     check(
         CUSTOM,
