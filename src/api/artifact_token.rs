@@ -45,6 +45,7 @@ pub const SKIP_REVOCATION: &str = "artifact-token.dev/skip-revocation";
     printcolumn = r#"{"name":"ATTEMPT","type":"integer","jsonPath":".status.current.attempt","priority":1}"#,
     printcolumn = r#"{"name":"ISSUED","type":"date","jsonPath":".status.current.issuedTime","priority":1}"#,
     printcolumn = r#"{"name":"NEXT-ROTATION","type":"string","jsonPath":".status.nextRotationTime","priority":1}"#,
+    printcolumn = r#"{"name":"LAST-USED","type":"date","jsonPath":".status.current.lastUsedTime","description":"When the token was last used, as the list of the service says; verifications count","priority":1}"#,
     printcolumn = r#"{"name":"HINT","type":"string","jsonPath":".status.current.hint","priority":1}"#,
     printcolumn = r#"{"name":"SUSPENDED","type":"boolean","jsonPath":".spec.suspend","priority":1}"#,
     printcolumn = r#"{"name":"MESSAGE","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].message","priority":1}"#,

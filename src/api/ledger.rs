@@ -213,6 +213,10 @@ pub struct Current {
     /// When it expires at the service; absent if never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration_time: Option<Time>,
+    /// When somebody last used it, as a list of the service said when that was recorded: with a sweep, and once a day at most. The
+    /// operator's own verifications count. Absent where the service does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_time: Option<Time>,
     /// The Secret's resourceVersion after the operator wrote it: another one means that somebody else wrote it, too.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]

@@ -12,6 +12,7 @@ mod entries;
 mod failure;
 mod refusals;
 mod standing;
+mod uses;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use entries::{of_claim, of_current, superseded};
 
 pub use failure::{Failure, Leftover, MAX_RETRY_DELAY, backoff};
 pub use refusals::MAX_REPLACEMENT_PAUSE;
+pub use uses::is_news;
 
 /// Orphaned tokens fill `superseded` up to this length. The rest is for tokens that the operator itself supersedes.
 pub const MAX_ORPHANS: usize = MAX_SUPERSEDED - MAX_LIVE;

@@ -54,6 +54,7 @@ mod tests {
             refused_time: None,
             rejected_time: None,
             unclear: None,
+            last_used_time: None,
             expiration_time: None,
             secret_resource_version: String::new(),
         };

@@ -211,7 +211,7 @@ pub fn status(kind: Kind) -> Value {
             "current": {
                 "attempt": 7, "id": "tok_01J9", "nonce": "k3f9q2ax", "credentialsRevision": "3f9a", "hint": "****x7Qd", "requestDigest": "9c56", "claimedTime": TIME,
                 "issuedTime": TIME, "publishedTime": TIME, "verifiedTime": TIME, "probed": true, "refusedTime": TIME, "rejectedTime": TIME, "unclear": {"sinceTime": TIME, "message": "status 418"},
-                "expirationTime": TIME, "secretResourceVersion": "4711",
+                "expirationTime": TIME, "lastUsedTime": TIME, "secretResourceVersion": "4711",
             },
             "superseded": [{"attempt": 6, "id": "tok_01HX", "nonce": "k3f9q2ax", "credentialsRevision": "3f9a", "claimedTime": TIME, "revokeAfterTime": TIME, "unpublished": false, "held": true, "tries": 1,
                             "nextTryTime": TIME, "rejectedTime": TIME, "failure": "the service still accepts it"}],

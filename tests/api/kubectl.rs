@@ -84,7 +84,9 @@ async fn the_wide_table_says_when_a_token_expires_and_when_the_next_comes() {
     let world = world().await;
     create_with_status(&world, "payments", "payments-token", "TokenValid").await;
     let table = kubectl(&world, &["get", "atok", "-o", "wide"]);
-    for word in ["EXPIRES", "SERVICE", "ATTEMPT", "ISSUED", "NEXT-ROTATION", "HINT", "SUSPENDED", "MESSAGE"] {
+    for word in
+        ["EXPIRES", "SERVICE", "ATTEMPT", "ISSUED", "NEXT-ROTATION", "LAST-USED", "HINT", "SUSPENDED", "MESSAGE"]
+    {
         assert!(table.lines().next().unwrap().contains(word), "{word} is missing:\n{table}");
     }
     for value in ["internal-registry", "2026-10-01T09:02:11", "****x7Qd", "attempt 7 verified"] {
@@ -143,6 +145,36 @@ fn explain(world: &World, field: &str) -> String {
 }
 
 /// The output of `kubectl` in the world's namespace.
+#[tokio::test]
+async fn the_plugin_lists_tokens_as_the_pages_of_services_do() {
+    let world = world().await;
+    let prefixed = json!({"/metadata/name": "internal-registry", "/spec/naming": {"prefix": "prod-eu1"}});
+    world.create(Kind::TokenService, &with(&small(Kind::TokenService), &prefixed)).await;
+    create_with_status(&world, "payments", "payments-token", "TokenValid").await;
+    // kubectl finds it in a folder of PATH by its name, and hands the rest of the line over.
+    let list = kubectl_plugin(&world, &["list", "--namespace", &world.namespace]);
+    let lines: Vec<Vec<&str>> = list.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["NAME", "TYPE", "EXPIRY", "CREATED-BY", "CREATED", "LAST-USED", "TOKEN", "STATUS"], "{list}");
+    let shown = |word: &str| lines[1].contains(&word);
+    assert!(lines[1][0] == "payments" && shown("prod-eu1") && shown("****x7Qd"), "{list}");
+    let everywhere = kubectl_plugin(&world, &["list", "-A", "--no-headers"]);
+    assert!(everywhere.lines().any(|line| line.starts_with(&format!("{} ", world.namespace))), "{everywhere}");
+    let version = kubectl_plugin(&world, &["version"]);
+    assert_eq!(version.trim(), env!("CARGO_PKG_VERSION"));
+    assert!(kubectl_plugin(&world, &["completion", "bash"]).contains("kubectl-artifact_token"));
+}
+
+fn kubectl_plugin(world: &World, arguments: &[&str]) -> String {
+    let mut command = world.control_plane.kubectl().unwrap();
+    let binary = support::binary("kubectl-artifact_token");
+    let folder = binary.parent().unwrap().display().to_string();
+    command.env("PATH", folder + ":" + &std::env::var("PATH").unwrap_or_default());
+    let output = command.arg("artifact-token").args(arguments).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "kubectl artifact-token {arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 fn kubectl(world: &World, arguments: &[&str]) -> String {
     let mut command = world.control_plane.kubectl().unwrap();
     let output = command.args(["--namespace", &world.namespace]).args(arguments).output().unwrap();

@@ -7,7 +7,7 @@
 //! | deletion | 2: Secret, finalizer | 1 read | 3: ask, revoke, prove |
 //! | steady, and a restart | 0 | 0 | 0 |
 //!
-//! And at most one event a cycle.
+//! And at most one event a cycle. No sweep is due in this time: one would cost a status write a day and token, to tell its last use.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -131,6 +131,7 @@ pub fn verified() -> Ledger {
         refused_time: None,
         rejected_time: None,
         unclear: None,
+        last_used_time: None,
         expiration_time: None,
         secret_resource_version: "7".to_owned(),
     };

@@ -326,6 +326,7 @@ pub fn current(token: Token, object: &Object, facts: &Facts) -> Current {
     let rejected = object.book.rejected && object.book.current == token;
     Current {
         unclear: None,
+        last_used_time: None,
         attempt: attempt(token, facts),
         id: id(token),
         nonce: nonce(token),

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+use std::time::Duration;
+
+use artifact_token_operator::api::artifact_token::ArtifactToken;
 use artifact_token_operator::api::token_service::sweep::LastSweep;
 use serde_json::json;
 use support::acts::ready;
@@ -13,6 +16,9 @@ use testbed::poll;
 async fn orphan(world: &World) -> (String, String) {
     world.generate_as("test.aaaaaaaaaaaaaaaa.3.bbbbbbbb gone").await
 }
+
+/// The shortest interval between two sweeps, twice.
+const TWO_SWEEPS: Duration = Duration::from_secs(20);
 
 async fn sweep(world: &World, policy: &str) {
     world.serve(|spec| spec["sweep"] = json!({"interval": "10s", "policy": policy})).await;
@@ -27,6 +33,20 @@ async fn until_swept(world: &World, what: &str, check: impl Fn(&LastSweep) -> bo
         last.clone().filter(|last| check(last)).ok_or_else(|| format!("{last:?}"))
     };
     poll(what, DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+/// The operator asks nothing for it: the list of a sweep says it, and one status write a day records it.
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_token_was_last_used_stands_in_the_status_of_its_object() {
+    let (world, _operator, value) = ready("used").await;
+    sweep(&world, "Report").await;
+    let used = |token: &ArtifactToken| token.status.as_ref()?.ledger.current.as_ref()?.last_used_time;
+    let token = world.until("ci", "the first use is recorded", |token| used(token).is_some()).await;
+    let (first, version) = (used(&token), token.metadata.resource_version);
+    assert!(world.accepts(&value).await, "a later use");
+    until_swept(&world, "another sweep", |last| first.is_some_and(|first| last.time > first.plus(TWO_SWEEPS))).await;
+    let token = world.token("ci").await;
+    assert_eq!((used(&token), token.metadata.resource_version), (first, version), "a day is not over");
 }
 
 #[tokio::test(flavor = "multi_thread")]

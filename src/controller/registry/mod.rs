@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedReceiver;
 
+use crate::api::ids::TokenId;
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::rotation::service_answers::Answers;
@@ -46,6 +47,9 @@ pub(crate) struct Services {
     subscribers: Subscribers<Change>,
 }
 
+/// When tokens were last used. Ids come back, so the attempt tells tokens apart.
+pub(crate) type Uses = HashMap<(u32, TokenId), Time>;
+
 /// What is known of one service object. It is dropped with the object.
 #[derive(Debug, Default)]
 struct Slot {
@@ -67,6 +71,8 @@ struct Slot {
     /// When this process last recorded a sweep, and when a list for one last failed.
     swept: Option<Time>,
     unlisted: Option<Time>,
+    /// When each of our tokens was last used, as its newest list says.
+    uses: Uses,
     /// What its answers have shown to be wrong in this generation of its spec.
     misdeclared: Option<(i64, String)>,
 }
@@ -164,6 +170,16 @@ impl Services {
     /// Records when a list for a sweep failed.
     pub(crate) fn unlisted(&self, entry: &ServiceEntry, at: Time) {
         self.at_object(entry, |slot| slot.unlisted = Some(at));
+    }
+
+    /// Records when tokens were last used, as the list of a sweep says.
+    pub(crate) fn used(&self, entry: &ServiceEntry, uses: Uses) {
+        self.at_object(entry, |slot| slot.uses = uses);
+    }
+
+    /// When the token of this attempt was last used, as the newest list of a sweep says.
+    pub(crate) fn last_use(&self, key: &Key, attempt: u32, id: &TokenId) -> Option<Time> {
+        self.at(key, |slot| slot.uses.get(&(attempt, id.clone())).copied()).flatten()
     }
 
     /// Remembers which values this version of the credential has.

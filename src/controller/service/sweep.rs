@@ -5,7 +5,8 @@
 //! where it does not, the sweep reads all objects live. It never touches tokens of living objects; the passes over these objects look
 //! for them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
@@ -17,10 +18,11 @@ use crate::api::time::Time;
 use crate::api::token_service::sweep::{LastSweep, MAX_ORPHANS, Orphan, SweepPolicy};
 use crate::api::token_service::{Capability, TokenServiceStatus};
 use crate::controller::error::PassError;
-use crate::controller::registry::{Change, Key, ServiceEntry};
+use crate::controller::registry::{Change, Key, ServiceEntry, Uses};
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
 use crate::rotation::identity;
+use crate::rotation::ledger::is_news;
 use crate::rotation::renamed::renamed;
 use crate::rotation::service_sweep::{Findings, NamedToken, Owner, grace, sort};
 use crate::rotation::urgency::Urgency;
@@ -48,7 +50,7 @@ pub(crate) async fn sweep(
     entry: &ServiceEntry,
     ctx: &Shared,
 ) -> Result<Option<Duration>, PassError> {
-    let Some(client) = able(entry) else { return Ok(None) };
+    let Some(client) = able(entry) else { return Ok(never(entry, ctx)) };
     let interval = service.spec.sweep.interval.0.max(MIN_INTERVAL);
     let now = ctx.clock.now();
     let wait = wait(service, entry, interval, ctx);
@@ -59,14 +61,16 @@ pub(crate) async fn sweep(
         Ok(places) => places,
         Err(wait) => return Ok(Some(wait)),
     };
-    let Some(rows) = list(&client, &mut places).await else {
+    let Ok(listing) = client.list(&mut places).await else {
         ctx.services.unlisted(entry, now.time());
         return Ok(Some(AGAIN));
     };
     let prefix = client.declaration().prefix().unwrap_or_default();
+    let rows: Vec<NamedToken> = listing.rows.iter().map(named).collect();
     let owner = |token: &ArtifactToken| owner(service, entry, token, ctx);
     let looked = Instant::now();
     let near = ctx.objects.near(&service.key, &identities(prefix, &rows));
+    note_uses(prefix, &listing.rows, &near, entry, ctx);
     let mut owners: HashMap<String, Owner> = near.iter().map(|token| owner(token)).collect();
     let mut found = sort(prefix, rows.clone(), &owners, true, now.waited());
     if !found.all_have_owners() {
@@ -115,6 +119,12 @@ fn wait(service: &ServiceObject, entry: &ServiceEntry, interval: Duration, ctx: 
     again.map_or(due, |again| again.max(due)).since(now.time())
 }
 
+/// No sweep is due. What an earlier list said of uses is too old by now.
+fn never(entry: &ServiceEntry, ctx: &Shared) -> Option<Duration> {
+    ctx.services.used(entry, Uses::new());
+    None
+}
+
 /// The identities in the names of the rows.
 fn identities(prefix: &str, rows: &[NamedToken]) -> HashSet<String> {
     rows.iter().filter_map(|row| identity::parse(prefix, &row.name)).map(|name| name.uid16).collect()
@@ -139,14 +149,32 @@ fn able(entry: &ServiceEntry) -> Option<ServiceClient> {
     entry.client.clone().filter(|_| can(Capability::List) && can(Capability::Names))
 }
 
-async fn list(client: &ServiceClient, places: &mut Places) -> Option<Vec<NamedToken>> {
-    let answer = client.list(places).await;
-    // A row without a name is nobody's, unless its id is known: then the service has dropped its name.
-    let named = |row: &ListedToken| NamedToken {
-        id: TokenId::new(row.id.as_str()),
-        name: row.name.clone().unwrap_or_default(),
+/// A row without a name is nobody's, unless its id is known: then the service has dropped its name.
+fn named(row: &ListedToken) -> NamedToken {
+    NamedToken { id: TokenId::new(row.id.as_str()), name: row.name.clone().unwrap_or_default() }
+}
+
+/// Keeps when our tokens were last used, and makes passes begin over the objects that have to record it.
+fn note_uses(prefix: &str, rows: &[ListedToken], near: &[Arc<ArtifactToken>], entry: &ServiceEntry, ctx: &Shared) {
+    let used = |row: &ListedToken| {
+        let name = identity::parse(prefix, row.name.as_deref()?)?;
+        Some(((name.attempt, TokenId::new(row.id.as_str())?), row.last_used?))
     };
-    answer.ok().map(|listing| listing.rows.iter().map(named).collect())
+    let listed: Uses = rows.iter().filter_map(used).collect();
+    let now = ctx.clock.now().time();
+    // News in a fixed order, whatever that of the objects is.
+    let (mut uses, mut news) = (Uses::new(), BTreeSet::new());
+    for token in near.iter().filter(|token| Key::of(token) == entry.key) {
+        let Some(current) = token.status.as_ref().and_then(|status| status.ledger.current.as_ref()) else { continue };
+        let key = (current.attempt, current.id.clone());
+        let Some(seen) = listed.get(&key).copied() else { continue };
+        uses.insert(key, seen);
+        news.extend(token.uid().filter(|_| is_news(current, seen, now)));
+    }
+    ctx.services.used(entry, uses);
+    for uid in news {
+        ctx.services.notify(Change::Object(uid));
+    }
 }
 
 /// What is to be recorded may not be a token: people read it.
@@ -231,8 +259,9 @@ impl Sweep<'_> {
 
 /// Only a later list without them counts as proof.
 async fn forget_gone(client: &ServiceClient, places: &mut Places, found: &mut Findings) {
-    if let (Some(rows), Some(ownerless)) = (list(client, places).await, &mut found.ownerless) {
-        ownerless.retain(|orphan| rows.iter().any(|row| row.id == orphan.id));
+    if let (Ok(listing), Some(ownerless)) = (client.list(places).await, &mut found.ownerless) {
+        let listed: HashSet<Option<TokenId>> = listing.rows.iter().map(|row| TokenId::new(row.id.as_str())).collect();
+        ownerless.retain(|orphan| listed.contains(&orphan.id));
     }
 }
 

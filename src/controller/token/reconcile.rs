@@ -162,6 +162,9 @@ async fn rest(
     if observed.object.requests.reconcile.is_some() && answered && ledger != Ledger::default() {
         ledger.handled_requests.reconcile.clone_from(&observed.object.requests.reconcile);
     }
+    if let Some(seen) = last_use(&pass) {
+        ledger.used(seen, pass.now().time());
+    }
     pass.forget_what_is_over(&observed);
     let status = status_after(&pass, &mut observed, phase, ledger);
     let old = pass.object().status.clone().unwrap_or_default();
@@ -186,6 +189,12 @@ async fn rest(
     }
     let next = looks.into_iter().flatten().min();
     Ok(next.map_or_else(Action::await_change, |next| Action::requeue(next.since(now))))
+}
+
+/// When the current token was last used, as the newest list of the service's sweep says.
+fn last_use(pass: &Pass<'_>) -> Option<Time> {
+    let current = pass.ledger().current.as_ref()?;
+    pass.shared().services.last_use(&pass.service_key(), current.attempt, &current.id)
 }
 
 /// Writes an event for a halt once, when it begins.

@@ -34,6 +34,7 @@ fn current(attempt: u32, time: Time) -> Current {
         refused_time: None,
         rejected_time: None,
         unclear: None,
+        last_used_time: None,
         expiration_time: None,
         secret_resource_version: String::new(),
     }

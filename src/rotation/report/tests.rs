@@ -23,6 +23,7 @@ fn current() -> Current {
         refused_time: None,
         rejected_time: None,
         unclear: None,
+        last_used_time: None,
         expiration_time: None,
         secret_resource_version: String::new(),
     }

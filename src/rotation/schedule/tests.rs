@@ -55,6 +55,7 @@ fn current(expiration_time: Option<Time>) -> Current {
         refused_time: None,
         rejected_time: None,
         unclear: None,
+        last_used_time: None,
         expiration_time,
         secret_resource_version: String::new(),
     }

@@ -220,6 +220,7 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
         refused_time: None,
         rejected_time: None,
         unclear: None,
+        last_used_time: None,
         expiration_time: own_value.map_or_else(unseen, |value| value.expiration),
         secret_resource_version: pass.secret()?.resource_version().unwrap_or_default(),
     };

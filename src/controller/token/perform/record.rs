@@ -72,7 +72,8 @@ pub(crate) async fn tell(
     status: ArtifactTokenStatus,
 ) -> Result<Told, PassError> {
     let same = |old: &ArtifactTokenStatus| {
-        old.ledger == status.ledger && old.observed_generation == status.observed_generation
+        let same_facts = old.ledger == status.ledger || old.ledger.facts() == status.ledger.facts();
+        same_facts && old.observed_generation == status.observed_generation
     };
     let only_tells = pass.object().status.as_ref().is_some_and(same);
     let now = pass.now().time();

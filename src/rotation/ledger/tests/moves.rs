@@ -76,6 +76,36 @@ fn apply(ledger: &mut Ledger, step: Move, now: &mut Time) {
     }
 }
 
+#[test]
+fn a_use_is_recorded_once_a_day() {
+    let mut ledger = Ledger { current: Some(current(1, at(0))), ..Ledger::default() };
+    let mut recorded = Vec::new();
+    let hours = |hours: u64| at(hours * 3600);
+    for hour in [1, 2, 24, 25, 40, 49, 3] {
+        ledger.used(hours(hour), hours(50));
+        recorded.push(ledger.current.as_ref().and_then(|current| current.last_used_time));
+    }
+    assert_eq!(recorded, [1, 1, 1, 25, 25, 49, 49].map(|hour| Some(hours(hour))));
+    assert_eq!(ledger.facts(), Ledger { current: Some(current(1, at(0))), ..Ledger::default() });
+    let mut empty = Ledger::default();
+    empty.used(at(0), at(0));
+    assert_eq!(empty, Ledger::default());
+}
+
+#[test]
+fn an_impossible_use_is_not_believed_and_holds_up_no_later_one() {
+    let used = |known: Option<u64>, seen: u64, now: u64| {
+        let token = Current { last_used_time: known.map(at), ..current(1, at(1000)) };
+        let mut ledger = Ledger { current: Some(token), ..Ledger::default() };
+        ledger.used(at(seen), at(now));
+        ledger.current.and_then(|current| current.last_used_time)
+    };
+    assert_eq!(used(None, 999, 2000), None, "another token had this id");
+    assert_eq!(used(None, 2001, 2000), None, "a use that lies ahead");
+    assert_eq!(used(Some(9_000_000), 1500, 2000), Some(at(1500)), "one that was recorded ahead");
+    assert_eq!(used(Some(1500), 1600, 2000), Some(at(1500)));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -156,6 +156,7 @@ impl World {
             refused_time: None,
             rejected_time: None,
             unclear: None,
+            last_used_time: None,
             expiration_time: None,
             secret_resource_version: String::new(),
         };

@@ -15,8 +15,9 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use tower::BoxError;
 
+use super::store::Store;
 use super::watch::Watch;
-use super::{ApiServer, Outcome, Place, Refusal, metadata_of};
+use super::{ApiServer, Outcome, Place, Refusal, USES, metadata_of};
 use crate::excuses::CLAIM_SETTLES;
 use crate::fate::{Class, Fate, Line};
 use crate::world::http_date;
@@ -71,6 +72,16 @@ impl Asked {
         let place = Place::parse(&self.path);
         let created = || self.body["metadata"]["name"].as_str().filter(|_| place.plural != "events");
         Place { name: place.name.or_else(created), ..place }
+    }
+
+    /// Whether it writes another last use of a token that stays current.
+    fn tells_a_use(&self, store: &Store) -> bool {
+        let place = self.place();
+        let key = place.key(place.name.unwrap_or_default());
+        let stored = store.kind(place.plural).and_then(|kind| kind.objects.get(&key));
+        let current = |object: &Value, field: &str| object["status"]["current"][field].clone();
+        let changed = |object: &Value, field: &str| current(object, field) != current(&self.body, field);
+        place.status && stored.is_some_and(|object| changed(object, "lastUsedTime") && !changed(object, "id"))
     }
 
     fn writes(&self) -> bool {
@@ -225,7 +236,9 @@ impl Connection {
         *store.counts.entry(asked.verb()).or_default() += 1;
         if asked.writes() && !asked.dry() && place.plural != "events" {
             let minute = self.server.world.elapsed().as_secs() / 60;
-            let what = format!("{}/{}", place.plural, place.name.unwrap_or_default());
+            // A record of when a token was last used has its own budget.
+            let kind = if asked.tells_a_use(&store) { USES } else { place.plural };
+            let what = format!("{kind}/{}", place.name.unwrap_or_default());
             let count = store.by_minute.entry((what, minute)).or_default();
             *count += 1;
             let (count, name) = (*count, place.name.unwrap_or_default());

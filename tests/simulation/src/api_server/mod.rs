@@ -37,6 +37,9 @@ use crate::layout::Layout;
 use crate::objects;
 use crate::world::{World, stamp};
 
+/// What a record of the last use of a token counts as, instead of its kind.
+pub const USES: &str = "uses";
+
 /// The API server. Cheap to clone.
 #[derive(Clone)]
 pub struct ApiServer {

@@ -7,12 +7,14 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::act::Act;
+use crate::api_server::USES;
 use crate::life::Life;
 use crate::objects;
 use crate::services::Token;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
+const DAY_MINUTES: u64 = 24 * 60;
 
 /// Writes of one object in a minute by each process that runs then, and by at least two: a rotation needs six. Which ones lose against
 /// each other's version counts, too (P24 holds for each process).
@@ -59,6 +61,7 @@ pub fn of_costs(life: &Life, whole: bool) {
     in_an_hour(life, "tokens", &tokens_by_hour(life), MOST_TOKENS);
     in_an_hour(life, "turns", &turns_by_hour(life), MOST_TURNS);
     at_rest(life);
+    of_uses(life);
     warnings(life);
     at_most_some_live(life);
 }
@@ -79,6 +82,30 @@ fn in_an_hour(life: &Life, law: &'static str, counts: &BTreeMap<(String, u64), u
         if *count > allowed {
             let how = format!("{count} {law} of {name} in hour {hour}, at most {allowed} are expected");
             life.around.world.broke(law, how);
+        }
+    }
+}
+
+/// When a token was last used is recorded once a day, by one process or, at odds, by each of two.
+fn of_uses(life: &Life) {
+    let mut days: BTreeMap<(String, u64), u64> = BTreeMap::new();
+    for ((what, minute), count) in life.around.api_server.writes_by_minute() {
+        if what.starts_with(&format!("{USES}/")) {
+            *days.entry((what, minute / DAY_MINUTES)).or_default() += count;
+        }
+    }
+    let tokens = tokens_by_hour(life);
+    for ((what, day), count) in days {
+        let name = what.trim_start_matches(USES).trim_start_matches('/').to_owned();
+        // Each token has a first use.
+        let of_day = |(of, hour): &(String, u64)| *of == name && hour / 24 <= day;
+        let made: u64 = tokens.iter().filter(|(key, _)| of_day(key)).map(|(_, count)| count).sum();
+        let most = 2 * (2 + made);
+        if count > most {
+            life.around.world.broke(
+                "uses",
+                format!("{count} records of the uses of {name} in day {day}, at most {most} are expected"),
+            );
         }
     }
 }

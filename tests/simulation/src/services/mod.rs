@@ -56,6 +56,8 @@ pub struct Token {
     pub died: Option<Duration>,
     /// When the service accepted it first, since the beginning.
     pub accepted: Option<Duration>,
+    /// When it accepted it last, by its clock.
+    pub used: Option<DateTime<Utc>>,
     /// The process that asked for it got the answer.
     pub heard: bool,
     /// It was made when its claim had settled long ago: nobody can wait for that (S12).
@@ -68,7 +70,7 @@ impl Token {
         let (created, at, account) = (world.now(), world.elapsed(), account.to_owned());
         let ahead = world.skew.load(Ordering::Relaxed);
         let (promised, unbelieved, dead, heard, stray) = (false, false, false, false, false);
-        let (expires, died, accepted) = (None, None, None);
+        let (expires, died, accepted, used) = (None, None, None, None);
         Self {
             id,
             name,
@@ -83,6 +85,7 @@ impl Token {
             dead,
             died,
             accepted,
+            used,
             heard,
             stray,
         }

@@ -58,6 +58,7 @@ fn verify(books: &mut Books, world: &World, value: &str) -> u16 {
     match token.filter(|_| !refuses) {
         Some(token) => {
             token.accepted.get_or_insert(world.elapsed());
+            token.used = Some(now);
             200
         }
         None => 401,

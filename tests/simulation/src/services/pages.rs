@@ -68,7 +68,7 @@ fn row(books: &Books, token: &Token) -> Value {
     let before = if books.odd() == Some(Odd::Renamed) { "robots/" } else { "" };
     let name = (!books.nameless).then(|| format!("{before}{}", token.name));
     json!({"id": token.id, "name": name, "createdTime": stamp(token.created),
-        "expirationTime": token.expires.map(stamp)})
+        "expirationTime": token.expires.map(stamp), "lastUsedTime": token.used.map(stamp)})
 }
 
 fn under_another_name(row: &Value) -> Value {

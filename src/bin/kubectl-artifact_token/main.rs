@@ -1,0 +1,39 @@
+//! `kubectl artifact-token`: what people do with tokens, beside `kubectl get` and `kubectl describe`.
+//!
+//! kubectl finds it by its name when it lies in a folder of `PATH`. It acts with the rights of the person who calls it.
+
+mod cluster;
+mod completion;
+mod list;
+
+use clap::{Parser, Subcommand};
+
+/// Works with ArtifactTokens.
+#[derive(Debug, Parser)]
+#[command(name = "kubectl-artifact_token", bin_name = "kubectl artifact-token", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Lists the tokens that live, as far as the operator knows: those in use and those that wait for their revoke.
+    List(list::Arguments),
+    /// Prints the script that completes this command in a shell.
+    Completion(completion::Arguments),
+    /// Prints the version.
+    Version,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::List(arguments) => list::run(&arguments).await,
+        Command::Completion(arguments) => completion::run(&arguments),
+        Command::Version => {
+            println!("{}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+    }
+}
