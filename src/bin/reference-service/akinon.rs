@@ -25,7 +25,7 @@ use crate::answer::Answer;
 use crate::api::Connected;
 use crate::call::{Call, Service, now};
 use crate::calls::Operation;
-use crate::pages::{change, ended, page, see, signed_in};
+use crate::pages::{change, page, revoke, see, signed_in};
 use crate::token::{System, Token, TokenRequest};
 
 const TOKENS: &str = "/akinon/settings/access-tokens";
@@ -34,7 +34,7 @@ const TOKENS: &str = "/akinon/settings/access-tokens";
 pub fn routes() -> Router<Arc<Service>> {
     Router::new()
         .route("/settings/access-tokens", get(tokens).post(create))
-        .route("/settings/access-tokens/{id}/revoke", post(revoke))
+        .route("/settings/access-tokens/{id}/revoke", post(end))
         .route("/api/i2/products/", get(products))
 }
 
@@ -112,15 +112,8 @@ async fn create(State(service): State<Arc<Service>>, headers: HeaderMap, Form(wa
     }
 }
 
-async fn revoke(State(service): State<Arc<Service>>, headers: HeaderMap, Path(id): Path<String>) -> Answer {
-    if let Err(refused) = signed_in(&service, &headers) {
-        return refused;
-    }
-    ended(
-        change(&service, move |books| books.revoke(System::Akinon, &id, now()).map_err(|error| error.to_string()))
-            .await,
-        TOKENS,
-    )
+async fn end(State(service): State<Arc<Service>>, headers: HeaderMap, Path(id): Path<String>) -> Answer {
+    revoke(&service, &headers, System::Akinon, id, TOKENS).await
 }
 
 async fn products((State(service), ConnectInfo(connection), headers): Connected) -> Response {

@@ -13,7 +13,8 @@ use minijinja::value::{Serde, Value};
 
 use crate::answer::Answer;
 use crate::books::{Books, Caller};
-use crate::call::Service;
+use crate::call::{Service, now};
+use crate::token::System;
 
 /// The templates. Values are escaped, since the names end in `.html`.
 static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -55,9 +56,12 @@ pub async fn change<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(error.to_string()))
 }
 
-/// The answer to a revoke: the page with the table, if there was such a token.
-pub fn ended(ended: Result<bool, String>, table: &str) -> Answer {
-    match ended {
+/// Ends a token, and leads back to the table. For who is signed in.
+pub async fn revoke(service: &Arc<Service>, headers: &HeaderMap, system: System, id: String, table: &str) -> Answer {
+    if let Err(refused) = signed_in(service, headers) {
+        return refused;
+    }
+    match change(service, move |books| books.revoke(system, &id, now()).map_err(|error| error.to_string())).await {
         Ok(true) => see(table),
         Ok(false) => Answer::message(StatusCode::NOT_FOUND, "no such token"),
         Err(error) => Answer::message(StatusCode::INTERNAL_SERVER_ERROR, &error),

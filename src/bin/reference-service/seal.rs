@@ -25,7 +25,7 @@ use crate::answer::Answer;
 use crate::api::Connected;
 use crate::call::{Call, Service, now};
 use crate::calls::Operation;
-use crate::pages::{basic, change, ended, page, signed_in};
+use crate::pages::{basic, change, page, revoke, signed_in};
 use crate::token::{System, Token, TokenRequest};
 
 const TOKENS: &str = "/seal/settings/tokens";
@@ -154,13 +154,7 @@ async fn confirm(State(service): State<Arc<Service>>, headers: HeaderMap, Path(i
 }
 
 async fn delete(State(service): State<Arc<Service>>, headers: HeaderMap, Path(id): Path<String>) -> Answer {
-    if let Err(refused) = signed_in(&service, &headers) {
-        return refused;
-    }
-    ended(
-        change(&service, move |books| books.revoke(System::Seal, &id, now()).map_err(|error| error.to_string())).await,
-        TOKENS,
-    )
+    revoke(&service, &headers, System::Seal, id, TOKENS).await
 }
 
 /// What Seal's own clients ask before they use a token.

@@ -8,8 +8,8 @@ use crate::api::time::Time;
 /// A use is recorded so long after the last recorded one: each record is a status write.
 const RECORDED_EACH: Duration = Duration::from_secs(24 * 3600);
 
-/// Whether a use of this token at `seen` is recorded. One from before the token is that of another token with this id, and one that lies
-/// ahead is a fault of the service, or of a clock: neither is believed, nor does a recorded one hold up what comes.
+/// Whether a use of this token at `seen` is recorded. A use from before the token is that of another token with this id. A use that lies
+/// ahead is a fault of the service or of a clock. Neither is believed, and a recorded time that lies ahead holds up no later use.
 pub fn is_news(current: &Current, seen: Time, now: Time) -> bool {
     let possible = seen >= current.claimed_time && seen <= now;
     let known = current.last_used_time.filter(|known| *known <= now);

@@ -97,8 +97,8 @@ fn of_uses(life: &Life) {
     let tokens = tokens_by_hour(life);
     for ((what, day), count) in days {
         let name = what.trim_start_matches(USES).trim_start_matches('/').to_owned();
-        // Each token has a first use.
-        let of_day = |(of, hour): &(String, u64)| *of == name && hour / 24 <= day;
+        // Each token has a first use; the one from the day before may have its own today.
+        let of_day = |(of, hour): &(String, u64)| *of == name && hour / 24 == day;
         let made: u64 = tokens.iter().filter(|(key, _)| of_day(key)).map(|(_, count)| count).sum();
         let most = 2 * (2 + made);
         if count > most {
