@@ -32,6 +32,8 @@ pub enum ConditionType {
     RotationFailed,
     /// The service's answers about the current token say nothing.
     VerificationUnclear,
+    /// A person must make a token at the service, and hand it over.
+    HandOverDue,
 }
 
 /// One condition.

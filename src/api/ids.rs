@@ -63,6 +63,11 @@ impl TokenId {
         fits.then_some(Self(text))
     }
 
+    /// The id of a token that a person handed over: nobody but the service knows its id there.
+    pub fn of_hand_over(attempt: u32) -> Self {
+        Self(format!("hand-over-{attempt}"))
+    }
+
     /// Its text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -6,6 +6,7 @@
 
 mod alarms;
 mod former;
+mod hand_over;
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -18,6 +19,7 @@ use super::time::Time;
 
 pub use alarms::{Conflict, Leak, LeakTimes};
 pub use former::{Lost, MAX_FAILURE, PossiblyLost, Proof, Replaced, Revoked, Superseded};
+pub use hand_over::HandOver;
 
 /// The most tokens of one object that may be alive (S6). One place is kept for a leak response.
 pub const MAX_LIVE: usize = 5;
@@ -143,6 +145,9 @@ pub struct Claim {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub request: Option<String>,
+    /// The Secret with the token that this attempt takes up; absent where it asks the service for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hand_over: Option<HandOver>,
     /// The outcome of the attempt; absent while undecided. Decided once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
@@ -180,6 +185,9 @@ pub struct Current {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
     pub credentials_revision: String,
+    /// The Secret with which a person handed it over; absent where the operator generated it. Only a person can revoke it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hand_over: Option<HandOver>,
     /// Its last four characters, if the service object allows that to be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
@@ -213,6 +221,9 @@ pub struct Current {
     /// When it expires at the service; absent if never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration_time: Option<Time>,
+    /// How many days before its expiry a person was last reminded to hand over the next one; 0 once it has expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminded_days: Option<u32>,
     /// When somebody last used it, as a list of the service said when that was recorded: with a sweep, and once a day at most. The
     /// operator's own verifications count. Absent where the service does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

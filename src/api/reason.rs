@@ -72,6 +72,12 @@ pub enum Reason {
     VerifyProvesNothing,
     /// A revoke did not succeed yet; it is retried.
     RevocationFailed,
+    /// A superseded token must be revoked by a person, at the service's own pages.
+    RevokeByHand,
+    /// A person must make a token at the service's own pages, and hand it over.
+    HandOverDue,
+    /// A token that was handed over is not taken up.
+    HandOverRefused,
     /// The token's expiry has passed.
     TokenExpired,
     /// The service refuses the current token.
@@ -82,6 +88,10 @@ pub enum Reason {
     TokenGenerationFailed,
     /// Event: a first token was issued.
     TokenIssued,
+    /// Event: a token that was handed over stands in the Secret.
+    HandOverAccepted,
+    /// Event: the token expires soon, and only a person can make the next one.
+    TokenExpiringSoon,
     /// Event: a rotation is complete.
     RotationCompleted,
     /// Event: leaked tokens were revoked, and the Secret holds a replacement.

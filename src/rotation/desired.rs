@@ -31,8 +31,19 @@ pub struct Desired {
     pub verification_interval: Duration,
     /// A digest of the parameters and the lifetime that a token is requested with.
     pub request_digest: String,
+    /// What people are told to do by hand.
+    pub by_hand: Instructions,
     /// The service's times.
     pub timings: Timings,
+}
+
+/// What people are told to do by hand, in sentences of conditions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Instructions {
+    /// How to make a token and hand it over: begins with a verb.
+    pub make: String,
+    /// Where the service's pages have the tokens; empty if nobody said so.
+    pub page: String,
 }
 
 /// The times that the protocol derives; tests shorten them by flags of the operator.

@@ -8,6 +8,7 @@
 //! ```
 //! **Invariant:** a token leaves the ledger only by [`Ledger::revoked`]; a superseded token never becomes current again.
 
+mod alarms;
 mod entries;
 mod failure;
 mod refusals;
@@ -18,8 +19,8 @@ use std::time::Duration;
 
 use crate::api::ids::{Nonce, TokenId};
 use crate::api::ledger::{
-    Claim, Conflict, Current, Failures, Leak, LeakTimes, Ledger, Lost, MAX_FAILURE, MAX_HISTORY, MAX_LIVE, MAX_LOST,
-    MAX_POSSIBLY_LOST, MAX_SUPERSEDED, Outcome, PossiblyLost, Proof, Replaced, Revoked, Superseded, Unclear,
+    Claim, Current, Failures, Ledger, Lost, MAX_FAILURE, MAX_HISTORY, MAX_LIVE, MAX_LOST, MAX_POSSIBLY_LOST,
+    MAX_SUPERSEDED, Outcome, PossiblyLost, Proof, Replaced, Revoked, Superseded, Unclear,
 };
 use crate::api::reason::Reason;
 use crate::api::time::Time;
@@ -63,6 +64,9 @@ impl Ledger {
             failed.revoke_after_time = failed.revoke_after_time.max(revoke_after);
         }
         if let Some(old) = self.current.take().filter(|old| old.id != current.id) {
+            // A leaked one, which only a person can revoke, has no overlap.
+            let leaked = self.leak_covers(old.claimed_time);
+            let revoke_after = if leaked { current.verified_time } else { revoke_after };
             self.supersede(of_current(old, revoke_after));
         }
         for old in self.superseded.iter_mut().filter(|old| replaced.contains(&old.id)) {
@@ -117,7 +121,10 @@ impl Ledger {
     pub fn abandoned(&mut self, claim: &Claim, attributable: bool, failure: Failure, now: Time) {
         self.lose(claim, attributable);
         self.claim = Some(Claim { outcome: Some(Outcome::Failed), ..claim.clone() });
-        self.failures = Some(self.next_failures(failure, now));
+        // The person who took back what was handed over has failed nowhere.
+        if claim.hand_over.is_none() {
+            self.failures = Some(self.next_failures(failure, now));
+        }
         self.prune(now);
     }
 
@@ -198,6 +205,13 @@ impl Ledger {
         self.replaced = Some(Replaced { id, until_time: None });
     }
 
+    /// People are reminded that the current token expires in so many days, or has expired.
+    pub fn reminded(&mut self, days: u32) {
+        if let Some(current) = &mut self.current {
+            current.reminded_days = Some(days);
+        }
+    }
+
     /// The service accepted the current token, which was published without asking.
     pub fn probed(&mut self) {
         if let Some(current) = &mut self.current {
@@ -210,51 +224,6 @@ impl Ledger {
         if let Some(current) = &mut self.current {
             current.unclear = unclear;
         }
-    }
-
-    /// Tokens claimed before this time leaked, or before now if that is earlier. A later leak also covers the tokens of an earlier one.
-    /// A time that was noticed before does not count again.
-    pub fn leaked(&mut self, issued_before: LeakTimes, now: Time) {
-        let noticed = self.leak.as_ref().map(Leak::noticed).unwrap_or_default();
-        let Some(latest) = issued_before.new_to(noticed).latest() else { return };
-        // Another process may have stamped a claim by a clock that is ahead of ours. A token in the ledger was claimed before now all
-        // the same, so a leak of everything until now covers it.
-        let now = self.newest_claim().map_or(now, |claimed| now.max(claimed.plus(Duration::from_millis(1))));
-        let claimed_before = latest.min(now);
-        let covered = self.leak.as_ref().map_or(claimed_before, |leak| leak.claimed_before.max(claimed_before));
-        let current = self.current.iter().map(|current| current.claimed_time);
-        let claim = self.claim.iter().filter(|claim| claim.outcome.is_none()).map(|claim| claim.time);
-        let in_use = current.chain(claim).any(|claimed| claimed < covered);
-        let replaced_time = (!in_use).then_some(now);
-        self.leak = Some(Leak {
-            issued_before: None,
-            // A time that is no longer in the spec may come back.
-            object_issued_before: issued_before.object.or(noticed.object),
-            service_issued_before: issued_before.service.or(noticed.service),
-            claimed_before: covered,
-            revoked_time: None,
-            replaced_time,
-        });
-        self.failures = None;
-    }
-
-    /// The service lists a token of this identity that was never claimed here. An earlier confirmation no longer counts.
-    pub fn conflict_found(&mut self, row: &Row, confirm: Option<String>) {
-        self.conflict = Some(Conflict { attempt: row.attempt, id: row.id.clone() });
-        self.handled_requests.confirm = confirm;
-    }
-
-    /// A person confirmed that all tokens of this identity belong to this object, and the ledger has all that are listed.
-    pub fn identity_confirmed(&mut self, confirm: Option<String>) {
-        self.conflict = None;
-        self.handled_requests.confirm = confirm;
-    }
-
-    /// The time of the newest claim that the ledger still has, by the clocks of the processes that took them.
-    fn newest_claim(&self) -> Option<Time> {
-        let current = self.current.iter().map(|current| current.claimed_time);
-        let superseded = self.superseded.iter().filter_map(|old| old.claimed_time);
-        current.chain(superseded).chain(self.claim.iter().map(|claim| claim.time)).max()
     }
 
     /// Removes the current token from its place, if it is that of this attempt.
@@ -302,6 +271,10 @@ impl Ledger {
     }
 
     fn lose(&mut self, claim: &Claim, attributable: bool) {
+        // A token that was handed over is where the person has it.
+        if claim.hand_over.is_some() {
+            return;
+        }
         if !attributable {
             return self.possibly_lose(claim);
         }

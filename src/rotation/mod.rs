@@ -8,9 +8,11 @@
 //! `patience` how long a service must say the same where nothing else shows it, `renamed` whether it keeps the names, `survivors` what may
 //! live when an object is let go. `urgency` is the order of calls in the queue of a service, `telling` how often a status is written that
 //! changes no fact, `now` which of several clocks counts for what,
-//! `step_kind` whether a failure still matters, `words` the sentences that events share.
+//! `step_kind` whether a failure still matters, `words` the sentences that events share, `hand_over` what people
+//! are told to do by hand.
 
 pub mod desired;
+pub mod hand_over;
 pub mod identity;
 pub mod ledger;
 pub mod now;

@@ -10,10 +10,11 @@
 //! | | deleting, and the tokens stay alive | Read and DeleteSecret (not with `Orphan`), Release |
 //! | | deleting, another cluster's token is listed or recorded, and nobody confirmed this object | RecordConflict, Halt |
 //! | | deleting, an attempt is in flight | GiveUp: it enters the ledger, and the next lines revoke it |
-//! | | deleting, a known token lives, and its back-off is over | TakeTurn, Read (its value can prove the revoke), Revoke |
+//! | | deleting, a known token lives, and its back-off is over | TakeTurn, Read (its value can prove the revoke), Revoke; Prove, if only a person can revoke it |
 //! | | deleting, the Secret not read yet | Read |
 //! | | deleting, a claim could still land | Wait(claimSettle) |
 //! | | deleting, a claim is unresolved and the service was not listed since | Sweep; TakeTurn and Revoke for each row of this uid |
+//! | | deleting, nothing may live, and values of superseded tokens are kept | ReadCompanion, Keep none |
 //! | | deleting, nothing may live, and the Secret is there | Read, DeleteSecret |
 //! | | deleting, nothing may live, and the first publish, which nobody saw, could still create the Secret | Wait(claimSettle) |
 //! | | deleting, nothing may live | Release |
@@ -22,7 +23,7 @@
 //! | | a conflict is recorded, and nobody confirmed this object since | *verify* the token in the Secret; Halt |
 //! | | a person confirmed this object | Sweep; ConfirmIdentity once the ledger has all rows (*orphans* adds them) |
 //! | leak | a leak is requested and not recorded yet, and a token was claimed before that time, or the time is in the future | RecordLeak |
-//! | | a token leaked, its turn has come and its back-off is over | TakeTurn, Read, Revoke |
+//! | | a token leaked, its turn has come and its back-off is over | TakeTurn, Read, Revoke; Prove, if only a person can revoke it |
 //! | in_flight | a claim is in flight: overtaken, past its deadline, or the Secret cannot be written | GiveUp |
 //! | | a claim is in flight, and the Secret holds a token that the ledger does not know | Sweep, Supersede if it is listed |
 //! | | a claim is in flight, and something has forbidden a token since: a wrong spec, `suspend`, a permission, a service that refuses most tokens | Wait, until its deadline |
@@ -30,18 +31,26 @@
 //! | | a value is in flight, and the Secret was not read live | Read |
 //! | | a value is in flight, and another process recorded it in the ledger (an id of another attempt is another token), or its claim is no longer open | GiveUp |
 //! | | a value is in flight: past its deadline, fenced off, refused, or the Secret changed since its claim | GiveUp; RaiseFence first if a publish may still land |
-//! | | a value is in flight as a replacement, and the service has not accepted it yet | Try |
+//! | | a value is in flight as a replacement, or was handed over, and the service has not accepted it yet | Try |
+//! | | a value is in flight, and the token that it replaces was handed over | ReadCompanion, Keep its value until its end is proved |
 //! | | a value is in flight, not published | Update; RecordReplaced first if the Secret is a former object's and its token is not recorded |
 //! | orphans | a listed token is known to nobody, above the fence, and belongs to no open claim | RaiseFence |
 //! | | a listed token is known to nobody, at or below the fence | Supersede, with an overlap of its own |
 //! | decide | the Secret's attempt is undecided, and the Secret was not read live | Read |
+//! | | it takes up a token that was handed over, and the Secret of that was not read yet | ReadOffer |
 //! | | its value is not in flight here, and nothing else attests its id | Sweep; once it is settled, Decide(failed) unless the list attests it |
 //! | | the service was not asked yet | Verify |
 //! | | the service accepted it, or the spec turns the probe off | Decide(verified) |
 //! | | the service refused it within its settle time, or refuses most tokens | Wait |
 //! | | the service refused it | Decide(failed) |
 //! | roll_back | the outcome is failed, the previous token lives and its value is in memory, and holders of the failed token have an overlap left | RollBack |
+//! | put_back | the Secret lost the current token, which was handed over, and its value is in memory | Read, CreatePlaceholder if the Secret is absent, RollBack |
+//! | hand_over | a person hands over a token, and the Secret of that was not read yet | Read, ReadOffer |
+//! | | the token of that Secret is the current one | DeleteOffer |
+//! | companion | nobody knows yet which values of superseded tokens are kept | ReadCompanion |
+//! | | the value of a dead token is kept | Keep the others |
 //! | revoke | a superseded token is past its overlap and its back-off, and the Secret holds another, verified one (or it was never published, or there is no room for another and its consumers have moved on) | TakeTurn, Read, Revoke |
+//! | | one is past its overlap that only a person can revoke, and was not asked about a moment ago | TakeTurn, Read, Prove |
 //! | replaced | the Secret of a deleted object of this name holds a token that is not recorded yet | Read, RecordReplaced |
 //! | render | the Secret holds the current token in another form than the spec asks for, and it was not corrected a moment ago | Read, Render |
 //! | verify | the verification of the current token is due, or it was published without one that the spec asks for now | Read, Verify; RecordProbed in the second case |
@@ -50,7 +59,10 @@
 //! | | the service accepts it again | ForgetRefusal |
 //! | | the service refuses it again after the settle time, does not refuse most tokens, and something else says that it is dead | Reject |
 //! | | the answers about it say nothing for a moment, or say something again | RecordUnclear |
-//! | unresolved_claim | a claim that is not in flight here could still land | Wait(claimSettle) |
+//! | remind | a person must make the next token, and the current one expires in 30, 14, 7, 3 or 1 days, or has expired | Remind |
+//! | unresolved_claim | a claim takes up a token that was handed over, and the Secret of that is as it was | Read, ReadOffer, Resume |
+//! | | a claim takes up a token that was handed over, and the Secret of that is gone or another one | Read; CreatePlaceholder or RaiseFence; Abandon |
+//! | | a claim that is not in flight here could still land | Wait(claimSettle) |
 //! | | it is settled, and above the fence | Read; CreatePlaceholder if the Secret is absent, else RaiseFence; Halt if the Secret cannot be written |
 //! | | it is settled and fenced off, and the operator cannot call the service, or it is another service | Halt or Wait |
 //! | | it is settled and fenced off, and tokens have names | Sweep; *orphans* adds its token, and others that a lost ledger knew |
@@ -62,6 +74,8 @@
 //! | | a back-off or a pause is not over, or older tokens of a leak come first, or the next replacement of a dead token has not its turn yet | Wait |
 //! | | the Secret lost the current token again soon after it was corrected, and nothing else wants a new one | Wait |
 //! | | the Secret is absent, and this is not the very first claim | Read, CreatePlaceholder |
+//! | | a person must make the token, and hands over none | Halt, or Wait while the current one works |
+//! | | a person hands over a token, and there is no finalizer | Finalize |
 //! | | this pass made no dry run of the write | Preflight |
 //! | | this is the very first claim | Finalize, which claims attempt 1 |
 //! | | otherwise | Claim |
@@ -70,16 +84,20 @@
 //! The rows down to *unresolved_claim* need only the ledger, never a valid spec.
 
 mod claim;
+mod companion;
 mod decide;
 mod deletion;
 mod fence;
 mod finalizer;
 mod halt;
+mod hand_over;
 mod identity_conflict;
 mod in_flight;
 mod leak;
 mod orphans;
 mod ownership;
+mod put_back;
+mod remind;
 mod render;
 mod replaced;
 mod revoke;
@@ -106,7 +124,7 @@ pub use step::{GiveUpReason, Step};
 type NamedRow = (&'static str, fn(&View) -> Option<Step>);
 
 /// The rows in their order: the table of contents of the protocol.
-const ROWS: [NamedRow; 16] = [
+const ROWS: [NamedRow; 20] = [
     ("deletion", deletion::deletion),
     ("finalizer", finalizer::finalizer),
     ("identity_conflict", identity_conflict::identity_conflict),
@@ -115,10 +133,14 @@ const ROWS: [NamedRow; 16] = [
     ("orphans", orphans::orphans),
     ("decide", decide::decide),
     ("roll_back", roll_back::roll_back),
+    ("put_back", put_back::put_back),
+    ("hand_over", hand_over::hand_over),
+    ("companion", companion::companion),
     ("revoke", revoke::revoke),
     ("replaced", replaced::replaced),
     ("render", render::render),
     ("verify", verify::verify),
+    ("remind", remind::remind),
     ("unresolved_claim", unresolved_claim::unresolved_claim),
     ("halt", halt::halt),
     ("suspended", suspended::suspended),

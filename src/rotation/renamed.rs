@@ -55,6 +55,8 @@ mod tests {
             rejected_time: None,
             unclear: None,
             last_used_time: None,
+            hand_over: None,
+            reminded_days: None,
             expiration_time: None,
             secret_resource_version: String::new(),
         };

@@ -8,6 +8,7 @@ use crate::api::reason::Reason;
 use crate::api::time::Time;
 
 use super::desired::Halt;
+use super::hand_over::to_revoke;
 use super::schedule::expired;
 
 /// A revoke whose turn takes longer than this is shown as waiting; a shorter one saves the write.
@@ -71,6 +72,10 @@ pub struct Situation<'a> {
     pub transient_failure: Option<&'a TransientFailure>,
     /// Somebody else keeps changing the Secret.
     pub contest: Option<&'a Contest>,
+    /// A person must make a token and hand it over: why, and how.
+    pub hand_over_due: Option<&'a str>,
+    /// Where the service's pages have the tokens; empty if nobody said so.
+    pub page: &'a str,
     /// Whether the Secret holds the ledger's current token.
     pub holds_current: bool,
     /// Whether a new token is wanted.
@@ -100,6 +105,7 @@ pub fn conditions(situation: &Situation, old: &[Condition]) -> Vec<Condition> {
         revocation_pending(situation),
         rotation_failed(situation),
         unclear(situation),
+        hand_over_due(situation),
     ];
     std::iter::once(ready(situation)).chain(abnormal.into_iter().flatten()).map(make).collect()
 }
@@ -109,9 +115,10 @@ type ConditionParts = (ConditionType, ConditionStatus, Reason, String);
 fn ready(situation: &Situation) -> ConditionParts {
     let no = |reason, message: String| (ConditionType::Ready, ConditionStatus::False, reason, message);
     if situation.deleting {
-        let hindrance = situation.transient_failure.map(|failure| format!(". Now: {}", failure.message));
+        let hindrance = situation.transient_failure.map(|failure| failure.message.clone());
+        let now = to_revoke_by_hand(situation).or(hindrance).map(|now| format!(". Now: {now}"));
         let message = "the object is being deleted; its tokens are revoked first";
-        return no(Reason::Deleting, format!("{message}{}", hindrance.unwrap_or_default()));
+        return no(Reason::Deleting, format!("{message}{}", now.unwrap_or_default()));
     }
     if let Some((current, refused)) = usable(situation).and_then(|current| Some((current, current.refused_time?))) {
         let message = format!(
@@ -203,7 +210,19 @@ fn stalled(situation: &Situation) -> Option<ConditionParts> {
     halt.stalled.then(|| (ConditionType::Stalled, ConditionStatus::True, halt.reason, halt.message.clone()))
 }
 
+fn to_revoke_by_hand(situation: &Situation) -> Option<String> {
+    to_revoke(situation.ledger, situation.deleting, situation.page, situation.now)
+}
+
+fn hand_over_due(situation: &Situation) -> Option<ConditionParts> {
+    let message = situation.hand_over_due?.to_owned();
+    Some((ConditionType::HandOverDue, ConditionStatus::True, Reason::HandOverDue, message))
+}
+
 fn revocation_pending(situation: &Situation) -> Option<ConditionParts> {
+    if let Some(message) = to_revoke_by_hand(situation) {
+        return Some((ConditionType::RevocationPending, ConditionStatus::True, Reason::RevokeByHand, message));
+    }
     let superseded = &situation.ledger.superseded;
     let first = superseded.iter().min_by_key(|old| old.revoke_after_time.max(old.next_try_time.unwrap_or_default()))?;
     // A token that the service refuses is dead; it is revoked all the same, since only that proves it.
@@ -246,6 +265,7 @@ fn revoked_at(old: &Superseded) -> String {
         Some(since) => {
             format!("the service refuses attempt {} since {since}; it is revoked at {at} to be certain", old.attempt)
         }
+        None if old.handed_over => format!("attempt {} is to be revoked by hand, but not before {at}", old.attempt),
         None => format!("attempt {} is revoked at {at}", old.attempt),
     }
 }
@@ -281,6 +301,7 @@ fn rotation_failed(situation: &Situation) -> Option<ConditionParts> {
 /// When the attempt after these comes. Its time is over while it runs, or waits for its turn.
 fn next_attempt(failures: &Failures, now: Time) -> String {
     match failures.next_try_time {
+        _ if failures.reason == Reason::HandOverRefused => "hand over another token".to_owned(),
         next if next > now => format!("the next attempt is at {next}"),
         _ => "the next attempt is on its way".to_owned(),
     }

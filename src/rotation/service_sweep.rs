@@ -158,6 +158,8 @@ mod tests {
             unpublished: false,
             held: false,
             rejected_time: None,
+            handed_over: false,
+            hint: None,
             tries: 0,
             next_try_time: None,
             failure: String::new(),
@@ -168,6 +170,7 @@ mod tests {
             time: Time::from_millis(0),
             request_digest: String::new(),
             request: None,
+            hand_over: None,
             outcome: None,
         };
         Ledger { claim: Some(claim), superseded: vec![old], ..Ledger::default() }

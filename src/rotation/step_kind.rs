@@ -20,6 +20,8 @@ pub enum StepKind {
     Revoke,
     /// Writes and reads of the Secret.
     Secret,
+    /// Writes of the Secret that hands over a token, and of the one that keeps values.
+    Offer,
 }
 
 /// What a failure that is told is about.
@@ -51,6 +53,7 @@ impl StepKind {
             Self::Sweep => &mut pauses.sweep,
             Self::Revoke => &mut pauses.revoke,
             Self::Secret => &mut pauses.secret,
+            Self::Offer => &mut pauses.offer,
         }
     }
 
@@ -66,14 +69,17 @@ impl StepKind {
     fn performs(self, step: &Step) -> bool {
         match step {
             Step::Preflight => matches!(self, Self::Generate | Self::Secret),
-            Step::Finalize { claims: true } | Step::Claim { .. } | Step::Generate => self == Self::Generate,
+            Step::Finalize { claims: true } | Step::Claim { .. } | Step::Generate | Step::Resume => {
+                self == Self::Generate
+            }
             Step::Try | Step::Verify => self == Self::Verify,
             Step::Sweep => self == Self::Sweep,
-            Step::Revoke { .. } => self == Self::Revoke,
+            Step::Revoke { .. } | Step::Prove { .. } => self == Self::Revoke,
             // The read of the Secret comes after it.
             Step::TakeTurn(_) => matches!(self, Self::Revoke | Self::Secret),
             // Whatever kind of step comes next may need the Secret first.
-            Step::Read => true,
+            Step::Read | Step::ReadOffer | Step::ReadCompanion => true,
+            Step::Keep(_) | Step::DeleteOffer => self == Self::Offer,
             Step::CreatePlaceholder { .. }
             | Step::Update
             | Step::RollBack { .. }
@@ -93,6 +99,7 @@ impl StepKind {
             | Step::RecordUnclear(_)
             | Step::RecordRefusal
             | Step::ForgetRefusal
+            | Step::Remind(_)
             | Step::Reject
             | Step::Release
             | Step::Halt(_)

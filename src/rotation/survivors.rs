@@ -110,6 +110,7 @@ mod tests {
             time: at(0),
             request_digest: String::new(),
             request: None,
+            hand_over: None,
             outcome: None,
         };
         Observed {
@@ -121,7 +122,7 @@ mod tests {
                 ..Ledger::default()
             },
             service: Service {
-                seen: Some(ServiceSeen { attributable, same_origin: true, trusted: true }),
+                seen: Some(ServiceSeen { attributable, same_origin: true, trusted: true, by_hand: false }),
                 listing: searched.then(Vec::new),
                 ..Service::default()
             },

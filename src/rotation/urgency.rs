@@ -33,11 +33,13 @@ pub fn urgency(step: &Step, observed: &Observed, now: Time) -> Urgency {
         return Urgency::Leak;
     }
     match step {
-        Step::TakeTurn(id) | Step::Revoke { id, .. } if leaked(id) => Urgency::Leak,
-        Step::TakeTurn(_) | Step::Revoke { .. } => Urgency::Soon,
+        Step::TakeTurn(id) | Step::Revoke { id, .. } | Step::Prove { id, .. } if leaked(id) => Urgency::Leak,
+        Step::TakeTurn(_) | Step::Revoke { .. } | Step::Prove { .. } => Urgency::Soon,
         Step::Verify if expires_soon(ledger, now) => Urgency::Soon,
         _ if *in_flight != InFlight::Nothing => Urgency::Due,
-        Step::Preflight | Step::Finalize { .. } | Step::Claim { .. } if ledger.current.is_some() => Urgency::Due,
+        Step::Preflight | Step::Finalize { .. } | Step::Claim { .. } | Step::Resume if ledger.current.is_some() => {
+            Urgency::Due
+        }
         _ => Urgency::Rest,
     }
 }

@@ -30,6 +30,12 @@ pub const APPLIED: &str = "artifact-token.dev/applied";
 /// Label: `true` on every Secret of the operator, so that they can be watched and listed.
 pub const MANAGED: &str = "artifact-token.dev/managed";
 
+/// Label: the name of an ArtifactToken, on the Secret `NAME-hand-over` with which a person hands over a token for it.
+pub const HAND_OVER: &str = "artifact-token.dev/hand-over";
+
+/// Label: the name of an ArtifactToken, on the Secret that keeps the values of its superseded tokens.
+pub const COMPANION: &str = "artifact-token.dev/companion";
+
 /// The most superseded ids that we write on a Secret, and that we believe when we read one. The ledger has room for more,
 /// for tokens that were found at the service. Without these an object has at most 5 live tokens.
 pub const MAX_MARKED_IDS: usize = 8;

@@ -12,6 +12,7 @@
 mod applied;
 pub mod content;
 pub mod formats;
+pub mod hand_over;
 pub mod metadata;
 pub mod patch;
 

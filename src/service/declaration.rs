@@ -40,6 +40,7 @@ pub struct Declaration {
     pub(super) list: Option<ListOperation>,
     pub(super) revoke: Option<RevokeOperation>,
     origin: String,
+    page: Option<String>,
     maximum_name_length: Option<usize>,
     ids: Ids,
     prefix: Option<String>,
@@ -100,6 +101,16 @@ impl Declaration {
     /// `spec.naming.prefix`; always set where tokens have names and the service can generate.
     pub fn prefix(&self) -> Option<&str> {
         self.prefix.as_deref()
+    }
+
+    /// Where people make and revoke tokens in the service's own pages.
+    pub fn page(&self) -> Option<&str> {
+        self.page.as_deref()
+    }
+
+    /// Whether a person makes each token: the service has no operation for that.
+    pub fn is_by_hand(&self) -> bool {
+        self.generate.is_none()
     }
 
     /// How long *generate* may take: a part of `publishDeadline`.

@@ -25,6 +25,9 @@ pub struct PresetFile {
     pub maturity: Maturity,
     /// The sources of its facts.
     pub sources: Vec<String>,
+    /// The variables that a service object need not set.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
     /// The declaration.
     pub operations: Operations,
 }
@@ -45,6 +48,13 @@ pub fn operations(preset: Preset) -> Operations {
     file(preset).map(|file| file.operations.clone()).unwrap_or_default()
 }
 
+/// The variables of a service object, over those of its preset.
+pub fn variables(preset: Preset, own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut all = file(preset).map(|file| file.variables.clone()).unwrap_or_default();
+    all.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
+    all
+}
+
 /// `preset`, with each part replaced that `overrides` has.
 pub fn merge(preset: Operations, overrides: Option<Operations>) -> Operations {
     let Some(overrides) = overrides else { return preset };
@@ -54,6 +64,7 @@ pub fn merge(preset: Operations, overrides: Option<Operations>) -> Operations {
         ids: overrides.ids.or(preset.ids),
         lifetime: overrides.lifetime.or(preset.lifetime),
         parameters: overrides.parameters.or(preset.parameters),
+        page: overrides.page.or(preset.page),
         generate: overrides.generate.or(preset.generate),
         verify: overrides.verify.or(preset.verify),
         list: overrides.list.or(preset.list),

@@ -13,6 +13,7 @@
 //! | `deletion` | the object, its service or its credential is deleted |
 //! | `finalizer` | somebody takes a finalizer off, and what is left behind is reported |
 //! | `cluster_service` | many namespaces share a service |
+//! | `hand_over` | services without an API for tokens: a person makes them and hands them over |
 //! | `crash` | the operator is killed |
 //! | `review` | the service refuses tokens: all since the credential changed, all for a while, or one |
 //! | `ids` | the service gives ids again, or shows each account only its own tokens |
@@ -30,6 +31,7 @@ mod drift;
 mod edits;
 mod finalizer;
 mod formats;
+mod hand_over;
 mod hostile;
 mod identity_conflict;
 mod ids;

@@ -94,7 +94,7 @@ pub fn acts_in_doubt(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let listed = |id: &TokenId| {
         own_rows(observed).any(|row| row.id == *id && Some(row.key()) == observed.open_claim().as_ref().map(Claim::key))
     };
-    let attested = held.is_some_and(|id| observed.in_flight.holds(id) || listed(id));
+    let attested = held.is_some_and(|id| observed.in_flight.holds(id) || observed.service.attributable() && listed(id));
     let leaked = observed.open_claim().is_some_and(|claim| observed.ledger.leak_covers(claim.time));
     let acts = match step {
         Step::Reject | Step::GiveUp(GiveUpReason::Refused) => true,

@@ -9,13 +9,15 @@
 use std::time::Duration;
 
 use artifact_token_operator::api::ids::{Nonce, TokenId};
-use artifact_token_operator::api::ledger::{Claim, Failures, LeakTimes, Lost, Outcome, Unclear};
+use artifact_token_operator::api::ledger::{
+    Claim, Failures, HandOver, LeakTimes, Lost, Outcome, Proof, Revoked, Unclear,
+};
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
-use artifact_token_operator::rotation::desired::{Desired, Halt, Timings};
+use artifact_token_operator::rotation::desired::{Desired, Halt, Instructions, Timings};
 use artifact_token_operator::rotation::observed::{
-    Content, Facts, Former, InFlight, Leave, Object, Observed, Others, Ours, Pauses, Row, SecretState, Secrets,
-    Service, ServiceSeen, Verdict,
+    Companion, Content, Facts, Former, InFlight, Leave, Object, Observed, Offer, OfferState, Others, Ours, Pauses, Row,
+    SecretState, Secrets, Service, ServiceSeen, Verdict,
 };
 
 /// The time of every decision here.
@@ -47,7 +49,7 @@ pub struct Axis {
 }
 
 /// All inputs. Each from `verdict` on sets one field, whatever its value was.
-pub const AXES: [Axis; 13] = [
+pub const AXES: [Axis; 16] = [
     Axis { name: "object", values: OBJECT },
     Axis { name: "ledger", values: super::ledgers::LEDGER },
     Axis { name: "Secret", values: SECRET },
@@ -61,7 +63,13 @@ pub const AXES: [Axis; 13] = [
     Axis { name: "dry-run", values: DRY_RUN },
     Axis { name: "previous", values: PREVIOUS },
     Axis { name: "pauses", values: PAUSES },
+    Axis { name: "offer", values: OFFER },
+    Axis { name: "kept", values: KEPT },
+    Axis { name: "asked", values: ASKED },
 ];
+
+/// The axes from this index on are about tokens that a person makes. The service of the value `by hand` has such tokens alone.
+pub const BY_HAND: usize = 13;
 
 /// The axes before this index make the world; each of the others sets one field.
 pub const SCALARS: usize = 8;
@@ -82,7 +90,7 @@ const OBJECT: &[Value] = &[
 ];
 
 const SECRET: &[Value] = &[
-    ("current", |_| {}),
+    ("current", |world| hold(world, ours(3, Some(&current_id(world)), Content::Token, 1))),
     ("absent", |world| world.observed.secrets.seen[0].state = SecretState::Absent),
     ("foreign", |world| {
         world.observed.secrets.seen[0].state = SecretState::Foreign(Halt::stalled(Reason::SecretConflict, "foreign"));
@@ -95,12 +103,16 @@ const SECRET: &[Value] = &[
         let fence = under_way(world) - 1;
         hold(world, Ours { fence, rendered: false, ..ours(0, None, Content::Empty, 2) });
     }),
-    ("current, old form", |world| hold(world, Ours { rendered: false, ..ours(3, Some("current"), Content::Token, 3) })),
-    ("current, fenced", |world| hold(world, Ours { fence: 4, ..ours(3, Some("current"), Content::Token, 4) })),
-    ("current, edited", |world| hold(world, Ours { rendered: false, ..ours(3, Some("current"), Content::Edited, 5) })),
-    ("new", |world| hold(world, ours(under_way(world), Some("new"), Content::Token, 6))),
+    ("current, old form", |world| {
+        hold(world, Ours { rendered: false, ..ours(3, Some(&current_id(world)), Content::Token, 3) })
+    }),
+    ("current, fenced", |world| hold(world, Ours { fence: 4, ..ours(3, Some(&current_id(world)), Content::Token, 4) })),
+    ("current, edited", |world| {
+        hold(world, Ours { rendered: false, ..ours(3, Some(&current_id(world)), Content::Edited, 5) })
+    }),
+    ("new", |world| hold(world, ours(under_way(world), Some(&new_id(world)), Content::Token, 6))),
     ("new, edited", |world| {
-        hold(world, Ours { rendered: false, ..ours(under_way(world), Some("new"), Content::Edited, 7) });
+        hold(world, Ours { rendered: false, ..ours(under_way(world), Some(&new_id(world)), Content::Edited, 7) });
     }),
     ("old", |world| hold(world, ours(2, Some("old"), Content::Token, 8))),
     ("former", |world| {
@@ -187,7 +199,10 @@ pub fn unclear() -> Unclear {
 }
 
 /// A service that can do everything.
-const NAMED: ServiceSeen = ServiceSeen { attributable: true, same_origin: true, trusted: true };
+const NAMED: ServiceSeen = ServiceSeen { attributable: true, same_origin: true, trusted: true, by_hand: false };
+
+/// A service whose tokens a person makes.
+const MADE_BY_HAND: ServiceSeen = ServiceSeen { attributable: false, by_hand: true, ..NAMED };
 
 const SERVICE: &[Value] = &[
     ("named", |_| {}),
@@ -210,6 +225,10 @@ const SERVICE: &[Value] = &[
             Others { answered: just_now, accepted: just_now, forgiven: None, accepts_own: false };
     }),
     ("refuses others", |world| world.observed.service.others.answered = Some(ago(1))),
+    ("by hand", |world| world.observed.service.seen = Some(MADE_BY_HAND)),
+    ("by hand, refuses most", |world| {
+        world.observed.service.seen = Some(ServiceSeen { trusted: false, ..MADE_BY_HAND });
+    }),
     ("missing", |world| {
         world.observed.service.seen = None;
         world.observed.facts.halt = Some(Halt::passing(Reason::ServiceNotFound, "missing"));
@@ -247,8 +266,16 @@ const PAUSES: &[Value] = &[
     ("none", |world| world.observed.facts.pauses = Pauses::default()),
     ("all", |world| {
         let all = Some(in_seconds(5));
-        world.observed.facts.pauses =
-            Pauses { generate: all, verify: all, sweep: all, revoke: all, secret: all, drift: all, leak: all };
+        world.observed.facts.pauses = Pauses {
+            generate: all,
+            verify: all,
+            sweep: all,
+            revoke: all,
+            secret: all,
+            offer: all,
+            drift: all,
+            leak: all,
+        };
     }),
     ("no turn", |world| {
         world.observed.facts.pauses = Pauses::default();
@@ -256,6 +283,56 @@ const PAUSES: &[Value] = &[
     }),
     ("drift", |world| {
         world.observed.facts.pauses = Pauses { drift: Some(in_seconds(5)), ..Pauses::default() };
+    }),
+];
+
+const OFFER: &[Value] = &[
+    ("none", |world| world.observed.by_hand.offer = None),
+    ("unread", |world| offer(world, OfferState::Unread)),
+    ("ready", |world| offer(world, OfferState::Ready)),
+    ("taken", |world| offer(world, OfferState::Taken)),
+    ("refused", |world| offer(world, OfferState::Refused("wrong".to_owned()))),
+    ("another", |world| {
+        offer(world, OfferState::Ready);
+        world.observed.by_hand.offer.as_mut().unwrap().secret.uid = "another".to_owned();
+    }),
+];
+
+fn offer(world: &mut World, state: OfferState) {
+    world.observed.by_hand.offer = Some(Offer { secret: handed_over(), state });
+}
+
+/// The Secret with which a person hands over a token.
+pub fn handed_over() -> HandOver {
+    HandOver { uid: "offer".to_owned(), resource_version: "7".to_owned() }
+}
+
+const KEPT: &[Value] = &[
+    ("nothing", |world| keep(world, Companion::Absent)),
+    ("unread", |world| keep(world, Companion::Unread)),
+    ("foreign", |world| {
+        let halt = Halt::stalled(Reason::SecretConflict, "foreign");
+        keep(world, Companion::Foreign(halt));
+    }),
+    ("current", |world| keep(world, Companion::Ours(vec![TokenId::of_hand_over(3)]))),
+    ("a dead one", |world| {
+        let (id, nonce) = (TokenId::of_hand_over(1), nonce("n1"));
+        keep(world, Companion::Ours(vec![id.clone()]));
+        let dead = Revoked { attempt: 1, id, nonce, revoked_time: ago(60), proof: Proof::Refused };
+        world.observed.ledger.history.push(dead);
+    }),
+];
+
+fn keep(world: &mut World, companion: Companion) {
+    world.observed.ledger.history.retain(|dead| dead.id != TokenId::of_hand_over(1));
+    world.observed.by_hand.companion = companion;
+}
+
+const ASKED: &[Value] = &[
+    ("long ago", |world| world.observed.by_hand.asked.clear()),
+    ("just now", |world| {
+        let all = [2, 3].map(|attempt| (TokenId::of_hand_over(attempt), in_seconds(50)));
+        world.observed.by_hand.asked = all.into();
     }),
 ];
 
@@ -273,6 +350,7 @@ pub fn steady() -> World {
         probe: true,
         verification_interval: seconds(12 * 3600),
         request_digest: "digest".to_owned(),
+        by_hand: Instructions::default(),
         timings: TIMINGS,
     };
     let state = SecretState::Ours(ours(3, Some("current"), Content::Token, 1));
@@ -308,6 +386,18 @@ fn under_way(world: &World) -> u32 {
     world.observed.open_claim().map_or(4, |claim| claim.attempt)
 }
 
+/// The id of the current token.
+fn current_id(world: &World) -> String {
+    let by_hand = world.observed.ledger.current.as_ref().filter(|current| current.hand_over.is_some());
+    by_hand.map_or_else(|| "current".to_owned(), |current| current.id.to_string())
+}
+
+/// The id of the token that is under way.
+fn new_id(world: &World) -> String {
+    let by_hand = world.observed.open_claim().filter(|claim| claim.hand_over.is_some());
+    by_hand.map_or_else(|| "new".to_owned(), |claim| TokenId::of_hand_over(claim.attempt).to_string())
+}
+
 fn nonce_under_way(world: &World) -> &'static str {
     if under_way(world) == 1 { "0" } else { "n4" }
 }
@@ -337,7 +427,7 @@ fn value(world: &mut World, trial: Option<Verdict>, (left, age): (u64, u64), sen
     let (attempt, deadline, issued) = (under_way(world), in_seconds(left), ago(age));
     let expected = world.observed.secrets.expected();
     world.observed.in_flight =
-        InFlight::Value { attempt, id: token_id("new"), deadline, issued, trial, expected, sent };
+        InFlight::Value { attempt, id: token_id(&new_id(world)), deadline, issued, trial, expected, sent };
 }
 
 pub fn token_id(text: &str) -> TokenId {
@@ -351,5 +441,13 @@ pub fn nonce(text: &str) -> Nonce {
 /// A claim `age` seconds old.
 pub fn claimed(attempt: u32, age: u64, outcome: Option<Outcome>) -> Claim {
     let nonce = if attempt == 1 { Nonce::first() } else { nonce(&format!("n{attempt}")) };
-    Claim { attempt, nonce, time: ago(age), request_digest: "digest".to_owned(), request: None, outcome }
+    Claim {
+        attempt,
+        nonce,
+        time: ago(age),
+        request_digest: "digest".to_owned(),
+        request: None,
+        hand_over: None,
+        outcome,
+    }
 }

@@ -1,9 +1,9 @@
 //! Laws that hold for every combination of the inputs.
 
-use artifact_token_operator::api::ids::MAX_ATTEMPT;
+use artifact_token_operator::api::ids::{MAX_ATTEMPT, TokenId};
 use artifact_token_operator::api::ledger::{MAX_LIVE, Outcome, Refusals, Superseded};
 use artifact_token_operator::rotation::desired::Desired;
-use artifact_token_operator::rotation::observed::{Content, InFlight, Observed, Row, Verdict};
+use artifact_token_operator::rotation::observed::{Companion, Content, InFlight, Observed, OfferState, Row, Verdict};
 use artifact_token_operator::rotation::plan::{GiveUpReason, Step, next_step};
 use artifact_token_operator::rotation::schedule::{is_only_drift, trigger};
 
@@ -78,6 +78,11 @@ pub const LAWS: &[Law] = &[
     ("a leak is recorded once, with the time that the spec says", record_leak),
     ("during an identity conflict nothing is made, written or revoked", stopped_by_conflict),
     ("a token that was never claimed here is neither revoked nor taken in before a person confirms it", never_claimed),
+    ("no revoke goes to a token that a person handed over, and no other one is only asked about", ended_by_whom),
+    ("a token that a person handed over is taken up once, by a claim that names its Secret as it is", taken_up),
+    ("the Secret that handed a token over is deleted only once that token is the current one", delete_offer),
+    ("the value of a token that was handed over is kept before another one replaces it, and until it is dead", kept),
+    ("a reminder is about a token that expires and that a person must replace", remind),
     (
         "only an unknown token is a conflict, of an attempt that the ledger has reached or the Secret has not; an identity is confirmed only after a list",
         record_conflict,
@@ -98,7 +103,7 @@ fn generate(desired: &Desired, observed: &Observed, step: &Step) -> bool {
 }
 
 fn revoke_reads(_: &Desired, observed: &Observed, step: &Step) -> bool {
-    let Step::Revoke { .. } = step else { return true };
+    let (Step::Revoke { .. } | Step::Prove { .. }) = step else { return true };
     // The read is newer than the turn, which may be long in coming.
     observed.facts.turn && observed.secrets.live() && observed.service.seen.is_some_and(|service| service.same_origin)
 }
@@ -155,7 +160,7 @@ fn update(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Update = step else { return true };
     let InFlight::Value { attempt, deadline, trial, expected, .. } = &observed.in_flight else { return false };
     let replaces = observed.secrets.ours().any(|ours| ours.content != Content::Empty);
-    let tried = !replaces || !desired.probe || *trial == Some(Verdict::Accepted);
+    let tried = (!replaces || !desired.probe) && !observed.takes_up() || *trial == Some(Verdict::Accepted);
     let creates = observed.secrets.any_absent() && *attempt > 1;
     !creates
         && observed.secrets.fence() < *attempt
@@ -168,7 +173,9 @@ fn roll_back(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::RollBack { fence } = step else { return true };
     let failed = observed.ledger.claim.as_ref().filter(|claim| claim.outcome == Some(Outcome::Failed));
     let alive = observed.ledger.current.as_ref().is_some_and(|current| current.rejected_time.is_none());
-    let fenced = failed.is_some_and(|claim| claim.attempt <= *fence);
+    // One that only a person could replace also goes back after an edit by hand.
+    let by_hand = observed.service.is_by_hand() && current_by_hand(observed);
+    let fenced = failed.is_some_and(|claim| claim.attempt <= *fence) || by_hand && observed.secrets.fence() <= *fence;
     fenced && alive && observed.facts.holds_previous && !observed.holds_current()
 }
 
@@ -197,9 +204,12 @@ fn claim(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let stopped =
         suspended || desired.halt.is_some() || observed.facts.halt.is_some() || observed.secrets.unwritable().is_some();
     let room = observed.ledger.alive() + usize::from(!answering(observed)) < MAX_LIVE;
-    let wanted = trigger(desired, observed, NOW).is_some();
+    let wanted = trigger(desired, observed, NOW).is_some() || observed.by_hand.offers();
+    let by_hand = observed.service.is_by_hand();
+    let backing_off = backing_off && !by_hand;
     let pauses = |refusals: &Refusals| refusals.next_replacement_time > NOW && observed.holds_current();
-    let backing_off = backing_off || observed.ledger.refusals.as_ref().is_some_and(pauses) && !answering(observed);
+    let backing_off =
+        backing_off || observed.ledger.refusals.as_ref().is_some_and(pauses) && !answering(observed) && !by_hand;
     finalizer && observed.facts.preflight && observed.secrets.live() && room && wanted && !backing_off && !stopped
 }
 
@@ -224,13 +234,18 @@ fn decide(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let lost = observed.ledger.lost.iter().any(|lost| lost.attempt == ours.attempt);
     let in_flight = matches!(&observed.in_flight, InFlight::Value { id, .. } if Some(id) == ours.id.as_ref());
     let named = observed.service.seen.is_some_and(|service| service.attributable && service.same_origin);
-    let attested = in_flight || named && own_rows(observed).any(|row| Some(&row.id) == ours.id.as_ref());
+    let by_hand = observed
+        .open_claim()
+        .is_some_and(|claim| claim.hand_over.is_some() && ours.id == Some(TokenId::of_hand_over(claim.attempt)));
+    let attested = in_flight || by_hand || named && own_rows(observed).any(|row| Some(&row.id) == ours.id.as_ref());
     let answered = match outcome {
         Outcome::Verified => attested && (!desired.probe || observed.facts.verdict == Some(Verdict::Accepted)),
         Outcome::Failed => !attested || observed.facts.verdict == Some(Verdict::Refused),
     };
     let fresh = observed.open_claim().is_some_and(|claim| claim.attempt == ours.attempt && claim.time > ago(120));
-    let early = fresh && !in_flight && named && *outcome == Outcome::Failed;
+    let early = fresh && !in_flight && !by_hand && named && *outcome == Outcome::Failed;
+    // On deletion it only enters the ledger: nobody asks first whether it works.
+    let answered = answered || by_hand && observed.object.deleting && *outcome == Outcome::Failed;
     observed.secrets.live() && (open || lost) && answered && !early
 }
 
@@ -259,18 +274,25 @@ fn deletion(_: &Desired, observed: &Observed, step: &Step) -> bool {
             | Step::Read
             | Step::TakeTurn(_)
             | Step::Revoke { .. }
+            | Step::Prove { .. }
+            | Step::ReadCompanion
+            | Step::Keep(_)
             | Step::Sweep
             | Step::RecordConflict(_)
             | Step::Halt(_)
     );
+    let undecided = observed.open_claim().is_some_and(|claim| claim.hand_over.is_some());
+    let allowed = allowed || undecided && matches!(step, Step::RaiseFence { .. } | Step::Decide(Outcome::Failed));
     let reserved = matches!(step, Step::Release | Step::DeleteSecret | Step::GiveUp(GiveUpReason::Deleting));
     if observed.object.deleting { allowed } else { !reserved }
 }
 
 fn release(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let (Step::Release | Step::DeleteSecret) = step else { return true };
-    let settled = observed.open_claim().is_none_or(|claim| desired.timings.settle_time(&claim) <= NOW);
-    let open = observed.open_claim().is_some() || !observed.ledger.lost.is_empty();
+    // What a person handed over and nobody took up stays with the person.
+    let open = observed.open_claim().filter(|claim| claim.hand_over.is_none());
+    let settled = open.as_ref().is_none_or(|claim| desired.timings.settle_time(claim) <= NOW);
+    let open = open.is_some() || !observed.ledger.lost.is_empty();
     let attributable = observed.service.seen.is_some_and(|service| service.attributable);
     let elsewhere = observed.service.seen.is_none_or(|service| !service.same_origin);
     let looked = observed.service.listing.is_some() && own_rows(observed).next().is_none() && !elsewhere;
@@ -282,7 +304,7 @@ fn release(desired: &Desired, observed: &Observed, step: &Step) -> bool {
 fn abandon(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::Abandon = step else { return true };
     observed.unresolved_claim().is_some_and(|claim| {
-        desired.timings.settle_time(&claim) <= NOW
+        (claim.hand_over.is_some() || desired.timings.settle_time(&claim) <= NOW)
             && observed.secrets.live()
             && observed.secrets.fence() >= claim.attempt
     })
@@ -322,6 +344,12 @@ fn endless(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let service = observed.service.seen.is_none_or(|service| !service.same_origin);
     let wanted = trigger(desired, observed, NOW).is_some() || observed.unresolved_claim().is_some();
     let gone = observed.object.deleting && !observed.object.finalizer;
+    // A person hands the next token over, or a person takes the Secret away that stands in the place of the kept values.
+    let person = observed.service.is_by_hand() && !observed.by_hand.offers()
+        || matches!(observed.by_hand.companion, Companion::Foreign(_));
+    if person && !observed.object.deleting {
+        return true;
+    }
     // When a service accepts tokens again, passes over all its tokens begin.
     let waits_for_service = in_doubt(observed) && observed.facts.verdict == Some(Verdict::Refused);
     gone || (!observed.object.deleting && (stopped || service || !wanted || waits_for_service))
@@ -336,7 +364,9 @@ fn halt(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     if observed.ledger.conflict.is_some() && !confirmed(observed) {
         return true;
     }
-    if observed.object.deleting { service } else { wanted || full || elsewhere || in_doubt(observed) }
+    let person = observed.service.is_by_hand()
+        && (!observed.by_hand.offers() || matches!(observed.by_hand.companion, Companion::Foreign(_)));
+    if observed.object.deleting { service } else { wanted || full || elsewhere || in_doubt(observed) || person }
 }
 
 fn no_loop(_: &Desired, observed: &Observed, step: &Step) -> bool {
@@ -349,6 +379,9 @@ fn no_loop(_: &Desired, observed: &Observed, step: &Step) -> bool {
         Step::Render => observed.secrets.ours().any(|ours| !ours.rendered),
         Step::DeleteSecret => observed.secrets.own(),
         Step::RecordConflict(_) => observed.ledger.conflict.is_none(),
+        Step::ReadOffer => observed.by_hand.offer.as_ref().is_some_and(|offer| offer.state == OfferState::Unread),
+        Step::ReadCompanion => observed.by_hand.companion == Companion::Unread,
+        Step::Keep(ids) => *ids != observed.by_hand.kept(),
         Step::RecordReplaced(id) => observed.ledger.replaced.as_ref().is_none_or(|replaced| replaced.id != *id),
         _ => true,
     }
@@ -357,7 +390,14 @@ fn no_loop(_: &Desired, observed: &Observed, step: &Step) -> bool {
 fn needs_service(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let calls = matches!(
         step,
-        Step::Generate | Step::Try | Step::Verify | Step::Sweep | Step::TakeTurn(_) | Step::Revoke { .. }
+        Step::Generate
+            | Step::Resume
+            | Step::Try
+            | Step::Verify
+            | Step::Sweep
+            | Step::TakeTurn(_)
+            | Step::Revoke { .. }
+            | Step::Prove { .. }
     );
     let named = observed.service.seen.is_some_and(|service| service.attributable && service.same_origin);
     (!calls || observed.service.seen.is_some()) && (*step != Step::Sweep || named)
@@ -365,16 +405,19 @@ fn needs_service(_: &Desired, observed: &Observed, step: &Step) -> bool {
 
 fn pauses(desired: &Desired, observed: &Observed, step: &Step) -> bool {
     let pauses = &observed.facts.pauses;
+    let offered = observed.service.is_by_hand() && observed.by_hand.offers();
     let corrects = *step == Step::Render
-        || (matches!(step, Step::Claim { .. } | Step::Preflight) && is_only_drift(desired, observed, NOW));
+        || (!offered && matches!(step, Step::Claim { .. } | Step::Preflight) && is_only_drift(desired, observed, NOW));
     if corrects && pauses.drift.is_some_and(|until| until > NOW) {
         return false;
     }
     let pause = match step {
-        Step::Generate | Step::Claim { .. } => pauses.generate,
+        Step::Generate | Step::Resume | Step::Claim { .. } => pauses.generate,
         Step::Try | Step::Verify => pauses.verify,
         Step::Sweep => pauses.sweep,
-        Step::TakeTurn(_) | Step::Revoke { .. } => pauses.revoke,
+        Step::TakeTurn(_) | Step::Revoke { .. } | Step::Prove { .. } => pauses.revoke,
+        Step::DeleteOffer | Step::Keep(_) => pauses.offer,
+        Step::ReadOffer => pauses.secret,
         Step::Read | Step::Preflight => pauses.secret,
         _ if writes(step) => pauses.secret,
         _ => None,
@@ -399,4 +442,69 @@ fn lists_hold_up_nothing(desired: &Desired, observed: &Observed, step: &Step) ->
 
 pub fn own_rows(observed: &Observed) -> impl Iterator<Item = &Row> {
     observed.service.listing.iter().flatten()
+}
+
+fn current_by_hand(observed: &Observed) -> bool {
+    observed.ledger.current.as_ref().is_some_and(|current| current.hand_over.is_some())
+}
+
+fn ended_by_whom(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    match step {
+        Step::Revoke { attempt, id } => !observed.ledger.is_by_hand(*attempt, id),
+        Step::Prove { attempt, id } => {
+            let waits = observed.by_hand.asked.get(id).is_some_and(|next| *next > NOW);
+            observed.ledger.is_by_hand(*attempt, id) && !waits
+        }
+        _ => true,
+    }
+}
+
+fn taken_up(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    match step {
+        Step::Claim { .. } if observed.service.is_by_hand() => observed.by_hand.offers(),
+        Step::Resume => {
+            let claim = observed.unresolved_claim();
+            let secret = claim.as_ref().and_then(|claim| claim.hand_over.as_ref());
+            let offer = secret.and_then(|secret| observed.by_hand.offer_of(secret));
+            let covered = claim.as_ref().is_some_and(|claim| observed.ledger.leak_covers(claim.time));
+            let fenced = claim.as_ref().is_some_and(|claim| observed.secrets.fence() >= claim.attempt);
+            offer.is_some_and(|offer| offer.state == OfferState::Ready)
+                && observed.secrets.live()
+                && !covered
+                && !fenced
+                && !observed.object.deleting
+        }
+        Step::Generate => !observed.service.is_by_hand() && !observed.takes_up(),
+        _ => true,
+    }
+}
+
+fn delete_offer(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::DeleteOffer = step else { return true };
+    observed.by_hand.offer.as_ref().is_some_and(|offer| offer.state == OfferState::Taken)
+}
+
+fn kept(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let known = |id: &TokenId| observed.ledger.knows(id);
+    match step {
+        Step::Update => {
+            let by_hand = observed.ledger.current.as_ref().filter(|_| current_by_hand(observed));
+            let lost = !observed.facts.holds_previous && !observed.holds_current();
+            by_hand.is_none_or(|current| lost || observed.by_hand.kept().contains(&current.id))
+        }
+        Step::Keep(ids) => {
+            let foreign = matches!(observed.by_hand.companion, Companion::Foreign(_) | Companion::Unread);
+            let dead = |id: &TokenId| observed.ledger.history.iter().any(|dead| dead.id == *id);
+            let dropped = observed.by_hand.kept().iter().any(|id| (known(id) || !dead(id)) && !ids.contains(id));
+            let going = observed.object.deleting && (observed.object.leave.is_some() || observed.ledger.alive() == 0);
+            let at_hand = |id: &TokenId| known(id) || observed.by_hand.kept().contains(id);
+            !foreign && (!dropped || going) && ids.iter().all(at_hand)
+        }
+        _ => true,
+    }
+}
+
+fn remind(_: &Desired, observed: &Observed, step: &Step) -> bool {
+    let Step::Remind(_) = step else { return true };
+    observed.service.is_by_hand() && observed.ledger.current.as_ref().is_some_and(|now| now.expiration_time.is_some())
 }

@@ -1,13 +1,15 @@
 //! The ledgers on the axis `ledger`.
 
+use artifact_token_operator::api::ids::TokenId;
 use artifact_token_operator::api::ledger::{
-    Conflict, Current, Leak, Ledger, Lost, MAX_LIVE, Outcome, Proof, Refusals, Replaced, Revoked, Superseded,
+    Claim, Conflict, Current, HandOver, Leak, Ledger, Lost, MAX_LIVE, Outcome, Proof, Refusals, Replaced, Revoked,
+    Superseded,
 };
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::Halt;
 
-use super::inputs::{NOW, Value, World, ago, claimed, in_seconds, nonce, token_id, unclear};
+use super::inputs::{NOW, Value, World, ago, claimed, handed_over, in_seconds, nonce, token_id, unclear};
 
 const DAY: u64 = 24 * 3600;
 
@@ -101,6 +103,43 @@ pub const LEDGER: &[Value] = &[
         let in_overlap = |place: usize| old(2, &format!("old-{place}"), in_seconds(300));
         world.observed.ledger.superseded = (2..MAX_LIVE).map(in_overlap).collect();
     }),
+    ("handed over", |world| by_hand(world)),
+    ("handed over, refused by the service", |world| {
+        by_hand(world);
+        world.observed.ledger.rejected(ago(5));
+    }),
+    ("handed over, expires soon", |world| {
+        by_hand(world);
+        let current = world.observed.ledger.current.as_mut().unwrap();
+        current.expiration_time = Some(in_seconds(6 * DAY));
+        current.issued_time = ago(359 * DAY);
+    }),
+    ("handed over, leaked", |world| {
+        by_hand(world);
+        world.observed.ledger.leak = Some(leak(None));
+    }),
+    ("handed over, past overlap", |world| {
+        by_hand(world);
+        world.observed.ledger.superseded = vec![old_by_hand(ago(1))];
+    }),
+    ("handed over, in overlap", |world| {
+        by_hand(world);
+        world.observed.ledger.superseded = vec![old_by_hand(in_seconds(300))];
+    }),
+    ("taking up", |world| {
+        by_hand(world);
+        world.observed.ledger.claim = Some(Claim { hand_over: Some(handed_over()), ..claimed(4, 10, None) });
+    }),
+    ("taking up, leaked", |world| {
+        by_hand(world);
+        world.observed.ledger.claim = Some(Claim { hand_over: Some(handed_over()), ..claimed(4, 10, None) });
+        world.observed.ledger.leak = Some(leak(None));
+    }),
+    ("not taken up", |world| {
+        by_hand(world);
+        let claim = claimed(4, 10, Some(Outcome::Failed));
+        world.observed.ledger.claim = Some(Claim { hand_over: Some(handed_over()), ..claim });
+    }),
     ("replaced, recorded", |world| {
         world.observed.ledger.replaced = Some(Replaced { id: token_id("theirs"), until_time: None });
     }),
@@ -132,10 +171,23 @@ pub fn verified() -> Ledger {
         rejected_time: None,
         unclear: None,
         last_used_time: None,
+        hand_over: None,
+        reminded_days: None,
         expiration_time: None,
         secret_resource_version: "7".to_owned(),
     };
     Ledger { claim: Some(claimed(3, DAY, Some(Outcome::Verified))), current: Some(current), ..Ledger::default() }
+}
+
+/// Attempt 3 was handed over; the Secret holds it as it held the other one.
+fn by_hand(world: &mut World) {
+    let current = world.observed.ledger.current.as_mut().unwrap();
+    current.id = TokenId::of_hand_over(3);
+    current.hand_over = Some(HandOver { uid: "before".to_owned(), ..handed_over() });
+}
+
+fn old_by_hand(revoke_after_time: Time) -> Superseded {
+    Superseded { handed_over: true, ..old(2, "hand-over-2", revoke_after_time) }
 }
 
 /// The current token was requested with this digest.
@@ -168,6 +220,8 @@ fn old(attempt: u32, id: &str, revoke_after_time: Time) -> Superseded {
         unpublished: false,
         held: false,
         rejected_time: None,
+        handed_over: false,
+        hint: None,
         tries: 0,
         next_try_time: None,
         failure: String::new(),

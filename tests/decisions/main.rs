@@ -51,6 +51,9 @@ fn phrase(step: &Step) -> String {
         Step::Halt(halt) => format!("Halt({})", halt.reason),
         Step::TakeTurn(id) => format!("TakeTurn({id})"),
         Step::Revoke { attempt, id } => format!("Revoke({attempt} {id})"),
+        Step::Prove { attempt, id } => format!("Prove({attempt} {id})"),
+        Step::Keep(ids) => format!("Keep({})", ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        Step::Remind(days) => format!("Remind({days} d)"),
         Step::CreatePlaceholder { fence } => format!("CreatePlaceholder(fence {fence})"),
         Step::RaiseFence { fence } => format!("RaiseFence({fence})"),
         Step::RollBack { fence } => format!("RollBack(fence {fence})"),
@@ -79,6 +82,10 @@ fn phrase(step: &Step) -> String {
         | Step::RecordRefusal
         | Step::ForgetRefusal
         | Step::RecordUnclear(_)
+        | Step::ReadOffer
+        | Step::Resume
+        | Step::DeleteOffer
+        | Step::ReadCompanion
         | Step::Reject
         | Step::DeleteSecret
         | Step::Release => format!("{step:?}"),

@@ -377,4 +377,98 @@ pub const SECTIONS: &[Section] = &[
             ("Secret", &["current", "current, old form", "placeholder"]),
         ],
     },
+    Section {
+        title: "hand_over and claim: a person hands over a token",
+        held: &[("service", "by hand")],
+        varied: &[
+            (
+                "ledger",
+                &["empty", "handed over", "handed over, refused by the service", "handed over, leaked", "not taken up"],
+            ),
+            ("offer", ALL),
+            ("spec", &["as it is", "rotation due", "suspended", "invalid"]),
+            ("read", ALL),
+        ],
+    },
+    Section {
+        title: "claim: the very first token that a person hands over",
+        held: &[("service", "by hand"), ("ledger", "empty"), ("offer", "ready")],
+        varied: &[
+            ("object", &["living", "no finalizer"]),
+            ("Secret", &["absent", "placeholder", "foreign", "former"]),
+            ("kept", ALL),
+            ("dry-run", ALL),
+        ],
+    },
+    Section {
+        title: "claim: a back-off holds up only what it is about",
+        held: &[("service", "by hand"), ("ledger", "not taken up"), ("dry-run", "done")],
+        varied: &[("offer", ALL), ("back-off", ALL), ("pauses", PAUSED)],
+    },
+    Section {
+        title: "unresolved_claim: a claim to take up a token",
+        held: &[("service", "by hand")],
+        varied: &[
+            ("ledger", &["taking up", "taking up, leaked"]),
+            ("offer", ALL),
+            ("Secret", &["absent", "placeholder", "current", "current, fenced", "foreign"]),
+            ("read", ALL),
+        ],
+    },
+    Section {
+        title: "in_flight: a token that was handed over, and the value that it replaces",
+        held: &[("service", "by hand"), ("ledger", "taking up"), ("offer", "ready")],
+        varied: &[
+            ("in flight", &["value", "value, accepted", "value, refused, settled", "value, sent, late"]),
+            ("kept", ALL),
+            ("previous", ALL),
+        ],
+    },
+    Section {
+        title: "decide: a token that was handed over",
+        held: &[("service", "by hand"), ("ledger", "taking up"), ("Secret", "new")],
+        varied: &[
+            ("in flight", &["nothing", "value, accepted"]),
+            ("offer", &["none", "unread", "ready"]),
+            ("verdict", ALL),
+            ("read", ALL),
+        ],
+    },
+    Section {
+        title: "put_back: somebody took a token out that a person handed over",
+        held: &[("ledger", "handed over")],
+        varied: &[
+            ("service", &["named", "by hand"]),
+            ("Secret", &["current", "absent", "placeholder", "current, edited", "foreign", "former"]),
+            ("previous", ALL),
+            ("offer", &["none", "ready"]),
+            ("pauses", &["none", "drift"]),
+        ],
+    },
+    Section {
+        title: "companion: values of superseded tokens",
+        held: &[("service", "by hand")],
+        varied: &[
+            ("object", &["living", "deleting", "deleting, Orphan", "deleting, skip"]),
+            ("ledger", &["empty", "handed over", "handed over, past overlap"]),
+            ("kept", ALL),
+            ("Secret", &["current", "absent"]),
+        ],
+    },
+    Section {
+        title: "revoke and leak and deletion: a token that only a person can revoke",
+        held: &[],
+        varied: &[
+            ("service", &["named", "by hand"]),
+            ("object", &["living", "deleting"]),
+            ("ledger", &["handed over", "handed over, in overlap", "handed over, past overlap", "handed over, leaked"]),
+            ("asked", ALL),
+            ("read", ALL),
+        ],
+    },
+    Section {
+        title: "remind: a token expires that only a person can replace",
+        held: &[("ledger", "handed over, expires soon")],
+        varied: &[("service", &["named", "by hand"]), ("spec", &["as it is", "suspended", "invalid"]), ("offer", ALL)],
+    },
 ];

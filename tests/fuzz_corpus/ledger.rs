@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 use artifact_token_operator::api::ids::{Nonce, TokenId};
-use artifact_token_operator::api::ledger::{ArtifactTokenStatus, HandledRequests, LeakTimes};
+use artifact_token_operator::api::ledger::{ArtifactTokenStatus, HandOver, HandledRequests, LeakTimes};
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
-use artifact_token_operator::rotation::desired::{Desired, Halt, REFUSAL_SETTLE, Timings};
+use artifact_token_operator::rotation::desired::{Desired, Halt, Instructions, REFUSAL_SETTLE, Timings};
 use artifact_token_operator::rotation::observed::{
-    Content, Facts, Former, InFlight, Leave, Object, Observed, Others, Ours, Pauses, Row, SecretState, Secrets, Seen,
-    Service, ServiceSeen, Verdict,
+    ByHand, Companion, Content, Facts, Former, InFlight, Leave, Object, Observed, Offer, OfferState, Others, Ours,
+    Pauses, Row, SecretState, Secrets, Seen, Service, ServiceSeen, Verdict,
 };
 use artifact_token_operator::rotation::plan::{Step, next_step};
 
@@ -74,6 +74,7 @@ fn desired(input: &mut Unstructured) -> Result<Desired> {
         probe: input.arbitrary()?,
         verification_interval: length(input)?,
         request_digest: text(input)?,
+        by_hand: Instructions::default(),
         timings,
     })
 }
@@ -129,13 +130,18 @@ fn rows(input: &mut Unstructured) -> Result<Vec<Row>> {
 }
 
 fn service(input: &mut Unstructured) -> Result<ServiceSeen> {
-    Ok(ServiceSeen { attributable: input.arbitrary()?, same_origin: input.arbitrary()?, trusted: input.arbitrary()? })
+    Ok(ServiceSeen {
+        attributable: input.arbitrary()?,
+        same_origin: input.arbitrary()?,
+        trusted: input.arbitrary()?,
+        by_hand: false,
+    })
 }
 
 fn pauses(input: &mut Unstructured) -> Result<Pauses> {
     let mut pause = || maybe(input, time);
     let (generate, verify, sweep, revoke) = (pause()?, pause()?, pause()?, pause()?);
-    Ok(Pauses { generate, verify, sweep, revoke, secret: pause()?, leak: pause()?, drift: None })
+    Ok(Pauses { generate, verify, sweep, revoke, secret: pause()?, leak: pause()?, drift: None, offer: None })
 }
 
 fn observed(input: &mut Unstructured, status: ArtifactTokenStatus) -> Result<Observed> {
@@ -152,7 +158,7 @@ fn observed(input: &mut Unstructured, status: ArtifactTokenStatus) -> Result<Obs
         ..Service::default()
     };
     let facts = Facts { holds_previous, ..facts(input)? };
-    Ok(Observed { object, ledger: status.ledger, secrets, in_flight, service, facts })
+    Ok(Observed { object, ledger: status.ledger, secrets, in_flight, service, by_hand: ByHand::default(), facts })
 }
 
 fn object(input: &mut Unstructured) -> Result<Object> {
@@ -198,6 +204,38 @@ fn refusals(input: &mut Unstructured, mut desired: Desired, mut observed: Observ
     (desired, observed)
 }
 
+/// What a person does by hand, as far as the bytes go.
+fn by_hand(input: &mut Unstructured, mut observed: Observed) -> Observed {
+    let by_hand = input.arbitrary().unwrap_or_default();
+    observed.service.seen.iter_mut().for_each(|seen| seen.by_hand = by_hand);
+    observed.by_hand.offer = maybe(input, offer).unwrap_or_default();
+    observed.by_hand.companion = companion(input).unwrap_or_default();
+    let asked = maybe(input, |input| Ok((id(input)?, time(input)?))).unwrap_or_default();
+    observed.by_hand.asked = asked.into_iter().collect();
+    observed
+}
+
+fn offer(input: &mut Unstructured) -> Result<Offer> {
+    let claimed = HandOver { uid: "offer".to_owned(), resource_version: "7".to_owned() };
+    let secret = HandOver { resource_version: text(input)?, ..claimed };
+    let state = match input.int_in_range(0..=3)? {
+        0 => OfferState::Unread,
+        1 => OfferState::Ready,
+        2 => OfferState::Taken,
+        _ => OfferState::Refused(String::new()),
+    };
+    Ok(Offer { secret, state })
+}
+
+fn companion(input: &mut Unstructured) -> Result<Companion> {
+    Ok(match input.int_in_range(0..=3)? {
+        0 => Companion::Absent,
+        1 => Companion::Unread,
+        2 => Companion::Foreign(halt(input)?),
+        _ => Companion::Ours((0..input.int_in_range(0..=2)?).map(|_| id(input)).collect::<Result<_>>()?),
+    })
+}
+
 fn check(bytes: &[u8]) -> Option<()> {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     let status: ArtifactTokenStatus = serde_json::from_slice(&bytes[..end]).ok()?;
@@ -206,9 +244,11 @@ fn check(bytes: &[u8]) -> Option<()> {
     let now = time(&mut input).ok()?;
     // The corpus is older than these.
     let (desired, observed) = refusals(&mut input, desired, observed);
+    let observed = by_hand(&mut input, observed);
     let step = next_step(&desired, &observed, now);
     assert_eq!(step, next_step(&desired, &observed, now), "the same of the same");
-    if let Step::Revoke { id, .. } = &step {
+    if let Step::Revoke { attempt, id } = &step {
+        assert!(!observed.ledger.is_by_hand(*attempt, id), "a revoke of a token that was handed over: {observed:#?}");
         let listed = observed.service.listing.iter().flatten().any(|row| row.id == *id);
         assert!(observed.ledger.knows(id) || listed, "a revoke of a stranger's token: {observed:#?}");
         assert!(observed.object.finalizer, "a revoke without a finalizer: {observed:#?}");

@@ -10,7 +10,7 @@ use artifact_token_operator::api::ledger::{
 };
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
-use artifact_token_operator::rotation::desired::{Desired, Timings};
+use artifact_token_operator::rotation::desired::{Desired, Instructions, Timings};
 use artifact_token_operator::rotation::ledger::Failure;
 use artifact_token_operator::rotation::observed::{
     self, Content, Former, Observed, Others, Ours, Pauses, Row, SecretState, Secrets, Service, ServiceSeen, Verdict,
@@ -98,6 +98,7 @@ pub fn desired(object: &Object, facts: &Facts) -> Desired {
         probe: true,
         verification_interval: HOUR,
         request_digest: String::new(),
+        by_hand: Instructions::default(),
         timings: timings(),
     }
 }
@@ -112,13 +113,14 @@ pub fn observed(process: &Process, facts: &Facts, named: bool) -> Observed {
         secrets: Secrets::one(process.live, secret_state(&process.secret, process)),
         in_flight: in_flight(&process.in_flight, facts),
         service: Service {
-            seen: Some(ServiceSeen { attributable: named, same_origin: true, trusted: !facts.doubt }),
+            seen: Some(ServiceSeen { attributable: named, same_origin: true, trusted: !facts.doubt, by_hand: false }),
             listing: process.listed.then(listing),
             swept: process.swept.then_some(NOW),
             suspected: process.suspects,
             lists_others: false,
             others: Others { answered: Some(NOW), accepted: Some(NOW), forgiven: None, accepts_own: false },
         },
+        by_hand: observed::ByHand::default(),
         facts: observed::Facts {
             holds_previous: process.remembered != Token::NONE && process.remembered == object.book.current,
             preflight: process.preflight,
@@ -268,6 +270,7 @@ pub fn ledger(object: &Object, facts: &Facts) -> Ledger {
         time: claimed(token, object, facts),
         request_digest: String::new(),
         request: None,
+        hand_over: None,
         outcome,
     };
     let lost = |token: Token| {
@@ -327,6 +330,8 @@ pub fn current(token: Token, object: &Object, facts: &Facts) -> Current {
     Current {
         unclear: None,
         last_used_time: None,
+        hand_over: None,
+        reminded_days: None,
         attempt: attempt(token, facts),
         id: id(token),
         nonce: nonce(token),
@@ -357,6 +362,8 @@ fn superseded(token: Token, object: &Object, facts: &Facts) -> Superseded {
         unpublished: book.unpublished.has(token),
         held: book.held.has(token),
         rejected_time: None,
+        handed_over: false,
+        hint: None,
         tries: 0,
         next_try_time: None,
         failure: String::new(),

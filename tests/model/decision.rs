@@ -116,6 +116,13 @@ fn short(step: Step) -> Do {
         | Step::TakeTurn(_)
         | Step::RecordUnclear(_)
         | Step::RecordRefusal
-        | Step::ForgetRefusal => Do::Rest,
+        | Step::ForgetRefusal
+        | Step::Prove { .. }
+        | Step::ReadOffer
+        | Step::Resume
+        | Step::DeleteOffer
+        | Step::ReadCompanion
+        | Step::Keep(_)
+        | Step::Remind(_) => Do::Rest,
     }
 }

@@ -240,6 +240,7 @@ impl Turn<'_> {
             time: bridge::claimed(token, &self.me().object, &self.state.facts),
             request_digest: String::new(),
             request: None,
+            hand_over: None,
             outcome: None,
         }
     }

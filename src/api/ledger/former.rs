@@ -38,6 +38,13 @@ pub struct Superseded {
     /// When the service refused it while it was current: it is dead, and only a revoke proves it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected_time: Option<Time>,
+    /// A person handed it over, so only a person can revoke it. The operator asks about it until the service refuses it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub handed_over: bool,
+    /// Of a token that a person must revoke: its last four characters, if the service object allows that to be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub hint: Option<String>,
     /// How many revokes failed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tries: u32,

@@ -36,7 +36,13 @@ pub struct Operations {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub parameters: Option<Vec<ParameterDeclaration>>,
-    /// The request that generates one token.
+    /// Where people make and revoke tokens in the service's own pages, for the conditions of tokens that only a person can make
+    /// or revoke. Default: none. Example: `Settings > Tokens, as an Admin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub page: Option<String>,
+    /// The request that generates one token. Absent: a person makes each token at the service's own pages and hands it over
+    /// in a Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generate: Option<Generate>,
     /// The request that proves that a token is accepted. It is sent with the token and nothing else, and must fail

@@ -10,6 +10,7 @@ use crate::api::artifact_token::ArtifactToken;
 use crate::controller::objects::Index;
 use crate::controller::shared::Shared;
 use crate::controller::token::memories::Memories;
+use crate::controller::token::offers::Offers;
 use crate::controller::token::secret_index::SecretIndex;
 use crate::controller::watch::ListTimes;
 
@@ -18,6 +19,8 @@ pub(crate) struct Context {
     pub shared: Arc<Shared>,
     /// Names and versions of our Secrets.
     pub secrets: SecretIndex,
+    /// The Secrets with which people hand over tokens.
+    pub offers: Offers,
     /// What this process knows of each object.
     pub memories: Memories,
     /// All objects.

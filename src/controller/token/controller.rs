@@ -21,11 +21,12 @@ use crate::controller::registry::{Change, Key};
 use crate::controller::shared::Shared;
 use crate::controller::token::context::Context;
 use crate::controller::token::memories::Memories;
+use crate::controller::token::offers::Offers;
 use crate::controller::token::reconcile::reconcile;
 use crate::controller::token::secret_index::SecretIndex;
 use crate::controller::watch::{ListTimes, touched, watched, watched_metadata};
 use crate::controller::worker::{Shutdown, after_error, guarded, scoped, strip};
-use crate::secret::metadata::MANAGED;
+use crate::secret::metadata::{HAND_OVER, MANAGED};
 use crate::service::limits::PASSES;
 
 /// Runs the passes over the tokens of one scope until `shutdown`; calls `listed` when the first list of its Secrets is complete.
@@ -41,6 +42,7 @@ pub(in crate::controller) async fn run(
     let ctx = Arc::new(Context {
         shared: shared.clone(),
         secrets: SecretIndex::default(),
+        offers: Offers::default(),
         memories: Memories::default(),
         objects: objects.clone(),
         index: index.clone(),
@@ -50,13 +52,16 @@ pub(in crate::controller) async fn run(
     shared.metrics.state_metrics.include(objects.clone(), shared.clock.clone());
     let changes = shared.services.changes();
     let (synced, first_list) = oneshot::channel();
-    // Dropping this set ends the watch.
+    let (offered, first_offers) = oneshot::channel();
+    // Dropping this set ends the watches.
     let mut watches = JoinSet::new();
-    watches.spawn(watch_secrets(scoped(&shared.watches, scope.as_deref()), ctx.clone(), touch, synced));
-    // A shut-down also ends the wait for the first list. The order is fixed, so that nothing here is left to chance.
+    let api = || scoped(&shared.watches, scope.as_deref());
+    watches.spawn(watch_secrets(api(), ctx.clone(), touch.clone(), synced));
+    watches.spawn(watch_offers(api(), ctx.clone(), touch, offered));
+    // A shut-down also ends the wait for the first lists. The order is fixed, so that nothing here is left to chance.
     tokio::select! {
         biased;
-        _ = first_list => {}
+        _ = async { (first_list.await, first_offers.await) } => {}
         () = shutdown.clone() => {}
     }
     listed();
@@ -153,4 +158,37 @@ async fn watch_secrets(
 /// The objects that keep a Secret of this name, whatever its owner annotation says: somebody may have edited it.
 fn keepers_of(ctx: &Context, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<ArtifactToken>> {
     ctx.index.keepers(&secret.namespace().unwrap_or_default(), &secret.name_any())
+}
+
+/// Feeds the index of Secrets that hand over tokens, and wakes who is to have each one that changes.
+async fn watch_offers(
+    api: Api<Secret>,
+    ctx: Arc<Context>,
+    touch: mpsc::UnboundedSender<ObjectRef<ArtifactToken>>,
+    synced: oneshot::Sender<()>,
+) {
+    let mut synced = Some(synced);
+    let selector = watcher::Config::default().labels(HAND_OVER);
+    let mut events = std::pin::pin!(watched_metadata(api, selector).default_backoff());
+    while let Some(event) = events.next().await {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                tracing::warn!(%error, "the watch of Secrets that hand over tokens broke; it starts again");
+                continue;
+            }
+        };
+        for (namespace, name) in ctx.offers.apply(&event) {
+            let object = ObjectRef::new(&name).within(&namespace);
+            // Anybody may name any object on a label.
+            if ctx.objects.get(&object).is_some() {
+                let _ = touch.unbounded_send(object);
+            }
+        }
+        if matches!(event, Event::InitDone)
+            && let Some(synced) = synced.take()
+        {
+            let _ = synced.send(());
+        }
+    }
 }

@@ -2,10 +2,12 @@
 
 pub(crate) mod context;
 pub(crate) mod controller;
+mod instructions;
 pub(crate) mod memories;
 pub(crate) mod memory;
 pub(crate) mod object_writer;
 pub(crate) mod observe;
+pub(crate) mod offers;
 pub(crate) mod pass;
 pub(crate) mod perform;
 pub(crate) mod reconcile;

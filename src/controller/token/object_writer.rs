@@ -67,6 +67,16 @@ impl ObjectWriter {
         self.outcome(object, answer, "the finalizers").await
     }
 
+    /// The object as it is now, if that is another version.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub(crate) async fn newer(&self, object: &ArtifactToken) -> Result<Option<ArtifactToken>, PassError> {
+        let read = self.api.get_opt(&object.name_any()).await;
+        let now = read.map_err(|error| PassError::read("the ArtifactToken", &error))?;
+        Ok(now.filter(|now| now.uid() == object.uid() && now.resource_version() != object.resource_version()))
+    }
+
     /// Whether the object is still there, read live.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use kube::{Resource, ResourceExt};
 
 use crate::api::FINALIZER;
 use crate::api::artifact_token::{DeletionPolicy, SKIP_REVOCATION, ServiceKind};
+use crate::api::ledger::Claim;
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::api::token_service::Capability;
@@ -12,8 +13,11 @@ use crate::controller::registry::ServiceEntry;
 use crate::controller::token::pass::Pass;
 use crate::rotation::desired::Halt;
 use crate::rotation::ledger::MAX_RETRY_DELAY;
-use crate::rotation::observed::{Facts, InFlight, Leave, Object, Observed, Pauses, Service, ServiceSeen};
+use crate::rotation::observed::{
+    ByHand, Companion, Facts, InFlight, Leave, Object, Observed, Offer, OfferState, Pauses, Service, ServiceSeen,
+};
 use crate::rotation::schedule::leak_turn;
+use crate::service::declaration::Declaration;
 
 /// Calls that the answer to a leak makes to the service: ask, revoke, prove, generate, try, verify.
 const ANSWER_CALLS: u32 = 6;
@@ -26,6 +30,7 @@ pub(super) fn observe(pass: &mut Pass<'_>, now: Time) -> Observed {
         secrets: pass.secrets(),
         in_flight: pass.memory().in_flight.as_ref().map_or(InFlight::Nothing, |attempt| attempt.observed(now)),
         service: service(pass),
+        by_hand: by_hand(pass),
         facts: facts(pass, now),
     };
     drop_decided_attempt(pass, observed)
@@ -72,7 +77,35 @@ fn service_seen(pass: &Pass<'_>, service: &ServiceEntry) -> Option<ServiceSeen> 
         attributable: declaration.can(Capability::Names) && declaration.can(Capability::List),
         same_origin: pass.ledger().service.as_ref().is_none_or(|known| known.origin == service.origin),
         trusted: !pass.shared().services.refuses_most(&service.key),
+        by_hand: declaration.is_by_hand(),
     })
+}
+
+/// What a person does by hand. Values of superseded tokens are looked for only where a person may have handed one over.
+fn by_hand(pass: &Pass<'_>) -> ByHand {
+    let service = pass.service().and_then(|service| service.declaration.as_ref());
+    let by_hand = service.is_some_and(Declaration::is_by_hand);
+    let unread = if by_hand || pass.ledger().has_by_hand() { Companion::Unread } else { Companion::Absent };
+    let memory = &pass.memory().by_hand;
+    let object = pass.object();
+    let shown = pass.ctx().offers.to(&object.namespace().unwrap_or_default(), &object.name_any());
+    ByHand {
+        offer: memory.offer(shown, &pass.ledger().living()).map(|offer| unleaked(pass, offer)),
+        companion: memory.companion.clone().unwrap_or(unread),
+        asked: memory.next_questions(),
+    }
+}
+
+/// What leaked is not taken up again.
+fn unleaked(pass: &Pass<'_>, offer: Offer) -> Offer {
+    let of_offer = |claim: &&Claim| claim.hand_over.as_ref() == Some(&offer.secret);
+    let claim = pass.ledger().claim.as_ref().filter(of_offer);
+    let leaked = claim.is_some_and(|claim| pass.ledger().leak_covers(claim.time));
+    let why = "it leaked: it was handed over before spec.rotation.revokeIssuedBefore. Make a new one";
+    if leaked && offer.state == OfferState::Ready {
+        return Offer { state: OfferState::Refused(why.to_owned()), ..offer };
+    }
+    offer
 }
 
 fn facts(pass: &mut Pass<'_>, now: Time) -> Facts {

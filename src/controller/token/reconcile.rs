@@ -9,6 +9,7 @@ use tracing::{debug, info};
 
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::ledger::{ArtifactTokenStatus, Ledger};
+use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::controller::error::PassError;
 use crate::controller::token::context::Context;
@@ -57,6 +58,10 @@ pub(super) async fn reconcile(
     let objects = ObjectWriter::new(ctx.shared.tokens(&namespace));
     let secrets = SecretAccess::new(ctx.secrets_in(&namespace), namespace, name);
     let mut pass = Pass::new(ctx, &mut *memory, object);
+    if pass.reconcile_requested() {
+        pass.memory_mut().by_hand.ask_now();
+    }
+    pass.memory_mut().by_hand.look_again();
     restore_forgotten_claims(&mut pass, &objects).await?;
     read_cached_secret(&mut pass, &secrets).await?;
     init_last_verified(&mut pass);
@@ -200,7 +205,8 @@ fn last_use(pass: &Pass<'_>) -> Option<Time> {
 /// Writes an event for a halt once, when it begins.
 async fn announce_halt(pass: &Pass<'_>, halt: &Halt, old: &ArtifactTokenStatus) {
     let known = old.conditions.iter().any(|condition| condition.reason == halt.reason);
-    if halt.stalled && !known {
+    // What a person must do by hand is told with its own condition.
+    if halt.stalled && !known && halt.reason != Reason::HandOverDue {
         pass.warn(halt.reason, "Reconcile", halt.message.clone()).await;
     }
 }

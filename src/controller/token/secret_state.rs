@@ -34,6 +34,11 @@ pub(crate) fn hint_of(token: &str) -> Option<String> {
     (length >= MIN_HINTED).then(|| format!("****{last}"))
 }
 
+/// Whether a value ends as this hint says.
+pub(crate) fn ends_like(hint: &str, token: &SecretString) -> bool {
+    hint_of(token.expose_secret()).as_deref() == Some(hint)
+}
+
 /// Reads a Secret, knowing what its object wants and what this process knows of its tokens.
 pub(crate) struct SecretReader<'a> {
     pub template: &'a SecretTemplate,
@@ -129,8 +134,7 @@ impl SecretReader<'_> {
         let same =
             |current: &&Current| current.attempt == marks.attempt && Some(&current.id) == marks.token_id.as_ref();
         let current = self.ledger.current.as_ref().filter(same);
-        let hint = current.and_then(|current| current.hint.as_ref());
-        hint.is_some() && hint_of(token.expose_secret()).as_ref() != hint
+        current.and_then(|current| current.hint.as_ref()).is_some_and(|hint| !ends_like(hint, token))
     }
 
     /// Whether these marks may be those that this operator wrote last: the ones of an older token are a copy.

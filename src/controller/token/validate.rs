@@ -13,6 +13,7 @@ use crate::api::parameters::{Lifetime, Parameters};
 use crate::api::reason::Reason;
 use crate::controller::registry::ServiceEntry;
 use crate::controller::settings::Settings;
+use crate::controller::token::instructions::instructions;
 use crate::rotation::desired::{Desired, Halt, Timings};
 use crate::rotation::schedule::shortest_lifetime;
 use crate::secret::content;
@@ -66,6 +67,7 @@ impl Validated {
         let timings = settings.timings(timeout);
         let halt =
             halt(spec, service, (overlap, interval)).or_else(|| lifetime_halt(service, lifetime, &timings)).or(problem);
+        let halt = halt.or_else(|| unprobed(spec, service));
         let verification = spec.verification.interval.map_or(VERIFICATION_INTERVAL, |interval| interval.0);
         let of_service = service.and_then(|service| service.spec.revoke_issued_before);
         let desired = Desired {
@@ -80,6 +82,7 @@ impl Validated {
             probe: spec.verification.probe == Probe::Required,
             verification_interval: verification.max(MIN_VERIFICATION_INTERVAL),
             request_digest: digest(lifetime, &parameters),
+            by_hand: instructions(object, service, lifetime, &parameters),
             timings,
         };
         let request = desired.halt.is_none().then_some(CheckedRequest { lifetime, parameters });
@@ -142,6 +145,14 @@ fn lifetime_halt(service: Option<&ServiceEntry>, lifetime: Lifetime, timings: &T
     let length = lifetime.length().filter(|length| *length < shortest);
     let checked = declaration.check_lifetime(lifetime).err().or_else(|| length.map(|_| too_short()));
     checked.map(|message| Halt::stalled(Reason::UnsupportedLifetime, message))
+}
+
+/// A token that a person makes is always asked about: before it is published, and until it is dead.
+fn unprobed(spec: &ArtifactTokenSpec, service: Option<&ServiceEntry>) -> Option<Halt> {
+    let by_hand = service?.declaration.as_ref()?.is_by_hand();
+    let message = "spec.verification.probe is Disabled, but a person makes the tokens of this service, and the operator asks about each \
+                   one before it is published and until it is dead: set it to Required";
+    (by_hand && spec.verification.probe == Probe::Disabled).then(|| Halt::stalled(Reason::InvalidSpec, message))
 }
 
 /// How much earlier than its interval this object is rotated. It is the same at every look, and differs between objects.

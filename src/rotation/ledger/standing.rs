@@ -16,6 +16,12 @@ impl Ledger {
         claim.chain(current).chain(superseded).chain(lost).chain(possibly).chain(dead).max().unwrap_or(0)
     }
 
+    /// The ids of the tokens that it lists as living.
+    pub fn living(&self) -> Vec<TokenId> {
+        let current = self.current.iter().map(|current| current.id.clone());
+        current.chain(self.superseded.iter().map(|old| old.id.clone())).collect()
+    }
+
     /// Whether it lists this id as a living token.
     pub fn knows(&self, id: &TokenId) -> bool {
         let current = self.current.as_ref().is_some_and(|current| current.id == *id);
@@ -27,6 +33,20 @@ impl Ledger {
         let same = |of: u32, known: &TokenId| of == attempt && known == id;
         let current = self.current.as_ref().is_some_and(|current| same(current.attempt, &current.id));
         current || self.superseded.iter().any(|old| same(old.attempt, &old.id))
+    }
+
+    /// Whether a person handed this token over, so that only a person can revoke it.
+    pub fn is_by_hand(&self, attempt: u32, id: &TokenId) -> bool {
+        let current = self.current.iter().map(|current| (current.attempt, &current.id, current.hand_over.is_some()));
+        let superseded = self.superseded.iter().map(|old| (old.attempt, &old.id, old.handed_over));
+        current.chain(superseded).any(|(of, known, by_hand)| by_hand && of == attempt && known == id)
+    }
+
+    /// Whether any token in it was handed over.
+    pub fn has_by_hand(&self) -> bool {
+        let current = self.current.as_ref().is_some_and(|current| current.hand_over.is_some());
+        let claim = self.claim.as_ref().is_some_and(|claim| claim.hand_over.is_some());
+        current || claim || self.superseded.iter().any(|old| old.handed_over)
     }
 
     /// The tokens of which one at least lives now, as far as the ledger knows, beside one that is to die: the current token, unless it

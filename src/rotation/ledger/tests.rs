@@ -5,6 +5,7 @@ mod moves;
 
 use super::*;
 use crate::api::ids::samples::{id, nonce};
+use crate::api::ledger::LeakTimes;
 use crate::api::reason::Reason;
 
 const FIRST_RETRY: Duration = Duration::from_secs(30);
@@ -15,7 +16,7 @@ fn at(seconds: u64) -> Time {
 
 fn claim(attempt: u32, time: Time) -> Claim {
     let (nonce, request_digest) = (nonce(format!("n{attempt}")), "digest".to_owned());
-    Claim { attempt, nonce, time, request_digest, request: None, outcome: None }
+    Claim { attempt, nonce, time, request_digest, request: None, hand_over: None, outcome: None }
 }
 
 fn current(attempt: u32, time: Time) -> Current {
@@ -35,6 +36,8 @@ fn current(attempt: u32, time: Time) -> Current {
         rejected_time: None,
         unclear: None,
         last_used_time: None,
+        hand_over: None,
+        reminded_days: None,
         expiration_time: None,
         secret_resource_version: String::new(),
     }

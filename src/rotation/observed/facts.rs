@@ -46,6 +46,8 @@ pub struct Pauses {
     pub revoke: Option<Time>,
     /// Writes of the Secret, including the dry run.
     pub secret: Option<Time>,
+    /// Writes of the Secret that hands over a token, and of the one that keeps values.
+    pub offer: Option<Time>,
     /// Corrections of the Secret: somebody else changed it again soon after the last one.
     pub drift: Option<Time>,
     /// The answer to a leak at the service: older tokens have their turn first.

@@ -58,6 +58,8 @@ pub struct ServiceSeen {
     /// The operator may act on its refusals. That is not so while it refuses most tokens: then it may be another place or another
     /// account, or a part of it is away (P20).
     pub trusted: bool,
+    /// It has no operation to generate a token, so a person makes each one and hands it over.
+    pub by_hand: bool,
 }
 
 /// What the service says about a token.
@@ -85,6 +87,11 @@ impl Service {
     /// Whether the operator can call it, and its origin is that of the ledger's tokens.
     pub fn same_place(&self) -> bool {
         self.seen.is_some_and(|seen| seen.same_origin)
+    }
+
+    /// Whether a person makes its tokens.
+    pub fn is_by_hand(&self) -> bool {
+        self.seen.is_some_and(|seen| seen.by_hand)
     }
 
     /// Whether the operator may act on its refusals.

@@ -1,7 +1,8 @@
 //! The outcome of the attempt whose token the Secret holds. It is decided once (P6).
 
+use crate::api::ids::TokenId;
 use crate::api::ledger::{Claim, Outcome};
-use crate::rotation::observed::{InFlight, Observed, Ours, Verdict};
+use crate::rotation::observed::{InFlight, Observed, OfferState, Ours, Verdict};
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::{after_pause, wait};
@@ -37,6 +38,11 @@ fn unattested(view: &View, ours: &Ours, claim: &Claim) -> Option<Step> {
         if *attempt == claim.attempt && Some(id) == ours.id.as_ref());
     if is_in_flight {
         return None;
+    }
+    // No revoke is ever sent to the id of a token that was handed over. What else the Secret of that says comes first.
+    if let Some(secret) = claim.hand_over.as_ref().filter(|_| ours.id == Some(TokenId::of_hand_over(claim.attempt))) {
+        let unread = view.observed.by_hand.offer_of(secret).is_some_and(|offer| offer.state == OfferState::Unread);
+        return unread.then(|| after_pause(view, facts.pauses.secret, Step::ReadOffer));
     }
     if !service.same_place() {
         return Some(wait(view));

@@ -1,9 +1,10 @@
 //! Deletion (P13) ends the known tokens at once, then those that could still land, then the Secret, then the finalizer.
 
 use crate::api::ids::TokenId;
+use crate::api::ledger::Outcome;
 use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
-use crate::rotation::observed::{InFlight, Leave, Observed};
+use crate::rotation::observed::{Companion, Content, InFlight, Leave, Observed};
 use crate::rotation::plan::ownership::unresolved_conflict;
 use crate::rotation::plan::step::{GiveUpReason, Step};
 use crate::rotation::plan::view::View;
@@ -18,7 +19,7 @@ pub(super) fn deletion(view: &View) -> Option<Step> {
         return Some(Step::Wait(None));
     }
     match (object.leave, in_flight) {
-        (Some(Leave::Orphan), _) => Some(Step::Release),
+        (Some(Leave::Orphan), _) => Some(drop_kept(view).unwrap_or(Step::Release)),
         (Some(Leave::Skip), _) => Some(release(view)),
         (None, InFlight::Claim { .. } | InFlight::Value { .. }) => Some(Step::GiveUp(GiveUpReason::Deleting)),
         (None, InFlight::Nothing) => Some(unresolved_conflict(view).unwrap_or_else(|| end_tokens(view))),
@@ -35,13 +36,16 @@ fn end_tokens(view: &View) -> Step {
     if !secrets.live() {
         return after_pause(view, facts.pauses.secret, Step::Read);
     }
+    if let Some(step) = not_taken_up(view) {
+        return after_pause(view, facts.pauses.secret, step);
+    }
     if ledger.alive() > 0 && !service.same_place() {
         return Step::Halt(cannot_revoke());
     }
     if let Some((attempt, id)) = next_known(view) {
-        return after_pause(view, facts.pauses.revoke, Step::Revoke { attempt, id });
+        return after_pause(view, facts.pauses.revoke, view.ending(attempt, &id));
     }
-    let open = observed.open_claim();
+    let open = observed.open_claim().filter(|claim| claim.hand_over.is_none());
     let unsettled = open.as_ref().map(|claim| view.desired.timings.settle_time(claim));
     if unsettled.is_some_and(|settled| !view.now.is_over(settled)) {
         return wait(view);
@@ -80,10 +84,10 @@ fn sweep(view: &View) -> Option<Step> {
 
 fn next_known(view: &View) -> Option<(u32, TokenId)> {
     let ledger = &view.observed.ledger;
-    let superseded =
-        ledger.superseded.iter().filter(|old| !view.was_just_tried(old)).map(|old| (old.attempt, old.id.clone()));
+    let superseded = ledger.superseded.iter().filter(|old| !view.was_just_tried(old));
+    let superseded = superseded.map(|old| (old.attempt, old.id.clone()));
     let current = ledger.current.iter().map(|current| (current.attempt, current.id.clone()));
-    superseded.chain(current).next()
+    superseded.chain(current).find(|(_, id)| !view.was_just_asked(id))
 }
 
 fn cannot_revoke() -> Halt {
@@ -95,7 +99,34 @@ fn cannot_revoke() -> Halt {
     )
 }
 
+/// What became of a token that was handed over and whose attempt is undecided: it enters the ledger if the Secret holds it. Else its publish is
+/// fenced off, and it stays with the person.
+fn not_taken_up(view: &View) -> Option<Step> {
+    let Observed { secrets, .. } = view.observed;
+    let claim = view.observed.open_claim().filter(|claim| claim.hand_over.is_some())?;
+    if secrets.ours().any(|ours| ours.attempt == claim.attempt && ours.content != Content::Empty) {
+        return Some(Step::Decide(Outcome::Failed));
+    }
+    // Its publish replaces our Secret or nothing.
+    let may_land = secrets.ours().any(|ours| ours.fence < claim.attempt);
+    may_land.then_some(Step::RaiseFence { fence: claim.attempt })
+}
+
+/// The step that drops the values of superseded tokens; `None` if none are kept.
+fn drop_kept(view: &View) -> Option<Step> {
+    let Observed { by_hand, facts, .. } = view.observed;
+    let step = match by_hand.companion {
+        Companion::Unread => Step::ReadCompanion,
+        Companion::Ours(_) => Step::Keep(Vec::new()),
+        Companion::Absent | Companion::Foreign(_) => return None,
+    };
+    Some(after_pause(view, facts.pauses.offer, step))
+}
+
 fn release(view: &View) -> Step {
+    if let Some(step) = drop_kept(view) {
+        return step;
+    }
     let Observed { object, secrets, facts, .. } = view.observed;
     // Only a read shows a Secret of ours whose label somebody took off, so that the watch has lost it.
     if !secrets.live() || secrets.own() {

@@ -2,6 +2,7 @@
 
 use crate::api::time::Time;
 use crate::rotation::observed::{InFlight, Observed, Verdict};
+use crate::rotation::plan::companion::keep_current;
 use crate::rotation::plan::fence::raise;
 use crate::rotation::plan::replaced::once_recorded;
 use crate::rotation::plan::step::{GiveUpReason, Step};
@@ -32,7 +33,9 @@ fn for_claim(view: &View, attempt: u32, deadline: Time) -> Step {
     }
     // Something has forbidden a token since the claim: the spec is wrong now, or suspended, or a permission was taken away, or the
     // service refuses most tokens. The claim waits until its deadline.
-    let forbidden = view.desired.halt.is_some() || facts.halt.is_some() || view.is_suspended();
+    // Or the service generates no tokens any more, or the value that was handed over is not at hand.
+    let unable = service.is_by_hand() || observed.takes_up();
+    let forbidden = view.desired.halt.is_some() || facts.halt.is_some() || view.is_suspended() || unable;
     if !service.same_place() || forbidden || view.refused_by_service().is_some() {
         return wait(view);
     }
@@ -65,41 +68,67 @@ fn for_value(view: &View) -> Option<Step> {
     if let Some(reason) = reason_to_give_up(view) {
         return Some(give_up(view, reason));
     }
-    if view.desired.probe && secrets.hold_a_value() && *trial != Some(Verdict::Accepted) {
+    let replaces = view.desired.probe && secrets.hold_a_value();
+    if (replaces || view.observed.takes_up()) && *trial != Some(Verdict::Accepted) {
         if !service.same_place() {
             return Some(wait(view));
         }
         return Some(after_pause(view, facts.pauses.verify, Step::Try));
     }
-    Some(after_pause(view, facts.pauses.secret, once_recorded(view, Step::Update)))
+    Some(match keep_current(view) {
+        Some(Step::Wait(_)) => wait(view),
+        Some(step) => after_pause(view, facts.pauses.offer, step),
+        None => after_pause(view, facts.pauses.secret, once_recorded(view, Step::Update)),
+    })
 }
 
 fn reason_to_give_up(view: &View) -> Option<GiveUpReason> {
-    let observed = view.observed;
-    let Observed { ledger, secrets, in_flight, service, .. } = observed;
-    let InFlight::Value { attempt, deadline, issued, trial, expected, sent, .. } = in_flight else { return None };
+    let overtaken = || is_overtaken(view).then_some(GiveUpReason::Overtaken);
+    // A token that was handed over is fenced off before it is given up, and that is not why.
+    if view.observed.takes_up() {
+        own_reason(view).or_else(overtaken)
+    } else {
+        overtaken().or_else(|| own_reason(view))
+    }
+}
+
+/// Whether the publish cannot land any more.
+fn is_overtaken(view: &View) -> bool {
+    let Observed { secrets, in_flight, .. } = view.observed;
+    let InFlight::Value { attempt, expected, sent, .. } = in_flight else { return false };
     // Only the finalizer's claim, attempt 1, may create the Secret, and only once: if the created Secret is gone, a person deleted
     // it, perhaps long ago. Every other publish replaces a Secret or its placeholder (P5).
     let creates = secrets.any_absent() && (*attempt > 1 || *sent);
-    if creates || secrets.unwritable().is_some() || secrets.fence() >= *attempt || secrets.expected() != *expected {
-        return Some(GiveUpReason::Overtaken);
-    }
+    creates || secrets.unwritable().is_some() || secrets.fence() >= *attempt || secrets.expected() != *expected
+}
+
+/// Why the attempt itself has failed.
+fn own_reason(view: &View) -> Option<GiveUpReason> {
+    let observed = view.observed;
+    let Observed { ledger, in_flight, service, .. } = observed;
+    let InFlight::Value { attempt, deadline, issued, trial, .. } = in_flight else { return None };
     if observed.open_claim().is_some_and(|claim| claim.attempt == *attempt && ledger.leak_covers(claim.time)) {
         return Some(GiveUpReason::Leaked);
     }
-    if view.now.reached(*deadline) {
-        return Some(GiveUpReason::Late);
-    }
+    // Past its deadline, the word of the service about a token that was handed over is still the reason.
+    let late = view.now.reached(*deadline).then_some(GiveUpReason::Late);
     let settled = view.now.is_over(issued.plus(view.desired.timings.token_settle));
-    (*trial == Some(Verdict::Refused) && settled && service.trusted()).then_some(GiveUpReason::Refused)
+    let refused = *trial == Some(Verdict::Refused) && settled && service.trusted();
+    let refused = refused.then_some(GiveUpReason::Refused);
+    if observed.takes_up() { refused.or(late) } else { late.or(refused) }
 }
 
 /// A publish whose answer is unknown could still land. The step fences it off before it gives the token up.
 fn give_up(view: &View, reason: GiveUpReason) -> Step {
     let Observed { secrets, in_flight, facts, .. } = view.observed;
+    // Another process may have the same token that was handed over, and may have sent it.
+    let may_land = matches!(in_flight, InFlight::Value { sent: true, .. }) || view.observed.takes_up();
     match in_flight {
-        InFlight::Value { attempt, sent: true, expected, .. }
-            if secrets.expected() == *expected && secrets.fence() < *attempt && secrets.unwritable().is_none() =>
+        InFlight::Value { attempt, expected, .. }
+            if may_land
+                && secrets.expected() == *expected
+                && secrets.fence() < *attempt
+                && secrets.unwritable().is_none() =>
         {
             after_pause(view, facts.pauses.secret, raise(view, *attempt))
         }

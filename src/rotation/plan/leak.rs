@@ -17,13 +17,13 @@ pub(super) fn leak(view: &View) -> Option<Step> {
         return None;
     }
     let (attempt, id) = next_leaked(view)?;
+    let end = view.ending(attempt, &id);
     if view.paused(view.observed.facts.pauses.revoke) {
-        // The token in use dies before it is replaced. An older one holds up nothing.
+        // The token in use dies before it is replaced. An older one holds up nothing, nor does one that a person must revoke.
         let in_use = view.observed.ledger.current.as_ref().is_some_and(|current| current.id == id);
-        return in_use.then(|| wait(view));
+        return (in_use && matches!(end, Step::Revoke { .. })).then(|| wait(view));
     }
-    let revoke = view.after_read(Step::Revoke { attempt, id: id.clone() });
-    Some(view.in_turn(&id, revoke))
+    Some(view.in_turn(&id, view.after_read(end)))
 }
 
 /// Each requested time enters the ledger once, and only if it matters: a token was claimed before it, or the time is in the future
@@ -51,10 +51,10 @@ fn next_leaked(view: &View) -> Option<(u32, TokenId)> {
     let ledger = &view.observed.ledger;
     let leak = ledger.leak.as_ref()?;
     let current = ledger.current.as_ref().filter(|current| leak.covers(current.claimed_time));
-    if let Some(current) = current {
+    if let Some(current) = current.filter(|current| !view.was_just_asked(&current.id)) {
         return Some((current.attempt, current.id.clone()));
     }
     let leaked = ledger.superseded.iter().filter(|old| old.claimed_time.is_some_and(|claimed| leak.covers(claimed)));
-    let due = leaked.filter(|old| !view.was_just_tried(old));
+    let due = leaked.filter(|old| !view.was_just_tried(old) && !view.was_just_asked(&old.id));
     due.map(|old| (old.attempt, old.id.clone())).next()
 }

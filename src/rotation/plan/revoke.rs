@@ -13,21 +13,25 @@ pub(super) fn revoke(view: &View) -> Option<Step> {
         return None;
     }
     let old = ledger.superseded.iter().find(|old| due(view, old) && unneeded(view, old))?;
-    let revoke = view.after_read(Step::Revoke { attempt: old.attempt, id: old.id.clone() });
-    let step = view.in_turn(&old.id, revoke);
+    let step = view.in_turn(&old.id, view.after_read(view.ending(old.attempt, &old.id)));
     Some(after_pause(view, facts.pauses.secret, step))
 }
 
 fn due(view: &View, old: &Superseded) -> bool {
-    view.now.is_over(old.revoke_after_time) && !view.was_just_tried(old)
+    view.now.is_over(old.revoke_after_time) && !view.was_just_tried(old) && !view.was_just_asked(&old.id)
 }
 
 /// Whether no Secret holds this token, and every Secret holds another one that is verified. A token that was never published needs no
-/// successor. Nor does one need it where there is no room for a successor: it would wait for ever.
+/// successor. Nor does one need it where there is no room for a successor: it would wait for ever. And about one that only a person can
+/// revoke, the operator only asks.
 fn unneeded(view: &View, old: &Superseded) -> bool {
     let observed = view.observed;
     let held = observed.secrets.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(&old.id));
-    !held && (old.unpublished || observed.holds_current() || (!has_room(view) && !held_long(view, old)))
+    !held
+        && (old.unpublished
+            || old.handed_over
+            || observed.holds_current()
+            || (!has_room(view) && !held_long(view, old)))
 }
 
 /// A held token may have stayed in the Secret past its own overlap, until its replacement was published. Its consumers have moved on

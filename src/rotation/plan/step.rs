@@ -67,6 +67,25 @@ pub enum Step {
         /// Its id.
         id: TokenId,
     },
+    /// Ask the service whether a token is dead that only a person can revoke.
+    Prove {
+        /// Its attempt.
+        attempt: u32,
+        /// Its id.
+        id: TokenId,
+    },
+    /// Read the Secret with which a person hands over a token.
+    ReadOffer,
+    /// Go on with the open claim of a token that was handed over.
+    Resume,
+    /// Delete the Secret whose token was taken up.
+    DeleteOffer,
+    /// Read the Secret that keeps the values of superseded tokens.
+    ReadCompanion,
+    /// Keep the values of these tokens in that Secret, and no others; without any, delete it.
+    Keep(Vec<TokenId>),
+    /// Record that people are reminded that the current token expires in so many days, or has expired.
+    Remind(u32),
     /// Write a fence into the Secret, so that no older publish can land.
     RaiseFence {
         /// The fence.

@@ -84,21 +84,29 @@ fn accepts_others(view: &View, since: Time) -> bool {
 
 fn is_unlisted(view: &View, current: &Current) -> bool {
     let service = &view.observed.service;
-    service.listing.is_some() && service.lists_others && !service.own_rows().any(|row| row.id == current.id)
+    listable(view, current)
+        && service.listing.is_some()
+        && service.lists_others
+        && !service.own_rows().any(|row| row.id == current.id)
 }
 
 /// Whether the list, where there can be one, has the token or did not come: it does not confirm what the token's own refusals say.
 fn contradicted(view: &View, current: &Current) -> bool {
     let service = &view.observed.service;
     let listed = |id: &TokenId| service.own_rows().any(|row| row.id == *id);
-    service.attributable() && (service.listing.is_none() || listed(&current.id))
+    listable(view, current) && (service.listing.is_none() || listed(&current.id))
+}
+
+/// Whether the list can show this token. Nobody knows under which id it has one that was handed over.
+fn listable(view: &View, current: &Current) -> bool {
+    view.observed.service.attributable() && current.hand_over.is_none()
 }
 
 /// Whether only the list can confirm what the next refusal says.
 fn needs_list(view: &View, current: &Current) -> bool {
     let service = &view.observed.service;
     let since = refused_since(view, current).filter(|since| is_settled(view, *since));
-    service.attributable() && service.trusted() && since.is_some_and(|since| !accepts_others(view, since))
+    listable(view, current) && service.trusted() && since.is_some_and(|since| !accepts_others(view, since))
 }
 
 /// Answers that the declaration does not name are recorded once they last, so that people read of them, whatever process looks, and so

@@ -7,7 +7,7 @@ use crate::api::time::Time;
 use crate::rotation::desired::{Desired, Halt};
 use crate::rotation::ledger::{MAX_REPLACEMENT_PAUSE, MAX_RETRY_DELAY};
 use crate::rotation::now::Now;
-use crate::rotation::observed::{Content, Observed, Ours, Row};
+use crate::rotation::observed::{Companion, Content, Observed, Ours, Row};
 use crate::rotation::plan::step::Step;
 use crate::rotation::schedule::{Trigger, rotation_requested, trigger};
 
@@ -55,6 +55,32 @@ impl View<'_> {
     /// The step, which ends this token; first the turn at the service for it.
     pub(super) fn in_turn(&self, id: &TokenId, step: Step) -> Step {
         if self.observed.facts.turn { step } else { Step::TakeTurn(id.clone()) }
+    }
+
+    /// The step that ends this token: a revoke, or the question whether a person has revoked it.
+    pub(super) fn ending(&self, attempt: u32, id: &TokenId) -> Step {
+        let id = id.clone();
+        if !self.observed.ledger.is_by_hand(attempt, &id) {
+            return Step::Revoke { attempt, id };
+        }
+        // Its value may be kept there.
+        if self.observed.by_hand.companion == Companion::Unread {
+            Step::ReadCompanion
+        } else {
+            Step::Prove { attempt, id }
+        }
+    }
+
+    /// Whether this token, which a person must revoke, was asked about a moment ago.
+    pub(super) fn was_just_asked(&self, id: &TokenId) -> bool {
+        self.observed.by_hand.asked.get(id).is_some_and(|next| self.is_ahead(*next))
+    }
+
+    /// Whether a new token is wanted, or a person hands one over.
+    pub(super) fn is_wanted(&self) -> bool {
+        let observed = self.observed;
+        let offered = observed.service.is_by_hand() && observed.by_hand.offers();
+        offered || trigger(self.desired, observed, self.now.time()).is_some()
     }
 
     /// The undecided claim whose token every Secret holds.
@@ -106,9 +132,15 @@ impl View<'_> {
         (refuses && !works && !self.is_urgent()).then(|| Halt::passing(Reason::TokensRefused, message))
     }
 
-    /// When the next attempt may begin, if that is later than now. A changed spec cancels the back-off.
+    /// When the next attempt may begin, if that is later than now. A changed spec cancels the back-off, and so does another token that a
+    /// person hands over.
     pub(super) fn backing_off(&self) -> Option<Time> {
         let failures = self.observed.ledger.failures.as_ref()?;
+        let failed = self.observed.ledger.claim.as_ref().and_then(|claim| claim.hand_over.as_ref());
+        let another = failed.is_some_and(|failed| self.observed.by_hand.offer_of(failed).is_none());
+        if another && self.observed.service.is_by_hand() && self.observed.by_hand.offers() {
+            return None;
+        }
         let same_spec = failures.generation == self.observed.object.generation;
         same_spec.then_some(failures.next_try_time).filter(|next| self.is_ahead(*next))
     }

@@ -4,7 +4,7 @@ use crate::api::time::Time;
 use crate::rotation::observed::{InFlight, Observed};
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
-use crate::rotation::schedule::{next_look, next_rotation, verification_due};
+use crate::rotation::schedule::{next_look, next_reminder, next_rotation, verification_due};
 
 /// Waits for the earliest time of all rows. Other rows also return this when no row below them may act.
 pub(super) fn wait(view: &View) -> Step {
@@ -52,6 +52,7 @@ fn dues(view: &View) -> Vec<Option<Time>> {
         pauses.sweep,
         pauses.revoke,
         pauses.secret,
+        pauses.offer,
         pauses.drift,
         pauses.leak,
         facts.ask_again,
@@ -63,7 +64,9 @@ fn dues(view: &View) -> Vec<Option<Time>> {
         dues.push(Some(*deadline));
     }
     dues.extend(ledger.superseded.iter().map(|old| old.next_try_time));
+    dues.extend(view.observed.by_hand.asked.values().copied().map(Some));
     if let Some(current) = &ledger.current {
+        dues.push(next_reminder(current).filter(|_| service.is_by_hand()));
         dues.push(next_rotation(view.desired, current));
         dues.push(verification_due(view.desired, current, facts));
         dues.push(current.expiration_time);

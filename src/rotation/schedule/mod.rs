@@ -3,6 +3,7 @@
 
 mod leak;
 mod lost;
+mod reminders;
 mod verification;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::rotation::observed::Observed;
 
 pub use leak::leak_turn;
 pub use lost::next_look;
+pub use reminders::{next_reminder, reminder};
 pub use verification::{expired, last_slot, verification_due};
 
 /// A token that lives too short to be replaced in time is replaced an hour after it was generated: where the service says a wrong end, or
@@ -29,6 +31,8 @@ pub enum Trigger {
     Drift,
     /// The service refuses the current token.
     Rejected,
+    /// The current token leaked, and only a person can revoke it.
+    Leaked,
     /// Its expiry has passed or is near.
     Expiry,
     /// It is as old as `rotation.interval` allows.
@@ -49,6 +53,10 @@ pub fn trigger(desired: &Desired, observed: &Observed, now: Time) -> Option<Trig
     }
     if !observed.holds_current() {
         return Some(Trigger::Drift);
+    }
+    // One that the operator can revoke is dead before it is replaced.
+    if current.hand_over.is_some() && observed.ledger.leak_covers(current.claimed_time) {
+        return Some(Trigger::Leaked);
     }
     due(desired, observed, current, now)
 }

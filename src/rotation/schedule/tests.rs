@@ -7,7 +7,7 @@ use super::*;
 use crate::api::ids::Nonce;
 use crate::api::ids::samples::id;
 use crate::api::ledger::{LeakTimes, Ledger};
-use crate::rotation::desired::Timings;
+use crate::rotation::desired::{Instructions, Timings};
 use crate::rotation::observed::{Content, Facts, Ours, SecretState, Secrets};
 
 const HOUR: u64 = 3600;
@@ -35,6 +35,7 @@ fn desired() -> Desired {
         probe: true,
         verification_interval: seconds(12 * HOUR),
         request_digest: "digest".to_owned(),
+        by_hand: Instructions::default(),
         timings: Timings::derive(seconds(30), seconds(60), seconds(30), seconds(30)),
     }
 }
@@ -56,6 +57,8 @@ fn current(expiration_time: Option<Time>) -> Current {
         rejected_time: None,
         unclear: None,
         last_used_time: None,
+        hand_over: None,
+        reminded_days: None,
         expiration_time,
         secret_resource_version: String::new(),
     }

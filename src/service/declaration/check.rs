@@ -31,6 +31,7 @@ impl Declaration {
 fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, InvalidDeclaration> {
     let operations = presets::merge(presets::operations(spec.preset), spec.operations.clone());
     let parameters = operations.parameters.clone().unwrap_or_default();
+    let spec = &TokenServiceSpec { variables: presets::variables(spec.preset, &spec.variables), ..spec.clone() };
     let mut compiler = Compiler::new(spec, &parameters);
     check_references(&mut compiler, spec);
     let base_url = base_url(&mut compiler, spec);
@@ -52,6 +53,7 @@ fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, InvalidDeclaratio
     };
     let declaration = Declaration {
         origin: base_url[..Position::BeforePath].to_owned(),
+        page: operations.page,
         base_url,
         timeout: spec.connection.timeout.0,
         allow_link_local: spec.connection.allow_link_local,

@@ -45,7 +45,22 @@ pub fn secret_of(index: usize) -> String {
 
 /// The object that an object's or its Secret's name belongs to.
 pub fn index_of(name: &str) -> Option<usize> {
-    name.strip_prefix('t')?.trim_end_matches("-token").parse().ok()
+    let own = name.strip_prefix('t')?;
+    ["-token", "-hand-over", "-artifact-token-previous"]
+        .iter()
+        .fold(own, |own, end| own.trim_end_matches(end))
+        .parse()
+        .ok()
+}
+
+/// The name of the Secret with which a person hands over a token.
+pub fn offer_of(index: usize) -> String {
+    format!("t{index}-hand-over")
+}
+
+/// The name of the Secret that keeps the values of superseded tokens.
+pub fn companion_of(index: usize) -> String {
+    format!("t{index}-artifact-token-previous")
 }
 
 /// The path of a kind of ours in a namespace, or of one object of it.
@@ -70,11 +85,15 @@ pub struct Abilities {
     pub lists: bool,
     /// Its tokens have names.
     pub names: bool,
+    /// Its tokens are made by a person: it has no operation but *verify*.
+    pub by_hand: bool,
 }
 
 impl Abilities {
     /// The preset has both.
-    pub const ALL: Self = Self { lists: true, names: true };
+    pub const ALL: Self = Self { lists: true, names: true, by_hand: false };
+    /// A person does all but *verify*.
+    pub const BY_HAND: Self = Self { lists: false, names: false, by_hand: true };
 
     /// Whether a token can be found of which nobody knows: in a list, by its name.
     pub fn finds(self) -> bool {
@@ -111,6 +130,10 @@ pub fn service(site: Site, per_minute: u32, has: Abilities) -> Value {
     }
     if !has.lists {
         operations.as_object_mut().map(|operations| operations.remove("list"));
+    }
+    if has.by_hand {
+        let all = operations.as_object_mut().expect("the operations");
+        all.retain(|name, _| name == "verify" || name == "lifetime");
     }
     service["spec"]["preset"] = json!("Custom");
     service["spec"]["operations"] = operations.take();

@@ -11,6 +11,8 @@ use crate::objects::Abilities;
 
 /// One life in so many has a service without a list, and another one a service whose tokens have no names.
 const WITHOUT: u64 = 10;
+/// And in another one a person makes the tokens.
+const BY_HAND: u64 = 5;
 
 /// One life.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct Plan {
     pub second_per_minute: u32,
     /// What the services can do.
     pub service: Abilities,
+    /// Whether a person does what the conditions ask for, where tokens are made by hand.
+    pub person: bool,
     /// Whether a service is asked to accept a token (`verification.probe`).
     pub probe: bool,
     /// Whether the sweep of a service revokes what belongs to nobody.
@@ -61,6 +65,7 @@ impl Plan {
             per_minute: 600,
             second_per_minute: 600,
             service: Abilities::ALL,
+            person: true,
             probe: true,
             sweep_revokes: false,
             seconds,
@@ -99,7 +104,10 @@ impl Plan {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut plan = Self::world(seed, &mut random);
         let others = (0..random.usize(1..6)).map(|_| pick(&mut random, &KINDS));
-        let kinds: Vec<Kind> = others.chain(about.iter().copied()).collect();
+        let mut kinds: Vec<Kind> = others.chain(about.iter().copied()).collect();
+        if plan.service.by_hand {
+            kinds.extend([Kind::HandOver, Kind::Rotate]);
+        }
         for _ in 0..random.usize(1..10) {
             let kind = pick(&mut random, &kinds);
             let tokens = plan.tokens;
@@ -140,7 +148,11 @@ impl Plan {
         }
         plan.probe = random.u8(0..10) != 0;
         plan.sweep_revokes = random.u8(0..4) == 0;
-        plan.service = Abilities { lists: seed % WITHOUT != 7, names: seed % WITHOUT != 3 };
+        plan.service = Abilities { lists: seed % WITHOUT != 7, names: seed % WITHOUT != 3, by_hand: false };
+        // What a person does at such a service is asked about.
+        if seed % WITHOUT == BY_HAND && plan.probe {
+            plan.service = Abilities::BY_HAND;
+        }
         plan
     }
 

@@ -155,6 +155,18 @@ impl World {
         poll(what, DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
+    /// Waits until there is no Secret of this name.
+    pub async fn until_absent(&self, name: &str) {
+        let secrets = self.secrets();
+        let look = || async {
+            match secrets.get_opt(name).await.map_err(|error| error.to_string())? {
+                None => Ok(()),
+                Some(secret) => Err(format!("still there: {secret:#?}")),
+            }
+        };
+        poll(&format!("the Secret {name} is gone"), DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
     pub async fn patch_secret(&self, name: &str, patch: Value) {
         self.secrets().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.expect("patch the Secret");
     }

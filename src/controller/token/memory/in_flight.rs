@@ -42,6 +42,8 @@ pub(crate) struct Announcement {
     pub verified: Time,
     /// The note about the first token of the object.
     pub first: Option<String>,
+    /// The note about a token that was handed over.
+    pub taken_up: Option<String>,
     /// The note about tokens that nothing leads to any more.
     pub strangers: Option<String>,
     /// The token answers a leak.
@@ -65,6 +67,11 @@ pub(crate) struct Value {
 }
 
 impl Attempt {
+    /// Whether a person handed its token over.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        self.value.as_ref().is_some_and(|value| value.id == TokenId::of_hand_over(self.attempt))
+    }
+
     /// The attempt as the decision sees it. The deadline becomes a time as far from `now` as the monotonic clock says.
     pub(crate) fn observed(&self, now: Time) -> InFlight {
         let deadline = now.plus(self.deadline.saturating_duration_since(Instant::now()));

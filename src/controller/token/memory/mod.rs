@@ -1,6 +1,7 @@
 //! What only this process knows of an object: the attempt in flight, and what the process saw. All of it may be lost at any
 //! time.
 
+pub(crate) mod by_hand;
 pub(crate) mod corrections;
 pub(crate) mod in_flight;
 pub(crate) mod retries;
@@ -26,6 +27,7 @@ use crate::rotation::report::TransientFailure;
 use crate::rotation::step_kind::Cause;
 use crate::rotation::telling::Telling;
 
+use by_hand::ByHand;
 use corrections::Corrections;
 use in_flight::Attempt;
 use retries::Retries;
@@ -48,6 +50,8 @@ pub(crate) struct Memory {
     /// The claims that the store lost, until the ledger has them again.
     pub forgotten: Vec<Lost>,
     pub in_flight: Option<Attempt>,
+    /// Tokens that a person hands over and revokes.
+    pub by_hand: ByHand,
     /// Values by token id: the previous one during a rotation, superseded ones until they are proved dead.
     pub values: BTreeMap<TokenId, SecretString>,
     /// What the service said of tokens that are to die, where that proves nothing yet.
@@ -176,6 +180,7 @@ impl Memory {
         }
         self.values.retain(|id, _| ledger.knows(id));
         self.signs.retain(|id, _| ledger.knows(id));
+        self.by_hand.retain(|id| ledger.knows(id));
         let known = ledger.highest_attempt();
         self.claims.retain(|claim| claim.attempt > known || ledger.has_claimed(claim.key()));
     }

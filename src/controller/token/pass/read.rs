@@ -217,6 +217,15 @@ impl<'a> Pass<'a> {
         self.token_in(self.secret()?)
     }
 
+    /// Whether this value ends as the ledger says of the token, as far as it says that.
+    pub(crate) fn is_like(&self, id: &TokenId, value: &SecretString) -> bool {
+        let ledger = self.ledger();
+        let current =
+            ledger.current.iter().filter(|current| current.id == *id).filter_map(|current| current.hint.as_ref());
+        let superseded = ledger.superseded.iter().filter(|old| old.id == *id).filter_map(|old| old.hint.as_ref());
+        current.chain(superseded).all(|hint| secret_state::ends_like(hint, value))
+    }
+
     pub(crate) fn token_in(&self, secret: &Secret) -> Option<SecretString> {
         self.reader().token(secret)
     }

@@ -24,10 +24,19 @@ pub(super) fn announcement(current: &Current, first: bool, strangers: &[String],
     Announcement {
         id: current.id.clone(),
         verified: current.verified_time,
-        first: first.then(|| life_of(current)),
+        first: (first && current.hand_over.is_none()).then(|| life_of(current)),
+        taken_up: current.hand_over.is_some().then(|| taken_up(current, observed)),
         strangers,
         answers_leak: observed.ledger.leak_is_open(),
     }
+}
+
+/// What follows from a token that was handed over.
+fn taken_up(current: &Current, observed: &Observed) -> String {
+    let before = observed.ledger.current.as_ref().filter(|before| before.hand_over.is_some());
+    let before =
+        before.map(|before| format!("; attempt {} is to be revoked by hand after its overlap", before.attempt));
+    format!("{}{}", life_of(current), before.unwrap_or_default())
 }
 
 /// Whether the record that this was to be told of stands in the ledger.
@@ -40,7 +49,10 @@ fn stands(announcement: &Announcement, ledger: &Ledger) -> bool {
 pub(super) async fn announce(pass: &mut Pass<'_>, announcement: Announcement) {
     let memory = pass.memory_mut();
     memory.in_flight = None;
-    memory.values.remove(&announcement.id);
+    // The value of one that only a person could replace is kept, to put it back.
+    if announcement.taken_up.is_none() {
+        memory.values.remove(&announcement.id);
+    }
     memory.accepted = Some(announcement.verified);
     memory.restored = false;
     memory.transient_failure = None;
@@ -50,6 +62,9 @@ pub(super) async fn announce(pass: &mut Pass<'_>, announcement: Announcement) {
     }
     if announcement.answers_leak {
         announce_replacement(pass).await;
+    }
+    if let Some(note) = announcement.taken_up {
+        pass.normal(Reason::HandOverAccepted, "HandOver", note).await;
     }
     if let Some(note) = announcement.first {
         pass.normal(Reason::TokenIssued, "Rotate", note).await;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::api::FINALIZER;
 use crate::api::ids::{Nonce, TokenId};
-use crate::api::ledger::{Claim, Ledger, Lost};
+use crate::api::ledger::{Claim, HandOver, Ledger, Lost};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::controller::error::PassError;
@@ -15,9 +15,10 @@ use crate::controller::token::memory::in_flight::Attempt;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::calls::{ISSUE_CALLS, take_places};
+use crate::controller::token::perform::hand_over::value_of;
 use crate::controller::token::perform::record::{Written, record, write_finalizers};
 use crate::rotation::identity::{NONCE_BYTES, nonce};
-use crate::rotation::observed::Observed;
+use crate::rotation::observed::{Observed, OfferState};
 use crate::rotation::report::Phase;
 use crate::rotation::schedule::{self, Trigger};
 use crate::rotation::step_kind::StepKind;
@@ -85,7 +86,9 @@ pub(super) async fn claim(
     let request_digest = pass.desired().request_digest.clone();
     let time = observed.ledger.next_claim_time(now.stamp());
     let request = observed.object.requests.rotate.clone();
-    let claim = Claim { attempt, nonce: nonce(random), time, request_digest, request, outcome: None };
+    let hand_over = takes_up(observed);
+    let value = hand_over.as_ref().and_then(|secret| value_of(pass, secret, attempt, time));
+    let claim = Claim { attempt, nonce: nonce(random), time, request_digest, request, hand_over, outcome: None };
     let (open, attributable) = (observed.open_claim(), attributable(observed));
     let corrects = schedule::trigger(pass.desired(), observed, now.time()) == Some(Trigger::Drift);
     let service = pass.service_identity();
@@ -101,10 +104,23 @@ pub(super) async fn claim(
         if corrects {
             pass.corrected();
         }
+        let by_hand = value.is_some();
         let claim = Lost { attempt, nonce: claim.nonce, time };
-        start(pass, claim, sent, places, observed, corrects);
+        start(pass, claim, sent, places, observed, corrects && !by_hand);
+        let memory = pass.memory_mut();
+        if let Some(attempt) = memory.in_flight.as_mut().filter(|_| by_hand) {
+            attempt.value = value;
+            // No token of it can live at the service unseen.
+            memory.claims.pop_back();
+        }
     }
     Ok(written.into())
+}
+
+/// The Secret whose token this claim takes up, where a person makes the tokens.
+fn takes_up(observed: &Observed) -> Option<HandOver> {
+    let offer = observed.by_hand.offer.as_ref().filter(|_| observed.service.is_by_hand())?;
+    (offer.state == OfferState::Ready).then(|| offer.secret.clone())
 }
 
 /// Passes the rate limit before the claim, so that no claim waits for it.
@@ -154,6 +170,7 @@ pub(super) fn claim_of(pass: &Pass<'_>, attempt: u32, observed: &Observed) -> Cl
         time: lost.map(|lost| lost.time).or(claimed).unwrap_or(observed.object.created),
         request_digest: String::new(),
         request: None,
+        hand_over: None,
         outcome: None,
     })
 }

@@ -7,7 +7,9 @@ mod alive;
 mod announce;
 mod calls;
 mod claim;
+mod companion;
 mod doomed;
+mod hand_over;
 mod issue;
 mod leak;
 mod outcome;
@@ -52,7 +54,7 @@ pub(super) async fn perform(
         Step::Preflight => secret::preflight::preflight(pass, client, secrets, observed).await,
         Step::CreatePlaceholder { fence } => secret::repair::create_placeholder(pass, objects, secrets, fence).await,
         Step::Update => secret::publish::update(pass, objects, secrets, observed).await,
-        Step::RollBack { fence } => Ok(secret::publish::roll_back(pass, secrets, fence).await),
+        Step::RollBack { fence } => secret::publish::roll_back(pass, objects, secrets, fence).await,
         Step::RaiseFence { fence } => Ok(secret::repair::raise_fence(pass, secrets, fence).await),
         Step::Render => Ok(secret::repair::render(pass, secrets).await),
         Step::DeleteSecret => secret::repair::delete(pass, secrets).await,
@@ -72,13 +74,23 @@ pub(super) async fn perform(
         Step::RecordConflict(row) => leak::record_conflict(pass, objects, &row, observed).await,
         Step::RecordReplaced(id) => claim::record_replaced(pass, objects, id, observed).await,
         Step::ConfirmIdentity => leak::confirm_identity(pass, objects, observed).await,
+        Step::ReadOffer => hand_over::read_offer(pass, observed).await,
+        Step::DeleteOffer => hand_over::delete_offer(pass, observed).await,
+        Step::Remind(days) => hand_over::remind(pass, objects, days, observed).await,
+        Step::ReadCompanion => companion::read(pass).await,
+        Step::Keep(ids) => companion::keep(pass, &ids).await,
         Step::Release => release::release(pass, objects, observed).await,
-        step @ (Step::Generate | Step::Try | Step::Verify | Step::Sweep | Step::TakeTurn(_) | Step::Revoke { .. }) => {
-            match client {
-                Some(client) => call(pass, objects, secrets, client, step, observed).await,
-                None => Ok(cannot_call(pass, &step)),
-            }
-        }
+        step @ (Step::Generate
+        | Step::Resume
+        | Step::Try
+        | Step::Verify
+        | Step::Sweep
+        | Step::TakeTurn(_)
+        | Step::Revoke { .. }
+        | Step::Prove { .. }) => match client {
+            Some(client) => call(pass, objects, secrets, client, step, observed).await,
+            None => Ok(cannot_call(pass, &step)),
+        },
         // The pass ends at these steps; nothing is left to perform.
         Step::Halt(_) | Step::Wait(_) => Ok(Flow::Continue),
     }
@@ -95,11 +107,13 @@ async fn call(
 ) -> Result<Flow, PassError> {
     match step {
         Step::Generate => issue::generate(pass, objects, client, observed).await,
+        Step::Resume => hand_over::resume(pass, client, observed).await,
         Step::Try => Ok(verify::try_value(pass, client).await),
         Step::Verify => Ok(verify::verify(pass, client).await),
         Step::Sweep => sweep::sweep(pass, client, secrets).await,
         Step::TakeTurn(id) => revoke::take_turn(pass, objects, client, &id, observed).await,
         Step::Revoke { attempt, id } => revoke::revoke(pass, objects, client, (attempt, &id), observed).await,
+        Step::Prove { attempt, id } => revoke::prove(pass, objects, client, (attempt, &id), observed).await,
         _ => Ok(Flow::Continue),
     }
 }
@@ -107,7 +121,7 @@ async fn call(
 /// Pauses a step that needs the service while the service cannot be called.
 fn cannot_call(pass: &mut Pass<'_>, step: &Step) -> Flow {
     let kind = match step {
-        Step::Generate => StepKind::Generate,
+        Step::Generate | Step::Resume => StepKind::Generate,
         Step::Try | Step::Verify => StepKind::Verify,
         Step::Sweep => StepKind::Sweep,
         _ => StepKind::Revoke,

@@ -15,8 +15,10 @@ use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::announce::{announce, announcement, settled};
 use crate::controller::token::perform::claim::{attributable, claim_of};
+use crate::controller::token::perform::hand_over;
 use crate::controller::token::perform::record::{Written, record};
 use crate::controller::token::secret_state;
+use crate::controller::value_digest::digest_of;
 use crate::rotation::desired::Halt;
 use crate::rotation::ledger::Leftover;
 use crate::rotation::observed::{InFlight, Observed};
@@ -39,17 +41,24 @@ pub(super) async fn give_up(
         return Ok(Flow::Continue);
     }
     let (claim, leftover) = (claim_of(pass, attempt.attempt, observed), leftover(pass, attempt, observed));
-    let Why { reason, message } = why_given_up(pass, because, open, attempt.value.is_some());
+    let Why { reason, message } = why_given_up(pass, because, open, attempt);
     let message = format!("attempt {} was given up: {message}", claim.attempt);
+    let digest = attempt.value.as_ref().map(|value| digest_of(&value.token));
+    if let Some(secret) = claim.hand_over.as_ref().filter(|_| reason == Reason::HandOverRefused) {
+        hand_over::refused(pass, secret, digest, &message).await;
+    }
     fail(pass, objects, &claim, leftover, Fact::Other, Why { reason, message }, observed).await
 }
 
-fn why_given_up(pass: &Pass<'_>, because: GiveUpReason, open: bool, generated: bool) -> Why {
+fn why_given_up(pass: &Pass<'_>, because: GiveUpReason, open: bool, attempt: &Attempt) -> Why {
+    let by_hand = attempt.is_handed_over();
+    let generated = attempt.value.is_some();
     let why = |reason, message: &str| Why { reason, message: message.to_owned() };
     match because {
         GiveUpReason::Late => {
             let hindrance = pass.memory().transient_failure.as_ref().map(|(_, failure)| failure);
-            let reason = hindrance.filter(|_| !generated).map_or(Reason::TokenGenerationFailed, |known| known.reason);
+            let reason =
+                hindrance.filter(|_| !generated || by_hand).map_or(Reason::TokenGenerationFailed, |known| known.reason);
             Why { reason, message: too_late(generated, hindrance.map(|known| known.message.as_str())) }
         }
         GiveUpReason::Overtaken if !open => why(
@@ -58,6 +67,10 @@ fn why_given_up(pass: &Pass<'_>, because: GiveUpReason, open: bool, generated: b
         ),
         GiveUpReason::Overtaken => why(Reason::SecretUpdateFailed, "the Secret was changed by somebody else meanwhile"),
         GiveUpReason::Recorded => why(Reason::Rotating, "another process found its token at the service"),
+        GiveUpReason::Refused if by_hand => {
+            let status = pass.memory().refused_with.map(|status| format!(" (status {status})")).unwrap_or_default();
+            Why { reason: Reason::HandOverRefused, message: format!("the service does not accept the token{status}") }
+        }
         GiveUpReason::Refused => Why {
             reason: Reason::VerificationFailed,
             message: refused("before it was published", pass.memory().refused_with),
@@ -85,12 +98,16 @@ pub(super) async fn unrenderable(
 /// What is left of an attempt that its process gives up. A consumer may have read any value that was ever sent to the API
 /// server, even if the answer said otherwise or got lost.
 fn leftover(pass: &Pass<'_>, attempt: &Attempt, observed: &Observed) -> Leftover {
+    let held = || observed.secrets.ours().any(|ours| ours.id.as_ref() == attempt.value.as_ref().map(|value| &value.id));
     match &attempt.value {
         None => Leftover::Nothing,
+        // A person has it, in the Secret that brought it, and it may be taken up again.
+        Some(value) if attempt.is_handed_over() && !held() && (!value.sent || observed.secrets.live()) => {
+            Leftover::Nothing
+        }
         Some(value) if value.sent => {
             let revoke_after = pass.now().end_of(pass.desired().overlap);
-            let held = observed.secrets.ours().any(|ours| ours.id.as_ref() == Some(&value.id));
-            Leftover::Published { id: value.id.clone(), revoke_after, held }
+            Leftover::Published { id: value.id.clone(), revoke_after, held: held() }
         }
         Some(value) => Leftover::Unpublished(value.id.clone()),
     }
@@ -138,7 +155,7 @@ async fn fail(
 /// process has recorded.
 fn event_of(reason: Reason) -> Option<Reason> {
     match reason {
-        Reason::Deleting | Reason::Rotating => None,
+        Reason::Deleting | Reason::Rotating | Reason::HandOverRefused => None,
         Reason::VerificationFailed => Some(Reason::TokenVerificationFailed),
         // Why no token could be asked for is told by the message.
         Reason::ServiceNotReady | Reason::Throttled => Some(Reason::TokenGenerationFailed),
@@ -204,11 +221,15 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
     // Without a claim in the ledger, the time of the claim is that of the object, which may be years old.
     let known = own.is_some() || observed.open_claim().is_some_and(|open| open.attempt == attempt);
     let lifetime = if known { pass.validated().lifetime } else { Lifetime::Never };
-    let unseen = || unseen_end(listed.and_then(|row| row.expiration), lifetime, claimed.min(pass.now().time()));
+    let said = claim.hand_over.as_ref().and_then(|secret| pass.memory().by_hand.value_of(secret)?.1);
+    let unseen =
+        || said.or_else(|| unseen_end(listed.and_then(|row| row.expiration), lifetime, claimed.min(pass.now().time())));
     let current = Current {
         attempt,
         id,
         nonce: claim.nonce.clone(),
+        hand_over: claim.hand_over.clone(),
+        reminded_days: None,
         credentials_revision: credentials_revision.unwrap_or_default(),
         hint: hint(pass, token.expose_secret()),
         request_digest,
@@ -259,7 +280,7 @@ pub(super) async fn decide_failed(
     // Wait twice the overlap: after a roll-back within the first one, consumers still have a whole overlap.
     let revoke_after = pass.now().end_of(pass.desired().overlap.saturating_mul(2));
     let (leftover, why) = match ours.id.clone() {
-        Some(id) if own || listed => (
+        Some(id) if own || listed || claim.hand_over.is_some() => (
             Leftover::Published { id, revoke_after, held: true },
             refused("after it was published", pass.memory().refused_with),
         ),

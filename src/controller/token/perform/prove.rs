@@ -1,5 +1,8 @@
 //! Ends a token whose id is still known to be ours, and looks for a proof that it is dead (P8, P9, P19).
 
+pub(super) mod by_hand;
+mod listed;
+
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -14,9 +17,8 @@ use crate::controller::token::perform::alive::{Alive, nothing_done};
 use crate::controller::token::perform::doomed::doomed;
 use crate::controller::value_digest::digest_of;
 use crate::rotation::patience::{self, Refused};
-use crate::rotation::proof::{Complete, Doomed, Listed};
-use crate::rotation::service_sweep::NamedToken;
-use crate::service::client::answers::{ListedToken, RevokeAnswer, VerifyAnswer};
+use crate::rotation::proof::{Doomed, Listed};
+use crate::service::client::answers::{RevokeAnswer, VerifyAnswer};
 use crate::service::client::{Places, ServiceClient};
 use crate::service::errors::ServiceError;
 
@@ -40,11 +42,19 @@ const OTHERS_WORD: &str = "the service says that it has no such token, but nothi
 const REFUSES_ALL: &str =
     "the service refuses it, and nothing shows that it accepts others, so its refusal proves nothing";
 
-/// Ends the token, and says how it is known to be dead.
+/// Whether a person ends the token, or the operator does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EndedBy {
+    Person,
+    Operator,
+}
+
+/// Ends the token, or sees whether a person has, and says how it is known to be dead.
 pub(super) async fn revoke_and_prove(
     pass: &Pass<'_>,
     client: &ServiceClient,
     (attempt, id): (u32, &TokenId),
+    ended_by: EndedBy,
     places: Places,
 ) -> Result<Proof, Alive> {
     // Most proofs need no further call. One that does must come to its end, or it would be tried again for ever.
@@ -53,8 +63,14 @@ pub(super) async fn revoke_and_prove(
     let doomed = doomed(pass, attempt, id);
     let listed = pass.listing().into_iter().flatten().any(|row| doomed.is(row.attempt, &row.id));
     let mut prover = Prover { pass, client, places, doomed, accepted: false, ended: None, listed };
-    let proof = prover.prove(value).await;
-    let proof = proof.and_then(|proof| prover.believed(proof));
+    let proof = match ended_by {
+        // The service accepted it before it was published.
+        EndedBy::Person => prover.by_hand(value).await,
+        EndedBy::Operator => {
+            let proof = prover.prove(value).await;
+            proof.and_then(|proof| prover.believed(proof))
+        }
+    };
     let Prover { accepted, ended, listed, .. } = prover;
     proof.map_err(|alive| Alive { accepted, ended, listed, ..alive })
 }
@@ -112,7 +128,7 @@ impl Prover<'_, '_> {
     /// There is a value, and the service said nothing about it. A list in which no token of ours lives says little, too.
     async fn by_list_alone(&mut self) -> Result<Proof, Alive> {
         let proof = self.by_id(false).await?;
-        if self.listed || proof != Proof::Unlisted || !self.living().is_empty() {
+        if self.listed || proof != Proof::Unlisted || !self.listable().is_empty() {
             return Ok(proof);
         }
         let (timings, now) = (&self.pass.desired().timings, self.pass.now());
@@ -189,7 +205,7 @@ impl Prover<'_, '_> {
             }
             Listed::Gone if !refused => Ok(Proof::Unlisted),
             // A list in which no token of ours lives says as little as the refusal does.
-            Listed::Gone if self.living().is_empty() => self.refused_again(true),
+            Listed::Gone if self.listable().is_empty() => self.refused_again(true),
             Listed::Gone => Ok(Proof::Refused),
             Listed::Unseen { why, taken } => self.unseen(refused, why, taken).await,
             Listed::Nothing(why) if refused => self.by_control(why).await,
@@ -277,6 +293,13 @@ impl Prover<'_, '_> {
         self.pass.ledger().controls((self.doomed.attempt, &self.doomed.id), now, |id| self.pass.holds(id))
     }
 
+    /// Those of them that a list can show: nobody knows the id of one that was handed over.
+    fn listable(&self) -> Vec<&TokenId> {
+        let ledger = self.pass.ledger();
+        let current = ledger.current.as_ref().filter(|current| current.hand_over.is_some()).map(|current| &current.id);
+        self.living().into_iter().filter(|id| current != Some(*id)).collect()
+    }
+
     /// The value of a token that lives: if the service accepts it, it does not refuse everybody.
     fn control(&self) -> Option<SecretString> {
         let known = |id: &TokenId| self.pass.memory().values.get(id).cloned().or_else(|| stored_value(self.pass, id));
@@ -306,45 +329,4 @@ impl Prover<'_, '_> {
         let same = self.pass.shared().services.same_credential(&self.pass.service_key(), then, now);
         if same { then } else { now }
     }
-
-    /// What a list read now says of it.
-    async fn look(&mut self) -> Result<Listed, Alive> {
-        let listing = self.client.list(&mut self.places).await.map_err(|error| Alive::after(&error))?;
-        let rows: Vec<NamedToken> = listing.rows.iter().map(named).collect();
-        let declaration = self.client.declaration();
-        let list = Complete {
-            rows: &rows,
-            prefix: declaration.prefix().filter(|_| declaration.can(Capability::Names)),
-            credentials_revision: self.credential(),
-            living: &self.living(),
-        };
-        Ok(list.says_of(&self.doomed))
-    }
-
-    /// The list has it under our name. It is dead once the list no longer has it.
-    async fn revoke_listed(&mut self) -> Result<Proof, Alive> {
-        let declaration = self.client.declaration();
-        if !declaration.can(Capability::Names) && declaration.reuses_ids() {
-            return Err(Alive::because(BY_HAND));
-        }
-        let answer = self.revoke().await;
-        if let Some(error) = answer.as_ref().err().filter(|error| nothing_done(error)) {
-            return Err(Alive::after(error));
-        }
-        // This very credential has listed it.
-        self.doomed.credentials_revision =
-            self.pass.service().map(|service| service.revision.clone()).unwrap_or_default();
-        for _ in 0..if answer.is_ok() { PROOF_TRIES } else { 1 } {
-            match self.look().await? {
-                Listed::Ours => tokio::time::sleep(PROOF_PAUSE).await,
-                Listed::Gone | Listed::Unseen { .. } => return Ok(Proof::Unlisted),
-                Listed::Nothing(why) => return Err(Alive::because(why)),
-            }
-        }
-        Err(answer.err().map_or_else(|| Alive::because("the service still lists it"), |error| Alive::after(&error)))
-    }
-}
-
-fn named(row: &ListedToken) -> NamedToken {
-    NamedToken { id: TokenId::new(row.id.clone()), name: row.name.clone().unwrap_or_default() }
 }

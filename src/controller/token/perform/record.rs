@@ -5,10 +5,13 @@ use std::time::Duration;
 use kube::{Resource, ResourceExt};
 
 use crate::api::FINALIZER;
+use crate::api::condition::{Condition, ConditionType};
 use crate::api::ledger::{ArtifactTokenStatus, Binding, Ledger, MAX_LOST};
+use crate::api::reason::Reason;
 use crate::controller::error::PassError;
 use crate::controller::token::object_writer::{ObjectWrite, ObjectWriter};
 use crate::controller::token::pass::{Fact, Flow, Pass};
+use crate::rotation::hand_over;
 use crate::rotation::observed::Observed;
 use crate::rotation::report::{Phase, Situation, conditions};
 use crate::rotation::schedule;
@@ -99,12 +102,28 @@ pub(crate) async fn write_status(
         status.ledger.fill_in_digest(&validated.desired.request_digest);
     }
     let sent = Some(&status.ledger).filter(|ledger| *ledger != pass.ledger()).cloned();
+    let asked = asked_of_people(pass, &status);
     let write = objects.replace_status(pass.object(), status).await?;
     let sent = sent.filter(|_| matches!(write, ObjectWrite::Unanswered(_)));
     let written = note(pass, write)?;
     // Its answer was lost, but the fact stands there. What people are told of it must not depend on an answer.
     let landed = written == Written::No && sent.is_some_and(|sent| sent == *pass.ledger());
-    Ok(if landed { Written::Yes } else { written })
+    let written = if landed { Written::Yes } else { written };
+    for condition in asked.into_iter().filter(|_| written == Written::Yes) {
+        pass.warn(condition.reason, "HandOver", condition.message).await;
+    }
+    Ok(written)
+}
+
+/// What this status asks of a person, and the one before did not.
+fn asked_of_people(pass: &Pass<'_>, status: &ArtifactTokenStatus) -> Vec<Condition> {
+    let old = pass.object().status.as_ref().map_or(&[][..], |status| &status.conditions);
+    let by_hand = |condition: &&Condition| matches!(condition.reason, Reason::HandOverDue | Reason::RevokeByHand);
+    let asks =
+        |condition: &&Condition| condition.type_ != ConditionType::Ready && condition.type_ != ConditionType::Stalled;
+    let known = |new: &Condition| old.iter().any(|before| (before.type_, before.reason) == (new.type_, new.reason));
+    let conditions = status.conditions.iter().filter(by_hand).filter(asks);
+    conditions.filter(|condition| !known(condition)).cloned().collect()
 }
 
 /// Replaces the list of finalizers.
@@ -171,11 +190,14 @@ pub(crate) fn status_after(
     let failure = pass.memory().transient_failure.as_ref();
     let failure = failure.filter(|(cause, _)| cause.matters(desired, observed, now)).map(|(_, failure)| failure);
     let contest = pass.memory().corrections.contest(observed.object.generation, now.time());
+    let hand_over_due = hand_over::due(desired, observed, now.time());
     let situation = Situation {
         ledger: &observed.ledger,
         phase,
         transient_failure: failure,
         contest: contest.as_ref(),
+        hand_over_due: hand_over_due.as_deref(),
+        page: &desired.by_hand.page,
         holds_current: observed.holds_current(),
         wanted: schedule::trigger(desired, observed, now.time()).is_some(),
         deleting: observed.object.deleting,

@@ -10,7 +10,8 @@ use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::alive::{Alive, needs_a_second_look};
 use crate::controller::token::perform::calls::take_places;
-use crate::controller::token::perform::prove::{REVOKE_CALLS, revoke_and_prove};
+use crate::controller::token::perform::prove::by_hand::has_no_value;
+use crate::controller::token::perform::prove::{EndedBy, REVOKE_CALLS, revoke_and_prove};
 use crate::controller::token::perform::record::{Written, record};
 use crate::rotation::observed::Observed;
 use crate::rotation::report::Phase;
@@ -44,7 +45,7 @@ pub(super) async fn revoke(
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
     let Some(places) = pass.take_kept_turn() else { return Ok(Flow::Continue) };
-    let proof = revoke_and_prove(pass, client, (attempt, id), places).await;
+    let proof = revoke_and_prove(pass, client, (attempt, id), EndedBy::Operator, places).await;
     let now = pass.now().time();
     match proof {
         Ok(proof) if observed.object.deleting => {
@@ -56,6 +57,41 @@ pub(super) async fn revoke(
         Err(alive) => {
             note(pass.memory_mut(), id, &alive, now);
             record_alive(pass, objects, (attempt, id), alive, observed).await
+        }
+    }
+}
+
+/// Asks whether a token is dead that only a person can revoke, and records that. That it lives is no fact to record: nothing was tried.
+pub(super) async fn prove(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    client: &ServiceClient,
+    (attempt, id): (u32, &TokenId),
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    let Some(places) = pass.take_kept_turn() else { return Ok(Flow::Continue) };
+    let proof = revoke_and_prove(pass, client, (attempt, id), EndedBy::Person, places).await;
+    let now = pass.now().time();
+    match proof {
+        Ok(proof) if observed.object.deleting => {
+            pass.revoked_unrecorded(id, |ledger| ledger.revoked(attempt, id, proof, now));
+            pass.memory_mut().values.remove(id);
+            Ok(Flow::Continue)
+        }
+        Ok(proof) => record_revoked(pass, objects, (attempt, id), proof, observed).await,
+        // How long nothing was to be seen must be known to the next process, too.
+        Err(alive) if has_no_value(&alive) => record_alive(pass, objects, (attempt, id), alive, observed).await,
+        Err(alive) => {
+            tracing::debug!(object = %pass.label(), %id, what = alive.what, "a person must revoke it");
+            let claimed = observed.ledger.superseded.iter().find(|old| old.id == *id).and_then(|old| old.claimed_time);
+            let claimed = claimed.or(observed.ledger.current.as_ref().map(|current| current.claimed_time));
+            let leaked = claimed.is_some_and(|claimed| observed.ledger.leak_covers(claimed));
+            let often = observed.object.deleting || leaked;
+            let first = pass.desired().timings.refusal_settle;
+            let memory = pass.memory_mut();
+            note(memory, id, &alive, now);
+            memory.by_hand.asked(id, (first, often), alive.after, now);
+            Ok(Flow::Continue)
         }
     }
 }

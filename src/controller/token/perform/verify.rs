@@ -33,7 +33,7 @@ pub(super) async fn try_value(pass: &mut Pass<'_>, client: &ServiceClient) -> Fl
     let answer = client.verify(Some(&token), &mut attempt.places).await;
     let Some(verdict) = verdict_of(pass, answer) else { return Flow::Continue };
     refused_fresh(pass, verdict);
-    if !counts(pass, verdict) {
+    if !counts(pass, verdict) || (verdict == Verdict::Refused && refuses_current(pass, client).await) {
         return Flow::Continue;
     }
     if let Some(value) = pass.memory_mut().in_flight.as_mut().and_then(|attempt| attempt.value.as_mut()) {
@@ -44,6 +44,18 @@ pub(super) async fn try_value(pass: &mut Pass<'_>, client: &ServiceClient) -> Fl
         tell(pass, &id, verdict);
     }
     Flow::Continue
+}
+
+/// Whether the service refuses the current token, too. Then its refusal of one that a person handed over says nothing: nobody but that
+/// person could make another one.
+async fn refuses_current(pass: &mut Pass<'_>, client: &ServiceClient) -> bool {
+    let now = pass.now().time();
+    let current =
+        pass.ledger().current.as_ref().filter(|current| current.rejected_time.is_none() && !expired(current, now));
+    let control = current.and_then(|current| pass.memory().values.get(&current.id).cloned());
+    let attempt = pass.memory_mut().in_flight.as_mut().filter(|attempt| attempt.is_handed_over());
+    let (Some(control), Some(attempt)) = (control, attempt) else { return false };
+    !matches!(client.verify(Some(&control), &mut attempt.places).await, Ok(VerifyAnswer::Accepted))
 }
 
 /// Verifies the bytes that the API server stored.

@@ -44,10 +44,6 @@ impl World {
             Step::ConfirmIdentity => {
                 self.observed.ledger.identity_confirmed(self.observed.object.requests.confirm.clone())
             }
-            Step::RecordProbed => self.observed.ledger.probed(),
-            Step::RecordUnclear(unclear) => self.observed.ledger.unclear(unclear),
-            Step::RecordReplaced(id) => self.observed.ledger.will_replace(id),
-            Step::RecordLeak { issued_before } => self.observed.ledger.leaked(issued_before, now),
             Step::Supersede(rows) => {
                 let held: Vec<TokenId> = self.observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect();
                 self.observed.ledger.orphans_found(&rows, &held, now.plus(self.desired.overlap));
@@ -63,12 +59,32 @@ impl World {
                 self.observed.ledger.abandoned(&unresolved, true, failure(), now);
             }
             Step::Render => self.rewrite(self.observed.secrets.fence()),
-            Step::RecordRefusal => self.observed.ledger.refused(now),
-            Step::ForgetRefusal => self.observed.ledger.accepted_again(),
-            Step::Reject => self.observed.ledger.rejected(now),
             Step::DeleteSecret => self.observed.secrets.seen[0].state = SecretState::Absent,
             Step::Release => self.observed.object.finalizer = false,
+            Step::Prove { .. }
+            | Step::ReadOffer
+            | Step::Resume
+            | Step::DeleteOffer
+            | Step::ReadCompanion
+            | Step::Keep(_) => unreachable!("nobody hands over a token here"),
             Step::TakeTurn(_) | Step::Read | Step::Sweep | Step::Preflight | Step::Halt(_) | Step::Wait(_) => {}
+            record => self.record(record),
+        }
+    }
+
+    /// A step that only changes the ledger.
+    fn record(&mut self, step: Step) {
+        let (now, ledger) = (self.now, &mut self.observed.ledger);
+        match step {
+            Step::RecordProbed => ledger.probed(),
+            Step::RecordUnclear(unclear) => ledger.unclear(unclear),
+            Step::RecordReplaced(id) => ledger.will_replace(id),
+            Step::RecordLeak { issued_before } => ledger.leaked(issued_before, now),
+            Step::RecordRefusal => ledger.refused(now),
+            Step::ForgetRefusal => ledger.accepted_again(),
+            Step::Reject => ledger.rejected(now),
+            Step::Remind(days) => ledger.reminded(days),
+            step => unreachable!("{step:?} is performed above"),
         }
     }
 
@@ -87,7 +103,7 @@ impl World {
         let (nonce, request_digest, request) =
             (nonce(format!("n{attempt}")), "digest".into(), self.observed.object.requests.rotate.clone());
         let time = self.observed.ledger.next_claim_time(self.now);
-        let claim = Claim { attempt, nonce, time, request_digest, request, outcome: None };
+        let claim = Claim { attempt, nonce, time, request_digest, request, hand_over: None, outcome: None };
         self.observed.ledger.claimed(claim, self.observed.open_claim(), true);
         self.take(attempt);
     }
@@ -157,6 +173,8 @@ impl World {
             rejected_time: None,
             unclear: None,
             last_used_time: None,
+            hand_over: None,
+            reminded_days: None,
             expiration_time: None,
             secret_resource_version: String::new(),
         };

@@ -6,7 +6,7 @@ use super::phrase::phrase;
 use crate::api::ids::TokenId;
 use crate::api::ledger::LeakTimes;
 use crate::api::time::Time;
-use crate::rotation::desired::{Desired, Timings};
+use crate::rotation::desired::{Desired, Instructions, Timings};
 use crate::rotation::observed::{
     Content, InFlight, Object, Observed, Ours, Row, SecretState, Secrets, Service, ServiceSeen,
 };
@@ -46,9 +46,10 @@ impl World {
             probe: true,
             verification_interval: Duration::ZERO,
             request_digest: "digest".to_owned(),
+            by_hand: Instructions::default(),
             timings: Timings::derive(seconds(30), seconds(60), seconds(30), seconds(30)),
         };
-        let seen = ServiceSeen { attributable: true, same_origin: true, trusted: true };
+        let seen = ServiceSeen { attributable: true, same_origin: true, trusted: true, by_hand: false };
         let observed = Observed {
             object: Object { generation: 1, created: now, ..Object::default() },
             secrets: Secrets::one(false, SecretState::Absent),

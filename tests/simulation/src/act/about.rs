@@ -69,6 +69,7 @@ impl Act {
             | Self::Note(one, ..)
             | Self::SkipNot(one)
             | Self::FailsFor(one, ..)
+            | Self::HandOver(one, _)
             | Self::EndToken(one) => About::One(one),
             Self::TouchCredential | Self::Stranger | Self::ReuseIds | Self::EmptyPages => About::Nothing,
             Self::LeakAll | Self::LeakAhead(None) | Self::Limit(_) | Self::Forbid(..) | Self::TokensAsIds => {
@@ -95,6 +96,7 @@ impl Act {
                 | Self::CopyAbroad(_)
                 | Self::TouchCredential
                 | Self::Stranger
+                | Self::HandOver(..)
                 | Self::EmptyPages
                 | Self::SkipNot(_)
                 | Self::BreakWatches
@@ -135,6 +137,8 @@ impl Act {
             // The first tokens of twenty objects, where sixty calls a minute are allowed.
             Self::Create(_) => 120,
             Self::Kill | Self::Limit(_) => WORK,
+            // A value that is refused is asked about for a minute, and a person looks now and then.
+            Self::HandOver(..) => WORK,
             Self::Second(seconds) | Self::Lag(_, seconds) => seconds + WORK,
             Self::Rotate(_)
             | Self::Note(..)

@@ -1,7 +1,7 @@
 //! The kinds of act, and how one of each is drawn.
 
 use super::mark::marks;
-use super::{Act, BANS, Note, REQUESTS, pick};
+use super::{Act, BANS, Note, OFFERS, REQUESTS, pick};
 use crate::api_server::{BACKUPS, TROUBLES};
 use crate::fate::Class;
 use crate::services::{Asks, ENDS, ODDITIES, Odd, Pause};
@@ -52,6 +52,7 @@ pub enum Kind {
     EndToken,
     ReuseIds,
     Stranger,
+    HandOver,
     Outage,
     ListFails,
     OneFails,
@@ -80,7 +81,7 @@ pub enum Kind {
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 55] = [
+pub const KINDS: [Kind; 56] = [
     Kind::Rotate,
     Kind::Reconcile,
     Kind::Delete,
@@ -112,6 +113,7 @@ pub const KINDS: [Kind; 55] = [
     Kind::EndToken,
     Kind::ReuseIds,
     Kind::Stranger,
+    Kind::HandOver,
     Kind::Outage,
     Kind::ListFails,
     Kind::OneFails,
@@ -176,6 +178,7 @@ impl Act {
             Kind::EndToken => Self::EndToken(one),
             Kind::ReuseIds => Self::ReuseIds,
             Kind::Stranger => Self::Stranger,
+            Kind::HandOver => Self::HandOver(one, pick(random, &OFFERS)),
             Kind::Outage => Self::Outage(pick(random, &[401, 403, 500, 503]), seconds),
             Kind::ListFails => Self::ListFails(pick(random, &[403, 500]), seconds),
             Kind::EmptyPages => Self::EmptyPages,

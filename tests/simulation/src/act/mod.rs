@@ -94,6 +94,8 @@ pub enum Act {
     TokensAsIds,
     /// A stranger makes a token at the service.
     Stranger,
+    /// Somebody hands over something for the object, whether or not anything is due.
+    HandOver(usize, Offered),
     /// The service answers everything with this status for so many seconds.
     Outage(u16, u32),
     /// The same for one operation: *list*.
@@ -133,6 +135,22 @@ pub enum Act {
     /// The machines of all operators are suspended for so many seconds: their monotonic clocks stand still, and the world goes on.
     Sleep(u32),
 }
+
+/// What somebody hands over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// A new token.
+    New,
+    /// A value that no service has issued.
+    Strange,
+    /// The token that the Secret holds.
+    Current,
+    /// Nothing: the Secret has another key.
+    Nothing,
+}
+
+/// All that is handed over.
+pub const OFFERS: [Offered; 4] = [Offered::New, Offered::Strange, Offered::Current, Offered::Nothing];
 
 impl Act {
     /// Whether a service, or the way to it, does not work meanwhile.

@@ -131,6 +131,11 @@ pub fn with_name(server: &ApiServer, body: String) -> String {
 
 /// Judges what a process sends, when it sends it. What a revoke is to end.
 pub fn of_sent(carrier: &Carrier, host: &str, asked: &Asked<'_>) -> Option<Token> {
+    // P25: what a person makes and ends, the operator only asks about.
+    let by_hand = carrier.services.at(host, |books| books.by_hand) == Some(true);
+    if by_hand && asked.class != Class::Verify {
+        carrier.world.broke("P25", format!("{:?} was sent to a service whose tokens a person makes", asked.class));
+    }
     match asked.class {
         Class::Generate => of_generate(carrier, host, &name_in(asked)),
         Class::Revoke => {

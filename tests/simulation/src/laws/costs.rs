@@ -37,6 +37,9 @@ const MOST_TURNS: u64 = 4;
 /// try of a revoke that only another account can do is recorded.
 const MOST_AT_REST: u64 = 2;
 
+/// Writes of one object in an hour in which a token that was handed over is tried again.
+const MOST_TRIED: u64 = 4;
+
 /// So many writes of one object in a minute end a life: two operators at odds do two hundred a second.
 pub const STORM: u64 = 200;
 
@@ -124,7 +127,9 @@ fn at_rest(life: &Life) {
         let beyond = life.around.services.tokens().iter().filter(beyond).count() as u64;
         // The same where no list says that it is gone.
         let unsure = if life.plan.service.finds() { 0 } else { MOST_AT_REST };
-        let most = beyond + unsure + if still { 0 } else { MOST_AT_REST };
+        // What is handed over and refused is tried again each hour: a claim, its end, and what is told.
+        let tried = if life.plan.service.by_hand { MOST_TRIED } else { 0 };
+        let most = beyond + unsure + tried + if still { 0 } else { MOST_AT_REST };
         if count > most {
             life.around
                 .world

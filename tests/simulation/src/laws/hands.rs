@@ -62,7 +62,7 @@ pub fn of_survivors(life: &Life) {
 fn repaired(life: &Life, index: usize, at: Duration, tokens: &[Token]) {
     let held = life.around.api_server.held(index);
     let taken = held.iter().any(|held| held.until.is_some_and(|until| until >= at && until < at + SECOND));
-    let ours = |data| tokens.iter().any(|token| token.data() == data && token.own_name().is_some());
+    let ours = |data| tokens.iter().any(|token| token.data() == data && (token.own_name().is_some() || token.by_hand));
     let back = held.iter().any(|held| held.from > at && held.from < at + SOON && ours(held.data.clone()));
     if taken && !back {
         let how = format!("{} was changed by a hand at {at:?}, and is not in order within {SOON:?}", secret_of(index));

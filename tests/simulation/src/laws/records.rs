@@ -62,7 +62,7 @@ struct Known {
 impl Known {
     fn new(life: &Life) -> Self {
         let tokens = life.around.services.tokens();
-        let own = tokens.iter().enumerate().filter(|(_, token)| token.own_name().is_some());
+        let own = tokens.iter().enumerate().filter(|(_, token)| token.own_name().is_some() || token.by_hand);
         let data = |token: &Token| token.data().as_str().unwrap_or_default().to_owned();
         let by_data = own.map(|(number, token)| (data(token), number)).collect();
         let held = (0..life.plan.tokens).map(|index| life.around.api_server.held(index)).collect();
@@ -73,6 +73,11 @@ impl Known {
 /// S5: the marks of a Secret are those of the token in its data.
 fn one_write(life: &Life, stored: &Stored, known: &Known) {
     let (metadata, data) = (&stored.new["metadata"], &stored.new["data"]["token"]);
+    let name = metadata["name"].as_str().unwrap_or_default();
+    // Those of tokens that are handed over have no marks.
+    if objects::index_of(name).is_some_and(|index| name != objects::secret_of(index)) {
+        return;
+    }
     let mark = |key: &str| metadata["annotations"][format!("artifact-token.dev/{key}")].as_str().unwrap_or_default();
     let (attempt, id) = (mark("attempt"), mark("token-id"));
     let parts = |object: &Value| {
@@ -103,6 +108,7 @@ fn one_write(life: &Life, stored: &Stored, known: &Known) {
     let taken_over = stored.old.as_ref().is_some_and(kept) && attempt == "0" && id.is_empty();
     let right = taken_over
         || match (token, data.as_str()) {
+            (Some(token), _) if token.by_hand => id == format!("hand-over-{attempt}"),
             (Some(token), _) => {
                 let of = token.own_name().expect("it was looked for");
                 of.attempt.to_string() == attempt && token.id == id
@@ -145,12 +151,17 @@ fn why_not(life: &Life, stored: &Stored, known: &Known, ready: &Value) -> Option
         token.id == current["id"]
             && token.own_name().is_some_and(|name| name.uid16 == uid && current["attempt"] == name.attempt)
     };
-    let Some(token) = known.tokens.iter().find(is_it) else { return Some("it has no token".into()) };
+    let index = objects::index_of(metadata["name"].as_str().unwrap_or_default())?;
+    // Only what the Secret held tells which of the tokens of a person it is.
+    let held = known.held[index].iter().rev().filter(|held| held.from <= stored.at);
+    let by_hand = held.filter_map(|held| known.tokens.iter().find(|token| token.by_hand && token.data() == held.data));
+    let by_hand = by_hand.into_iter().next().filter(|_| current["handOver"].is_object());
+    let found = by_hand.or_else(|| known.tokens.iter().find(is_it));
+    let Some(token) = found else { return Some("it has no token".into()) };
     let accepted = token.accepted.is_some_and(|at| at <= stored.at);
     if (ready["reason"] == "TokenValid") != accepted {
         return Some(format!("{}: {} was accepted: {accepted}", ready["reason"], token.id));
     }
-    let index = objects::index_of(metadata["name"].as_str().unwrap_or_default())?;
     let now = life.around.world.now() - life.around.world.elapsed() + stored.at;
     let jumped = !life.around.world.excuses().jumps.is_empty();
     if !jumped && token.expires.is_some_and(|expires| expires + EXPIRES < now) {
@@ -174,11 +185,14 @@ fn not_held(life: &Life, index: usize, stored: &Stored, token: &Token, held: Opt
 fn nothing_lives(life: &Life, stored: &Stored, known: &Known) {
     let uid = identity::uid16(stored.new["metadata"]["uid"].as_str().unwrap_or_default());
     let now = life.around.world.now() - life.around.world.elapsed() + stored.at;
+    let index = objects::index_of(stored.new["metadata"]["name"].as_str().unwrap_or_default());
+    let held = |index: usize, token: &Token| known.held[index].iter().any(|held| held.data == token.data());
+    let taken_up = |token: &Token| token.by_hand && index.is_some_and(|index| held(index, token));
     let lives = |token: &&Token| {
         token.at < stored.at
             && token.died.is_none_or(|died| died > stored.at)
             && token.expires.is_none_or(|expires| expires > now)
-            && token.own_name().is_some_and(|name| name.uid16 == uid)
+            && (token.own_name().is_some_and(|name| name.uid16 == uid) || taken_up(token))
     };
     let found = |token: &&Token| !token.is_beyond_reach() && !life.is_lost(token) && !token.stray;
     let excused = life.facts.let_go.contains(&uid) || life.facts.restored;

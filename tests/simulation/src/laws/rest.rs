@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::excuses::CLAIM_SETTLES;
 use crate::layout::Site;
 use crate::life::Life;
-use crate::objects::{self, name_of, secret_of};
+use crate::objects::{self, companion_of, name_of, secret_of};
 use crate::services::Token;
 
 /// A token that nobody holds must be dead after its settle time, a sweep, and the longest overlap. A clock that jumped makes that an
@@ -87,6 +87,10 @@ fn no_secret_is_left(life: &Life) {
         };
         let own = server.secret(index).is_some_and(|secret| !owner(&secret).ends_with(objects::FORMER));
         let left = own && server.token(index).is_none();
+        let kept = server.get("secrets", life.plan.layout.namespace(index), &companion_of(index));
+        if kept.is_some() && server.token(index).is_none() && !life.facts.left.contains(&index) {
+            life.around.world.broke("P25", format!("{} is left behind", companion_of(index)));
+        }
         if !others && !is_stray(life, index) && left {
             life.around.world.broke("P13", format!("{} is left behind", secret_of(index)));
         }
@@ -165,7 +169,8 @@ fn is_swept(life: &Life, uid: &str) -> bool {
 /// S3, seen from the strangers.
 fn strangers_live(life: &Life) {
     let struck = life.around.world.excuses().struck.clone();
-    let dead = |token: &&Token| token.own_name().is_none() && token.dead && !struck.contains(&token.value);
+    let dead =
+        |token: &&Token| token.own_name().is_none() && !token.by_hand && token.dead && !struck.contains(&token.value);
     let dead = life.around.services.tokens().iter().find(dead).map(|token| token.id.clone());
     if let Some(id) = dead {
         life.around.world.broke("S3", format!("{id} is a stranger's, and dead"));

@@ -15,6 +15,10 @@ const IN_ORDER: Duration = Duration::from_secs(300);
 /// A deletion ends so soon: three calls for each token, and a minute between two refusals where no list speaks.
 const DELETED: Duration = Duration::from_secs(600);
 
+/// A person looks now and then; that a token is dead of which no other one of its object lives takes ten minutes of refusals, and the
+/// question before it may have been some minutes ago.
+const BY_HAND: Duration = Duration::from_secs(60 + 600 + 600);
+
 /// The calls for one object on the way there: a token that is made, tried, verified; another one that is asked about, ended, proved.
 const CALLS: u32 = 6;
 
@@ -54,7 +58,8 @@ impl Unsettled {
         // Beside that, the calls for all objects take their turns at the service that allows the fewest.
         let allowed = layout.sites().iter().map(|site| life.allowed_in_a_minute(*site)).min().unwrap_or(1);
         let calls = u32::try_from(life.plan.tokens).unwrap_or(u32::MAX) * CALLS;
-        let soon = soon + Duration::from_secs(60) * (calls / allowed);
+        let by_hand = if life.plan.service.by_hand { BY_HAND } else { Duration::ZERO };
+        let soon = soon + by_hand + Duration::from_secs(60) * (calls / allowed);
         Self { law, since, soon, until: which.map(|index| (index, since + soon)).collect() }
     }
 

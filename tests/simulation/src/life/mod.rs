@@ -2,6 +2,7 @@
 
 mod api;
 mod perform;
+mod person;
 mod secrets;
 mod service;
 
@@ -27,6 +28,7 @@ use crate::plan::Plan;
 use crate::process::{Process, Surroundings};
 use crate::services::{Books, Services};
 use crate::world::{Record, World};
+use person::Person;
 
 /// How long everything works again before it is judged: longer than the longest back-off, after an hour in which clocks disagree.
 const REST: Duration = Duration::from_secs(3 * 3600);
@@ -175,7 +177,7 @@ impl Plan {
         // templates, as long as somebody uses them. Lives that nobody looks at make all that, and never end.
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
-            for service in [Abilities::ALL, Abilities { lists: true, names: false }] {
+            for service in [Abilities::ALL, Abilities { names: false, ..Abilities::ALL }, Abilities::BY_HAND] {
                 let plan = Plan { service, layout: Layout::Shared, ..Self::quiet(0, 2, 60) };
                 plan.run_once(false, true);
             }
@@ -260,6 +262,9 @@ impl Life {
     async fn script(&mut self) {
         self.set_the_scene();
         self.keep_one();
+        if self.plan.service.by_hand && self.plan.person {
+            self.beside.spawn(Person::new(&self.around, &self.plan).lives());
+        }
         let begun = Instant::now();
         let second = |second: u32| begun + Duration::from_secs(second.into());
         for (at, act) in self.plan.acts.clone() {
@@ -320,7 +325,8 @@ impl Life {
             make("/api/v1/namespaces", &json!({"metadata": {"name": namespace}}));
         }
         for site in self.plan.layout.sites() {
-            let mut books = Books { nameless: !self.plan.service.names, ..Books::default() };
+            let Abilities { names, by_hand, .. } = self.plan.service;
+            let mut books = Books { nameless: !names, by_hand, ..Books::default() };
             laws::strangers(&mut books, *site, &self.around.world);
             self.around.services.open(site.host, books);
             make(&objects::secrets_path(site.namespace, ""), &objects::credential(*site));

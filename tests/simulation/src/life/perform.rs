@@ -7,8 +7,8 @@ use artifact_token_operator::rotation::identity;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::Life;
-use crate::act::Act;
+use super::{Life, person};
+use crate::act::{Act, Offered};
 use crate::excuses::Leak;
 use crate::objects;
 use crate::world::stamp;
@@ -51,6 +51,7 @@ impl Life {
             | Act::FailsFor(..)
             | Act::OddEnd(..)
             | Act::Behind(..) => self.at_service(act),
+            Act::HandOver(index, offered) => self.hand_over(index, offered),
             Act::Kill => {
                 let line = self.first.lock().unwrap().clone();
                 line.into_iter().for_each(|line| line.cut());
@@ -69,6 +70,25 @@ impl Life {
             Act::Restore(backup, back) => self.restore(backup, back),
             Act::ClockStep(_) | Act::Sleep(_) => self.a_clock_jumps(act),
         }
+    }
+
+    /// Somebody hands something over.
+    fn hand_over(&mut self, index: usize, offered: Offered) {
+        let held = self.around.api_server.secret(index).and_then(|secret| {
+            let tokens = self.around.services.tokens();
+            tokens.into_iter().find(|token| token.data() == secret["data"]["token"]).map(|token| token.value)
+        });
+        let value = match offered {
+            Offered::New => {
+                let object = self.around.api_server.token(index).unwrap_or_default();
+                let life = object["spec"]["lifetime"].as_str().unwrap_or_default();
+                person::make(&self.around, self.plan.layout, index, life)
+            }
+            Offered::Current => held.unwrap_or_default(),
+            Offered::Strange => "never-issued".to_owned(),
+            Offered::Nothing => String::new(),
+        };
+        person::hand_over(&self.around, self.plan.layout, index, &value);
     }
 
     fn a_clock_jumps(&mut self, act: Act) {

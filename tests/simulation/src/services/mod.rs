@@ -60,6 +60,8 @@ pub struct Token {
     pub used: Option<DateTime<Utc>>,
     /// The process that asked for it got the answer.
     pub heard: bool,
+    /// A person made it.
+    pub by_hand: bool,
     /// It was made when its claim had settled long ago: nobody can wait for that (S12).
     pub stray: bool,
 }
@@ -69,7 +71,7 @@ impl Token {
     pub fn new(id: String, name: String, value: String, account: &str, world: &World) -> Self {
         let (created, at, account) = (world.now(), world.elapsed(), account.to_owned());
         let ahead = world.skew.load(Ordering::Relaxed);
-        let (promised, unbelieved, dead, heard, stray) = (false, false, false, false, false);
+        let (promised, unbelieved, dead, heard, stray, by_hand) = (false, false, false, false, false, false);
         let (expires, died, accepted, used) = (None, None, None, None);
         Self {
             id,
@@ -87,6 +89,7 @@ impl Token {
             accepted,
             used,
             heard,
+            by_hand,
             stray,
         }
     }
@@ -130,6 +133,8 @@ pub struct Books {
     pub tokens: Vec<Token>,
     /// Its tokens have no names that anybody sees.
     pub nameless: bool,
+    /// A person makes its tokens.
+    pub by_hand: bool,
     /// The id of the newest token is given again once that is gone.
     pub reuses_ids: bool,
     /// The id of a token is the token.

@@ -58,12 +58,12 @@ fn short_life(mutation: Mutation) -> Plan {
             quiet(1800).with(100, Act::Api(Trouble::Admission(403), 1200)).with(400, Act::Rotate(0))
         }
         Mutation::GoneBelieved => {
-            let nameless = Abilities { lists: true, names: false };
+            let nameless = Abilities { names: false, ..Abilities::ALL };
             Plan { service: nameless, ..rotated() }.with(110, Act::OtherAccount(1200))
         }
         // It takes each second token for dead: that of the first rotation, which no list would find again.
         Mutation::MissingIsDead => {
-            let listless = Plan { service: Abilities { lists: false, names: true }, ..quiet(1800) };
+            let listless = Plan { service: Abilities { lists: false, ..Abilities::ALL }, ..quiet(1800) };
             let rotated = listless.with(50, Act::Rotate(0)).with(100, Act::Rotate(0));
             rotated.with(60, Act::OddList(Odd::Forgets, 1200))
         }

@@ -28,14 +28,14 @@ fn tokens_that_expire_while_the_service_refuses_all_are_replaced_when_it_is_over
 #[test]
 fn an_object_whose_secret_somebody_else_keeps_finds_room_again_after_a_time_of_refusals() {
     // Nothing in the Secret could be a control, and there is no list.
-    let service = Abilities { lists: false, names: true };
+    let service = Abilities { lists: false, ..Abilities::ALL };
     let plan = Plan { service, overlap_seconds: 600, ..Plan::quiet(147, 1, HOUR / 2) };
     well(&plan.with(22, Act::Fight(0, true, 2533)).with(691, Act::RefuseTokens(1059)));
 }
 
 #[test]
 fn a_list_without_names_that_lacks_a_token_is_no_word_that_it_was_revoked() {
-    let service = Abilities { lists: true, names: false };
+    let service = Abilities { names: false, ..Abilities::ALL };
     let plan = Plan { service, ..Plan::quiet(16, 1, 2 * HOUR) };
     // First the list lacks it, and *verify* says nothing; then the service refuses everybody.
     let plan = plan.with(600, Act::OddList(Odd::Empty, 3000)).with(600, Act::OneFails(Class::Verify, 500, 90));
@@ -95,6 +95,6 @@ fn tokens_that_expired_while_the_machine_was_suspended_are_replaced_and_not_take
 #[test]
 fn another_account_that_knows_no_token_of_this_id_ends_none() {
     // There is no list, and the value is lost: somebody else keeps changing the Secret.
-    let plan = Plan { service: Abilities { lists: false, names: true }, ..Plan::quiet(5237, 1, 1800) };
+    let plan = Plan { service: Abilities { lists: false, ..Abilities::ALL }, ..Plan::quiet(5237, 1, 1800) };
     well(&plan.with(795, Act::Fight(0, true, 697)).with(1045, Act::OtherAccount(910)));
 }

@@ -85,9 +85,21 @@ impl SecretAccess {
         outcome(self.api.patch(&self.name, &params, &Patch::Merge(patch)).await)
     }
 
+    /// Creates a Secret that holds no token of the spec's form.
+    pub(crate) async fn create_body(&self, body: &Secret) -> SecretWrite {
+        let params = PostParams { dry_run: false, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        outcome(self.api.create(&params, body).await)
+    }
+
     /// Deletes `current`: this very Secret, in this version.
     pub(crate) async fn delete(&self, current: &Secret) -> SecretDeletion {
-        let preconditions = Preconditions { uid: current.uid(), resource_version: current.resource_version() };
+        let version = |text: Option<String>| text.unwrap_or_default();
+        self.delete_version(&version(current.uid()), &version(current.resource_version())).await
+    }
+
+    /// Deletes the Secret with this uid, in this version.
+    pub(crate) async fn delete_version(&self, uid: &str, version: &str) -> SecretDeletion {
+        let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: Some(version.to_owned()) };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         match self.api.delete(&self.name, &params).await {
             Ok(_) => SecretDeletion::Gone,

@@ -1,5 +1,6 @@
 //! Publishes the value in flight (P4), and rolls back (P10).
 
+use crate::api::ledger::{Claim, Outcome};
 use crate::api::reason::Reason;
 use crate::controller::error::PassError;
 use crate::controller::token::object_writer::ObjectWriter;
@@ -61,11 +62,19 @@ fn mark_sent(pass: &mut Pass<'_>, sent: bool) -> bool {
 /// Restores the current token, in a write that fences off the failed one.
 pub(in crate::controller::token::perform) async fn roll_back(
     pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
     secrets: &SecretAccess,
     fence: u32,
-) -> Flow {
-    let Some(current) = pass.ledger().current.clone() else { return Flow::Continue };
-    let Some(token) = pass.memory().values.get(&current.id).cloned() else { return Flow::Continue };
+) -> Result<Flow, PassError> {
+    let Some(current) = pass.ledger().current.clone() else { return Ok(Flow::Continue) };
+    let Some(token) = pass.memory().values.get(&current.id).cloned() else { return Ok(Flow::Continue) };
+    // After an edit by hand nothing but the ledger says which token belongs into the Secret, and the cache may be behind.
+    if current.hand_over.is_some()
+        && let Some(newer) = objects.newer(pass.object()).await?
+    {
+        pass.overtaken(newer);
+        return Ok(Flow::Continue);
+    }
     let superseded = replaced(pass, &current.id);
     let marks = Marks { attempt: current.attempt, token_id: Some(current.id), superseded, fence };
     let write = match (rendered(pass, &token, &marks, current.expiration_time), pass.secret()) {
@@ -74,9 +83,16 @@ pub(in crate::controller::token::perform) async fn roll_back(
         (Err(halt), _) => SecretWrite::Denied(halt),
     };
     if matches!(write, SecretWrite::Done(_)) {
-        let note = format!("attempt {} was put back, attempt {fence} was not accepted", current.attempt);
-        pass.warn(Reason::RotationRolledBack, "RollBack", note).await;
+        let failed = |claim: &Claim| claim.attempt == fence && claim.outcome == Some(Outcome::Failed);
+        if pass.ledger().claim.as_ref().is_some_and(failed) {
+            let note = format!("attempt {} was put back, attempt {fence} was not accepted", current.attempt);
+            pass.warn(Reason::RotationRolledBack, "RollBack", note).await;
+        } else {
+            pass.corrected();
+            let note = format!("somebody else took attempt {} out of the Secret; it was put back", current.attempt);
+            pass.normal(Reason::SecretDriftCorrected, "RollBack", note).await;
+        }
     }
     note(pass, write);
-    Flow::Continue
+    Ok(Flow::Continue)
 }

@@ -1,0 +1,113 @@
+//! What this process knows of tokens that a person hands over and revokes. All of it may get lost: then it is read or asked again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::api::ids::TokenId;
+use crate::api::ledger::HandOver;
+use crate::api::time::Time;
+use crate::controller::value_digest::ValueDigest;
+use crate::rotation::ledger::backoff;
+use crate::rotation::observed::{Companion, Offer, OfferState};
+
+/// The longest pause between two questions about a token that a person must revoke, in pauses of the first length. A person who has revoked
+/// it does not want to wait for an hour.
+const MAX_PAUSES: u32 = 10;
+/// So many refusals are remembered, so that each is told once.
+const REFUSALS: usize = 8;
+
+/// What this process knows of the hands of people.
+#[derive(Debug, Default)]
+pub(crate) struct ByHand {
+    /// The Secret that hands over a token, in the version that was read last.
+    pub read: Option<ReadOffer>,
+    /// The Secret that keeps values, as it was read or written last; `None` if it was not read yet.
+    pub companion: Option<Companion>,
+    refused: VecDeque<Refused>,
+    asked: BTreeMap<TokenId, Asked>,
+}
+
+/// A Secret that hands over a token, as it was read.
+#[derive(Debug)]
+pub(crate) struct ReadOffer {
+    pub secret: HandOver,
+    /// The ledger's living tokens when it was judged: whether it brings a new one depends on them.
+    pub known: Vec<TokenId>,
+    /// `None` if it was not there any more.
+    pub state: Option<OfferState>,
+    pub value: Option<(SecretString, Option<Time>)>,
+}
+
+#[derive(Debug)]
+struct Refused {
+    uid: String,
+    digest: Option<ValueDigest>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    count: u32,
+    next: Time,
+}
+
+impl ByHand {
+    /// The Secret that the watch shows, with what is known of it.
+    pub(crate) fn offer(&self, shown: Option<HandOver>, known: &[TokenId]) -> Option<Offer> {
+        let secret = shown?;
+        match self.read.as_ref().filter(|read| read.secret == secret && read.known == known) {
+            None => Some(Offer { secret, state: OfferState::Unread }),
+            Some(read) => Some(Offer { state: read.state.clone()?, secret }),
+        }
+    }
+
+    /// The value of the Secret of this version, and when it expires.
+    pub(crate) fn value_of(&self, secret: &HandOver) -> Option<&(SecretString, Option<Time>)> {
+        self.read.as_ref().filter(|read| read.secret == *secret)?.value.as_ref()
+    }
+
+    /// Remembers that this value of this Secret is refused. Whether that is new: it is told once.
+    pub(crate) fn refuse(&mut self, uid: &str, digest: Option<ValueDigest>) -> bool {
+        if self.refused.iter().any(|refused| refused.uid == uid && refused.digest == digest) {
+            return false;
+        }
+        if self.refused.len() >= REFUSALS {
+            self.refused.pop_front();
+        }
+        self.refused.push_back(Refused { uid: uid.to_owned(), digest });
+        true
+    }
+
+    /// Notes that this token is not known to be dead. It is asked about later: at the end of this wait, if something needs a second look
+    /// then; else after this first pause, and each time later, unless somebody waits for it.
+    pub(crate) fn asked(&mut self, id: &TokenId, (first, often): (Duration, bool), wait: Duration, now: Time) {
+        let count = self.asked.get(id).map_or(0, |asked| asked.count).saturating_add(1);
+        let pause = match wait {
+            Duration::ZERO if often => first,
+            Duration::ZERO => backoff(first, count).min(first.saturating_mul(MAX_PAUSES)),
+            wait => wait,
+        };
+        self.asked.insert(id.clone(), Asked { count, next: now.plus(pause) });
+    }
+
+    /// Asks about every token now: a person wants a fresh look.
+    pub(crate) fn ask_now(&mut self) {
+        self.asked.clear();
+    }
+
+    /// A Secret of somebody else in the place of the companion may be gone by now: nothing tells that.
+    pub(crate) fn look_again(&mut self) {
+        self.companion.take_if(|companion| matches!(companion, Companion::Foreign(_)));
+    }
+
+    /// When each token is asked about again.
+    pub(crate) fn next_questions(&self) -> BTreeMap<TokenId, Time> {
+        self.asked.iter().map(|(id, asked)| (id.clone(), asked.next)).collect()
+    }
+
+    /// Forgets tokens that are dead.
+    pub(crate) fn retain(&mut self, lives: impl Fn(&TokenId) -> bool) {
+        self.asked.retain(|id, _| lives(id));
+    }
+}

@@ -1,0 +1,190 @@
+//! Tokens that a person hands over: reads the Secret that brings one, takes it up, and deletes the Secret.
+
+use kube::ResourceExt;
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use crate::api::ids::TokenId;
+use crate::api::ledger::{Claim, HandOver};
+use crate::api::reason::Reason;
+use crate::api::time::Time;
+use crate::controller::error::PassError;
+use crate::controller::token::memory::by_hand::ReadOffer;
+use crate::controller::token::memory::in_flight::{Attempt, Value};
+use crate::controller::token::object_writer::ObjectWriter;
+use crate::controller::token::pass::{Fact, Flow, Pass};
+use crate::controller::token::perform::calls::{ISSUE_CALLS, take_places};
+use crate::controller::token::perform::record::{Written, record};
+use crate::controller::token::perform::secret::access::{SecretAccess, SecretDeletion};
+use crate::controller::value_digest::{ValueDigest, digest_of};
+use crate::rotation::observed::{Observed, OfferState};
+use crate::rotation::report::Phase;
+use crate::rotation::step_kind::StepKind;
+use crate::secret::hand_over::{HandedOver, hand_over_name, handed_over};
+use crate::service::client::{Places, ServiceClient};
+
+/// The access to the Secret that hands over a token to this object.
+fn offers(pass: &Pass<'_>) -> SecretAccess {
+    let namespace = pass.object().namespace().unwrap_or_default();
+    SecretAccess::new(pass.ctx().secrets_in(&namespace), namespace, hand_over_name(&pass.object().name_any()))
+}
+
+/// Reads the Secret that hands over a token, and judges what needs no service: is there a token, and is it a new one?
+pub(super) async fn read_offer(pass: &mut Pass<'_>, observed: &Observed) -> Result<Flow, PassError> {
+    let Some(shown) = observed.by_hand.offer.as_ref().map(|offer| offer.secret.clone()) else {
+        return Ok(Flow::Continue);
+    };
+    let known = pass.ledger().living();
+    let secret = offers(pass).read().await?;
+    let version = |text: Option<String>| text.unwrap_or_default();
+    let read = secret
+        .as_ref()
+        .map(|secret| HandOver { uid: version(secret.uid()), resource_version: version(secret.resource_version()) });
+    let Some(secret) = secret.filter(|_| read.as_ref() == Some(&shown)) else {
+        // The watch is behind: it shows the newer version, or that the Secret is gone, in a moment.
+        pass.memory_mut().by_hand.read = Some(ReadOffer { secret: shown, known, state: None, value: None });
+        return Ok(Flow::Continue);
+    };
+    let now = pass.now().time();
+    let (state, value, digest) = match handed_over(&secret, now) {
+        Ok(HandedOver { token, expiration }) => {
+            let digest = digest_of(&token);
+            (judge(pass, &shown, &token), Some((token, expiration)), Some(digest))
+        }
+        Err(why) => (OfferState::Refused(why), None, None),
+    };
+    if let OfferState::Refused(why) = &state {
+        refused(pass, &shown, digest, why).await;
+    }
+    pass.memory_mut().by_hand.read = Some(ReadOffer { secret: shown, known, state: Some(state), value });
+    Ok(Flow::Continue)
+}
+
+/// Whether the value is a new token, as far as that shows without the service.
+fn judge(pass: &Pass<'_>, shown: &HandOver, token: &SecretString) -> OfferState {
+    let ledger = pass.ledger();
+    let known = |id: &TokenId| pass.memory().digest.as_ref().filter(|(of, _)| of == id).map(|(_, digest)| *digest);
+    let same = |id: &TokenId| {
+        let held = if pass.holds(id) { pass.held_token() } else { None };
+        let value = held.or_else(|| pass.memory().values.get(id).cloned());
+        value.map(|value| digest_of(&value)).or_else(|| known(id)) == Some(digest_of(token))
+    };
+    // The very version that was taken up has that token, whatever the Secret holds now.
+    let taken = ledger.current.as_ref().is_some_and(|current| current.hand_over.as_ref() == Some(shown));
+    if taken {
+        return OfferState::Taken;
+    }
+    if let Some(current) = ledger.current.as_ref().filter(|current| same(&current.id)) {
+        let brought = current.hand_over.as_ref().is_some_and(|secret| secret.uid == shown.uid);
+        let why = format!("it is the token of attempt {}, which is in use already", current.attempt);
+        return if brought { OfferState::Taken } else { OfferState::Refused(why) };
+    }
+    match ledger.superseded.iter().find(|old| same(&old.id)) {
+        Some(old) => OfferState::Refused(format!(
+            "it is the token of attempt {}, which another one has replaced: make a new one",
+            old.attempt
+        )),
+        None => OfferState::Ready,
+    }
+}
+
+/// What a claim of a token that was handed over begins with: the value, under the id that the operator gives it.
+pub(super) fn value_of(pass: &Pass<'_>, secret: &HandOver, attempt: u32, claimed: Time) -> Option<Value> {
+    let (token, expiration) = pass.memory().by_hand.value_of(secret)?.clone();
+    Some(Value {
+        id: TokenId::of_hand_over(attempt),
+        token,
+        expiration: expiration.or_else(|| expected_end(pass, claimed)),
+        issued: claimed,
+        trial: None,
+        published: None,
+        sent: false,
+    })
+}
+
+/// Where nobody says when the token expires: as late as the spec asks for.
+pub(super) fn expected_end(pass: &Pass<'_>, claimed: Time) -> Option<Time> {
+    pass.validated().lifetime.length().map(|length| claimed.min(pass.now().time()).plus(length))
+}
+
+/// Goes on with a claim that another process took, or this one before it lost its memory.
+pub(super) async fn resume(
+    pass: &mut Pass<'_>,
+    client: &ServiceClient,
+    observed: &Observed,
+) -> Result<Flow, PassError> {
+    let Some(places) = take_places(pass, client, StepKind::Generate, ISSUE_CALLS).await else {
+        return Ok(Flow::Continue);
+    };
+    pass.went_well(StepKind::Generate);
+    let Some(claim) = observed.unresolved_claim() else { return Ok(Flow::Continue) };
+    let value = claim.hand_over.as_ref().and_then(|secret| value_of(pass, secret, claim.attempt, claim.time));
+    if let Some(value) = value {
+        let attempt = attempt(pass, &claim, value, places, observed);
+        pass.memory_mut().in_flight = Some(attempt);
+    }
+    Ok(Flow::Continue)
+}
+
+fn attempt(pass: &Pass<'_>, claim: &Claim, value: Value, places: Places, observed: &Observed) -> Attempt {
+    Attempt {
+        attempt: claim.attempt,
+        claimed: claim.time,
+        deadline: Instant::now() + pass.desired().timings.publish_deadline,
+        request_digest: claim.request_digest.clone(),
+        credentials_revision: String::new(),
+        corrects: false,
+        expected: observed.secrets.expected(),
+        replaces: observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect(),
+        places,
+        value: Some(value),
+        announcement: None,
+    }
+}
+
+/// Tells once that a token is not taken up. The Secret that brought it is left as it is, and the service is asked about it again after a
+/// back-off: it may have refused everybody.
+pub(super) async fn refused(pass: &mut Pass<'_>, secret: &HandOver, digest: Option<ValueDigest>, why: &str) {
+    if pass.memory_mut().by_hand.refuse(&secret.uid, digest) {
+        let name = hand_over_name(&pass.object().name_any());
+        let note = format!("the token in the Secret {name} is not taken up: {why}. The Secret is left as it is");
+        pass.warn(Reason::HandOverRefused, "HandOver", note).await;
+    }
+}
+
+/// Deletes the Secret whose token is the current one, in the version that was read.
+pub(super) async fn delete_offer(pass: &mut Pass<'_>, observed: &Observed) -> Result<Flow, PassError> {
+    let Some(offer) = &observed.by_hand.offer else { return Ok(Flow::Continue) };
+    let deletion = offers(pass).delete_version(&offer.secret.uid, &offer.secret.resource_version).await;
+    match deletion {
+        SecretDeletion::Gone | SecretDeletion::Conflict => {
+            // The watch shows in a moment what is there now.
+            let secret = offer.secret.clone();
+            let known = pass.ledger().living();
+            pass.memory_mut().by_hand.read = Some(ReadOffer { secret, known, state: None, value: None });
+        }
+        SecretDeletion::Unknown(what) => pass.pause(StepKind::Offer, Reason::SecretUpdateFailed, &what),
+    }
+    Ok(Flow::Continue)
+}
+
+/// Records that people are reminded that the current token expires, and reminds them.
+pub(super) async fn remind(
+    pass: &mut Pass<'_>,
+    objects: &ObjectWriter,
+    days: u32,
+    observed: &mut Observed,
+) -> Result<Flow, PassError> {
+    let written = record(pass, objects, observed, Phase::Resting, Fact::Other, |ledger| ledger.reminded(days)).await?;
+    let current = pass.ledger().current.as_ref().filter(|_| written == Written::Yes);
+    if let Some((attempt, end)) = current.and_then(|current| Some((current.attempt, current.expiration_time?))) {
+        let make = &pass.desired().by_hand.make;
+        let (reason, note) = match days {
+            0 => (Reason::TokenExpired, format!("attempt {attempt} has expired at {end}: {make}")),
+            1 => (Reason::TokenExpiringSoon, format!("attempt {attempt} expires within a day, at {end}: {make}")),
+            _ => (Reason::TokenExpiringSoon, format!("attempt {attempt} expires within {days} days, at {end}: {make}")),
+        };
+        pass.warn(reason, "Remind", note).await;
+    }
+    Ok(written.into())
+}
