@@ -36,6 +36,29 @@ struct Counts {
     owed: i64,
     /// Superseded tokens whose overlap is not over.
     pending: i64,
+    /// Objects for which a person must make a token.
+    hand_overs: Owed,
+    /// Tokens that a person must revoke.
+    by_hand: Owed,
+}
+
+/// What people owe: how much of it, and since when the oldest.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Owed {
+    count: i64,
+    since: Option<Time>,
+}
+
+impl Owed {
+    fn add(&mut self, since: Time) {
+        self.count += 1;
+        self.since = Some(self.since.map_or(since, |oldest| oldest.min(since)));
+    }
+
+    /// In seconds since 1970; 0 if nothing is owed.
+    fn since_seconds(&self) -> i64 {
+        self.since.map_or(0, |since| since.to_utc().timestamp())
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -69,6 +92,21 @@ impl Counts {
         for old in &status.ledger.superseded {
             let slot = if deleting || old.revoke_after_time <= now { &mut self.owed } else { &mut self.pending };
             *slot += 1;
+            let leaked = old.claimed_time.is_some_and(|claimed| status.ledger.leak_covers(claimed));
+            if old.handed_over && (deleting || leaked || old.revoke_after_time <= now) {
+                self.by_hand.add(old.revoke_after_time.min(now));
+            }
+        }
+        let due = status.conditions.iter().find(|condition| condition.type_ == ConditionType::HandOverDue);
+        if let Some(due) = due {
+            self.hand_overs.add(due.last_transition_time);
+        }
+        let current = status.ledger.current.as_ref().filter(|current| current.hand_over.is_some());
+        if let Some(current) = current {
+            let leaked = status.ledger.leak_covers(current.claimed_time);
+            if deleting || leaked {
+                self.by_hand.add(now);
+            }
         }
         if deleting && status.ledger.current.is_some() {
             self.owed += 1;
@@ -104,8 +142,34 @@ impl Collector for StateMetrics {
         ConstGauge::new(counts.owed).encode(owed)?;
         let help = "Superseded tokens whose overlap is not over";
         let pending = encoder.encode_descriptor("revocations_pending", help, None, MetricType::Gauge)?;
-        ConstGauge::new(counts.pending).encode(pending)
+        ConstGauge::new(counts.pending).encode(pending)?;
+        owed_by_people(&mut encoder, &counts)
     }
+}
+
+/// What waits for a person, and since when.
+fn owed_by_people(encoder: &mut DescriptorEncoder<'_>, counts: &Counts) -> fmt::Result {
+    for (name, help, value) in [
+        (
+            "hand_overs_due",
+            "ArtifactTokens for which a person must make a token and hand it over",
+            counts.hand_overs.count,
+        ),
+        (
+            "hand_overs_due_since_timestamp_seconds",
+            "Since when the oldest of them waits, in seconds since 1970; 0 if none does",
+            counts.hand_overs.since_seconds(),
+        ),
+        ("revocations_by_hand_due", "Tokens that a person must revoke at the service's pages", counts.by_hand.count),
+        (
+            "revocations_by_hand_due_since_timestamp_seconds",
+            "Since when the oldest of them waits, in seconds since 1970; 0 if none does",
+            counts.by_hand.since_seconds(),
+        ),
+    ] {
+        ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -177,5 +241,25 @@ mod tests {
         let expected =
             [(("False", Reason::Issuing), 1), (("True", Reason::TokenValid), 2), (("Unknown", Reason::Issuing), 1)];
         assert_eq!(counts.objects, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn what_people_owe_is_counted_with_the_time_of_the_oldest() {
+        let due = |since: &str| {
+            json!({"type": "HandOverDue", "status": "True", "reason": "HandOverDue", "message": "",
+                "lastTransitionTime": since})
+        };
+        let old =
+            |after: &str| json!({"attempt": 1, "id": "hand-over-1", "handedOver": true, "revokeAfterTime": after});
+        let (past, future) = ("2027-01-01T00:00:10Z", "2027-01-01T00:02:00Z");
+        let counts = counted(&[
+            (false, json!({"conditions": [due("2026-12-01T00:00:00Z")], "superseded": [old(past)]})),
+            (false, json!({"conditions": [due("2026-11-01T00:00:00Z")], "superseded": [old(future)]})),
+        ]);
+        let seconds = |text: &str| Time::parse(text).unwrap().to_utc().timestamp();
+        assert_eq!((counts.hand_overs.count, counts.by_hand.count), (2, 1));
+        assert_eq!(counts.hand_overs.since_seconds(), seconds("2026-11-01T00:00:00Z"));
+        assert_eq!(counts.by_hand.since_seconds(), seconds(past));
+        assert_eq!(counted(&[]).hand_overs.since_seconds(), 0);
     }
 }
