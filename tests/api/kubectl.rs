@@ -1,6 +1,11 @@
 //! What `kubectl` shows to people.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::bases::{small, status, with};
@@ -164,12 +169,83 @@ async fn the_plugin_lists_tokens_as_the_pages_of_services_do() {
     assert!(kubectl_plugin(&world, &["completion", "bash"]).contains("kubectl-artifact_token"));
 }
 
-fn kubectl_plugin(world: &World, arguments: &[&str]) -> String {
+#[tokio::test]
+async fn the_plugin_hands_over_a_token_in_a_secret_and_shows_its_value_nowhere() {
+    let world = world().await;
+    let secrets: Api<Secret> = Api::namespaced(world.client.clone(), &world.namespace);
+    let secret = || async { secrets.get_opt("ci-hand-over").await.unwrap() };
+    let refused = |arguments: &[&str], value: &str, why: &str| {
+        let (good, told) = hand_over(&world, arguments, value);
+        assert!(!good && told.contains(why), "{why:?} is not in: {told}");
+    };
+    refused(&["ci"], "tok-first", "there is no ArtifactToken ci");
+    create_with_status(&world, "ci", "ci-token", "TokenValid").await;
+    let generated = json!({"status": {"current": {"handOver": null}, "claim": {"handOver": null}}});
+    let tokens = world.api(Kind::ArtifactToken);
+    tokens.patch_status("ci", &PatchParams::default(), &Patch::Merge(generated)).await.unwrap();
+    refused(&["ci"], "tok-first", "ci does not ask for a token");
+    let mut due = status(Kind::ArtifactToken)["conditions"].clone();
+    let mut asks = due[0].clone();
+    asks["type"] = json!("HandOverDue");
+    asks["reason"] = json!("HandOverDue");
+    due.as_array_mut().unwrap().push(asks);
+    let patch = Patch::Merge(json!({"status": {"conditions": due}}));
+    world.api(Kind::ArtifactToken).patch_status("ci", &PatchParams::default(), &patch).await.unwrap();
+    refused(&["ci"], " \n", "there is no token");
+    refused(&["ci"], "tok-first tok-second", "a blank");
+    refused(&["ci", "tok-first"], "tok-first", "a token is no argument");
+    refused(&["ci", "--expires", "2020-01-01"], "tok-first", "--expires 2020-01-01 is over");
+    refused(&["ci", "--expires", "next year"], "tok-first", "is no time");
+    assert!(secret().await.is_none(), "what is refused writes nothing");
+
+    let expiring = hand_over(&world, &["ci", "--expires", "2099-01-01"], "tok-first\n");
+    assert!(expiring.0 && expiring.1.contains("kubectl describe artifacttoken ci"), "{}", expiring.1);
+    let first = secret().await.unwrap();
+    assert_eq!(first.labels()["artifact-token.dev/hand-over"], "ci");
+    assert_eq!(texts(&first), [("expirationTime", "2099-01-01T00:00:00Z"), ("token", "tok-first")]);
+    let again = hand_over(&world, &["ci"], "tok-second");
+    assert!(again.0, "{}", again.1);
+    let second = secret().await.unwrap();
+    assert_eq!(texts(&second), [("token", "tok-second")], "the earlier data is gone");
+    assert_eq!(first.uid(), second.uid());
+
+    let unlabelled = Patch::Merge(json!({"metadata": {"labels": {"artifact-token.dev/hand-over": null}}}));
+    secrets.patch("ci-hand-over", &PatchParams::default(), &unlabelled).await.unwrap();
+    refused(&["ci"], "tok-third", "kubectl label");
+    assert_eq!(texts(&secret().await.unwrap()), [("token", "tok-second")]);
+}
+
+/// Hands over a token without a wait. Returns whether that went well, and all that the person is shown.
+fn hand_over(world: &World, arguments: &[&str], value: &str) -> (bool, String) {
+    let mut command = plugin(world);
+    command.args(["hand-over", "--namespace", &world.namespace, "--timeout", "0"]).args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It may have ended without reading it. Its end is the end of the input.
+    let _ = child.stdin.take().unwrap().write_all(value.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let told = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+    assert!(!told.contains("tok-"), "a value is shown: {told}");
+    (output.status.success(), told)
+}
+
+/// The data of a Secret as texts.
+fn texts(secret: &Secret) -> Vec<(&str, &str)> {
+    let data = secret.data.as_ref().unwrap();
+    data.iter().map(|(key, value)| (key.as_str(), std::str::from_utf8(&value.0).unwrap())).collect()
+}
+
+/// kubectl, which finds the plugin in a folder of `PATH`.
+fn plugin(world: &World) -> Command {
     let mut command = world.control_plane.kubectl().unwrap();
     let binary = support::binary("kubectl-artifact_token");
     let folder = binary.parent().unwrap().display().to_string();
-    command.env("PATH", folder + ":" + &std::env::var("PATH").unwrap_or_default());
-    let output = command.arg("artifact-token").args(arguments).output().unwrap();
+    command.env("PATH", folder + ":" + &std::env::var("PATH").unwrap_or_default()).arg("artifact-token");
+    command
+}
+
+fn kubectl_plugin(world: &World, arguments: &[&str]) -> String {
+    let output = plugin(world).args(arguments).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "kubectl artifact-token {arguments:?}: {errors}");
     String::from_utf8(output.stdout).unwrap()

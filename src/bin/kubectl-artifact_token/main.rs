@@ -4,6 +4,7 @@
 
 mod cluster;
 mod completion;
+mod hand_over;
 mod list;
 
 use clap::{Parser, Subcommand};
@@ -20,6 +21,8 @@ struct Arguments {
 enum Command {
     /// Lists the tokens that live, as far as the operator knows: those in use and those that wait for their revoke.
     List(list::Arguments),
+    /// Hands over a token that you made in the pages of a service without an API for tokens, and waits until it is taken up.
+    HandOver(hand_over::Arguments),
     /// Prints the script that completes this command in a shell.
     Completion(completion::Arguments),
     /// Prints the version.
@@ -30,6 +33,7 @@ enum Command {
 async fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::List(arguments) => list::run(&arguments).await,
+        Command::HandOver(arguments) => hand_over::run(&arguments).await,
         Command::Completion(arguments) => completion::run(&arguments),
         Command::Version => {
             println!("{}", env!("CARGO_PKG_VERSION"));
