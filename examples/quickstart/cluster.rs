@@ -21,7 +21,8 @@ use crate::service::Service;
 pub const NAMESPACE: &str = "default";
 
 /// Flags that shorten the operator's waits for services that do not know their own tokens at once. The defaults are
-/// right for real services.
+/// right for real services. `--refusal-settle` matters most where a person revokes: a deletion takes ten of it, because no
+/// other token of the service is there whose acceptance would make the refusals certain sooner.
 const SHORT_WAITS: [&str; 4] = ["--token-settle=2s", "--settle-margin=2s", "--first-retry=1s", "--refusal-settle=1s"];
 /// Lines of the operator's log that a failed tour shows.
 const TAIL_LINES: usize = 40;
@@ -69,6 +70,12 @@ impl Cluster {
     pub async fn kubectl(&self, arguments: &[&str]) -> Result<()> {
         println!("\n$ kubectl {}", arguments.join(" "));
         self.run(arguments, None).await
+    }
+
+    /// The same with an input, which is not shown.
+    pub async fn kubectl_with_input(&self, arguments: &[&str], input: &str) -> Result<()> {
+        println!("\n$ kubectl {}", arguments.join(" "));
+        self.run(arguments, Some(input)).await
     }
 
     /// Shows and runs `kubectl apply -f` for every YAML file of the service's folder.

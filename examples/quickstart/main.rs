@@ -5,14 +5,17 @@
 //! | `main.rs` | arguments, start and end, Ctrl-C |
 //! | `binaries.rs` | builds the operator and the reference service |
 //! | `service.rs` | the token service of the tour: the reference service, or Verdaccio |
+//! | `by_hand.rs` | the pages of Seal and Akinon, as a person uses them |
 //! | `cluster.rs` | control plane, operator, kubectl, the YAML files |
 //! | `picture.rs` | the service, the ledger and the Secret at one moment, and whether they agree |
 //! | `tour.rs` | the steps, each an action, a wait and a picture |
+//! | `tour/by_hand.rs` | the steps where a person makes and revokes the tokens |
 //! | `npm.rs` | a real `npm` as the consumer |
 //!
 //! Everything runs on loopback and ends with this process; only files under `target/` stay.
 
 mod binaries;
+mod by_hand;
 mod cluster;
 mod npm;
 mod picture;
@@ -33,13 +36,14 @@ use crate::tour::Tour;
 /// The exit code that a shell reports for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
-/// Shows the life of a token: issue, rotation, revoke, repair, deletion.
+/// Shows the life of a token: issue, rotation, revoke, leak, repair, deletion.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// End after the tour: with code 1 if the service's list and the cluster disagreed at any step.
     #[arg(long)]
     once: bool,
-    /// The service that issues the tokens. Verdaccio is the npm registry server; it needs Node.js with npm.
+    /// The service that issues the tokens. Verdaccio is the npm registry server; it needs Node.js with npm. With Seal and
+    /// Akinon a person makes and revokes them: the tour does what that person would do in the browser.
     #[arg(long, value_enum, default_value_t = Kind::Reference)]
     service: Kind,
 }
@@ -68,7 +72,10 @@ async fn until_interrupted(arguments: &Arguments) -> ExitCode {
     match ended {
         Ok(_) if arguments.once => ExitCode::SUCCESS,
         Ok(tour) => {
-            interrupted().await;
+            tokio::select! {
+                () = interrupted() => {}
+                Err(error) = tour.guide() => eprintln!("\nerror: {error:#}"),
+            }
             println!("\nEnding the operator, the service and the control plane.");
             drop(tour);
             ExitCode::SUCCESS

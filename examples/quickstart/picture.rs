@@ -7,12 +7,10 @@ use artifact_token_operator::api::ledger::Ledger;
 use kube::{Client, ResourceExt};
 
 use crate::cluster::Cluster;
-use crate::service::{Row, Service};
+use crate::service::{List, Service};
 
 const TOKEN_ID: &str = "artifact-token.dev/token-id";
 const ATTEMPT: &str = "artifact-token.dev/attempt";
-/// The state of a token that the service accepts.
-const LIVE: &str = "Live";
 /// How often a picture is repeated because the operator wrote the ledger meanwhile. Between steps it writes nothing.
 const TRIES: usize = 20;
 
@@ -25,8 +23,8 @@ pub struct Picture {
     pub secret_name: String,
     /// The annotations and content of the Secret, if there is one.
     pub secret: Option<Held>,
-    /// The tokens that the service lists.
-    pub rows: Vec<Row>,
+    /// The service's own list.
+    pub list: List,
 }
 
 /// The token in the Secret.
@@ -52,7 +50,7 @@ impl Picture {
     pub async fn take(cluster: &Cluster, client: &Client, service: &Service, subject: &Subject) -> Result<Self> {
         for _ in 0..TRIES {
             let before = cluster.token(client, &subject.token).await?;
-            let rows = service.tokens().await?;
+            let list = service.tokens().await?;
             let secret = cluster.secret(client, &subject.secret).await?;
             let after = cluster.token(client, &subject.token).await?;
             if before != after {
@@ -63,15 +61,14 @@ impl Picture {
                 id: secret.annotations().get(TOKEN_ID).cloned().unwrap_or_default(),
                 attempt: secret.annotations().get(ATTEMPT).cloned().unwrap_or_default(),
             });
-            return Ok(Self { ledger, secret_name: subject.secret.clone(), secret, rows });
+            return Ok(Self { ledger, secret_name: subject.secret.clone(), secret, list });
         }
         bail!("the ledger never rested for a picture")
     }
 
     /// What is wrong, if anything: the service's live tokens must be those of the ledger, and the Secret must hold the current one.
     pub fn disagreement(&self) -> Option<String> {
-        let live: BTreeSet<&str> =
-            self.rows.iter().filter(|row| row.state == LIVE).map(|row| row.id.as_str()).collect();
+        let live: BTreeSet<&str> = self.list.rows.iter().filter(|row| row.live).map(|row| row.id.as_str()).collect();
         let current = self.ledger.current.as_ref();
         let mut known: BTreeSet<&str> = self.ledger.superseded.iter().map(|old| old.id.as_str()).collect();
         known.extend(current.map(|current| current.id.as_str()));
@@ -85,17 +82,23 @@ impl Picture {
 
     /// Draws it.
     pub fn show(&self) {
-        let width = |column: fn(&Row) -> &String| self.rows.iter().map(|row| column(row).len()).max().unwrap_or(0);
-        let (ids, names) = (width(|row| &row.id).max(2), width(|row| &row.name).max(4));
-        println!("\n  the service lists   {:ids$}   {:names$}   STATE", "ID", "NAME");
-        for row in &self.rows {
-            println!("                      {:ids$}   {:names$}   {}", row.id, row.name, row.state);
+        let titles: Vec<String> = self.list.columns.iter().map(|column| column.to_uppercase()).collect();
+        let mut lines = vec![&titles];
+        lines.extend(self.list.rows.iter().map(|row| &row.cells));
+        let width = |column| lines.iter().filter_map(|line| line.get(column)).map(String::len).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..titles.len()).map(width).collect();
+        println!();
+        for (number, line) in lines.iter().enumerate() {
+            let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            let begin = if number == 0 { "the service lists" } else { "" };
+            println!("  {begin:17}   {}", cells.join("   ").trim_end());
         }
-        if self.rows.is_empty() {
+        if self.list.rows.is_empty() {
             println!("                      nothing");
         }
+        let first = widths.first().copied().unwrap_or(0);
         match &self.secret {
-            Some(held) => println!("  the Secret holds    {:ids$}   attempt {}", held.id, held.attempt),
+            Some(held) => println!("  the Secret holds    {:first$}   attempt {}", held.id, held.attempt),
             None => println!("  the Secret          is not there ({})", self.secret_name),
         }
     }

@@ -12,12 +12,16 @@ use serde_json::Value;
 use testbed::folder::RunFolder;
 use testbed::{Process, Verdaccio, http};
 
+use crate::by_hand::{AKINON, Page, SEAL, System};
+
 /// The address of the reference service in the YAML files of the examples.
 const REFERENCE_ADDRESS: &str = "127.0.0.1:8090";
 /// The address of Verdaccio in the YAML files of the examples: its default.
 const VERDACCIO_URL: &str = "http://127.0.0.1:4873";
 /// Limit for the reference service to print its addresses.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
+/// The state of a token that the service accepts.
+const LIVE: &str = "Live";
 
 /// Which service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -28,6 +32,10 @@ pub enum Kind {
     Verdaccio,
     /// The API tokens of Appetize, played by the reference service.
     Appetize,
+    /// The artifact server tokens of Seal Security, which a person makes; played by the reference service.
+    Seal,
+    /// The access tokens of the Akinon Seller Center, which a person makes; played by the reference service.
+    Akinon,
 }
 
 impl Kind {
@@ -37,6 +45,8 @@ impl Kind {
             Self::Reference => "quickstart",
             Self::Verdaccio => "verdaccio",
             Self::Appetize => "appetize",
+            Self::Seal => "seal",
+            Self::Akinon => "akinon",
         };
         Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
     }
@@ -47,19 +57,39 @@ impl Kind {
             Self::Reference => "ci-pipeline",
             Self::Verdaccio => "npm-publish",
             Self::Appetize => "ci-uploads",
+            Self::Seal => "ci-seal",
+            Self::Akinon => "ci-akinon",
+        }
+    }
+
+    /// Where a person makes its tokens, if the service cannot.
+    fn system(self) -> Option<&'static System> {
+        match self {
+            Self::Reference | Self::Verdaccio | Self::Appetize => None,
+            Self::Seal => Some(&SEAL),
+            Self::Akinon => Some(&AKINON),
         }
     }
 }
 
+/// The service's own list of tokens.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// The names of the columns.
+    pub columns: Vec<String>,
+    /// The tokens.
+    pub rows: Vec<Row>,
+}
+
 /// A token as the service lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Row {
-    /// The service's identifier.
+    /// The identifier under which the operator knows it: the service's own, where the operator learns that.
     pub id: String,
-    /// The name; Verdaccio's tokens have none.
-    pub name: String,
-    /// `Live`, or what became of it.
-    pub state: String,
+    /// Whether the service accepts it.
+    pub live: bool,
+    /// What the service shows of it, by column.
+    pub cells: Vec<String>,
 }
 
 /// A running service.
@@ -69,6 +99,8 @@ pub struct Service {
     pub kind: Kind,
     /// The address to put into the YAML files instead of theirs, if it differs.
     pub address: Option<(String, String)>,
+    /// The page on which a person makes its tokens, if the service cannot.
+    pub page: Option<Page>,
     running: Running,
 }
 
@@ -82,8 +114,8 @@ impl Service {
     /// Starts the service with the credential that stands in its `credential.yaml`.
     pub async fn start(kind: Kind, reference_service: &Path) -> Result<Self> {
         match kind {
-            Kind::Reference | Kind::Appetize => reference(kind, reference_service).await,
             Kind::Verdaccio => verdaccio().await,
+            Kind::Reference | Kind::Appetize | Kind::Seal | Kind::Akinon => reference(kind, reference_service).await,
         }
     }
 
@@ -94,7 +126,10 @@ impl Service {
     }
 
     /// The tokens that the service lists. The reference service lists dead ones, too.
-    pub async fn tokens(&self) -> Result<Vec<Row>> {
+    pub async fn tokens(&self) -> Result<List> {
+        if let Some(page) = &self.page {
+            return page.tokens().await;
+        }
         match &self.running {
             Running::Reference { control, .. } => {
                 let books = get(&format!("{control}/control/books"), None).await?;
@@ -103,7 +138,7 @@ impl Service {
             Running::Verdaccio { server, username, password } => {
                 let url = format!("{}/-/npm/v1/tokens", server.base_url());
                 let list = get(&url, Some(http::basic(username, password))).await?;
-                rows(&list["objects"], |token| [text(&token["key"]), "-".into(), "Live".into()])
+                rows(&list["objects"], |token| [text(&token["key"]), "-".into(), LIVE.into()])
             }
         }
     }
@@ -113,11 +148,12 @@ impl Service {
         match &self.running {
             Running::Reference { url, .. } => {
                 let client = http::client()?;
-                let request = match self.kind {
-                    Kind::Appetize => client.get(format!("{url}/appetize/v2/tags")).header("x-api-key", token),
-                    Kind::Reference | Kind::Verdaccio => {
-                        client.get(format!("{url}/v1/whoami")).header("authorization", format!("Bearer {token}"))
+                let request = match &self.page {
+                    Some(page) => page.used(token)?,
+                    None if self.kind == Kind::Appetize => {
+                        client.get(format!("{url}/appetize/v2/tags")).header("x-api-key", token)
                     }
+                    None => client.get(format!("{url}/v1/whoami")).header("authorization", format!("Bearer {token}")),
                 };
                 match http::answer(request).await?.0 {
                     200 => Ok(true),
@@ -140,6 +176,9 @@ impl Service {
 
     /// How to see the service's own list from a shell.
     pub fn list_command(&self) -> String {
+        if let Some(page) = &self.page {
+            return page.command();
+        }
         match &self.running {
             Running::Reference { url, key, .. } if self.kind == Kind::Appetize => {
                 format!("curl -s -H 'X-API-KEY: {key}' {url}/appetize/v2/api-tokens")
@@ -159,7 +198,8 @@ async fn reference(kind: Kind, binary: &Path) -> Result<Service> {
     let folder = RunFolder::create("quickstart-service")?;
     let mut command = Command::new(binary);
     command.args(["--listen", listen]).arg("--data").arg(folder.file("data"));
-    let key = credential(kind, "key")?;
+    // The operator needs no credential for tokens that a person makes. The person signs in with that of the plain quick start.
+    let key = credential(if kind.system().is_some() { Kind::Reference } else { kind }, "key")?;
     command.env("REFERENCE_SERVICE_ADMIN_KEY", &key);
     let (log, stdout) = (folder.file("service.log"), folder.file("service.stdout"));
     let mut process = Process::start_with_stdout("the reference service", &command, &log, &stdout)?;
@@ -168,9 +208,10 @@ async fn reference(kind: Kind, binary: &Path) -> Result<Service> {
     let url = |name: &str| format!("http://{}", text(&addresses[name]));
     let (written, real) = (format!("http://{REFERENCE_ADDRESS}"), url("address"));
     let (url, control) = (real.clone(), url("control"));
+    let page = kind.system().map(|system| Page::new(system, &url, &key));
     let running = Running::Reference { _process: process, url, control, key, _folder: folder };
     let address = (written != real).then_some((written, real));
-    Ok(Service { kind, address, running })
+    Ok(Service { kind, address, page, running })
 }
 
 /// Starts Verdaccio on a free port, with the user of `credential.yaml`.
@@ -179,7 +220,8 @@ async fn verdaccio() -> Result<Service> {
     let (username, password) = (credential(Kind::Verdaccio, "username")?, credential(Kind::Verdaccio, "password")?);
     server.register(&username, &password).await?;
     let address = Some((VERDACCIO_URL.to_owned(), server.base_url().to_owned()));
-    Ok(Service { kind: Kind::Verdaccio, address, running: Running::Verdaccio { server, username, password } })
+    let running = Running::Verdaccio { server, username, password };
+    Ok(Service { kind: Kind::Verdaccio, address, page: None, running })
 }
 
 /// A value of `credential.yaml`.
@@ -205,13 +247,13 @@ async fn get(url: &str, authorization: Option<String>) -> Result<Value> {
     serde_json::from_str(&body).context("read the service's list")
 }
 
-fn rows(list: &Value, columns: impl Fn(&Value) -> [String; 3]) -> Result<Vec<Row>> {
+fn rows(list: &Value, columns: impl Fn(&Value) -> [String; 3]) -> Result<List> {
     let tokens = list.as_array().context("the service's answer has no list of tokens")?;
     let row = |token| {
         let [id, name, state] = columns(token);
-        Row { id, name, state }
+        Row { id: id.clone(), live: state == LIVE, cells: vec![id, name, state] }
     };
-    Ok(tokens.iter().map(row).collect())
+    Ok(List { columns: ["ID", "Name", "State"].map(str::to_owned).to_vec(), rows: tokens.iter().map(row).collect() })
 }
 
 fn text(value: &Value) -> String {

@@ -1,10 +1,13 @@
 //! The steps: each is an action, a wait, and a picture in which service and cluster must agree.
 
+mod by_hand;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
 use artifact_token_operator::api::ledger::Ledger;
+use chrono::{SecondsFormat, Utc};
 use kube::Client;
 use testbed::poll;
 
@@ -33,8 +36,8 @@ impl Tour {
     /// A tour that has not begun.
     pub fn new(cluster: Cluster, service: Service) -> Result<Self> {
         let npm = match service.kind {
-            Kind::Reference | Kind::Appetize => None,
             Kind::Verdaccio => Some(Npm::new()?),
+            Kind::Reference | Kind::Appetize | Kind::Seal | Kind::Akinon => None,
         };
         let token = service.kind.token().to_owned();
         let secret = format!("{token}-token");
@@ -44,16 +47,25 @@ impl Tour {
     /// All steps. The first one whose picture does not become right ends the tour.
     pub async fn run(&mut self) -> Result<()> {
         let client = self.cluster.client().await?;
-        self.issue(&client).await.context("the first issue")?;
-        let old = self.rotate(&client).await.context("the rotation")?;
-        self.revoke(&client, &old).await.context("the revoke of the old token")?;
-        if self.service.kind != Kind::Verdaccio {
-            self.revoked_by_somebody(&client).await.context("a token revoked by somebody else")?;
+        match self.service.page {
+            Some(_) => self.by_hand(&client).await?,
+            None => self.by_operator(&client).await?,
         }
-        self.repair(&client).await.context("the repair of the Secret")?;
-        self.delete(&client).await.context("the deletion")?;
         println!("\nThe tour is over: at every step the service's list and the cluster agreed.");
         Ok(())
+    }
+
+    /// The steps where the operator makes and revokes the tokens.
+    async fn by_operator(&mut self, client: &Client) -> Result<()> {
+        self.issue(client).await.context("the first issue")?;
+        let old = self.rotate(client).await.context("the rotation")?;
+        self.revoke(client, &old).await.context("the revoke of the old token")?;
+        if self.service.kind != Kind::Verdaccio {
+            self.leak(client).await.context("the leak")?;
+            self.revoked_by_somebody(client).await.context("a token revoked by somebody else")?;
+        }
+        self.repair(client).await.context("the repair of the Secret")?;
+        self.delete(client).await.context("the deletion")
     }
 
     /// The end of the operator's log.
@@ -103,6 +115,24 @@ impl Tour {
         Ok(())
     }
 
+    async fn leak(&mut self, client: &Client) -> Result<()> {
+        self.title("The token leaks: it is revoked at once, without overlap, and then replaced");
+        let leaked = self.value(client).await?;
+        let before = attempt(&self.picture(client).await?.ledger);
+        self.say_that_it_leaked().await?;
+        let over = |ledger: &Ledger| attempt(ledger) > before && ledger.superseded.is_empty();
+        self.until(client, "a token in place of the leaked one", over).await?;
+        self.accepted(&leaked, "the leaked token", false).await?;
+        self.accepted(&self.value(client).await?, "the new token", true).await
+    }
+
+    /// Says that every token leaked that was claimed until now.
+    async fn say_that_it_leaked(&self) -> Result<()> {
+        let now = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+        let patch = format!(r#"{{"spec":{{"rotation":{{"revokeIssuedBefore":"{now}"}}}}}}"#);
+        self.cluster.kubectl(&["patch", "artifacttoken", &self.subject.token, "--type=merge", "--patch", &patch]).await
+    }
+
     async fn revoked_by_somebody(&mut self, client: &Client) -> Result<()> {
         self.title("Somebody revokes the token at the service: a new one is issued");
         let current = self.picture(client).await?.ledger.current.context("no current token")?;
@@ -140,12 +170,18 @@ impl Tour {
     pub async fn leave_something_to_try(&self) -> Result<()> {
         self.cluster.apply(&self.service).await?;
         println!("\nEverything keeps running until Ctrl-C. In another terminal:\n\n{}\n", self.cluster.environment()?);
+        if let Some(page) = &self.service.page {
+            self.explain(page);
+        }
         println!("  kubectl get artifacttokens -o wide --watch");
         println!(
             "  kubectl annotate --overwrite artifacttoken {} {ROTATE_REQUESTED_AT}=\"$(date)\"",
             self.subject.token
         );
         println!("  kubectl delete secret {}", self.subject.secret);
+        if self.service.page.is_some() {
+            println!("  kubectl delete artifacttoken {}", self.subject.token);
+        }
         println!("\nWhat the service says lives:\n\n  {}", self.service.list_command());
         Ok(())
     }
