@@ -122,7 +122,9 @@ async fn read_cached_secret(pass: &mut Pass<'_>, secrets: &SecretAccess) -> Resu
             pass.secret_remembered(seen.ours, seen.doubtful);
             false
         }
-        (Indexed::Present { version, .. }, _) if version == recorded && unchanged_spec && !pass.memory().restored => {
+        (Indexed::Present { version, .. }, _)
+            if version == recorded && unchanged_spec && !pass.memory().restored && !needs_value(pass) =>
+        {
             pass.secret_remembered(secret_state::recorded(pass.ledger()), false);
             false
         }
@@ -142,6 +144,12 @@ async fn read_cached_secret(pass: &mut Pass<'_>, secrets: &SecretAccess) -> Resu
         read(pass, secrets).await?;
     }
     Ok(())
+}
+
+/// Whether only a person could replace the current token, and its value is not at hand to put it back.
+fn needs_value(pass: &Pass<'_>) -> bool {
+    let current = pass.ledger().current.as_ref().filter(|current| current.hand_over.is_some());
+    current.is_some_and(|current| !pass.memory().values.contains_key(&current.id))
 }
 
 /// After a restart, or when the memory was lost, the last slot counts as the time when the token was last seen accepted.

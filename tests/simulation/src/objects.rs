@@ -133,7 +133,7 @@ pub fn service(site: Site, per_minute: u32, has: Abilities) -> Value {
     }
     if has.by_hand {
         let all = operations.as_object_mut().expect("the operations");
-        all.retain(|name, _| name == "verify" || name == "lifetime");
+        all.retain(|name, _| ["verify", "lifetime", "parameters"].contains(&name.as_str()));
     }
     service["spec"]["preset"] = json!("Custom");
     service["spec"]["operations"] = operations.take();

@@ -11,8 +11,6 @@ use crate::objects::Abilities;
 
 /// One life in so many has a service without a list, and another one a service whose tokens have no names.
 const WITHOUT: u64 = 10;
-/// And in another one a person makes the tokens.
-const BY_HAND: u64 = 5;
 
 /// One life.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,10 +147,6 @@ impl Plan {
         plan.probe = random.u8(0..10) != 0;
         plan.sweep_revokes = random.u8(0..4) == 0;
         plan.service = Abilities { lists: seed % WITHOUT != 7, names: seed % WITHOUT != 3, by_hand: false };
-        // What a person does at such a service is asked about.
-        if seed % WITHOUT == BY_HAND && plan.probe {
-            plan.service = Abilities::BY_HAND;
-        }
         plan
     }
 

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use crate::api::ids::TokenId;
 use crate::api::ledger::HandOver;
+use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::controller::value_digest::ValueDigest;
 use crate::rotation::ledger::backoff;
@@ -15,6 +16,8 @@ use crate::rotation::observed::{Companion, Offer, OfferState};
 /// The longest pause between two questions about a token that a person must revoke, in pauses of the first length. A person who has revoked
 /// it does not want to wait for an hour.
 const MAX_PAUSES: u32 = 10;
+/// So often at most people are told the same.
+const TOLD_EACH: Duration = Duration::from_secs(3600);
 /// So many refusals are remembered, so that each is told once.
 const REFUSALS: usize = 8;
 
@@ -26,6 +29,7 @@ pub(crate) struct ByHand {
     /// The Secret that keeps values, as it was read or written last; `None` if it was not read yet.
     pub companion: Option<Companion>,
     refused: VecDeque<Refused>,
+    told: BTreeMap<Reason, Time>,
     asked: BTreeMap<TokenId, Asked>,
 }
 
@@ -77,6 +81,17 @@ impl ByHand {
         }
         self.refused.push_back(Refused { uid: uid.to_owned(), digest });
         true
+    }
+
+    /// Whether people are told now that something of this kind is asked of them: once an hour at most. A condition may come and go with each
+    /// attempt to take something up.
+    pub(crate) fn tells(&mut self, asked: Reason, now: Time) -> bool {
+        let before = self.told.get(&asked).filter(|told| **told <= now && **told > now.minus(TOLD_EACH));
+        let tells = before.is_none();
+        if tells {
+            self.told.insert(asked, now);
+        }
+        tells
     }
 
     /// Notes that this token is not known to be dead. It is asked about later: at the end of this wait, if something needs a second look

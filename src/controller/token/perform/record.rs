@@ -109,7 +109,11 @@ pub(crate) async fn write_status(
     // Its answer was lost, but the fact stands there. What people are told of it must not depend on an answer.
     let landed = written == Written::No && sent.is_some_and(|sent| sent == *pass.ledger());
     let written = if landed { Written::Yes } else { written };
+    let now = pass.now().time();
     for condition in asked.into_iter().filter(|_| written == Written::Yes) {
+        if !pass.memory_mut().by_hand.tells(condition.reason, now) {
+            continue;
+        }
         pass.warn(condition.reason, "HandOver", condition.message).await;
     }
     Ok(written)

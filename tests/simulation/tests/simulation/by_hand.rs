@@ -88,6 +88,8 @@ fn a_token_that_is_handed_over_while_all_are_refused_waits() {
 fn a_secret_that_somebody_deletes_or_edits_gets_its_token_back() {
     let plan = by_hand(7, 1, 8 * HOUR).with(HOUR, Act::DeleteSecret(0)).with(4 * HOUR, Act::EditSecret(0));
     assert_eq!(handed(&well(&plan)), 1, "nobody had to make another one");
+    let restarted = by_hand(14, 1, 4 * HOUR).with(HOUR, Act::Kill).with(2 * HOUR, Act::DeleteSecret(0));
+    assert_eq!(handed(&well(&restarted)), 1, "a new process has read it");
 }
 
 #[test]

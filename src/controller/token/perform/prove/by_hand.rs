@@ -15,7 +15,7 @@ const NO_VALUE: &str = "the operator does not have its value any more, so it can
      counts as revoked, unseen";
 
 /// Whether nothing can be seen of it.
-pub(in crate::controller::token::perform) fn has_no_value(alive: &Alive) -> bool {
+pub(crate) fn has_no_value(alive: &Alive) -> bool {
     alive.what == NO_VALUE
 }
 
