@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::duration::{GoDuration, MAX_LENGTH};
+use super::time::Time;
 
 /// Parameters by name. The declaration of a service says which names and values it knows.
 pub type Parameters = BTreeMap<String, ParameterValue>;
@@ -84,6 +85,12 @@ impl Lifetime {
             Self::Never => None,
             Self::Limited(length) => Some(length),
         }
+    }
+
+    /// Whether an end is more than twice as far from the beginning: it may be read in the wrong unit, and a token that nobody replaces
+    /// before it dies is worse than one that is replaced early.
+    pub fn is_far_exceeded(self, begun: Time, end: Time) -> bool {
+        self.length().is_some_and(|length| end.since(begun) > length.saturating_mul(2))
     }
 }
 

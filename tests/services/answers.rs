@@ -66,6 +66,12 @@ async fn seconds_from_now_are_declared_and_count_from_the_claim() {
     assert_eq!(ends(&token).as_deref(), Some("2027-01-01T00:01:30Z"));
     let doubt = token.doubt.unwrap();
     assert!(doubt.contains("ends after 1m30s, and 24h was asked for") && doubt.contains("another unit"), "{doubt}");
+    // Nor are milliseconds seconds: the token would be dead long before it is replaced.
+    let token = generated(", \"until\": 86400000", "AnsweredSeconds", DAY).await;
+    assert_eq!(ends(&token).as_deref(), Some("2027-01-02T00:00:00Z"));
+    let doubt = token.doubt.unwrap();
+    assert!(doubt.contains("ends after 24000h, and 24h was asked for") && doubt.contains("another unit"), "{doubt}");
+    assert!(doubt.ends_with("counts from the claim: until 2027-01-02T00:00:00Z"), "{doubt}");
     let never = generated(", \"until\": 0", "AnsweredSeconds", Lifetime::Never).await;
     assert_eq!((never.expiration_time, never.doubt), (None, None));
     // The same number is never guessed to be a length, and never read as a time in 1970: the token would be due at once.
@@ -102,6 +108,19 @@ async fn an_end_that_does_not_come_counts_from_the_claim_and_a_broken_promise_is
     }
     let unknown = generated(", \"until\": \"soon\"", "Answered", Lifetime::Never).await;
     assert!(unknown.expiration_time.is_none() && unknown.doubt.unwrap().ends_with("one that never expires"));
+}
+
+#[tokio::test]
+async fn an_end_beyond_twice_the_lifetime_that_was_asked_for_is_not_believed() {
+    for (until, end, told) in [
+        ("2027-01-03T00:00:00Z", "2027-01-03T00:00:00Z", false),
+        ("2027-01-03T00:00:01Z", "2027-01-02T00:00:00Z", true),
+    ] {
+        let token = generated(&format!(", \"until\": \"{until}\""), "Answered", DAY).await;
+        assert_eq!((ends(&token).as_deref(), token.doubt.is_some()), (Some(end), told), "{until}");
+    }
+    let token = generated(", \"until\": \"2037-01-01T00:00:00Z\"", "Answered", Lifetime::Never).await;
+    assert_eq!((ends(&token).as_deref(), token.doubt), (Some("2037-01-01T00:00:00Z"), None));
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! When a fresh token expires. An end that cannot be read is no reason to throw a good token away: the lifetime that was
-//! asked for then counts from the claim, which is before the token, and the doubt is told.
+//! When a fresh token expires. An end that cannot be read, or that lies far beyond what was asked for, is no reason to throw a good token
+//! away: the lifetime that was asked for then counts from the claim, which is before the token, and the doubt is told.
 
 use serde_json::Value;
 
@@ -25,6 +25,10 @@ pub(super) fn read(
         }
     };
     let doubt = match answered {
+        Ok(Some(end)) if wanted.lifetime.is_far_exceeded(wanted.claimed, end) => {
+            let told = other_length(end, wanted, operation.expiry, "no less than the service gives");
+            return (requested, told.map(|told| format!("{told}; {}", counts_from_the_claim(requested))));
+        }
         Ok(Some(end)) if end > wanted.claimed => return (Some(end), shorter(end, wanted, operation.expiry)),
         Ok(None) if requested.is_none() => return (None, None),
         Ok(Some(_)) => format!("a time before the token's beginning at {}", path.text()),
@@ -32,18 +36,29 @@ pub(super) fn read(
         Err(ref error) => error.to_string(),
     };
     let advice = advice(operation.expiry, &answered);
-    let instead = match requested {
-        Some(end) => format!("the lifetime that was asked for counts from the claim: until {end}"),
-        None => "the token counts as one that never expires".to_owned(),
-    };
+    let instead = counts_from_the_claim(requested);
     let told = format!(
         "the answer to generate has {doubt}: correct spec.operations.generate.response.expirationTime of the service object{advice}; {instead}"
     );
     (requested, Some(told))
 }
 
+fn counts_from_the_claim(requested: Option<Time>) -> String {
+    match requested {
+        Some(end) => format!("the lifetime that was asked for counts from the claim: until {end}"),
+        None => "the token counts as one that never expires".to_owned(),
+    }
+}
+
 /// What is doubtful about an end that leaves less than half of the lifetime that was asked for: it may be read in the wrong unit.
 fn shorter(end: Time, wanted: &GenerateRequest, expiry: Expiry) -> Option<String> {
+    let asked = wanted.lifetime.length()?;
+    let is_far_short = end.since(wanted.claimed) < asked / 2;
+    is_far_short.then(|| other_length(end, wanted, expiry, "no more than the service allows")).flatten()
+}
+
+/// Says that the answered end is another one than what was asked for, and what to ask for instead.
+fn other_length(end: Time, wanted: &GenerateRequest, expiry: Expiry, instead: &str) -> Option<String> {
     let (asked, given) = (wanted.lifetime.length()?, end.since(wanted.claimed));
     let advice = match expiry {
         Expiry::Answered | Expiry::Requested => "",
@@ -51,14 +66,12 @@ fn shorter(end: Time, wanted: &GenerateRequest, expiry: Expiry) -> Option<String
             ", and is spec.operations.lifetime.expiry: AnsweredSeconds right, or is that another unit"
         }
     };
-    (given < asked / 2).then(|| {
-        format!(
-            "the answer to generate says that the token ends after {}, and {} was asked for{advice}: ask for no more than the service allows, \
-             by spec.lifetime, or correct spec.operations.generate.response.expirationTime of the service object",
-            GoDuration(given),
-            GoDuration(asked)
-        )
-    })
+    Some(format!(
+        "the answer to generate says that the token ends after {}, and {} was asked for{advice}: ask for {instead}, by spec.lifetime, or correct \
+         spec.operations.generate.response.expirationTime of the service object",
+        GoDuration(given),
+        GoDuration(asked)
+    ))
 }
 
 /// What to write instead, as far as the answer tells that.

@@ -248,10 +248,13 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
     Some((claim, current))
 }
 
-/// The end of a token whose answer another process saw: that of the list or, where it has none, the lifetime from the claim.
+/// The end of a token whose answer another process saw: that of the list or, where it has none that can be believed, the lifetime from the
+/// claim.
 /// The lifetime that the spec asks for now is that of the claim, or the digests differ and the token is replaced anyway.
 fn unseen_end(listed: Option<Time>, lifetime: Lifetime, claimed: Time) -> Option<Time> {
-    listed.or_else(|| lifetime.length().map(|length| claimed.plus(length)))
+    listed
+        .filter(|end| !lifetime.is_far_exceeded(claimed, *end))
+        .or_else(|| lifetime.length().map(|length| claimed.plus(length)))
 }
 
 /// The tokens that the Secret held before this attempt: as this process saw them or, if it did not, as the Secret says.
@@ -309,6 +312,11 @@ mod tests {
         let limited = Lifetime::Limited(Duration::from_secs(60));
         assert_eq!(unseen_end(Some(listed), limited, claimed), Some(listed));
         assert_eq!(unseen_end(None, limited, claimed), Some(Time::from_millis(61_000)));
+        assert_eq!(
+            unseen_end(Some(Time::from_millis(122_000)), limited, claimed),
+            Some(Time::from_millis(61_000)),
+            "far beyond"
+        );
         assert_eq!(unseen_end(None, Lifetime::Never, claimed), None);
     }
 }

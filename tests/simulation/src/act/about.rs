@@ -185,8 +185,6 @@ impl Act {
             Self::OddList(odd, _) if odd.is_truthful() => 0,
             // Dead tokens may look like another cluster's.
             Self::OddList(Odd::Dead, _) => return Duration::MAX,
-            // Nobody asks about a token for half a day.
-            Self::OddEnd(odd, _) if odd.promises() => return Duration::MAX,
             // A token that is replaced soon leaves no room for another one.
             Self::OddEnd(odd, _) if odd.seconds().is_none_or(|life| life >= SHORT) => 0,
             // What is not known yet is no failure if it is known within the settle time.

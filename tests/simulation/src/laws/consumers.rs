@@ -42,9 +42,8 @@ fn judge(life: &Life, index: usize, token: &Token, held: &Held, death: Duration)
 /// When it ended, since the beginning. An expiry counts where nothing held up the replacement, which is due a third of the life before.
 fn death_of(life: &Life, index: usize, token: &Token) -> Option<Duration> {
     let since_epoch = |expires: chrono::DateTime<chrono::Utc>| u64::try_from(expires.timestamp() - EPOCH).ok();
-    // What the service promised nobody could doubt, and what it said of some nobody could believe.
-    let expires =
-        token.expires.filter(|_| !token.promised && !token.unbelieved).and_then(since_epoch).map(Duration::from_secs);
+    // What the service said of the end of some nobody could believe.
+    let expires = token.expires.filter(|_| !token.unbelieved).and_then(since_epoch).map(Duration::from_secs);
     let overlaps = life.around.world.excuses().overlaps.get(&index).cloned().unwrap_or_default();
     let overlap = overlaps.into_iter().map(|(_, overlap)| overlap).max().unwrap_or_default();
     let in_time = |expires: &Duration| {

@@ -221,7 +221,7 @@ impl Life {
         let refused = ["TokensRefused", "RefusalUnconfirmed"];
         let asks = refused.iter().any(|reason| ready.is_some_and(|ready| ready["reason"] == *reason));
         let facts = &self.facts;
-        let may_ask = facts.restored || facts.dead_listed || facts.promises_broken;
+        let may_ask = facts.restored || facts.dead_listed || facts.unbelieved_ended;
         may_ask && (asks || object["status"]["conflict"].is_object())
     }
 

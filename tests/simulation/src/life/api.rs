@@ -147,6 +147,6 @@ impl Life {
             self.tell("PATCH", &first.path(), &json!({"spec": Ban::spec(first, &[])}));
         }
         self.tell("PATCH", &first.credential(), &json!({"stringData": {"key": objects::KEY}}));
-        self.break_promises();
+        self.end_unbelieved();
     }
 }

@@ -117,7 +117,7 @@ pub struct Facts {
     /// A list showed dead tokens, which the ledger may have forgotten: the same (P21).
     pub dead_listed: bool,
     /// Tokens died whose end nobody could know. If these are most of them, a person must act (P20).
-    pub promises_broken: bool,
+    pub unbelieved_ended: bool,
     /// At the end there was a day in which nothing showed more.
     pub unseen: bool,
     /// What the first service object allows.

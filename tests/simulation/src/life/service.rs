@@ -123,18 +123,15 @@ impl Life {
     fn odd_end(&mut self, odd: OddEnd, seconds: u32) {
         self.fails(seconds, |books| &mut books.odd_end, odd);
         let due = (0..self.plan.tokens).filter(|index| self.may_be_due(*index, seconds)).count();
-        // A token that turns out to be dead is replaced.
-        let each = odd.tokens_within(seconds) as usize + usize::from(odd.promises());
-        self.facts.allowed_tokens += due * each;
+        self.facts.allowed_tokens += due * odd.tokens_within(seconds) as usize;
     }
 
-    /// What the service promised is over: tokens die that it said would live, or of whose end the operator believes nothing. Somebody asks
-    /// about them.
-    pub(super) fn break_promises(&mut self) {
+    /// Tokens die of whose end the operator believes nothing. Somebody asks about them.
+    pub(super) fn end_unbelieved(&mut self) {
         let now = self.around.world.now();
         let mut broken = false;
         let concerned: BTreeSet<usize> = self.around.services.with(|books| {
-            let doubted = books.tokens.iter_mut().filter(|token| token.promised || token.unbelieved);
+            let doubted = books.tokens.iter_mut().filter(|token| token.unbelieved);
             doubted
                 .filter_map(|token| {
                     broken |= token.own_name().is_some();
@@ -143,7 +140,7 @@ impl Life {
                 })
                 .collect()
         });
-        self.facts.promises_broken |= broken;
+        self.facts.unbelieved_ended |= broken;
         concerned.into_iter().for_each(|index| self.act(Act::Reconcile(index)));
     }
 

@@ -46,8 +46,6 @@ pub struct Token {
     pub ahead: i64,
     /// When it expires.
     pub expires: Option<DateTime<Utc>>,
-    /// The answer said that it lives longer than it does.
-    pub promised: bool,
     /// What it said of the end the operator cannot believe.
     pub unbelieved: bool,
     /// It was ended.
@@ -71,7 +69,7 @@ impl Token {
     pub fn new(id: String, name: String, value: String, account: &str, world: &World) -> Self {
         let (created, at, account) = (world.now(), world.elapsed(), account.to_owned());
         let ahead = world.skew.load(Ordering::Relaxed);
-        let (promised, unbelieved, dead, heard, stray, by_hand) = (false, false, false, false, false, false);
+        let (unbelieved, dead, heard, stray, by_hand) = (false, false, false, false, false);
         let (expires, died, accepted, used) = (None, None, None, None);
         Self {
             id,
@@ -82,7 +80,6 @@ impl Token {
             at,
             ahead,
             expires,
-            promised,
             unbelieved,
             dead,
             died,

@@ -71,13 +71,12 @@ fn generate(books: &mut Books, world: &World, host: &str, asked: &Asked<'_>) -> 
     let asked_for = wanted["lifetimeSeconds"].as_i64();
     let (life, said) = ends(books.odd_end.newest().copied(), asked_for, now);
     let expires = life.map(|seconds| now + chrono::Duration::seconds(seconds));
-    let promised = books.odd_end.newest().is_some_and(|odd| odd.promises()) && expires.is_some();
     // By a clock that is ahead it ends before it begins.
     let unbelieved = expires.is_some_and(|expires| expires <= world.api_server_now());
     let name = wanted["name"].as_str().unwrap_or_default().to_owned();
     let value = format!("{}{host}-{number}-{}", objects::VALUE, world.random(u64::MAX));
     let id = if books.tokens_as_ids { value.clone() } else { books.next_id() };
-    let token = Token { expires, promised, unbelieved, ..Token::new(id, name, value, asked.bearer, world) };
+    let token = Token { expires, unbelieved, ..Token::new(id, name, value, asked.bearer, world) };
     let mut body = json!({"id": token.id, "name": token.name, "token": token.value});
     if let Some(said) = said {
         body["expirationTime"] = said;

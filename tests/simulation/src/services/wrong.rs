@@ -163,11 +163,6 @@ impl OddEnd {
         // And one more once it is over.
         self.seconds().map_or(0, |life| seconds / each(life) + 2)
     }
-
-    /// Whether a token may be dead although the answer says that it lives.
-    pub fn promises(self) -> bool {
-        matches!(self, Self::Says(86_400..))
-    }
 }
 
 /// A replica that does not know yet what happened a moment ago, while another one performs what is written.

@@ -30,9 +30,9 @@ fn an_end_that_cannot_be_read_costs_no_token() {
 }
 
 #[test]
-fn tokens_that_die_before_the_end_that_the_service_said_are_replaced_once_somebody_asks() {
-    for tokens in [1, 4] {
-        let plan = Plan { life_hours: 4, ..Plan::quiet(3, tokens, 10 * HOUR) };
+fn an_end_far_beyond_what_was_asked_for_is_not_believed() {
+    for (tokens, probe) in [(1, true), (4, true), (1, false), (4, false)] {
+        let plan = Plan { life_hours: 4, probe, ..Plan::quiet(3, tokens, 10 * HOUR) };
         well(&plan.with(0, Act::OddEnd(OddEnd::Says(365 * 86_400), 10 * HOUR)));
     }
 }
