@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names;
 
-pub use format::{Format, Registry, Shape, Username};
+pub use format::{FixedKeys, Format, Registry, Shape, Username};
 
 /// The Secret that holds the token, and the files in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -26,9 +26,8 @@ pub use format::{Format, Registry, Shape, Username};
 #[x_kube(validation = Rule::new(
     "self.type != 'kubernetes.io/basic-auth' || self.data.exists(e, e.format == 'BasicAuth')"
 ).message("type kubernetes.io/basic-auth needs an entry with key password and format BasicAuth"))]
-#[x_kube(validation = Rule::new(
-    "!self.data.exists(e, e.format == 'BasicAuth') || !self.data.exists(e, e.key == 'username')"
-).message("format BasicAuth writes the key username itself: give the entry with key username another key"))]
+#[x_kube(validation = rules::key_is_free(Format::BasicAuth))]
+#[x_kube(validation = rules::key_is_free(Format::SealEnv))]
 pub struct SecretTemplate {
     /// Name of the Secret, in the namespace of this object. Immutable: for another name create a new ArtifactToken
     /// and delete this one after its consumers moved. Example: `seal-token`.
@@ -64,7 +63,7 @@ pub struct SecretTemplate {
     pub annotations: BTreeMap<String, String>,
 
     /// The data of the Secret, one entry per file; 1 to 16. At least one entry must have a format from which the operator
-    /// can read the token back: Raw, BasicAuth, Npmrc or DockerConfigJson. Example: `[{key: token, format: Raw}]`.
+    /// can read the token back: Raw, BasicAuth, Npmrc, DockerConfigJson or SealEnv. Example: `[{key: token, format: Raw}]`.
     #[schemars(length(min = 1, max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
     pub data: Vec<DataEntry>,
@@ -99,8 +98,8 @@ impl SecretType {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = rules::template())]
-#[x_kube(validation = Rule::new("self.format != 'BasicAuth' || self.key == 'password'")
-    .message("set key to password for format BasicAuth: it writes the keys username and password"))]
+#[x_kube(validation = rules::key_is(Format::BasicAuth))]
+#[x_kube(validation = rules::key_is(Format::SealEnv))]
 #[x_kube(validation = rules::username_needed())]
 #[x_kube(validation = rules::username_used())]
 #[x_kube(validation = rules::registry_needed())]
@@ -109,17 +108,18 @@ impl SecretType {
 #[x_kube(validation = rules::npm())]
 pub struct DataEntry {
     /// Key in the Secret, which is the file's name where the Secret is mounted. Letters, digits, `-`, `_` and `.`, at
-    /// most 253. For format BasicAuth it must be `password`. Example: `.npmrc`.
+    /// most 253. For format BasicAuth it must be `password`, for SealEnv `SEAL_TOKEN`. Example: `.npmrc`.
     #[schemars(length(min = 1, max = names::MAX_LENGTH), regex(pattern = names::KEY))]
     pub key: String,
 
     /// How the token is written. `Raw`: the token and nothing else. `Npmrc`: for npm and pnpm. `DockerConfigJson`:
-    /// for image pulls. `BasicAuth`: two keys, `username` and `password`. `Template`: your own text. Example: `Raw`.
+    /// for image pulls. `BasicAuth`: two keys, `username` and `password`. `SealEnv`: two keys, `SEAL_TOKEN` and
+    /// `SEAL_PROJECT`, for `envFrom`. `Template`: your own text. Example: `Raw`.
     pub format: Format,
 
     /// User name that goes with the token, at most 255 printable ASCII characters without spaces and colons. Needed
-    /// for BasicAuth, DockerConfigJson, and Npmrc with auth Basic; `username` in a Template. Default: none. Example:
-    /// `payments`.
+    /// for BasicAuth, DockerConfigJson, SealEnv (the Project ID), and Npmrc with auth Basic; `username` in a Template.
+    /// Default: none. Example: `payments`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255), regex(pattern = "^[!-9;-~]+$"))]
     pub username: Option<String>,

@@ -8,7 +8,6 @@ use k8s_openapi::api::core::v1::Secret;
 use secrecy::SecretString;
 
 use super::applied::Applied;
-use super::formats::basic_auth::PASSWORD_KEY;
 use super::formats::{self, Facts, Unrenderable, docker_config};
 use super::metadata::{self, Marks, Owner};
 use crate::api::secret_template::{Format, SecretTemplate, SecretType, rules};
@@ -18,6 +17,9 @@ pub const MAX_SECRET_BYTES: usize = 1024 * 1024;
 
 /// The key that the API server asks for in a Secret of type `kubernetes.io/dockerconfigjson`.
 const DOCKER_CONFIG_KEY: &str = ".dockerconfigjson";
+
+/// One of the two that it asks for in a Secret of type `kubernetes.io/basic-auth`.
+const PASSWORD_KEY: &str = "password";
 
 /// The content that a Secret should have.
 #[derive(Clone, PartialEq)]

@@ -112,6 +112,7 @@ fn artifact_token() -> Value {
                  "username": "payments"},
                 {"key": "password", "format": "BasicAuth", "username": "payments"},
                 {"key": "seal.ini", "format": "Template", "template": "key = {{ token }}"},
+                {"key": "SEAL_TOKEN", "format": "SealEnv", "username": "payments"},
             ],
         },
     });

@@ -70,7 +70,7 @@ fn cases(format: Format) -> Vec<Case> {
 /// An entry with only the fields that its format needs.
 fn least(format: Format) -> Value {
     let shape = format.shape();
-    let mut entry = json!({"key": if format == Format::BasicAuth { "password" } else { "file" }, "format": format});
+    let mut entry = json!({"key": shape.keys.map_or("file", |keys| keys.token), "format": format});
     if shape.username == Username::Required {
         entry["username"] = json!("payments");
     }

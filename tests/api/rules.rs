@@ -158,6 +158,7 @@ fn secret_cases() -> Vec<Case> {
     let template = json!({"key": "a", "format": "Template", "template": "{{ token }}"});
     let raw = json!({"key": "token", "format": "Raw"});
     let basic = json!({"key": "password", "format": "BasicAuth", "username": "ci"});
+    let seal = json!({"key": "SEAL_TOKEN", "format": "SealEnv", "username": "payments"});
     let docker =
         |key: &str| json!({"key": key, "format": "DockerConfigJson", "username": "ci", "registry": "r.example"});
     let labels = "use a label key of your own";
@@ -187,6 +188,11 @@ fn secret_cases() -> Vec<Case> {
             json!({"/spec/secret/data": [basic, {"key": "user", "format": "Raw"}]}),
         ),
         case(
+            "format SealEnv writes the key SEAL_PROJECT itself",
+            json!({"/spec/secret/data": [seal, {"key": "SEAL_PROJECT", "format": "Raw"}]}),
+            json!({"/spec/secret/data": [seal, {"key": "PROJECT", "format": "Raw"}]}),
+        ),
+        case(
             labels,
             json!({"/spec/secret/labels": {"artifact-token.dev/managed": "x"}}),
             json!({"/spec/secret/labels": {"my-artifact-token.dev/managed": "x"}}),
@@ -214,18 +220,21 @@ fn secret_cases() -> Vec<Case> {
     ]
 }
 
-/// Rules of one entry of the Secret. The base has one entry of each format: Npmrc, Raw, DockerConfigJson, BasicAuth, Template.
+/// Rules of one entry of the Secret. The base has one entry of each format: Npmrc, Raw, DockerConfigJson, BasicAuth, Template,
+/// SealEnv.
 fn entry_cases() -> Vec<Case> {
     let data = "/spec/secret/data";
     let edit = |index: usize, field: &str, value: Value| json!({format!("{data}/{index}/{field}"): value});
     let case = |words, refused, accepted| Case { kind: Kind::ArtifactToken, words, refused, accepted };
-    let username = "set username: formats BasicAuth and DockerConfigJson";
+    let username = "set username: formats BasicAuth, DockerConfigJson and SealEnv";
     let registry = "set registry: formats Npmrc";
     let npmrc = "remove scopes and auth";
     vec![
         case("set template when", edit(4, "template", Value::Null), json!({})),
         case("set template when", edit(1, "template", json!("x")), edit(4, "template", json!("x"))),
         case("set key to password", edit(3, "key", json!("passwd")), json!({})),
+        case("set key to SEAL_TOKEN", edit(5, "key", json!("SEAL")), json!({})),
+        case(username, edit(5, "username", Value::Null), json!({})),
         case(username, edit(3, "username", Value::Null), json!({})),
         case(username, edit(2, "username", Value::Null), json!({})),
         case(username, edit(0, "username", Value::Null), {

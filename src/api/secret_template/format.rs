@@ -22,6 +22,8 @@ pub enum Format {
     DockerConfigJson,
     /// npm's `.npmrc`.
     Npmrc,
+    /// The keys `SEAL_TOKEN` and `SEAL_PROJECT`.
+    SealEnv,
 }
 
 /// Which fields an entry of a format has beside its key.
@@ -37,6 +39,17 @@ pub struct Shape {
     pub npm: bool,
     /// Whether it must have `template`; no other format may.
     pub template: bool,
+    /// The two keys that it writes, whatever the entry says.
+    pub keys: Option<FixedKeys>,
+}
+
+/// The keys of a format that writes two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FixedKeys {
+    /// Of the token. The entry must have it, too, as its own.
+    pub token: &'static str,
+    /// Of the user name.
+    pub username: &'static str,
 }
 
 /// What a format does with `username`.
@@ -67,13 +80,15 @@ pub enum Registry {
 
 impl Format {
     /// All of them, in the order in which messages name them.
-    pub const ALL: [Self; 5] = [Self::Raw, Self::BasicAuth, Self::Npmrc, Self::DockerConfigJson, Self::Template];
+    pub const ALL: [Self; 6] =
+        [Self::Raw, Self::BasicAuth, Self::Npmrc, Self::DockerConfigJson, Self::SealEnv, Self::Template];
 
     /// Which fields an entry of this format has.
     pub const fn shape(self) -> Shape {
         match self {
             Self::Raw => Shape::READABLE,
-            Self::BasicAuth => Shape { username: Username::Required, ..Shape::READABLE },
+            Self::BasicAuth => Shape::with_keys(FixedKeys { token: "password", username: "username" }),
+            Self::SealEnv => Shape::with_keys(FixedKeys { token: "SEAL_TOKEN", username: "SEAL_PROJECT" }),
             Self::Npmrc => {
                 Shape { username: Username::WithBasic, registry: Registry::Url, npm: true, ..Shape::READABLE }
             }
@@ -93,8 +108,19 @@ impl Format {
 
 impl Shape {
     /// A format from which the token can be read back, and that needs nothing but the key.
-    const READABLE: Self =
-        Self { readable: true, username: Username::Refused, registry: Registry::Refused, npm: false, template: false };
+    const READABLE: Self = Self {
+        readable: true,
+        username: Username::Refused,
+        registry: Registry::Refused,
+        npm: false,
+        template: false,
+        keys: None,
+    };
+
+    /// One that writes a user name and the token under keys of its own.
+    const fn with_keys(keys: FixedKeys) -> Self {
+        Self { username: Username::Required, keys: Some(keys), ..Self::READABLE }
+    }
 }
 
 impl fmt::Display for Format {

@@ -2,7 +2,7 @@
 
 use kube::core::Rule;
 
-use super::format::{Format, Registry, Shape, Username};
+use super::format::{FixedKeys, Format, Registry, Shape, Username};
 
 /// The condition under which a format of [`Username::WithBasic`] sends a user name.
 const BASIC: &str = "has(self.auth) && self.auth == 'Basic'";
@@ -26,6 +26,31 @@ pub(super) fn template() -> Rule {
         &format!("({}) == has(self.template)", group.has("self.format")),
         &format!("set template when format is {}, and only then", group.list("or")),
     )
+}
+
+/// `DataEntry`: a format that writes two keys has the first one as its own.
+pub(super) fn key_is(format: Format) -> Rule {
+    let FixedKeys { token, username } = keys_of(format);
+    rule(
+        &format!("self.format != '{format}' || self.key == '{token}'"),
+        &format!("set key to {token} for format {format}: it writes the keys {username} and {token}"),
+    )
+}
+
+/// `SecretTemplate`: no entry has the second key of a format that writes two.
+pub(super) fn key_is_free(format: Format) -> Rule {
+    let FixedKeys { username, .. } = keys_of(format);
+    rule(
+        &format!("!self.data.exists(e, e.format == '{format}') || !self.data.exists(e, e.key == '{username}')"),
+        &format!("format {format} writes the key {username} itself: give the entry with key {username} another key"),
+    )
+}
+
+const fn keys_of(format: Format) -> FixedKeys {
+    match format.shape().keys {
+        Some(keys) => keys,
+        None => FixedKeys { token: "", username: "" },
+    }
 }
 
 /// `DataEntry`: `username` is there where it is needed.

@@ -3,8 +3,8 @@
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-use super::basic_auth::credentials;
 use super::refusal::Refusal;
+use super::two_keys::credentials;
 use super::values::{Data, Files, Values, file, text};
 use crate::api::secret_template::DataEntry;
 

@@ -1,6 +1,5 @@
 //! The token in the forms that tools read: one file per format, and the table of all formats in `family`.
 
-pub mod basic_auth;
 pub mod docker_config;
 mod ini;
 mod npm_registry;
@@ -9,6 +8,7 @@ mod raw;
 mod refusal;
 mod template;
 mod template_language;
+mod two_keys;
 mod values;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -38,7 +38,9 @@ type Check = fn(&DataEntry) -> Result<(), Refusal>;
 const fn family(format: Format) -> Family {
     match format {
         Format::Raw => Family { render: raw::render, read_back: Some(raw::read_back), check: None },
-        Format::BasicAuth => Family { render: basic_auth::render, read_back: Some(basic_auth::read_back), check: None },
+        Format::BasicAuth | Format::SealEnv => {
+            Family { render: two_keys::render, read_back: Some(two_keys::read_back), check: None }
+        }
         Format::Npmrc => Family { render: npmrc::render, read_back: Some(npmrc::read_back), check: None },
         Format::DockerConfigJson => {
             Family { render: docker_config::render, read_back: Some(docker_config::read_back), check: None }

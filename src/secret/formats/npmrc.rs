@@ -10,7 +10,7 @@ use data_encoding::BASE64;
 use super::npm_registry::NpmRegistry;
 use super::refusal::Refusal;
 use super::values::{Data, Files, Values, file, text};
-use super::{basic_auth, ini};
+use super::{ini, two_keys};
 use crate::api::secret_template::{DataEntry, NpmAuth};
 
 /// Words that npm does not read as text, quoted or not.
@@ -33,7 +33,7 @@ pub(super) fn render(entry: &DataEntry, values: &Values<'_>) -> Result<Files, Re
             lines.push(ini::line(&format!("{prefix}{BEARER}"), values.token));
         }
         NpmAuth::Basic => {
-            let (username, password) = basic_auth::credentials(entry, values.token)?;
+            let (username, password) = two_keys::credentials(entry, values.token)?;
             let refused = |reason| Refusal::entry("username", format!("{reason}: use another one"));
             obstacle(username).map_or(Ok(()), |reason| Err(refused(reason)))?;
             lines.push(ini::line(&format!("{prefix}:username"), username));

@@ -17,7 +17,7 @@ const AWKWARD: &str = "s3al+/tok=x";
 fn entry(format: Format) -> DataEntry {
     let shape = format.shape();
     DataEntry {
-        key: if format == Format::BasicAuth { "password" } else { "token" }.to_owned(),
+        key: shape.keys.map_or("token", |keys| keys.token).to_owned(),
         format,
         username: (shape.username == Username::Required).then(|| "payments".to_owned()),
         registry: matches!(shape.registry, Registry::Required | Registry::Url)
@@ -61,6 +61,10 @@ fn each_format_writes_what_its_tool_reads() {
     let check = |entry: &DataEntry, expected: &str| assert_eq!(content(entry, AWKWARD), expected, "{entry:?}");
     check(&entry(Format::Raw), AWKWARD);
     check(&entry(Format::BasicAuth), AWKWARD);
+    check(&entry(Format::SealEnv), AWKWARD);
+    let both = |format, key: &str| rendered(&entry(format), AWKWARD).unwrap()[key].0.clone();
+    assert_eq!(both(Format::SealEnv, "SEAL_PROJECT"), b"payments");
+    assert_eq!(both(Format::BasicAuth, "username"), b"payments");
     check(
         &entry(Format::DockerConfigJson),
         r#"{"auths":{"https://npm.example/":{"username":"payments","password":"s3al+/tok=x","auth":"cGF5bWVudHM6czNhbCsvdG9rPXg="}}}"#,
@@ -105,7 +109,7 @@ fn a_token_that_a_format_cannot_carry_is_refused_with_the_reason() {
     for word in WORDS_OF_NPM {
         check(&bearer, word, "npm does not read as text");
     }
-    for entry in [entry(Format::BasicAuth), entry(Format::DockerConfigJson), npm_basic()] {
+    for entry in [entry(Format::BasicAuth), entry(Format::SealEnv), entry(Format::DockerConfigJson), npm_basic()] {
         check(&entry, "line\nbreak", "line break");
         check(&entry, "escape\u{1b}", "control character");
     }
@@ -128,6 +132,7 @@ fn an_entry_that_is_wrong_for_every_token_is_refused_before_there_is_one() {
     check(DataEntry { username: None, ..entry(Format::BasicAuth) }, "data[password].username: set it");
     check(DataEntry { username: Some("a:b".to_owned()), ..entry(Format::DockerConfigJson) }, "colon");
     check(DataEntry { key: "token".to_owned(), ..entry(Format::BasicAuth) }, "data[token].key: set it to password");
+    check(DataEntry { key: "token".to_owned(), ..entry(Format::SealEnv) }, "data[token].key: set it to SEAL_TOKEN");
     check(DataEntry { registry: None, ..entry(Format::DockerConfigJson) }, "data[token].registry: set it");
     check(DataEntry { username: Some("true".to_owned()), ..npm_basic() }, "data[token].username: it is a word");
     check(DataEntry { scopes: Some(vec!["a=b".to_owned()]), ..entry(Format::Npmrc) }, "@payments");

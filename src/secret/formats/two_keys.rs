@@ -1,31 +1,24 @@
-//! `BasicAuth`: the keys `username` and `password`, as Tekton and the Secret type `kubernetes.io/basic-auth` have them.
+//! Formats that write a user name and the token under keys of their own: `BasicAuth` (Tekton, and the Secret type
+//! `kubernetes.io/basic-auth`) and `SealEnv` (the environment of Seal's tools, for `envFrom`).
 
 use super::refusal::Refusal;
 use super::values::{Data, Files, Values, text};
-use crate::api::secret_template::DataEntry;
-
-/// The key of the user name.
-pub const USERNAME_KEY: &str = "username";
-
-/// The key of the token.
-pub const PASSWORD_KEY: &str = "password";
+use crate::api::secret_template::{DataEntry, FixedKeys};
 
 pub(super) fn render(entry: &DataEntry, values: &Values<'_>) -> Result<Files, Refusal> {
     let (username, password) = credentials(entry, values.token)?;
-    if entry.key != PASSWORD_KEY {
-        return Err(Refusal::entry(
-            "key",
-            "set it to password: format BasicAuth writes the keys username and password",
-        ));
+    let Some(FixedKeys { token, username: beside }) = entry.format.shape().keys else {
+        return Err(Refusal::entry("format", "use BasicAuth or SealEnv: it writes one key"));
+    };
+    if entry.key != token {
+        let why = format!("set it to {token}: format {} writes the keys {beside} and {token}", entry.format);
+        return Err(Refusal::entry("key", why));
     }
-    Ok(vec![
-        (USERNAME_KEY.to_owned(), username.as_bytes().to_vec()),
-        (PASSWORD_KEY.to_owned(), password.as_bytes().to_vec()),
-    ])
+    Ok(vec![(beside.to_owned(), username.as_bytes().to_vec()), (token.to_owned(), password.as_bytes().to_vec())])
 }
 
-pub(super) fn read_back(_: &str, data: &Data) -> Option<String> {
-    text(data, PASSWORD_KEY).map(str::to_owned)
+pub(super) fn read_back(key: &str, data: &Data) -> Option<String> {
+    text(data, key).map(str::to_owned)
 }
 
 /// User name and password that HTTP's Basic scheme can carry (RFC 7617): without control characters, and without a colon
