@@ -14,7 +14,7 @@
 //! | | deleting, the Secret not read yet | Read |
 //! | | deleting, a claim could still land | Wait(claimSettle) |
 //! | | deleting, a claim is unresolved and the service was not listed since | Sweep; TakeTurn and Revoke for each row of this uid |
-//! | | deleting, nothing may live, and values of superseded tokens are kept | ReadCompanion, Keep none |
+//! | | deleting, nothing may live, and values of superseded tokens are kept, or may be since an earlier pass | ReadCompanion, Keep none |
 //! | | deleting, nothing may live, and the Secret is there | Read, DeleteSecret |
 //! | | deleting, nothing may live, and the first publish, which nobody saw, could still create the Secret | Wait(claimSettle) |
 //! | | deleting, nothing may live | Release |

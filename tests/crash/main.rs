@@ -1,11 +1,13 @@
 //! The shipped program under every single fault. A scenario is a script that runs against the real API server and the reference
 //! service. For every call of the script, further scenarios kill the operator before the call, kill it after the call, lose the
 //! answer, or deliver the call twice: with one operator, and with a second one beside it. In yet other scenarios, the operator
-//! sleeps past every deadline while another one acts.
+//! sleeps past every deadline while another one acts. Another script has a service that can only *verify*, where a person makes, hands over
+//! and revokes each token.
 //!
 //! | module | what it has |
 //! |---|---|
 //! | `script` | the steps of a scenario, and when each is settled |
+//! | `person` | what the person does whose tokens no API makes |
 //! | `regressions` | faults that the fault matrix found, one test each |
 //! | `scenario` | a namespace with its service, proxy, operators, recorder and consumer |
 //! | `supervisor` | restarts an operator that was killed |
@@ -24,6 +26,7 @@
 mod choice;
 mod fault_matrix;
 mod invariants;
+mod person;
 mod recorder;
 mod regressions;
 mod scenario;
@@ -32,16 +35,27 @@ mod summary;
 mod supervisor;
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
+use scenario::Hands;
 use support::canary::Canary;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_kill_no_lost_answer_and_no_call_that_arrives_twice_at_any_call_hurts() {
-    fault_matrix::single_faults().await;
+    fault_matrix::single_faults(Hands::Operator).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_fault_at_any_call_loses_a_token_that_was_handed_over() {
+    fault_matrix::single_faults(Hands::Person).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_that_sleeps_past_every_deadline_at_any_call_is_harmless_beside_another_one() {
-    fault_matrix::sleepers().await;
+    fault_matrix::sleepers(Hands::Operator).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_sleeps_while_tokens_are_handed_over_is_harmless_beside_another_one() {
+    fault_matrix::sleepers(Hands::Person).await;
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub struct Version {
     pub attempt: u32,
     /// The value under its key; empty if there is none.
     pub value: String,
+    /// All values in all Secrets.
+    pub kept: BTreeSet<String>,
 }
 
 /// A revoke that was sent.
@@ -116,6 +118,16 @@ impl Recorder {
         self.seen.unclaimed.lock().unwrap().iter().cloned().chain(twice).collect()
     }
 
+    /// Notes the value of a token that a person made.
+    pub fn add(&self, value: String, id: String) {
+        self.seen.values.lock().unwrap().insert(value, id);
+    }
+
+    /// Records that a person is about to revoke the token of this attempt.
+    pub async fn revoked_by_hand(&self, attempt: u32) {
+        self.seen.revoked(format!("hand-over-{attempt}"), &self.secrets).await;
+    }
+
     /// Notes that the script refused a value in the name of the service.
     pub fn note_refused(&self) -> impl Fn(&str) + Send + Sync + 'static {
         let seen = self.seen.clone();
@@ -193,6 +205,7 @@ impl Seen {
 
 /// Records each version. When a watch ends, a new one goes on from the last version.
 async fn follow(all: Arc<Seen>, secrets: Api<Secret>, mut from: String) {
+    let mut contents: BTreeMap<String, Vec<String>> = BTreeMap::new();
     loop {
         let Ok(events) = secrets.watch(&WatchParams::default(), &from).await else { continue };
         let mut events = std::pin::pin!(events);
@@ -203,16 +216,19 @@ async fn follow(all: Arc<Seen>, secrets: Api<Secret>, mut from: String) {
                 WatchEvent::Bookmark(_) | WatchEvent::Error(_) => continue,
             };
             from = version.version.to_string();
+            let gone = matches!(event, WatchEvent::Deleted(_));
             let (WatchEvent::Added(secret) | WatchEvent::Modified(secret) | WatchEvent::Deleted(secret)) = event else {
                 continue;
             };
+            contents.insert(secret.name_any(), if gone { Vec::new() } else { values(&secret) });
+            let kept = contents.values().flatten().cloned().collect();
             let mut versions = all.versions.lock().unwrap();
             if secret.name_any() == SECRET {
-                versions.push(version);
+                versions.push(Version { kept, ..version });
             } else {
                 // Another Secret changed; ours did not.
                 let last = versions.last().cloned().unwrap_or_default();
-                versions.push(Version { version: version.version, ..last });
+                versions.push(Version { version: version.version, kept, ..last });
             }
         }
     }
@@ -226,7 +242,13 @@ fn seen(secret: &Secret) -> Version {
         id: annotation("token-id").filter(|id| !id.is_empty()),
         attempt: annotation("attempt").and_then(|attempt| attempt.parse().ok()).unwrap_or_default(),
         value: value.map(|value| String::from_utf8_lossy(&value.0).into_owned()).unwrap_or_default(),
+        kept: BTreeSet::new(),
     }
+}
+
+fn values(secret: &Secret) -> Vec<String> {
+    let data = secret.data.iter().flat_map(|data| data.values());
+    data.map(|value| String::from_utf8_lossy(&value.0).into_owned()).collect()
 }
 
 fn number(secret: &Secret) -> u64 {

@@ -4,7 +4,7 @@ use artifact_token_operator::api::artifact_token::{ArtifactToken, RECONCILE_REQU
 use serde_json::json;
 use testbed::fault_proxy::{Fault, Kind, Side};
 
-use crate::scenario::Scenario;
+use crate::scenario::{Hands, Scenario};
 use crate::script::{SECRET, TOKEN};
 use support::acts::ledger;
 use support::objects::artifact_token;
@@ -13,7 +13,7 @@ use support::token_yaml;
 /// The operator is killed between the publish and the record of its outcome, so the next process lists the tokens to learn whose
 /// the published one is. In the same pass it revokes the replaced token, whose overlap is zero.
 pub async fn revoked_in_the_pass_that_listed() {
-    let scenario = Scenario::start().await;
+    let scenario = Scenario::start(Hands::Operator).await;
     scenario.begin().await;
     scenario.world.apply(&artifact_token(TOKEN, |spec| spec["rotation"]["overlap"] = json!("0s"))).await;
     scenario.world.until_ready(TOKEN).await;
@@ -43,7 +43,7 @@ pub async fn revoked_in_the_pass_that_listed() {
 
 /// The service answers 409 to the second arrival, because the first one already has the name.
 pub async fn generated_twice() {
-    let scenario = Scenario::start().await;
+    let scenario = Scenario::start(Hands::Operator).await;
     scenario.begin().await;
     scenario
         .proxy

@@ -25,6 +25,25 @@ const MARGIN: &str = "1s";
 /// Longer than that: an operator that sleeps for so long has missed every deadline, and another operator has acted.
 pub const PAST_EVERY_DEADLINE: Duration = Duration::from_millis(5500);
 
+/// Who makes and revokes the tokens of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hands {
+    /// The operator, by the service's API.
+    Operator,
+    /// A person: the service can only *verify*.
+    Person,
+}
+
+impl Hands {
+    /// In the names of plans and in figures.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Operator => "",
+            Self::Person => ", by hand",
+        }
+    }
+}
+
 pub struct Scenario {
     // Fields are dropped in order: the operators end before the servers that they call.
     pub first: Supervisor,
@@ -33,6 +52,7 @@ pub struct Scenario {
     pub proxy: FaultProxy,
     pub recorder: Recorder,
     pub consumer: Consumer,
+    pub hands: Hands,
     /// A token at the service that is somebody else's.
     stranger: tokio::sync::OnceCell<String>,
     sleeper: std::sync::Mutex<Option<Planned>>,
@@ -40,7 +60,7 @@ pub struct Scenario {
 
 impl Scenario {
     /// A scenario before its first step: one operator that has nothing to do.
-    pub async fn start() -> Self {
+    pub async fn start(hands: Hands) -> Self {
         let world = World::with("crash", Options { audit: false, ..Options::default() }).await;
         let proxy = FaultProxy::start(&world.plane, Some(&world.service.base_url())).await.expect("start a proxy");
         let recorder = Recorder::start(&proxy, &world).await;
@@ -55,17 +75,25 @@ impl Scenario {
         first.ready().await;
         let second = tokio::sync::OnceCell::new();
         let (stranger, sleeper) = (tokio::sync::OnceCell::new(), std::sync::Mutex::default());
-        Self { first, second, world, proxy, recorder, consumer, stranger, sleeper }
+        Self { first, second, world, proxy, recorder, consumer, hands, stranger, sleeper }
     }
 
     /// Creates the service object and its credential.
     pub async fn begin(&self) {
         self.world.apply(&credential_yaml(self.world.service.admin_key())).await;
         let url = self.proxy.service_url().expect("a service");
-        let service = token_service("reference", &url, |spec| {
-            let mut generate = reference_operations()["generate"].clone();
-            generate["timeout"] = json!(GENERATE);
-            spec["operations"] = json!({"generate": generate});
+        let mut operations = reference_operations();
+        let service = token_service("reference", &url, |spec| match self.hands {
+            Hands::Operator => {
+                operations["generate"]["timeout"] = json!(GENERATE);
+                spec["operations"] = json!({"generate": operations["generate"]});
+            }
+            Hands::Person => {
+                spec["preset"] = json!("Custom");
+                spec["operations"] = json!({"verify": operations["verify"]});
+                spec.as_object_mut().expect("a spec").remove("credentials");
+                spec.as_object_mut().expect("a spec").remove("naming");
+            }
         });
         self.world.apply(&service).await;
     }

@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use artifact_token_operator::api::artifact_token::{ArtifactToken, ROTATE_REQUESTED_AT};
+use artifact_token_operator::api::ledger::Current;
 use serde_json::json;
 use testbed::fault_proxy::{Fault, Kind, Planned, Request, Side};
 use testbed::poll;
 
-use crate::scenario::Scenario;
+use crate::person::{COMPANION, HAND_OVER};
+use crate::scenario::{Hands, Scenario};
 use support::acts::ledger;
-use support::{attempt, is_ready, token_yaml};
+use support::{is_ready, token_yaml};
 
 pub const TOKEN: &str = "ci";
 pub const SECRET: &str = "ci-secret";
@@ -32,9 +34,18 @@ pub enum Step {
     Delete,
 }
 
-/// The steps of a whole scenario.
-pub const SCRIPT: [Step; 6] =
-    [Step::Issue, Step::Rotate, Step::RefusedBefore, Step::RefusedAfter, Step::Leak, Step::Delete];
+impl Hands {
+    /// The steps of a whole scenario.
+    pub fn script(self) -> &'static [Step] {
+        match self {
+            Self::Operator => {
+                &[Step::Issue, Step::Rotate, Step::RefusedBefore, Step::RefusedAfter, Step::Leak, Step::Delete]
+            }
+            // What a person hands over is tried before it is published, and only then.
+            Self::Person => &[Step::Issue, Step::Rotate, Step::RefusedBefore, Step::Leak, Step::Delete],
+        }
+    }
+}
 
 /// Limit for a step to be settled: many scenarios share the machine, and it may be slow.
 const SETTLED_WITHIN: Duration = Duration::from_secs(120);
@@ -48,11 +59,16 @@ impl Scenario {
             Step::Issue => {
                 self.begin().await;
                 self.world.apply(&token_yaml(TOKEN)).await;
-                self.settled(None).await;
+                self.settled(None, 0).await;
             }
             Step::Rotate => {
                 self.request_rotation("rotate").await;
-                self.settled(Some("rotate")).await;
+                self.settled(Some("rotate"), 0).await;
+            }
+            Step::RefusedBefore if self.hands == Hands::Person => {
+                self.request_rotation("refused-before").await;
+                self.hand_over_a_wrong_one().await;
+                self.settled(Some("refused-before"), 0).await;
             }
             Step::RefusedBefore => {
                 let known = self.world.value(SECRET, "token").await;
@@ -75,7 +91,10 @@ impl Scenario {
             Step::Delete => {
                 self.excuse();
                 self.world.delete(TOKEN).await;
-                self.world.until_gone(TOKEN).await;
+                match self.hands {
+                    Hands::Operator => self.world.until_gone(TOKEN).await,
+                    Hands::Person => self.until_gone_by_hand().await,
+                }
             }
         }
         self.awake().await;
@@ -94,7 +113,7 @@ impl Scenario {
         let failed = |token: &ArtifactToken| ledger(token).failures.is_some() || fulfilled(token);
         self.world.until(TOKEN, "an attempt failed", failed).await;
         rule.withdraw();
-        self.settled(Some(request)).await;
+        self.settled(Some(request), 0).await;
     }
 
     /// Declares every token up to now as leaked, and waits for its replacement.
@@ -103,21 +122,23 @@ impl Scenario {
         let leaked = before.current.expect("a token").attempt;
         let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
         self.world.patch(TOKEN, json!({"spec": {"rotation": {"revokeIssuedBefore": now}}})).await;
-        self.world.until(TOKEN, "the leaked token is replaced", |token| attempt(token) > leaked).await;
-        self.settled(before.handled_requests.rotate.as_deref()).await;
+        self.settled(before.handled_requests.rotate.as_deref(), leaked).await;
     }
 
     async fn request_rotation(&self, request: &str) {
         self.world.annotate(TOKEN, ROTATE_REQUESTED_AT, request).await;
     }
 
-    /// Waits until the request is fulfilled, one token lives at the service, the ledger and the Secret have it, and nothing is left
-    /// to do.
-    async fn settled(&self, request: Option<&str>) {
+    /// Waits until the request is fulfilled by a later attempt than this one, one token lives at the service, the ledger and the Secret have
+    /// it, and nothing is left to do. A person does meanwhile what the object asks for.
+    async fn settled(&self, request: Option<&str>, later_than: u32) {
         let tokens = self.world.tokens();
         let look = || async {
             // Many scenarios look at the same time.
             tokio::time::sleep(PAUSE).await;
+            if self.hands == Hands::Person {
+                self.do_by_hand().await;
+            }
             let token = tokens.get(TOKEN).await.map_err(|error| error.to_string())?;
             let ledger = ledger(&token);
             let decided = ledger.claim.as_ref().is_none_or(|claim| claim.outcome.is_some());
@@ -127,10 +148,12 @@ impl Scenario {
             let once = self.second.initialized() || dead.len() == ledger.history.len();
             assert!(once, "a token died twice: {:#?}", ledger.history);
             let current = ledger.current.as_ref().filter(|_| decided && fulfilled && is_ready(&token));
-            let Some(current) = current.filter(|_| ledger.superseded.is_empty()) else {
-                return Err(format!("{:#?}", token.status));
-            };
-            self.agree(current.id.as_str()).await
+            let current = current.filter(|current| ledger.superseded.is_empty() && current.attempt > later_than);
+            let Some(current) = current else { return Err(format!("{:#?}", token.status)) };
+            match self.hands {
+                Hands::Operator => self.agree(current.id.as_str()).await,
+                Hands::Person => self.agree_by_hand(current).await,
+            }
         };
         poll(&format!("{request:?} is settled"), SETTLED_WITHIN, look)
             .await
@@ -146,6 +169,22 @@ impl Scenario {
         let value = self.world.value(SECRET, "token").await;
         if self.recorder.values().get(&value).map(String::as_str) != Some(id) {
             return Err(format!("the ledger has {id}, and the Secret another token"));
+        }
+        Ok(())
+    }
+
+    /// The Secret holds the only living token of those that a person made, and the two Secrets beside it are gone.
+    async fn agree_by_hand(&self, current: &Current) -> Result<(), String> {
+        let value = self.world.value(SECRET, "token").await;
+        self.agree(self.recorder.values().get(&value).ok_or("the Secret has no token that a person made")?).await?;
+        let mark = format!("hand-over-{}", current.attempt);
+        if current.id.as_str() != mark {
+            return Err(format!("attempt {} is {}", current.attempt, current.id));
+        }
+        for name in [HAND_OVER, COMPANION] {
+            if self.world.secret(name).await.is_some() {
+                return Err(format!("{name} is still there"));
+            }
         }
         Ok(())
     }

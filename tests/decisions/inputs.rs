@@ -309,6 +309,10 @@ pub fn handed_over() -> HandOver {
 
 const KEPT: &[Value] = &[
     ("nothing", |world| keep(world, Companion::Absent)),
+    ("stale", |world| {
+        keep(world, Companion::Absent);
+        world.observed.by_hand.companion_stale = true;
+    }),
     ("unread", |world| keep(world, Companion::Unread)),
     ("foreign", |world| {
         let halt = Halt::stalled(Reason::SecretConflict, "foreign");
@@ -326,6 +330,7 @@ const KEPT: &[Value] = &[
 fn keep(world: &mut World, companion: Companion) {
     world.observed.ledger.history.retain(|dead| dead.id != TokenId::of_hand_over(1));
     world.observed.by_hand.companion = companion;
+    world.observed.by_hand.companion_stale = false;
 }
 
 const ASKED: &[Value] = &[

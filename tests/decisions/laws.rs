@@ -380,7 +380,7 @@ fn no_loop(_: &Desired, observed: &Observed, step: &Step) -> bool {
         Step::DeleteSecret => observed.secrets.own(),
         Step::RecordConflict(_) => observed.ledger.conflict.is_none(),
         Step::ReadOffer => observed.by_hand.offer.as_ref().is_some_and(|offer| offer.state == OfferState::Unread),
-        Step::ReadCompanion => observed.by_hand.companion == Companion::Unread,
+        Step::ReadCompanion => observed.by_hand.companion == Companion::Unread || observed.by_hand.companion_stale,
         Step::Keep(ids) => *ids != observed.by_hand.kept(),
         Step::RecordReplaced(id) => observed.ledger.replaced.as_ref().is_none_or(|replaced| replaced.id != *id),
         _ => true,
@@ -499,6 +499,10 @@ fn kept(_: &Desired, observed: &Observed, step: &Step) -> bool {
             let going = observed.object.deleting && (observed.object.leave.is_some() || observed.ledger.alive() == 0);
             let at_hand = |id: &TokenId| known(id) || observed.by_hand.kept().contains(id);
             !foreign && (!dropped || going) && ids.iter().all(at_hand)
+        }
+        // Another process may have kept a value since.
+        Step::Release => {
+            !observed.by_hand.companion_stale || matches!(observed.by_hand.companion, Companion::Foreign(_))
         }
         _ => true,
     }

@@ -210,6 +210,7 @@ fn by_hand(input: &mut Unstructured, mut observed: Observed) -> Observed {
     observed.service.seen.iter_mut().for_each(|seen| seen.by_hand = by_hand);
     observed.by_hand.offer = maybe(input, offer).unwrap_or_default();
     observed.by_hand.companion = companion(input).unwrap_or_default();
+    observed.by_hand.companion_stale = input.arbitrary().unwrap_or_default();
     let asked = maybe(input, |input| Ok((id(input)?, time(input)?))).unwrap_or_default();
     observed.by_hand.asked = asked.into_iter().collect();
     observed

@@ -90,7 +90,8 @@ fn by_hand(pass: &Pass<'_>) -> ByHand {
     let object = pass.object();
     let shown = pass.ctx().offers.to(&object.namespace().unwrap_or_default(), &object.name_any());
     ByHand {
-        offer: memory.offer(shown, &pass.ledger().living()).map(|offer| unleaked(pass, offer)),
+        offer: memory.offer(shown, pass.ledger()),
+        companion_stale: unread == Companion::Unread && memory.companion.is_some() && !pass.is_companion_live(),
         companion: memory.companion.clone().unwrap_or(unread),
         asked: memory.next_questions(),
     }

@@ -48,6 +48,8 @@ pub(crate) struct Pass<'a> {
     /// Why the object's namespace may not have new tokens of the service; `None` if it may.
     forbidden: Option<Halt>,
     secret: KnownSecret,
+    /// The Secret that keeps values was read in this pass.
+    companion_live: bool,
     /// The service's list, once this pass asked for it, and whether it shows a token of ours beside this object's current one.
     listing: Option<(Vec<Row>, bool)>,
     /// The write of the Secret was dry-run against `secret`.
@@ -126,6 +128,7 @@ impl<'a> Pass<'a> {
             service,
             forbidden,
             secret: KnownSecret::default(),
+            companion_live: false,
             listing: None,
             preflight: false,
             verdict: None,

@@ -14,6 +14,8 @@ pub struct ByHand {
     pub offer: Option<Offer>,
     /// The Secret that keeps the values of superseded tokens.
     pub companion: Companion,
+    /// It was read in an earlier pass: another process may have kept something there since.
+    pub companion_stale: bool,
     /// When each token that a person must revoke is asked about again.
     pub asked: BTreeMap<TokenId, Time>,
 }

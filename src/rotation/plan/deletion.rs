@@ -117,6 +117,8 @@ fn drop_kept(view: &View) -> Option<Step> {
     let Observed { by_hand, facts, .. } = view.observed;
     let step = match by_hand.companion {
         Companion::Unread => Step::ReadCompanion,
+        // Once the finalizer is gone, nobody takes it away any more.
+        Companion::Absent if by_hand.companion_stale => Step::ReadCompanion,
         Companion::Ours(_) => Step::Keep(Vec::new()),
         Companion::Absent | Companion::Foreign(_) => return None,
     };

@@ -9,7 +9,8 @@ use crate::layout::{Layout, Site};
 use crate::mutation::Mutation;
 use crate::objects::Abilities;
 
-/// One life in so many has a service without a list, and another one a service whose tokens have no names.
+/// One life in so many has a service without a list, another one a service whose tokens have no names, and another one a service whose
+/// tokens a person makes.
 const WITHOUT: u64 = 10;
 
 /// One life.
@@ -147,6 +148,10 @@ impl Plan {
         plan.probe = random.u8(0..10) != 0;
         plan.sweep_revokes = random.u8(0..4) == 0;
         plan.service = Abilities { lists: seed % WITHOUT != 7, names: seed % WITHOUT != 3, by_hand: false };
+        // Where nobody asks a service about its tokens, nobody can hand one over.
+        if seed % WITHOUT == 5 && plan.probe {
+            plan.service = Abilities::BY_HAND;
+        }
         plan
     }
 

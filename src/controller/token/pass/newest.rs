@@ -1,4 +1,4 @@
-//! What people changed while a pass is under way.
+//! What others changed while a pass is under way, or before it: people in the object, another process in the Secret that keeps values.
 
 use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
@@ -6,8 +6,15 @@ use kube::runtime::reflector::ObjectRef;
 use super::Pass;
 use crate::api::artifact_token::ArtifactToken;
 use crate::controller::token::secret_index::older;
+use crate::rotation::observed::Companion;
 
 impl Pass<'_> {
+    /// Records which values are kept, as a live read or a write of that Secret shows it.
+    pub(crate) fn companion_was_read(&mut self, companion: Companion) {
+        self.memory.by_hand.companion = Some(companion);
+        self.companion_live = true;
+    }
+
     /// Takes the object from the cache if somebody has changed its spec, or begun its deletion, since this pass saw it. The answer to a
     /// claim may take long, and what it allows may be forbidden by then. Whether it has changed.
     pub(crate) fn look_at_object(&mut self) -> bool {

@@ -167,6 +167,12 @@ impl<'a> Pass<'a> {
         self.verdict
     }
 
+    /// Whether the Secret that keeps values was read in this pass.
+    pub(crate) fn is_companion_live(&self) -> bool {
+        self.companion_live
+    }
+
+    /// Whether the write of the Secret was dry-run.
     pub(crate) fn is_preflighted(&self) -> bool {
         self.preflight
     }

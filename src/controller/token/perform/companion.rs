@@ -99,7 +99,7 @@ fn note(pass: &mut Pass<'_>, secret: Option<&Secret>) {
             Companion::Ours(ids)
         }
     };
-    pass.memory_mut().by_hand.companion = Some(state);
+    pass.companion_was_read(state);
 }
 
 fn foreign(pass: &Pass<'_>) -> Halt {

@@ -137,6 +137,8 @@ async fn fail(
             ledger.seen_by(claim.attempt, id, revision);
         }
     };
+    // The record ends the attempt, so it also says what is due from now on. A later write of that might have to wait.
+    observed.in_flight = InFlight::Nothing;
     let written = record(pass, objects, observed, Phase::Resting, fact, change).await?;
     if written == Written::Yes {
         let memory = pass.memory_mut();

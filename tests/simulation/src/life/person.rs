@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::sleep;
 
 use crate::layout::Layout;
-use crate::objects::{self, companion_of, offer_of, secret_of};
+use crate::objects::{self, offer_of};
 use crate::process::Surroundings;
 use crate::services::Token;
 use crate::world::stamp;
@@ -63,26 +63,19 @@ impl Person {
         }
         if let Some(pending) = condition("RevocationPending").filter(|pending| pending["reason"] == "RevokeByHand") {
             let text = pending["message"].as_str().unwrap_or_default();
-            let attempts = text.split("of attempt ").skip(1).filter_map(|rest| rest.split(&[',', '.', ' '][..]).next());
+            let hints = text.split("the token ****").skip(1).filter_map(|rest| rest.split(' ').next());
             let leaked = object["status"]["leak"].is_object();
-            attempts.for_each(|attempt| self.revoke(index, attempt, &object, deleting || leaked));
+            hints.for_each(|hint| self.revoke(index, hint, deleting || leaked));
         }
     }
 
-    /// Ends the token of this attempt. Its value tells which one that is.
-    fn revoke(&self, index: usize, attempt: &str, object: &Value, excused: bool) {
-        let namespace = self.layout.namespace(index);
-        let read = |name: &str, key: &str| {
-            let secret = self.around.api_server.get("secrets", namespace, name)?;
-            Some(secret["data"][key].clone()).filter(Value::is_string)
-        };
-        let current = object["status"]["current"]["attempt"].as_u64() == attempt.parse().ok();
-        let kept = read(&companion_of(index), &format!("hand-over-{attempt}"));
-        let held = || read(&secret_of(index), "token").filter(|_| current);
-        let Some(value) = kept.or_else(held) else { return };
+    /// Ends the token of this object that has these last letters.
+    fn revoke(&self, index: usize, hint: &str, excused: bool) {
         let (host, elapsed) = (self.layout.site(index).host, self.around.world.elapsed());
+        let name = name_by_hand(index);
         self.around.services.at(host, |books| {
-            for token in books.tokens.iter_mut().filter(|token| token.by_hand && !token.dead && token.data() == value) {
+            let it = |token: &&mut Token| token.name == name && !token.dead && token.value.ends_with(hint);
+            for token in books.tokens.iter_mut().filter(it) {
                 (token.dead, token.died) = (true, Some(elapsed));
                 // Whoever deletes an object, or says that a token leaked, takes it from its consumers.
                 if excused {
@@ -93,6 +86,11 @@ impl Person {
     }
 }
 
+/// The name that a person gives to each token of an object.
+fn name_by_hand(index: usize) -> String {
+    format!("by hand/t{index}")
+}
+
 /// Makes a token for an object, at its service's pages.
 pub(super) fn make(around: &Surroundings, layout: Layout, index: usize, lifetime: &str) -> String {
     let (host, world) = (layout.site(index).host, &around.world);
@@ -101,7 +99,7 @@ pub(super) fn make(around: &Surroundings, layout: Layout, index: usize, lifetime
         let number = books.tokens.len() + 1;
         let value = format!("{}{host}-{number}-{}", objects::VALUE, world.random(u64::MAX));
         let expires = hours.map(|hours| world.now() + chrono::Duration::hours(hours));
-        let token = Token::new(format!("hand-{number}"), format!("by hand/t{index}"), value.clone(), "person", world);
+        let token = Token::new(format!("hand-{number}"), name_by_hand(index), value.clone(), "person", world);
         books.tokens.push(Token { expires, by_hand: true, heard: true, ..token });
         value
     });
