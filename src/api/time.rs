@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +71,12 @@ const EARLIEST_MILLIS: i64 = -62_167_219_200_000;
 impl From<DateTime<Utc>> for Time {
     fn from(time: DateTime<Utc>) -> Self {
         Self(time.timestamp_millis().clamp(EARLIEST_MILLIS, LATEST_MILLIS))
+    }
+}
+
+impl From<&meta::Time> for Time {
+    fn from(time: &meta::Time) -> Self {
+        Self::from_millis(time.0.as_millisecond())
     }
 }
 

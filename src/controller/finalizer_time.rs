@@ -23,7 +23,7 @@ pub(crate) fn strip_managed_fields(meta: &mut ObjectMeta) {
 /// The time that [`strip_managed_fields`] kept; without it, the time when the object was created, which is not later.
 pub(crate) fn of(meta: &ObjectMeta) -> Option<Time> {
     let time = setter(meta).and_then(|entry| entry.time.as_ref()).or(meta.creation_timestamp.as_ref())?;
-    Some(Time::from_millis(time.0.as_millisecond()))
+    Some(Time::from(time))
 }
 
 /// Whether somebody else put our finalizer there, so that it says nothing of a claim. Without any trace it counts as ours.

@@ -1,12 +1,44 @@
-//! What people are told of tokens that only they can make and revoke. Pure.
+//! Tokens that only people can make and revoke: which of those that they hand over are taken up, and what they are told. Pure.
 
-use crate::api::ledger::{Current, Ledger, Outcome, Superseded};
+use crate::api::ledger::{Current, HandOver, Ledger, Outcome};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
 use super::desired::Desired;
-use super::observed::{InFlight, Observed, OfferState};
+use super::ledger::ToRevoke;
+use super::observed::{Brought, InFlight, Observed, OfferState};
 use super::schedule::{Trigger, expired, trigger};
+
+/// What a Secret is that was read: whether its token is taken up, was taken up, or is refused.
+pub fn judge(ledger: &Ledger, secret: &HandOver, brought: &Brought) -> OfferState {
+    let known_as = match brought {
+        Brought::Token { known_as } => known_as.as_ref(),
+        Brought::Nothing(why) => return OfferState::Refused(why.clone()),
+    };
+    if let Some(current) = &ledger.current {
+        let source = current.hand_over.as_ref();
+        let same = known_as == Some(&current.id);
+        // The very version that was taken up has that token, whatever the Secret of the object holds now.
+        if source == Some(secret) || same && source.is_some_and(|source| source.uid == secret.uid) {
+            return OfferState::Taken;
+        }
+        if same {
+            let attempt = current.attempt;
+            return OfferState::Refused(format!("it is the token of attempt {attempt}, which is in use already"));
+        }
+    }
+    if let Some(old) = ledger.superseded.iter().find(|old| known_as == Some(&old.id)) {
+        let attempt = old.attempt;
+        let why = format!("it is the token of attempt {attempt}, which another one has replaced: make a new one");
+        return OfferState::Refused(why);
+    }
+    let claim = ledger.claim.as_ref().filter(|claim| claim.hand_over.as_ref() == Some(secret));
+    if claim.is_some_and(|claim| ledger.leak_covers(claim.time)) {
+        let why = "it leaked: it was handed over before spec.rotation.revokeIssuedBefore. Make a new one";
+        return OfferState::Refused(why.to_owned());
+    }
+    OfferState::Ready
+}
 
 /// What the condition `HandOverDue` says; `None` if nothing is due, or a token is being taken up.
 pub fn due(desired: &Desired, observed: &Observed, now: Time) -> Option<String> {
@@ -70,25 +102,14 @@ fn expires(current: &Current) -> String {
     format!("attempt {} expires {end}", current.attempt)
 }
 
-/// The tokens that a person must revoke now: what the condition `RevocationPending` and a deletion say. `None` if there are none.
-pub fn to_revoke(ledger: &Ledger, deleting: bool, page: &str, now: Time) -> Option<String> {
-    let due = |old: &&Superseded| {
-        let leaked = old.claimed_time.is_some_and(|claimed| ledger.leak_covers(claimed));
-        old.handed_over && (deleting || leaked || old.revoke_after_time <= now)
-    };
-    let superseded = ledger.superseded.iter().filter(due);
-    let superseded = superseded.map(|old| named(old.attempt, old.hint.as_deref(), old.claimed_time));
-    let current = ledger.current.as_ref().filter(|current| {
-        let leaked = ledger.leak_covers(current.claimed_time);
-        current.hand_over.is_some() && (deleting || leaked)
-    });
-    let current = current.map(|current| named(current.attempt, current.hint.as_deref(), Some(current.claimed_time)));
-    let tokens: Vec<String> = superseded.chain(current).collect();
+/// What the condition `RevocationPending` and a deletion say of the tokens that a person must revoke. `None` if there are none.
+pub fn revoke_by_hand(ledger: &Ledger, deleted: Option<Time>, page: &str, now: Time) -> Option<String> {
+    let tokens: Vec<String> = ledger.to_revoke(deleted, now).iter().map(named).collect();
     if tokens.is_empty() {
         return None;
     }
     let place = if page.is_empty() { "at the service" } else { page };
-    let let_go = if deleting {
+    let let_go = if deleted.is_some() {
         ". To let this object go without that, set the annotation artifact-token.dev/skip-revocation: \"true\""
     } else {
         ""
@@ -100,8 +121,78 @@ pub fn to_revoke(ledger: &Ledger, deleting: bool, page: &str, now: Time) -> Opti
 }
 
 /// A token, as a person may find it.
-fn named(attempt: u32, hint: Option<&str>, claimed: Option<Time>) -> String {
+fn named(ToRevoke { attempt, hint, claimed, .. }: &ToRevoke<'_>) -> String {
     let hint = hint.map(|hint| format!(" {hint}")).unwrap_or_default();
     let claimed = claimed.map(|claimed| format!(", handed over {claimed}")).unwrap_or_default();
     format!("the token{hint} of attempt {attempt}{claimed}")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::api::ids::TokenId;
+
+    const CLAIMED: &str = "2026-11-01T00:00:00Z";
+
+    fn ledger(leak: Value) -> Ledger {
+        let secret = |version: &str| json!({"uid": "u", "resourceVersion": version});
+        let current = json!({"attempt": 2, "id": "hand-over-2", "nonce": "bbbbbbbb", "handOver": secret("5"),
+            "claimedTime": CLAIMED, "issuedTime": CLAIMED, "publishedTime": CLAIMED, "verifiedTime": CLAIMED,
+            "requestDigest": "", "credentialsRevision": "", "probed": true, "secretResourceVersion": ""});
+        let old = json!({"attempt": 1, "id": "hand-over-1", "nonce": "aaaaaaaa", "handedOver": true,
+            "claimedTime": CLAIMED, "revokeAfterTime": "2027-01-01T00:00:00Z"});
+        let claim = json!({"attempt": 3, "nonce": "cccccccc", "time": CLAIMED, "requestDigest": "",
+            "handOver": {"uid": "new", "resourceVersion": "7"}});
+        let text = json!({"current": current, "superseded": [old], "claim": claim, "leak": leak});
+        serde_json::from_value(text).unwrap()
+    }
+
+    fn at(uid: &str, version: &str) -> HandOver {
+        HandOver { uid: uid.to_owned(), resource_version: version.to_owned() }
+    }
+
+    #[test]
+    fn a_token_is_taken_up_once_and_only_if_it_is_a_new_one() {
+        let is = |id: &str| Brought::Token { known_as: TokenId::new(id) };
+        let (new, current, old) = (Brought::Token { known_as: None }, is("hand-over-2"), is("hand-over-1"));
+        let nothing = Brought::Nothing("it has no value".to_owned());
+        for (secret, brought, expected) in [
+            (at("new", "7"), &new, "Ready"),
+            (at("u", "5"), &new, "Taken"),
+            (at("u", "6"), &current, "Taken"),
+            (at("u", "6"), &new, "Ready"),
+            (at("new", "7"), &current, "attempt 2, which is in use already"),
+            (at("u", "6"), &old, "attempt 1, which another one has replaced"),
+            (at("u", "5"), &nothing, "it has no value"),
+        ] {
+            let judged = format!("{:?}", judge(&ledger(Value::Null), &secret, brought));
+            assert!(judged.contains(expected), "{secret:?} {brought:?}: {judged}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn what_leaked_is_not_taken_up() {
+        let leaked = ledger(json!({"claimedBefore": "2026-11-02T00:00:00Z"}));
+        let new = Brought::Token { known_as: None };
+        assert!(matches!(judge(&leaked, &at("new", "7"), &new), OfferState::Refused(why) if why.contains("leaked")));
+        assert_eq!(judge(&leaked, &at("new", "8"), &new), OfferState::Ready, "another version may have a new one");
+    }
+
+    #[test]
+    fn a_token_is_to_be_revoked_since_its_overlap_its_leak_or_the_deletion() {
+        let time = |text: &str| Time::parse(text).unwrap();
+        let (before, after) = (time("2026-12-01T00:00:00Z"), time("2027-02-01T00:00:00Z"));
+        let since = |leak: Value, deleted: Option<Time>, now: Time| {
+            ledger(leak).to_revoke(deleted, now).iter().map(|owed| (owed.attempt, owed.since)).collect::<Vec<_>>()
+        };
+        let leak = json!({"claimedBefore": "2026-11-02T00:00:00Z"});
+        assert_eq!(since(Value::Null, None, before), []);
+        assert_eq!(since(Value::Null, None, after), [(1, time("2027-01-01T00:00:00Z"))]);
+        assert_eq!(since(Value::Null, Some(before), before), [(1, before), (2, before)]);
+        let leaked = time("2026-11-02T00:00:00Z");
+        assert_eq!(since(leak, Some(before), before), [(1, leaked), (2, leaked)]);
+    }
 }

@@ -9,6 +9,7 @@
 //! **Invariant:** a token leaves the ledger only by [`Ledger::revoked`]; a superseded token never becomes current again.
 
 mod alarms;
+mod by_hand;
 mod entries;
 mod failure;
 mod refusals;
@@ -28,6 +29,7 @@ use crate::api::time::Time;
 use super::observed::Row;
 use entries::{of_claim, of_current, superseded};
 
+pub use by_hand::ToRevoke;
 pub use failure::{Failure, Leftover, MAX_RETRY_DELAY, backoff};
 pub use refusals::MAX_REPLACEMENT_PAUSE;
 pub use uses::is_news;

@@ -8,7 +8,7 @@ use crate::api::reason::Reason;
 use crate::api::time::Time;
 
 use super::desired::Halt;
-use super::hand_over::to_revoke;
+use super::hand_over::revoke_by_hand;
 use super::schedule::expired;
 
 /// A revoke whose turn takes longer than this is shown as waiting; a shorter one saves the write.
@@ -211,7 +211,8 @@ fn stalled(situation: &Situation) -> Option<ConditionParts> {
 }
 
 fn to_revoke_by_hand(situation: &Situation) -> Option<String> {
-    to_revoke(situation.ledger, situation.deleting, situation.page, situation.now)
+    let deleted = situation.deleting.then_some(situation.now);
+    revoke_by_hand(situation.ledger, deleted, situation.page, situation.now)
 }
 
 fn hand_over_due(situation: &Situation) -> Option<ConditionParts> {

@@ -88,26 +88,17 @@ impl Counts {
     fn add(&mut self, token: &ArtifactToken, now: Time) {
         *self.objects.entry(readiness(token)).or_default() += 1;
         let Some(status) = &token.status else { return };
-        let deleting = token.metadata.deletion_timestamp.is_some();
+        let deleted = token.metadata.deletion_timestamp.as_ref().map(Time::from);
+        let deleting = deleted.is_some();
         for old in &status.ledger.superseded {
             let slot = if deleting || old.revoke_after_time <= now { &mut self.owed } else { &mut self.pending };
             *slot += 1;
-            let leaked = old.claimed_time.is_some_and(|claimed| status.ledger.leak_covers(claimed));
-            if old.handed_over && (deleting || leaked || old.revoke_after_time <= now) {
-                self.by_hand.add(old.revoke_after_time.min(now));
-            }
         }
         let due = status.conditions.iter().find(|condition| condition.type_ == ConditionType::HandOverDue);
         if let Some(due) = due {
             self.hand_overs.add(due.last_transition_time);
         }
-        let current = status.ledger.current.as_ref().filter(|current| current.hand_over.is_some());
-        if let Some(current) = current {
-            let leaked = status.ledger.leak_covers(current.claimed_time);
-            if deleting || leaked {
-                self.by_hand.add(now);
-            }
-        }
+        status.ledger.to_revoke(deleted, now).iter().for_each(|token| self.by_hand.add(token.since));
         if deleting && status.ledger.current.is_some() {
             self.owed += 1;
         }

@@ -86,7 +86,7 @@ impl Facts {
 }
 
 fn created(object: &ArtifactToken) -> Option<Time> {
-    object.metadata.creation_timestamp.as_ref().map(|time| Time::from_millis(time.0.as_millisecond()))
+    object.metadata.creation_timestamp.as_ref().map(Time::from)
 }
 
 fn uid(object: &ArtifactToken) -> Uid {

@@ -65,7 +65,7 @@ impl ServiceObject {
 
     /// When it was created; an object from the API server always has this time.
     pub(crate) fn created(&self) -> Option<Time> {
-        self.meta.creation_timestamp.as_ref().map(|time| Time::from_millis(time.0.as_millisecond()))
+        self.meta.creation_timestamp.as_ref().map(Time::from)
     }
 
     /// What an event about it refers to.

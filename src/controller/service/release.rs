@@ -68,7 +68,7 @@ fn waits(users: &Users, stuck: Option<&Halt>) -> String {
 
 /// After a quarter of the time that the deletion has waited.
 fn next_look(service: &ServiceObject, ctx: &Shared) -> Duration {
-    let begun = service.meta.deletion_timestamp.as_ref().map(|time| Time::from_millis(time.0.as_millisecond()));
+    let begun = service.meta.deletion_timestamp.as_ref().map(Time::from);
     let waited = begun.map(|begun| ctx.clock.now().time().since(begun)).unwrap_or_default();
     (waited / 4).clamp(*DELETION_LOOK.start(), *DELETION_LOOK.end())
 }

@@ -4,7 +4,6 @@ use kube::{Resource, ResourceExt};
 
 use crate::api::FINALIZER;
 use crate::api::artifact_token::{DeletionPolicy, SKIP_REVOCATION, ServiceKind};
-use crate::api::ledger::Claim;
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::api::token_service::Capability;
@@ -14,7 +13,7 @@ use crate::controller::token::pass::Pass;
 use crate::rotation::desired::Halt;
 use crate::rotation::ledger::MAX_RETRY_DELAY;
 use crate::rotation::observed::{
-    ByHand, Companion, Facts, InFlight, Leave, Object, Observed, Offer, OfferState, Pauses, Service, ServiceSeen,
+    ByHand, Companion, Facts, InFlight, Leave, Object, Observed, Pauses, Service, ServiceSeen,
 };
 use crate::rotation::schedule::leak_turn;
 use crate::service::declaration::Declaration;
@@ -95,18 +94,6 @@ fn by_hand(pass: &Pass<'_>) -> ByHand {
         companion: memory.companion.clone().unwrap_or(unread),
         asked: memory.next_questions(),
     }
-}
-
-/// What leaked is not taken up again.
-fn unleaked(pass: &Pass<'_>, offer: Offer) -> Offer {
-    let of_offer = |claim: &&Claim| claim.hand_over.as_ref() == Some(&offer.secret);
-    let claim = pass.ledger().claim.as_ref().filter(of_offer);
-    let leaked = claim.is_some_and(|claim| pass.ledger().leak_covers(claim.time));
-    let why = "it leaked: it was handed over before spec.rotation.revokeIssuedBefore. Make a new one";
-    if leaked && offer.state == OfferState::Ready {
-        return Offer { state: OfferState::Refused(why.to_owned()), ..offer };
-    }
-    offer
 }
 
 fn facts(pass: &mut Pass<'_>, now: Time) -> Facts {

@@ -183,7 +183,7 @@ async fn rest(
     let old = pass.object().status.clone().unwrap_or_default();
     let now = pass.now().time();
     let young = now.since(observed.object.created) < ISSUING_AFTER && old.conditions.is_empty();
-    let ends = pass.object().metadata.deletion_timestamp.as_ref().map(|at| Time::from_millis(at.0.as_millisecond()));
+    let ends = pass.object().metadata.deletion_timestamp.as_ref().map(Time::from);
     let ending = ends.is_some_and(|since| now.since(since) < ISSUING_AFTER) && halt.is_none() && until.is_some();
     let brief = young && halt.is_none() && observed.ledger == Ledger::default() && until.is_some() || ending;
     let released = observed.object.deleting && !observed.object.finalizer;

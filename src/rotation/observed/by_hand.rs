@@ -42,6 +42,18 @@ pub enum OfferState {
     Refused(String),
 }
 
+/// What a Secret was read to have that is there to hand over a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Brought {
+    /// A token. If its value is that of a living token of the ledger, as far as this process knows their values, that is its id.
+    Token {
+        /// The token that it is.
+        known_as: Option<TokenId>,
+    },
+    /// Nothing that could be a token, and why.
+    Nothing(String),
+}
+
 /// The Secret that keeps the values of superseded tokens which were handed over: the proof of their end needs them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Companion {

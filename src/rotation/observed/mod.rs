@@ -14,7 +14,7 @@ use crate::api::ids::Nonce;
 use crate::api::ledger::{Claim, Current, Ledger};
 use crate::api::time::Time;
 
-pub use by_hand::{ByHand, Companion, Offer, OfferState};
+pub use by_hand::{Brought, ByHand, Companion, Offer, OfferState};
 pub use facts::{Facts, Pauses};
 pub use in_flight::InFlight;
 pub use object::{Leave, Object};

@@ -6,12 +6,13 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::api::ids::TokenId;
-use crate::api::ledger::HandOver;
+use crate::api::ledger::{HandOver, Ledger};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::controller::value_digest::ValueDigest;
+use crate::rotation::hand_over::judge;
 use crate::rotation::ledger::backoff;
-use crate::rotation::observed::{Companion, Offer, OfferState};
+use crate::rotation::observed::{Brought, Companion, Offer, OfferState};
 
 /// The longest pause between two questions about a token that a person must revoke, in pauses of the first length. A person who has revoked
 /// it does not want to wait for an hour.
@@ -37,10 +38,10 @@ pub(crate) struct ByHand {
 #[derive(Debug)]
 pub(crate) struct ReadOffer {
     pub secret: HandOver,
-    /// The ledger's living tokens when it was judged: whether it brings a new one depends on them.
-    pub known: Vec<TokenId>,
+    /// The ledger's living tokens at that time, with which its own was compared.
+    pub living: Vec<TokenId>,
     /// `None` if it was not there any more.
-    pub state: Option<OfferState>,
+    pub brought: Option<Brought>,
     pub value: Option<(SecretString, Option<Time>)>,
 }
 
@@ -58,12 +59,13 @@ struct Asked {
 
 impl ByHand {
     /// The Secret that the watch shows, with what is known of it.
-    pub(crate) fn offer(&self, shown: Option<HandOver>, known: &[TokenId]) -> Option<Offer> {
+    pub(crate) fn offer(&self, shown: Option<HandOver>, ledger: &Ledger) -> Option<Offer> {
         let secret = shown?;
-        match self.read.as_ref().filter(|read| read.secret == secret && read.known == known) {
-            None => Some(Offer { secret, state: OfferState::Unread }),
-            Some(read) => Some(Offer { state: read.state.clone()?, secret }),
-        }
+        let state = match self.read.as_ref().filter(|read| read.secret == secret && read.living == ledger.living()) {
+            None => OfferState::Unread,
+            Some(read) => judge(ledger, &secret, read.brought.as_ref()?),
+        };
+        Some(Offer { secret, state })
     }
 
     /// The value of the Secret of this version, and when it expires.

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use crate::api::ids::TokenId;
 use crate::api::time::Time;
-use crate::rotation::observed::{InFlight, Verdict};
+use crate::rotation::observed::{InFlight, Observed, Verdict};
 use crate::service::client::Places;
 
 /// An attempt in flight.
@@ -67,6 +67,29 @@ pub(crate) struct Value {
 }
 
 impl Attempt {
+    /// One that has no value yet.
+    pub(crate) fn begun(
+        (attempt, claimed): (u32, Time),
+        request_digest: String,
+        deadline: Instant,
+        places: Places,
+        observed: &Observed,
+    ) -> Self {
+        Self {
+            attempt,
+            claimed,
+            deadline,
+            request_digest,
+            credentials_revision: String::new(),
+            corrects: false,
+            expected: observed.secrets.expected(),
+            replaces: observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect(),
+            places,
+            value: None,
+            announcement: None,
+        }
+    }
+
     /// Whether a person handed its token over.
     pub(crate) fn is_handed_over(&self) -> bool {
         self.value.as_ref().is_some_and(|value| value.id == TokenId::of_hand_over(self.attempt))

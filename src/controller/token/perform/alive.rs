@@ -20,6 +20,8 @@ pub(super) struct Alive {
     pub ended: Option<Word>,
     /// A list that was read now has it under our name.
     pub listed: bool,
+    /// Its value got lost, and nothing else could show whether it is dead.
+    pub forgotten: bool,
 }
 
 /// How the words end where nothing failed.
@@ -37,7 +39,16 @@ impl Alive {
 
     pub(super) fn until(after: Duration, what: &str) -> Self {
         let what = what.to_owned();
-        Self { what, after, refused: false, accepted: false, unlisted: false, ended: None, listed: false }
+        Self {
+            what,
+            after,
+            refused: false,
+            accepted: false,
+            unlisted: false,
+            ended: None,
+            listed: false,
+            forgotten: false,
+        }
     }
 
     /// Nothing shows that it is dead, and nothing else either.

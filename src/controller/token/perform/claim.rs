@@ -134,19 +134,10 @@ async fn pass_rate_limit(pass: &mut Pass<'_>, client: Option<&ServiceClient>) ->
 }
 
 fn start(pass: &mut Pass<'_>, claim: Lost, sent: Instant, places: Places, observed: &Observed, corrects: bool) {
-    let attempt = Attempt {
-        attempt: claim.attempt,
-        claimed: claim.time,
-        deadline: sent + pass.desired().timings.publish_deadline,
-        request_digest: pass.desired().request_digest.clone(),
-        credentials_revision: String::new(),
-        corrects,
-        expected: observed.secrets.expected(),
-        replaces: observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect(),
-        places,
-        value: None,
-        announcement: None,
-    };
+    let request_digest = pass.desired().request_digest.clone();
+    let deadline = sent + pass.desired().timings.publish_deadline;
+    let begun = Attempt::begun((claim.attempt, claim.time), request_digest, deadline, places, observed);
+    let attempt = Attempt { corrects, ..begun };
     let memory = pass.memory_mut();
     // The refusals of an earlier attempt's token must not make verification of this one slower.
     memory.retries.succeeded(StepKind::Verify);

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use crate::api::ids::TokenId;
-use crate::api::ledger::{Claim, HandOver};
+use crate::api::ledger::HandOver;
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::controller::error::PassError;
@@ -17,11 +17,12 @@ use crate::controller::token::perform::calls::{ISSUE_CALLS, take_places};
 use crate::controller::token::perform::record::{Written, record};
 use crate::controller::token::perform::secret::access::{SecretAccess, SecretDeletion};
 use crate::controller::value_digest::{ValueDigest, digest_of};
-use crate::rotation::observed::{Observed, OfferState};
+use crate::rotation::hand_over::judge;
+use crate::rotation::observed::{Brought, Observed, OfferState};
 use crate::rotation::report::Phase;
 use crate::rotation::step_kind::StepKind;
 use crate::secret::hand_over::{HandedOver, hand_over_name, handed_over};
-use crate::service::client::{Places, ServiceClient};
+use crate::service::client::ServiceClient;
 
 /// The access to the Secret that hands over a token to this object.
 fn offers(pass: &Pass<'_>) -> SecretAccess {
@@ -29,12 +30,11 @@ fn offers(pass: &Pass<'_>) -> SecretAccess {
     SecretAccess::new(pass.ctx().secrets_in(&namespace), namespace, hand_over_name(&pass.object().name_any()))
 }
 
-/// Reads the Secret that hands over a token, and judges what needs no service: is there a token, and is it a new one?
+/// Reads the Secret that hands over a token.
 pub(super) async fn read_offer(pass: &mut Pass<'_>, observed: &Observed) -> Result<Flow, PassError> {
     let Some(shown) = observed.by_hand.offer.as_ref().map(|offer| offer.secret.clone()) else {
         return Ok(Flow::Continue);
     };
-    let known = pass.ledger().living();
     let secret = offers(pass).read().await?;
     let version = |text: Option<String>| text.unwrap_or_default();
     let read = secret
@@ -42,50 +42,44 @@ pub(super) async fn read_offer(pass: &mut Pass<'_>, observed: &Observed) -> Resu
         .map(|secret| HandOver { uid: version(secret.uid()), resource_version: version(secret.resource_version()) });
     let Some(secret) = secret.filter(|_| read.as_ref() == Some(&shown)) else {
         // The watch is behind: it shows the newer version, or that the Secret is gone, in a moment.
-        pass.memory_mut().by_hand.read = Some(ReadOffer { secret: shown, known, state: None, value: None });
+        remember(pass, shown, None, None);
         return Ok(Flow::Continue);
     };
     let now = pass.now().time();
-    let (state, value, digest) = match handed_over(&secret, now) {
+    let (brought, value) = match handed_over(&secret, now) {
         Ok(HandedOver { token, expiration }) => {
-            let digest = digest_of(&token);
-            (judge(pass, &shown, &token), Some((token, expiration)), Some(digest))
+            (Brought::Token { known_as: known_as(pass, &token) }, Some((token, expiration)))
         }
-        Err(why) => (OfferState::Refused(why), None, None),
+        Err(why) => (Brought::Nothing(why), None),
     };
-    if let OfferState::Refused(why) = &state {
-        refused(pass, &shown, digest, why).await;
+    if let OfferState::Refused(why) = judge(pass.ledger(), &shown, &brought) {
+        let digest = value.as_ref().map(|(token, _)| digest_of(token));
+        refused(pass, &shown, digest, &why).await;
     }
-    pass.memory_mut().by_hand.read = Some(ReadOffer { secret: shown, known, state: Some(state), value });
+    remember(pass, shown, Some(brought), value);
     Ok(Flow::Continue)
 }
 
-/// Whether the value is a new token, as far as that shows without the service.
-fn judge(pass: &Pass<'_>, shown: &HandOver, token: &SecretString) -> OfferState {
-    let ledger = pass.ledger();
-    let known = |id: &TokenId| pass.memory().digest.as_ref().filter(|(of, _)| of == id).map(|(_, digest)| *digest);
-    let same = |id: &TokenId| {
+fn remember(
+    pass: &mut Pass<'_>,
+    secret: HandOver,
+    brought: Option<Brought>,
+    value: Option<(SecretString, Option<Time>)>,
+) {
+    let living = pass.ledger().living();
+    pass.memory_mut().by_hand.read = Some(ReadOffer { secret, living, brought, value });
+}
+
+/// The living token of the ledger that has this value, as far as this process knows their values.
+fn known_as(pass: &Pass<'_>, token: &SecretString) -> Option<TokenId> {
+    let digest_in_memory =
+        |id: &TokenId| pass.memory().digest.as_ref().filter(|(of, _)| of == id).map(|(_, digest)| *digest);
+    let is = |id: &TokenId| {
         let held = if pass.holds(id) { pass.held_token() } else { None };
         let value = held.or_else(|| pass.memory().values.get(id).cloned());
-        value.map(|value| digest_of(&value)).or_else(|| known(id)) == Some(digest_of(token))
+        value.map(|value| digest_of(&value)).or_else(|| digest_in_memory(id)) == Some(digest_of(token))
     };
-    // The very version that was taken up has that token, whatever the Secret holds now.
-    let taken = ledger.current.as_ref().is_some_and(|current| current.hand_over.as_ref() == Some(shown));
-    if taken {
-        return OfferState::Taken;
-    }
-    if let Some(current) = ledger.current.as_ref().filter(|current| same(&current.id)) {
-        let brought = current.hand_over.as_ref().is_some_and(|secret| secret.uid == shown.uid);
-        let why = format!("it is the token of attempt {}, which is in use already", current.attempt);
-        return if brought { OfferState::Taken } else { OfferState::Refused(why) };
-    }
-    match ledger.superseded.iter().find(|old| same(&old.id)) {
-        Some(old) => OfferState::Refused(format!(
-            "it is the token of attempt {}, which another one has replaced: make a new one",
-            old.attempt
-        )),
-        None => OfferState::Ready,
-    }
+    pass.ledger().living().into_iter().find(is)
 }
 
 /// What a claim of a token that was handed over begins with: the value, under the id that the operator gives it.
@@ -103,7 +97,7 @@ pub(super) fn value_of(pass: &Pass<'_>, secret: &HandOver, attempt: u32, claimed
 }
 
 /// Where nobody says when the token expires: as late as the spec asks for.
-pub(super) fn expected_end(pass: &Pass<'_>, claimed: Time) -> Option<Time> {
+fn expected_end(pass: &Pass<'_>, claimed: Time) -> Option<Time> {
     pass.validated().lifetime.length().map(|length| claimed.min(pass.now().time()).plus(length))
 }
 
@@ -120,26 +114,12 @@ pub(super) async fn resume(
     let Some(claim) = observed.unresolved_claim() else { return Ok(Flow::Continue) };
     let value = claim.hand_over.as_ref().and_then(|secret| value_of(pass, secret, claim.attempt, claim.time));
     if let Some(value) = value {
-        let attempt = attempt(pass, &claim, value, places, observed);
-        pass.memory_mut().in_flight = Some(attempt);
+        let digest = claim.request_digest.clone();
+        let deadline = Instant::now() + pass.desired().timings.publish_deadline;
+        let begun = Attempt::begun((claim.attempt, claim.time), digest, deadline, places, observed);
+        pass.memory_mut().in_flight = Some(Attempt { value: Some(value), ..begun });
     }
     Ok(Flow::Continue)
-}
-
-fn attempt(pass: &Pass<'_>, claim: &Claim, value: Value, places: Places, observed: &Observed) -> Attempt {
-    Attempt {
-        attempt: claim.attempt,
-        claimed: claim.time,
-        deadline: Instant::now() + pass.desired().timings.publish_deadline,
-        request_digest: claim.request_digest.clone(),
-        credentials_revision: String::new(),
-        corrects: false,
-        expected: observed.secrets.expected(),
-        replaces: observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect(),
-        places,
-        value: Some(value),
-        announcement: None,
-    }
 }
 
 /// Tells once that a token is not taken up. The Secret that brought it is left as it is, and the service is asked about it again after a
@@ -159,9 +139,7 @@ pub(super) async fn delete_offer(pass: &mut Pass<'_>, observed: &Observed) -> Re
     match deletion {
         SecretDeletion::Gone | SecretDeletion::Conflict => {
             // The watch shows in a moment what is there now.
-            let secret = offer.secret.clone();
-            let known = pass.ledger().living();
-            pass.memory_mut().by_hand.read = Some(ReadOffer { secret, known, state: None, value: None });
+            remember(pass, offer.secret.clone(), None, None);
         }
         SecretDeletion::Unknown(what) => pass.pause(StepKind::Offer, Reason::SecretUpdateFailed, &what),
     }

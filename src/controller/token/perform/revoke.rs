@@ -10,7 +10,6 @@ use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::alive::{Alive, needs_a_second_look};
 use crate::controller::token::perform::calls::take_places;
-use crate::controller::token::perform::prove::by_hand::has_no_value;
 use crate::controller::token::perform::prove::{EndedBy, REVOKE_CALLS, revoke_and_prove};
 use crate::controller::token::perform::record::{Written, record};
 use crate::rotation::observed::Observed;
@@ -35,8 +34,7 @@ pub(super) async fn take_turn(
     Ok(Flow::Continue)
 }
 
-/// Revokes one token, proves that it is dead, and records that. During a deletion nothing is recorded: the object is about to
-/// go, and after a restart the token would be found dead.
+/// Revokes one token, proves that it is dead, and records that.
 pub(super) async fn revoke(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
@@ -48,11 +46,6 @@ pub(super) async fn revoke(
     let proof = revoke_and_prove(pass, client, (attempt, id), EndedBy::Operator, places).await;
     let now = pass.now().time();
     match proof {
-        Ok(proof) if observed.object.deleting => {
-            pass.revoked_unrecorded(id, |ledger| ledger.revoked(attempt, id, proof, now));
-            pass.memory_mut().values.remove(id);
-            Ok(Flow::Continue)
-        }
         Ok(proof) => record_revoked(pass, objects, (attempt, id), proof, observed).await,
         Err(alive) => {
             note(pass.memory_mut(), id, &alive, now);
@@ -73,14 +66,9 @@ pub(super) async fn prove(
     let proof = revoke_and_prove(pass, client, (attempt, id), EndedBy::Person, places).await;
     let now = pass.now().time();
     match proof {
-        Ok(proof) if observed.object.deleting => {
-            pass.revoked_unrecorded(id, |ledger| ledger.revoked(attempt, id, proof, now));
-            pass.memory_mut().values.remove(id);
-            Ok(Flow::Continue)
-        }
         Ok(proof) => record_revoked(pass, objects, (attempt, id), proof, observed).await,
         // How long nothing was to be seen must be known to the next process, too.
-        Err(alive) if has_no_value(&alive) => record_alive(pass, objects, (attempt, id), alive, observed).await,
+        Err(alive) if alive.forgotten => record_alive(pass, objects, (attempt, id), alive, observed).await,
         Err(alive) => {
             tracing::debug!(object = %pass.label(), %id, what = alive.what, "a person must revoke it");
             let claimed = observed.ledger.superseded.iter().find(|old| old.id == *id).and_then(|old| old.claimed_time);
@@ -126,6 +114,7 @@ async fn owe(
     Ok(record(pass, objects, observed, Phase::Working, Fact::Other, change).await?.into())
 }
 
+/// Records that a token is dead; during a deletion only in memory.
 async fn record_revoked(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
@@ -135,6 +124,12 @@ async fn record_revoked(
 ) -> Result<Flow, PassError> {
     let now = pass.now().time();
     let change = |ledger: &mut Ledger| ledger.revoked(attempt, id, proof, now);
+    // The object is about to go, and after a restart the token would be found dead.
+    if observed.object.deleting {
+        pass.revoked_unrecorded(id, change);
+        pass.memory_mut().values.remove(id);
+        return Ok(Flow::Continue);
+    }
     let mut written = record(pass, objects, observed, Phase::Resting, Fact::Revoked(id), change).await?;
     // Another process may have written meanwhile, that it could not prove the death for example: then it would do so each time.
     if written == Written::No && pass.ledger().has_token(attempt, id) {

@@ -10,20 +10,16 @@ use crate::service::client::answers::VerifyAnswer;
 /// So often a token is looked at whose value got lost: for about a day, since the pauses grow to an hour.
 const LOOKS: u32 = 32;
 
-/// The value got lost.
-const NO_VALUE: &str = "the operator does not have its value any more, so it cannot see whether it is dead: revoke it by hand. After a day it \
+/// What people are told of a token whose value got lost.
+const FORGOTTEN: &str = "the operator does not have its value any more, so it cannot see whether it is dead: revoke it by hand. After a day it \
      counts as revoked, unseen";
-
-/// Whether nothing can be seen of it.
-pub(crate) fn has_no_value(alive: &Alive) -> bool {
-    alive.what == NO_VALUE
-}
 
 impl Prover<'_, '_> {
     /// The service refuses it, and not others. Without the value nothing can be seen.
     pub(super) async fn by_hand(&mut self, value: Option<SecretString>) -> Result<Proof, Alive> {
         let Some(value) = value else {
-            return if self.looks() >= LOOKS { Ok(Proof::Answered) } else { Err(Alive::because(NO_VALUE)) };
+            let forgotten = || Alive { forgotten: true, ..Alive::because(FORGOTTEN) };
+            return if self.looks() >= LOOKS { Ok(Proof::Answered) } else { Err(forgotten()) };
         };
         match self.ask(&value).await {
             Ok(VerifyAnswer::Accepted) => {

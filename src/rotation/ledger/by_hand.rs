@@ -1,0 +1,41 @@
+//! The tokens that a person made, and that only a person can revoke.
+
+use crate::api::ledger::Ledger;
+use crate::api::time::Time;
+
+/// A token that a person must revoke now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ToRevoke<'a> {
+    /// Its attempt.
+    pub attempt: u32,
+    /// The end of its value.
+    pub hint: Option<&'a str>,
+    /// When it was handed over.
+    pub claimed: Option<Time>,
+    /// Since when.
+    pub since: Time,
+}
+
+impl Ledger {
+    /// The tokens that a person must revoke now: those whose overlap is over, or that leaked, or all that there are since the deletion.
+    pub fn to_revoke(&self, deleted: Option<Time>, now: Time) -> Vec<ToRevoke<'_>> {
+        let leaked = |claimed: Option<Time>| {
+            let leak = self.leak.as_ref().filter(|leak| claimed.is_some_and(|claimed| leak.covers(claimed)));
+            leak.map(|leak| leak.claimed_before)
+        };
+        let since = |claimed: Option<Time>, over: Option<Time>| {
+            [leaked(claimed), over, deleted].into_iter().flatten().min().map(|since| since.min(now))
+        };
+        let superseded = self.superseded.iter().filter(|old| old.handed_over).filter_map(|old| {
+            let over = Some(old.revoke_after_time).filter(|over| *over <= now);
+            let since = since(old.claimed_time, over)?;
+            Some(ToRevoke { attempt: old.attempt, hint: old.hint.as_deref(), claimed: old.claimed_time, since })
+        });
+        let current = self.current.as_ref().filter(|current| current.hand_over.is_some()).and_then(|current| {
+            let claimed = Some(current.claimed_time);
+            let since = since(claimed, None)?;
+            Some(ToRevoke { attempt: current.attempt, hint: current.hint.as_deref(), claimed, since })
+        });
+        superseded.chain(current).collect()
+    }
+}
