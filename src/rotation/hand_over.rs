@@ -1,13 +1,14 @@
 //! Tokens that only people can make and revoke: which of those that they hand over are taken up, and what they are told. Pure.
 
-use crate::api::ledger::{Current, HandOver, Ledger, Outcome};
+use crate::api::ledger::{Current, HandOver, Ledger, Outcome, Superseded};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
 use super::desired::Desired;
 use super::ledger::ToRevoke;
-use super::observed::{Brought, InFlight, Observed, OfferState};
+use super::observed::{Brought, InFlight, Observed, OfferState, Secrets};
 use super::schedule::{Trigger, expired, trigger};
+use super::unneeded::is_unneeded;
 
 /// What a Secret is that was read: whether its token is taken up, was taken up, or is refused.
 pub fn judge(ledger: &Ledger, secret: &HandOver, brought: &Brought) -> OfferState {
@@ -102,9 +103,17 @@ fn expires(current: &Current) -> String {
     format!("attempt {} expires {end}", current.attempt)
 }
 
-/// What the condition `RevocationPending` and a deletion say of the tokens that a person must revoke. `None` if there are none.
-pub fn revoke_by_hand(ledger: &Ledger, deleted: Option<Time>, page: &str, now: Time) -> Option<String> {
-    let tokens: Vec<String> = ledger.to_revoke(deleted, now).iter().map(named).collect();
+/// What the condition `RevocationPending` and a deletion say of the tokens that a person must revoke. `None` if there are none. One that
+/// failed while the Secret held it waits for a token that works.
+pub fn revoke_by_hand(
+    ledger: &Ledger,
+    secrets: &Secrets,
+    deleted: Option<Time>,
+    page: &str,
+    now: Time,
+) -> Option<String> {
+    let unneeded = |old: &Superseded| is_unneeded(ledger, secrets, old, |time| time <= now);
+    let tokens: Vec<String> = ledger.to_revoke(deleted, unneeded, now).iter().map(named).collect();
     if tokens.is_empty() {
         return None;
     }
@@ -186,7 +195,7 @@ mod tests {
         let time = |text: &str| Time::parse(text).unwrap();
         let (before, after) = (time("2026-12-01T00:00:00Z"), time("2027-02-01T00:00:00Z"));
         let since = |leak: Value, deleted: Option<Time>, now: Time| {
-            ledger(leak).to_revoke(deleted, now).iter().map(|owed| (owed.attempt, owed.since)).collect::<Vec<_>>()
+            ledger(leak).to_revoke(deleted, |_| true, now).iter().map(|owed| (owed.attempt, owed.since)).collect::<Vec<_>>()
         };
         let leak = json!({"claimedBefore": "2026-11-02T00:00:00Z"});
         assert_eq!(since(Value::Null, None, before), []);
@@ -194,5 +203,6 @@ mod tests {
         assert_eq!(since(Value::Null, Some(before), before), [(1, before), (2, before)]);
         let leaked = time("2026-11-02T00:00:00Z");
         assert_eq!(since(leak, Some(before), before), [(1, leaked), (2, leaked)]);
+        assert_eq!(ledger(Value::Null).to_revoke(None, |_| false, after), [], "the Secret still holds it");
     }
 }

@@ -9,7 +9,7 @@
 //! live when an object is let go. `urgency` is the order of calls in the queue of a service, `telling` how often a status is written that
 //! changes no fact, `now` which of several clocks counts for what,
 //! `step_kind` whether a failure still matters, `words` the sentences that events share, `hand_over` what people
-//! are told to do by hand.
+//! are told to do by hand, `unneeded` whether anybody still needs a superseded token.
 
 pub mod desired;
 pub mod hand_over;
@@ -29,5 +29,6 @@ pub mod service_sweep;
 pub mod step_kind;
 pub mod survivors;
 pub mod telling;
+pub mod unneeded;
 pub mod urgency;
 pub mod words;

@@ -9,6 +9,7 @@ use crate::api::time::Time;
 
 use super::desired::Halt;
 use super::hand_over::revoke_by_hand;
+use super::observed::Secrets;
 use super::schedule::expired;
 
 /// A revoke whose turn takes longer than this is shown as waiting; a shorter one saves the write.
@@ -66,6 +67,8 @@ impl Contest {
 pub struct Situation<'a> {
     /// The ledger after the pass.
     pub ledger: &'a Ledger,
+    /// The Secrets as the pass saw them last.
+    pub secrets: &'a Secrets,
     /// The result of the pass.
     pub phase: Phase<'a>,
     /// A step that failed transiently.
@@ -212,7 +215,7 @@ fn stalled(situation: &Situation) -> Option<ConditionParts> {
 
 fn to_revoke_by_hand(situation: &Situation) -> Option<String> {
     let deleted = situation.deleting.then_some(situation.now);
-    revoke_by_hand(situation.ledger, deleted, situation.page, situation.now)
+    revoke_by_hand(situation.ledger, situation.secrets, deleted, situation.page, situation.now)
 }
 
 fn hand_over_due(situation: &Situation) -> Option<ConditionParts> {

@@ -11,7 +11,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::api::artifact_token::ArtifactToken;
-use crate::api::condition::{ConditionStatus, ConditionType};
+use crate::api::condition::{Condition, ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::controller::clock::Clock;
@@ -98,7 +98,11 @@ impl Counts {
         if let Some(due) = due {
             self.hand_overs.add(due.last_transition_time);
         }
-        status.ledger.to_revoke(deleted, now).iter().for_each(|token| self.by_hand.add(token.since));
+        let asks = |condition: &Condition| {
+            condition.type_ == ConditionType::RevocationPending && condition.reason == Reason::RevokeByHand
+        };
+        let asked = status.conditions.iter().any(asks);
+        status.ledger.to_revoke(deleted, |_| asked, now).iter().for_each(|token| self.by_hand.add(token.since));
         if deleting && status.ledger.current.is_some() {
             self.owed += 1;
         }
@@ -243,8 +247,10 @@ mod tests {
         let old =
             |after: &str| json!({"attempt": 1, "id": "hand-over-1", "handedOver": true, "revokeAfterTime": after});
         let (past, future) = ("2027-01-01T00:00:10Z", "2027-01-01T00:02:00Z");
+        let mut asked = due("2027-01-01T00:00:11Z");
+        (asked["type"], asked["reason"]) = (json!("RevocationPending"), json!("RevokeByHand"));
         let counts = counted(&[
-            (false, json!({"conditions": [due("2026-12-01T00:00:00Z")], "superseded": [old(past)]})),
+            (false, json!({"conditions": [due("2026-12-01T00:00:00Z"), asked], "superseded": [old(past)]})),
             (false, json!({"conditions": [due("2026-11-01T00:00:00Z")], "superseded": [old(future)]})),
         ]);
         let seconds = |text: &str| Time::parse(text).unwrap().to_utc().timestamp();

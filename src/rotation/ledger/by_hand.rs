@@ -1,6 +1,6 @@
 //! The tokens that a person made, and that only a person can revoke.
 
-use crate::api::ledger::Ledger;
+use crate::api::ledger::{Ledger, Superseded};
 use crate::api::time::Time;
 
 /// A token that a person must revoke now.
@@ -17,8 +17,14 @@ pub struct ToRevoke<'a> {
 }
 
 impl Ledger {
-    /// The tokens that a person must revoke now: those whose overlap is over, or that leaked, or all that there are since the deletion.
-    pub fn to_revoke(&self, deleted: Option<Time>, now: Time) -> Vec<ToRevoke<'_>> {
+    /// The tokens that a person must revoke now: those that nobody needs once their overlap is over, those that leaked, and all that there
+    /// are since the deletion.
+    pub fn to_revoke(
+        &self,
+        deleted: Option<Time>,
+        is_unneeded: impl Fn(&Superseded) -> bool,
+        now: Time,
+    ) -> Vec<ToRevoke<'_>> {
         let leaked = |claimed: Option<Time>| {
             let leak = self.leak.as_ref().filter(|leak| claimed.is_some_and(|claimed| leak.covers(claimed)));
             leak.map(|leak| leak.claimed_before)
@@ -27,7 +33,7 @@ impl Ledger {
             [leaked(claimed), over, deleted].into_iter().flatten().min().map(|since| since.min(now))
         };
         let superseded = self.superseded.iter().filter(|old| old.handed_over).filter_map(|old| {
-            let over = Some(old.revoke_after_time).filter(|over| *over <= now);
+            let over = Some(old.revoke_after_time).filter(|over| *over <= now && is_unneeded(old));
             let since = since(old.claimed_time, over)?;
             Some(ToRevoke { attempt: old.attempt, hint: old.hint.as_deref(), claimed: old.claimed_time, since })
         });

@@ -1,7 +1,7 @@
 //! Questions about the content of the ledger.
 
 use crate::api::ids::{ClaimKey, TokenId};
-use crate::api::ledger::{Claim, Current, Ledger, Lost, Revoked, Superseded};
+use crate::api::ledger::{Claim, Current, Ledger, Lost, MAX_LIVE, Revoked, Superseded};
 use crate::api::time::Time;
 
 impl Ledger {
@@ -89,6 +89,13 @@ impl Ledger {
     /// How many tokens it lists as living; lost claims do not count.
     pub fn alive(&self) -> usize {
         usize::from(self.current.is_some()) + self.superseded.len()
+    }
+
+    /// Whether another token may be made. Up to the limit, a rotation does not wait for an old token that resists its revoke. The last place
+    /// is kept for a leak.
+    pub fn has_room(&self) -> bool {
+        let kept = usize::from(!self.leak_is_open());
+        self.alive() + kept < MAX_LIVE
     }
 
     /// Whether consumers may hold this token of a deleted object of the same name.

@@ -124,6 +124,11 @@ impl Secrets {
             })
     }
 
+    /// Whether some Secret holds something under this id.
+    pub fn hold(&self, id: &TokenId) -> bool {
+        self.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(id))
+    }
+
     /// Whether some Secret is absent.
     pub fn any_absent(&self) -> bool {
         self.seen.iter().any(|seen| seen.state == SecretState::Absent)

@@ -1,7 +1,6 @@
 //! What forbids another token: too many live tokens, tokens at another service, or no number left (P11, P16, P19).
 
 use crate::api::ids::MAX_ATTEMPT;
-use crate::api::ledger::MAX_LIVE;
 use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::Observed;
@@ -11,7 +10,7 @@ use crate::rotation::plan::view::View;
 pub(super) fn forbidden(view: &View) -> Option<Halt> {
     let message = "this object has the maximum number of live tokens: no new one is generated until an old one is revoked; the \
                    condition RevocationPending says what prevents that";
-    let full = || (!has_room(view)).then(|| Halt::stalled(Reason::TokenLimitReached, message));
+    let full = || (!view.observed.ledger.has_room()).then(|| Halt::stalled(Reason::TokenLimitReached, message));
     stranded(view).or_else(|| used_up(view)).or_else(full)
 }
 
@@ -34,11 +33,4 @@ pub(super) fn stranded(view: &View) -> Option<Halt> {
                    a service object and an ArtifactToken with other names for the new service";
     let may_live = ledger.alive() > 0 || !ledger.lost.is_empty() || observed.unresolved_claim().is_some();
     (elsewhere && may_live).then(|| Halt::stalled(Reason::RevocationFailed, message))
-}
-
-/// Up to the limit, a rotation does not wait for an old token that resists its revoke. The last place is kept for a leak.
-pub(super) fn has_room(view: &View) -> bool {
-    let ledger = &view.observed.ledger;
-    let kept = usize::from(!ledger.leak_is_open());
-    ledger.alive() + kept < MAX_LIVE
 }

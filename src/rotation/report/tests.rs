@@ -31,8 +31,12 @@ fn current() -> Current {
     }
 }
 
+/// No Secret.
+static NO_SECRETS: Secrets = Secrets { seen: Vec::new() };
+
 fn resting(ledger: &Ledger) -> Situation<'_> {
     Situation {
+        secrets: &NO_SECRETS,
         ledger,
         phase: Phase::Resting,
         transient_failure: None,

@@ -197,6 +197,7 @@ pub(crate) fn status_after(
     let hand_over_due = hand_over::due(desired, observed, now.time());
     let situation = Situation {
         ledger: &observed.ledger,
+        secrets: &observed.secrets,
         phase,
         transient_failure: failure,
         contest: contest.as_ref(),
