@@ -29,6 +29,15 @@ pub(super) async fn read(pass: &mut Pass<'_>) -> Result<Flow, PassError> {
     Ok(Flow::Continue)
 }
 
+/// Reads it again, if the value of one of these tokens is not at hand: another process may have kept it meanwhile.
+pub(super) async fn look_for(pass: &mut Pass<'_>, ids: &[TokenId]) -> Result<(), PassError> {
+    let at_hand = |id: &TokenId| pass.memory().values.contains_key(id) || pass.holds(id);
+    if !ids.iter().all(at_hand) {
+        read(pass).await?;
+    }
+    Ok(())
+}
+
 /// Keeps the values of these tokens, and no others. What is there is read first, so that nothing is lost that another process keeps.
 pub(super) async fn keep(pass: &mut Pass<'_>, ids: &[TokenId]) -> Result<Flow, PassError> {
     let companion = access(pass);

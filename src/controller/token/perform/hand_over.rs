@@ -14,6 +14,7 @@ use crate::controller::token::memory::in_flight::{Attempt, Value};
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::calls::{ISSUE_CALLS, take_places};
+use crate::controller::token::perform::companion::look_for;
 use crate::controller::token::perform::record::{Written, record};
 use crate::controller::token::perform::secret::access::{SecretAccess, SecretDeletion};
 use crate::controller::value_digest::{ValueDigest, digest_of};
@@ -45,6 +46,10 @@ pub(super) async fn read_offer(pass: &mut Pass<'_>, observed: &Observed) -> Resu
         remember(pass, shown, None, None);
         return Ok(Flow::Continue);
     };
+    // What another token has replaced is known by its value.
+    let replaced: Vec<TokenId> =
+        pass.ledger().superseded.iter().filter(|old| old.handed_over).map(|old| old.id.clone()).collect();
+    look_for(pass, &replaced).await?;
     let now = pass.now().time();
     let (brought, value) = match handed_over(&secret, now) {
         Ok(HandedOver { token, expiration }) => {

@@ -10,6 +10,7 @@ use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::pass::{Fact, Flow, Pass};
 use crate::controller::token::perform::alive::{Alive, needs_a_second_look};
 use crate::controller::token::perform::calls::take_places;
+use crate::controller::token::perform::companion::look_for;
 use crate::controller::token::perform::prove::{EndedBy, REVOKE_CALLS, revoke_and_prove};
 use crate::controller::token::perform::record::{Written, record};
 use crate::rotation::observed::Observed;
@@ -63,6 +64,7 @@ pub(super) async fn prove(
     observed: &mut Observed,
 ) -> Result<Flow, PassError> {
     let Some(places) = pass.take_kept_turn() else { return Ok(Flow::Continue) };
+    look_for(pass, std::slice::from_ref(id)).await?;
     let proof = revoke_and_prove(pass, client, (attempt, id), EndedBy::Person, places).await;
     let now = pass.now().time();
     match proof {
