@@ -80,7 +80,10 @@ pub const LAWS: &[Law] = &[
     ("a token that was never claimed here is neither revoked nor taken in before a person confirms it", never_claimed),
     ("no revoke goes to a token that a person handed over, and no other one is only asked about", ended_by_whom),
     ("a token that a person handed over is taken up once, by a claim that names its Secret as it is", taken_up),
-    ("the Secret that handed a token over is deleted only once that token is the current one", delete_offer),
+    (
+        "the Secret that handed a token over is deleted only once that token is the current one and in the Secret",
+        delete_offer,
+    ),
     ("the value of a token that was handed over is kept before another one replaces it, and until it is dead", kept),
     ("a reminder is about a token that expires and that a person must replace", remind),
     (
@@ -481,7 +484,8 @@ fn taken_up(_: &Desired, observed: &Observed, step: &Step) -> bool {
 
 fn delete_offer(_: &Desired, observed: &Observed, step: &Step) -> bool {
     let Step::DeleteOffer = step else { return true };
-    observed.by_hand.offer.as_ref().is_some_and(|offer| offer.state == OfferState::Taken)
+    let taken = observed.by_hand.offer.as_ref().is_some_and(|offer| offer.state == OfferState::Taken);
+    taken && observed.holds_current() && observed.secrets.live()
 }
 
 fn kept(_: &Desired, observed: &Observed, step: &Step) -> bool {

@@ -1,4 +1,5 @@
-//! The Secret with which a person hands over a token: it is read once in each version, and deleted once its token is the current one.
+//! The Secret with which a person hands over a token: it is read once in each version, and deleted once its token is the current one
+//! and in the Secret.
 
 use crate::rotation::observed::{Observed, OfferState};
 use crate::rotation::plan::step::Step;
@@ -17,7 +18,8 @@ pub(super) fn hand_over(view: &View) -> Option<Step> {
     let claimed = observed.open_claim().is_some_and(|claim| claim.hand_over.is_some());
     match offer.state {
         OfferState::Unread if service.is_by_hand() || taken || claimed => Some(view.after_read(Step::ReadOffer)),
-        OfferState::Taken => Some(Step::DeleteOffer),
-        OfferState::Unread | OfferState::Ready | OfferState::Refused(_) => None,
+        // While the Secret does not hold it, this is where the token is.
+        OfferState::Taken if observed.holds_current() => Some(view.after_read(Step::DeleteOffer)),
+        OfferState::Unread | OfferState::Ready | OfferState::Taken | OfferState::Refused(_) => None,
     }
 }

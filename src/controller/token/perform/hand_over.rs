@@ -57,9 +57,19 @@ pub(super) async fn read_offer(pass: &mut Pass<'_>, observed: &Observed) -> Resu
         }
         Err(why) => (Brought::Nothing(why), None),
     };
-    if let OfferState::Refused(why) = judge(pass.ledger(), &shown, &brought) {
-        let digest = value.as_ref().map(|(token, _)| digest_of(token));
-        refused(pass, &shown, digest, &why).await;
+    match judge(pass.ledger(), &shown, &brought) {
+        OfferState::Refused(why) => {
+            let digest = value.as_ref().map(|(token, _)| digest_of(token));
+            refused(pass, &shown, digest, &why).await;
+        }
+        OfferState::Taken => {
+            let current = pass.ledger().current.as_ref().map(|current| current.id.clone());
+            if let (Some(id), Some((token, _))) = (current, &value) {
+                // Where somebody took it out of the Secret, it can be put back.
+                pass.memory_mut().values.entry(id).or_insert_with(|| token.clone());
+            }
+        }
+        OfferState::Ready | OfferState::Unread => {}
     }
     remember(pass, shown, Some(brought), value);
     Ok(Flow::Continue)
