@@ -28,21 +28,38 @@ fn is_dead(ledger: &Ledger, id: &TokenId) -> bool {
     !ledger.knows(id) && ledger.history.iter().any(died)
 }
 
-/// The step that keeps the value of the current token before another one replaces it; `None` if it is kept, or need not be.
-pub(super) fn keep_current(view: &View) -> Option<Step> {
-    let Observed { ledger, by_hand, facts, .. } = view.observed;
-    // A value that the Secret holds is at hand, also before it was seen to work.
-    let at_hand = facts.holds_previous || view.observed.holds_current();
-    let current = ledger.current.as_ref().filter(|current| current.hand_over.is_some() && at_hand)?;
+/// The step that keeps the values which the next write of the Secret replaces; `None` if they are kept, or there are none.
+pub(super) fn keep_replaced(view: &View) -> Option<Step> {
+    let Observed { ledger, by_hand, .. } = view.observed;
+    let replaced = replaced(view.observed);
+    if replaced.is_empty() {
+        return None;
+    }
     match &by_hand.companion {
         Companion::Unread => Some(Step::ReadCompanion),
         // Somebody put it there since the claim. The claim waits, and its deadline ends it.
         Companion::Foreign(_) => Some(Step::Wait(None)),
-        Companion::Absent | Companion::Ours(_) if by_hand.kept().contains(&current.id) => None,
+        Companion::Absent | Companion::Ours(_) if replaced.iter().all(|id| by_hand.kept().contains(id)) => None,
         Companion::Absent | Companion::Ours(_) => {
             let living = by_hand.kept().iter().filter(|id| !is_dead(ledger, id)).cloned();
-            let ids: Vec<TokenId> = living.chain([current.id.clone()]).collect();
-            Some(Step::Keep(ids))
+            let new = replaced.into_iter().filter(|id| !by_hand.kept().contains(id));
+            Some(Step::Keep(living.chain(new).collect()))
         }
     }
+}
+
+/// This write of the Secret; before it, the step that keeps the values which it replaces. What fails there does not hold it up.
+pub(super) fn kept_first(view: &View, step: Step) -> Step {
+    let paused = view.paused(view.observed.facts.pauses.offer);
+    keep_replaced(view).filter(|keep| !paused && !matches!(keep, Step::Wait(_))).unwrap_or(step)
+}
+
+/// The tokens that were handed over and whose values are at hand: the current one, and one that failed while the Secret held it.
+fn replaced(observed: &Observed) -> Vec<TokenId> {
+    let Observed { ledger, facts, secrets, .. } = observed;
+    // A value that the Secret holds is at hand, also before it was seen to work.
+    let at_hand = facts.holds_previous || observed.holds_current();
+    let current = ledger.current.iter().filter(|current| current.hand_over.is_some() && at_hand);
+    let failed = ledger.superseded.iter().filter(|old| old.handed_over && secrets.hold(&old.id));
+    current.map(|current| current.id.clone()).chain(failed.map(|old| old.id.clone())).collect()
 }

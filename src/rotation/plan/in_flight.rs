@@ -2,7 +2,7 @@
 
 use crate::api::time::Time;
 use crate::rotation::observed::{InFlight, Observed, Verdict};
-use crate::rotation::plan::companion::keep_current;
+use crate::rotation::plan::companion::keep_replaced;
 use crate::rotation::plan::fence::raise;
 use crate::rotation::plan::replaced::once_recorded;
 use crate::rotation::plan::step::{GiveUpReason, Step};
@@ -75,7 +75,7 @@ fn for_value(view: &View) -> Option<Step> {
         }
         return Some(after_pause(view, facts.pauses.verify, Step::Try));
     }
-    Some(match keep_current(view) {
+    Some(match keep_replaced(view) {
         Some(Step::Wait(_)) => wait(view),
         Some(step) => after_pause(view, facts.pauses.offer, step),
         None => after_pause(view, facts.pauses.secret, once_recorded(view, Step::Update)),

@@ -1,6 +1,8 @@
 //! The way back of a token that a person handed over, after somebody took it out of the Secret. Nobody but a person can make another one.
 
 use crate::rotation::observed::Observed;
+use crate::rotation::plan::companion::kept_first;
+use crate::rotation::plan::roll_back::leaves_time;
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 
@@ -11,7 +13,7 @@ pub(super) fn put_back(view: &View) -> Option<Step> {
     }
     let fence = view.observed.highest_attempt();
     let step = if secrets.any_absent() { Step::CreatePlaceholder { fence } } else { Step::RollBack { fence } };
-    Some(view.after_read(step))
+    Some(view.after_read(kept_first(view, step)))
 }
 
 /// Whether the Secret lost a token that this row puts back.
@@ -29,5 +31,9 @@ pub(super) fn is_lost(view: &View) -> bool {
     let free = secrets.unwritable().is_none() && secrets.former_id().is_none() && !observed.by_hand.offers();
     // A Secret that is ahead of the ledger has a later token: the ledger is an old one.
     let known = secrets.fence() <= ledger.highest_attempt();
-    lost && free && known && observed.open_claim().is_none() && view.desired.halt.is_none()
+    lost && free
+        && known
+        && leaves_time(view, current)
+        && observed.open_claim().is_none()
+        && view.desired.halt.is_none()
 }

@@ -1,7 +1,8 @@
 //! The way back to the previous token after one that failed (P10).
 
-use crate::api::ledger::{Outcome, Superseded};
+use crate::api::ledger::{Current, Outcome, Superseded};
 use crate::rotation::observed::{Content, Observed};
+use crate::rotation::plan::companion::kept_first;
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
 use crate::rotation::plan::wait::after_pause;
@@ -16,12 +17,17 @@ pub(super) fn roll_back(view: &View) -> Option<Step> {
     if !(alive && holds_failed && facts.holds_previous) || observed.holds_current() {
         return None;
     }
-    // Consumers hold the failed token until the roll-back reaches them. If less than an overlap is left for that, go forward instead.
-    let time_left = |failed: &Superseded| failed.revoke_after_time >= view.now.stamp().plus(view.desired.overlap);
-    let published = |old: &&Superseded| old.attempt > current.attempt && !old.unpublished;
-    if !ledger.superseded.iter().filter(published).all(time_left) {
+    if !leaves_time(view, current) {
         return None;
     }
-    let step = view.after_read(Step::RollBack { fence: claim.attempt });
+    let step = view.after_read(kept_first(view, Step::RollBack { fence: claim.attempt }));
     Some(after_pause(view, facts.pauses.secret, step))
+}
+
+/// Consumers hold a failed token until the current one reaches them again. If less than an overlap is left for that, it goes forward
+/// instead.
+pub(super) fn leaves_time(view: &View, current: &Current) -> bool {
+    let time_left = |failed: &Superseded| failed.revoke_after_time >= view.now.stamp().plus(view.desired.overlap);
+    let published = |old: &&Superseded| old.attempt > current.attempt && !old.unpublished;
+    view.observed.ledger.superseded.iter().filter(published).all(time_left)
 }
