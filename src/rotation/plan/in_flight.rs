@@ -1,5 +1,6 @@
 //! The attempt in flight: a claim to generate a token for, or a value to publish (P2-P6).
 
+use crate::api::ids::TokenId;
 use crate::api::time::Time;
 use crate::rotation::observed::{InFlight, Observed, Verdict};
 use crate::rotation::plan::companion::keep_replaced;
@@ -48,9 +49,10 @@ fn for_value(view: &View) -> Option<Step> {
     let InFlight::Value { attempt, id, trial, .. } = in_flight else { return None };
     // A service may give an id again: an id of another attempt is another token.
     let recorded = ledger.has_token(*attempt, id);
-    // The finalizer's claim is in no ledger, even if somebody has removed the finalizer by hand since.
-    let open =
-        ledger.claim.as_ref().map_or(*attempt == 1, |claim| claim.attempt == *attempt && claim.outcome.is_none());
+    // The finalizer's claim is in no ledger, even if somebody has removed the finalizer by hand since. No token that was handed over has
+    // such a claim.
+    let implied = *attempt == 1 && *id != TokenId::of_hand_over(*attempt);
+    let open = ledger.claim.as_ref().map_or(implied, |claim| claim.attempt == *attempt && claim.outcome.is_none());
     if secrets.published(*attempt, id) && open && !recorded {
         return None;
     }
@@ -121,12 +123,11 @@ fn own_reason(view: &View) -> Option<GiveUpReason> {
 /// A publish whose answer is unknown could still land. The step fences it off before it gives the token up.
 fn give_up(view: &View, reason: GiveUpReason) -> Step {
     let Observed { secrets, in_flight, facts, .. } = view.observed;
-    // Another process may have the same token that was handed over, and may have sent it.
-    let may_land = matches!(in_flight, InFlight::Value { sent: true, .. }) || view.observed.takes_up();
+    // Another process may have the same token that was handed over, may have sent it, and may expect another Secret than this one does.
+    let shared = view.observed.takes_up();
     match in_flight {
-        InFlight::Value { attempt, expected, .. }
-            if may_land
-                && secrets.expected() == *expected
+        InFlight::Value { attempt, expected, sent, .. }
+            if (shared || (*sent && secrets.expected() == *expected))
                 && secrets.fence() < *attempt
                 && secrets.unwritable().is_none() =>
         {

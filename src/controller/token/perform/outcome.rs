@@ -105,7 +105,8 @@ fn leftover(pass: &Pass<'_>, attempt: &Attempt, observed: &Observed) -> Leftover
         Some(value) if attempt.is_handed_over() && !held() && (!value.sent || observed.secrets.live()) => {
             Leftover::Nothing
         }
-        Some(value) if value.sent => {
+        // Another process may have published one that was handed over.
+        Some(value) if value.sent || held() => {
             let revoke_after = pass.now().end_of(pass.desired().overlap);
             Leftover::Published { id: value.id.clone(), revoke_after, held: held() }
         }
