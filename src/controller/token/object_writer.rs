@@ -72,19 +72,18 @@ impl ObjectWriter {
     /// # Errors
     /// When the API server does not answer.
     pub(crate) async fn newer(&self, object: &ArtifactToken) -> Result<Option<ArtifactToken>, PassError> {
-        let read = self.api.get_opt(&object.name_any()).await;
-        let now = read.map_err(|error| PassError::read("the ArtifactToken", &error))?;
-        Ok(now.filter(|now| now.uid() == object.uid() && now.resource_version() != object.resource_version()))
+        let now = self.now(object).await?;
+        Ok(now.filter(|now| now.resource_version() != object.resource_version()))
     }
 
-    /// Whether the object is still there, read live.
+    /// The object as it is now; `None` if it is gone.
     ///
     /// # Errors
     /// When the API server does not answer.
-    pub(crate) async fn is_there(&self, object: &ArtifactToken) -> Result<bool, PassError> {
+    pub(crate) async fn now(&self, object: &ArtifactToken) -> Result<Option<ArtifactToken>, PassError> {
         let read = self.api.get_opt(&object.name_any()).await;
         let now = read.map_err(|error| PassError::read("the ArtifactToken", &error))?;
-        Ok(now.is_some_and(|now| now.uid() == object.uid()))
+        Ok(now.filter(|now| now.uid() == object.uid()))
     }
 
     /// Reads the object again after a conflict or a lost answer. Where nothing changed, deciding again at once would be a loop.

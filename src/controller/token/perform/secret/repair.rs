@@ -16,15 +16,18 @@ use super::access::{DryRun, SecretAccess, SecretDeletion, SecretWrite};
 use super::preflight::read;
 use super::written::{note, rendered};
 
-/// Creates our Secret without a token. A cache may still have an object that is gone; nobody would take away what is created for that.
+/// Creates our Secret without a token. A cache may still have an object that is gone; nobody would take away what is created for that. Nor may
+/// it have an old ledger, since the fence that is known there would take the place of a higher one, which a person deleted with the Secret.
 pub(in crate::controller::token::perform) async fn create_placeholder(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
     secrets: &SecretAccess,
     fence: u32,
 ) -> Result<Flow, PassError> {
-    if !objects.is_there(pass.object()).await? {
-        return Ok(Flow::Gone);
+    let Some(now) = objects.now(pass.object()).await? else { return Ok(Flow::Gone) };
+    if now.resource_version() != pass.object().resource_version() {
+        pass.overtaken(now);
+        return Ok(Flow::Continue);
     }
     let marks = Marks { fence, ..Marks::default() };
     let desired = content::placeholder(&pass.object().spec.secret, pass.owner(), &marks);
