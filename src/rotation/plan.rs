@@ -32,7 +32,7 @@
 //! | | a value is in flight, and another process recorded it in the ledger (an id of another attempt is another token), or its claim is no longer open | GiveUp |
 //! | | a value is in flight: past its deadline, fenced off, refused, or the Secret changed since its claim | GiveUp; RaiseFence first if a publish may still land |
 //! | | a value is in flight as a replacement, or was handed over, and the service has not accepted it yet | Try |
-//! | | a value is in flight, and the token that it replaces was handed over | ReadCompanion, Keep its value until its end is proved |
+//! | | a value is in flight, and a token that it replaces was handed over | ReadCompanion, Keep its value until its end is proved |
 //! | | a value is in flight, not published | Update; RecordReplaced first if the Secret is a former object's and its token is not recorded |
 //! | orphans | a listed token is known to nobody, above the fence, and belongs to no open claim | RaiseFence |
 //! | | a listed token is known to nobody, at or below the fence | Supersede, with an overlap of its own |
@@ -43,10 +43,10 @@
 //! | | the service accepted it, or the spec turns the probe off | Decide(verified) |
 //! | | the service refused it within its settle time, or refuses most tokens | Wait |
 //! | | the service refused it | Decide(failed) |
-//! | roll_back | the outcome is failed, the previous token lives and its value is in memory, and holders of the failed token have an overlap left | RollBack |
-//! | put_back | the Secret lost the current token, which was handed over, and its value is in memory | Read, CreatePlaceholder if the Secret is absent, RollBack |
+//! | roll_back | the outcome is failed, the previous token lives and its value is in memory, and holders of the failed token have an overlap left | RollBack; before that ReadCompanion, Keep, if the failed token was handed over |
+//! | put_back | the Secret lost the current token, which was handed over, its value is in memory, and holders of a failed token have an overlap left | Read, CreatePlaceholder if the Secret is absent, RollBack; Keep as above |
 //! | hand_over | a person hands over a token, and the Secret of that was not read yet | Read, ReadOffer |
-//! | | the token of that Secret is the current one | DeleteOffer |
+//! | | the token of that Secret is the current one, and the Secret holds it | Read, DeleteOffer |
 //! | companion | nobody knows yet which values of superseded tokens are kept | ReadCompanion |
 //! | | the value of a dead token is kept | Keep the others |
 //! | revoke | a superseded token is past its overlap and its back-off, and the Secret holds another, verified one (or it was never published, or there is no room for another and its consumers have moved on) | TakeTurn, Read, Revoke |

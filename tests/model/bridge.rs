@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use artifact_token_operator::api::ids::{Nonce, TokenId};
 use artifact_token_operator::api::ledger::{
-    self as api, Claim, Conflict, Current, HandledRequests, LeakTimes, Ledger, Lost, Outcome, Proof, Replaced, Revoked,
-    Superseded,
+    self as api, Claim, Conflict, Current, HandOver, HandledRequests, LeakTimes, Ledger, Lost, Outcome, Proof,
+    Replaced, Revoked, Superseded,
 };
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::rotation::desired::{Desired, Instructions, Timings};
 use artifact_token_operator::rotation::ledger::Failure;
 use artifact_token_operator::rotation::observed::{
-    self, Content, Former, Observed, Others, Ours, Pauses, Row, SecretState, Secrets, Service, ServiceSeen, Verdict,
+    self, Companion, Content, Former, Observed, Offer, OfferState, Others, Ours, Pauses, Row, SecretState, Secrets,
+    Service, ServiceSeen, Verdict,
 };
 
+use super::hand::{Hands, Judged, Version};
 use super::tokens::{Set, Token};
 use super::world::{Age, Alarm, Book, Facts, Fate, InFlight, Leak, Object, Process, SLOTS, Said, Secret};
 
@@ -105,24 +107,30 @@ pub fn desired(object: &Object, facts: &Facts) -> Desired {
 
 /// What this process saw, as the decision takes it.
 pub fn observed(process: &Process, facts: &Facts, named: bool) -> Observed {
-    let object = &process.object;
+    let (object, by_hand) = (&process.object, facts.deals.by_hand);
+    let known = asked(refused(ledger(object, facts), process.verdict), &process.hands, facts);
+    let holds_previous = if by_hand {
+        process.hands.values.has(object.book.current)
+    } else {
+        process.remembered != Token::NONE && process.remembered == object.book.current
+    };
     let listing = || process.listing.iter().map(|token| row(token, object, facts)).collect();
     Observed {
         object: seen_object(object),
-        ledger: refused(ledger(object, facts), process.verdict),
-        secrets: Secrets::one(process.live, secret_state(&process.secret, process)),
+        by_hand: if by_hand { seen_by_hand(process, facts, &known) } else { observed::ByHand::default() },
+        ledger: known,
+        secrets: Secrets::one(process.live, secret_state(&process.secret, process, facts)),
         in_flight: in_flight(&process.in_flight, facts),
         service: Service {
-            seen: Some(ServiceSeen { attributable: named, same_origin: true, trusted: !facts.doubt, by_hand: false }),
+            seen: Some(ServiceSeen { attributable: named, same_origin: true, trusted: !facts.doubt, by_hand }),
             listing: process.listed.then(listing),
             swept: process.swept.then_some(NOW),
             suspected: process.suspects,
             lists_others: false,
             others: Others { answered: Some(NOW), accepted: Some(NOW), forgiven: None, accepts_own: false },
         },
-        by_hand: observed::ByHand::default(),
         facts: observed::Facts {
-            holds_previous: process.remembered != Token::NONE && process.remembered == object.book.current,
+            holds_previous,
             preflight: process.preflight,
             verdict: verdict(process.verdict),
             refusals: 2,
@@ -143,8 +151,20 @@ fn refused(mut ledger: Ledger, verdict: Said) -> Ledger {
     ledger
 }
 
+/// A look at a token without its value is recorded, and the next one waits for a back-off.
+fn asked(mut ledger: Ledger, hands: &Hands, facts: &Facts) -> Ledger {
+    for old in ledger.superseded.iter_mut().filter(|old| hands.asked.has(token(&old.id, facts))) {
+        old.next_try_time = Some(later());
+    }
+    ledger
+}
+
+/// The value of an annotation that asks for something.
+pub fn request(asks: bool) -> Option<String> {
+    asks.then(|| "r".to_owned())
+}
+
 fn seen_object(object: &Object) -> observed::Object {
-    let asked = |asks: bool| asks.then(|| "r".to_owned());
     observed::Object {
         unclaimed: false,
         deleting: object.deleting,
@@ -153,26 +173,64 @@ fn seen_object(object: &Object) -> observed::Object {
         generation: 1,
         created: if object.old { settled() } else { NOW },
         requests: HandledRequests {
-            rotate: asked(object.requested),
-            confirm: asked(object.confirmed),
+            rotate: request(object.requested),
+            confirm: request(object.confirmed),
             reconcile: None,
         },
     }
 }
 
-fn secret_state(secret: &Secret, process: &Process) -> SecretState {
+/// What people do by hand, as this process sees it. `unleaked` of the product: what leaked is not taken up again.
+fn seen_by_hand(process: &Process, facts: &Facts, ledger: &Ledger) -> observed::ByHand {
+    let hands = &process.hands;
+    let secret = hand_over(hands.shown, facts);
+    let leaked = |claim: &Claim| claim.hand_over.as_ref() == Some(&secret) && ledger.leak_covers(claim.time);
+    let state = if !hands.has_read(hands.shown, process.object.book.known()) {
+        Some(OfferState::Unread)
+    } else {
+        match hands.judged {
+            Judged::Missing => None,
+            Judged::Ready if ledger.claim.as_ref().is_some_and(leaked) => Some(OfferState::Refused(String::new())),
+            Judged::Ready => Some(OfferState::Ready),
+            Judged::Taken => Some(OfferState::Taken),
+            Judged::Refused => Some(OfferState::Refused(String::new())),
+        }
+    };
+    let offer = state.filter(|_| hands.shown != Version::NONE).map(|state| Offer { secret, state });
+    let kept: Vec<_> = hands.companion.iter().map(|token| id(token, facts)).collect();
+    let companion = match hands.companion_read {
+        false => Companion::Unread,
+        true if kept.is_empty() => Companion::Absent,
+        true => Companion::Ours(kept),
+    };
+    let asked = hands.asked.iter().map(|token| (id(token, facts), later())).collect();
+    observed::ByHand { offer, companion, asked }
+}
+
+/// A version of the hand-over Secret.
+pub fn hand_over(version: Version, facts: &Facts) -> HandOver {
+    HandOver { uid: facts.deals.uid(version).to_string(), resource_version: version.0.to_string() }
+}
+
+/// When a token that a person must revoke is asked about again.
+fn later() -> Time {
+    NOW.plus(SECOND)
+}
+
+/// What a process sees of this Secret.
+pub fn secret_state(secret: &Secret, process: &Process, facts: &Facts) -> SecretState {
     if !secret.exists {
         return SecretState::Absent;
     }
     if secret.former {
         return SecretState::Former(Former {
-            id: secret.id.real().then(|| id(secret.id)),
+            id: secret.id.real().then(|| id(secret.id, facts)),
             content_hash: content_hash(secret),
         });
     }
     // A process with the value in memory sees that the data differs. One without it believes the annotations.
     let own_value = process.in_flight.value && process.in_flight.token == secret.id;
-    let knows = process.remembered == secret.id || own_value;
+    let knows = process.remembered == secret.id || process.hands.values.has(secret.id) || own_value;
     let content = match secret.data {
         Token::NONE => Content::Empty,
         data if data == secret.id => Content::Token,
@@ -181,7 +239,7 @@ fn secret_state(secret: &Secret, process: &Process) -> SecretState {
     };
     SecretState::Ours(Ours {
         attempt: secret.attempt.into(),
-        id: secret.id.real().then(|| id(secret.id)),
+        id: secret.id.real().then(|| id(secret.id, facts)),
         fence: secret.fence.into(),
         content,
         rendered: !secret.touched,
@@ -204,7 +262,7 @@ fn in_flight(in_flight: &InFlight, facts: &Facts) -> observed::InFlight {
     }
     observed::InFlight::Value {
         attempt,
-        id: id(in_flight.token),
+        id: id(in_flight.token, facts),
         deadline,
         issued: if in_flight.settled { NOW.minus(2 * timings().token_settle) } else { NOW },
         trial: verdict(in_flight.trial),
@@ -224,7 +282,7 @@ fn verdict(said: Said) -> Option<Verdict> {
 /// The row of a token in the service's list.
 pub fn row(token: Token, object: &Object, facts: &Facts) -> Row {
     Row {
-        id: id(token),
+        id: id(token, facts),
         attempt: attempt(token, facts),
         nonce: nonce(token),
         created: Some(claimed(token, object, facts)),
@@ -236,12 +294,20 @@ pub fn attempt(token: Token, facts: &Facts) -> u32 {
     facts.attempt(token).into()
 }
 
-pub fn id(token: Token) -> TokenId {
+/// The id of a token. One that a person hands over has that of its attempt.
+pub fn id(token: Token, facts: &Facts) -> TokenId {
+    if facts.deals.by_hand {
+        return TokenId::of_hand_over(attempt(token, facts));
+    }
     TokenId::new(char::from(b'0' + token.0)).expect("a sign is an id")
 }
 
 /// The token of an id.
-pub fn token(id: &TokenId) -> Token {
+pub fn token(id: &TokenId, facts: &Facts) -> Token {
+    if facts.deals.by_hand {
+        let claimed = (1..SLOTS as u8).map(Token).find(|token| self::id(*token, facts) == *id);
+        return claimed.unwrap_or(Token::FIRST);
+    }
     id.as_str().bytes().next().map_or(Token::NONE, |byte| Token(byte - b'0'))
 }
 
@@ -269,8 +335,8 @@ pub fn ledger(object: &Object, facts: &Facts) -> Ledger {
         nonce: nonce(token),
         time: claimed(token, object, facts),
         request_digest: String::new(),
-        request: None,
-        hand_over: None,
+        request: request(book.answers),
+        hand_over: named(token, object, facts),
         outcome,
     };
     let lost = |token: Token| {
@@ -279,7 +345,7 @@ pub fn ledger(object: &Object, facts: &Facts) -> Ledger {
     };
     let dead = |token: Token| Revoked {
         attempt: attempt(token, facts),
-        id: id(token),
+        id: id(token, facts),
         nonce: nonce(token),
         revoked_time: NOW,
         proof: PROOF,
@@ -294,11 +360,11 @@ pub fn ledger(object: &Object, facts: &Facts) -> Ledger {
         conflict: book
             .conflict
             .own()
-            .then(|| Conflict { attempt: attempt(book.conflict, facts), id: id(book.conflict) }),
+            .then(|| Conflict { attempt: attempt(book.conflict, facts), id: id(book.conflict, facts) }),
         replaced: book
             .replaced
             .own()
-            .then(|| Replaced { id: id(book.replaced), until_time: book.replacing.then(after_overlap) }),
+            .then(|| Replaced { id: id(book.replaced, facts), until_time: book.replacing.then(after_overlap) }),
         ..Ledger::default()
     }
 }
@@ -330,10 +396,10 @@ pub fn current(token: Token, object: &Object, facts: &Facts) -> Current {
     Current {
         unclear: None,
         last_used_time: None,
-        hand_over: None,
+        hand_over: named(token, object, facts),
         reminded_days: None,
         attempt: attempt(token, facts),
-        id: id(token),
+        id: id(token, facts),
         nonce: nonce(token),
         credentials_revision: String::new(),
         hint: None,
@@ -350,11 +416,16 @@ pub fn current(token: Token, object: &Object, facts: &Facts) -> Current {
     }
 }
 
+/// The hand-over Secret that a claim of the ledger names.
+pub fn named(token: Token, object: &Object, facts: &Facts) -> Option<HandOver> {
+    object.book.handed.has(token).then(|| hand_over(facts.deals.named(token), facts))
+}
+
 fn superseded(token: Token, object: &Object, facts: &Facts) -> Superseded {
     let book = &object.book;
     Superseded {
         attempt: attempt(token, facts),
-        id: id(token),
+        id: id(token, facts),
         nonce: nonce(token),
         credentials_revision: String::new(),
         claimed_time: Some(claimed(token, object, facts)),
@@ -362,7 +433,7 @@ fn superseded(token: Token, object: &Object, facts: &Facts) -> Superseded {
         unpublished: book.unpublished.has(token),
         held: book.held.has(token),
         rejected_time: None,
-        handed_over: false,
+        handed_over: book.handed.has(token),
         hint: None,
         tries: 0,
         next_try_time: None,
@@ -371,10 +442,13 @@ fn superseded(token: Token, object: &Object, facts: &Facts) -> Superseded {
 }
 
 /// The ledger in the model's terms. `before` says which claims were possibly lost.
-pub fn book(ledger: &Ledger, before: &Book) -> Book {
+pub fn book(ledger: &Ledger, before: &Book, facts: &Facts) -> Book {
+    let token = |id: &TokenId| token(id, facts);
     let mut book = Book { possibly_lost: before.possibly_lost, ..Book::BLANK };
     if let Some(claim) = &ledger.claim {
         book.claim = of_nonce(&claim.nonce);
+        book.answers = claim.request.is_some();
+        book.handed = claim.hand_over.iter().fold(Set::EMPTY, |set, _| set.with(book.claim));
         book.fate = match claim.outcome {
             None => Fate::Open,
             Some(Outcome::Verified) => Fate::Verified,
@@ -388,11 +462,15 @@ pub fn book(ledger: &Ledger, before: &Book) -> Book {
     }
     if let Some(current) = &ledger.current {
         book.current = token(&current.id);
+        book.handed = current.hand_over.iter().fold(book.handed, |set, _| set.with(book.current));
         book.rejected = current.rejected_time.is_some();
     }
     for old in &ledger.superseded {
         let token = token(&old.id);
         book.superseded = book.superseded.with(token);
+        if old.handed_over {
+            book.handed = book.handed.with(token);
+        }
         if old.revoke_after_time <= NOW {
             book.over = book.over.with(token);
         }
@@ -428,7 +506,7 @@ pub fn transition(object: &Object, facts: &Facts, change: impl FnOnce(&mut Ledge
         Some(slot)
     });
     let reported = reported.fold(Set::EMPTY, Set::with);
-    let mut after = book(&real, &object.book);
+    let mut after = book(&real, &object.book, facts);
     after.possibly_lost = after.possibly_lost.and(reported);
     after
 }

@@ -4,6 +4,7 @@
 //! order, because the decision only compares them and takes the highest plus one. Attempts 0 (a placeholder) and 1 (the implied claim
 //! of the finalizer's patch) keep their meaning, and so does token 0. Processes are sorted.
 
+use super::hand::{self, Deals};
 use super::setup::{Fault, Setup};
 use super::tokens::{Set, Token};
 use super::world::{At, Book, Fate, Process, SLOTS, Secret, State};
@@ -18,6 +19,9 @@ pub fn canonical(state: &mut State, setup: &Setup) {
         renumber_tokens(state, own);
     }
     renumber_attempts(state);
+    if setup.by_hand {
+        hand::renumber(state, self::used(state));
+    }
     if setup.processes > 1 && state.processes[0] > state.processes[1] {
         state.processes.swap(0, 1);
     }
@@ -31,6 +35,9 @@ pub fn free_slot(state: &State) -> Token {
 
 /// Drops everything that no transition looks at any more.
 fn strip(state: &mut State, setup: &Setup) {
+    if setup.by_hand {
+        hand::strip(state);
+    }
     let reportable = if setup.named { Set::EMPTY } else { state.alive.and(state.requests).and(asked_for(state)) };
     state.object.book.possibly_lost = state.object.book.possibly_lost.both(reportable);
     // Consumers of an object that is gone matter only where another one takes its name.
@@ -76,7 +83,7 @@ fn others(state: &State) -> Set {
     for process in &state.processes {
         set = set.and(process.refers());
     }
-    set
+    set.and(hand::refers(state))
 }
 
 fn used(state: &State) -> Set {
@@ -109,14 +116,19 @@ fn renumber_tokens(state: &mut State, own: u8) {
     let mut next = 1;
     let mut attempts = state.facts.attempts;
     attempts[1..SLOTS].fill(0);
+    let (mut values, mut named) = (Deals::NONE.values, Deals::NONE.named);
+    (values[0], named[0]) = (state.facts.deals.values[0], state.facts.deals.named[0]);
     for slot in 1..SLOTS as u8 {
         if own & (1 << slot) != 0 {
             map[usize::from(slot)] = next;
             attempts[usize::from(next)] = state.facts.attempts[usize::from(slot)];
+            values[usize::from(next)] = state.facts.deals.value(Token(slot));
+            named[usize::from(next)] = state.facts.deals.named(Token(slot));
             next += 1;
         }
     }
     state.facts.attempts = attempts;
+    (state.facts.deals.values, state.facts.deals.named) = (values, named);
     each_token(state, &mut |token| token.0 = map[usize::from(token.0)]);
     each_set(state, &mut |set| {
         let mut moved = 0;
@@ -178,13 +190,20 @@ fn each_set(state: &mut State, f: &mut impl FnMut(&mut Set)) {
     for set in [&mut sweep.rows, &mut sweep.orphans, &mut sweep.over, &mut sweep.held] {
         f(set);
     }
+    f(&mut state.hand.companion);
     for process in &mut state.processes {
         f(&mut process.listing);
+        let hands = &mut process.hands;
+        for set in [&mut hands.values, &mut hands.asked, &mut hands.dead, &mut hands.companion, &mut hands.read_beside]
+        {
+            f(set);
+        }
     }
     each_book(state, &mut |book| {
         for set in [&mut book.superseded, &mut book.over, &mut book.unpublished, &mut book.held, &mut book.lost] {
             f(set);
         }
+        f(&mut book.handed);
         f(&mut book.history);
         f(&mut book.possibly_lost);
     });

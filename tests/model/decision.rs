@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use artifact_token_operator::api::ids::TokenId;
 use artifact_token_operator::api::ledger::Outcome;
 use artifact_token_operator::rotation::plan::{GiveUpReason, Step, next_step};
 
@@ -11,7 +12,7 @@ use super::fingerprint::{Identity, fingerprint};
 use super::mutations;
 use super::setup::Setup;
 use super::tokens::{Set, Token};
-use super::world::{Process, State};
+use super::world::{Facts, Process, State};
 
 /// A [`Step`] in the model's terms.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +36,12 @@ pub enum Do {
     RecordReplaced(Token),
     Supersede(Set),
     Revoke(Token),
+    Prove(Token),
+    ReadOffer,
+    Resume,
+    DeleteOffer,
+    ReadCompanion,
+    Keep(Set),
     RaiseFence(u8),
     Abandon,
     Render,
@@ -72,14 +79,16 @@ fn ask(setup: &Setup, process: &Process, state: &State) -> Do {
     let mut desired = bridge::desired(&process.object, &state.facts);
     mutations::before(setup, &mut desired, &mut observed);
     let step = next_step(&desired, &observed, bridge::NOW);
-    short(mutations::after(setup, &observed, step))
+    short(mutations::after(setup, &observed, step), &state.facts)
 }
 
 fn number(wide: u32) -> u8 {
     u8::try_from(wide).unwrap_or(u8::MAX)
 }
 
-fn short(step: Step) -> Do {
+fn short(step: Step, facts: &Facts) -> Do {
+    let token = |id: &TokenId| bridge::token(id, facts);
+    let tokens = |ids: &[TokenId]| ids.iter().map(token).fold(Set::EMPTY, Set::with);
     match step {
         Step::Read => Do::Read,
         Step::Sweep => Do::Sweep,
@@ -94,21 +103,25 @@ fn short(step: Step) -> Do {
         Step::Verify => Do::Verify,
         Step::Decide(outcome) => Do::Decide(outcome),
         Step::RollBack { fence } => Do::RollBack(number(fence)),
-        Step::RecordConflict(row) => Do::RecordConflict(bridge::token(&row.id)),
+        Step::RecordConflict(row) => Do::RecordConflict(token(&row.id)),
         Step::ConfirmIdentity => Do::ConfirmIdentity,
         Step::RecordLeak { .. } => Do::RecordLeak,
-        Step::RecordReplaced(id) => Do::RecordReplaced(bridge::token(&id)),
-        Step::Supersede(rows) => {
-            Do::Supersede(rows.iter().fold(Set::EMPTY, |set, row| set.with(bridge::token(&row.id))))
-        }
-        Step::Revoke { id, .. } => Do::Revoke(bridge::token(&id)),
+        Step::RecordReplaced(id) => Do::RecordReplaced(token(&id)),
+        Step::Supersede(rows) => Do::Supersede(rows.iter().fold(Set::EMPTY, |set, row| set.with(token(&row.id)))),
+        Step::Revoke { id, .. } => Do::Revoke(token(&id)),
+        Step::Prove { id, .. } => Do::Prove(token(&id)),
+        Step::ReadOffer => Do::ReadOffer,
+        Step::Resume => Do::Resume,
+        Step::DeleteOffer => Do::DeleteOffer,
+        Step::ReadCompanion => Do::ReadCompanion,
+        Step::Keep(ids) => Do::Keep(tokens(&ids)),
         Step::RaiseFence { fence } => Do::RaiseFence(number(fence)),
         Step::Abandon => Do::Abandon,
         Step::Render => Do::Render,
         Step::Reject => Do::Reject,
         Step::DeleteSecret => Do::DeleteSecret,
         Step::Release => Do::Release,
-        // No change of `verification.probe` is in the model, no answer that says nothing, no rate limit, and every refusal is the second
+        // No change of `verification.probe` is in the model, no answer that says nothing, no rate limit, no expiry, and every refusal is the second
         // one (see the bridge).
         Step::Halt(_)
         | Step::Wait(_)
@@ -117,12 +130,6 @@ fn short(step: Step) -> Do {
         | Step::RecordUnclear(_)
         | Step::RecordRefusal
         | Step::ForgetRefusal
-        | Step::Prove { .. }
-        | Step::ReadOffer
-        | Step::Resume
-        | Step::DeleteOffer
-        | Step::ReadCompanion
-        | Step::Keep(_)
         | Step::Remind(_) => Do::Rest,
     }
 }

@@ -7,8 +7,10 @@
 //! may sleep anywhere.
 
 use super::canonical::free_slot;
+use super::hand::{self, Hands, by_a_person, known_values};
 use super::lives::{graces, lives};
 use super::mutations::Mutation;
+use super::person;
 use super::setup::{Fault, Label, Move, Setup};
 use super::tokens::{Set, Token};
 use super::world::{Age, Alarm, At, Book, Fate, InFlight, Leak, Object, Process, SLOTS, Said, Secret, State};
@@ -41,6 +43,7 @@ pub fn moves(setup: &Setup, state: &State, moves: &mut Vec<Move>) {
     forbids(&mut out);
     late_write(&mut out);
     people(setup, &mut out);
+    person::moves(setup, &mut out);
     lives(setup, &mut out);
     alarms(setup, &mut out);
     times(setup, &mut out);
@@ -65,7 +68,10 @@ fn service(out: &mut Out) {
         }
     }
     for token in state.alive.iter() {
-        out.fault(Fault::Forget, "service forgets token", token.0, |state| state.alive = state.alive.without(token));
+        out.fault(Fault::Forget, "service forgets token", token.0, |state| {
+            state.alive = state.alive.without(token);
+            state.hand.living = state.hand.living.without(state.facts.deals.value(token));
+        });
     }
 }
 
@@ -113,7 +119,7 @@ fn late_write(out: &mut Out) {
 
 fn people(setup: &Setup, out: &mut Out) {
     let Object { exists, deleting, finalizer, requested, book, .. } = out.state.object;
-    let edit = |state: &mut State, secret: Secret| state.write_secret(secret);
+    let edit = |state: &mut State, secret: Secret| by_a_person(state, |state| state.write_secret(secret));
     let secret = out.state.secret;
     if exists && !deleting {
         if !requested && book.current != Token::NONE {
@@ -144,11 +150,14 @@ fn people(setup: &Setup, out: &mut Out) {
     // Only the status knows of a claim whose request is under way. A token that lands after the sweep that follows the loss is found
     // by a later sweep, if there is one. The model leaves out that double fault.
     let dies = setup.deletes() || setup.faults[Fault::Crash as usize] > 0;
+    // Nor of one that another process has in flight, so that its number would be taken again.
+    let dies = dies || (setup.by_hand && setup.processes > 1);
     let claimed = |process: &Process| process.in_flight.token != Token::NONE && (dies || !process.in_flight.value);
     let waited_for = !out.state.requests.is_empty() || out.state.processes.iter().any(claimed);
     if exists && book != Book::BLANK && !waited_for {
         out.fault(Fault::LoseStatus, "status lost", 0, |state| {
             state.object_changed();
+            state.hand.let_go = state.hand.let_go.and(known_values(state)).and(state.hand.taken);
             state.object.book = Book::BLANK;
         });
     }
@@ -231,7 +240,7 @@ fn times(setup: &Setup, out: &mut Out) {
         if !held || !state.armed.exists {
             out.push("overlap ends", token.0, |state| {
                 if !held {
-                    state.holders = state.holders.without(token);
+                    state.holders = state.holders.without(token).but(hand::copies(state, token));
                 }
                 state.holders = state.holders.but(replaced_by(state, token));
                 each_book(state, |book| book.over = book.over.and(book.superseded.both(Set::of(token))));
@@ -307,7 +316,10 @@ fn ageing(setup: &Setup, out: &mut Out) {
                 })
             })
         };
-        age(Age::Settled);
+        // Nobody waits for the settle time of a token that was handed over.
+        if !setup.by_hand {
+            age(Age::Settled);
+        }
         // Only a refusal depends on the age in between.
         if state.processes.iter().any(|process| process.verdict == Said::Refused) {
             age(Age::Late);
@@ -340,16 +352,25 @@ fn process(setup: &Setup, index: usize, out: &mut Out) {
     };
     // A process can repeat its reads. So a crash matters only where memory is lost, or an operation that was not recorded.
     let loses = process.in_flight != InFlight::EMPTY || process.at == At::Revoked || process.remembered != Token::NONE;
+    let loses = loses || process.hands != Hands::NONE;
     if loses && out.state.may(Fault::Crash) {
         own("crashes", Some(Fault::Crash), &|process| *process = Process::IDLE, out);
     }
-    if process.in_flight.token != Token::NONE && !process.in_flight.late && out.state.may(Fault::Oversleep) {
+    let in_flight = process.in_flight;
+    // A value that nobody accepts is tried until then.
+    let vain = setup.by_hand && in_flight.value && in_flight.trial != Said::Accepted;
+    if in_flight.token != Token::NONE && !in_flight.late && vain {
+        own("deadline passes", None, &|process| process.in_flight.late = true, out);
+    } else if in_flight.token != Token::NONE && !in_flight.late && out.state.may(Fault::Oversleep) {
         own("deadline passes", Some(Fault::Oversleep), &|process| process.in_flight.late = true, out);
     }
     // Only a refusal depends on this time, so it passes only beside one.
     let refused = process.in_flight.trial == Said::Refused || process.verdict == Said::Refused;
     if process.in_flight.value && !process.in_flight.settled && refused {
         own("token settle time passes", None, &|process| process.in_flight.settled = true, out);
+    }
+    if setup.by_hand && process.at == At::Pass {
+        person::watches(index, out);
     }
     if process.swept && !out.state.object.book.lost.is_empty() {
         own("next look for lost tokens", None, &|process| process.swept = false, out);

@@ -98,7 +98,7 @@ impl Explorer<'_> {
         let number = *self.seen.entry(fingerprint(|hasher| state.hash(hasher))).or_insert(next);
         if number == next {
             self.parents.push(parent);
-            self.clean.push(invariants::clean(state, self.setup.named));
+            self.clean.push(invariants::clean(state, self.setup));
             self.bound.push(false);
             self.listless.push(state.list_fails);
             self.excused.push(state.list_fails && (invariants::served(state) || invariants::needs_list(state)));
@@ -121,7 +121,7 @@ impl Explorer<'_> {
             if step.label.what == AT_BOUND {
                 self.bound[number as usize] = true;
             }
-            let wrong = step.wrong.or_else(|| invariants::broken(&step.state, self.setup.named));
+            let wrong = step.wrong.or_else(|| invariants::broken(&step.state, self.setup));
             if let Some(wrong) = wrong {
                 found = Some(self.violation(wrong, number, Some(index)));
                 break;
@@ -137,11 +137,13 @@ impl Explorer<'_> {
         found
     }
 
-    /// A state from which no clean state can be reached. A state that can reach the limit of token slots counts as clean. And a state from
-    /// which, while the list fails, something is not done that needs no list.
+    /// A state from which no clean state can be reached. A state that can reach the limit of token slots counts as clean, but not where one
+    /// process takes up what people hand over: those runs have slots enough. And a state from which, while the list fails, something is not done that needs no list.
     fn stuck(&mut self) -> Option<Violation> {
         self.edges.sort_unstable();
-        let or_bound = |good: &[bool]| good.iter().zip(&self.bound).map(|(good, bound)| *good || *bound).collect();
+        let counts = !self.setup.by_hand || self.setup.processes > 1;
+        let good = |(good, bound): (&bool, &bool)| *good || (counts && *bound);
+        let or_bound = |clean: &[bool]| clean.iter().zip(&self.bound).map(good).collect();
         let unclean = self.never_reach(or_bound(&self.clean), |_| true);
         if let Some(state) = unclean {
             return Some(self.violation("L: no clean state can be reached", state, None));
@@ -219,6 +221,25 @@ fn brief(state: &State) -> String {
         book.fate,
         book.age,
     ) + &swept(state)
+        + &by_hand(state)
+}
+
+/// The same of what people do by hand: values in angle brackets.
+fn by_hand(state: &State) -> String {
+    let (hand, deals) = (&state.hand, &state.facts.deals);
+    if !deals.by_hand {
+        return String::new();
+    }
+    let set = |set: Set| set.iter().map(|value| value.0.to_string()).collect::<String>();
+    format!(
+        ", offered <{}>, kept {{{}}}, values of 0..: {:?}, attempts {:?}, living <{}>, lost <{}>",
+        deals.brought(hand.offer).0,
+        set(hand.companion),
+        deals.values.map(|value| value.0),
+        state.facts.attempts,
+        set(hand.living),
+        set(hand.lost),
+    )
 }
 
 /// The same of the sweep of the service, and of the list.

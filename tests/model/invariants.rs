@@ -1,10 +1,12 @@
 //! The invariants of every state, and the definition of a clean one.
 
+use super::hand_rules;
+use super::setup::Setup;
 use super::tokens::{Set, Token};
 use super::world::{Alarm, At, Fate, Leak, Object, State};
 
 /// The invariant that this state breaks.
-pub fn broken(state: &State, named: bool) -> Option<&'static str> {
+pub fn broken(state: &State, setup: &Setup) -> Option<&'static str> {
     let living = state.object.exists && !state.object.deleting;
     let secret = &state.secret;
     // On a leak a consumer's token is revoked before its replacement is there (P14).
@@ -18,7 +20,10 @@ pub fn broken(state: &State, named: bool) -> Option<&'static str> {
     if secret.exists && secret.id.own() && secret.data == secret.id && secret.attempt != state.attempt(secret.id) {
         return Some("S5: attempt and id of the Secret disagree");
     }
-    if !named && settled(state) && !unreported(state).is_empty() {
+    if setup.by_hand {
+        return hand_rules::broken(state);
+    }
+    if !setup.named && settled(state) && !unreported(state).is_empty() {
         return Some("P18: a lost token is not reported");
     }
     None
@@ -63,9 +68,12 @@ fn unreported(state: &State) -> Set {
 }
 
 /// Whether exactly one token lives, and it is verified, current and in the Secret; or the object is gone and so are its tokens.
-pub fn clean(state: &State, named: bool) -> bool {
+pub fn clean(state: &State, setup: &Setup) -> bool {
+    if setup.by_hand && !hand_rules::clean(state) {
+        return false;
+    }
     if !state.object.exists {
-        return !named || state.own_alive().is_empty() && state.requests.is_empty();
+        return !setup.named || state.own_alive().is_empty() && state.requests.is_empty();
     }
     settled(state)
         && state.object.finalizer
@@ -74,7 +82,7 @@ pub fn clean(state: &State, named: bool) -> bool {
         && state.alive.has(state.object.book.current)
         && state.object.book.conflict == Token::NONE
         && answered(state)
-        && unreported(state).is_empty()
+        && (setup.by_hand || unreported(state).is_empty())
 }
 
 /// P14: whether every leaked token is dead and replaced.

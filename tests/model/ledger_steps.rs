@@ -7,6 +7,8 @@ use artifact_token_operator::rotation::survivors::survivors;
 
 use super::bridge;
 use super::canonical::free_slot;
+use super::hand_rules;
+use super::hand_steps;
 use super::mutations::Mutation;
 use super::process::Turn;
 use super::setup::Fault;
@@ -59,7 +61,12 @@ pub fn claim(turn: &mut Turn, attempt: u8) {
     claim.time = bridge::NOW;
     let mut state = *turn.state;
     state.facts.attempts[usize::from(slot.0)] = attempt;
-    state.object.requested = state.object.requested && !turn.me().object_fresh;
+    state.object.requested = state.object.requested && (!turn.me().object_fresh || turn.setup.by_hand);
+    if turn.setup.by_hand {
+        claim.request = bridge::request(turn.me().object.requested);
+        claim.hand_over = hand_steps::deal(&mut state, turn.index, slot, turn.broken(Mutation::ClaimNamesNothing));
+    }
+    let by_hand = turn.setup.by_hand;
     if turn.broken(Mutation::ClaimInMemory) {
         let mut turn = Turn { state: &state, ..reborrow(turn) };
         return turn.push("claims in memory alone", slot.0, |state, index| {
@@ -77,21 +84,22 @@ pub fn claim(turn: &mut Turn, attempt: u8) {
         |state, index| {
             state.claimed = state.claimed.with(slot);
             take(state, index, slot);
+            state.processes[index].in_flight.value = by_hand;
         },
     );
 }
 
 /// Puts a claim in flight, with the Secret that its publish expects.
-fn take(state: &mut State, index: usize, token: Token) {
+pub fn take(state: &mut State, index: usize, token: Token) {
     let process = &mut state.processes[index];
     process.in_flight = InFlight { token, expected: process.secret, ..InFlight::EMPTY };
 }
 
-fn reborrow<'a>(turn: &'a mut Turn) -> Turn<'a> {
+pub fn reborrow<'a>(turn: &'a mut Turn) -> Turn<'a> {
     Turn { setup: turn.setup, state: turn.state, index: turn.index, moves: turn.moves }
 }
 
-fn seen(turn: &Turn) -> Observed {
+pub fn seen(turn: &Turn) -> Observed {
     bridge::observed(turn.me(), &turn.state.facts, turn.setup.named)
 }
 
@@ -99,7 +107,7 @@ fn seen(turn: &Turn) -> Observed {
 pub fn give_up(turn: &mut Turn) {
     let in_flight = turn.me().in_flight;
     let claim = turn.claim_of(in_flight.token);
-    let id = bridge::id(in_flight.token);
+    let id = bridge::id(in_flight.token, &turn.state.facts);
     let published = in_flight.sent && !turn.broken(Mutation::SentIsUnpublished);
     let leftover = match (in_flight.value, published) {
         (false, _) => Leftover::Nothing,
@@ -135,13 +143,16 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
     let decided = undecided(turn);
     let claim = turn.claim_of(decided);
     let own = me.in_flight.value && me.in_flight.token == token;
-    let attested = own || (me.listing.has(token) && token == decided) || turn.broken(Mutation::AttestAnyId);
+    let attested = own
+        || claim.hand_over.is_some()
+        || (me.listing.has(token) && token == decided)
+        || turn.broken(Mutation::AttestAnyId);
     let mut facts = turn.state.facts;
     if token.real() {
         facts.attempts[usize::from(token.0)] = me.secret.attempt;
     }
     let failed = if attested {
-        Leftover::Published { id: bridge::id(token), revoke_after: bridge::after_overlap(), held: true }
+        Leftover::Published { id: bridge::id(token, &facts), revoke_after: bridge::after_overlap(), held: true }
     } else {
         Leftover::Unknown { attributable: turn.setup.named }
     };
@@ -150,10 +161,16 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
     let overlap = if turn.broken(Mutation::NoOverlap) { bridge::NOW } else { bridge::after_overlap() };
     // The token that the Secret held before, as this process saw it. Another process reads all ids that the Secret says it replaced.
     let before = if own { Set::of(me.in_flight.expected.id) } else { me.object.book.superseded };
-    let replaced: Vec<_> = before.iter().map(bridge::id).collect();
+    let replaced: Vec<_> = before.iter().map(|token| bridge::id(token, &facts)).collect();
     let drops = turn.broken(Mutation::DropSuperseded);
-    let current = Current { rejected_time: None, ..bridge::current(token, &me.object, &facts) };
-    turn.record_checked(
+    let hand_over = claim.hand_over.clone();
+    let mut state = *turn.state;
+    // Where a person must make the token, the request stands until then.
+    let by_hand = turn.setup.by_hand;
+    let fulfils = claim.request.is_some() && outcome == Outcome::Verified && me.object_fresh;
+    state.object.requested = state.object.requested && !fulfils;
+    let current = Current { rejected_time: None, hand_over, ..bridge::current(token, &me.object, &facts) };
+    Turn { state: &state, ..reborrow(turn) }.record_checked(
         if outcome == Outcome::Verified { "decides: verified" } else { "decides: failed" },
         token.0,
         wrong,
@@ -173,6 +190,11 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
             if own && outcome == Outcome::Verified {
                 process.remembered = token;
             }
+            // Reads from before the record justify nothing.
+            process.live &= !(by_hand && outcome == Outcome::Verified);
+            if own && process.object.book.handed.has(token) {
+                process.hands.values = process.hands.values.with(token);
+            }
         },
     );
 }
@@ -180,7 +202,7 @@ pub fn decide(turn: &mut Turn, outcome: Outcome) {
 pub fn supersede(turn: &mut Turn, rows: Set) {
     let (facts, object) = (turn.state.facts, turn.me().object);
     let rows: Vec<_> = rows.iter().map(|token| bridge::row(token, &object, &facts)).collect();
-    let held = [bridge::id(turn.secret().id)];
+    let held = [bridge::id(turn.secret().id, &facts)];
     let at_once = turn.broken(Mutation::OrphanAtOnce);
     let change = |ledger: &mut Ledger| {
         ledger.orphans_found(&rows, &held, if at_once { bridge::NOW } else { bridge::after_overlap() });
@@ -198,7 +220,8 @@ pub fn abandon(turn: &mut Turn) {
     // Only a list shows the token, and what else a lost ledger knew of.
     let wrong = (turn.setup.named && !turn.me().listed).then_some("P5: abandoned a claim without a list");
     let change = |ledger: &mut Ledger| ledger.abandoned(&open, named, bridge::failure(), bridge::NOW);
-    turn.record_checked("abandons", 0, wrong, change, |_, _| {});
+    let claim = turn.me().object.book.claim;
+    turn.record_checked("abandons", 0, wrong, change, |state, _| hand_steps::stays_with_the_person(state, claim));
 }
 
 pub fn reject(turn: &mut Turn) {
@@ -279,17 +302,18 @@ pub fn record_revoked(turn: &mut Turn) {
     if !turn.me().object_fresh && !turn.broken(Mutation::NoStatusCas) {
         return turn.push("cannot record a revoke", token.0, |state, index| state.processes[index].end_pass());
     }
-    let attempt = bridge::attempt(token, &turn.state.facts);
+    let (attempt, id) = (bridge::attempt(token, &turn.state.facts), bridge::id(token, &turn.state.facts));
     turn.record(
         "records a revoke",
         token.0,
-        |ledger| ledger.revoked(attempt, &bridge::id(token), bridge::PROOF, bridge::NOW),
+        |ledger| ledger.revoked(attempt, &id, bridge::PROOF, bridge::NOW),
         |state, index| {
             let process = &mut state.processes[index];
             process.at = super::world::At::Pass;
             process.target = Token::NONE;
             // This pass knows that the token is dead, so its list no longer shows it.
             process.listing = process.listing.without(token);
+            process.hands.values = process.hands.values.without(token);
         },
     );
 }
@@ -307,6 +331,7 @@ pub fn release(turn: &mut Turn) {
     let alive = if turn.setup.sweeps { alive.both(seen) } else { alive };
     let lands = turn.setup.named && !turn.setup.sweeps && !requests.is_empty();
     let lives = !alive.but(reported).is_empty() || lands;
+    let lives = if turn.setup.by_hand { !hand_rules::lives_on(turn.state).is_empty() } else { lives };
     let wrong = lives.then_some("S12: the finalizer went, a token lives or lands");
     turn.push_checked("releases the object", 0, wrong, |state, index| {
         state.object_changed();

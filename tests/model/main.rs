@@ -5,6 +5,8 @@
 //! - `bridge` and `decision` translate it to the product's types and back,
 //! - `process`, `secret_steps`, `service_steps` and `ledger_steps` have the transitions of a process, `service_sweep` those of the sweep
 //!   of a whole service, `environment` and `lives` all others,
+//! - `hand` is the part of the world where people make the tokens; `hand_steps`, `person`, `hand_rules` and `hand_mutations` have its
+//!   transitions, rules and mutations,
 //! - `invariants` has the rules for states, `explore` the search, `runs` the combinations of features, `mutations` the rules that
 //!   are broken one by one; the model must catch each.
 //!
@@ -17,10 +19,15 @@ mod decision;
 mod environment;
 mod explore;
 mod fingerprint;
+mod hand;
+mod hand_mutations;
+mod hand_rules;
+mod hand_steps;
 mod invariants;
 mod ledger_steps;
 mod lives;
 mod mutations;
+mod person;
 mod process;
 mod runs;
 mod secret_steps;
@@ -45,7 +52,7 @@ const MAX_THREADS: usize = 4;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let setups: Vec<Setup> = [runs::others(), runs::lists(), runs::pairs(), mutations::all()].concat();
+    let setups: Vec<Setup> = [runs::others(), runs::lists(), runs::pairs(), runs::by_hand(), mutations::all()].concat();
     let wanted = |setup: &Setup| filters.is_empty() || filters.iter().any(|filter| setup.title().contains(*filter));
     let setups: Vec<Setup> = setups.into_iter().filter(wanted).collect();
     if arguments.iter().any(|argument| argument == "--list") {

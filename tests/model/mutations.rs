@@ -12,6 +12,7 @@ use artifact_token_operator::rotation::observed::{InFlight, Observed, Row, Secre
 use artifact_token_operator::rotation::plan::{GiveUpReason, Step};
 
 use super::bridge::NOW;
+use super::hand_mutations;
 use super::setup::{ANY, Fault, Setup};
 
 /// One broken rule.
@@ -123,6 +124,42 @@ pub enum Mutation {
     SweepAtOnce,
     /// The sweep revokes although another cluster works with copies of the objects.
     SweepIgnoresDispute,
+    /// A token that was handed over is published into an empty Secret without a try.
+    PublishHandedUntried,
+    /// The hand-over Secret is deleted once its token is published, before that is verified.
+    DeleteOfferEarly,
+    /// The hand-over Secret is deleted in whatever version it is.
+    DeleteAnyOffer,
+    /// A claim does not name the hand-over Secret whose token it takes up.
+    ClaimNamesNothing,
+    /// The hand-over Secret is deleted although the Secret lost its token.
+    DeleteLastCopy,
+    /// The value of the current token is not kept when another one replaces it.
+    KeepNothing,
+    /// The value of a failed token is not kept when the current one takes its place.
+    KeepNoFailed,
+    /// The values of superseded tokens are dropped before their death is recorded.
+    DropKept,
+    /// A token is taken up again that another one has replaced.
+    TakeUpReplaced,
+    /// A process believes what it read of the companion Secret once.
+    TrustOldCompanion,
+    /// A placeholder with the fence of a ledger that may be an old one takes the place of a Secret that a person deleted.
+    TrustOldLedger,
+    /// A new claim takes the place of the open one.
+    ClaimAnew,
+    /// A value counts as refused while the service refuses everybody.
+    GiveUpInDoubt,
+    /// A token counts as dead on the word of a service that refuses everybody.
+    BelieveRefusals,
+    /// A token that was handed over is given up without a fence.
+    GiveUpHandedUnfenced,
+    /// The object asks to revoke a token before the overlap is over.
+    AskAtOnce,
+    /// The object asks to revoke a token that failed while the Secret holds it.
+    AskWhileHeld,
+    /// Deletion releases the object although a person has not revoked its token yet.
+    ReleaseHanded,
 }
 
 /// A mutation, and the smallest run that shows what it does.
@@ -130,7 +167,7 @@ pub fn all() -> Vec<Setup> {
     use Fault::{Crash, DeleteObject, DeleteSecret, Forge, KeepAlive, LoseAnswer, Oversleep, Refuse, Rotate};
     let run =
         |mutation, processes, slots, faults: &[(Fault, u8)]| Setup::new("", processes, slots, faults).with(mutation);
-    vec![
+    let service = vec![
         run(Mutation::NoSecretCas, 2, 3, &[(Rotate, 2), (Oversleep, 1)]),
         run(Mutation::NoStatusCas, 2, 3, &[(Rotate, 1)]),
         run(Mutation::NoOverlap, 1, 2, &[(Rotate, 1)]),
@@ -185,7 +222,8 @@ pub fn all() -> Vec<Setup> {
         run(Mutation::SweepIgnoresDispute, 1, 5, &[(Fault::OtherCluster, 2), (Fault::Vanish, 1), (Fault::Recreate, 1)])
             .swept(),
         run(Mutation::ReleaseSilently, 1, 2, &[(Crash, 1), (DeleteObject, 1)]).nameless(),
-    ]
+    ];
+    [service, hand_mutations::all()].concat()
 }
 
 /// Changes the input of the decision.
@@ -227,6 +265,7 @@ pub fn before(setup: &Setup, desired: &mut Desired, observed: &mut Observed) {
         Mutation::ForgetNonces => {
             observed.ledger.lost.iter_mut().for_each(|lost| lost.nonce = Nonce::default());
         }
+        Mutation::GiveUpInDoubt => observed.service.seen.iter_mut().for_each(|seen| seen.trusted = true),
         _ => {}
     }
 }
@@ -299,11 +338,11 @@ pub fn after(setup: &Setup, observed: &Observed, step: Step) -> Step {
         (Mutation::WaitWithoutRoom, Step::Revoke { .. }) if !observed.object.deleting && !observed.holds_current() => {
             Step::Wait(None)
         }
-        (_, step) => step,
+        (mutation, step) => hand_mutations::after(mutation, observed, step),
     }
 }
 
-fn has_value_in_flight(observed: &Observed) -> bool {
+pub fn has_value_in_flight(observed: &Observed) -> bool {
     matches!(observed.in_flight, InFlight::Value { .. })
 }
 

@@ -13,7 +13,7 @@ use super::mutations::Mutation;
 use super::setup::{Fault, Label, Move, Setup};
 use super::tokens::{Set, Token};
 use super::world::{At, Book, Fate, InFlight, Object, Process, Said, Secret, State};
-use super::{ledger_steps, secret_steps, service_steps};
+use super::{hand_steps, ledger_steps, secret_steps, service_steps};
 
 /// The possible transitions of one process out of one state.
 pub struct Turn<'a> {
@@ -50,6 +50,9 @@ fn start(turn: &mut Turn, decision: &mut Decision) {
     process.object = object;
     process.object_fresh = true;
     process.secret = secret;
+    if turn.setup.by_hand {
+        hand_steps::begin(&mut state, turn.index);
+    }
     if decision.next(turn.setup, &state, turn.index) != Do::Rest {
         turn.push("starts a pass", 0, |now, _| *now = state);
     }
@@ -65,9 +68,16 @@ fn perform(turn: &mut Turn, step: Do) {
         Do::Rest => rest(turn),
         Do::Sweep => service_steps::sweep(turn),
         Do::Generate => service_steps::generate(turn),
+        Do::Try if turn.setup.by_hand => hand_steps::try_value(turn),
         Do::Try => service_steps::try_value(turn),
         Do::Verify => service_steps::verify(turn),
         Do::Revoke(token) => service_steps::revoke(turn, token),
+        Do::Prove(token) => hand_steps::prove(turn, token),
+        Do::ReadOffer => hand_steps::read_offer(turn),
+        Do::Resume => hand_steps::resume(turn),
+        Do::DeleteOffer => hand_steps::delete_offer(turn),
+        Do::ReadCompanion => hand_steps::read_companion(turn),
+        Do::Keep(tokens) => hand_steps::keep(turn, tokens),
         Do::CreatePlaceholder(fence) => secret_steps::create_placeholder(turn, fence),
         Do::Update => secret_steps::update(turn),
         Do::RollBack(fence) => secret_steps::roll_back(turn, fence),
@@ -76,6 +86,7 @@ fn perform(turn: &mut Turn, step: Do) {
         Do::DeleteSecret => secret_steps::delete(turn),
         Do::Finalize(claims) => ledger_steps::finalize(turn, claims),
         Do::Claim(attempt) => ledger_steps::claim(turn, attempt),
+        Do::GiveUp(reason) if turn.setup.by_hand => hand_steps::give_up(turn, reason),
         Do::GiveUp(_) => ledger_steps::give_up(turn),
         Do::Decide(outcome) => ledger_steps::decide(turn, outcome),
         // The record is checked against the version that the decision saw: a ledger that is behind records no conflict.
@@ -83,7 +94,8 @@ fn perform(turn: &mut Turn, step: Do) {
         Do::RecordConflict(token) => ledger_steps::record_conflict(turn, token),
         Do::ConfirmIdentity => ledger_steps::confirm_identity(turn),
         Do::RecordReplaced(token) => {
-            turn.record("records what it replaces", token.0, |ledger| ledger.will_replace(bridge::id(token)), |_, _| {})
+            let id = bridge::id(token, &turn.state.facts);
+            turn.record("records what it replaces", token.0, |ledger| ledger.will_replace(id), |_, _| {})
         }
         Do::RecordLeak => ledger_steps::record_leak(turn),
         Do::Supersede(rows) => ledger_steps::supersede(turn, rows),
@@ -107,7 +119,7 @@ fn rest(turn: &mut Turn) {
 
 /// A live read: of the Secret, and of the value in it.
 pub fn read(state: &mut State, index: usize) {
-    let secret = state.secret;
+    let (secret, facts) = (state.secret, state.facts);
     let process = &mut state.processes[index];
     process.secret = secret;
     process.secret_fresh = true;
@@ -116,6 +128,7 @@ pub fn read(state: &mut State, index: usize) {
     if secret.data.own() && secret.data == process.object.book.current {
         process.remembered = secret.data;
     }
+    hand_steps::remember(process, &facts);
 }
 
 impl Turn<'_> {
@@ -211,11 +224,12 @@ impl Turn<'_> {
     pub fn conflict(&mut self, number: u8) {
         let trusts = self.broken(Mutation::TrustOldRead);
         self.push("has a conflict on the object", number, |state, index| {
-            let object = state.object;
+            let (object, facts) = (state.object, state.facts);
             let process = &mut state.processes[index];
             if object.exists {
                 process.object = object;
                 process.object_fresh = true;
+                hand_steps::learn_deaths(process, &facts);
                 // A live read or a list must be newer than the ledger that it is used with.
                 if !trusts {
                     process.live = false;
@@ -239,8 +253,9 @@ impl Turn<'_> {
             nonce: bridge::nonce(token),
             time: bridge::claimed(token, &self.me().object, &self.state.facts),
             request_digest: String::new(),
-            request: None,
-            hand_over: None,
+            request: bridge::request(self.me().object.book.answers),
+            hand_over: bridge::named(token, &self.me().object, &self.state.facts)
+                .filter(|_| self.me().object.book.fate == Fate::Open),
             outcome: None,
         }
     }

@@ -9,8 +9,8 @@ use super::setup::{ANY, Fault, Setup};
 
 use Fault::{
     Cancel, Crash, Decline, DeleteObject, DeleteSecret, Doubt, Due, EditData, EditMarks, Forge, Forget, KeepAlive,
-    Leak, LeakAhead, LeakElsewhere, ListFails, LoseAnswer, LoseStatus, OtherCluster, Oversleep, Recreate, Refuse,
-    Rotate, Strip, Suspend, Touch, Vanish,
+    Leak, LeakAhead, LeakElsewhere, ListFails, LoseAnswer, LoseStatus, Offer, OfferAgain, OfferWrong, OtherCluster,
+    Oversleep, Recreate, Refuse, Rotate, Strip, Suspend, Touch, Vanish, Withdraw,
 };
 
 /// The points of the plane, four to a row.
@@ -134,5 +134,49 @@ pub fn others() -> Vec<Setup> {
         Setup::new("finalizer taken off", 1, 3, &[(Strip, 1), (Rotate, 1), (LoseStatus, 1), (DeleteObject, 1)]),
         Setup::new("finalizer taken off", 1, 3, &[(Strip, 1), (Rotate, 1), (DeleteSecret, 1), (Crash, 1)]),
         Setup::new("finalizer taken off, two processes", 2, 2, &[(Strip, 1), (Rotate, 1), (Oversleep, 1)]),
+    ]
+}
+
+/// Runs with a service whose tokens a person makes. They leave out two things: a wrong value that a process takes for the token of the
+/// Secret's annotations, because it never saw that token, and a number that is claimed twice because the status was lost meanwhile.
+pub fn by_hand() -> Vec<Setup> {
+    let one = |slots, faults: &[(Fault, u8)]| Setup::new("by hand", 1, slots, faults).by_hand();
+    let two = |slots, faults: &[(Fault, u8)]| Setup::new("by hand, two processes", 2, slots, faults).by_hand();
+    vec![
+        one(5, &[(Rotate, 2), (Crash, 1), (LoseAnswer, 1)]),
+        one(5, &[(Rotate, 2), (LoseAnswer, 2), (Oversleep, 1)]),
+        one(5, &[(Rotate, 1), (DeleteObject, 1), (Crash, 1), (LoseAnswer, 1)]),
+        one(5, &[(Rotate, 1), (OfferAgain, 1), (Crash, 1), (Oversleep, 1)]),
+        one(5, &[(Rotate, 1), (OfferAgain, 2), (LoseAnswer, 1), (DeleteObject, 1)]),
+        one(5, &[(OfferWrong, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),
+        one(5, &[(Offer, 1), (Withdraw, 1), (Rotate, 1), (Crash, 1)]),
+        one(5, &[(Offer, 1), (Withdraw, 1), (LoseAnswer, 1), (DeleteObject, 1)]),
+        one(5, &[(Doubt, 1), (Rotate, 1), (Crash, 1), (Due, ANY)]),
+        one(5, &[(Doubt, 1), (Offer, 1), (DeleteObject, 1), (LoseAnswer, 1)]),
+        one(5, &[(Refuse, 1), (Rotate, 1), (Crash, 1), (DeleteObject, 1)]),
+        one(6, &[(Refuse, 1), (Rotate, 1), (LoseAnswer, 1)]),
+        one(6, &[(Refuse, 1), (Rotate, 1), (Withdraw, 1)]),
+        one(5, &[(Forget, 1), (Due, ANY), (Rotate, 1), (Crash, 1)]),
+        one(5, &[(DeleteSecret, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),
+        one(6, &[(Refuse, 1), (Rotate, 1), (DeleteSecret, 1)]),
+        one(5, &[(Refuse, 1), (DeleteSecret, 1), (DeleteObject, 1)]),
+        one(5, &[(EditData, 1), (Due, ANY), (Rotate, 1), (LoseAnswer, 1)]),
+        one(5, &[(Leak, 1), (Rotate, 1), (Crash, 1), (LoseAnswer, 1)]),
+        one(5, &[(Leak, 1), (OfferAgain, 1), (Oversleep, 1), (DeleteObject, 1)]),
+        one(5, &[(LoseStatus, 1), (Rotate, 1), (LoseAnswer, 1), (DeleteObject, 1)]),
+        one(5, &[(Suspend, 1), (Strip, 1), (Rotate, 1), (DeleteObject, 1)]),
+        two(3, &[(Rotate, 1), (Oversleep, 1)]),
+        two(3, &[(Rotate, 1), (LoseAnswer, 1)]),
+        two(3, &[(Rotate, 1), (Crash, 1)]),
+        two(3, &[(Rotate, 1), (OfferAgain, 1)]),
+        two(3, &[(Offer, 1), (Oversleep, 1)]),
+        two(3, &[(Withdraw, 1)]),
+        two(3, &[(DeleteObject, 1), (Oversleep, 1)]),
+        two(3, &[(DeleteObject, 1), (Crash, 1)]),
+        two(3, &[(Refuse, 1)]),
+        two(3, &[(Doubt, 1), (Due, 1)]),
+        two(3, &[(Leak, 1)]),
+        two(3, &[(DeleteSecret, 1)]),
+        two(3, &[(LoseStatus, 1)]),
     ]
 }

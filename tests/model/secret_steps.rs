@@ -71,6 +71,10 @@ pub fn create_placeholder(turn: &mut Turn, fence: u8) {
     if turn.state.secret.exists {
         return turn.push("finds a Secret in the placeholder's place", 0, read);
     }
+    // A person may have deleted the Secret with its fence, so the new one must not come from an old ledger.
+    if turn.setup.by_hand && !turn.me().object_fresh && !turn.broken(Mutation::TrustOldLedger) {
+        return turn.conflict(0);
+    }
     let placeholder = Secret { exists: true, fence, ..Secret::ABSENT };
     write(turn, "creates a placeholder", None, placeholder, |_, _| {});
 }
@@ -78,7 +82,8 @@ pub fn create_placeholder(turn: &mut Turn, fence: u8) {
 pub fn update(turn: &mut Turn) {
     let secret = turn.state.published(turn.me().in_flight.token);
     let fence = secret.fence.max(turn.secret().fence);
-    let untried = turn.secret().data.real() && turn.me().in_flight.trial != Said::Accepted;
+    let replaces = turn.secret().data.real() || turn.setup.by_hand;
+    let untried = replaces && turn.me().in_flight.trial != Said::Accepted;
     let untried = untried.then_some("P6: a replacement was published untried");
     let wrong = leaked(turn, turn.me().in_flight.token).or(untried);
     write(turn, "updates the Secret", wrong, Secret { fence, ..secret }, |state, index| {
@@ -87,6 +92,10 @@ pub fn update(turn: &mut Turn) {
 }
 
 pub fn roll_back(turn: &mut Turn, fence: u8) {
+    // After an edit by hand nothing but the ledger says which token belongs into the Secret.
+    if turn.setup.by_hand && !turn.me().object_fresh {
+        return turn.conflict(0);
+    }
     let current = turn.me().object.book.current;
     let secret = turn.state.published(current);
     let fence = fence.max(secret.fence).max(turn.secret().fence);

@@ -124,7 +124,9 @@ pub fn verify(turn: &mut Turn) {
 /// S3: revokes only a token of this uid, after a live read.
 pub fn revoke(turn: &mut Turn, token: Token) {
     let me = turn.me();
-    let wrong = if !token.own() {
+    let wrong = if me.object.book.handed.has(token) || turn.setup.by_hand {
+        Some("S3: a revoke was sent to a token that a person handed over")
+    } else if !token.own() {
         Some("S3: a stranger's token was revoked")
     } else if turn.state.facts.of_other_cluster.has(token) {
         Some("P21: another cluster's token was revoked")
@@ -142,7 +144,7 @@ pub fn revoke(turn: &mut Turn, token: Token) {
         if deleting {
             process.object.book = bridge::transition(&process.object, &facts, |ledger| {
                 let attempt = bridge::attempt(token, &facts);
-                ledger.revoked(attempt, &bridge::id(token), bridge::PROOF, bridge::NOW);
+                ledger.revoked(attempt, &bridge::id(token, &facts), bridge::PROOF, bridge::NOW);
             });
             process.listing = process.listing.without(token);
         } else {
@@ -159,7 +161,7 @@ pub fn revoke(turn: &mut Turn, token: Token) {
         unproved(turn, token);
     }
     if turn.state.may(Fault::KeepAlive) {
-        let (facts, id) = (turn.state.facts, bridge::id(token));
+        let (facts, id) = (turn.state.facts, bridge::id(token, &turn.state.facts));
         turn.record(
             "revokes in vain",
             token.0,
@@ -177,7 +179,7 @@ pub fn revoke(turn: &mut Turn, token: Token) {
 
 /// A process without the value needs the list to know that the id is still the token's (P19). So it sends nothing while the list fails.
 fn unproved(turn: &mut Turn, token: Token) {
-    let (attempt, id) = (bridge::attempt(token, &turn.state.facts), bridge::id(token));
+    let (attempt, id) = (bridge::attempt(token, &turn.state.facts), bridge::id(token, &turn.state.facts));
     turn.record(
         "cannot revoke without a list",
         token.0,

@@ -110,18 +110,23 @@ fn uid(former: bool) -> &'static str {
 fn named(token: Token, state: &State) -> NamedToken {
     let uid16 = identity::uid16(uid(state.facts.former.has(token)));
     let name = Name { uid16, attempt: bridge::attempt(token, &state.facts), nonce: bridge::nonce(token) };
-    NamedToken { id: Some(bridge::id(token)), name: identity::format(PREFIX, &name, "", 255) }
+    NamedToken { id: Some(bridge::id(token, &state.facts)), name: identity::format(PREFIX, &name, "", 255) }
 }
 
 /// Records what has no owner, tells the objects of what they do not know, and begins to revoke.
 fn judge(setup: &Setup, state: &mut State, found: &Findings) {
+    let facts = state.facts;
     let set = |tokens: &[NamedToken]| {
-        tokens.iter().filter_map(|token| token.id.as_ref()).map(bridge::token).fold(Set::EMPTY, Set::with)
+        tokens
+            .iter()
+            .filter_map(|token| token.id.as_ref())
+            .map(|id| bridge::token(id, &facts))
+            .fold(Set::EMPTY, Set::with)
     };
     let before = state.sweep;
     let since = |token: Token| if before.over.has(token) { NOW.minus(3 * HOUR) } else { NOW };
     let recorded: Vec<Orphan> =
-        before.orphans.iter().map(|token| Orphan::new(bridge::id(token), "", since(token))).collect();
+        before.orphans.iter().map(|token| Orphan::new(bridge::id(token, &facts), "", since(token))).collect();
     let owners = owner(setup, state).into_iter().collect();
     let grace = if setup.broken(Mutation::SweepAtOnce) {
         Duration::ZERO

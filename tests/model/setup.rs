@@ -1,5 +1,6 @@
 //! The setup of a run: what may happen in it.
 
+use super::hand::{Deals, Hand};
 use super::mutations::Mutation;
 use super::tokens::Set;
 use super::world::{FAULTS, Facts, Object, PROCESSES, Process, Secret, State, Sweep};
@@ -63,6 +64,14 @@ pub enum Fault {
     Vanish,
     /// A person creates an object of the same name after the first one is gone.
     Recreate,
+    /// A person hands over a token that nobody asked for; where one is offered, it takes its place.
+    Offer,
+    /// A person takes the hand-over Secret away.
+    Withdraw,
+    /// A Secret comes back that hands over a token of the ledger again.
+    OfferAgain,
+    /// A person hands over a value that the service refuses.
+    OfferWrong,
 }
 
 /// All of them.
@@ -95,6 +104,10 @@ const FAULTS_NAMED: [Fault; FAULTS] = [
     Fault::ListFails,
     Fault::Vanish,
     Fault::Recreate,
+    Fault::Offer,
+    Fault::Withdraw,
+    Fault::OfferAgain,
+    Fault::OfferWrong,
 ];
 
 /// No limit.
@@ -111,6 +124,8 @@ pub struct Setup {
     pub named: bool,
     /// The service is swept as a whole, and tokens without an object are revoked.
     pub sweeps: bool,
+    /// The service has no *generate*, no list and no *revoke*: people make, hand over and revoke the tokens.
+    pub by_hand: bool,
     pub faults: [u8; FAULTS],
     pub mutation: Option<Mutation>,
 }
@@ -125,7 +140,7 @@ impl Setup {
         if [Fault::OtherCluster, Fault::LoseStatus].into_iter().any(|fault| counts[fault as usize] > 0) {
             counts[Fault::Confirm as usize] = ANY;
         }
-        Self { name, processes, slots, named: true, sweeps: false, faults: counts, mutation: None }
+        Self { name, processes, slots, named: true, sweeps: false, by_hand: false, faults: counts, mutation: None }
     }
 
     pub fn nameless(self) -> Self {
@@ -134,6 +149,10 @@ impl Setup {
 
     pub fn swept(self) -> Self {
         Self { sweeps: true, ..self }
+    }
+
+    pub fn by_hand(self) -> Self {
+        Self { named: false, by_hand: true, ..self }
     }
 
     pub fn with(self, mutation: Mutation) -> Self {
@@ -172,8 +191,10 @@ impl Setup {
 
     /// An object that was just created.
     pub fn initial(&self) -> State {
+        // Where people make the tokens, no claim is implied whose age could matter.
+        let deals = Deals { by_hand: self.by_hand, ..Deals::NONE };
         State {
-            object: Object { exists: true, ..Object::GONE },
+            object: Object { exists: true, old: self.by_hand, ..Object::GONE },
             secret: Secret::ABSENT,
             alive: Set::EMPTY,
             requests: Set::EMPTY,
@@ -183,9 +204,10 @@ impl Setup {
             armed: Secret::ABSENT,
             creates: false,
             holders: Set::EMPTY,
-            facts: Facts::NONE,
+            facts: Facts { deals, ..Facts::NONE },
             processes: [Process::IDLE; PROCESSES],
             sweep: Sweep::default(),
+            hand: Hand::NONE,
             list_fails: false,
             budget: self.faults,
         }

@@ -4,6 +4,7 @@
 //! `canonical`). So the space is finite although things may happen any number of times. A resourceVersion is "unchanged since I read
 //! it"; a time is "over" or "not over yet".
 
+use super::hand::{Deals, Hand, Hands};
 use super::tokens::{Set, Token};
 
 /// Token slots. Slot 0 belongs to the finalizer's claim.
@@ -11,7 +12,7 @@ pub const SLOTS: usize = 6;
 /// The maximum number of processes.
 pub const PROCESSES: usize = 2;
 /// Kinds of counted faults, see `setup::Fault`.
-pub const FAULTS: usize = 28;
+pub const FAULTS: usize = 32;
 
 /// How old the newest claim is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -66,6 +67,10 @@ pub struct Book {
     pub fate: Fate,
     pub current: Token,
     pub rejected: bool,
+    /// The claim answers the request of a person. Kept where people make the tokens.
+    pub answers: bool,
+    /// Those of the claim, the current and the superseded tokens that were handed over.
+    pub handed: Set,
     pub superseded: Set,
     /// Those of `superseded` whose overlap is over.
     pub over: Set,
@@ -96,6 +101,8 @@ impl Book {
         fate: Fate::Open,
         current: Token::NONE,
         rejected: false,
+        answers: false,
+        handed: Set::EMPTY,
         superseded: Set::EMPTY,
         over: Set::EMPTY,
         unpublished: Set::EMPTY,
@@ -260,6 +267,7 @@ pub struct Process {
     /// The token whose value is in memory, beside the one in flight.
     pub remembered: Token,
     pub in_flight: InFlight,
+    pub hands: Hands,
 }
 
 impl Process {
@@ -281,12 +289,14 @@ impl Process {
         due: false,
         remembered: Token::NONE,
         in_flight: InFlight::EMPTY,
+        hands: Hands::NONE,
     };
 
     /// Ends the pass: drops the snapshots and keeps the memory.
     pub fn end_pass(&mut self) {
-        let Self { swept, suspects, list_pause, due, remembered, in_flight, .. } = *self;
-        *self = Self { swept, suspects, list_pause, due, remembered, in_flight, ..Self::IDLE };
+        let Self { swept, suspects, list_pause, due, remembered, in_flight, hands, .. } = *self;
+        let hands = hands.after_pass();
+        *self = Self { swept, suspects, list_pause, due, remembered, in_flight, hands, ..Self::IDLE };
     }
 
     pub fn refers(&self) -> Set {
@@ -314,6 +324,7 @@ pub struct Facts {
     pub former: Set,
     /// The service refuses everybody.
     pub doubt: bool,
+    pub deals: Deals,
 }
 
 impl Facts {
@@ -323,6 +334,7 @@ impl Facts {
         of_other_cluster: Set::EMPTY,
         former: Set::EMPTY,
         doubt: false,
+        deals: Deals::NONE,
     };
 
     pub fn attempt(&self, token: Token) -> u8 {
@@ -360,11 +372,11 @@ pub struct Sweep {
 pub struct State {
     pub object: Object,
     pub secret: Secret,
-    /// Tokens that live at the service.
+    /// Tokens that live at the service. Where people make them, this follows from `hand`.
     pub alive: Set,
     /// Requests on their way to the service: neither landed nor dropped yet.
     pub requests: Set,
-    /// Tokens for which a revoke was sent.
+    /// Tokens for which a revoke was sent, or which a person revoked as the object asked. The latter follow from `hand`.
     pub ended: Set,
     /// Claims for which *generate* was sent.
     pub asked: Set,
@@ -379,6 +391,7 @@ pub struct State {
     pub facts: Facts,
     pub processes: [Process; PROCESSES],
     pub sweep: Sweep,
+    pub hand: Hand,
     /// The service's list does not come.
     pub list_fails: bool,
     /// What may still go wrong.
@@ -418,6 +431,7 @@ impl State {
         self.secret = secret;
         if secret.data.own() {
             self.holders = self.holders.with(secret.data);
+            self.hand.taken = self.hand.taken.with(self.facts.deals.value(secret.data));
             if self.object.exists {
                 self.sweep.held = self.sweep.held.and(self.sweep.orphans.both(Set::of(secret.data)));
             }
