@@ -3,9 +3,10 @@
 
 use super::*;
 use crate::api::condition::ConditionType;
-use crate::api::ids::Nonce;
 use crate::api::ids::samples::id;
+use crate::api::ids::{Nonce, TokenId};
 use crate::api::ledger::{Failures, Superseded, Unclear};
+use crate::rotation::observed::{Content, Ours, SecretState};
 
 fn current() -> Current {
     Current {
@@ -275,4 +276,30 @@ fn a_deletion_tells_what_it_waits_for() {
     let ledger = Ledger { current: Some(current()), ..Ledger::default() };
     let situation = Situation { deleting: true, transient_failure: Some(&failure), ..resting(&ledger) };
     assert!(message(&situation, ConditionType::Ready).ends_with("Now: list: status 500"));
+}
+
+/// A Secret that holds the token of this attempt.
+fn secrets(attempt: u32, id: TokenId) -> Secrets {
+    let ours = Ours { attempt, id: Some(id), fence: attempt, content: Content::Token, rendered: true, content_hash: 0 };
+    Secrets::one(true, SecretState::Ours(ours))
+}
+
+#[test]
+fn a_person_is_asked_to_revoke_a_token_once_the_secret_holds_a_later_one_that_was_verified() {
+    let failed = Superseded {
+        attempt: 5,
+        id: TokenId::of_hand_over(5),
+        handed_over: true,
+        revoke_after_time: Time::from_millis(0),
+        ..superseded()
+    };
+    let ledger = |current| Ledger { current, superseded: vec![failed.clone()], ..Ledger::default() };
+    let asks = |ledger: &Ledger, secrets: &Secrets| {
+        let made = conditions(&Situation { secrets, ..resting(ledger) }, &[]);
+        made.iter().any(|made| made.reason == Reason::RevokeByHand)
+    };
+    assert!(!asks(&ledger(None), &secrets(5, TokenId::of_hand_over(5))), "the only one, which failed there");
+    assert!(!asks(&ledger(None), &secrets(6, TokenId::of_hand_over(6))), "the next one is not verified yet");
+    assert!(!asks(&ledger(Some(current())), &secrets(5, TokenId::of_hand_over(5))), "it is still there");
+    assert!(asks(&ledger(Some(current())), &secrets(7, current().id)));
 }
