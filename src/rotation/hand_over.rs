@@ -195,7 +195,11 @@ mod tests {
         let time = |text: &str| Time::parse(text).unwrap();
         let (before, after) = (time("2026-12-01T00:00:00Z"), time("2027-02-01T00:00:00Z"));
         let since = |leak: Value, deleted: Option<Time>, now: Time| {
-            ledger(leak).to_revoke(deleted, |_| true, now).iter().map(|owed| (owed.attempt, owed.since)).collect::<Vec<_>>()
+            ledger(leak)
+                .to_revoke(deleted, |_| true, now)
+                .iter()
+                .map(|owed| (owed.attempt, owed.since))
+                .collect::<Vec<_>>()
         };
         let leak = json!({"claimedBefore": "2026-11-02T00:00:00Z"});
         assert_eq!(since(Value::Null, None, before), []);

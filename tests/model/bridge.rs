@@ -180,7 +180,7 @@ fn seen_object(object: &Object) -> observed::Object {
     }
 }
 
-/// What people do by hand, as this process sees it. `unleaked` of the product: what leaked is not taken up again.
+/// What people do by hand, as this process sees it. As in `judge` of the product, what leaked is not taken up again.
 fn seen_by_hand(process: &Process, facts: &Facts, ledger: &Ledger) -> observed::ByHand {
     let hands = &process.hands;
     let secret = hand_over(hands.shown, facts);
@@ -204,7 +204,8 @@ fn seen_by_hand(process: &Process, facts: &Facts, ledger: &Ledger) -> observed::
         true => Companion::Ours(kept),
     };
     let asked = hands.asked.iter().map(|token| (id(token, facts), later())).collect();
-    observed::ByHand { offer, companion, asked }
+    let companion_stale = process.object.deleting && hands.companion_read && !hands.companion_live;
+    observed::ByHand { offer, companion, companion_stale, asked }
 }
 
 /// A version of the hand-over Secret.

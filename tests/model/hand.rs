@@ -144,6 +144,8 @@ pub struct Hands {
     /// What the companion Secret keeps, if it was read.
     pub companion: Set,
     pub companion_read: bool,
+    /// It was read in this pass. Only the deletion of an object looks at that.
+    pub companion_live: bool,
     /// The version of the hand-over Secret that the watch shows in this pass.
     pub shown: Version,
     /// The version that was read last, the tokens that the ledger had then, and what the process made of it.
@@ -159,6 +161,7 @@ impl Hands {
         dead: Set::EMPTY,
         companion: Set::EMPTY,
         companion_read: false,
+        companion_live: false,
         shown: Version::NONE,
         read: Version::NONE,
         read_beside: Set::EMPTY,
@@ -167,7 +170,7 @@ impl Hands {
 
     /// What is left of it after a pass. Time has passed by the next one, so every token may be asked about again.
     pub fn after_pass(self) -> Self {
-        Self { asked: Set::EMPTY, shown: Version::NONE, ..self }
+        Self { asked: Set::EMPTY, companion_live: false, shown: Version::NONE, ..self }
     }
 
     /// Whether it read this version beside these tokens.
@@ -186,7 +189,7 @@ impl Hash for Hands {
         let any = *self != Self::NONE;
         any.hash(hasher);
         if any {
-            (self.values, self.asked, self.dead, self.companion, self.companion_read).hash(hasher);
+            (self.values, self.asked, self.dead, self.companion, self.companion_read, self.companion_live).hash(hasher);
             (self.shown, self.read, self.read_beside, self.judged).hash(hasher);
         }
     }

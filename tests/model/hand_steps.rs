@@ -234,8 +234,9 @@ fn having_looked_for(turn: &Turn, tokens: Set) -> State {
 
 fn note_companion(state: &mut State, index: usize) {
     let companion = state.hand.companion;
-    let hands = &mut state.processes[index].hands;
-    (hands.companion, hands.companion_read) = (companion, true);
+    let process = &mut state.processes[index];
+    let (hands, deleting) = (&mut process.hands, process.object.deleting);
+    (hands.companion, hands.companion_read, hands.companion_live) = (companion, true, deleting);
     hands.values = hands.values.and(companion);
 }
 

@@ -1,7 +1,7 @@
 //! A person who makes tokens, hands them over and revokes them, as the object asks; and what people do beside that.
 
 use artifact_token_operator::api::ledger::Ledger;
-use artifact_token_operator::rotation::hand_over::to_revoke;
+use artifact_token_operator::rotation::hand_over::revoke_by_hand;
 use artifact_token_operator::rotation::observed::Secrets;
 use artifact_token_operator::rotation::schedule::trigger;
 
@@ -135,7 +135,8 @@ pub fn asked_to_revoke(setup: &Setup, state: &State) -> Set {
 
 /// The attempts that the message names.
 fn asked_attempts(ledger: &Ledger, secrets: &Secrets, deleting: bool) -> Vec<u32> {
-    let message = to_revoke(ledger, secrets, deleting, "", bridge::NOW).unwrap_or_default();
+    let deleted = deleting.then_some(bridge::NOW);
+    let message = revoke_by_hand(ledger, secrets, deleted, "", bridge::NOW).unwrap_or_default();
     let named = message.split("of attempt ").skip(1);
     named.filter_map(|rest| rest.split(|sign: char| !sign.is_ascii_digit()).next()?.parse().ok()).collect()
 }
