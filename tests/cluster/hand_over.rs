@@ -78,7 +78,7 @@ async fn a_token_is_handed_over_replaced_and_revoked_by_hand_and_the_object_goes
     for part in ["Settings > Tokens", "type Production", "without an expiry", "ci-hand-over", "hand-over ci"] {
         assert!(due.message.contains(part), "{part}: {}", due.message);
     }
-    assert_eq!(condition(&world.token("ci").await, ConditionType::Ready).unwrap().reason, Reason::HandOverDue);
+    world.until_reason("ci", ConditionType::Ready, Reason::HandOverDue).await;
     assert!(world.token("ci").await.finalizers().is_empty(), "nothing has begun");
     assert_eq!(world.until_event("ci", "HandOverDue").await.0, "Warning");
 

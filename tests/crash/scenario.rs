@@ -35,6 +35,14 @@ pub enum Hands {
 }
 
 impl Hands {
+    /// How long a refusal must last. Each token of a person is seen dead by that, and the last one after ten times as long.
+    fn refusal_settle(self) -> &'static str {
+        match self {
+            Self::Operator => "1s",
+            Self::Person => "400ms",
+        }
+    }
+
     /// In the names of plans and in figures.
     pub fn words(self) -> &'static str {
         match self {
@@ -71,7 +79,7 @@ impl Scenario {
             url: format!("{}/v1/whoami", world.service.base_url()),
             overlap: OVERLAP,
         });
-        let first = Supervisor::start(options(&world.namespace, proxy.kubeconfig()));
+        let first = Supervisor::start(options(&world.namespace, proxy.kubeconfig(), hands));
         first.ready().await;
         let second = tokio::sync::OnceCell::new();
         let (stranger, sleeper) = (tokio::sync::OnceCell::new(), std::sync::Mutex::default());
@@ -100,7 +108,7 @@ impl Scenario {
 
     /// Starts the other operator.
     pub async fn start_second(&self) {
-        let start = || async { Supervisor::start(options(&self.world.namespace, self.proxy.kubeconfig())) };
+        let start = || async { Supervisor::start(options(&self.world.namespace, self.proxy.kubeconfig(), self.hands)) };
         self.second.get_or_init(start).await;
     }
 
@@ -201,12 +209,12 @@ impl Scenario {
     }
 }
 
-fn options(namespace: &str, kubeconfig: std::path::PathBuf) -> operator::Options {
+fn options(namespace: &str, kubeconfig: std::path::PathBuf, hands: Hands) -> operator::Options {
     operator::Options::new(support::binary("artifact-token-operator"), kubeconfig)
         .argument(format!("--namespaces={namespace}"))
         .argument(format!("--token-settle={TOKEN_SETTLE}"))
         .argument(format!("--settle-margin={MARGIN}"))
-        .argument("--refusal-settle=1s")
+        .argument(format!("--refusal-settle={}", hands.refusal_settle()))
         .argument("--first-retry=300ms")
         .argument(format!("--default-overlap={}ms", OVERLAP.as_millis()))
         .variable("RUST_LOG", "trace")
