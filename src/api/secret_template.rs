@@ -114,7 +114,7 @@ pub struct DataEntry {
 
     /// How the token is written. `Raw`: the token and nothing else. `Npmrc`: for npm and pnpm. `DockerConfigJson`:
     /// for image pulls. `BasicAuth`: two keys, `username` and `password`. `SealEnv`: two keys, `SEAL_TOKEN` and
-    /// `SEAL_PROJECT`, for `envFrom`. `Template`: your own text. Example: `Raw`.
+    /// `SEAL_PROJECT`, for the environment. `Template`: your own text. Example: `Raw`.
     pub format: Format,
 
     /// User name that goes with the token, at most 255 printable ASCII characters without spaces and colons. Needed

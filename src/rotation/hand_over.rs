@@ -1,5 +1,6 @@
 //! Tokens that only people can make and revoke: which of those that they hand over are taken up, and what they are told. Pure.
 
+use crate::api::ids::TokenId;
 use crate::api::ledger::{Current, HandOver, Ledger, Outcome, Superseded};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
@@ -28,12 +29,14 @@ pub fn judge(ledger: &Ledger, secret: &HandOver, brought: &Brought) -> OfferStat
             return OfferState::Refused(format!("it is the token of attempt {attempt}, which is in use already"));
         }
     }
-    if let Some(old) = ledger.superseded.iter().find(|old| known_as == Some(&old.id)) {
-        let attempt = old.attempt;
-        let why = format!("it is the token of attempt {attempt}, which another one has replaced: make a new one");
+    let claim = ledger.claim.as_ref().filter(|claim| claim.hand_over.as_ref() == Some(secret));
+    // So has the very version whose token failed after it was published, also for a process that never saw it.
+    let failed = claim.map(|claim| TokenId::of_hand_over(claim.attempt));
+    let old = ledger.superseded.iter().find(|old| known_as == Some(&old.id) || failed.as_ref() == Some(&old.id));
+    if let Some(attempt) = old.map(|old| old.attempt) {
+        let why = format!("it is the token of attempt {attempt}, which is to be revoked: make a new one");
         return OfferState::Refused(why);
     }
-    let claim = ledger.claim.as_ref().filter(|claim| claim.hand_over.as_ref() == Some(secret));
     if claim.is_some_and(|claim| ledger.leak_covers(claim.time)) {
         let why = "it leaked: it was handed over before spec.rotation.revokeIssuedBefore. Make a new one";
         return OfferState::Refused(why.to_owned());
@@ -105,20 +108,15 @@ fn expires(current: &Current) -> String {
 
 /// What the condition `RevocationPending` and a deletion say of the tokens that a person must revoke. `None` if there are none. One that
 /// failed while the Secret held it waits for a token that works.
-pub fn revoke_by_hand(
-    ledger: &Ledger,
-    secrets: &Secrets,
-    deleted: Option<Time>,
-    page: &str,
-    now: Time,
-) -> Option<String> {
-    let unneeded = |old: &Superseded| is_unneeded(ledger, secrets, old, |time| time <= now);
-    let tokens: Vec<String> = ledger.to_revoke(deleted, unneeded, now).iter().map(named).collect();
+pub fn revoke_by_hand(ledger: &Ledger, secrets: &Secrets, deleting: bool, page: &str, waited: Time) -> Option<String> {
+    let unneeded = |old: &Superseded| is_unneeded(ledger, secrets, old, |time| time <= waited);
+    let tokens = ledger.to_revoke(deleting.then_some(waited), unneeded, waited);
+    let tokens: Vec<String> = tokens.iter().map(named).collect();
     if tokens.is_empty() {
         return None;
     }
     let place = if page.is_empty() { "at the service" } else { page };
-    let let_go = if deleted.is_some() {
+    let let_go = if deleting {
         ". To let this object go without that, set the annotation artifact-token.dev/skip-revocation: \"true\""
     } else {
         ""
@@ -142,7 +140,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::api::ids::TokenId;
 
     const CLAIMED: &str = "2026-11-01T00:00:00Z";
 
@@ -174,12 +171,23 @@ mod tests {
             (at("u", "6"), &current, "Taken"),
             (at("u", "6"), &new, "Ready"),
             (at("new", "7"), &current, "attempt 2, which is in use already"),
-            (at("u", "6"), &old, "attempt 1, which another one has replaced"),
+            (at("u", "6"), &old, "attempt 1, which is to be revoked"),
             (at("u", "5"), &nothing, "it has no value"),
         ] {
             let judged = format!("{:?}", judge(&ledger(Value::Null), &secret, brought));
             assert!(judged.contains(expected), "{secret:?} {brought:?}: {judged}, not {expected}");
         }
+    }
+
+    #[test]
+    fn the_version_whose_token_failed_after_its_publish_is_not_taken_up_again_by_whoever_does_not_know_its_value() {
+        let mut failed = ledger(Value::Null);
+        let new = Brought::Token { known_as: None };
+        failed.superseded[0].id = TokenId::of_hand_over(3);
+        failed.superseded[0].attempt = 3;
+        let judged = judge(&failed, &at("new", "7"), &new);
+        assert!(matches!(&judged, OfferState::Refused(why) if why.contains("attempt 3")), "{judged:?}");
+        assert_eq!(judge(&failed, &at("new", "8"), &new), OfferState::Ready);
     }
 
     #[test]

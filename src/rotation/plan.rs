@@ -44,7 +44,7 @@
 //! | | the service refused it within its settle time, or refuses most tokens | Wait |
 //! | | the service refused it | Decide(failed) |
 //! | roll_back | the outcome is failed, the previous token lives and its value is in memory, and holders of the failed token have an overlap left | RollBack; before that ReadCompanion, Keep, if the failed token was handed over |
-//! | put_back | the Secret lost the current token, which was handed over, its value is in memory, and holders of a failed token have an overlap left | Read, CreatePlaceholder if the Secret is absent, RollBack; Keep as above |
+//! | put_back | the Secret lost the current token, which was handed over, its value is in memory, and holders of a failed token have an overlap left | Read, CreatePlaceholder if the Secret is absent, RollBack; before that ReadCompanion, Keep its value and that of a failed token |
 //! | hand_over | a person hands over a token, and the Secret of that was not read yet | Read, ReadOffer |
 //! | | the token of that Secret is the current one, and the Secret holds it | Read, DeleteOffer |
 //! | companion | nobody knows yet which values of superseded tokens are kept | ReadCompanion |

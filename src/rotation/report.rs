@@ -91,6 +91,8 @@ pub struct Situation<'a> {
     pub generation: i64,
     /// Now.
     pub now: Time,
+    /// The earliest reading of the clock that counts: waits that protect a token end by it (P7).
+    pub waited: Time,
 }
 
 /// The conditions of this situation. A condition whose status did not change keeps its time from `old`.
@@ -214,8 +216,8 @@ fn stalled(situation: &Situation) -> Option<ConditionParts> {
 }
 
 fn to_revoke_by_hand(situation: &Situation) -> Option<String> {
-    let deleted = situation.deleting.then_some(situation.now);
-    revoke_by_hand(situation.ledger, situation.secrets, deleted, situation.page, situation.now)
+    let Situation { ledger, secrets, deleting, page, waited, .. } = situation;
+    revoke_by_hand(ledger, secrets, *deleting, page, *waited)
 }
 
 fn hand_over_due(situation: &Situation) -> Option<ConditionParts> {
@@ -254,8 +256,10 @@ fn revocation_pending(situation: &Situation) -> Option<ConditionParts> {
         None if first.revoke_after_time.plus(TURN_IS_LONG) <= situation.now => (
             Reason::OverlapActive,
             format!(
-                "the overlap of attempt {} ended at {}; it is revoked in its turn at the service, once the Secret holds its successor",
-                first.attempt, first.revoke_after_time
+                "the overlap of attempt {} ended at {}; it {}, once the Secret holds its successor",
+                first.attempt,
+                first.revoke_after_time,
+                if first.handed_over { "is to be revoked by hand" } else { "is revoked in its turn at the service" }
             ),
         ),
         None => (Reason::OverlapActive, revoked_at(first)),

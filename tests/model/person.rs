@@ -135,8 +135,7 @@ pub fn asked_to_revoke(setup: &Setup, state: &State) -> Set {
 
 /// The attempts that the message names.
 fn asked_attempts(ledger: &Ledger, secrets: &Secrets, deleting: bool) -> Vec<u32> {
-    let deleted = deleting.then_some(bridge::NOW);
-    let message = revoke_by_hand(ledger, secrets, deleted, "", bridge::NOW).unwrap_or_default();
+    let message = revoke_by_hand(ledger, secrets, deleting, "", bridge::NOW).unwrap_or_default();
     let named = message.split("of attempt ").skip(1);
     named.filter_map(|rest| rest.split(|sign: char| !sign.is_ascii_digit()).next()?.parse().ok()).collect()
 }

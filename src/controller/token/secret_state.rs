@@ -131,10 +131,8 @@ impl SecretReader<'_> {
     /// Whether the value ends otherwise than the ledger says of this token. A process that never saw the value knows by that that
     /// somebody else wrote it.
     fn has_other_end(&self, token: &SecretString, marks: &Marks) -> bool {
-        let same =
-            |current: &&Current| current.attempt == marks.attempt && Some(&current.id) == marks.token_id.as_ref();
-        let current = self.ledger.current.as_ref().filter(same);
-        current.and_then(|current| current.hint.as_ref()).is_some_and(|hint| !ends_like(hint, token))
+        let id = marks.token_id.as_ref().filter(|id| self.ledger.has_token(marks.attempt, id));
+        id.and_then(|id| self.ledger.hint_of(id)).is_some_and(|hint| !ends_like(hint, token))
     }
 
     /// Whether these marks may be those that this operator wrote last: the ones of an older token are a copy.

@@ -1,5 +1,6 @@
 //! The tokens that a person made, and that only a person can revoke.
 
+use crate::api::ids::TokenId;
 use crate::api::ledger::{Ledger, Superseded};
 use crate::api::time::Time;
 
@@ -17,6 +18,34 @@ pub struct ToRevoke<'a> {
 }
 
 impl Ledger {
+    /// Whether any token in it was handed over, also one that is dead by now: its value may still be kept.
+    pub fn has_by_hand(&self) -> bool {
+        let claim = self.claim.as_ref().is_some_and(|claim| claim.hand_over.is_some());
+        let dead = self.history.iter().any(|dead| dead.id == TokenId::of_hand_over(dead.attempt));
+        claim || dead || self.living_by_hand().next().is_some()
+    }
+
+    /// The ids of the living tokens that were handed over.
+    pub fn living_by_hand(&self) -> impl Iterator<Item = &TokenId> {
+        let current = self.current.iter().filter(|current| current.hand_over.is_some()).map(|current| &current.id);
+        current.chain(self.superseded.iter().filter(|old| old.handed_over).map(|old| &old.id))
+    }
+
+    /// The end of the value of this living token, if it is known.
+    pub fn hint_of(&self, id: &TokenId) -> Option<&str> {
+        let current = self.current.as_ref().filter(|current| current.id == *id).map(|current| current.hint.as_deref());
+        let superseded = || self.superseded.iter().find(|old| old.id == *id).map(|old| old.hint.as_deref());
+        current.or_else(superseded).flatten()
+    }
+
+    /// Notes the end of the value of a superseded token that was handed over: by it a person finds the token.
+    pub fn hinted(&mut self, id: &TokenId, hint: Option<String>) {
+        let old = self.superseded.iter_mut().find(|old| old.id == *id && old.handed_over);
+        if let Some(old) = old.filter(|old| old.hint.is_none()) {
+            old.hint = hint;
+        }
+    }
+
     /// The tokens that a person must revoke now: those that nobody needs once their overlap is over, those that leaked, and all that there
     /// are since the deletion.
     pub fn to_revoke(

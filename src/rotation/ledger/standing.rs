@@ -42,13 +42,6 @@ impl Ledger {
         current.chain(superseded).any(|(of, known, by_hand)| by_hand && of == attempt && known == id)
     }
 
-    /// Whether any token in it was handed over.
-    pub fn has_by_hand(&self) -> bool {
-        let current = self.current.as_ref().is_some_and(|current| current.hand_over.is_some());
-        let claim = self.claim.as_ref().is_some_and(|claim| claim.hand_over.is_some());
-        current || claim || self.superseded.iter().any(|old| old.handed_over)
-    }
-
     /// The tokens of which one at least lives now, as far as the ledger knows, beside one that is to die: the current token, unless it
     /// has expired. But a ledger that went back to an earlier state may name one that is dead by now, while the Secret holds a later one
     /// that was found since.

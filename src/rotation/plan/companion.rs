@@ -1,7 +1,7 @@
 //! The values of superseded tokens that were handed over: they are kept until the end of each is proved.
 
 use crate::api::ids::TokenId;
-use crate::api::ledger::{Ledger, Revoked};
+use crate::api::ledger::{Ledger, Revoked, Superseded};
 use crate::rotation::observed::{Companion, Observed};
 use crate::rotation::plan::step::Step;
 use crate::rotation::plan::view::View;
@@ -60,6 +60,7 @@ fn replaced(observed: &Observed) -> Vec<TokenId> {
     // A value that the Secret holds is at hand, also before it was seen to work.
     let at_hand = facts.holds_previous || observed.holds_current();
     let current = ledger.current.iter().filter(|current| current.hand_over.is_some() && at_hand);
-    let failed = ledger.superseded.iter().filter(|old| old.handed_over && secrets.hold(&old.id));
+    let held = |old: &&Superseded| old.handed_over && secrets.published(old.attempt, &old.id);
+    let failed = ledger.superseded.iter().filter(held);
     current.map(|current| current.id.clone()).chain(failed.map(|old| old.id.clone())).collect()
 }

@@ -5,6 +5,7 @@ use crate::api::ledger::Outcome;
 use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Companion, Content, InFlight, Leave, Observed};
+use crate::rotation::plan::in_flight::give_up;
 use crate::rotation::plan::ownership::unresolved_conflict;
 use crate::rotation::plan::step::{GiveUpReason, Step};
 use crate::rotation::plan::view::View;
@@ -21,6 +22,10 @@ pub(super) fn deletion(view: &View) -> Option<Step> {
     match (object.leave, in_flight) {
         (Some(Leave::Orphan), _) => Some(drop_kept(view).unwrap_or(Step::Release)),
         (Some(Leave::Skip), _) => Some(release(view)),
+        // Another process may have it, too, and publish it.
+        (None, InFlight::Value { .. }) if view.observed.takes_up() => {
+            Some(view.after_read(give_up(view, GiveUpReason::Deleting)))
+        }
         (None, InFlight::Claim { .. } | InFlight::Value { .. }) => Some(Step::GiveUp(GiveUpReason::Deleting)),
         (None, InFlight::Nothing) => Some(unresolved_conflict(view).unwrap_or_else(|| end_tokens(view))),
     }

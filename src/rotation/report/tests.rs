@@ -50,6 +50,7 @@ fn resting(ledger: &Ledger) -> Situation<'_> {
         suspended: false,
         generation: 3,
         now: Time::from_millis(1000),
+        waited: Time::from_millis(1000),
     }
 }
 

@@ -1,5 +1,5 @@
 //! Formats that write a user name and the token under keys of their own: `BasicAuth` (Tekton, and the Secret type
-//! `kubernetes.io/basic-auth`) and `SealEnv` (the environment of Seal's tools, for `envFrom`).
+//! `kubernetes.io/basic-auth`) and `SealEnv` (the environment of Seal's tools).
 
 use super::refusal::Refusal;
 use super::values::{Data, Files, Values, text};

@@ -59,13 +59,17 @@ pub(super) async fn keep(pass: &mut Pass<'_>, ids: &[TokenId]) -> Result<Flow, P
     let write = match current {
         Some(current) if values.is_empty() => return delete(pass, &companion, &current).await,
         Some(current) => companion.patch(companion_patch(&owner, &values, &current), DryRun::No).await,
-        None if values.is_empty() => return Ok(Flow::Continue),
+        None if values.is_empty() => {
+            pause_for_missing(pass, ids);
+            return Ok(Flow::Continue);
+        }
         None => companion.create_body(&companion_body(&owner, &values)).await,
     };
     match write {
         SecretWrite::Done(secret) => {
             pass.went_well(StepKind::Offer);
             note(pass, Some(&*secret));
+            pause_for_missing(pass, ids);
         }
         SecretWrite::Conflict => pass.memory_mut().by_hand.companion = None,
         SecretWrite::Denied(halt) => {
@@ -78,6 +82,19 @@ pub(super) async fn keep(pass: &mut Pass<'_>, ids: &[TokenId]) -> Result<Flow, P
         }
     }
     Ok(Flow::Continue)
+}
+
+/// Pauses if the value of one of these tokens is not kept after all: it was nowhere at hand, or somebody took it out of the write. The same
+/// step at once would end the same.
+fn pause_for_missing(pass: &mut Pass<'_>, ids: &[TokenId]) {
+    let kept = match &pass.memory().by_hand.companion {
+        Some(Companion::Ours(kept)) => kept.as_slice(),
+        _ => &[],
+    };
+    if let Some(missing) = ids.iter().find(|id| !kept.contains(id)).cloned() {
+        let what = format!("the value of {missing} could not be kept: it is not at hand, or a webhook took it out");
+        pass.pause(StepKind::Offer, Reason::SecretUpdateFailed, &what);
+    }
 }
 
 async fn delete(pass: &mut Pass<'_>, companion: &SecretAccess, current: &Secret) -> Result<Flow, PassError> {

@@ -17,6 +17,7 @@ use crate::controller::token::perform::calls::{ISSUE_CALLS, take_places};
 use crate::controller::token::perform::companion::look_for;
 use crate::controller::token::perform::record::{Written, record};
 use crate::controller::token::perform::secret::access::{SecretAccess, SecretDeletion};
+use crate::controller::token::secret_state::ends_like;
 use crate::controller::value_digest::{ValueDigest, digest_of};
 use crate::rotation::hand_over::judge;
 use crate::rotation::observed::{Brought, Observed, OfferState};
@@ -46,10 +47,9 @@ pub(super) async fn read_offer(pass: &mut Pass<'_>, observed: &Observed) -> Resu
         remember(pass, shown, None, None);
         return Ok(Flow::Continue);
     };
-    // What another token has replaced is known by its value.
-    let replaced: Vec<TokenId> =
-        pass.ledger().superseded.iter().filter(|old| old.handed_over).map(|old| old.id.clone()).collect();
-    look_for(pass, &replaced).await?;
+    // What is in the ledger already is known by its value.
+    let living: Vec<TokenId> = pass.ledger().living_by_hand().cloned().collect();
+    look_for(pass, &living).await?;
     let now = pass.now().time();
     let (brought, value) = match handed_over(&secret, now) {
         Ok(HandedOver { token, expiration }) => {
@@ -85,14 +85,18 @@ fn remember(
     pass.memory_mut().by_hand.read = Some(ReadOffer { secret, living, brought, value });
 }
 
-/// The living token of the ledger that has this value, as far as this process knows their values.
+/// The living token of the ledger that has this value. One whose value this process does not know is it if its last letters are the same:
+/// a person makes another token more easily than somebody notices that one token stands in the ledger twice.
 fn known_as(pass: &Pass<'_>, token: &SecretString) -> Option<TokenId> {
     let digest_in_memory =
         |id: &TokenId| pass.memory().digest.as_ref().filter(|(of, _)| of == id).map(|(_, digest)| *digest);
     let is = |id: &TokenId| {
         let held = if pass.holds(id) { pass.held_token() } else { None };
         let value = held.or_else(|| pass.memory().values.get(id).cloned());
-        value.map(|value| digest_of(&value)).or_else(|| digest_in_memory(id)) == Some(digest_of(token))
+        match value.map(|value| digest_of(&value)).or_else(|| digest_in_memory(id)) {
+            Some(known) => known == digest_of(token),
+            None => pass.ledger().hint_of(id).is_some_and(|hint| ends_like(hint, token)),
+        }
     };
     pass.ledger().living().into_iter().find(is)
 }

@@ -1,7 +1,7 @@
 //! Outcomes of attempts. Each is decided once, and recorded before anything follows from it (P6).
 
 use kube::ResourceExt;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::api::ids::TokenId;
 use crate::api::ledger::{Claim, Current, Ledger};
@@ -41,6 +41,11 @@ pub(super) async fn give_up(
         return Ok(Flow::Continue);
     }
     let (claim, leftover) = (claim_of(pass, attempt.attempt, observed), leftover(pass, attempt, observed));
+    // Another process has settled the claim, and the person has the token: that is no failure, and nothing is left to record.
+    if attempt.is_handed_over() && !open && matches!(leftover, Leftover::Nothing) {
+        pass.memory_mut().in_flight = None;
+        return Ok(Flow::Continue);
+    }
     let Why { reason, message } = why_given_up(pass, because, open, attempt);
     let message = format!("attempt {} was given up: {message}", claim.attempt);
     let digest = attempt.value.as_ref().map(|value| digest_of(&value.token));
@@ -132,8 +137,12 @@ async fn fail(
     let failure = pass.failure(observed.object.generation, reason, message.clone());
     let now = pass.now().time();
     let seen = leftover.token().cloned().zip(generated_by(pass, claim.attempt, leftover.token()));
+    let hinted = leftover.token().cloned().map(|id| (hint_of(pass, &id), id));
     let change = |ledger: &mut Ledger| {
         ledger.failed(claim, leftover, failure, now);
+        if let Some((hint, id)) = hinted {
+            ledger.hinted(&id, hint);
+        }
         if let Some((id, revision)) = &seen {
             ledger.seen_by(claim.attempt, id, revision);
         }
@@ -234,7 +243,7 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
         hand_over: claim.hand_over.clone(),
         reminded_days: None,
         credentials_revision: credentials_revision.unwrap_or_default(),
-        hint: hint(pass, token.expose_secret()),
+        hint: hint(pass, &token),
         request_digest,
         claimed_time: claimed,
         issued_time: own_value.map_or(claimed, |value| value.issued),
@@ -267,9 +276,17 @@ fn replaced_by(pass: &Pass<'_>, attempt: u32) -> Vec<TokenId> {
     own.map_or_else(marked, |own| own.replaces.clone())
 }
 
-fn hint(pass: &Pass<'_>, token: &str) -> Option<String> {
+fn hint(pass: &Pass<'_>, token: &SecretString) -> Option<String> {
     let shown = pass.service().is_some_and(|service| service.spec.hint == HintPolicy::LastFour);
-    secret_state::hint_of(token).filter(|_| shown)
+    secret_state::hint_of(token.expose_secret()).filter(|_| shown)
+}
+
+/// The end of the value of the token in flight, or of the one that the Secret holds.
+fn hint_of(pass: &Pass<'_>, id: &TokenId) -> Option<String> {
+    let own = pass.memory().in_flight.as_ref().and_then(|own| own.value.as_ref()).filter(|value| value.id == *id);
+    let held = || if pass.holds(id) { pass.held_token() } else { None };
+    let value = own.map(|value| value.token.clone()).or_else(held)?;
+    hint(pass, &value)
 }
 
 /// Records that the published attempt failed. An id that nobody attests does not get into the ledger.

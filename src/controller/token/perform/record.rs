@@ -209,6 +209,7 @@ pub(crate) fn status_after(
         suspended: desired.suspended,
         generation: observed.object.generation,
         now: now.time(),
+        waited: now.waited(),
     };
     let old = pass.object().status.as_ref().map_or(&[][..], |status| &status.conditions);
     let conditions = conditions(&situation, old);
