@@ -9,7 +9,7 @@
 //! | deletion | deleting, without our finalizer | Wait: we have nothing left to do |
 //! | | deleting, and the tokens stay alive | Read and DeleteSecret (not with `Orphan`), Release |
 //! | | deleting, another cluster's token is listed or recorded, and nobody confirmed this object | RecordConflict, Halt |
-//! | | deleting, an attempt is in flight | GiveUp: it enters the ledger, and the next lines revoke it |
+//! | | deleting, an attempt is in flight | GiveUp: it enters the ledger, and the next lines revoke it; before that Read, RaiseFence for a token that was handed over |
 //! | | deleting, a known token lives, and its back-off is over | TakeTurn, Read (its value can prove the revoke), Revoke; Prove, if only a person can revoke it |
 //! | | deleting, the Secret not read yet | Read |
 //! | | deleting, a claim could still land | Wait(claimSettle) |

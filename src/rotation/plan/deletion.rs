@@ -5,7 +5,6 @@ use crate::api::ledger::Outcome;
 use crate::api::reason::Reason;
 use crate::rotation::desired::Halt;
 use crate::rotation::observed::{Companion, Content, InFlight, Leave, Observed};
-use crate::rotation::plan::in_flight::give_up;
 use crate::rotation::plan::ownership::unresolved_conflict;
 use crate::rotation::plan::step::{GiveUpReason, Step};
 use crate::rotation::plan::view::View;
@@ -23,9 +22,7 @@ pub(super) fn deletion(view: &View) -> Option<Step> {
         (Some(Leave::Orphan), _) => Some(drop_kept(view).unwrap_or(Step::Release)),
         (Some(Leave::Skip), _) => Some(release(view)),
         // Another process may have it, too, and publish it.
-        (None, InFlight::Value { .. }) if view.observed.takes_up() => {
-            Some(view.after_read(give_up(view, GiveUpReason::Deleting)))
-        }
+        (None, InFlight::Value { .. }) if view.observed.takes_up() => Some(give_up_fenced(view)),
         (None, InFlight::Claim { .. } | InFlight::Value { .. }) => Some(Step::GiveUp(GiveUpReason::Deleting)),
         (None, InFlight::Nothing) => Some(unresolved_conflict(view).unwrap_or_else(|| end_tokens(view))),
     }
@@ -115,6 +112,20 @@ fn not_taken_up(view: &View) -> Option<Step> {
     // Its publish replaces our Secret or nothing.
     let may_land = secrets.ours().any(|ours| ours.fence < claim.attempt);
     may_land.then_some(Step::RaiseFence { fence: claim.attempt })
+}
+
+/// Gives up a value that was handed over, once nobody can publish it any more.
+fn give_up_fenced(view: &View) -> Step {
+    let Observed { secrets, facts, .. } = view.observed;
+    if !secrets.live() {
+        return after_pause(view, facts.pauses.secret, Step::Read);
+    }
+    match not_taken_up(view) {
+        Some(fence @ Step::RaiseFence { .. }) if secrets.unwritable().is_none() => {
+            after_pause(view, facts.pauses.secret, fence)
+        }
+        _ => Step::GiveUp(GiveUpReason::Deleting),
+    }
 }
 
 /// The step that drops the values of superseded tokens; `None` if none are kept.

@@ -121,7 +121,7 @@ fn own_reason(view: &View) -> Option<GiveUpReason> {
 }
 
 /// A publish whose answer is unknown could still land. The step fences it off before it gives the token up.
-pub(super) fn give_up(view: &View, reason: GiveUpReason) -> Step {
+fn give_up(view: &View, reason: GiveUpReason) -> Step {
     let Observed { secrets, in_flight, facts, .. } = view.observed;
     // Another process may have the same token that was handed over, may have sent it, and may expect another Secret than this one does.
     let shared = view.observed.takes_up();
