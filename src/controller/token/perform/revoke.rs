@@ -116,7 +116,7 @@ async fn owe(
     Ok(record(pass, objects, observed, Phase::Working, Fact::Other, change).await?.into())
 }
 
-/// Records that a token is dead; during a deletion only in memory.
+/// Records that a token is dead; during a deletion only in memory, if a new process could see it again.
 async fn record_revoked(
     pass: &mut Pass<'_>,
     objects: &ObjectWriter,
@@ -126,8 +126,9 @@ async fn record_revoked(
 ) -> Result<Flow, PassError> {
     let now = pass.now().time();
     let change = |ledger: &mut Ledger| ledger.revoked(attempt, id, proof, now);
-    // The object is about to go, and after a restart the token would be found dead.
-    if observed.object.deleting {
+    // The object is about to go, and after a restart the token would be found dead; but one that was handed over only with its value, which
+    // goes with the Secret.
+    if observed.object.deleting && !observed.ledger.is_by_hand(attempt, id) {
         pass.revoked_unrecorded(id, change);
         pass.memory_mut().values.remove(id);
         return Ok(Flow::Continue);
