@@ -26,8 +26,8 @@ pub use format::{FixedKeys, Format, Registry, Shape, Username};
 #[x_kube(validation = Rule::new(
     "self.type != 'kubernetes.io/basic-auth' || self.data.exists(e, e.format == 'BasicAuth')"
 ).message("type kubernetes.io/basic-auth needs an entry with key password and format BasicAuth"))]
-#[x_kube(validation = rules::key_is_free(Format::BasicAuth))]
-#[x_kube(validation = rules::key_is_free(Format::SealEnv))]
+#[x_kube(validation = rules::key_is_free(Format::BasicAuth, FixedKeys::BASIC_AUTH))]
+#[x_kube(validation = rules::key_is_free(Format::SealEnv, FixedKeys::SEAL_ENV))]
 pub struct SecretTemplate {
     /// Name of the Secret, in the namespace of this object. Immutable: for another name create a new ArtifactToken
     /// and delete this one after its consumers moved. Example: `seal-token`.
@@ -98,8 +98,8 @@ impl SecretType {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = rules::template())]
-#[x_kube(validation = rules::key_is(Format::BasicAuth))]
-#[x_kube(validation = rules::key_is(Format::SealEnv))]
+#[x_kube(validation = rules::key_is(Format::BasicAuth, FixedKeys::BASIC_AUTH))]
+#[x_kube(validation = rules::key_is(Format::SealEnv, FixedKeys::SEAL_ENV))]
 #[x_kube(validation = rules::username_needed())]
 #[x_kube(validation = rules::username_used())]
 #[x_kube(validation = rules::registry_needed())]

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::applied::Applied;
 use super::formats::{self, Facts, Unrenderable, docker_config};
 use super::metadata::{self, Marks, Owner};
-use crate::api::secret_template::{Format, SecretTemplate, SecretType, rules};
+use crate::api::secret_template::{FixedKeys, Format, SecretTemplate, SecretType, rules};
 
 /// The most bytes of all values together: the API server's own limit (`MaxSecretSize`).
 pub const MAX_SECRET_BYTES: usize = 1024 * 1024;
@@ -18,8 +18,8 @@ pub const MAX_SECRET_BYTES: usize = 1024 * 1024;
 /// The key that the API server asks for in a Secret of type `kubernetes.io/dockerconfigjson`.
 const DOCKER_CONFIG_KEY: &str = ".dockerconfigjson";
 
-/// One of the two that it asks for in a Secret of type `kubernetes.io/basic-auth`.
-const PASSWORD_KEY: &str = "password";
+/// The one of the token, of the two that it knows in a Secret of type `kubernetes.io/basic-auth`.
+const PASSWORD_KEY: &str = FixedKeys::BASIC_AUTH.token;
 
 /// The content that a Secret should have.
 #[derive(Clone, PartialEq)]

@@ -52,6 +52,13 @@ pub struct FixedKeys {
     pub username: &'static str,
 }
 
+impl FixedKeys {
+    /// Of `BasicAuth`: those that a Secret of type `kubernetes.io/basic-auth` has.
+    pub const BASIC_AUTH: Self = Self { token: "password", username: "username" };
+    /// Of `SealEnv`: the environment variables of Seal's tools.
+    pub const SEAL_ENV: Self = Self { token: "SEAL_TOKEN", username: "SEAL_PROJECT" };
+}
+
 /// What a format does with `username`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Username {
@@ -87,8 +94,8 @@ impl Format {
     pub const fn shape(self) -> Shape {
         match self {
             Self::Raw => Shape::READABLE,
-            Self::BasicAuth => Shape::with_keys(FixedKeys { token: "password", username: "username" }),
-            Self::SealEnv => Shape::with_keys(FixedKeys { token: "SEAL_TOKEN", username: "SEAL_PROJECT" }),
+            Self::BasicAuth => Shape::with_keys(FixedKeys::BASIC_AUTH),
+            Self::SealEnv => Shape::with_keys(FixedKeys::SEAL_ENV),
             Self::Npmrc => {
                 Shape { username: Username::WithBasic, registry: Registry::Url, npm: true, ..Shape::READABLE }
             }

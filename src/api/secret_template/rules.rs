@@ -29,8 +29,7 @@ pub(super) fn template() -> Rule {
 }
 
 /// `DataEntry`: a format that writes two keys has the first one as its own.
-pub(super) fn key_is(format: Format) -> Rule {
-    let FixedKeys { token, username } = keys_of(format);
+pub(super) fn key_is(format: Format, FixedKeys { token, username }: FixedKeys) -> Rule {
     rule(
         &format!("self.format != '{format}' || self.key == '{token}'"),
         &format!("set key to {token} for format {format}: it writes the keys {username} and {token}"),
@@ -38,19 +37,11 @@ pub(super) fn key_is(format: Format) -> Rule {
 }
 
 /// `SecretTemplate`: no entry has the second key of a format that writes two.
-pub(super) fn key_is_free(format: Format) -> Rule {
-    let FixedKeys { username, .. } = keys_of(format);
+pub(super) fn key_is_free(format: Format, FixedKeys { username, .. }: FixedKeys) -> Rule {
     rule(
         &format!("!self.data.exists(e, e.format == '{format}') || !self.data.exists(e, e.key == '{username}')"),
         &format!("format {format} writes the key {username} itself: give the entry with key {username} another key"),
     )
-}
-
-const fn keys_of(format: Format) -> FixedKeys {
-    match format.shape().keys {
-        Some(keys) => keys,
-        None => FixedKeys { token: "", username: "" },
-    }
 }
 
 /// `DataEntry`: `username` is there where it is needed.

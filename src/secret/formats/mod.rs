@@ -38,9 +38,8 @@ type Check = fn(&DataEntry) -> Result<(), Refusal>;
 const fn family(format: Format) -> Family {
     match format {
         Format::Raw => Family { render: raw::render, read_back: Some(raw::read_back), check: None },
-        Format::BasicAuth | Format::SealEnv => {
-            Family { render: two_keys::render, read_back: Some(two_keys::read_back), check: None }
-        }
+        Format::BasicAuth => Family { render: two_keys::basic_auth, read_back: Some(two_keys::read_back), check: None },
+        Format::SealEnv => Family { render: two_keys::seal_env, read_back: Some(two_keys::read_back), check: None },
         Format::Npmrc => Family { render: npmrc::render, read_back: Some(npmrc::read_back), check: None },
         Format::DockerConfigJson => {
             Family { render: docker_config::render, read_back: Some(docker_config::read_back), check: None }

@@ -5,11 +5,17 @@ use super::refusal::Refusal;
 use super::values::{Data, Files, Values, text};
 use crate::api::secret_template::{DataEntry, FixedKeys};
 
-pub(super) fn render(entry: &DataEntry, values: &Values<'_>) -> Result<Files, Refusal> {
+pub(super) fn basic_auth(entry: &DataEntry, values: &Values<'_>) -> Result<Files, Refusal> {
+    render(entry, values, FixedKeys::BASIC_AUTH)
+}
+
+pub(super) fn seal_env(entry: &DataEntry, values: &Values<'_>) -> Result<Files, Refusal> {
+    render(entry, values, FixedKeys::SEAL_ENV)
+}
+
+fn render(entry: &DataEntry, values: &Values<'_>, keys: FixedKeys) -> Result<Files, Refusal> {
     let (username, password) = credentials(entry, values.token)?;
-    let Some(FixedKeys { token, username: beside }) = entry.format.shape().keys else {
-        return Err(Refusal::entry("format", "use BasicAuth or SealEnv: it writes one key"));
-    };
+    let FixedKeys { token, username: beside } = keys;
     if entry.key != token {
         let why = format!("set it to {token}: format {} writes the keys {beside} and {token}", entry.format);
         return Err(Refusal::entry("key", why));

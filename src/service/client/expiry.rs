@@ -1,6 +1,8 @@
 //! When a fresh token expires. An end that cannot be read, or that lies far beyond what was asked for, is no reason to throw a good token
 //! away: the lifetime that was asked for then counts from the claim, which is before the token, and the doubt is told.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::answers::GenerateRequest;
@@ -25,11 +27,7 @@ pub(super) fn read(
         }
     };
     let doubt = match answered {
-        Ok(Some(end)) if wanted.lifetime.is_far_exceeded(wanted.claimed, end) => {
-            let told = other_length(end, wanted, operation.expiry, "no less than the service gives");
-            return (requested, told.map(|told| format!("{told}; {}", counts_from_the_claim(requested))));
-        }
-        Ok(Some(end)) if end > wanted.claimed => return (Some(end), shorter(end, wanted, operation.expiry)),
+        Ok(Some(end)) if end > wanted.claimed => return believed(end, wanted, operation.expiry),
         Ok(None) if requested.is_none() => return (None, None),
         Ok(Some(_)) => format!("a time before the token's beginning at {}", path.text()),
         Ok(None) => format!("no time at {}", path.text()),
@@ -50,28 +48,34 @@ fn counts_from_the_claim(requested: Option<Time>) -> String {
     }
 }
 
-/// What is doubtful about an end that leaves less than half of the lifetime that was asked for: it may be read in the wrong unit.
-fn shorter(end: Time, wanted: &GenerateRequest, expiry: Expiry) -> Option<String> {
-    let asked = wanted.lifetime.length()?;
-    let is_far_short = end.since(wanted.claimed) < asked / 2;
-    is_far_short.then(|| other_length(end, wanted, expiry, "no more than the service allows")).flatten()
+/// The end that counts where a time was answered, and the doubt about one that is far from what was asked for: it may be read in the wrong
+/// unit. One that is far too late would let the token die in its Secret, so it does not count.
+fn believed(end: Time, wanted: &GenerateRequest, expiry: Expiry) -> (Option<Time>, Option<String>) {
+    let Some(asked) = wanted.lifetime.length() else { return (Some(end), None) };
+    let given = end.since(wanted.claimed);
+    if wanted.lifetime.is_far_exceeded(wanted.claimed, end) {
+        let requested = Some(wanted.claimed.plus(asked));
+        let told = other_length(given, asked, expiry, "no less than the service gives");
+        return (requested, Some(format!("{told}; {}", counts_from_the_claim(requested))));
+    }
+    let told = (given < asked / 2).then(|| other_length(given, asked, expiry, "no more than the service allows"));
+    (Some(end), told)
 }
 
 /// Says that the answered end is another one than what was asked for, and what to ask for instead.
-fn other_length(end: Time, wanted: &GenerateRequest, expiry: Expiry, instead: &str) -> Option<String> {
-    let (asked, given) = (wanted.lifetime.length()?, end.since(wanted.claimed));
+fn other_length(given: Duration, asked: Duration, expiry: Expiry, instead: &str) -> String {
     let advice = match expiry {
         Expiry::Answered | Expiry::Requested => "",
         Expiry::AnsweredSeconds => {
             ", and is spec.operations.lifetime.expiry: AnsweredSeconds right, or is that another unit"
         }
     };
-    Some(format!(
+    format!(
         "the answer to generate says that the token ends after {}, and {} was asked for{advice}: ask for {instead}, by spec.lifetime, or correct \
          spec.operations.generate.response.expirationTime of the service object",
         GoDuration(given),
         GoDuration(asked)
-    ))
+    )
 }
 
 /// What to write instead, as far as the answer tells that.
