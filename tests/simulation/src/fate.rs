@@ -106,6 +106,11 @@ impl Faults {
         self.met.lock().unwrap().clone()
     }
 
+    /// How many calls of each kind were counted.
+    pub fn counts(&self) -> BTreeMap<(Class, Option<usize>), u32> {
+        self.counts.lock().unwrap().clone()
+    }
+
     /// From now on nothing goes wrong any more.
     pub fn end(&self) {
         self.planned.lock().unwrap().clear();

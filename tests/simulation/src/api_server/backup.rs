@@ -58,7 +58,7 @@ fn replay(log: &[Change], then: Duration) -> BTreeMap<(String, String), Arc<Valu
     objects
 }
 
-fn key_of(object: &Value) -> (String, String) {
+pub(super) fn key_of(object: &Value) -> (String, String) {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
     (text("namespace"), text("name"))
 }

@@ -7,6 +7,7 @@ use artifact_token_operator::rotation::identity;
 use serde_json::Value;
 
 use super::ApiServer;
+use super::backup::key_of;
 use super::store::Change;
 use crate::objects;
 
@@ -46,11 +47,18 @@ impl ApiServer {
         history.find(|change| change.new["metadata"]["uid"] == uid).map(|change| change.at)
     }
 
-    /// When a Secret ceased to hold this token for the last time, or the last time until then.
-    pub fn held_until(&self, value: &Value, until: Option<Duration>) -> Option<Duration> {
-        let store = self.store();
+    /// When this Secret ceased to hold this token for the last time, or the last time until then. Another one that holds it, as a copy does or
+    /// one with which somebody hands it over, has no consumers.
+    pub fn held_until(
+        &self,
+        (namespace, name): (&str, &str),
+        value: &Value,
+        until: Option<Duration>,
+    ) -> Option<Duration> {
+        let (store, key) = (self.store(), (namespace.to_owned(), name.to_owned()));
         let left = |change: &&Change| {
-            until.is_none_or(|until| change.at < until)
+            key_of(&change.new) == key
+                && until.is_none_or(|until| change.at < until)
                 && change.old.as_ref().is_some_and(|old| old["data"]["token"] == *value)
                 && (change.deleted || change.new["data"]["token"] != *value)
         };

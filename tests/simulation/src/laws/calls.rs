@@ -229,7 +229,7 @@ fn of_revoke(carrier: &Carrier, token: &Token) {
     // What a hand put back after it was replaced, its correction takes away at once: what counts is when it left the Secret before that.
     let replaced = server.superseded_at(&name.uid16, name.attempt, id);
     let put_back = world.excuses().put_back_until(token, now).filter(|at| replaced.is_some_and(|since| since <= *at));
-    let Some(left) = server.held_until(&value, put_back) else { return };
+    let Some(left) = server.held_until((namespace, secret), &value, put_back) else { return };
     let overlap = token.object().map(|index| world.excuses().overlap(server, index, token, left));
     let (since, overlap) = (now.saturating_sub(left), overlap.unwrap_or_default());
     if since + SECOND < overlap {

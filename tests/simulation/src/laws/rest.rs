@@ -113,13 +113,13 @@ fn is_stray(life: &Life, index: usize) -> bool {
 
 /// L1: no token lives but the one in the Secret, and the ones that were replaced a moment ago.
 fn one_token_lives(life: &Life, index: usize, uid: &str, living: &[Token]) {
-    let world = &life.around.world;
-    let held = life.around.api_server.secret(index).map(|secret| secret["data"]["token"].clone());
+    let (world, server, namespace) = (&life.around.world, &life.around.api_server, life.plan.layout.namespace(index));
+    let held = server.secret(index).map(|secret| secret["data"]["token"].clone());
     let own = |token: &&Token| {
         !token.is_beyond_reach() && !life.is_lost(token) && token.own_name().is_some_and(|name| name.uid16 == uid)
     };
     for token in living.iter().filter(own) {
-        let left = life.around.api_server.held_until(&token.data(), None).unwrap_or(token.at);
+        let left = server.held_until((namespace, &secret_of(index)), &token.data(), None).unwrap_or(token.at);
         // A wait that begins by a clock that is ahead ends by that clock.
         if held.as_ref() != Some(&token.data()) && left.max(life.facts.far_ahead_until()) + LONG < world.elapsed() {
             world.broke("L1", format!("{} ({}) lives, and no Secret holds it since {left:?}", token.id, token.name));

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::act::{Act, Ban};
 use crate::api_server::ApiServer;
 use crate::excuses::{Excuses, Gone};
-use crate::fate::{Faults, Line};
+use crate::fate::{Class, Faults, Line};
 use crate::laws::{self, Unsettled};
 use crate::layout::{Layout, Site};
 use crate::objects::{self, Abilities};
@@ -48,6 +48,8 @@ const STACK: usize = 8 << 20;
 pub struct Report {
     /// What happened, and which laws were broken.
     pub record: Record,
+    /// How many calls of each kind faults could have met.
+    pub calls: BTreeMap<(Class, Option<usize>), u32>,
     /// Requests of operators to the API server, by verb and kind.
     pub requests: BTreeMap<String, u64>,
     /// The books of the first service, with the tokens of all.
@@ -250,6 +252,7 @@ impl Life {
         }
         Report {
             record: world.record(),
+            calls: world.faults.counts(),
             requests: self.around.api_server.counts(),
             books: Books { tokens: self.around.services.tokens(), ..self.around.services.with(|books| books.clone()) },
             events: self.around.api_server.events().into_iter().map(|(_, event)| event).collect(),

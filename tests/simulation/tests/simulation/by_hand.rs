@@ -1,5 +1,7 @@
 //! Services without an API for tokens: a person makes each token, hands it over, and revokes it when the object says so.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use simulation::act::{Act, OFFERS, Offered};
 use simulation::api_server::TROUBLES;
@@ -12,6 +14,8 @@ use super::lives::well;
 
 const HOUR: u32 = 3600;
 const DAY: u32 = 86_400;
+/// More than a kill may cost.
+const MINUTES: Duration = Duration::from_secs(900);
 
 /// A life at such a service.
 fn by_hand(seed: u64, tokens: usize, seconds: u32) -> Plan {
@@ -48,6 +52,33 @@ fn a_process_is_killed_before_and_after_each_call_of_a_hand_over() {
             }
         }
     }
+}
+
+#[test]
+fn a_process_is_killed_before_and_after_each_call_of_a_deletion_that_a_person_ends() {
+    let plan = || by_hand(15, 1, 2 * HOUR).with(600, Act::Rotate(0)).with(1000, Act::Delete(0));
+    let Report { calls, lived: calm, .. } = well(&plan());
+    let mut kills = 0;
+    for class in [Class::ApiWrite, Class::ApiRead, Class::Verify] {
+        let most = calls.get(&(class, Some(0))).copied().unwrap_or_default();
+        for nth in 1..=most {
+            for fate in [Fate::KillBefore, Fate::KillAfter] {
+                let lived = well(&plan().fault(class, Some(0), nth, fate)).lived;
+                // Nobody looks for a day for what the operator has seen once.
+                assert!(lived <= calm + MINUTES, "{class:?} {nth} {fate:?}: {lived:?}, and {calm:?} without it");
+                kills += 1;
+            }
+        }
+    }
+    assert!(kills > 60, "{calls:?}");
+}
+
+#[test]
+fn what_a_person_offers_at_a_service_that_generates_is_no_consumers() {
+    let plan = Plan { overlap_seconds: 600, ..Plan::quiet(16, 1, 2 * HOUR) };
+    let plan = plan.with(600, Act::HandOver(0, Offered::Current)).with(700, Act::Rotate(0));
+    // What they offered leaves its Secret shortly before the overlap is over, and that is not when consumers lost it.
+    well(&plan.with(1200, Act::HandOver(0, Offered::New)));
 }
 
 #[test]
