@@ -1,20 +1,20 @@
 //! Tokens that only people can make and revoke: which of those that they hand over are taken up, and what they are told. Pure.
 
 use crate::api::ids::TokenId;
-use crate::api::ledger::{Current, HandOver, Ledger, Outcome, Superseded};
+use crate::api::ledger::{Claim, Current, HandOver, Ledger, Outcome, Superseded};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
 use super::desired::Desired;
 use super::ledger::ToRevoke;
-use super::observed::{Brought, InFlight, Observed, OfferState, Secrets};
+use super::observed::{Brought, InFlight, Observed, Offer, OfferState, Secrets};
 use super::schedule::{Trigger, expired, trigger};
 use super::unneeded::is_unneeded;
 
 /// What a Secret is that was read: whether its token is taken up, was taken up, or is refused.
 pub fn judge(ledger: &Ledger, secret: &HandOver, brought: &Brought) -> OfferState {
-    let known_as = match brought {
-        Brought::Token { known_as } => known_as.as_ref(),
+    let (known_as, like) = match brought {
+        Brought::Token { known_as, like } => (known_as.as_ref(), like.as_ref()),
         Brought::Nothing(why) => return OfferState::Refused(why.clone()),
     };
     if let Some(current) = &ledger.current {
@@ -29,19 +29,35 @@ pub fn judge(ledger: &Ledger, secret: &HandOver, brought: &Brought) -> OfferStat
             return OfferState::Refused(format!("it is the token of attempt {attempt}, which is in use already"));
         }
     }
-    let claim = ledger.claim.as_ref().filter(|claim| claim.hand_over.as_ref() == Some(secret));
-    // So has the very version whose token failed after it was published, also for a process that never saw it.
-    let failed = claim.map(|claim| TokenId::of_hand_over(claim.attempt));
-    let old = ledger.superseded.iter().find(|old| known_as == Some(&old.id) || failed.as_ref() == Some(&old.id));
-    if let Some(attempt) = old.map(|old| old.attempt) {
-        let why = format!("it is the token of attempt {attempt}, which is to be revoked: make a new one");
-        return OfferState::Refused(why);
+    let superseded = ledger.superseded.iter().find(|old| known_as == Some(&old.id));
+    if let Some(old) = superseded.or_else(|| failed(ledger, secret)) {
+        return OfferState::Refused(is_to_be_revoked(old));
     }
-    if claim.is_some_and(|claim| ledger.leak_covers(claim.time)) {
+    if let Some(like) = like {
+        return OfferState::Refused(format!(
+            "its last letters are those of {like}, whose value nobody knows any more: make a new one"
+        ));
+    }
+    if claim_of(ledger, secret).is_some_and(|claim| ledger.leak_covers(claim.time)) {
         let why = "it leaked: it was handed over before spec.rotation.revokeIssuedBefore. Make a new one";
         return OfferState::Refused(why.to_owned());
     }
     OfferState::Ready
+}
+
+/// The claim of the token that this very version brought.
+fn claim_of<'a>(ledger: &'a Ledger, secret: &HandOver) -> Option<&'a Claim> {
+    ledger.claim.as_ref().filter(|claim| claim.hand_over.as_ref() == Some(secret))
+}
+
+/// The token of this very version if it failed after it was published. A process that never saw its value knows it by its claim.
+fn failed<'a>(ledger: &'a Ledger, secret: &HandOver) -> Option<&'a Superseded> {
+    let id = TokenId::of_hand_over(claim_of(ledger, secret)?.attempt);
+    ledger.superseded.iter().find(|old| old.id == id)
+}
+
+fn is_to_be_revoked(old: &Superseded) -> String {
+    format!("it is the token of attempt {}, which is to be revoked: make a new one", old.attempt)
 }
 
 /// What the condition `HandOverDue` says; `None` if nothing is due, or a token is being taken up.
@@ -62,18 +78,21 @@ pub fn due(desired: &Desired, observed: &Observed, now: Time) -> Option<String> 
 }
 
 /// Why what is handed over is not taken up.
-fn refused(observed: &Observed) -> Option<&str> {
+fn refused(observed: &Observed) -> Option<String> {
     let Observed { ledger, by_hand, .. } = observed;
-    let offer = by_hand.offer.as_ref()?;
-    let tried = ledger
-        .claim
-        .as_ref()
-        .is_some_and(|claim| claim.outcome == Some(Outcome::Failed) && claim.hand_over.as_ref() == Some(&offer.secret));
-    let failed = ledger.failures.as_ref().filter(|failures| tried && failures.reason == Reason::HandOverRefused);
-    match &offer.state {
-        OfferState::Refused(why) => Some(why),
-        OfferState::Ready => failed.map(|failures| failures.message.as_str()),
-        OfferState::Unread | OfferState::Taken => None,
+    let Offer { secret, state } = by_hand.offer.as_ref()?;
+    match state {
+        OfferState::Refused(why) => Some(why.clone()),
+        // The record of a failure tells it at once, also before the Secret is read again.
+        OfferState::Ready | OfferState::Unread => {
+            let refused = || {
+                claim_of(ledger, secret).filter(|claim| claim.outcome == Some(Outcome::Failed))?;
+                let failures = ledger.failures.as_ref()?;
+                (failures.reason == Reason::HandOverRefused).then(|| failures.message.clone())
+            };
+            failed(ledger, secret).map(is_to_be_revoked).or_else(refused)
+        }
+        OfferState::Taken => None,
     }
 }
 
@@ -136,85 +155,4 @@ fn named(ToRevoke { attempt, hint, claimed, .. }: &ToRevoke<'_>) -> String {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    const CLAIMED: &str = "2026-11-01T00:00:00Z";
-
-    fn ledger(leak: Value) -> Ledger {
-        let secret = |version: &str| json!({"uid": "u", "resourceVersion": version});
-        let current = json!({"attempt": 2, "id": "hand-over-2", "nonce": "bbbbbbbb", "handOver": secret("5"),
-            "claimedTime": CLAIMED, "issuedTime": CLAIMED, "publishedTime": CLAIMED, "verifiedTime": CLAIMED,
-            "requestDigest": "", "credentialsRevision": "", "probed": true, "secretResourceVersion": ""});
-        let old = json!({"attempt": 1, "id": "hand-over-1", "nonce": "aaaaaaaa", "handedOver": true,
-            "claimedTime": CLAIMED, "revokeAfterTime": "2027-01-01T00:00:00Z"});
-        let claim = json!({"attempt": 3, "nonce": "cccccccc", "time": CLAIMED, "requestDigest": "",
-            "handOver": {"uid": "new", "resourceVersion": "7"}});
-        let text = json!({"current": current, "superseded": [old], "claim": claim, "leak": leak});
-        serde_json::from_value(text).unwrap()
-    }
-
-    fn at(uid: &str, version: &str) -> HandOver {
-        HandOver { uid: uid.to_owned(), resource_version: version.to_owned() }
-    }
-
-    #[test]
-    fn a_token_is_taken_up_once_and_only_if_it_is_a_new_one() {
-        let is = |id: &str| Brought::Token { known_as: TokenId::new(id) };
-        let (new, current, old) = (Brought::Token { known_as: None }, is("hand-over-2"), is("hand-over-1"));
-        let nothing = Brought::Nothing("it has no value".to_owned());
-        for (secret, brought, expected) in [
-            (at("new", "7"), &new, "Ready"),
-            (at("u", "5"), &new, "Taken"),
-            (at("u", "6"), &current, "Taken"),
-            (at("u", "6"), &new, "Ready"),
-            (at("new", "7"), &current, "attempt 2, which is in use already"),
-            (at("u", "6"), &old, "attempt 1, which is to be revoked"),
-            (at("u", "5"), &nothing, "it has no value"),
-        ] {
-            let judged = format!("{:?}", judge(&ledger(Value::Null), &secret, brought));
-            assert!(judged.contains(expected), "{secret:?} {brought:?}: {judged}, not {expected}");
-        }
-    }
-
-    #[test]
-    fn the_version_whose_token_failed_after_its_publish_is_not_taken_up_again_by_whoever_does_not_know_its_value() {
-        let mut failed = ledger(Value::Null);
-        let new = Brought::Token { known_as: None };
-        failed.superseded[0].id = TokenId::of_hand_over(3);
-        failed.superseded[0].attempt = 3;
-        let judged = judge(&failed, &at("new", "7"), &new);
-        assert!(matches!(&judged, OfferState::Refused(why) if why.contains("attempt 3")), "{judged:?}");
-        assert_eq!(judge(&failed, &at("new", "8"), &new), OfferState::Ready);
-    }
-
-    #[test]
-    fn what_leaked_is_not_taken_up() {
-        let leaked = ledger(json!({"claimedBefore": "2026-11-02T00:00:00Z"}));
-        let new = Brought::Token { known_as: None };
-        assert!(matches!(judge(&leaked, &at("new", "7"), &new), OfferState::Refused(why) if why.contains("leaked")));
-        assert_eq!(judge(&leaked, &at("new", "8"), &new), OfferState::Ready, "another version may have a new one");
-    }
-
-    #[test]
-    fn a_token_is_to_be_revoked_since_its_overlap_its_leak_or_the_deletion() {
-        let time = |text: &str| Time::parse(text).unwrap();
-        let (before, after) = (time("2026-12-01T00:00:00Z"), time("2027-02-01T00:00:00Z"));
-        let since = |leak: Value, deleted: Option<Time>, now: Time| {
-            ledger(leak)
-                .to_revoke(deleted, |_| true, now)
-                .iter()
-                .map(|owed| (owed.attempt, owed.since))
-                .collect::<Vec<_>>()
-        };
-        let leak = json!({"claimedBefore": "2026-11-02T00:00:00Z"});
-        assert_eq!(since(Value::Null, None, before), []);
-        assert_eq!(since(Value::Null, None, after), [(1, time("2027-01-01T00:00:00Z"))]);
-        assert_eq!(since(Value::Null, Some(before), before), [(1, before), (2, before)]);
-        let leaked = time("2026-11-02T00:00:00Z");
-        assert_eq!(since(leak, Some(before), before), [(1, leaked), (2, leaked)]);
-        assert_eq!(ledger(Value::Null).to_revoke(None, |_| false, after), [], "the Secret still holds it");
-    }
-}
+mod tests;

@@ -194,8 +194,7 @@ fn each_set(state: &mut State, f: &mut impl FnMut(&mut Set)) {
     for process in &mut state.processes {
         f(&mut process.listing);
         let hands = &mut process.hands;
-        for set in [&mut hands.values, &mut hands.asked, &mut hands.dead, &mut hands.companion, &mut hands.read_beside]
-        {
+        for set in [&mut hands.values, &mut hands.asked, &mut hands.companion, &mut hands.read_beside] {
             f(set);
         }
     }

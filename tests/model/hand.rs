@@ -139,8 +139,6 @@ pub struct Hands {
     pub values: Set,
     /// Those that it asked about in this pass.
     pub asked: Set,
-    /// Those that it saw dead during the deletion of their object, which is recorded nowhere.
-    pub dead: Set,
     /// What the companion Secret keeps, if it was read.
     pub companion: Set,
     pub companion_read: bool,
@@ -158,7 +156,6 @@ impl Hands {
     pub const NONE: Self = Self {
         values: Set::EMPTY,
         asked: Set::EMPTY,
-        dead: Set::EMPTY,
         companion: Set::EMPTY,
         companion_read: false,
         companion_live: false,
@@ -179,7 +176,7 @@ impl Hands {
     }
 
     fn refers(&self) -> Set {
-        self.values.and(self.asked).and(self.dead).and(self.companion).and(self.read_beside)
+        self.values.and(self.asked).and(self.companion).and(self.read_beside)
     }
 }
 
@@ -189,7 +186,7 @@ impl Hash for Hands {
         let any = *self != Self::NONE;
         any.hash(hasher);
         if any {
-            (self.values, self.asked, self.dead, self.companion, self.companion_read, self.companion_live).hash(hasher);
+            (self.values, self.asked, self.companion, self.companion_read, self.companion_live).hash(hasher);
             (self.shown, self.read, self.read_beside, self.judged).hash(hasher);
         }
     }

@@ -31,6 +31,7 @@ pub fn all() -> Vec<Setup> {
         run(Mutation::AskAtOnce, 1, 3, &[(Rotate, 1)]),
         run(Mutation::AskWhileHeld, 1, 2, &[(Refuse, 1)]),
         run(Mutation::ReleaseHanded, 1, 2, &[(DeleteObject, 1)]),
+        run(Mutation::DeathUnrecorded, 1, 2, &[(DeleteObject, 1)]),
     ]
 }
 

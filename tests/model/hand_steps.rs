@@ -16,24 +16,13 @@ use super::world::{Age, At, Facts, Fate, InFlight, Process, Said, State};
 
 /// The begin of a pass: what the watch shows, and a read of a Secret whose value nobody but a person could replace.
 pub fn begin(state: &mut State, index: usize) {
-    let (shown, facts) = (state.hand.offer, state.facts);
+    let shown = state.hand.offer;
     let process = &mut state.processes[index];
-    learn_deaths(process, &facts);
     let book = process.object.book;
     process.hands.shown = shown;
     process.hands.values = process.hands.values.both(book.known());
     if book.handed.has(book.current) && !process.hands.values.has(book.current) && process.secret.exists {
         read(state, index);
-    }
-}
-
-/// The deaths that a process saw during a deletion stand in no version of the object but its own.
-pub fn learn_deaths(process: &mut Process, facts: &Facts) {
-    for token in process.hands.dead.both(process.object.book.known()).iter() {
-        let (attempt, id) = (bridge::attempt(token, facts), bridge::id(token, facts));
-        process.object.book = bridge::transition(&process.object, facts, |ledger| {
-            ledger.revoked(attempt, &id, bridge::PROOF, bridge::NOW);
-        });
     }
 }
 
@@ -312,18 +301,26 @@ fn look_in_vain(turn: &mut Turn, token: Token) {
 }
 
 fn dead(turn: &mut Turn, token: Token, what: &'static str, wrong: Option<&'static str>, let_go: Set) {
-    let deleting = turn.me().object.deleting;
+    let recorded = !(turn.me().object.deleting && turn.broken(Mutation::DeathUnrecorded));
     turn.push_checked(what, token.0, wrong, |state, index| {
         state.hand.let_go = state.hand.let_go.and(let_go);
         let facts = state.facts;
         let process = &mut state.processes[index];
-        if deleting {
-            process.hands.dead = process.hands.dead.with(token);
-            learn_deaths(process, &facts);
-            process.hands.values = process.hands.values.without(token);
-        } else {
+        if recorded {
             process.at = At::Revoked;
             process.target = token;
+        } else {
+            let (attempt, id) = (bridge::attempt(token, &facts), bridge::id(token, &facts));
+            process.object.book = bridge::transition(&process.object, &facts, |ledger| {
+                ledger.revoked(attempt, &id, bridge::PROOF, bridge::NOW);
+            });
         }
     });
+}
+
+/// P13: in a deletion the value of a token goes with the Secret only once the end of that token is recorded.
+pub fn deletes_the_proof(state: &State) -> Option<&'static str> {
+    let (book, data) = (&state.object.book, state.secret.data);
+    let unrecorded = state.object.exists && book.handed.both(book.known()).has(data);
+    unrecorded.then_some("P13: the value of a token goes before its end is recorded")
 }

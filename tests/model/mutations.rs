@@ -160,6 +160,8 @@ pub enum Mutation {
     AskWhileHeld,
     /// Deletion releases the object although a person has not revoked its token yet.
     ReleaseHanded,
+    /// During a deletion no process records the death of a token that was handed over.
+    DeathUnrecorded,
 }
 
 /// A mutation, and the smallest run that shows what it does.

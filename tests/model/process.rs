@@ -224,12 +224,11 @@ impl Turn<'_> {
     pub fn conflict(&mut self, number: u8) {
         let trusts = self.broken(Mutation::TrustOldRead);
         self.push("has a conflict on the object", number, |state, index| {
-            let (object, facts) = (state.object, state.facts);
+            let object = state.object;
             let process = &mut state.processes[index];
             if object.exists {
                 process.object = object;
                 process.object_fresh = true;
-                hand_steps::learn_deaths(process, &facts);
                 // A live read or a list must be newer than the ledger that it is used with.
                 if !trusts {
                     process.live = false;

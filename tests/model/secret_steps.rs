@@ -1,5 +1,6 @@
 //! Steps that write the Secret.
 
+use super::hand_steps;
 use super::mutations::Mutation;
 use super::process::{Turn, read};
 use super::setup::Fault;
@@ -130,7 +131,8 @@ pub fn delete(turn: &mut Turn) {
     if !fresh {
         return turn.push("has a conflict on the Secret", 0, |state, index| state.processes[index].live = false);
     }
-    turn.push("deletes the Secret", Token::NONE.0, |state, index| {
+    let wrong = hand_steps::deletes_the_proof(turn.state);
+    turn.push_checked("deletes the Secret", Token::NONE.0, wrong, |state, index| {
         state.write_secret(Secret::ABSENT);
         read(state, index);
     });

@@ -45,10 +45,12 @@ pub enum OfferState {
 /// What a Secret was read to have that is there to hand over a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Brought {
-    /// A token. If its value is that of a living token of the ledger, as far as this process knows their values, that is its id.
+    /// A token, compared with the living ones of the ledger.
     Token {
-        /// The token that it is.
+        /// The one that it is, as far as this process knows their values.
         known_as: Option<TokenId>,
+        /// One whose value this process does not know, and whose last letters are the same: it may be this one or another.
+        like: Option<TokenId>,
     },
     /// Nothing that could be a token, and why.
     Nothing(String),

@@ -129,6 +129,11 @@ impl Secrets {
         self.ours().any(|ours| ours.content != Content::Empty && ours.id.as_ref() == Some(id))
     }
 
+    /// Whether some Secret has the mark of this id, whatever else it holds.
+    pub fn name(&self, id: &TokenId) -> bool {
+        self.ours().any(|ours| ours.id.as_ref() == Some(id))
+    }
+
     /// Whether some Secret is absent.
     pub fn any_absent(&self) -> bool {
         self.seen.iter().any(|seen| seen.state == SecretState::Absent)

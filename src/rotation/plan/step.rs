@@ -125,7 +125,7 @@ pub enum GiveUpReason {
     Late,
     /// Another attempt was published, or somebody else changed the Secret.
     Overtaken,
-    /// The ledger has its token already: this process or another one recorded what became of it.
+    /// The ledger has its token or its end already: this process or another one recorded what became of it.
     Recorded,
     /// The service does not accept the token.
     Refused,

@@ -52,9 +52,7 @@ pub(super) async fn read_offer(pass: &mut Pass<'_>, observed: &Observed) -> Resu
     look_for(pass, &living).await?;
     let now = pass.now().time();
     let (brought, value) = match handed_over(&secret, now) {
-        Ok(HandedOver { token, expiration }) => {
-            (Brought::Token { known_as: known_as(pass, &token) }, Some((token, expiration)))
-        }
+        Ok(HandedOver { token, expiration }) => (compared(pass, &token), Some((token, expiration))),
         Err(why) => (Brought::Nothing(why), None),
     };
     match judge(pass.ledger(), &shown, &brought) {
@@ -85,20 +83,20 @@ fn remember(
     pass.memory_mut().by_hand.read = Some(ReadOffer { secret, living, brought, value });
 }
 
-/// The living token of the ledger that has this value. One whose value this process does not know is it if its last letters are the same:
-/// a person makes another token more easily than somebody notices that one token stands in the ledger twice.
-fn known_as(pass: &Pass<'_>, token: &SecretString) -> Option<TokenId> {
+/// A token, compared with the living ones of the ledger: by their values where this process knows them, else by their last letters.
+fn compared(pass: &Pass<'_>, token: &SecretString) -> Brought {
     let digest_in_memory =
         |id: &TokenId| pass.memory().digest.as_ref().filter(|(of, _)| of == id).map(|(_, digest)| *digest);
-    let is = |id: &TokenId| {
+    let known = |id: &TokenId| {
         let held = if pass.holds(id) { pass.held_token() } else { None };
         let value = held.or_else(|| pass.memory().values.get(id).cloned());
-        match value.map(|value| digest_of(&value)).or_else(|| digest_in_memory(id)) {
-            Some(known) => known == digest_of(token),
-            None => pass.ledger().hint_of(id).is_some_and(|hint| ends_like(hint, token)),
-        }
+        value.map(|value| digest_of(&value)).or_else(|| digest_in_memory(id))
     };
-    pass.ledger().living().into_iter().find(is)
+    let living = pass.ledger().living();
+    let known_as = living.iter().find(|id| known(id) == Some(digest_of(token)));
+    let ends_alike = |id: &&TokenId| pass.ledger().hint_of(id).is_some_and(|hint| ends_like(hint, token));
+    let like = living.iter().filter(|id| known(id).is_none()).find(ends_alike);
+    Brought::Token { known_as: known_as.cloned(), like: like.cloned() }
 }
 
 /// What a claim of a token that was handed over begins with: the value, under the id that the operator gives it.

@@ -41,11 +41,6 @@ pub(super) async fn give_up(
         return Ok(Flow::Continue);
     }
     let (claim, leftover) = (claim_of(pass, attempt.attempt, observed), leftover(pass, attempt, observed));
-    // Another process has settled the claim, and the person has the token: that is no failure, and nothing is left to record.
-    if attempt.is_handed_over() && !open && matches!(leftover, Leftover::Nothing) {
-        pass.memory_mut().in_flight = None;
-        return Ok(Flow::Continue);
-    }
     let Why { reason, message } = why_given_up(pass, because, open, attempt);
     let message = format!("attempt {} was given up: {message}", claim.attempt);
     let digest = attempt.value.as_ref().map(|value| digest_of(&value.token));
@@ -103,7 +98,7 @@ pub(super) async fn unrenderable(
 /// What is left of an attempt that its process gives up. A consumer may have read any value that was ever sent to the API
 /// server, even if the answer said otherwise or got lost.
 fn leftover(pass: &Pass<'_>, attempt: &Attempt, observed: &Observed) -> Leftover {
-    let held = || observed.secrets.ours().any(|ours| ours.id.as_ref() == attempt.value.as_ref().map(|value| &value.id));
+    let held = || attempt.value.as_ref().is_some_and(|value| observed.secrets.name(&value.id));
     match &attempt.value {
         None => Leftover::Nothing,
         // A person has it, in the Secret that brought it, and it may be taken up again.
