@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::choice::Choice;
 use crate::invariants;
 use crate::scenario::{Hands, PAST_EVERY_DEADLINE, Scenario};
-use crate::script::Step;
+use crate::script::{SCRIPT, Step};
 use crate::summary::Summary;
 use crate::supervisor::Supervisor;
 use support::figures::figure;
@@ -26,8 +26,8 @@ const REFERENCES: usize = 3;
 const TRIES: usize = 3;
 /// One plan of so many may miss its call: whether the operator makes some calls depends on the time of a pass.
 const MISSED_OF: usize = 20;
-/// Of the looks of a deletion that waits for a person, so many of each kind are struck: each is like the one before.
-const LOOKS: u32 = 2;
+/// Of the looks at what a person does, so many of each kind are struck in a step: each is like the one before.
+const LOOKS: u32 = 6;
 /// One call of so many is also struck while two operators work.
 const BESIDE: usize = 5;
 /// Limit for a step to reach its fault.
@@ -147,7 +147,7 @@ async fn reference(hands: Hands) -> Vec<CallSite> {
     for call in &scenarios[0].calls {
         let nth = seen.entry(call).or_default();
         *nth += 1;
-        let repeated = hands == Hands::Person && call.1 == Step::Delete && *nth > LOOKS;
+        let repeated = hands == Hands::Person && *nth > LOOKS;
         if !repeated && counts.iter().all(|counts| counts.get(call).is_some_and(|count| count >= nth)) {
             sites.push(CallSite { signature: call.0.clone(), nth: *nth, step: call.1 });
         }
@@ -237,7 +237,7 @@ async fn script(scenario: &Arc<Scenario>, plan: Option<&Plan>) -> Report {
     if plan.is_some_and(|plan| plan.others == Others::Second) {
         scenario.start_second().await;
     }
-    for step in scenario.hands.script().iter().copied().filter(|step| plan.is_none_or(|plan| plan.has(*step))) {
+    for step in SCRIPT.into_iter().filter(|step| plan.is_none_or(|plan| plan.has(*step))) {
         let before = scenario.proxy.calls().len();
         let planned = plan.filter(|plan| plan.site.step == step).map(|plan| arm(scenario, plan, &mut waiting));
         scenario.perform(step).await;
@@ -266,16 +266,13 @@ fn unlike_the_script(scenario: &Scenario) -> Option<String> {
     let mut ids: Vec<Option<String>> = scenario.recorder.versions().into_iter().map(|version| version.id).collect();
     ids.retain(Option::is_some);
     ids.dedup();
-    if scenario.hands == Hands::Person {
-        let taken_up = ids.len() == scenario.hands.script().len() - 1;
-        // The object said at once that the wrong token is wrong: it was tried again a few times at most until the person heard of it.
-        let told = scenario.recorder.versions().iter().all(|version| version.attempt <= 8);
-        return (!taken_up || !told).then(|| format!("in the Secret: {ids:?}"));
-    }
     let rolled_back = ids.windows(3).any(|three| three[0] == three[2]);
     let refused = scenario.recorder.refused();
-    (!rolled_back || refused < 2)
-        .then(|| format!("{refused} refusals, rolled back: {rolled_back}, in the Secret: {ids:?}"))
+    // The object said at once that a token is wrong: it was tried again a few times at most until the person heard of it.
+    let highest = scenario.recorder.versions().iter().map(|version| version.attempt).max().unwrap_or_default();
+    let told = scenario.hands == Hands::Operator || highest <= 10;
+    (!rolled_back || refused < 2 || !told)
+        .then(|| format!("{refused} refusals, rolled back: {rolled_back}, attempts: {highest}, in the Secret: {ids:?}"))
 }
 
 /// How many tokens the fault may cost. Of two operators, each may take an attempt for lost that the other one still works on.

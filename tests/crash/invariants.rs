@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use artifact_token_operator::rotation::identity;
 use testbed::reference_service::{Row, State};
 
-use crate::person::COMPANION;
+use crate::person::{COMPANION, HAND_OVER};
 use crate::recorder::Version;
 use crate::scenario::{Hands, Scenario};
 use crate::script::{SECRET, TOKEN};
@@ -30,7 +30,9 @@ pub async fn broken(scenario: &Scenario, requested: usize, faults: usize, kills:
     broken.extend(no_revoke_of_what_is_held(scenario));
     broken.extend(match scenario.hands {
         Hands::Operator => whole_secrets(scenario, &made),
-        Hands::Person => [whole_secrets_by_hand(scenario), no_value_lost(scenario)].concat(),
+        Hands::Person => {
+            [whole_secrets_by_hand(scenario), no_value_lost(scenario), nothing_ignored(scenario).await].concat()
+        }
     });
     broken.extend(bounded(scenario, &made, requested + faults).await);
     if scenario.restarts() != kills {
@@ -151,6 +153,19 @@ fn no_value_lost(scenario: &Scenario) -> Vec<String> {
         broken.extend(lost.map(|version| format!("no Secret has the value of {id} at {}", version.version)));
     }
     broken
+}
+
+/// Each token that a person made came into the Secret, or still waits for that.
+async fn nothing_ignored(scenario: &Scenario) -> Vec<String> {
+    let versions = scenario.recorder.versions();
+    let waits = match scenario.world.secret(HAND_OVER).await {
+        Some(_) => scenario.world.value(HAND_OVER, "token").await,
+        None => String::new(),
+    };
+    let values = scenario.recorder.values().into_iter();
+    let ignored =
+        values.filter(|(value, _)| *value != waits && !versions.iter().any(|version| version.value == *value));
+    ignored.map(|(_, id)| format!("{id} was made by hand, and never taken up")).collect()
 }
 
 /// S4: each claim has one *generate*. There are no more of them than tokens that were requested, refused, or lost to a fault, and

@@ -8,7 +8,7 @@ use artifact_token_operator::api::reason::Reason;
 use serde_json::json;
 use testbed::poll;
 
-use crate::scenario::Scenario;
+use crate::scenario::{Hands, Scenario};
 use crate::script::TOKEN;
 use support::acts::ledger;
 use support::condition;
@@ -21,20 +21,32 @@ pub const COMPANION: &str = "ci-artifact-token-previous";
 const GONE_WITHIN: Duration = Duration::from_secs(120);
 
 impl Scenario {
-    /// Does what the object asks a person for.
-    pub async fn do_by_hand(&self) {
+    /// Does what the object asks a person for, where there is one.
+    pub async fn act_by_hand(&self) {
+        if self.hands == Hands::Operator {
+            return;
+        }
         // What is missing now and asked for after that is due indeed: nobody else writes this Secret.
         let offered = self.world.secret(HAND_OVER).await.is_some();
         let Some(token) = self.world.tokens().get_opt(TOKEN).await.expect("read the object") else { return };
-        if !offered && condition(&token, ConditionType::HandOverDue).is_some() {
-            let name = format!("made by hand, number {}", self.recorder.values().len());
-            let (id, value) = self.world.generate_as(&name).await;
-            self.recorder.add(value.clone(), id);
-            self.hand_over(&value).await;
+        match condition(&token, ConditionType::HandOverDue) {
+            Some(_) if !offered => self.make_by_hand().await,
+            // The object may say it still when the next token is there.
+            Some(due) if refused_for_good(&due.message).is_some_and(|why| self.hears(why)) => {
+                self.world.delete_secret(HAND_OVER).await;
+            }
+            Some(_) | None => {}
         }
         for attempt in to_revoke(&token) {
             self.revoke_by_hand(attempt).await;
         }
+    }
+
+    async fn make_by_hand(&self) {
+        let name = format!("made by hand, number {}", self.recorder.values().len());
+        let (id, value) = self.world.generate_as(&name).await;
+        self.recorder.add(value.clone(), id);
+        self.hand_over(&value).await;
     }
 
     /// Hands over this value.
@@ -64,7 +76,7 @@ impl Scenario {
     /// Waits until the object is gone, and does meanwhile what it asks for.
     pub async fn until_gone_by_hand(&self) {
         let look = || async {
-            self.do_by_hand().await;
+            self.act_by_hand().await;
             let token = self.world.tokens().get_opt(TOKEN).await.map_err(|error| error.to_string())?;
             token.map_or(Ok(()), |token| Err(format!("{:#?}", token.status)))
         };
@@ -81,6 +93,12 @@ impl Scenario {
             self.world.revoke_by_person(&id).await;
         }
     }
+}
+
+/// Why a token is not taken up, now or later: a new one must be made.
+fn refused_for_good(message: &str) -> Option<&str> {
+    let (_, why) = message.split_once("is not taken up: ")?;
+    Some(why.split_once("make a new one")?.0)
 }
 
 /// The attempts whose tokens a person must revoke, as the object says it.

@@ -1,5 +1,6 @@
 //! One namespace with its own service, proxy, operators, recorder and consumer.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
@@ -64,6 +65,8 @@ pub struct Scenario {
     /// A token at the service that is somebody else's.
     stranger: tokio::sync::OnceCell<String>,
     sleeper: std::sync::Mutex<Option<Planned>>,
+    /// Why tokens were refused, as the person has heard.
+    heard: std::sync::Mutex<BTreeSet<String>>,
 }
 
 impl Scenario {
@@ -82,8 +85,9 @@ impl Scenario {
         let first = Supervisor::start(options(&world.namespace, proxy.kubeconfig(), hands));
         first.ready().await;
         let second = tokio::sync::OnceCell::new();
-        let (stranger, sleeper) = (tokio::sync::OnceCell::new(), std::sync::Mutex::default());
-        Self { first, second, world, proxy, recorder, consumer, hands, stranger, sleeper }
+        let stranger = tokio::sync::OnceCell::new();
+        let (sleeper, heard) = (std::sync::Mutex::default(), std::sync::Mutex::default());
+        Self { first, second, world, proxy, recorder, consumer, hands, stranger, sleeper, heard }
     }
 
     /// Creates the service object and its credential.
@@ -134,6 +138,11 @@ impl Scenario {
             Some(id) => self.world.is_dead(id).await,
             None => false,
         }
+    }
+
+    /// Whether the person hears for the first time why a token is refused.
+    pub fn hears(&self, why: &str) -> bool {
+        self.heard.lock().unwrap().insert(why.to_owned())
     }
 
     /// How often operators ended and were started again.

@@ -34,18 +34,9 @@ pub enum Step {
     Delete,
 }
 
-impl Hands {
-    /// The steps of a whole scenario.
-    pub fn script(self) -> &'static [Step] {
-        match self {
-            Self::Operator => {
-                &[Step::Issue, Step::Rotate, Step::RefusedBefore, Step::RefusedAfter, Step::Leak, Step::Delete]
-            }
-            // What a person hands over is tried before it is published, and only then.
-            Self::Person => &[Step::Issue, Step::Rotate, Step::RefusedBefore, Step::Leak, Step::Delete],
-        }
-    }
-}
+/// The steps of a whole scenario.
+pub const SCRIPT: [Step; 6] =
+    [Step::Issue, Step::Rotate, Step::RefusedBefore, Step::RefusedAfter, Step::Leak, Step::Delete];
 
 /// Limit for a step to be settled: many scenarios share the machine, and it may be slow.
 const SETTLED_WITHIN: Duration = Duration::from_secs(120);
@@ -111,7 +102,12 @@ impl Scenario {
         self.request_rotation(request).await;
         let fulfilled = |token: &ArtifactToken| ledger(token).handled_requests.rotate.as_deref() == Some(request);
         let failed = |token: &ArtifactToken| ledger(token).failures.is_some() || fulfilled(token);
-        self.world.until(TOKEN, "an attempt failed", failed).await;
+        let look = || async {
+            self.act_by_hand().await;
+            let token = self.world.token(TOKEN).await;
+            if failed(&token) { Ok(()) } else { Err(format!("{:#?}", token.status)) }
+        };
+        poll("an attempt failed", SETTLED_WITHIN, look).await.unwrap_or_else(|error| panic!("{error:#}"));
         rule.withdraw();
         self.settled(Some(request), 0).await;
     }
@@ -136,9 +132,7 @@ impl Scenario {
         let look = || async {
             // Many scenarios look at the same time.
             tokio::time::sleep(PAUSE).await;
-            if self.hands == Hands::Person {
-                self.do_by_hand().await;
-            }
+            self.act_by_hand().await;
             let token = tokens.get(TOKEN).await.map_err(|error| error.to_string())?;
             let ledger = ledger(&token);
             let decided = ledger.claim.as_ref().is_none_or(|claim| claim.outcome.is_some());
