@@ -5,10 +5,9 @@ use crate::api::ledger::{Claim, Current, HandOver, Ledger, Outcome, Superseded};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
-use super::desired::Desired;
 use super::ledger::ToRevoke;
-use super::observed::{Brought, InFlight, Observed, Offer, OfferState, Secrets};
-use super::schedule::{Trigger, expired, trigger};
+use super::observed::{Brought, Observed, Offer, OfferState, Secrets};
+use super::schedule::{Trigger, expired};
 use super::unneeded::is_unneeded;
 
 /// What a Secret is that was read: whether its token is taken up, was taken up, or is refused.
@@ -60,25 +59,8 @@ fn is_to_be_revoked(old: &Superseded) -> String {
     format!("it is the token of attempt {}, which is to be revoked: make a new one", old.attempt)
 }
 
-/// What the condition `HandOverDue` says; `None` if nothing is due, or a token is being taken up.
-pub fn due(desired: &Desired, observed: &Observed, now: Time) -> Option<String> {
-    let Observed { object, by_hand, in_flight, service, ledger, .. } = observed;
-    let asks = service.is_by_hand() && !object.deleting && desired.halt.is_none();
-    let suspended = desired.suspended && !ledger.leak_is_open();
-    let refused = refused(observed);
-    let taking_up = by_hand.offers() && refused.is_none();
-    if !asks || suspended || taking_up || *in_flight != InFlight::Nothing {
-        return None;
-    }
-    let reminded = || ledger.current.as_ref().filter(|current| current.reminded_days.is_some()).map(expires);
-    let why = trigger(desired, observed, now).map(|trigger| why_due(trigger, observed, now).1).or_else(reminded)?;
-    let refused =
-        refused.map(|why| format!("the token that was handed over is not taken up: {why}. ")).unwrap_or_default();
-    Some(format!("{refused}{why}: {}", desired.by_hand.make))
-}
-
 /// Why what is handed over is not taken up.
-fn refused(observed: &Observed) -> Option<String> {
+pub(super) fn refused(observed: &Observed) -> Option<String> {
     let Observed { ledger, by_hand, .. } = observed;
     let Offer { secret, state } = by_hand.offer.as_ref()?;
     match state {
@@ -120,7 +102,7 @@ pub fn why_due(trigger: Trigger, observed: &Observed, now: Time) -> (Reason, Str
     }
 }
 
-fn expires(current: &Current) -> String {
+pub(super) fn expires(current: &Current) -> String {
     let end = current.expiration_time.map_or_else(|| "at no known time".to_owned(), |end| format!("at {end}"));
     format!("attempt {} expires {end}", current.attempt)
 }

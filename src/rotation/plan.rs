@@ -83,6 +83,7 @@
 //!
 //! The rows down to *unresolved_claim* need only the ledger, never a valid spec.
 
+mod asks;
 mod claim;
 mod companion;
 mod decide;
@@ -159,6 +160,11 @@ pub fn first_match(desired: &Desired, observed: &Observed, now: impl Into<Now>) 
     let view = View { desired, observed, now: now.into() };
     let matched = ROWS.iter().find_map(|(name, row)| Some((*name, row(&view)?)));
     matched.unwrap_or_else(|| (OTHERWISE.0, OTHERWISE.1(&view)))
+}
+
+/// What a person is asked to hand over: the message of the condition `HandOverDue`, if anything is due.
+pub fn hand_over_due(desired: &Desired, observed: &Observed, now: impl Into<Now>) -> Option<String> {
+    asks::asks(&View { desired, observed, now: now.into() })
 }
 
 /// When a row may match that does not match now. The controller looks at a halted object again at this time.

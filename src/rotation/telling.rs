@@ -3,7 +3,8 @@
 //! What is told comes from the memory of one process. Two processes may know different things: one of them cannot reach the service,
 //! or has another version. Each would write what it knows as soon as it sees what the other one wrote, and so on at the speed of the
 //! watches. So what only tells is written a few times at once, for the people who look, and then after growing pauses. Facts are
-//! never held back: two processes cannot disagree about these for long, since the ledger is theirs in common.
+//! never held back: two processes cannot disagree about these for long, since the ledger is theirs in common. So a token that works, or
+//! that is seen dead, begins the count anew.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -21,7 +22,7 @@ const AT_ONCE: usize = 4;
 /// The first pause after these; each one more in the window doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
 
-/// When this process wrote the status of one object only to tell something.
+/// When this process wrote the status of one object only to tell something, since a token last began or ended to work.
 #[derive(Debug, Default)]
 pub struct Telling(VecDeque<Time>);
 
@@ -40,6 +41,12 @@ impl Telling {
             }
             _ => WINDOW.saturating_sub(*first),
         }
+    }
+
+    /// Begins anew: a token was verified, or seen dead. People may have to act on what follows from that, and two processes cannot disagree
+    /// about it.
+    pub fn anew(&mut self) {
+        self.0.clear();
     }
 
     /// Counts one that was written now.
@@ -83,6 +90,14 @@ mod tests {
             assert!(within <= MOST, "{within} from second {from} on");
         }
         assert!(times.len() > 100, "{}", times.len());
+    }
+
+    #[test]
+    fn what_follows_a_token_that_began_or_ended_to_work_is_told_at_once() {
+        let (mut telling, now) = (Telling::default(), Time::from_millis(86_400_000));
+        (0..MOST).for_each(|_| telling.told(now));
+        telling.anew();
+        assert_eq!(telling.pause(now), Duration::ZERO);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use artifact_token_operator::api::ledger::Ledger;
 use artifact_token_operator::rotation::hand_over::revoke_by_hand;
 use artifact_token_operator::rotation::observed::Secrets;
-use artifact_token_operator::rotation::schedule::trigger;
+use artifact_token_operator::rotation::plan::hand_over_due;
 
 use super::bridge;
 use super::environment::Out;
@@ -106,9 +106,9 @@ fn asks_for_a_token(state: &State) -> bool {
     }
     let mut process = Process { object: state.object, secret: state.secret, live: true, ..Process::IDLE };
     // A process that has the value puts it back where somebody took it out.
-    process.hands.values = Set::of(state.object.book.current).both(state.object.book.handed);
+    process.hands.values = state.processes.iter().fold(Set::EMPTY, |values, one| values.and(one.hands.values));
     let observed = bridge::observed(&process, &state.facts, false);
-    trigger(&bridge::desired(&state.object, &state.facts), &observed, bridge::NOW).is_some()
+    hand_over_due(&bridge::desired(&state.object, &state.facts), &observed, bridge::NOW).is_some()
 }
 
 /// The tokens of the ledger that the object asks a person to revoke.

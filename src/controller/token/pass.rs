@@ -190,9 +190,11 @@ impl<'a> Pass<'a> {
             Fact::Verified => {
                 self.verdict = None;
                 self.secret.live = false;
+                self.memory.telling.anew();
             }
             Fact::Failed => self.verdict = None,
             Fact::Revoked(id) => {
+                self.memory.telling.anew();
                 if let Some((rows, _)) = &mut self.listing {
                     rows.retain(|row| row.id != *id);
                 }
@@ -246,9 +248,7 @@ impl<'a> Pass<'a> {
     pub(crate) fn revoked_unrecorded(&mut self, id: &TokenId, change: impl FnOnce(&mut Ledger)) {
         let mut object = ArtifactToken::clone(&self.object);
         change(&mut object.status.get_or_insert_default().ledger);
-        let object = Arc::new(object);
-        self.memory.remember(object.clone(), &self.object);
-        self.object = object;
+        self.note_object(object);
         self.fact_recorded(Fact::Revoked(id));
     }
 

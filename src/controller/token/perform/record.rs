@@ -11,8 +11,8 @@ use crate::api::reason::Reason;
 use crate::controller::error::PassError;
 use crate::controller::token::object_writer::{ObjectWrite, ObjectWriter};
 use crate::controller::token::pass::{Fact, Flow, Pass};
-use crate::rotation::hand_over;
 use crate::rotation::observed::Observed;
+use crate::rotation::plan::hand_over_due;
 use crate::rotation::report::{Phase, Situation, conditions};
 use crate::rotation::schedule;
 
@@ -194,7 +194,7 @@ pub(crate) fn status_after(
     let failure = pass.memory().transient_failure.as_ref();
     let failure = failure.filter(|(cause, _)| cause.matters(desired, observed, now)).map(|(_, failure)| failure);
     let contest = pass.memory().corrections.contest(observed.object.generation, now.time());
-    let hand_over_due = hand_over::due(desired, observed, now.time());
+    let hand_over_due = hand_over_due(desired, observed, now);
     let situation = Situation {
         ledger: &observed.ledger,
         secrets: &observed.secrets,

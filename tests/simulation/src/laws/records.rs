@@ -202,24 +202,40 @@ fn nothing_lives(life: &Life, stored: &Stored, known: &Known) {
     }
 }
 
-/// P24: a status write that changes no fact goes out at most so often.
+/// P24: a status write that changes no fact goes out at most so often, since its process saw a token begin or end to work.
 fn told(life: &Life, states: &[Stored]) {
-    let mut times: BTreeMap<(String, u32), Vec<Duration>> = BTreeMap::new();
-    for stored in states.iter().filter(|stored| only_tells(stored)) {
+    let mut rows: BTreeMap<(String, u32), Vec<Vec<Duration>>> = BTreeMap::new();
+    for stored in states {
         let name = stored.new["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-        times.entry((name, stored.who)).or_default().push(stored.at);
+        let rows = rows.entry((name, stored.who)).or_insert_with(|| vec![Vec::new()]);
+        match rows.last_mut() {
+            Some(row) if only_tells(stored) => row.push(stored.at),
+            Some(_) | None if begins_or_ends(stored) => rows.push(Vec::new()),
+            Some(_) | None => {}
+        }
     }
     // A clock that was set back forgets what was told ahead of it.
     let most = MOST_TOLD * (1 + life.around.world.excuses().jumps.len());
-    for ((uid, who), times) in times {
-        let within = |from: &Duration| times.iter().filter(|at| *at >= from && **at < *from + HOUR).count();
-        let count = times.iter().map(within).max().unwrap_or_default();
+    for ((uid, who), rows) in rows {
+        let within =
+            |row: &[Duration], from: Duration| row.iter().filter(|at| **at >= from && **at < from + HOUR).count();
+        let most_of = |row: &Vec<Duration>| row.iter().map(|from| within(row, *from)).max().unwrap_or_default();
+        let count = rows.iter().map(most_of).max().unwrap_or_default();
         if count > most {
             life.around
                 .world
                 .broke("P24", format!("{count} status writes of {uid} by {who} in an hour change no fact"));
         }
     }
+}
+
+/// Whether it records that a token was verified, or is dead.
+fn begins_or_ends(stored: &Stored) -> bool {
+    let facts = |object: &Value| {
+        let status = &object["status"];
+        (status["current"]["verifiedTime"].clone(), status["current"]["attempt"].clone(), status["history"].clone())
+    };
+    stored.old.as_ref().is_none_or(|old| facts(old) != facts(&stored.new))
 }
 
 /// What is told is in the conditions, and in the times that people want to see.

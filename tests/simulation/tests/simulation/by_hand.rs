@@ -124,6 +124,12 @@ fn a_secret_that_somebody_deletes_or_edits_gets_its_token_back() {
 }
 
 #[test]
+fn nobody_is_asked_for_a_token_while_somebody_keeps_taking_it_out_of_the_secret() {
+    let report = well(&by_hand(17, 1, 4 * HOUR).with(600, Act::Fight(0, true, 1800)));
+    assert_eq!(handed(&report), 1, "{:#?}", told(&report, "HandOverDue"));
+}
+
+#[test]
 fn a_leaked_token_is_replaced_and_revoked_by_a_person_without_an_overlap() {
     let plan = Plan { overlap_seconds: 3000, ..by_hand(8, 1, 3 * HOUR) };
     let report = well(&plan.with(HOUR, Act::Leak(0)));

@@ -1,0 +1,30 @@
+//! What a person is asked to hand over.
+
+use crate::rotation::hand_over::{expires, refused, why_due};
+use crate::rotation::observed::{InFlight, Observed};
+use crate::rotation::plan::put_back::is_lost;
+use crate::rotation::plan::room::forbidden;
+use crate::rotation::plan::view::View;
+use crate::rotation::schedule::trigger;
+
+/// What the condition `HandOverDue` says. `None` if nothing is due, or no person can do anything about it: a token is being taken up, the
+/// lost one is put back, or none may be made.
+pub(super) fn asks(view: &View) -> Option<String> {
+    let Observed { object, by_hand, in_flight, service, ledger, .. } = view.observed;
+    let (desired, now) = (view.desired, view.now.time());
+    let asks = service.is_by_hand() && !object.deleting && desired.halt.is_none();
+    let refused = refused(view.observed);
+    let taking_up = by_hand.offers() && refused.is_none();
+    if !asks || view.is_suspended() || taking_up || *in_flight != InFlight::Nothing {
+        return None;
+    }
+    if is_lost(view) || forbidden(view).is_some() {
+        return None;
+    }
+    let reminded = || ledger.current.as_ref().filter(|current| current.reminded_days.is_some()).map(expires);
+    let why = trigger(desired, view.observed, now).map(|trigger| why_due(trigger, view.observed, now).1);
+    let why = why.or_else(reminded)?;
+    let refused =
+        refused.map(|why| format!("the token that was handed over is not taken up: {why}. ")).unwrap_or_default();
+    Some(format!("{refused}{why}: {}", desired.by_hand.make))
+}
