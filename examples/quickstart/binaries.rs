@@ -1,4 +1,4 @@
-//! Builds the operator and the reference service, because cargo builds them by itself only for tests, not for examples.
+//! Builds the operator, the reference service and kubectl's plugin, because cargo builds them by itself only for tests, not for examples.
 
 use std::env;
 use std::path::PathBuf;
@@ -10,12 +10,21 @@ use tokio::process::Command;
 
 const OPERATOR: &str = "artifact-token-operator";
 const REFERENCE_SERVICE: &str = "reference-service";
+const PLUGIN: &str = "kubectl-artifact_token";
 
-/// Builds both in the profile of this example, and returns their paths. Cargo shows its own progress.
-pub async fn build() -> Result<(PathBuf, PathBuf)> {
+/// The programs of the tour, by their paths.
+pub struct Binaries {
+    pub operator: PathBuf,
+    pub reference_service: PathBuf,
+    /// For the person who goes on after the tour.
+    pub plugin: PathBuf,
+}
+
+/// Builds all in the profile of this example. Cargo shows its own progress.
+pub async fn build() -> Result<Binaries> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--bin", OPERATOR, "--bin", REFERENCE_SERVICE, "--profile", &profile()?]);
+    command.args(["build", "--bin", OPERATOR, "--bin", REFERENCE_SERVICE, "--bin", PLUGIN, "--profile", &profile()?]);
     // Cargo's messages have the path of a binary, for any target directory and any target.
     command.arg("--message-format=json-render-diagnostics").current_dir(env!("CARGO_MANIFEST_DIR"));
     // `cargo run` describes this package to its child. Build scripts of dependencies that look at these variables (ring's
@@ -31,7 +40,7 @@ pub async fn build() -> Result<(PathBuf, PathBuf)> {
     }
     let messages = String::from_utf8_lossy(&output.stdout);
     let path = |name| executable(&messages, name).with_context(|| format!("cargo named no binary {name}"));
-    Ok((path(OPERATOR)?, path(REFERENCE_SERVICE)?))
+    Ok(Binaries { operator: path(OPERATOR)?, reference_service: path(REFERENCE_SERVICE)?, plugin: path(PLUGIN)? })
 }
 
 /// The profile of this example, from the name of its directory: `target/PROFILE/examples/quickstart`.

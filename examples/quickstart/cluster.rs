@@ -15,6 +15,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::task::spawn_blocking;
 
+use crate::binaries::Binaries;
 use crate::service::Service;
 
 /// The namespace of the tour, which users get who name none.
@@ -34,11 +35,12 @@ pub struct Cluster {
     operator: Operator,
     plane: ControlPlane,
     kubectl: PathBuf,
+    plugin: PathBuf,
 }
 
 impl Cluster {
     /// Finds or builds the control plane, starts it, installs the CRDs and runs the operator.
-    pub async fn start(operator: &Path, service: &Service) -> Result<Self> {
+    pub async fn start(binaries: &Binaries, service: &Service) -> Result<Self> {
         println!(
             "Starting a control plane: etcd and kube-apiserver. The first time they are built, which takes minutes."
         );
@@ -51,14 +53,14 @@ impl Cluster {
         testbed::cluster::apply_crds(&plane.client().await?, &crds).await.context("install the CRDs")?;
         println!("Running the operator with {}.", SHORT_WAITS.join(" "));
         println!("With these flags and a short overlap in the YAML the tour takes about a minute.");
-        let mut options = operator::Options::new(operator, plane.kubeconfig_path()?)
+        let mut options = operator::Options::new(&binaries.operator, plane.kubeconfig_path()?)
             .variable("RUST_LOG", "info,artifact_token_operator=debug");
         options.arguments.extend(SHORT_WAITS.map(str::to_owned));
         let operator = Operator::start(options).await.context("start the operator")?;
         if let Some((written, real)) = &service.address {
             println!("The YAML is applied with {real} in place of {written}.");
         }
-        Ok(Self { operator, plane, kubectl })
+        Ok(Self { operator, plane, kubectl, plugin: binaries.plugin.clone() })
     }
 
     /// A client for reading.
@@ -125,12 +127,14 @@ impl Cluster {
         lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
     }
 
-    /// The command to type in another terminal before kubectl talks to this cluster.
+    /// The commands to type in another terminal before kubectl talks to this cluster.
     pub fn environment(&self) -> Result<String> {
         let kubeconfig = self.plane.kubeconfig_path()?;
         let mut lines = format!("  export KUBECONFIG={}", kubeconfig.display());
-        if let Some(folder) = self.kubectl.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            lines.push_str(&format!("\n  export PATH=\"$PATH:{}\"     # for kubectl", folder.display()));
+        for (folder, what) in [(&self.kubectl, "kubectl"), (&self.plugin, "kubectl artifact-token")] {
+            if let Some(folder) = folder.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                lines.push_str(&format!("\n  export PATH=\"$PATH:{}\"     # for {what}", folder.display()));
+            }
         }
         Ok(lines)
     }

@@ -3,7 +3,7 @@
 //! | file | what it has |
 //! |---|---|
 //! | `main.rs` | arguments, start and end, Ctrl-C |
-//! | `binaries.rs` | builds the operator and the reference service |
+//! | `binaries.rs` | builds the operator, the reference service and kubectl's plugin |
 //! | `service.rs` | the token service of the tour: the reference service, or Verdaccio |
 //! | `by_hand.rs` | the pages of Seal and Akinon, as a person uses them |
 //! | `cluster.rs` | control plane, operator, kubectl, the YAML files |
@@ -89,9 +89,10 @@ async fn until_interrupted(arguments: &Arguments) -> ExitCode {
 
 /// Returns the finished tour, with everything still running.
 async fn run(arguments: &Arguments) -> Result<Tour> {
-    let (operator, reference_service) = binaries::build().await.context("build the binaries")?;
-    let service = Service::start(arguments.service, &reference_service).await.context("start the token service")?;
-    let cluster = Cluster::start(&operator, &service).await?;
+    let binaries = binaries::build().await.context("build the binaries")?;
+    let service = Service::start(arguments.service, &binaries.reference_service).await;
+    let service = service.context("start the token service")?;
+    let cluster = Cluster::start(&binaries, &service).await?;
     let mut tour = Tour::new(cluster, service)?;
     if let Err(error) = tour.run().await {
         eprintln!("\nThe end of the operator's log:\n{}", tour.operator_log());

@@ -5,7 +5,6 @@ use crate::api::ledger::{Claim, Current, HandOver, Ledger, Outcome, Superseded};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
-use super::ledger::ToRevoke;
 use super::observed::{Brought, Observed, Offer, OfferState, Secrets};
 use super::schedule::{Trigger, expired};
 use super::unneeded::is_unneeded;
@@ -81,7 +80,8 @@ pub(super) fn refused(observed: &Observed) -> Option<String> {
 /// The reason of `Ready` if no token works, and why a new one is wanted.
 pub fn why_due(trigger: Trigger, observed: &Observed, now: Time) -> (Reason, String) {
     let Some(current) = &observed.ledger.current else {
-        return (Reason::HandOverDue, "there is no token yet".to_owned());
+        let why = if observed.ledger.history.is_empty() { "there is no token yet" } else { "the last token is dead" };
+        return (Reason::HandOverDue, why.to_owned());
     };
     let attempt = current.attempt;
     match trigger {
@@ -112,7 +112,7 @@ pub(super) fn expires(current: &Current) -> String {
 pub fn revoke_by_hand(ledger: &Ledger, secrets: &Secrets, deleting: bool, page: &str, waited: Time) -> Option<String> {
     let unneeded = |old: &Superseded| is_unneeded(ledger, secrets, old, |time| time <= waited);
     let tokens = ledger.to_revoke(deleting.then_some(waited), unneeded, waited);
-    let tokens: Vec<String> = tokens.iter().map(named).collect();
+    let tokens: Vec<String> = tokens.iter().map(|owed| named(owed.attempt, owed.hint, owed.claimed)).collect();
     if tokens.is_empty() {
         return None;
     }
@@ -128,8 +128,8 @@ pub fn revoke_by_hand(ledger: &Ledger, secrets: &Secrets, deleting: bool, page: 
     ))
 }
 
-/// A token, as a person may find it.
-fn named(ToRevoke { attempt, hint, claimed, .. }: &ToRevoke<'_>) -> String {
+/// A token, as a person may find it: by the end of its value, and by when it was handed over.
+pub(super) fn named(attempt: u32, hint: Option<&str>, claimed: Option<Time>) -> String {
     let hint = hint.map(|hint| format!(" {hint}")).unwrap_or_default();
     let claimed = claimed.map(|claimed| format!(", handed over {claimed}")).unwrap_or_default();
     format!("the token{hint} of attempt {attempt}{claimed}")

@@ -298,7 +298,7 @@ impl Ledger {
     fn next_failures(&self, failure: Failure, now: Time) -> Failures {
         let same_spec = self.failures.as_ref().filter(|old| old.generation == failure.generation);
         let count = same_spec.map_or(0, |old| old.count).saturating_add(1);
-        let delay = backoff(failure.first_retry, count).max(failure.at_least);
+        let delay = backoff(failure.first_delay(), count).max(failure.at_least);
         let Failure { reason, message, generation, .. } = failure;
         Failures { count, next_try_time: now.plus(delay), generation, reason, message }
     }

@@ -159,7 +159,7 @@ fn ready(situation: &Situation) -> ConditionParts {
     }
     match &situation.ledger.current {
         None if situation.ledger.leak_is_open() => {
-            no(Reason::TokenRejected, "the token leaked and was revoked; a new one is on its way".to_owned())
+            no(Reason::TokenRejected, format!("the token leaked and was revoked; {}", next_one(situation)))
         }
         None => no(Reason::Issuing, "the first token is on its way".to_owned()),
         Some(current) if current.rejected_time.is_some() => no(
@@ -167,9 +167,9 @@ fn ready(situation: &Situation) -> ConditionParts {
             format!("the service refuses attempt {}; {}", current.attempt, replacement(situation)),
         ),
         Some(current) if expired(current, situation.now) => {
-            no(Reason::TokenExpired, format!("attempt {} has expired; a new one is on its way", current.attempt))
+            no(Reason::TokenExpired, format!("attempt {} has expired; {}", current.attempt, next_one(situation)))
         }
-        Some(_) => no(Reason::Issuing, "the Secret no longer holds the token; a new one is on its way".to_owned()),
+        Some(_) => no(Reason::Issuing, format!("the Secret no longer holds the token; {}", next_one(situation))),
     }
 }
 
@@ -188,7 +188,15 @@ fn replacement(situation: &Situation) -> String {
             "it is the {count}. token in a row that the service stopped accepting, so a new one is generated at {next_replacement_time}; \
              set the annotation artifact-token.dev/rotate-requested-at to a new value to get one now"
         ),
-        None => "a new one is on its way".to_owned(),
+        None => next_one(situation).to_owned(),
+    }
+}
+
+/// Who brings the next token.
+fn next_one(situation: &Situation) -> &'static str {
+    match situation.hand_over_due {
+        Some(_) => "a person must make a new one, as the condition HandOverDue says",
+        None => "a new one is on its way",
     }
 }
 
@@ -203,6 +211,8 @@ fn reconciling(situation: &Situation) -> Option<ConditionParts> {
         _ if situation.deleting => parts(Reason::Deleting, "tokens are being revoked"),
         Phase::Halted(halt) if halt.stalled => None,
         Phase::Halted(halt) => parts(halt.reason, &halt.message),
+        // Nothing goes on until a person has brought one.
+        Phase::Working | Phase::Resting if situation.hand_over_due.is_some() => None,
         Phase::Working if situation.ledger.current.is_some() => parts(Reason::Rotating, "a rotation is in progress"),
         Phase::Working => parts(Reason::Issuing, "the first token is on its way"),
         Phase::Resting if situation.suspended || usable(situation).is_some() => None,

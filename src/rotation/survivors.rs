@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::api::ids::{Nonce, TokenId};
 use crate::api::time::Time;
+use crate::rotation::hand_over::named;
 use crate::rotation::observed::{InFlight, Observed};
 
 /// The longest list in a report, in bytes. A note of an event has room for 1,024, and some words stand around the list.
@@ -20,21 +21,30 @@ pub struct Survivor {
     pub nonce: Option<Nonce>,
     /// When it was asked for, if that is known.
     pub claimed: Option<Time>,
+    /// As a person finds it in the pages of a service without an API for tokens, where its id says nothing.
+    pub by_hand: Option<String>,
 }
 
 impl Survivor {
     fn known(attempt: u32, id: &TokenId) -> Self {
-        Self { attempt, id: Some(id.clone()), nonce: None, claimed: None }
+        Self { attempt, id: Some(id.clone()), nonce: None, claimed: None, by_hand: None }
     }
 
     fn unknown(attempt: u32, nonce: Option<Nonce>, claimed: Time) -> Self {
-        Self { attempt, id: None, nonce, claimed: Some(claimed) }
+        Self { attempt, id: None, nonce, claimed: Some(claimed), by_hand: None }
+    }
+
+    fn handed_over(self, hint: Option<&str>, claimed: Option<Time>) -> Self {
+        Self { by_hand: Some(named(self.attempt, hint, claimed)), ..self }
     }
 }
 
 /// For people, who must find it at the service.
 impl fmt::Display for Survivor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(by_hand) = &self.by_hand {
+            return f.write_str(by_hand);
+        }
         match &self.id {
             Some(id) => write!(f, "{id} (attempt {})", self.attempt)?,
             None => write!(f, "a token of attempt {}", self.attempt)?,
@@ -53,8 +63,17 @@ impl fmt::Display for Survivor {
 /// outcome for which nobody could look.
 pub fn survivors(observed: &Observed) -> Vec<Survivor> {
     let Observed { object, ledger, in_flight, service, .. } = observed;
-    let current = ledger.current.iter().map(|current| Survivor::known(current.attempt, &current.id));
-    let superseded = ledger.superseded.iter().map(|old| Survivor::known(old.attempt, &old.id));
+    let current = ledger.current.iter().map(|current| {
+        let known = Survivor::known(current.attempt, &current.id);
+        match current.hand_over {
+            Some(_) => known.handed_over(current.hint.as_deref(), Some(current.claimed_time)),
+            None => known,
+        }
+    });
+    let superseded = ledger.superseded.iter().map(|old| {
+        let known = Survivor::known(old.attempt, &old.id);
+        if old.handed_over { known.handed_over(old.hint.as_deref(), old.claimed_time) } else { known }
+    });
     let mut found: Vec<Survivor> = current.chain(superseded).collect();
     if let InFlight::Value { attempt, id, .. } = in_flight
         && !ledger.knows(id)
@@ -155,6 +174,14 @@ mod tests {
         assert!(
             listed(&survivors(&observed)).starts_with("t4 (attempt 4); a token of attempt 3, asked for at about 20")
         );
+    }
+
+    #[test]
+    fn what_a_person_made_is_named_as_the_person_finds_it() {
+        let found = |hint, claimed| Survivor::known(3, &id("hand-over-3")).handed_over(hint, claimed).to_string();
+        let claimed = Some(at(0));
+        assert_eq!(found(Some("****nTcg"), claimed), format!("the token ****nTcg of attempt 3, handed over {}", at(0)));
+        assert_eq!(found(None, None), "the token of attempt 3");
     }
 
     #[test]

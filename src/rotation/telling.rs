@@ -4,7 +4,7 @@
 //! or has another version. Each would write what it knows as soon as it sees what the other one wrote, and so on at the speed of the
 //! watches. So what only tells is written a few times at once, for the people who look, and then after growing pauses. Facts are
 //! never held back: two processes cannot disagree about these for long, since the ledger is theirs in common. So a token that works, or
-//! that is seen dead, begins the count anew.
+//! that is seen dead, begins the count anew, and so does a person who asks for one.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,15 +22,19 @@ const AT_ONCE: usize = 4;
 /// The first pause after these; each one more in the window doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
 
-/// When this process wrote the status of one object only to tell something, since a token last began or ended to work.
+/// When this process wrote the status of one object only to tell something, since a token last began or ended to work, or a person last asked
+/// for one.
 #[derive(Debug, Default)]
-pub struct Telling(VecDeque<Time>);
+pub struct Telling {
+    times: VecDeque<Time>,
+    request: Option<String>,
+}
 
 impl Telling {
     /// How long the next one waits; zero if it may be written now.
     pub fn pause(&self, now: Time) -> Duration {
         // What seems to lie ahead was written before the clock was set back.
-        let recent = self.0.iter().filter(|at| **at <= now).map(|at| now.since(*at));
+        let recent = self.times.iter().filter(|at| **at <= now).map(|at| now.since(*at));
         let recent: Vec<Duration> = recent.filter(|age| *age < WINDOW).collect();
         let (Some(first), Some(last)) = (recent.first(), recent.last()) else { return Duration::ZERO };
         match recent.len() {
@@ -46,14 +50,22 @@ impl Telling {
     /// Begins anew: a token was verified, or seen dead. People may have to act on what follows from that, and two processes cannot disagree
     /// about it.
     pub fn anew(&mut self) {
-        self.0.clear();
+        self.times.clear();
+    }
+
+    /// Begins anew if a person asks for another token: this is the value of the request.
+    pub fn asked(&mut self, request: Option<&str>) {
+        if self.request.as_deref() != request {
+            self.request = request.map(str::to_owned);
+            self.anew();
+        }
     }
 
     /// Counts one that was written now.
     pub fn told(&mut self, now: Time) {
-        self.0.push_back(now);
-        if self.0.len() > MOST {
-            self.0.pop_front();
+        self.times.push_back(now);
+        if self.times.len() > MOST {
+            self.times.pop_front();
         }
     }
 }
@@ -93,11 +105,17 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_token_that_began_or_ended_to_work_is_told_at_once() {
+    fn what_follows_a_token_that_began_or_ended_to_work_or_a_request_is_told_at_once() {
         let (mut telling, now) = (Telling::default(), Time::from_millis(86_400_000));
         (0..MOST).for_each(|_| telling.told(now));
         telling.anew();
         assert_eq!(telling.pause(now), Duration::ZERO);
+        (0..MOST).for_each(|_| telling.told(now));
+        telling.asked(Some("again"));
+        assert_eq!(telling.pause(now), Duration::ZERO);
+        (0..MOST).for_each(|_| telling.told(now));
+        telling.asked(Some("again"));
+        assert_eq!(telling.pause(now), WINDOW, "the same request");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Services without an API for tokens: a person makes each token at the service's pages, hands it over in a Secret, and revokes it there.
 
-use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
+use artifact_token_operator::api::artifact_token::{ArtifactToken, ROTATE_REQUESTED_AT};
 use artifact_token_operator::api::condition::ConditionType;
 use artifact_token_operator::api::ledger::Proof;
 use artifact_token_operator::api::reason::Reason;
@@ -194,6 +194,23 @@ async fn a_leaked_token_is_told_at_once_and_asked_about_until_a_person_has_revok
     revokes(&world, 0).await;
     let token = world.until("ci", "the leaked one is dead", |token| ledger(token).superseded.is_empty()).await;
     assert!(ledger(&token).leak.unwrap().replaced_time.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaked_token_that_a_person_revokes_first_is_no_strangers_once_another_one_replaces_it() {
+    let (world, _operator, _) = ready("leakfirst").await;
+    world.patch("ci", json!({"spec": {"rotation": {"revokeIssuedBefore": "2100-01-01T00:00:00Z"}}})).await;
+    world.until_reason("ci", ConditionType::RevocationPending, Reason::RevokeByHand).await;
+    revokes(&world, 0).await;
+    let dead = |token: &ArtifactToken| {
+        let due = condition(token, ConditionType::HandOverDue).map(|due| due.message.clone());
+        due.is_some_and(|due| due.starts_with("the last token is dead: make a token"))
+    };
+    world.until("ci", "the leaked one is dead, and a new one is due", dead).await;
+    hands_over(&world, &made(&world).await).await;
+    world.until_attempt("ci", 2).await;
+    world.until_event("ci", "EmergencyRotationCompleted").await;
+    assert_eq!(world.events("ci", "OrphanedTokenFound").await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,7 +70,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let before = recipient.token().await?;
     let told = recipient.refusals(&before).await.map(|events| events.into_iter().map(|(event, _)| event).collect());
     let written = recipient.write(&secret).await?;
-    println!("The Secret {} hands over the token to {name}.", written.name_any());
+    println!("The token is in the Secret {}, for the operator to take up.", written.name_any());
     let look = format!("kubectl describe artifacttoken {name} -n {}", recipient.namespace);
     if timeout.is_zero() {
         println!("To see whether it is taken up: {look}");

@@ -118,7 +118,7 @@ fn rows(token: &ArtifactToken, prefixes: &HashMap<ServiceName, String>, now: Tim
         rows.push(row(expiry(*expiration_time, now), Some(*issued_time), *last_used_time, hint.as_deref(), shown));
     }
     for old in &status.ledger.superseded {
-        rows.push(row(NOTHING.to_owned(), old.claimed_time, None, None, waits(old, now)));
+        rows.push(row(NOTHING.to_owned(), old.claimed_time, None, old.hint.as_deref(), waits(old, now)));
     }
     if rows.is_empty() {
         let why = ready.map_or_else(|| NOTHING.to_owned(), |ready| ready.reason.to_string());
@@ -148,9 +148,11 @@ fn standing(current: &Current, ready: Option<&Condition>, now: Time) -> String {
 
 fn waits(old: &Superseded, now: Time) -> String {
     let due = old.next_try_time.unwrap_or_default().max(old.revoke_after_time);
-    match due > now {
-        true => format!("Superseded, will be revoked at {due}"),
-        false => "Superseded, being revoked".to_owned(),
+    match (due > now, old.handed_over) {
+        (true, false) => format!("Superseded, will be revoked at {due}"),
+        (false, false) => "Superseded, being revoked".to_owned(),
+        (true, true) => format!("Superseded, revoke by hand from {} on", old.revoke_after_time),
+        (false, true) => "Superseded, revoke by hand".to_owned(),
     }
 }
 
@@ -244,6 +246,18 @@ ci          uploads   Developer   90 days left   prod-eu1     2026-11-01   2026-
 ci          uploads   Developer   -              prod-eu1     2026-10-01   -            -          Superseded, will be revoked at 2026-11-30T18:00:00Z
 ";
         assert_eq!(shown(status, true), expected);
+    }
+
+    #[test]
+    fn a_token_that_only_a_person_can_revoke_says_so_and_how_to_find_it() {
+        let old = |after: &str| {
+            let old = json!({"attempt": 1, "id": "hand-over-1", "handedOver": true, "hint": "****nTcg",
+                "claimedTime": "2026-10-01T00:00:00Z", "revokeAfterTime": after});
+            shown(json!({"conditions": ready("True", "TokenValid"), "superseded": [old]}), false)
+        };
+        assert!(old("2026-11-30T11:00:00Z").ends_with("****nTcg   Superseded, revoke by hand\n"));
+        let from = "2026-11-30T18:00:00Z";
+        assert!(old(from).ends_with(&format!("****nTcg   Superseded, revoke by hand from {from} on\n")));
     }
 
     #[test]

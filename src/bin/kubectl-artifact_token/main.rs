@@ -7,6 +7,8 @@ mod completion;
 mod hand_over;
 mod list;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Works with ArtifactTokens.
@@ -30,7 +32,18 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // In one line, also where the shell asks Rust programs for backtraces.
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::List(arguments) => list::run(&arguments).await,
         Command::HandOver(arguments) => hand_over::run(&arguments).await,

@@ -24,7 +24,11 @@ pub(super) fn asks(view: &View) -> Option<String> {
     let reminded = || ledger.current.as_ref().filter(|current| current.reminded_days.is_some()).map(expires);
     let why = trigger(desired, view.observed, now).map(|trigger| why_due(trigger, view.observed, now).1);
     let why = why.or_else(reminded)?;
-    let refused =
-        refused.map(|why| format!("the token that was handed over is not taken up: {why}. ")).unwrap_or_default();
-    Some(format!("{refused}{why}: {}", desired.by_hand.make))
+    let make = &desired.by_hand.make;
+    Some(match refused {
+        Some(refused) => {
+            format!("the token that was handed over is not taken up: {refused}. It is due since {why}: {make}")
+        }
+        None => format!("{why}: {make}"),
+    })
 }

@@ -158,7 +158,8 @@ mod tests {
 
     const NOW: &str = "2026-11-30T12:00:00Z";
     const DUE: &str = "there is no token yet: make a token at the service";
-    const REFUSAL: &str = "the token that was handed over is not taken up: it has expired. there is no token yet";
+    const REFUSAL: &str =
+        "the token that was handed over is not taken up: it has expired. It is due since there is no token yet";
 
     fn now() -> Time {
         Time::parse(NOW).unwrap()

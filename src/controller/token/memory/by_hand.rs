@@ -30,7 +30,7 @@ pub(crate) struct ByHand {
     /// The Secret that keeps values, as it was read or written last; `None` if it was not read yet.
     pub companion: Option<Companion>,
     refused: VecDeque<Refused>,
-    told: BTreeMap<Reason, Time>,
+    told: BTreeMap<(Reason, bool), Time>,
     asked: BTreeMap<TokenId, Asked>,
 }
 
@@ -85,9 +85,9 @@ impl ByHand {
         true
     }
 
-    /// Whether people are told now that something of this kind is asked of them: once an hour at most. A condition may come and go with each
-    /// attempt to take something up.
-    pub(crate) fn tells(&mut self, asked: Reason, now: Time) -> bool {
+    /// Whether people are told now that something of this kind is asked of them, in a leak or not: once an hour at most. A condition may come
+    /// and go with each attempt to take something up.
+    pub(crate) fn tells(&mut self, asked: (Reason, bool), now: Time) -> bool {
         let before = self.told.get(&asked).filter(|told| **told <= now && **told > now.minus(TOLD_EACH));
         let tells = before.is_none();
         if tells {

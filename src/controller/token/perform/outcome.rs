@@ -181,8 +181,9 @@ pub(super) async fn decide_verified(
     let first = observed.ledger.history.is_empty() && observed.ledger.current.is_none();
     let (service, attempt) = (pass.service_identity(), current.attempt);
     let replaced = replaced_by(pass, attempt);
-    let strangers: Vec<String> =
-        replaced.iter().filter(|id| !pass.ledger().knows(id)).map(ToString::to_string).collect();
+    let ended = |id: &TokenId| pass.ledger().history.iter().any(|dead| dead.id == *id);
+    let unknown = replaced.iter().filter(|id| !pass.ledger().knows(id) && !ended(id));
+    let strangers: Vec<String> = unknown.map(ToString::to_string).collect();
     let revoke_after = pass.now().end_of(pass.desired().overlap);
     let requests = observed.object.requests.clone();
     let announcement = announcement(&current, first, &strangers, observed);

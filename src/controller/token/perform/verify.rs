@@ -227,9 +227,11 @@ pub(super) async fn reject(
     let change = |ledger: &mut Ledger| ledger.rejected(now);
     let written = record(pass, objects, observed, Phase::Working, Fact::Other, change).await?;
     if written == Written::Yes {
-        let note =
-            "the current token is dead: the service refused it more than once, and not others; a new one is generated"
-                .to_owned();
+        let next = match observed.service.is_by_hand() {
+            true => "a person must make a new one",
+            false => "a new one is generated",
+        };
+        let note = format!("the current token is dead: the service refused it more than once, and not others; {next}");
         pass.warn(Reason::TokenInvalidatedExternally, "Verify", note).await;
     }
     Ok(written.into())

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
 use artifact_token_operator::api::ids::MAX_ATTEMPT;
 use artifact_token_operator::rotation::identity;
 use serde_json::Value;
@@ -202,11 +203,16 @@ fn nothing_lives(life: &Life, stored: &Stored, known: &Known) {
     }
 }
 
-/// P24: a status write that changes no fact goes out at most so often, since its process saw a token begin or end to work.
+/// P24: a status write that changes no fact goes out at most so often, since its process saw a token begin or end to work, or a person asked
+/// for one.
 fn told(life: &Life, states: &[Stored]) {
     let mut rows: BTreeMap<(String, u32), Vec<Vec<Duration>>> = BTreeMap::new();
     for stored in states {
         let name = stored.new["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+        let request = |object: &Value| object["metadata"]["annotations"][ROTATE_REQUESTED_AT].clone();
+        if stored.old.as_ref().is_some_and(|old| request(old) != request(&stored.new)) {
+            rows.iter_mut().filter(|((of, _), _)| *of == name).for_each(|(_, rows)| rows.push(Vec::new()));
+        }
         let rows = rows.entry((name, stored.who)).or_insert_with(|| vec![Vec::new()]);
         match rows.last_mut() {
             Some(row) if only_tells(stored) => row.push(stored.at),
