@@ -31,9 +31,9 @@ pub fn judge(ledger: &Ledger, secret: &HandOver, brought: &Brought) -> OfferStat
     if let Some(old) = superseded.or_else(|| failed(ledger, secret)) {
         return OfferState::Refused(is_to_be_revoked(old));
     }
-    if let Some(like) = like {
+    if let Some(attempt) = like.and_then(|like| ledger.attempt_of(like)) {
         return OfferState::Refused(format!(
-            "its last letters are those of {like}, whose value nobody knows any more: make a new one"
+            "its last letters are those of the token of attempt {attempt}, whose value is not known here: make a new one"
         ));
     }
     if claim_of(ledger, secret).is_some_and(|claim| ledger.leak_covers(claim.time)) {

@@ -52,6 +52,11 @@ impl Ledger {
             self.lose(&open, attributable);
         }
         self.prune(claim.time);
+        let before = self.claim.as_ref().and_then(|before| before.hand_over.as_ref());
+        if claim.hand_over.is_some() && claim.hand_over.as_ref() != before {
+            // What a person brings now is not what failed.
+            self.failures = None;
+        }
         self.claim = Some(claim);
     }
 

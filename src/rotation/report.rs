@@ -161,6 +161,7 @@ fn ready(situation: &Situation) -> ConditionParts {
         None if situation.ledger.leak_is_open() => {
             no(Reason::TokenRejected, format!("the token leaked and was revoked; {}", next_one(situation)))
         }
+        None if situation.hand_over_due.is_some() => no(Reason::HandOverDue, next_one(situation).to_owned()),
         None => no(Reason::Issuing, "the first token is on its way".to_owned()),
         Some(current) if current.rejected_time.is_some() => no(
             Reason::TokenRejected,
@@ -182,7 +183,7 @@ fn unseen_death(situation: &Situation) -> String {
 
 /// When the replacement of a dead token comes.
 fn replacement(situation: &Situation) -> String {
-    let refusals = situation.ledger.refusals.as_ref();
+    let refusals = situation.ledger.refusals.as_ref().filter(|_| situation.hand_over_due.is_none());
     match refusals.filter(|refusals| refusals.next_replacement_time > situation.now) {
         Some(Refusals { count, next_replacement_time, .. }) => format!(
             "it is the {count}. token in a row that the service stopped accepting, so a new one is generated at {next_replacement_time}; \

@@ -78,7 +78,9 @@ pub fn survivors(observed: &Observed) -> Vec<Survivor> {
     if let InFlight::Value { attempt, id, .. } = in_flight
         && !ledger.knows(id)
     {
-        found.push(Survivor::known(*attempt, id));
+        let known = Survivor::known(*attempt, id);
+        let by_hand = *id == TokenId::of_hand_over(*attempt);
+        found.push(if by_hand { known.handed_over(None, None) } else { known });
     }
     // Where the tokens have names, deletion has revoked whatever the service listed, unless it was told to leave it.
     let searched = object.leave.is_none() && service.listing.is_some();

@@ -53,10 +53,10 @@ impl Telling {
         self.times.clear();
     }
 
-    /// Begins anew if a person asks for another token: this is the value of the request.
-    pub fn asked(&mut self, request: Option<&str>) {
-        if self.request.as_deref() != request {
-            self.request = request.map(str::to_owned);
+    /// Begins anew if a person asks for another token: this is the value of a request that is not handled yet.
+    pub fn asked(&mut self, request: &str) {
+        if self.request.as_deref() != Some(request) {
+            self.request = Some(request.to_owned());
             self.anew();
         }
     }
@@ -111,10 +111,10 @@ mod tests {
         telling.anew();
         assert_eq!(telling.pause(now), Duration::ZERO);
         (0..MOST).for_each(|_| telling.told(now));
-        telling.asked(Some("again"));
+        telling.asked("again");
         assert_eq!(telling.pause(now), Duration::ZERO);
         (0..MOST).for_each(|_| telling.told(now));
-        telling.asked(Some("again"));
+        telling.asked("again");
         assert_eq!(telling.pause(now), WINDOW, "the same request");
     }
 

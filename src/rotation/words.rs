@@ -26,6 +26,12 @@ pub fn refused(when: &str, status: Option<u16>) -> String {
     )
 }
 
+/// That the current token is dead, and who brings the next one.
+pub fn rejected(by_hand: bool) -> String {
+    let next = if by_hand { "a person must make a new one" } else { "a new one is generated" };
+    format!("the current token is dead: the service refused it more than once, and not others; {next}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,8 +7,9 @@ use anyhow::Context as _;
 use artifact_token_operator::api::artifact_token::{ArtifactToken, ServiceKind};
 use artifact_token_operator::api::cluster_token_service::ClusterTokenService;
 use artifact_token_operator::api::condition::{Condition, ConditionStatus, ConditionType};
-use artifact_token_operator::api::ledger::{Current, Superseded};
+use artifact_token_operator::api::ledger::{ArtifactTokenStatus, Current, Superseded};
 use artifact_token_operator::api::parameters::Parameters;
+use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::api::token_service::TokenService;
 use kube::api::{Api, ListParams};
@@ -118,7 +119,7 @@ fn rows(token: &ArtifactToken, prefixes: &HashMap<ServiceName, String>, now: Tim
         rows.push(row(expiry(*expiration_time, now), Some(*issued_time), *last_used_time, hint.as_deref(), shown));
     }
     for old in &status.ledger.superseded {
-        rows.push(row(NOTHING.to_owned(), old.claimed_time, None, old.hint.as_deref(), waits(old, now)));
+        rows.push(row(NOTHING.to_owned(), old.claimed_time, None, old.hint.as_deref(), waits(old, &status, now)));
     }
     if rows.is_empty() {
         let why = ready.map_or_else(|| NOTHING.to_owned(), |ready| ready.reason.to_string());
@@ -146,14 +147,25 @@ fn standing(current: &Current, ready: Option<&Condition>, now: Time) -> String {
     word.to_owned()
 }
 
-fn waits(old: &Superseded, now: Time) -> String {
+fn waits(old: &Superseded, status: &ArtifactTokenStatus, now: Time) -> String {
     let due = old.next_try_time.unwrap_or_default().max(old.revoke_after_time);
-    match (due > now, old.handed_over) {
-        (true, false) => format!("Superseded, will be revoked at {due}"),
-        (false, false) => "Superseded, being revoked".to_owned(),
-        (true, true) => format!("Superseded, revoke by hand from {} on", old.revoke_after_time),
-        (false, true) => "Superseded, revoke by hand".to_owned(),
+    match due > now {
+        _ if old.handed_over && is_asked_for(old.attempt, &status.conditions) => {
+            "Superseded, revoke by hand".to_owned()
+        }
+        // Not before the condition says so: the Secret may hold it still.
+        _ if old.handed_over => "Superseded, later to be revoked by hand".to_owned(),
+        true => format!("Superseded, will be revoked at {due}"),
+        false => "Superseded, being revoked".to_owned(),
     }
+}
+
+/// Whether the object asks a person to revoke the token of this attempt.
+fn is_asked_for(attempt: u32, conditions: &[Condition]) -> bool {
+    let asks = conditions.iter().find(|condition| condition.reason == Reason::RevokeByHand);
+    let words = format!("of attempt {attempt}");
+    let ends = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_digit());
+    asks.is_some_and(|asks| asks.message.split(&words).skip(1).any(ends))
 }
 
 fn expiry(end: Option<Time>, now: Time) -> String {
@@ -250,14 +262,17 @@ ci          uploads   Developer   -              prod-eu1     2026-10-01   -    
 
     #[test]
     fn a_token_that_only_a_person_can_revoke_says_so_and_how_to_find_it() {
-        let old = |after: &str| {
+        let old = |message: &str| {
             let old = json!({"attempt": 1, "id": "hand-over-1", "handedOver": true, "hint": "****nTcg",
-                "claimedTime": "2026-10-01T00:00:00Z", "revokeAfterTime": after});
-            shown(json!({"conditions": ready("True", "TokenValid"), "superseded": [old]}), false)
+                "claimedTime": "2026-10-01T00:00:00Z", "revokeAfterTime": "2026-11-30T11:00:00Z"});
+            let asks = json!([{"type": "RevocationPending", "status": "True", "reason": "RevokeByHand", "message": message,
+                "lastTransitionTime": NOW}]);
+            shown(json!({"conditions": asks, "superseded": [old]}), false)
         };
-        assert!(old("2026-11-30T11:00:00Z").ends_with("****nTcg   Superseded, revoke by hand\n"));
-        let from = "2026-11-30T18:00:00Z";
-        assert!(old(from).ends_with(&format!("****nTcg   Superseded, revoke by hand from {from} on\n")));
+        assert!(
+            old("the token ****nTcg of attempt 1, handed over").ends_with("****nTcg   Superseded, revoke by hand\n")
+        );
+        assert!(old("the token of attempt 12, handed over").ends_with("Superseded, later to be revoked by hand\n"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use kube::{Resource, ResourceExt};
 
 use crate::api::FINALIZER;
 use crate::api::artifact_token::{DeletionPolicy, SKIP_REVOCATION, ServiceKind};
+use crate::api::ids::TokenId;
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::api::token_service::Capability;
@@ -86,10 +87,11 @@ fn by_hand(pass: &Pass<'_>) -> ByHand {
     let by_hand = service.is_some_and(Declaration::is_by_hand);
     let unread = if by_hand || pass.ledger().has_by_hand() { Companion::Unread } else { Companion::Absent };
     let memory = &pass.memory().by_hand;
-    let object = pass.object();
+    let (object, now) = (pass.object(), pass.now().time());
+    let has_value = |id: &TokenId| pass.memory().values.contains_key(id);
     let shown = pass.ctx().offers.to(&object.namespace().unwrap_or_default(), &object.name_any());
     ByHand {
-        offer: memory.offer(shown, pass.ledger()),
+        offer: memory.offer(shown, pass.ledger(), has_value, now),
         companion_stale: unread == Companion::Unread && memory.companion.is_some() && !pass.is_companion_live(),
         companion: memory.companion.clone().unwrap_or(unread),
         asked: memory.next_questions(),

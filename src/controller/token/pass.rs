@@ -101,6 +101,8 @@ pub(crate) enum Fact<'a> {
     Verified,
     /// An attempt failed.
     Failed,
+    /// The service refuses the current token for good.
+    Rejected,
     /// The token with this id is dead.
     Revoked(&'a TokenId),
     /// A fact that makes no read void.
@@ -190,38 +192,18 @@ impl<'a> Pass<'a> {
             Fact::Verified => {
                 self.verdict = None;
                 self.secret.live = false;
-                self.memory.telling.anew();
             }
             Fact::Failed => self.verdict = None,
             Fact::Revoked(id) => {
-                self.memory.telling.anew();
                 if let Some((rows, _)) = &mut self.listing {
                     rows.retain(|row| row.id != *id);
                 }
             }
-            Fact::Other => {}
+            Fact::Rejected | Fact::Other => {}
         }
-    }
-
-    /// Records that somebody else wrote the object: another process recorded a fact, or a person changed the spec. Reads from
-    /// before that must not justify anything.
-    pub(crate) fn overtaken(&mut self, mut object: ArtifactToken) {
-        if object.meta().deletion_timestamp.is_some() && object.meta().uid == self.object.meta().uid {
-            // The revokes of a deletion stand in no other version.
-            object.status.get_or_insert_default().ledger.learn_deaths(self.ledger());
-        }
-        let other_spec = object.meta().generation != self.object.meta().generation;
-        self.note_object(object);
-        self.secret.live = false;
-        self.preflight = false;
-        self.verdict = None;
-        if self.listing.take().is_some() {
-            // The result of the list is not recorded, and a claim must not be taken without it.
-            self.memory.swept = None;
-        }
-        if other_spec {
-            self.validated = Validated::of(&self.object, self.service.as_deref(), &self.ctx.shared.settings);
-            self.memory.secret = None;
+        if matches!(fact, Fact::Verified | Fact::Rejected | Fact::Revoked(_)) {
+            self.memory.telling.anew();
+            self.memory.by_hand.tell_anew();
         }
     }
 

@@ -40,8 +40,8 @@ fn a_token_is_taken_up_once_and_only_if_it_is_a_new_one() {
         (at("u", "5"), &nothing, "it has no value"),
         (at("u", "5"), &ends_like("hand-over-2"), "Taken"),
         // It may be that token, and then it is known already, or another, and then its value must not go with its Secret.
-        (at("u", "6"), &ends_like("hand-over-2"), "its last letters are those of hand-over-2"),
-        (at("new", "7"), &ends_like("hand-over-1"), "its last letters are those of hand-over-1"),
+        (at("u", "6"), &ends_like("hand-over-2"), "its last letters are those of the token of attempt 2"),
+        (at("new", "7"), &ends_like("hand-over-1"), "its last letters are those of the token of attempt 1"),
     ] {
         let judged = format!("{:?}", judge(&ledger(Value::Null), &secret, brought));
         assert!(judged.contains(expected), "{secret:?} {brought:?}: {judged}, not {expected}");

@@ -38,6 +38,13 @@ impl Ledger {
         current.or_else(superseded).flatten()
     }
 
+    /// The attempt of this living token.
+    pub fn attempt_of(&self, id: &TokenId) -> Option<u32> {
+        let current = self.current.iter().map(|current| (current.attempt, &current.id));
+        let superseded = self.superseded.iter().map(|old| (old.attempt, &old.id));
+        current.chain(superseded).find(|(_, known)| *known == id).map(|(attempt, _)| attempt)
+    }
+
     /// Notes the end of the value of a superseded token that was handed over: by it a person finds the token.
     pub fn hinted(&mut self, id: &TokenId, hint: Option<String>) {
         let old = self.superseded.iter_mut().find(|old| old.id == *id && old.handed_over);

@@ -130,7 +130,7 @@ impl Secrets {
     }
 
     /// Whether some Secret has the mark of this id, whatever else it holds.
-    pub fn name(&self, id: &TokenId) -> bool {
+    pub fn have_mark_of(&self, id: &TokenId) -> bool {
         self.ours().any(|ours| ours.id.as_ref() == Some(id))
     }
 

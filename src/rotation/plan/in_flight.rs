@@ -46,7 +46,7 @@ fn for_claim(view: &View, attempt: u32, deadline: Time) -> Step {
 /// `None` once the Secret holds the value: then the row *decide* decides its outcome.
 fn for_value(view: &View) -> Option<Step> {
     let Observed { ledger, secrets, in_flight, service, facts, .. } = view.observed;
-    let InFlight::Value { attempt, id, trial, sent, .. } = in_flight else { return None };
+    let InFlight::Value { attempt, id, trial, .. } = in_flight else { return None };
     // A service may give an id again: an id of another attempt is another token.
     let recorded = ledger.has_token(*attempt, id);
     // The finalizer's claim is in no ledger, even if somebody has removed the finalizer by hand since. No token that was handed over has
@@ -65,8 +65,8 @@ fn for_value(view: &View) -> Option<Step> {
     }
     // Another process settled the claim, or the ledger was lost.
     if !open {
-        // One that was handed over and never published is with its person, so the record of its end is all that is needed.
-        let with_its_person = *id == TokenId::of_hand_over(*attempt) && !sent && !secrets.name(id);
+        // One that was handed over and that no Secret has is with its person, so the record of its end is all that is needed.
+        let with_its_person = *id == TokenId::of_hand_over(*attempt) && !secrets.have_mark_of(id);
         let reason = if with_its_person { GiveUpReason::Recorded } else { GiveUpReason::Overtaken };
         return Some(give_up(view, reason));
     }

@@ -2,6 +2,7 @@
 //! and the token that the Secret holds.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod asks;
 mod deletion;
 mod perform;
 mod phrase;

@@ -58,17 +58,17 @@ pub fn trigger(desired: &Desired, observed: &Observed, now: Time) -> Option<Trig
     if current.hand_over.is_some() && observed.ledger.leak_covers(current.claimed_time) {
         return Some(Trigger::Leaked);
     }
-    due(desired, observed, current, now)
+    replaces(desired, observed, current, now)
 }
 
 /// Whether nothing wants a new token but that the Secret does not hold the current one.
 pub fn is_only_drift(desired: &Desired, observed: &Observed, now: Time) -> bool {
-    let due = |current| due(desired, observed, current, now).is_some();
+    let due = |current| replaces(desired, observed, current, now).is_some();
     trigger(desired, observed, now) == Some(Trigger::Drift) && !observed.ledger.current.as_ref().is_some_and(due)
 }
 
 /// Why a current token that works is to be replaced now.
-fn due(desired: &Desired, observed: &Observed, current: &Current, now: Time) -> Option<Trigger> {
+pub fn replaces(desired: &Desired, observed: &Observed, current: &Current, now: Time) -> Option<Trigger> {
     if expiry_due(desired, current).is_some_and(|due| due <= now) {
         return Some(Trigger::Expiry);
     }

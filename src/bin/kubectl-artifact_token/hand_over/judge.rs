@@ -63,7 +63,7 @@ pub(super) fn hindrance(token: &ArtifactToken) -> Option<String> {
     Some(match status.observed_generation {
         Some(0..) => format!(
             "nothing is written: {name} does not ask for a token, which its condition HandOverDue would say. Its service generates \
-             tokens itself or is not ready, or spec.suspend is true"
+             tokens itself or is not ready, spec.suspend is true, or older tokens must be revoked first"
         ),
         Some(_) | None => {
             format!("nothing is written: the operator has not looked at {name} yet. Call this again in a moment")
@@ -158,8 +158,7 @@ mod tests {
 
     const NOW: &str = "2026-11-30T12:00:00Z";
     const DUE: &str = "there is no token yet: make a token at the service";
-    const REFUSAL: &str =
-        "the token that was handed over is not taken up: it has expired. It is due since there is no token yet";
+    const REFUSAL: &str = "the token that was handed over is not taken up: it has expired. A new one is needed, because there is no token yet";
 
     fn now() -> Time {
         Time::parse(NOW).unwrap()

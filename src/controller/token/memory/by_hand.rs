@@ -30,7 +30,7 @@ pub(crate) struct ByHand {
     /// The Secret that keeps values, as it was read or written last; `None` if it was not read yet.
     pub companion: Option<Companion>,
     refused: VecDeque<Refused>,
-    told: BTreeMap<(Reason, bool), Time>,
+    told: BTreeMap<Reason, Time>,
     asked: BTreeMap<TokenId, Asked>,
 }
 
@@ -58,10 +58,23 @@ struct Asked {
 }
 
 impl ByHand {
-    /// The Secret that the watch shows, with what is known of it.
-    pub(crate) fn offer(&self, shown: Option<HandOver>, ledger: &Ledger) -> Option<Offer> {
+    /// The Secret that the watch shows, with what is known of it. It is read again once its token has expired, or once this process has the
+    /// value that it was not to be told from.
+    pub(crate) fn offer(
+        &self,
+        shown: Option<HandOver>,
+        ledger: &Ledger,
+        has_value: impl Fn(&TokenId) -> bool,
+        now: Time,
+    ) -> Option<Offer> {
         let secret = shown?;
-        let state = match self.read.as_ref().filter(|read| read.secret == secret && read.living == ledger.living()) {
+        let same = |read: &&ReadOffer| read.secret == secret && read.living == ledger.living();
+        let fresh = |read: &&ReadOffer| {
+            let expired = matches!(read.value, Some((_, Some(end))) if end <= now);
+            let unlike = matches!(&read.brought, Some(Brought::Token { like: Some(like), .. }) if has_value(like));
+            !expired && !unlike
+        };
+        let state = match self.read.as_ref().filter(same).filter(fresh) {
             None => OfferState::Unread,
             Some(read) => judge(ledger, &secret, read.brought.as_ref()?),
         };
@@ -85,15 +98,20 @@ impl ByHand {
         true
     }
 
-    /// Whether people are told now that something of this kind is asked of them, in a leak or not: once an hour at most. A condition may come
-    /// and go with each attempt to take something up.
-    pub(crate) fn tells(&mut self, asked: (Reason, bool), now: Time) -> bool {
+    /// Whether people are told now that something of this kind is asked of them: once an hour at most, or once for each token. A condition may
+    /// come and go with each attempt to take something up.
+    pub(crate) fn tells(&mut self, asked: Reason, now: Time) -> bool {
         let before = self.told.get(&asked).filter(|told| **told <= now && **told > now.minus(TOLD_EACH));
         let tells = before.is_none();
         if tells {
             self.told.insert(asked, now);
         }
         tells
+    }
+
+    /// A token began or ended to work: what is asked for now is about another one.
+    pub(crate) fn tell_anew(&mut self) {
+        self.told.clear();
     }
 
     /// Notes that this token is not known to be dead. It is asked about later: at the end of this wait, if something needs a second look

@@ -6,6 +6,7 @@ use kube::runtime::reflector::ObjectRef;
 use super::Pass;
 use crate::api::artifact_token::ArtifactToken;
 use crate::controller::token::secret_index::older;
+use crate::controller::token::validate::Validated;
 use crate::rotation::observed::Companion;
 
 impl Pass<'_> {
@@ -32,5 +33,27 @@ impl Pass<'_> {
             self.overtaken(ArtifactToken::clone(&cached));
         }
         changed
+    }
+
+    /// Records that somebody else wrote the object: another process recorded a fact, or a person changed the spec. Reads from
+    /// before that must not justify anything.
+    pub(crate) fn overtaken(&mut self, mut object: ArtifactToken) {
+        if object.meta().deletion_timestamp.is_some() && object.meta().uid == self.object.meta().uid {
+            // The revokes of a deletion stand in no other version.
+            object.status.get_or_insert_default().ledger.learn_deaths(self.ledger());
+        }
+        let other_spec = object.meta().generation != self.object.meta().generation;
+        self.note_object(object);
+        self.secret.live = false;
+        self.preflight = false;
+        self.verdict = None;
+        if self.listing.take().is_some() {
+            // The result of the list is not recorded, and a claim must not be taken without it.
+            self.memory.swept = None;
+        }
+        if other_spec {
+            self.validated = Validated::of(&self.object, self.service.as_deref(), &self.ctx.shared.settings);
+            self.memory.secret = None;
+        }
     }
 }

@@ -98,7 +98,7 @@ pub(super) async fn unrenderable(
 /// What is left of an attempt that its process gives up. A consumer may have read any value that was ever sent to the API
 /// server, even if the answer said otherwise or got lost.
 fn leftover(pass: &Pass<'_>, attempt: &Attempt, observed: &Observed) -> Leftover {
-    let held = || attempt.value.as_ref().is_some_and(|value| observed.secrets.name(&value.id));
+    let held = || attempt.value.as_ref().is_some_and(|value| observed.secrets.have_mark_of(&value.id));
     match &attempt.value {
         None => Leftover::Nothing,
         // A person has it, in the Secret that brought it, and it may be taken up again.

@@ -80,10 +80,12 @@ pub(crate) async fn tell(
     };
     let only_tells = pass.object().status.as_ref().is_some_and(same);
     let now = pass.now().time();
-    let request = pass.requests().rotate;
-    let telling = &mut pass.memory_mut().telling;
-    telling.asked(request.as_deref());
-    let pause = telling.pause(now);
+    let request =
+        pass.requests().rotate.filter(|request| pass.ledger().handled_requests.rotate.as_ref() != Some(request));
+    if let Some(request) = request {
+        pass.memory_mut().telling.asked(&request);
+    }
+    let pause = pass.memory().telling.pause(now);
     if only_tells && !pause.is_zero() {
         return Ok(Told::Later(pause));
     }
@@ -105,7 +107,7 @@ pub(crate) async fn write_status(
         status.ledger.fill_in_digest(&validated.desired.request_digest);
     }
     let sent = Some(&status.ledger).filter(|ledger| *ledger != pass.ledger()).cloned();
-    let (asked, leak) = (asked_of_people(pass, &status), status.ledger.leak_is_open());
+    let asked = asked_of_people(pass, &status);
     let write = objects.replace_status(pass.object(), status).await?;
     let sent = sent.filter(|_| matches!(write, ObjectWrite::Unanswered(_)));
     let written = note(pass, write)?;
@@ -114,7 +116,7 @@ pub(crate) async fn write_status(
     let written = if landed { Written::Yes } else { written };
     let now = pass.now().time();
     for condition in asked.into_iter().filter(|_| written == Written::Yes) {
-        if !pass.memory_mut().by_hand.tells((condition.reason, leak), now) {
+        if !pass.memory_mut().by_hand.tells(condition.reason, now) {
             continue;
         }
         pass.warn(condition.reason, "HandOver", condition.message).await;

@@ -17,6 +17,7 @@ use crate::rotation::report::Phase;
 use crate::rotation::schedule::expired;
 use crate::rotation::service_answers::Said;
 use crate::rotation::step_kind::StepKind;
+use crate::rotation::words::rejected;
 use crate::service::client::ServiceClient;
 use crate::service::client::answers::VerifyAnswer;
 use crate::service::errors::{Doubt, ServiceError};
@@ -225,13 +226,9 @@ pub(super) async fn reject(
     pass.memory_mut().transient_failure = None;
     pass.memory_mut().refusals = None;
     let change = |ledger: &mut Ledger| ledger.rejected(now);
-    let written = record(pass, objects, observed, Phase::Working, Fact::Other, change).await?;
+    let written = record(pass, objects, observed, Phase::Working, Fact::Rejected, change).await?;
     if written == Written::Yes {
-        let next = match observed.service.is_by_hand() {
-            true => "a person must make a new one",
-            false => "a new one is generated",
-        };
-        let note = format!("the current token is dead: the service refused it more than once, and not others; {next}");
+        let note = rejected(observed.service.is_by_hand());
         pass.warn(Reason::TokenInvalidatedExternally, "Verify", note).await;
     }
     Ok(written.into())

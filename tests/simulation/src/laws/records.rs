@@ -210,7 +210,9 @@ fn told(life: &Life, states: &[Stored]) {
     for stored in states {
         let name = stored.new["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
         let request = |object: &Value| object["metadata"]["annotations"][ROTATE_REQUESTED_AT].clone();
-        if stored.old.as_ref().is_some_and(|old| request(old) != request(&stored.new)) {
+        let asks = request(&stored.new).is_string()
+            && request(&stored.new) != stored.new["status"]["handledRequests"]["rotate"];
+        if asks && stored.old.as_ref().is_some_and(|old| request(old) != request(&stored.new)) {
             rows.iter_mut().filter(|((of, _), _)| *of == name).for_each(|(_, rows)| rows.push(Vec::new()));
         }
         let rows = rows.entry((name, stored.who)).or_insert_with(|| vec![Vec::new()]);
@@ -235,11 +237,13 @@ fn told(life: &Life, states: &[Stored]) {
     }
 }
 
-/// Whether it records that a token was verified, or is dead.
+/// Whether it records that a token was verified, is refused for good, or is dead.
 fn begins_or_ends(stored: &Stored) -> bool {
     let facts = |object: &Value| {
         let status = &object["status"];
-        (status["current"]["verifiedTime"].clone(), status["current"]["attempt"].clone(), status["history"].clone())
+        let current = &status["current"];
+        let current = [&current["verifiedTime"], &current["attempt"], &current["rejectedTime"]].map(Clone::clone);
+        (current, status["history"].clone())
     };
     stored.old.as_ref().is_none_or(|old| facts(old) != facts(&stored.new))
 }
