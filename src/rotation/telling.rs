@@ -3,8 +3,8 @@
 //! What is told comes from the memory of one process. Two processes may know different things: one of them cannot reach the service,
 //! or has another version. Each would write what it knows as soon as it sees what the other one wrote, and so on at the speed of the
 //! watches. So what only tells is written a few times at once, for the people who look, and then after growing pauses. Facts are
-//! never held back: two processes cannot disagree about these for long, since the ledger is theirs in common. So a token that works, or
-//! that is seen dead, begins the count anew, and so does a person who asks for one.
+//! never held back: two processes cannot disagree about these for long, since the ledger is theirs in common. So where people make
+//! the tokens, one who asks for a token begins the count anew, and so does each token that works from now on, or is dead.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,8 +22,8 @@ const AT_ONCE: usize = 4;
 /// The first pause after these; each one more in the window doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
 
-/// When this process wrote the status of one object only to tell something, since a token last began or ended to work, or a person last asked
-/// for one.
+/// When this process wrote the status of one object only to tell something, since a person last asked for a token, or one that a person made
+/// began or ended to work.
 #[derive(Debug, Default)]
 pub struct Telling {
     times: VecDeque<Time>,
@@ -47,8 +47,8 @@ impl Telling {
         }
     }
 
-    /// Begins anew: a token was verified, or seen dead. People may have to act on what follows from that, and two processes cannot disagree
-    /// about it.
+    /// Begins anew: a token that a person made was verified, or is dead. People may have to act on what follows from that, and two processes
+    /// cannot disagree about it.
     pub fn anew(&mut self) {
         self.times.clear();
     }

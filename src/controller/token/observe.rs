@@ -17,7 +17,6 @@ use crate::rotation::observed::{
     ByHand, Companion, Facts, InFlight, Leave, Object, Observed, Pauses, Service, ServiceSeen,
 };
 use crate::rotation::schedule::leak_turn;
-use crate::service::declaration::Declaration;
 
 /// Calls that the answer to a leak makes to the service: ask, revoke, prove, generate, try, verify.
 const ANSWER_CALLS: u32 = 6;
@@ -83,9 +82,7 @@ fn service_seen(pass: &Pass<'_>, service: &ServiceEntry) -> Option<ServiceSeen> 
 
 /// What a person does by hand. Values of superseded tokens are looked for only where a person may have handed one over.
 fn by_hand(pass: &Pass<'_>) -> ByHand {
-    let service = pass.service().and_then(|service| service.declaration.as_ref());
-    let by_hand = service.is_some_and(Declaration::is_by_hand);
-    let unread = if by_hand || pass.ledger().has_by_hand() { Companion::Unread } else { Companion::Absent };
+    let unread = if pass.is_by_hand() || pass.ledger().has_by_hand() { Companion::Unread } else { Companion::Absent };
     let memory = &pass.memory().by_hand;
     let (object, now) = (pass.object(), pass.now().time());
     let has_value = |id: &TokenId| pass.memory().values.contains_key(id);

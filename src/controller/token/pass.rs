@@ -201,7 +201,7 @@ impl<'a> Pass<'a> {
             }
             Fact::Rejected | Fact::Other => {}
         }
-        if matches!(fact, Fact::Verified | Fact::Rejected | Fact::Revoked(_)) {
+        if self.is_by_hand() && matches!(fact, Fact::Verified | Fact::Rejected | Fact::Revoked(_)) {
             self.memory.telling.anew();
             self.memory.by_hand.tell_anew();
         }

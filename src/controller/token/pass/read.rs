@@ -23,6 +23,7 @@ use crate::rotation::observed::{Ours, Row, SecretState, Secrets, Verdict};
 use crate::rotation::step_kind::StepKind;
 use crate::secret::metadata::{Marks, Owner};
 use crate::service::client::ServiceClient;
+use crate::service::declaration::Declaration;
 use crate::service::limits::Caller;
 
 /// The ledger of an object that has none.
@@ -109,6 +110,11 @@ impl<'a> Pass<'a> {
 
     pub(crate) fn service(&self) -> Option<&ServiceEntry> {
         self.service.as_deref()
+    }
+
+    /// Whether a person makes the tokens of the service.
+    pub(crate) fn is_by_hand(&self) -> bool {
+        self.service().and_then(|service| service.declaration.as_ref()).is_some_and(Declaration::is_by_hand)
     }
 
     pub(crate) fn service_key(&self) -> Key {

@@ -82,7 +82,7 @@ pub(crate) async fn tell(
     let now = pass.now().time();
     let request =
         pass.requests().rotate.filter(|request| pass.ledger().handled_requests.rotate.as_ref() != Some(request));
-    if let Some(request) = request {
+    if let Some(request) = request.filter(|_| pass.is_by_hand()) {
         pass.memory_mut().telling.asked(&request);
     }
     let pause = pass.memory().telling.pause(now);

@@ -203,22 +203,23 @@ fn nothing_lives(life: &Life, stored: &Stored, known: &Known) {
     }
 }
 
-/// P24: a status write that changes no fact goes out at most so often, since its process saw a token begin or end to work, or a person asked
-/// for one.
+/// P24: a status write that changes no fact goes out at most so often; where people make the tokens, since its process saw one begin or end
+/// to work, or somebody asked for one.
 fn told(life: &Life, states: &[Stored]) {
     let mut rows: BTreeMap<(String, u32), Vec<Vec<Duration>>> = BTreeMap::new();
+    let by_hand = life.plan.service.by_hand;
     for stored in states {
         let name = stored.new["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
         let request = |object: &Value| object["metadata"]["annotations"][ROTATE_REQUESTED_AT].clone();
         let asks = request(&stored.new).is_string()
             && request(&stored.new) != stored.new["status"]["handledRequests"]["rotate"];
-        if asks && stored.old.as_ref().is_some_and(|old| request(old) != request(&stored.new)) {
+        if asks && by_hand && stored.old.as_ref().is_some_and(|old| request(old) != request(&stored.new)) {
             rows.iter_mut().filter(|((of, _), _)| *of == name).for_each(|(_, rows)| rows.push(Vec::new()));
         }
         let rows = rows.entry((name, stored.who)).or_insert_with(|| vec![Vec::new()]);
         match rows.last_mut() {
             Some(row) if only_tells(stored) => row.push(stored.at),
-            Some(_) | None if begins_or_ends(stored) => rows.push(Vec::new()),
+            Some(_) | None if by_hand && begins_or_ends(stored) => rows.push(Vec::new()),
             Some(_) | None => {}
         }
     }
