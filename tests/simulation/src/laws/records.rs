@@ -207,13 +207,13 @@ fn nothing_lives(life: &Life, stored: &Stored, known: &Known) {
 /// to work, or somebody asked for one.
 fn told(life: &Life, states: &[Stored]) {
     let mut rows: BTreeMap<(String, u32), Vec<Vec<Duration>>> = BTreeMap::new();
-    let by_hand = life.plan.service.by_hand;
+    let (by_hand, mut requests) = (life.plan.service.by_hand, BTreeMap::new());
     for stored in states {
         let name = stored.new["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-        let request = |object: &Value| object["metadata"]["annotations"][ROTATE_REQUESTED_AT].clone();
-        let asks = request(&stored.new).is_string()
-            && request(&stored.new) != stored.new["status"]["handledRequests"]["rotate"];
-        if asks && by_hand && stored.old.as_ref().is_some_and(|old| request(old) != request(&stored.new)) {
+        // What a person wrote shows in the next version that a process writes.
+        let request = stored.new["metadata"]["annotations"][ROTATE_REQUESTED_AT].clone();
+        let asks = request.is_string() && request != stored.new["status"]["handledRequests"]["rotate"];
+        if by_hand && asks && requests.insert(name.clone(), request.clone()) != Some(request) {
             rows.iter_mut().filter(|((of, _), _)| *of == name).for_each(|(_, rows)| rows.push(Vec::new()));
         }
         let rows = rows.entry((name, stored.who)).or_insert_with(|| vec![Vec::new()]);
