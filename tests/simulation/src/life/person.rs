@@ -1,5 +1,7 @@
 //! A person who makes, hands over and revokes tokens, as the conditions of the objects say.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::json;
@@ -24,6 +26,8 @@ pub(super) struct Person {
     layout: Layout,
     tokens: usize,
     seconds: Duration,
+    /// What was revoked as an object said it: the object's uid and the words. It may say so for a while after that.
+    revoked: Mutex<BTreeSet<String>>,
 }
 
 impl Person {
@@ -33,6 +37,7 @@ impl Person {
             layout: plan.layout,
             tokens: plan.tokens,
             seconds: Duration::from_secs(plan.seconds.into()),
+            revoked: Mutex::default(),
         }
     }
 
@@ -63,26 +68,33 @@ impl Person {
         }
         if let Some(pending) = condition("RevocationPending").filter(|pending| pending["reason"] == "RevokeByHand") {
             let text = pending["message"].as_str().unwrap_or_default();
-            let hints = text.split("the token ****").skip(1).filter_map(|rest| rest.split(' ').next());
+            let named = text.split("the token ****").skip(1).filter_map(|rest| rest.split(',').next());
             let leaked = object["status"]["leak"].is_object();
-            hints.for_each(|hint| self.revoke(index, hint, deleting || leaked));
+            for words in named {
+                let done = format!("{} {words}", object["metadata"]["uid"]);
+                let hint = words.split(' ').next().unwrap_or_default();
+                if !self.revoked.lock().unwrap().contains(&done) && self.revoke(index, hint, deleting || leaked) {
+                    self.revoked.lock().unwrap().insert(done);
+                }
+            }
         }
     }
 
-    /// Ends the token of this object that has these last letters.
-    fn revoke(&self, index: usize, hint: &str, excused: bool) {
+    /// Ends the token of this object that has these last letters: the oldest, if several have, as when it was handed over says. Whether there was one.
+    fn revoke(&self, index: usize, hint: &str, excused: bool) -> bool {
         let (host, elapsed) = (self.layout.site(index).host, self.around.world.elapsed());
         let name = name_by_hand(index);
-        self.around.services.at(host, |books| {
+        let found = self.around.services.at(host, |books| {
             let it = |token: &&mut Token| token.name == name && !token.dead && token.value.ends_with(hint);
-            for token in books.tokens.iter_mut().filter(it) {
-                (token.dead, token.died) = (true, Some(elapsed));
-                // Whoever deletes an object, or says that a token leaked, takes it from its consumers.
-                if excused {
-                    self.around.world.excuses().struck.insert(token.value.clone());
-                }
+            let Some(token) = books.tokens.iter_mut().find(it) else { return false };
+            (token.dead, token.died) = (true, Some(elapsed));
+            // Whoever deletes an object, or says that a token leaked, takes it from its consumers.
+            if excused {
+                self.around.world.excuses().struck.insert(token.value.clone());
             }
+            true
         });
+        found.unwrap_or_default()
     }
 }
 
