@@ -81,3 +81,38 @@ impl Ledger {
         superseded.chain(current).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ids::samples::nonce;
+    use crate::api::ledger::{Claim, Failures, HandOver};
+    use crate::api::reason::Reason;
+
+    #[test]
+    fn another_token_of_a_person_begins_the_back_off_anew_and_the_same_one_does_not() {
+        let time = Time::from_millis(0);
+        let claim = |attempt: u32, version: &str| Claim {
+            attempt,
+            nonce: nonce("n"),
+            time,
+            request_digest: String::new(),
+            request: None,
+            hand_over: Some(HandOver { uid: "u".to_owned(), resource_version: version.to_owned() }),
+            outcome: None,
+        };
+        let failures = Failures {
+            count: 3,
+            next_try_time: time,
+            generation: 1,
+            reason: Reason::HandOverRefused,
+            message: String::new(),
+        };
+        for (version, kept) in [("7", true), ("8", false)] {
+            let mut ledger =
+                Ledger { claim: Some(claim(1, "7")), failures: Some(failures.clone()), ..Ledger::default() };
+            ledger.claimed(claim(2, version), None, false);
+            assert_eq!(ledger.failures.is_some(), kept, "version {version}");
+        }
+    }
+}

@@ -146,3 +146,39 @@ impl ByHand {
         self.asked.retain(|id, _| lives(id));
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::api::ids::samples::id;
+
+    fn shown() -> HandOver {
+        HandOver { uid: "u".to_owned(), resource_version: "7".to_owned() }
+    }
+
+    /// What a process knows that read a token in that Secret.
+    fn read(like: Option<TokenId>, end: Option<Time>) -> ByHand {
+        let brought = Some(Brought::Token { known_as: None, like });
+        let value = Some((SecretString::from("value"), end));
+        ByHand { read: Some(ReadOffer { secret: shown(), living: Vec::new(), brought, value }), ..ByHand::default() }
+    }
+
+    fn state(by_hand: &ByHand, has_value: bool, now: i64) -> OfferState {
+        let ledger = Ledger::default();
+        by_hand.offer(Some(shown()), &ledger, |_| has_value, Time::from_millis(now)).unwrap().state
+    }
+
+    #[test]
+    fn a_token_that_has_expired_since_it_was_read_is_read_again() {
+        let by_hand = read(None, Some(Time::from_millis(5000)));
+        assert_eq!([4999, 5000].map(|now| state(&by_hand, false, now)), [OfferState::Ready, OfferState::Unread]);
+    }
+
+    #[test]
+    fn a_token_is_compared_again_once_the_value_is_there_that_it_may_be() {
+        let by_hand = read(Some(id("hand-over-1")), None);
+        assert_eq!(state(&by_hand, true, 0), OfferState::Unread);
+        assert_ne!(state(&by_hand, false, 0), OfferState::Unread);
+    }
+}

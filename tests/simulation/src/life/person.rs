@@ -80,7 +80,8 @@ impl Person {
         }
     }
 
-    /// Ends the token of this object that has these last letters: the oldest, if several have, as when it was handed over says. Whether there was one.
+    /// Ends the token of this object that has these last letters: the oldest, if several have, as the time of its hand-over says. Whether there
+    /// was one.
     fn revoke(&self, index: usize, hint: &str, excused: bool) -> bool {
         let (host, elapsed) = (self.layout.site(index).host, self.around.world.elapsed());
         let name = name_by_hand(index);
