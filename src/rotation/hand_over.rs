@@ -117,15 +117,13 @@ pub fn revoke_by_hand(ledger: &Ledger, secrets: &Secrets, deleting: bool, page: 
         return None;
     }
     let place = if page.is_empty() { "at the service" } else { page };
-    let let_go = if deleting {
-        ". To let this object go without that, set the annotation artifact-token.dev/skip-revocation: \"true\""
+    let until = if deleting {
+        "it has refused it, for up to ten minutes more if nothing shows that it does not refuse everybody. To let this object go without \
+         that, set the annotation artifact-token.dev/skip-revocation: \"true\""
     } else {
-        ""
+        "it refuses it"
     };
-    Some(format!(
-        "revoke by hand ({place}): {}. The service is asked about it until it refuses it{let_go}",
-        tokens.join(", ")
-    ))
+    Some(format!("revoke by hand ({place}): {}. The service is asked about it until {until}", tokens.join(", ")))
 }
 
 /// A token, as a person may find it: by the end of its value, and by when it was handed over.
