@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use artifact_token_operator::api::artifact_token::ArtifactToken;
+use artifact_token_operator::api::reason::Reason;
 use futures::StreamExt;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, ResourceExt};
@@ -17,11 +18,21 @@ use tokio::time::timeout;
 const DEADLINE: Duration = Duration::from_secs(120);
 const PER_OBJECT: Duration = Duration::from_millis(500);
 
-/// How many objects there are, and how many of them are at rest with the token of each attempt.
+/// What one version of an object says.
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    /// The attempt of its token, if the object is at rest with it.
+    resting: Option<u32>,
+    /// Whether it tells that it waits.
+    waits: bool,
+}
+
+/// How many objects there are, how many of them are at rest with the token of each attempt, and how often one began to tell that it waits.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    objects: HashMap<String, Option<u32>>,
+    objects: HashMap<String, State>,
     resting: HashMap<u32, usize>,
+    waits: usize,
 }
 
 impl Seen {
@@ -34,17 +45,19 @@ impl Seen {
         self.resting.get(&attempt).copied().unwrap_or_default()
     }
 
-    fn put(&mut self, name: String, state: Option<Option<u32>>) {
+    fn put(&mut self, name: String, state: Option<State>) {
         let before = match state {
             Some(state) => self.objects.insert(name, state),
             None => self.objects.remove(&name),
         };
-        if let Some(attempt) = before.flatten() {
+        let (before, state) = (before.unwrap_or_default(), state.unwrap_or_default());
+        if let Some(attempt) = before.resting {
             *self.resting.entry(attempt).or_default() -= 1;
         }
-        if let Some(attempt) = state.flatten() {
+        if let Some(attempt) = state.resting {
             *self.resting.entry(attempt).or_default() += 1;
         }
+        self.waits += usize::from(state.waits && !before.waits);
     }
 }
 
@@ -52,6 +65,7 @@ impl Seen {
 pub struct Observer {
     seen: watch::Receiver<Seen>,
     objects: usize,
+    told_before: usize,
     _task: JoinSet<()>,
 }
 
@@ -65,7 +79,7 @@ impl Observer {
             while let Some(event) = events.next().await {
                 match event {
                     Ok(Event::Apply(token) | Event::InitApply(token)) => {
-                        sender.send_modify(|seen| seen.put(token.name_any(), Some(resting(&token))));
+                        sender.send_modify(|seen| seen.put(token.name_any(), Some(state(&token))));
                     }
                     Ok(Event::Delete(token)) => sender.send_modify(|seen| seen.put(token.name_any(), None)),
                     Ok(Event::Init | Event::InitDone) => {}
@@ -73,7 +87,13 @@ impl Observer {
                 }
             }
         });
-        Self { seen, objects, _task: task }
+        Self { seen, objects, told_before: 0, _task: task }
+    }
+
+    /// How often an object began to tell that it waits, since the last call.
+    pub fn waits(&mut self) -> usize {
+        let waits = self.seen.borrow().waits;
+        waits - std::mem::replace(&mut self.told_before, waits)
     }
 
     /// Waits until the objects are as they should be.
@@ -87,8 +107,17 @@ impl Observer {
     }
 }
 
-/// The attempt of its token, if the object is at rest with it.
-fn resting(token: &ArtifactToken) -> Option<u32> {
+fn state(token: &ArtifactToken) -> State {
     let owes = token.status.as_ref().is_none_or(|status| !status.ledger.superseded.is_empty());
-    (is_ready(token) && !owes).then(|| attempt(token))
+    State { resting: (is_ready(token) && !owes).then(|| attempt(token)), waits: tells_wait(token) }
+}
+
+/// Whether the object tells that it waits for its turn: with a first token or a deletion for 5 s, with a revoke for a minute.
+fn tells_wait(token: &ArtifactToken) -> bool {
+    let told = token.status.iter().flat_map(|status| &status.conditions);
+    told.into_iter().any(|told| match told.reason {
+        Reason::Issuing | Reason::Deleting => true,
+        Reason::OverlapActive => told.message.starts_with("the overlap of"),
+        _ => false,
+    })
 }

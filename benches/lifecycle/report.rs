@@ -16,6 +16,8 @@ pub struct Row {
     /// What the costs are divided by.
     pub objects: usize,
     pub cost: Cost,
+    /// How often an object told that it waits, each time with one write of its status.
+    pub waits: usize,
     /// The rate of the raw client with the same writes.
     pub raw_rate: Option<f64>,
 }
@@ -51,7 +53,7 @@ impl Row {
     fn json(&self) -> Value {
         json!({
             "work": self.name, "objects": self.objects, "objectsPerSecond": self.rate(), "ofRaw": self.ratio(),
-            "cpuMillisecondsPerObject": self.cpu_milliseconds(), "cost": self.cost,
+            "cpuMillisecondsPerObject": self.cpu_milliseconds(), "waits": self.waits, "cost": self.cost,
         })
     }
 }
@@ -74,7 +76,7 @@ impl Report {
     pub fn table(&self) -> String {
         let mut table =
             format!("{} objects, {} services; counts and CPU time for one object\n", self.objects, self.services);
-        table += "work        seconds   per s  of W0  writes dry-run  reads events  calls  CPU ms  RSS MiB  peak MiB\n";
+        table += "work        seconds   per s  of W0  writes  waits dry-run  reads events  calls  CPU ms  RSS MiB  peak MiB\n";
         for row in &self.rows {
             let (cost, counts) = (&row.cost, &row.cost.counts);
             let per = |count: usize| row.per_object(count as f64);
@@ -84,10 +86,11 @@ impl Report {
             let (rate, ratio) = (shown(row.rate(), 1), shown(row.ratio(), 2));
             let _ = writeln!(
                 table,
-                "{:<10} {:>8.2} {rate:>7} {ratio:>6} {:>7.2} {:>7.2} {:>6.2} {:>6.2} {:>6.2} {:>7.2} {:>8.1} {:>9.1}",
+                "{:<10} {:>8.2} {rate:>7} {ratio:>6} {:>7.2} {:>6.2} {:>7.2} {:>6.2} {:>6.2} {:>6.2} {:>7.2} {:>8.1} {:>9.1}",
                 row.name,
                 cost.seconds,
                 per(counts.writes),
+                per(row.waits),
                 per(counts.dry_runs),
                 per(counts.reads),
                 per(counts.events),

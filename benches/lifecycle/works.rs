@@ -47,6 +47,7 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
                 &format!("W0 {part}"),
                 options.objects,
                 Cost { seconds, ..Cost::default() },
+                0,
                 None,
             ));
         }
@@ -69,8 +70,8 @@ pub async fn run(options: &Options) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn row(work: Work, name: &str, objects: usize, cost: Cost, raw: Option<f64>) -> Row {
-    Row { work, name: name.to_owned(), objects, cost, raw_rate: raw.map(|seconds| objects as f64 / seconds) }
+fn row(work: Work, name: &str, objects: usize, cost: Cost, waits: usize, raw: Option<f64>) -> Row {
+    Row { work, name: name.to_owned(), objects, cost, waits, raw_rate: raw.map(|seconds| objects as f64 / seconds) }
 }
 
 /// The lives of the objects.
@@ -92,32 +93,50 @@ impl Lives<'_> {
         let meter = Meter::start(world, operator).await?;
         for_all(n, |number| create(&tokens, number, services)).await?;
         observer.until("all have their first token", |seen| seen.resting(1) == n).await?;
-        self.note(Work::Issue, "W1", meter.stop(world, operator).await?, self.floor.map(|floor| floor.issue));
+        self.note(
+            Work::Issue,
+            "W1",
+            meter.stop(world, operator).await?,
+            observer.waits(),
+            self.floor.map(|floor| floor.issue),
+        );
 
         let meter = Meter::start(world, operator).await?;
         for_all(n, |number| rotate(&tokens, number)).await?;
         observer.until("all are rotated", |seen| seen.resting(2) == n).await?;
-        self.note(Work::Rotate, "W3a", meter.stop(world, operator).await?, self.floor.map(|floor| floor.rotate));
+        self.note(
+            Work::Rotate,
+            "W3a",
+            meter.stop(world, operator).await?,
+            observer.waits(),
+            self.floor.map(|floor| floor.rotate),
+        );
 
         let mut meter = Meter::start(world, operator).await?;
         operator.restart()?;
         meter.restarted();
         operator.ready().await?;
         until_passes(operator, n as u64).await?;
-        self.note(Work::Restart, "W5", meter.stop(world, operator).await?, None);
+        self.note(Work::Restart, "W5", meter.stop(world, operator).await?, observer.waits(), None);
 
         let meter = Meter::start(world, operator).await?;
         for_all(n, |number| delete(&tokens, number)).await?;
         observer.until("all are gone", |seen| seen.count() == 0).await?;
-        self.note(Work::Delete, "W4", meter.stop(world, operator).await?, self.floor.map(|floor| floor.delete));
+        self.note(
+            Work::Delete,
+            "W4",
+            meter.stop(world, operator).await?,
+            observer.waits(),
+            self.floor.map(|floor| floor.delete),
+        );
         let alive = world.service.live().await?.len();
         anyhow::ensure!(alive == 0, "{alive} tokens outlive their objects");
         Ok(())
     }
 
-    fn note(&mut self, work: Work, name: &str, cost: Cost, raw: Option<f64>) {
+    fn note(&mut self, work: Work, name: &str, cost: Cost, waits: usize, raw: Option<f64>) {
         if self.options.wants(work) {
-            let row = row(work, name, self.options.objects, cost, raw);
+            let row = row(work, name, self.options.objects, cost, waits, raw);
             // A run may take long, and may break off.
             eprintln!("{}", row.progress());
             self.rows.push(row);
@@ -133,7 +152,7 @@ async fn services_at_rest(world: &World, operator: &Operator) -> Result<Row> {
     let (resident_kib, peak_kib) = memory(operator.pid())?;
     let each = resident_kib.saturating_sub(before) as f64 / SERVICES as f64;
     println!("{SERVICES} TokenServices at rest: {each:.1} KiB each");
-    Ok(row(Work::Services, "services", SERVICES, Cost { resident_kib, peak_kib, ..Cost::default() }, None))
+    Ok(row(Work::Services, "services", SERVICES, Cost { resident_kib, peak_kib, ..Cost::default() }, 0, None))
 }
 
 /// Creates the services, and waits until the operator has found them ready.
