@@ -18,6 +18,8 @@ pub struct Entry {
     pub user: String,
     /// The Kubernetes verb: `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`.
     pub verb: String,
+    /// The API group; empty for the core one.
+    pub group: String,
     /// The resource in the plural; empty for paths outside the resources, such as `/version`.
     pub resource: String,
     /// The subresource, such as `status`; empty for the object itself.
@@ -106,6 +108,8 @@ struct User {
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 struct Reference {
+    #[serde(rename = "apiGroup")]
+    group: String,
     resource: String,
     subresource: String,
     namespace: String,
@@ -125,6 +129,7 @@ impl From<Event> for Entry {
         Self {
             user: event.impersonated_user.unwrap_or(event.user).username,
             verb: event.verb,
+            group: event.object_ref.group,
             resource: event.object_ref.resource,
             subresource: event.object_ref.subresource,
             namespace: event.object_ref.namespace,

@@ -35,11 +35,20 @@ pub async fn namespace(client: &Client, prefix: &str) -> Result<String> {
 /// Namespaced objects go to the namespace they name, else to `namespace`. Conflicts with other field managers are an
 /// error. Each document costs one discovery request in addition to its own.
 pub async fn apply(client: &Client, yaml: &str, namespace: &str) -> Result<Vec<DynamicObject>> {
+    apply_with(client, yaml, namespace, &PatchParams::apply(FIELD_MANAGER)).await
+}
+
+/// The same as a dry run on the server: everything is checked, nothing is stored.
+pub async fn dry_run(client: &Client, yaml: &str, namespace: &str) -> Result<Vec<DynamicObject>> {
+    apply_with(client, yaml, namespace, &PatchParams::apply(FIELD_MANAGER).dry_run().validation_strict()).await
+}
+
+async fn apply_with(client: &Client, yaml: &str, namespace: &str, params: &PatchParams) -> Result<Vec<DynamicObject>> {
     let mut applied = Vec::new();
     for document in documents(yaml)? {
         let object = parse(document)?;
         let name = format!("{} {}", kind(&object), object.metadata.name.as_deref().unwrap_or("without a name"));
-        let done = apply_one(client, &object, namespace).await;
+        let done = apply_one(client, &object, namespace, params).await;
         applied.push(done.with_context(|| format!("apply {name}"))?);
     }
     Ok(applied)
@@ -89,7 +98,12 @@ async fn wait_until_served(client: &Client, definition: &DynamicObject) -> Resul
     poll(&format!("{name} to be served"), SERVED_DEADLINE, look).await
 }
 
-async fn apply_one(client: &Client, object: &DynamicObject, namespace: &str) -> Result<DynamicObject> {
+async fn apply_one(
+    client: &Client,
+    object: &DynamicObject,
+    namespace: &str,
+    params: &PatchParams,
+) -> Result<DynamicObject> {
     let types = object.types.as_ref().ok_or_else(|| anyhow!("no apiVersion and kind"))?;
     let name = object.metadata.name.as_deref().ok_or_else(|| anyhow!("no metadata.name"))?;
     let kind = GroupVersionKind::try_from(types).context("parse apiVersion")?;
@@ -101,7 +115,7 @@ async fn apply_one(client: &Client, object: &DynamicObject, namespace: &str) -> 
             Api::namespaced_with(client.clone(), namespace, &resource)
         }
     };
-    Ok(api.patch(name, &PatchParams::apply(FIELD_MANAGER), &Patch::Apply(object)).await?)
+    Ok(api.patch(name, params, &Patch::Apply(object)).await?)
 }
 
 /// The documents of a YAML text that are not empty.

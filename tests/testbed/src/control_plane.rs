@@ -15,8 +15,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::PostParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::{Api, Client, Config};
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
@@ -202,6 +205,29 @@ impl ControlPlane {
         // A discovery cache of an earlier control plane on the same port would be wrong.
         command.env("KUBECACHEDIR", self.folder.file("kubectl-cache"));
         Ok(command)
+    }
+
+    /// `helm` for [`ADMIN`], with its caches in this control plane's folder. Found or built on the first call, which then blocks the thread
+    /// for some minutes.
+    pub fn helm(&self) -> Result<Command> {
+        let parts = parts::ensure(&[Part::Helm])?;
+        let mut command = Command::new(parts.path(Part::Helm)?);
+        command.env("KUBECONFIG", self.kubeconfig_path()?);
+        for folder in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {
+            command.env(folder, self.folder.file("helm"));
+        }
+        Ok(command)
+    }
+
+    /// Writes a kubeconfig with a fresh token of a service account, as a pod of that account gets one. The token lives for an hour.
+    pub async fn kubeconfig_of_account(&self, namespace: &str, account: &str) -> Result<PathBuf> {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client().await?, namespace);
+        let answer = accounts.create_token_request(account, &PostParams::default(), &TokenRequest::default()).await;
+        let answer = answer.with_context(|| format!("ask for a token of {namespace}/{account}"))?;
+        let token = answer.status.context("an answer with a token")?.token;
+        let file = self.folder.file(&format!("kubeconfig-{namespace}-{account}.yaml"));
+        self.credentials.write_kubeconfig_with(account, &token, self.url(), &file)?;
+        Ok(file)
     }
 
     /// The server's address, `https://127.0.0.1:PORT`.

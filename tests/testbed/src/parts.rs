@@ -1,4 +1,4 @@
-//! The control plane's binaries: found, or built from Go modules.
+//! The control plane's binaries and Helm: found, or built from Go modules.
 //!
 //! Looked for in this order: the folder `KUBEBUILDER_ASSETS`, `PATH` (only releases that fit the tests), the cache
 //! `target/control-plane/`. What is missing is built into that cache, once. Go keeps what it fetched and compiled in the home
@@ -29,11 +29,13 @@ pub enum Part {
     ControllerManager,
     /// The command line.
     Kubectl,
+    /// What installs charts.
+    Helm,
 }
 
 impl Part {
     /// Every part, in the order in which a test run needs them.
-    pub const ALL: [Self; 4] = [Self::Etcd, Self::ApiServer, Self::ControllerManager, Self::Kubectl];
+    pub const ALL: [Self; 5] = [Self::Etcd, Self::ApiServer, Self::ControllerManager, Self::Kubectl, Self::Helm];
 
     /// The binary's file name.
     pub fn name(self) -> &'static str {
@@ -42,6 +44,7 @@ impl Part {
             Self::ApiServer => "kube-apiserver",
             Self::ControllerManager => "kube-controller-manager",
             Self::Kubectl => "kubectl",
+            Self::Helm => "helm",
         }
     }
 
@@ -51,6 +54,7 @@ impl Part {
             Self::ApiServer => "k8s.io/kubernetes/cmd/kube-apiserver",
             Self::ControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
             Self::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
+            Self::Helm => "helm.sh/helm/v4/cmd/helm",
         }
     }
 
@@ -58,6 +62,7 @@ impl Part {
         match self {
             Self::Etcd => &ETCD,
             Self::ApiServer | Self::ControllerManager | Self::Kubectl => &KUBE,
+            Self::Helm => &HELM,
         }
     }
 
@@ -69,6 +74,8 @@ impl Part {
             Self::ApiServer | Self::ControllerManager => (1, 33),
             // A kubectl may differ from its server by one minor release.
             Self::Kubectl => (1, 35),
+            // The release that applies on the server, as the fixtures of the tests were installed.
+            Self::Helm => (4, 0),
         }
     }
 
@@ -76,6 +83,7 @@ impl Part {
         match self {
             Self::Etcd | Self::ApiServer | Self::ControllerManager => &["--version"],
             Self::Kubectl => &["version", "--client"],
+            Self::Helm => &["version", "--template", "{{.Version}}"],
         }
     }
 }
@@ -87,11 +95,15 @@ struct Module {
     sums: &'static str,
 }
 
-// Two modules, because etcd's server and the etcd client inside Kubernetes pin different releases.
+// Separate modules, because etcd's server and the etcd client inside Kubernetes pin different releases, and Helm pins another release of
+// the Kubernetes client.
 static ETCD: Module =
     Module { name: "etcd", requirements: include_str!("../go/etcd/go.mod"), sums: include_str!("../go/etcd/go.sum") };
 static KUBE: Module =
     Module { name: "kube", requirements: include_str!("../go/kube/go.mod"), sums: include_str!("../go/kube/go.sum") };
+
+static HELM: Module =
+    Module { name: "helm", requirements: include_str!("../go/helm/go.mod"), sums: include_str!("../go/helm/go.sum") };
 
 /// Binaries that exist.
 #[derive(Clone, Debug)]

@@ -100,6 +100,11 @@ impl Credentials {
     /// Writes a kubeconfig with everything inside, so that it can be copied elsewhere.
     pub(super) fn write_kubeconfig(&self, user: &str, url: &str, file: &Path) -> Result<()> {
         let user = self.user(user)?;
+        self.write_kubeconfig_with(&user.name, &user.token, url, file)
+    }
+
+    /// The same for a token that was not declared, such as that of a service account.
+    pub(super) fn write_kubeconfig_with(&self, user: &str, token: &str, url: &str, file: &Path) -> Result<()> {
         let pem = fs::read(self.certificate()).context("read the server's certificate")?;
         let certificate = data_encoding::BASE64.encode(&pem);
         // Every JSON text is YAML, and every reader of kubeconfigs accepts it.
@@ -107,8 +112,8 @@ impl Credentials {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "testbed", "cluster": {"server": url, "certificate-authority-data": certificate}}],
-            "users": [{"name": user.name, "user": {"token": user.token}}],
-            "contexts": [{"name": "testbed", "context": {"cluster": "testbed", "user": user.name}}],
+            "users": [{"name": user, "user": {"token": token}}],
+            "contexts": [{"name": "testbed", "context": {"cluster": "testbed", "user": user}}],
             "current-context": "testbed",
         });
         fs::write(file, kubeconfig.to_string()).context("write a kubeconfig")
