@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use artifact_token_operator::api::duration::GoDuration;
 use artifact_token_operator::operator::{self, Metrics, Readiness, Settings, World};
 use artifact_token_operator::telemetry::{self, LogFormat};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use futures::FutureExt;
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -56,7 +57,20 @@ struct Arguments {
     /// Handle ClusterTokenServices, too, even with --namespaces; needs a ClusterRole.
     #[arg(long)]
     cluster_services: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
 }
+
+/// What the program does instead of running the operator.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Looks whether ArtifactTokens are left, in --namespaces or in all. If so, it names them and ends with the exit code 3: without the
+    /// operator nobody revokes their tokens.
+    UninstallCheck,
+}
+
+/// The exit code of a check that found something; 1 is for what went wrong, 2 for wrong arguments.
+const FOUND: u8 = 3;
 
 /// The file in which a pod finds the namespace of its account.
 const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -66,13 +80,20 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     telemetry::start(arguments.log_format);
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         bail!("the TLS provider is installed twice");
     }
     let config = kube_config(arguments.kubeconfig.as_deref()).await?;
+    match arguments.command {
+        Some(Command::UninstallCheck) => uninstall_check(config, &arguments.namespaces).await,
+        None => run(config, arguments).await.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+async fn run(config: Config, arguments: Arguments) -> anyhow::Result<()> {
     let settings = Settings {
         token_settle: arguments.token_settle,
         margin: arguments.settle_margin,
@@ -102,6 +123,14 @@ async fn main() -> anyhow::Result<()> {
             served.with_context(|| format!("serve {}: choose another --admin-address", arguments.admin_address))
         }
     }
+}
+
+async fn uninstall_check(config: Config, namespaces: &[String]) -> anyhow::Result<ExitCode> {
+    let world = World::real(config).context("check before an uninstall")?;
+    let left = operator::left_tokens(&world, &scopes(namespaces)).await.context("check before an uninstall")?;
+    let Some(left) = left else { return Ok(ExitCode::SUCCESS) };
+    eprintln!("{left}");
+    Ok(ExitCode::from(FOUND))
 }
 
 /// Each namespace once: two controllers over one namespace would do everything twice.

@@ -5,5 +5,6 @@ pub use crate::controller::admin::{Readiness, serve};
 pub use crate::controller::error::StartError;
 pub use crate::controller::run::run;
 pub use crate::controller::settings::Settings;
+pub use crate::controller::uninstall_check::{LeftTokens, left_tokens};
 pub use crate::controller::worker::Shutdown;
 pub use crate::controller::world::World;

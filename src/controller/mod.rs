@@ -20,6 +20,7 @@ pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod shared;
 pub(crate) mod token;
+pub(crate) mod uninstall_check;
 pub(crate) mod value_digest;
 pub(crate) mod watch;
 pub(crate) mod worker;
