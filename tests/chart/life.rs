@@ -1,0 +1,216 @@
+//! A whole life of tokens with the operator under the chart's account: what it may do there, and whether it needs all of that.
+
+use std::collections::BTreeSet;
+
+use artifact_token_operator::api::artifact_token::{ArtifactToken, ROTATE_REQUESTED_AT};
+use artifact_token_operator::api::cluster_token_service::ClusterTokenService;
+use artifact_token_operator::api::condition::ConditionType;
+use artifact_token_operator::api::reason::Reason;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::json;
+use support::acts::ledger;
+use support::objects::{artifact_token, cluster_token_service, quick_generate, token_service};
+use support::{DEADLINE, World, attempt, credential_yaml, token_yaml};
+use testbed::control_plane::ADMIN;
+use testbed::{cluster, poll};
+
+use crate::release::{NAMESPACE, install, operator, own_plane, quick_values, world};
+use crate::rights::{Right, Scope, golden, granted, name};
+use crate::tls;
+
+const TOKENS: &str = "/seal/settings/tokens";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_life_in_all_namespaces_needs_each_right_of_the_cluster_role_and_no_other() {
+    let plane = own_plane().await;
+    install(&plane, &crate::release::chart(), &quick_values());
+    let world = world(plane, "life").await;
+    let operator = operator(&world).await;
+    serve(&world).await;
+    issue_rotate_and_leak(&world).await;
+    sweep(&world).await;
+    shared(&world).await;
+    hand_over(&world).await;
+    end(&world).await;
+    drop(operator);
+    let used = used(&world, &[]).await;
+    assert_eq!(used, golden(Scope::Cluster), "what a life uses is what the golden list has");
+    assert_eq!(granted(&world.client, Scope::Cluster, NAMESPACE).await, used, "and what the chart grants");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_life_in_listed_namespaces_needs_each_right_of_the_roles_and_no_other() {
+    let plane = own_plane().await;
+    let client = plane.client().await.unwrap();
+    let world = world(plane, "listed").await;
+    let mut values = quick_values();
+    values["rbac"] = json!({"scope": "Namespaces"});
+    values["namespaces"] = json!([world.namespace]);
+    install(&world.plane, &crate::release::chart(), &values);
+    let operator = operator(&world).await;
+    serve(&world).await;
+    issue_rotate_and_leak(&world).await;
+    hand_over(&world).await;
+    end(&world).await;
+    drop(operator);
+    // Before a service object goes, the operator asks whether tokens of other namespaces need it. Here it may not know.
+    let asked = ["artifacttokens"];
+    assert_eq!(used(&world, &asked).await, golden(Scope::Namespaces));
+    assert_eq!(granted(&client, Scope::Namespaces, &world.namespace).await, golden(Scope::Namespaces));
+}
+
+/// The service, behind TLS with an authority of its own, and a service of Seal beside it, which is checked, too.
+async fn serve(world: &World) {
+    let front = tls::front(world.service.base_url().replace("http://", "")).await;
+    world.apply(&credential_yaml(world.service.admin_key())).await;
+    let bundle = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "authority"}, "data": {"ca.crt": front.authority},
+    });
+    world.apply(&bundle.to_string()).await;
+    let service = token_service("reference", &front.url, |spec| {
+        spec["operations"] = json!({"generate": quick_generate()});
+        spec["connection"] = json!({"timeout": "5s", "caBundleRef": {"name": "authority", "key": "ca.crt"}});
+        spec["sweep"] = json!({"interval": "10s", "policy": "Revoke"});
+    });
+    world.apply(&service).await;
+    world.until_service("reference", ConditionType::Ready, Reason::CredentialsAccepted).await;
+}
+
+async fn issue_rotate_and_leak(world: &World) {
+    world.apply(&token_yaml("ci")).await;
+    world.until_ready("ci").await;
+    world.until_event("ci", "TokenIssued").await;
+    world.annotate("ci", ROTATE_REQUESTED_AT, "1").await;
+    world.until_attempt("ci", 2).await;
+    world.agrees("ci", "ci-secret").await;
+    // Somebody edits the Secret: it is repaired.
+    world.patch_secret("ci-secret", json!({"metadata": {"labels": {"artifact-token.dev/managed": null}}})).await;
+    let managed = |secret: &k8s_openapi::api::core::v1::Secret| {
+        secret.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key("artifact-token.dev/managed"))
+    };
+    world.until_secret("ci-secret", "the label is back", managed).await;
+    let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    world.patch("ci", json!({"spec": {"rotation": {"revokeIssuedBefore": now}}})).await;
+    let replaced = |token: &ArtifactToken| ledger(token).leak.is_some_and(|leak| leak.replaced_time.is_some());
+    world.until("ci", "the leaked token is replaced", |token| attempt(token) == 3 && replaced(token)).await;
+    world.agrees("ci", "ci-secret").await;
+}
+
+/// A token of an object that is gone is found and revoked, which takes two sweeps.
+async fn sweep(world: &World) {
+    let (id, _) = world.generate_as("test.aaaaaaaaaaaaaaaa.3.bbbbbbbb gone").await;
+    world.until_live("the orphan is revoked", |live| live.iter().all(|row| row.id != id)).await;
+}
+
+/// A service that namespaces with a label share.
+async fn shared(world: &World) {
+    cluster::apply(&world.client, &credential_yaml(world.service.admin_key()), NAMESPACE).await.unwrap();
+    let service = cluster_token_service("shared", &world.service.base_url(), |spec| {
+        spec["operations"] = json!({"generate": quick_generate()});
+        spec["allowedNamespaces"] = json!({"from": "Selector", "selector": {"matchLabels": {"tokens": "yes"}}});
+    });
+    world.apply(&service).await;
+    let token = artifact_token("shared", |spec| {
+        spec["serviceRef"] = json!({"kind": "ClusterTokenService", "name": "shared"});
+    });
+    world.apply(&token).await;
+    world.until_reason("shared", ConditionType::Stalled, Reason::NamespaceNotAllowed).await;
+    let namespaces: Api<Namespace> = Api::all(world.client.clone());
+    let label = Patch::Merge(json!({"metadata": {"labels": {"tokens": "yes"}}}));
+    namespaces.patch(&world.namespace, &PatchParams::default(), &label).await.unwrap();
+    world.until_ready("shared").await;
+    world.delete("shared").await;
+    world.until_gone("shared").await;
+    gone(&Api::<ClusterTokenService>::all(world.client.clone()), "shared").await;
+}
+
+/// At a service without an API for tokens a person makes two, hands them over, and revokes them.
+async fn hand_over(world: &World) {
+    let service = json!({
+        "apiVersion": "artifact-token.dev/v1alpha1", "kind": "TokenService", "metadata": {"name": "seal"},
+        "spec": {
+            "preset": "Seal", "baseURL": format!("{}/seal/authorization", world.service.base_url()),
+            "connection": {"insecureHTTP": true, "timeout": "5s"}, "variables": {"project": "payments"},
+            "limits": {"requestsPerMinute": 6000}, "constraints": {"minimumInterval": "10s"},
+        },
+    });
+    world.apply(&service.to_string()).await;
+    let token = artifact_token("hand", |spec| {
+        spec["serviceRef"] = json!({"name": "seal"});
+        spec["parameters"] = json!({"type": "Production"});
+    });
+    world.apply(&token).await;
+    world.until_reason("hand", ConditionType::HandOverDue, Reason::HandOverDue).await;
+    let first = hands_over(world).await;
+    world.until_attempt("hand", 1).await;
+    world.annotate("hand", ROTATE_REQUESTED_AT, "1").await;
+    world.until_reason("hand", ConditionType::HandOverDue, Reason::HandOverDue).await;
+    let second = hands_over(world).await;
+    world.until_attempt("hand", 2).await;
+    world.until_reason("hand", ConditionType::RevocationPending, Reason::RevokeByHand).await;
+    world.revoke_by_person(&first).await;
+    world.until_absent("hand-artifact-token-previous").await;
+    world.delete("hand").await;
+    world.until_reason("hand", ConditionType::RevocationPending, Reason::RevokeByHand).await;
+    world.revoke_by_person(&second).await;
+    world.until_gone("hand").await;
+}
+
+/// Makes a token in the pages, hands it over and returns its id.
+async fn hands_over(world: &World) -> String {
+    let value = world.service.make_by_hand(TOKENS, "name=hand&type=Production&expiry=Never").await.unwrap();
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": "hand-hand-over", "labels": {"artifact-token.dev/hand-over": "hand"}},
+        "stringData": {"token": value},
+    });
+    world.apply(&secret.to_string()).await;
+    world.made().await.last().expect("just made").id.clone()
+}
+
+/// Everything is deleted; nothing is left at the service.
+async fn end(world: &World) {
+    world.delete("ci").await;
+    world.until_gone("ci").await;
+    for name in ["reference", "seal"] {
+        gone(&world.services(), name).await;
+    }
+    assert!(world.service.live().await.unwrap().is_empty());
+    assert!(world.secret("ci-secret").await.is_none() && world.secret("hand-secret").await.is_none());
+}
+
+/// Deletes an object and waits until it is gone.
+async fn gone<K>(api: &Api<K>, name: &str)
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    api.delete(name, &DeleteParams::default()).await.unwrap();
+    let look = || async {
+        match api.get_opt(name).await.map_err(|error| error.to_string())? {
+            None => Ok(()),
+            Some(object) => Err(format!("still there: {object:#?}")),
+        }
+    };
+    poll(&format!("{name} is gone"), DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
+}
+
+/// The rights that the operator's account used. Nothing was refused to it, but for cluster-wide reads of `may_ask`.
+async fn used(world: &World, may_ask: &[&str]) -> BTreeSet<Right> {
+    let account = format!("system:serviceaccount:{NAMESPACE}:{}", crate::release::FULL_NAME);
+    let entries = world.plane.audit().await.unwrap();
+    assert!(entries.iter().any(|entry| entry.user == ADMIN), "the log has what people did, too");
+    let mut used = BTreeSet::new();
+    for entry in entries.iter().filter(|entry| entry.user == account) {
+        let asks = entry.namespace.is_empty() && may_ask.contains(&entry.resource.as_str());
+        if entry.code == 403 && asks {
+            continue;
+        }
+        assert_ne!(entry.code, 403, "refused: {entry:#?}");
+        if !entry.resource.is_empty() {
+            used.insert((name(&entry.group, &entry.resource, &entry.subresource), entry.verb.clone()));
+        }
+    }
+    used
+}
