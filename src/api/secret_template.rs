@@ -43,13 +43,16 @@ pub struct SecretTemplate {
     pub type_: SecretType,
 
     /// Labels of the Secret, beside the operator's own; at most 32. Default: none. Keys of `artifact-token.dev`,
-    /// `kubernetes.io` and `k8s.io` are reserved, except `app.kubernetes.io/`. A label that is removed here is also
-    /// removed from the Secret; labels that others add to it stay. Example: `{app.kubernetes.io/part-of: ci}`.
+    /// `kubernetes.io` and `k8s.io` are reserved, except `app.kubernetes.io/`; `app.kubernetes.io/instance` is refused, since Argo CD
+    /// would delete the Secret. A label that is removed here is also removed from the Secret; labels that others add to it stay. Example: `{app.kubernetes.io/part-of: ci}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "labels_schema")]
     #[x_kube(validation = Rule::new(
         "self.all(k, k.startsWith('app.kubernetes.io/') || !k.matches('^([^/]*[.])?(artifact-token[.]dev|kubernetes[.]io|k8s[.]io)/'))"
     ).message("use a label key of your own: artifact-token.dev/, kubernetes.io/ and k8s.io/ are reserved (app.kubernetes.io/ is allowed)"))]
+    #[x_kube(validation = Rule::new("!('app.kubernetes.io/instance' in self)").message(
+        "remove the label app.kubernetes.io/instance: Argo CD takes an object with it for a part of that application, and deletes what Git does not have"
+    ))]
     pub labels: BTreeMap<String, String>,
 
     /// Annotations of the Secret, beside the operator's own; at most 32. Default: none. Keys of

@@ -203,6 +203,11 @@ fn secret_cases() -> Vec<Case> {
             json!({"/spec/secret/labels": {"app.kubernetes.io/part-of": "ci"}}),
         ),
         case(
+            "Argo CD takes an object with it for a part of that application",
+            json!({"/spec/secret/labels": {"app.kubernetes.io/instance": "ci"}}),
+            json!({"/spec/secret/labels": {"app.kubernetes.io/instances": "ci"}}),
+        ),
+        case(
             labels,
             json!({"/spec/secret/labels": {"k8s.io/x": "x"}}),
             json!({"/spec/secret/labels": {"k8s.io.example/x": "x"}}),
