@@ -11,12 +11,14 @@ use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 use support::acts::ledger;
+use support::figures::figure;
 use support::objects::{artifact_token, cluster_token_service, quick_generate, token_service};
 use support::{DEADLINE, World, attempt, credential_yaml, token_yaml};
+use testbed::audit::Mark;
 use testbed::control_plane::ADMIN;
 use testbed::{cluster, poll};
 
-use crate::release::{NAMESPACE, install, operator, own_plane, quick_values, world};
+use crate::release::{NAMESPACE, account, install, operator, own_plane, policies_act, quick_values, world};
 use crate::rights::{Right, Scope, golden, granted, name};
 use crate::tls;
 
@@ -27,6 +29,8 @@ async fn a_whole_life_in_all_namespaces_needs_each_right_of_the_cluster_role_and
     let plane = own_plane().await;
     install(&plane, &crate::release::chart(), &quick_values());
     let world = world(plane, "life").await;
+    policies_act(&world).await;
+    let begin = world.plane.mark().await.unwrap();
     let operator = operator(&world).await;
     serve(&world).await;
     issue_rotate_and_leak(&world).await;
@@ -35,9 +39,15 @@ async fn a_whole_life_in_all_namespaces_needs_each_right_of_the_cluster_role_and
     hand_over(&world).await;
     end(&world).await;
     drop(operator);
-    let used = used(&world, &[]).await;
+    let used = used(&world, begin, &[]).await;
     assert_eq!(used, golden(Scope::Cluster), "what a life uses is what the golden list has");
-    assert_eq!(granted(&world.client, Scope::Cluster, NAMESPACE).await, used, "and what the chart grants");
+    let granted = granted(&world.client, Scope::Cluster, NAMESPACE).await;
+    figure(&format!(
+        "the chart's account in all namespaces: {} rights granted, {} used by a life",
+        granted.len(),
+        used.len()
+    ));
+    assert_eq!(granted, used, "and what the chart grants");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,9 +66,15 @@ async fn a_whole_life_in_listed_namespaces_needs_each_right_of_the_roles_and_no_
     end(&world).await;
     drop(operator);
     // Before a service object goes, the operator asks whether tokens of other namespaces need it. Here it may not know.
-    let asked = ["artifacttokens"];
-    assert_eq!(used(&world, &asked).await, golden(Scope::Namespaces));
-    assert_eq!(granted(&client, Scope::Namespaces, &world.namespace).await, golden(Scope::Namespaces));
+    let used = used(&world, Mark::START, &["artifacttokens"]).await;
+    assert_eq!(used, golden(Scope::Namespaces), "what a life uses is what the golden list has");
+    let granted = granted(&client, Scope::Namespaces, &world.namespace).await;
+    figure(&format!(
+        "the chart's account in a listed namespace: {} rights granted, {} used by a life",
+        granted.len(),
+        used.len()
+    ));
+    assert_eq!(granted, used, "and what the chart grants");
 }
 
 /// The service, behind TLS with an authority of its own, and a service of Seal beside it, which is checked, too.
@@ -196,10 +212,10 @@ where
     poll(&format!("{name} is gone"), DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
 }
 
-/// The rights that the operator's account used. Nothing was refused to it, but for cluster-wide reads of `may_ask`.
-async fn used(world: &World, may_ask: &[&str]) -> BTreeSet<Right> {
-    let account = format!("system:serviceaccount:{NAMESPACE}:{}", crate::release::FULL_NAME);
-    let entries = world.plane.audit().await.unwrap();
+/// The rights that the operator's account used since then. Nothing was refused to it, but for cluster-wide reads of `may_ask`.
+async fn used(world: &World, since: Mark, may_ask: &[&str]) -> BTreeSet<Right> {
+    let account = account();
+    let entries = world.plane.audit_since(since).await.unwrap();
     assert!(entries.iter().any(|entry| entry.user == ADMIN), "the log has what people did, too");
     let mut used = BTreeSet::new();
     for entry in entries.iter().filter(|entry| entry.user == account) {

@@ -7,14 +7,17 @@
 //! | `rights` | what the operator's account may do, as a golden list and as the API server decides it |
 //! | `tls` | not tests: the service behind TLS |
 //! | `life` | a whole life of tokens under the chart's account, which has the rights that it needs and no others |
-//! | `switches`, `cases` | every value does what it says, and the API server accepts it |
+//! | `admission` | whom the admission policies stop; `life` runs with them on |
+//! | `switches`, `cases`, `expected` | every value does what it says, and the API server accepts it |
 //! | `values` | unknown values are refused; values, schema and the table in the documents agree |
 //! | `uninstall` | what stands against an uninstall that leaves tokens alive, and what an uninstall leaves |
 //! | `upgrade` | an upgrade from the first packaged chart generates no token |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod admission;
 mod cases;
+mod expected;
 mod life;
 mod release;
 mod rights;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Container;
 use kube::{Api, Client};
-use serde_json::Value;
-use support::{World, binary};
-use testbed::{ControlPlane, Operator, Options, ReferenceService, cluster, operator};
+use serde_json::{Value, json};
+use support::{DEADLINE, World, binary};
+use testbed::{ControlPlane, Operator, Options, ReferenceService, cluster, operator, poll};
 
 /// The name of every release of the tests, and the namespace it is in.
 pub const RELEASE: &str = "ato";
@@ -20,7 +20,7 @@ pub const FULL_NAME: &str = "ato-artifact-token-operator";
 
 /// Times that suit tests, as arguments of the operator. Nobody elects: one process runs here.
 pub fn quick_values() -> Value {
-    serde_json::json!({
+    json!({
         "leaderElection": {"enabled": false},
         "log": {"level": "info,artifact_token_operator=debug", "format": "text"},
         "extraArgs": [
@@ -98,9 +98,34 @@ pub async fn operator(world: &World) -> Operator {
     Operator::start(options(&world.plane, &world.client).await).await.expect("start the operator")
 }
 
-/// A control plane of its own, without anything of this project: what is on it comes from the chart.
+/// The user that the operator's account is.
+pub fn account() -> String {
+    format!("system:serviceaccount:{NAMESPACE}:{FULL_NAME}")
+}
+
+/// A control plane of its own, without anything of this project: what is on it comes from the chart. The operator's account is a user of
+/// it, too, for what a test tries as that account.
 pub async fn own_plane() -> ControlPlane {
-    ControlPlane::start(Options::default()).await.expect("start the control plane")
+    plane_with(&[]).await
+}
+
+/// The same with more users.
+pub async fn plane_with(users: &[&str]) -> ControlPlane {
+    let groups = ["system:serviceaccounts", "system:authenticated"];
+    let options = users.iter().fold(Options::default(), |options, name| options.user(name, &[]));
+    ControlPlane::start(options.user(&account(), &groups)).await.expect("start the control plane")
+}
+
+/// Waits until the admission policies of the release act: the API server learns of them within seconds.
+pub async fn policies_act(world: &World) {
+    let account = world.plane.client_for(&account()).await.expect("a client");
+    let stray = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "stray"}}).to_string();
+    let look = || async {
+        let told = cluster::dry_run(&account, &stray, &world.namespace).await.err();
+        let told = told.map_or_else(|| "accepted".to_owned(), |error| format!("{error:#}"));
+        if told.contains("the operator creates only Secrets of ArtifactTokens") { Ok(()) } else { Err(told) }
+    };
+    poll("the policies act", DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
 }
 
 /// A namespace and a service beside the release.

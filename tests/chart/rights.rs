@@ -8,7 +8,7 @@ use kube::api::PostParams;
 use kube::discovery::{Discovery, Scope as ResourceScope};
 use kube::{Api, Client};
 
-use crate::release::{FULL_NAME, NAMESPACE};
+use crate::release::{NAMESPACE, account};
 
 /// A resource as kubectl names it, with its group and its subresource, and a verb.
 pub type Right = (String, String);
@@ -53,7 +53,7 @@ pub fn golden(scope: Scope) -> BTreeSet<Right> {
 /// What the account may do in `namespace`, as the API server decides it for each verb of each resource that it serves. What everybody
 /// may do is left out.
 pub async fn granted(client: &Client, scope: Scope, namespace: &str) -> BTreeSet<Right> {
-    let account = format!("system:serviceaccount:{NAMESPACE}:{FULL_NAME}");
+    let account = account();
     let groups = ["system:serviceaccounts", &format!("system:serviceaccounts:{NAMESPACE}"), "system:authenticated"];
     let groups: Vec<String> = groups.map(str::to_owned).into();
     let mut questions = Vec::new();

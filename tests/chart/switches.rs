@@ -10,7 +10,8 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use testbed::{ControlPlane, Options, cluster};
 
-use crate::cases::{Expected, all};
+use crate::cases::all;
+use crate::expected::Expected;
 use crate::release::{FULL_NAME, NAMESPACE, RELEASE, chart, helm, rendered};
 use crate::values::leaves;
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use artifact_token_operator::api::artifact_token::{ArtifactToken, RECONCILE_REQUESTED_AT, ROTATE_REQUESTED_AT};
 use serde_json::{Value, json};
 use support::acts::ledger;
+use support::figures::figure;
 use support::{credential_yaml, is_ready, service_yaml, token_yaml};
 
 use crate::release::{NAMESPACE, RELEASE, chart, helm_well, install, operator, own_plane, quick_values, world};
@@ -47,6 +48,10 @@ async fn an_upgrade_from_the_first_chart_generates_and_revokes_nothing() {
         world.until(name, &format!("{name} is looked at"), looked_at).await;
     }
     let books = world.service.books().await.unwrap();
+    figure(&format!(
+        "upgrade from the first chart: {} generates, {} revokes",
+        books.calls.generate, books.calls.revoke
+    ));
     assert_eq!((books.calls.generate, books.calls.revoke), (0, 0), "{:#?}", books.log);
     assert_eq!(world.service.live().await.unwrap().len(), 3);
 }
