@@ -1,4 +1,4 @@
-//! The control plane's binaries and Helm: found, or built from Go modules.
+//! The control plane's binaries, and what checks a release: found, or built from Go modules.
 //!
 //! Looked for in this order: the folder `KUBEBUILDER_ASSETS`, `PATH` (only releases that fit the tests), the cache
 //! `target/control-plane/`. What is missing is built into that cache, once. Go keeps what it fetched and compiled in the home
@@ -31,11 +31,14 @@ pub enum Part {
     Kubectl,
     /// What installs charts.
     Helm,
+    /// What checks workflows.
+    Actionlint,
 }
 
 impl Part {
     /// Every part, in the order in which a test run needs them.
-    pub const ALL: [Self; 5] = [Self::Etcd, Self::ApiServer, Self::ControllerManager, Self::Kubectl, Self::Helm];
+    pub const ALL: [Self; 6] =
+        [Self::Etcd, Self::ApiServer, Self::ControllerManager, Self::Kubectl, Self::Helm, Self::Actionlint];
 
     /// The binary's file name.
     pub fn name(self) -> &'static str {
@@ -45,6 +48,7 @@ impl Part {
             Self::ControllerManager => "kube-controller-manager",
             Self::Kubectl => "kubectl",
             Self::Helm => "helm",
+            Self::Actionlint => "actionlint",
         }
     }
 
@@ -55,6 +59,7 @@ impl Part {
             Self::ControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
             Self::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
+            Self::Actionlint => "github.com/rhysd/actionlint/cmd/actionlint",
         }
     }
 
@@ -63,6 +68,7 @@ impl Part {
             Self::Etcd => &ETCD,
             Self::ApiServer | Self::ControllerManager | Self::Kubectl => &KUBE,
             Self::Helm => &HELM,
+            Self::Actionlint => &ACTIONLINT,
         }
     }
 
@@ -76,6 +82,7 @@ impl Part {
             Self::Kubectl => (1, 35),
             // The release that applies on the server, as the fixtures of the tests were installed.
             Self::Helm => (4, 0),
+            Self::Actionlint => (1, 7),
         }
     }
 
@@ -84,6 +91,7 @@ impl Part {
             Self::Etcd | Self::ApiServer | Self::ControllerManager => &["--version"],
             Self::Kubectl => &["version", "--client"],
             Self::Helm => &["version", "--template", "{{.Version}}"],
+            Self::Actionlint => &["-version"],
         }
     }
 }
@@ -104,6 +112,11 @@ static KUBE: Module =
 
 static HELM: Module =
     Module { name: "helm", requirements: include_str!("../go/helm/go.mod"), sums: include_str!("../go/helm/go.sum") };
+static ACTIONLINT: Module = Module {
+    name: "actionlint",
+    requirements: include_str!("../go/actionlint/go.mod"),
+    sums: include_str!("../go/actionlint/go.sum"),
+};
 
 /// Binaries that exist.
 #[derive(Clone, Debug)]
