@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use artifact_token_operator::api::duration::GoDuration;
-use artifact_token_operator::operator::{self, Metrics, Readiness, Settings, World};
+use artifact_token_operator::operator::{self, Metrics, ObjectMetrics, Readiness, Settings, World};
 use artifact_token_operator::telemetry::{self, LogFormat};
 use clap::{Parser, Subcommand};
 use futures::FutureExt;
@@ -29,6 +29,9 @@ struct Arguments {
     /// The address that serves /healthz, /readyz and /metrics.
     #[arg(long, default_value = "0.0.0.0:8080")]
     admin_address: SocketAddr,
+    /// Whether each ArtifactToken has series of its own in /metrics; auto: while there are at most 2,000.
+    #[arg(long, value_enum, default_value_t = ObjectMetrics::Auto)]
+    object_metrics: ObjectMetrics,
     /// The format of log lines.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -104,7 +107,7 @@ async fn run(config: Config, arguments: Arguments) -> anyhow::Result<()> {
         operator_namespace: operator_namespace(&arguments),
         cluster_services: arguments.cluster_services || arguments.namespaces.is_empty(),
     };
-    let (metrics, readiness) = (Metrics::default(), Readiness::default());
+    let (metrics, readiness) = (Metrics::new(arguments.object_metrics), Readiness::default());
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let shutdown = async move {

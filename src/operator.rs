@@ -1,6 +1,7 @@
 //! The operator as a program starts it: everything else of the Kubernetes side is private.
 
 pub use crate::controller::admin::metrics::Metrics;
+pub use crate::controller::admin::object_metrics::ObjectMetrics;
 pub use crate::controller::admin::{Readiness, serve};
 pub use crate::controller::error::StartError;
 pub use crate::controller::run::run;

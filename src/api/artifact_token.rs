@@ -116,6 +116,16 @@ pub enum ServiceKind {
     ClusterTokenService,
 }
 
+impl ServiceKind {
+    /// The name of the kind.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TokenService => "TokenService",
+            Self::ClusterTokenService => "ClusterTokenService",
+        }
+    }
+}
+
 /// When and how the token is replaced.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]

@@ -17,6 +17,20 @@ pub enum ConditionStatus {
     Unknown,
 }
 
+impl ConditionStatus {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::True, Self::False, Self::Unknown];
+
+    /// The word that stands in the object.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
 /// What a condition is about. `Ready` is always present; the others only while they are true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ConditionType {
@@ -34,6 +48,21 @@ pub enum ConditionType {
     VerificationUnclear,
     /// A person must make a token at the service, and hand it over.
     HandOverDue,
+}
+
+impl ConditionType {
+    /// The word that stands in the object.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::Reconciling => "Reconciling",
+            Self::Stalled => "Stalled",
+            Self::RevocationPending => "RevocationPending",
+            Self::RotationFailed => "RotationFailed",
+            Self::VerificationUnclear => "VerificationUnclear",
+            Self::HandOverDue => "HandOverDue",
+        }
+    }
 }
 
 /// One condition.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::future::{self, BoxFuture, FutureExt};
 use kube::runtime::controller::Action;
 use kube::{Api, Client, Resource};
+use tokio::time::Instant;
 
 use crate::controller::admin::metrics::{ERROR, OK};
 use crate::controller::error::PassError;
@@ -37,9 +38,10 @@ pub(super) async fn guarded<K: Resource>(
     object: &K,
     ctx: &Shared,
 ) -> Result<Action, PassError> {
+    let begun = Instant::now();
     match AssertUnwindSafe(pass).catch_unwind().await {
         Ok(result) => {
-            ctx.metrics.passed(controller, if result.is_ok() { OK } else { ERROR });
+            ctx.metrics.passed(controller, if result.is_ok() { OK } else { ERROR }, begun.elapsed());
             if result.is_ok() {
                 ctx.pass_backoff.succeeded(uid(object));
             }

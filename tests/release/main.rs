@@ -3,10 +3,12 @@
 //! | module | what is checked |
 //! |---|---|
 //! | `image` | the image, made without a container engine |
+//! | `monitoring` | the metrics, the alerts and the dashboard, by Prometheus' own tool |
 //! | `workflows` | the workflows that make a release, which only a maintainer can run |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod image;
+mod monitoring;
 mod workflows;
 
 use std::process::Command;

@@ -1,6 +1,9 @@
 //! Serves health and metrics on one port. No secret is served there.
 
 pub(crate) mod metrics;
+pub(crate) mod object_metrics;
+mod page;
+pub(crate) mod service_metrics;
 pub(crate) mod state_metrics;
 
 use std::net::SocketAddr;
@@ -9,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text::encode;
@@ -53,11 +57,13 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
     }
 }
 
-async fn text(State(registry): State<Arc<Registry>>) -> Response {
+async fn text(State(registry): State<Arc<Registry>>, headers: HeaderMap) -> Response {
     let mut page = String::new();
     match encode(&mut page, &registry) {
         Ok(()) => {
-            ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], page).into_response()
+            let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+            let (kind, page) = page::in_format(page, accept);
+            ([(CONTENT_TYPE, kind)], page).into_response()
         }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

@@ -14,11 +14,16 @@ use crate::api::artifact_token::ArtifactToken;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
+use crate::controller::admin::object_metrics::{self, ObjectMetrics};
 use crate::controller::clock::Clock;
 
 /// The objects of every scope that the operator runs over. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct StateMetrics(Arc<Mutex<Vec<Scope>>>);
+pub(crate) struct StateMetrics {
+    scopes: Arc<Mutex<Vec<Scope>>>,
+    /// Whether each object has series of its own.
+    each: ObjectMetrics,
+}
 
 /// The objects of one scope, and the clock that stamps the times in their ledgers.
 #[derive(Debug)]
@@ -32,6 +37,8 @@ struct Scope {
 struct Counts {
     /// Objects by the status and reason of `Ready`.
     objects: BTreeMap<(&'static str, Reason), i64>,
+    /// Objects by what their other conditions say.
+    conditions: BTreeMap<(&'static str, Reason), i64>,
     /// Tokens that should be dead but are not known to be.
     owed: i64,
     /// Superseded tokens whose overlap is not over.
@@ -67,20 +74,30 @@ struct ReadyLabels {
     reason: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConditionLabels {
+    condition: &'static str,
+    reason: String,
+}
+
 impl StateMetrics {
-    /// Adds objects that each later scrape counts.
-    pub(crate) fn include(&self, objects: Store<ArtifactToken>, clock: Clock) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Scope { objects, clock });
+    /// Without objects yet.
+    pub(crate) fn new(each: ObjectMetrics) -> Self {
+        Self { scopes: Arc::default(), each }
     }
 
-    fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        for scope in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            // Waits are compared with the earlier reading, so a token is owed from the moment when the operator would revoke it.
-            let now = scope.clock.now().waited();
-            scope.objects.state().iter().for_each(|token| counts.add(token, now));
-        }
-        counts
+    /// Adds objects that each later scrape counts.
+    pub(crate) fn include(&self, objects: Store<ArtifactToken>, clock: Clock) {
+        self.scopes.lock().unwrap_or_else(PoisonError::into_inner).push(Scope { objects, clock });
+    }
+
+    /// All objects as they are now, and the time.
+    fn look(&self) -> (Vec<Arc<ArtifactToken>>, Time) {
+        let scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        // Waits are compared with the earlier reading, so a token is owed from the moment when the operator would revoke it. All scopes
+        // have one clock.
+        let now = scopes.first().map_or(Time::from_millis(0), |scope| scope.clock.now().waited());
+        (scopes.iter().flat_map(|scope| scope.objects.state()).collect(), now)
     }
 }
 
@@ -88,6 +105,9 @@ impl Counts {
     fn add(&mut self, token: &ArtifactToken, now: Time) {
         *self.objects.entry(readiness(token)).or_default() += 1;
         let Some(status) = &token.status else { return };
+        for told in status.conditions.iter().filter(|told| told.type_ != ConditionType::Ready) {
+            *self.conditions.entry((told.type_.name(), told.reason)).or_default() += 1;
+        }
         let deleted = token.metadata.deletion_timestamp.as_ref().map(Time::from);
         let deleting = deleted.is_some();
         for old in &status.ledger.superseded {
@@ -110,27 +130,35 @@ impl Counts {
 }
 
 /// Status and reason of `Ready`. An object without a status yet is on its way to its first token.
-fn readiness(token: &ArtifactToken) -> (&'static str, Reason) {
+pub(super) fn readiness(token: &ArtifactToken) -> (&'static str, Reason) {
     let conditions = token.status.iter().flat_map(|status| &status.conditions);
     let ready = conditions.into_iter().find(|condition| condition.type_ == ConditionType::Ready);
-    ready.map_or(("Unknown", Reason::Issuing), |ready| {
-        let status = match ready.status {
-            ConditionStatus::True => "True",
-            ConditionStatus::False => "False",
-            ConditionStatus::Unknown => "Unknown",
-        };
-        (status, ready.reason)
-    })
+    ready.map_or((ConditionStatus::Unknown.name(), Reason::Issuing), |ready| (ready.status.name(), ready.reason))
 }
 
 impl Collector for StateMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        let counts = self.counts();
+        let (objects, now) = self.look();
+        let mut counts = Counts::default();
+        objects.iter().for_each(|token| counts.add(token, now));
+        let each = self.each.has(objects.len());
+        let help = "Whether each ArtifactToken has series of its own";
+        let shown = encoder.encode_descriptor("object_metrics", help, None, MetricType::Gauge)?;
+        ConstGauge::new(i64::from(each)).encode(shown)?;
+        if each {
+            object_metrics::encode(&mut encoder, &objects, now)?;
+        }
         let help = "ArtifactTokens by status and reason of Ready";
-        let mut objects = encoder.encode_descriptor("objects", help, None, MetricType::Gauge)?;
+        let mut family = encoder.encode_descriptor("objects", help, None, MetricType::Gauge)?;
         for ((ready, reason), count) in &counts.objects {
             let labels = ReadyLabels { ready, reason: reason.to_string() };
-            ConstGauge::new(*count).encode(objects.encode_family(&labels)?)?;
+            ConstGauge::new(*count).encode(family.encode_family(&labels)?)?;
+        }
+        let help = "ArtifactTokens with a condition beside Ready, by its reason";
+        let mut family = encoder.encode_descriptor("objects_with_condition", help, None, MetricType::Gauge)?;
+        for ((condition, reason), count) in &counts.conditions {
+            let labels = ConditionLabels { condition, reason: reason.to_string() };
+            ConstGauge::new(*count).encode(family.encode_family(&labels)?)?;
         }
         let help = "Tokens that should be dead and are not known to be: past their overlap, or of a deleted object";
         let owed = encoder.encode_descriptor("revocations_owed", help, None, MetricType::Gauge)?;

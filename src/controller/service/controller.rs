@@ -20,6 +20,7 @@ use crate::api::artifact_token::ServiceKind;
 use crate::api::cluster_token_service::ClusterTokenService;
 use crate::api::token_service::TokenService;
 use crate::controller::admin::metrics::SERVICES;
+use crate::controller::admin::service_metrics::Told;
 use crate::controller::error::{PassError, StartError, describe};
 use crate::controller::registry::members::Members;
 use crate::controller::registry::{Change, Key};
@@ -143,6 +144,8 @@ pub(in crate::controller) async fn run<K>(
             known.apply(event);
         }
     });
+    let shown = store.clone();
+    ctx.metrics.service_metrics.include(move || shown.state().iter().map(|service| told(&service.object())).collect());
     let stream = touched(events, store.clone());
     let named = |key: Key| {
         let named = ObjectRef::new(&key.name);
@@ -155,6 +158,10 @@ pub(in crate::controller) async fn run<K>(
         .run(check_one, |object, error, ctx| after_error(&*object, error, &ctx), ctx)
         .for_each(|_| async {})
         .await;
+}
+
+fn told(service: &ServiceObject) -> Told {
+    Told { key: service.key.clone(), suspended: service.spec.suspend, status: service.status.clone() }
 }
 
 /// What the watch of one kind and scope feeds.

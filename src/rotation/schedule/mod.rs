@@ -45,6 +45,36 @@ pub enum Trigger {
     Spec,
 }
 
+impl Trigger {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::First,
+        Self::Drift,
+        Self::Rejected,
+        Self::Leaked,
+        Self::Expiry,
+        Self::Interval,
+        Self::IssuedBefore,
+        Self::Request,
+        Self::Spec,
+    ];
+
+    /// A word for metrics and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Drift => "drift",
+            Self::Rejected => "rejected",
+            Self::Leaked => "leaked",
+            Self::Expiry => "expiry",
+            Self::Interval => "interval",
+            Self::IssuedBefore => "issued_before",
+            Self::Request => "request",
+            Self::Spec => "spec",
+        }
+    }
+}
+
 /// Why a new token is wanted now; `None` if none is wanted.
 pub fn trigger(desired: &Desired, observed: &Observed, now: Time) -> Option<Trigger> {
     let Some(current) = &observed.ledger.current else { return Some(Trigger::First) };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
 
 use super::heard::{Call, Heard, outcome};
 use crate::api::operation::Operation;
@@ -17,13 +18,25 @@ pub struct Labels {
     code: &'static str,
 }
 
-/// Calls by operation and outcome. All clones count into the same numbers.
+/// The labels of one histogram.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DurationLabels {
+    operation: &'static str,
+}
+
+/// Bounds of the histograms, in seconds: no call may take longer than five minutes.
+const SECONDS: [f64; 8] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0];
+
+/// Calls by operation and outcome, and how long they took. All clones count into the same numbers.
 #[derive(Clone, Debug)]
 pub struct CallCounts {
     family: Family<Labels, Counter>,
+    durations: Durations,
     /// Who else hears of the calls of one service.
     heard: Heard,
 }
+
+type Durations = Family<DurationLabels, Histogram, fn() -> Histogram>;
 
 /// The outcomes of a call.
 const CODES: [&str; 4] = ["ok", "refused", "retry", "unknown"];
@@ -37,7 +50,11 @@ impl Default for CallCounts {
                 drop(counts.get_or_create(&Labels { operation: operation.name(), code }));
             }
         }
-        Self { family: counts, heard: Heard::default() }
+        let durations = Durations::new_with_constructor(|| Histogram::new(SECONDS));
+        for operation in Operation::ALL {
+            drop(durations.get_or_create(&DurationLabels { operation: operation.name() }));
+        }
+        Self { family: counts, durations, heard: Heard::default() }
     }
 }
 
@@ -47,10 +64,15 @@ impl CallCounts {
         self.family.clone()
     }
 
+    /// The histograms, for a registry.
+    pub fn durations(&self) -> Durations {
+        self.durations.clone()
+    }
+
     /// The same numbers for the calls of one service, of which `heard` hears, too.
     #[must_use]
     pub fn heard_by(&self, heard: Heard) -> Self {
-        Self { family: self.family.clone(), heard }
+        Self { family: self.family.clone(), durations: self.durations.clone(), heard }
     }
 
     /// Counts a call that ended. A call without a place in the rate limit was not made, and does not count.
@@ -72,5 +94,6 @@ impl CallCounts {
             Err(ServiceError::Throttled { .. }) => return,
         };
         self.family.get_or_create(&Labels { operation: operation.name(), code }).inc();
+        self.durations.get_or_create(&DurationLabels { operation: operation.name() }).observe(took.as_secs_f64());
     }
 }

@@ -36,6 +36,7 @@ pub mod parts;
 pub mod poll;
 pub mod process;
 pub mod progress;
+pub mod promtool;
 pub mod random;
 pub mod reference_service;
 pub mod verdaccio;

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use crate::api::ids::TokenId;
 use crate::api::time::Time;
 use crate::rotation::observed::{InFlight, Observed, Verdict};
+use crate::rotation::schedule::Trigger;
 use crate::service::client::Places;
 
 /// An attempt in flight.
@@ -20,6 +21,8 @@ pub(crate) struct Attempt {
     pub request_digest: String,
     /// The version of the operator's credential that *generate* was sent with.
     pub credentials_revision: String,
+    /// Why a new token is wanted; `None` if that is not known.
+    pub trigger: Option<Trigger>,
     /// It was claimed because the Secret lost the current token.
     pub corrects: bool,
     /// The content hashes of the Secrets before the claim.
@@ -81,6 +84,7 @@ impl Attempt {
             deadline,
             request_digest,
             credentials_revision: String::new(),
+            trigger: None,
             corrects: false,
             expected: observed.secrets.expected(),
             replaces: observed.secrets.ours().filter_map(|ours| ours.id.clone()).collect(),

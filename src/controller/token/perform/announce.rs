@@ -3,6 +3,7 @@
 
 use crate::api::ledger::{Current, Ledger};
 use crate::api::reason::Reason;
+use crate::controller::admin::metrics::VERIFIED;
 use crate::controller::token::memory::in_flight::{Announcement, Attempt};
 use crate::controller::token::pass::Pass;
 use crate::controller::token::perform::claim::attributable;
@@ -48,7 +49,7 @@ fn stands(announcement: &Announcement, ledger: &Ledger) -> bool {
 /// Tells that a token is verified. Nothing of its attempt is in flight any more.
 pub(super) async fn announce(pass: &mut Pass<'_>, announcement: Announcement) {
     let memory = pass.memory_mut();
-    memory.in_flight = None;
+    let attempt = memory.in_flight.take();
     // The value of one that only a person could replace is kept, to put it back.
     if announcement.taken_up.is_none() {
         memory.values.remove(&announcement.id);
@@ -56,7 +57,11 @@ pub(super) async fn announce(pass: &mut Pass<'_>, announcement: Announcement) {
     memory.accepted = Some(announcement.verified);
     memory.restored = false;
     memory.transient_failure = None;
-    pass.shared().metrics.rotated();
+    let metrics = &pass.shared().metrics;
+    metrics.attempted(attempt.and_then(|attempt| attempt.trigger), VERIFIED);
+    if let Some(current) = pass.ledger().current.as_ref().filter(|current| current.id == announcement.id) {
+        metrics.took(current);
+    }
     if let Some(note) = announcement.strangers {
         pass.warn(Reason::OrphanedTokenFound, "Rotate", note).await;
     }

@@ -52,7 +52,7 @@ pub(super) async fn finalize(
     }
     if let (Written::Yes, Some(places)) = (written, places) {
         let claim = Lost { attempt: 1, nonce: Nonce::first(), time: now.stamp() };
-        start(pass, claim, sent, places, observed, false);
+        start(pass, claim, sent, places, observed, (Some(Trigger::First), false));
     }
     Ok(written.into())
 }
@@ -90,7 +90,8 @@ pub(super) async fn claim(
     let value = hand_over.as_ref().and_then(|secret| value_of(pass, secret, attempt, time));
     let claim = Claim { attempt, nonce: nonce(random), time, request_digest, request, hand_over, outcome: None };
     let (open, attributable) = (observed.open_claim(), attributable(observed));
-    let corrects = schedule::trigger(pass.desired(), observed, now.time()) == Some(Trigger::Drift);
+    let trigger = schedule::trigger(pass.desired(), observed, now.time());
+    let corrects = trigger == Some(Trigger::Drift);
     let service = pass.service_identity();
     let recorded = claim.clone();
     let written = record(pass, objects, observed, Phase::Working, Fact::Other, move |ledger| {
@@ -106,7 +107,7 @@ pub(super) async fn claim(
         }
         let by_hand = value.is_some();
         let claim = Lost { attempt, nonce: claim.nonce, time };
-        start(pass, claim, sent, places, observed, corrects && !by_hand);
+        start(pass, claim, sent, places, observed, (trigger, corrects && !by_hand));
         let memory = pass.memory_mut();
         if let Some(attempt) = memory.in_flight.as_mut().filter(|_| by_hand) {
             attempt.value = value;
@@ -133,11 +134,18 @@ async fn pass_rate_limit(pass: &mut Pass<'_>, client: Option<&ServiceClient>) ->
     Some(places.with_max_wait(IN_FLIGHT_WAIT))
 }
 
-fn start(pass: &mut Pass<'_>, claim: Lost, sent: Instant, places: Places, observed: &Observed, corrects: bool) {
+fn start(
+    pass: &mut Pass<'_>,
+    claim: Lost,
+    sent: Instant,
+    places: Places,
+    observed: &Observed,
+    (trigger, corrects): (Option<Trigger>, bool),
+) {
     let request_digest = pass.desired().request_digest.clone();
     let deadline = sent + pass.desired().timings.publish_deadline;
     let begun = Attempt::begun((claim.attempt, claim.time), request_digest, deadline, places, observed);
-    let attempt = Attempt { corrects, ..begun };
+    let attempt = Attempt { trigger, corrects, ..begun };
     let memory = pass.memory_mut();
     // The refusals of an earlier attempt's token must not make verification of this one slower.
     memory.retries.succeeded(StepKind::Verify);

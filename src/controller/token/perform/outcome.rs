@@ -9,6 +9,7 @@ use crate::api::parameters::Lifetime;
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::api::token_service::HintPolicy;
+use crate::controller::admin::metrics::FAILED;
 use crate::controller::error::PassError;
 use crate::controller::token::memory::in_flight::Attempt;
 use crate::controller::token::object_writer::ObjectWriter;
@@ -147,10 +148,15 @@ async fn fail(
     let written = record(pass, objects, observed, Phase::Resting, fact, change).await?;
     if written == Written::Yes {
         let memory = pass.memory_mut();
-        if let Some(Attempt { value: Some(value), .. }) = memory.in_flight.take() {
+        let attempt = memory.in_flight.take();
+        let trigger = attempt.as_ref().and_then(|attempt| attempt.trigger);
+        if let Some(Attempt { value: Some(value), .. }) = attempt {
             memory.values.insert(value.id, value.token);
         }
         memory.transient_failure = None;
+        if ![Reason::Deleting, Reason::Rotating].contains(&reason) {
+            pass.shared().metrics.attempted(trigger, FAILED);
+        }
         if let Some(event) = event_of(reason) {
             pass.warn(event, "Rotate", message).await;
         }

@@ -3,7 +3,7 @@
 
 use anyhow::{Result, bail};
 use testbed::parts::{self, Part};
-use testbed::verdaccio;
+use testbed::{promtool, verdaccio};
 
 fn main() -> Result<()> {
     let mut with_verdaccio = false;
@@ -17,6 +17,7 @@ fn main() -> Result<()> {
     for part in Part::ALL {
         println!("{}: {}", part.name(), parts.path(part)?.display());
     }
+    println!("promtool: {}", promtool::ensure()?.display());
     if with_verdaccio {
         println!("verdaccio: {}", verdaccio::ensure()?.display());
     }
