@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use artifact_token_operator::api::duration::GoDuration;
 use artifact_token_operator::operator::{self, Metrics, ObjectMetrics, Readiness, Settings, World};
 use artifact_token_operator::telemetry::{self, LogFormat};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use futures::FutureExt;
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -57,6 +57,12 @@ struct Arguments {
     /// Default: that of the pod's own account.
     #[arg(long, env = "POD_NAMESPACE")]
     operator_namespace: Option<String>,
+    /// Whether Secrets are watched. Off, the operator needs no right to list or watch them, and reads each by its name.
+    #[arg(long, value_enum, default_value_t = SecretWatch::On)]
+    secret_watch: SecretWatch,
+    /// How often each Secret is read again with --secret-watch=off.
+    #[arg(long, value_parser = duration, default_value = "1h")]
+    secret_reread: Duration,
     /// Handle ClusterTokenServices, too, even with --namespaces; needs a ClusterRole.
     #[arg(long)]
     cluster_services: bool,
@@ -74,6 +80,15 @@ enum Command {
 
 /// The exit code of a check that found something; 1 is for what went wrong, 2 for wrong arguments.
 const FOUND: u8 = 3;
+
+/// Whether Secrets are watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SecretWatch {
+    /// A change of a Secret is seen at once.
+    On,
+    /// A change of a Secret is seen when it is read again.
+    Off,
+}
 
 /// The file in which a pod finds the namespace of its account.
 const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -106,6 +121,7 @@ async fn run(config: Config, arguments: Arguments) -> anyhow::Result<()> {
         orphan_grace: arguments.orphan_grace,
         operator_namespace: operator_namespace(&arguments),
         cluster_services: arguments.cluster_services || arguments.namespaces.is_empty(),
+        secret_reread: (arguments.secret_watch == SecretWatch::Off).then_some(arguments.secret_reread),
     };
     let (metrics, readiness) = (Metrics::new(arguments.object_metrics), Readiness::default());
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;

@@ -19,6 +19,7 @@ pub(crate) mod run;
 pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod shared;
+mod spread;
 pub(crate) mod token;
 pub(crate) mod uninstall_check;
 pub(crate) mod value_digest;

@@ -24,6 +24,8 @@ pub struct Settings {
     pub operator_namespace: Option<String>,
     /// Whether the operator handles `ClusterTokenService`s, too.
     pub cluster_services: bool,
+    /// How often each Secret is read again where Secrets are not watched; `None` where they are.
+    pub secret_reread: Option<Duration>,
 }
 
 impl Settings {

@@ -14,7 +14,7 @@ use testbed::Operator;
 const TOKENS: &str = "/seal/settings/tokens";
 
 /// A world with a service object of Seal, as the reference service plays it.
-async fn seal(prefix: &str) -> World {
+pub async fn seal(prefix: &str) -> World {
     let world = World::bare(prefix).await;
     let service = json!({
         "apiVersion": "artifact-token.dev/v1alpha1", "kind": "TokenService", "metadata": {"name": "seal"},
@@ -28,7 +28,7 @@ async fn seal(prefix: &str) -> World {
     world
 }
 
-fn token(change: impl FnOnce(&mut Value)) -> String {
+pub fn token(change: impl FnOnce(&mut Value)) -> String {
     artifact_token("ci", |spec| {
         spec["serviceRef"] = json!({"name": "seal"});
         spec["parameters"] = json!({"type": "Production"});
@@ -37,12 +37,12 @@ fn token(change: impl FnOnce(&mut Value)) -> String {
 }
 
 /// Makes a token as a person does, and returns its value.
-async fn made(world: &World) -> String {
+pub async fn made(world: &World) -> String {
     world.service.make_by_hand(TOKENS, "name=ci&type=Production&expiry=Never").await.expect("make a token")
 }
 
 /// Hands it over as a person does.
-async fn hands_over(world: &World, value: &str) {
+pub async fn hands_over(world: &World, value: &str) {
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret",
         "metadata": {"name": "ci-hand-over", "labels": {"artifact-token.dev/hand-over": "ci"}},

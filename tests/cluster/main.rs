@@ -20,6 +20,7 @@
 //! | `identity_conflict` | the same objects in another cluster, or back from a backup |
 //! | `hostile` | names at the service that imitate the operator's |
 //! | `formats` | the content of the Secret |
+//! | `unwatched` | the operator may neither list nor watch Secrets |
 //! | `messages` | what is said of a service and its tokens |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
@@ -44,6 +45,7 @@ mod review;
 mod rotation;
 mod slow;
 mod start;
+mod unwatched;
 
 use artifact_token_operator::api::artifact_token::ROTATE_REQUESTED_AT;
 use support::acts::ready;

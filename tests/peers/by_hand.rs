@@ -9,9 +9,9 @@ use data_encoding::BASE64;
 use serde_json::json;
 
 use crate::fleet::{Fleet, metric, until_metric};
+use support::OVERLAP_MILLISECONDS;
 use support::acts::ledger;
 use support::figures::figure;
-use support::{OVERLAP_MILLISECONDS, attempt};
 
 const OBJECTS: usize = 10;
 /// Passes over objects, with any outcome.
@@ -34,7 +34,7 @@ async fn a_label_on_the_object_makes_no_token() {
 async fn a_deleted_secret_makes_one_token_and_the_old_one_dies_after_its_overlap() {
     let (fleet, _operator) = Fleet::ready("peer-gone", OBJECTS).await;
     fleet.for_all(async |name| fleet.world.delete_secret(&format!("{name}-secret")).await).await;
-    fleet.until_all("all have another token", |token| attempt(token) == 2).await;
+    fleet.until_all("all have another token", |token| fleet.has_another(token)).await;
     fleet.agrees().await;
     let generates = fleet.generates().await;
     let lived_on = fleet.tokens().await.iter().map(lived_on).min().unwrap();

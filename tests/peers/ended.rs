@@ -10,7 +10,7 @@ use testbed::poll;
 
 use crate::fleet::Fleet;
 use support::figures::figure;
-use support::{DEADLINE, attempt, is_ready};
+use support::{DEADLINE, is_ready};
 
 /// Rotations in flight at the SIGTERM.
 const IN_FLIGHT: usize = 15;
@@ -31,11 +31,11 @@ async fn rotations_in_flight_at_a_sigterm_are_finished_and_none_is_done_twice() 
     let status = operator.stop(STOPS_WITHIN).await.unwrap();
     let stopped = asked.elapsed();
     assert!(status.success(), "{status}");
-    let finished = fleet.tokens().await.iter().filter(|token| attempt(token) == 2 && is_ready(token)).count();
+    let finished = fleet.tokens().await.iter().filter(|token| fleet.has_another(token) && is_ready(token)).count();
     fleet.world.service.clear_faults().await.unwrap();
     operator.restart().unwrap();
     operator.ready().await.unwrap();
-    fleet.until_all("all are rotated", |token| attempt(token) == 2 && is_ready(token)).await;
+    fleet.until_all("all are rotated", |token| fleet.has_another(token) && is_ready(token)).await;
     fleet.agrees().await;
     let second = fleet.generates().await - IN_FLIGHT as u64;
     figure(&format!(

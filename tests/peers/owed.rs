@@ -12,7 +12,7 @@ use testbed::{Operator, poll};
 
 use crate::fleet::{Fleet, metric, until_metric};
 use support::figures::figure;
-use support::{DEADLINE, attempt, condition, is_ready};
+use support::{DEADLINE, condition, is_ready};
 
 const OBJECTS: u64 = 10;
 /// How long *revoke* fails after a revoke is owed.
@@ -50,7 +50,9 @@ async fn a_revoke_that_a_rotation_owes_is_reported_and_done_once_the_service_can
     fleet.rotate("1").await;
     let pending = until_metric(&operator, PENDING, |pending| pending > 0).await;
     fleet
-        .until_all("all say that a revoke is owed", |token| is_ready(token) && attempt(token) == 2 && says_owed(token))
+        .until_all("all say that a revoke is owed", |token| {
+            is_ready(token) && fleet.has_another(token) && says_owed(token)
+        })
         .await;
     until_metric(&operator, OWED, |owed| owed == OBJECTS).await;
     until_events(&fleet).await;

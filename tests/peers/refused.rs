@@ -13,7 +13,7 @@ use testbed::reference_service::Call;
 
 use crate::fleet::{Fleet, set_flag};
 use support::figures::figure;
-use support::{World, attempt, condition, credential_yaml, is_ready};
+use support::{World, condition, credential_yaml, is_ready};
 
 const OBJECTS: usize = 10;
 /// The first delay of the back-off: longer than the operator takes to find out that the service refuses the credential itself.
@@ -44,7 +44,7 @@ async fn a_refused_credential_ends_all_calls_until_its_secret_changes() {
     let meanwhile = world.service.books().await.unwrap().calls;
     let (pid, changed) = (operator.pid(), Instant::now());
     world.apply(&credential_yaml("the-next-key")).await;
-    fleet.until_all("all are rotated", |token| attempt(token) >= 2 && is_ready(token)).await;
+    fleet.until_all("all are rotated", |token| fleet.has_another(token) && is_ready(token)).await;
     let recovered = changed.elapsed();
     fleet.agrees().await;
     assert_eq!(operator.pid(), pid, "the same process goes on");
@@ -76,7 +76,7 @@ async fn all_objects_wait_as_long_as_the_service_asks() {
     world.until_reason(&first, ConditionType::RotationFailed, Reason::Throttled).await;
     // From here on, the operator knows the wait. Now the other objects want a token, too.
     fleet.rotate("1").await;
-    fleet.until_all("all are rotated", |token| attempt(token) >= 2).await;
+    fleet.until_all("all are rotated", |token| fleet.has_another(token)).await;
     fleet.agrees().await;
     let (inside, next) = after_429(world).await;
     figure(&format!(

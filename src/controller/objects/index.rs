@@ -114,6 +114,11 @@ impl Index {
         self.state().listed
     }
 
+    /// How many objects there are.
+    pub(crate) fn count(&self) -> usize {
+        self.state().objects.len()
+    }
+
     /// Whether the object with this uid is there.
     pub(crate) fn has(&self, uid: &str) -> bool {
         self.state().objects.contains_key(uid)

@@ -37,6 +37,11 @@ impl Objects {
         self.scopes().iter().any(|scope| scope.index.has(uid))
     }
 
+    /// How many objects there are.
+    pub(crate) fn count(&self) -> usize {
+        self.scopes().iter().map(|scope| scope.index.count()).sum()
+    }
+
     /// How many objects hold a token of this service. Before all `scopes` are listed nobody knows: as many as can be.
     pub(crate) fn holders(&self, key: &Key, scopes: usize) -> usize {
         let known = self.scopes();

@@ -73,9 +73,9 @@ fn not_ready(error: &ServiceError) -> Result<Halt, Duration> {
         ServiceError::Refused { credential: true, .. } => Halt::stalled(
             Reason::CredentialRejected,
             format!(
-                "{error}: put a valid credential into the Secret of spec.credentials, which is noticed at once. What is put right at the \
-                 service is noticed within two minutes, or at once after a change of the annotation \
-                 artifact-token.dev/reconcile-requested-at of this object"
+                "{error}: put a valid credential into the Secret of spec.credentials, which is noticed at once where the operator watches \
+                 Secrets. Else it is noticed within two minutes, as is what is put right at the service, or at once after a change of \
+                 the annotation artifact-token.dev/reconcile-requested-at of this object"
             ),
         ),
         ServiceError::Refused { .. } => Halt::stalled(Reason::InvalidSpec, error.to_string()),

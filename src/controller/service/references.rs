@@ -1,5 +1,5 @@
-//! Watches the Secrets and ConfigMaps that service objects refer to. So the operator notices a changed credential without the
-//! right to list Secrets.
+//! Watches the Secrets and ConfigMaps that service objects refer to, each by its name. So the operator notices a changed credential
+//! without the right to list all Secrets. With `--secret-watch=off` a Secret is not even watched, but read again now and then.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -124,10 +124,26 @@ async fn watch((namespace, reference): Place, followers: Followers, ctx: Arc<Sha
         Reference::ConfigMap(name) => {
             follow::<ConfigMap>(Api::namespaced(client, &namespace), &name, &followers, &ctx).await;
         }
+        // A Secret may not even be watched by its name: the checks read it again now and then.
+        Reference::Secret(_) if ctx.settings.secret_reread.is_some() => remind(&followers, &ctx).await,
         Reference::Secret(name) => {
             follow::<Secret>(Api::namespaced(client, &namespace), &name, &followers, &ctx).await;
         }
     }
+}
+
+/// Has the services checked now and then, which reads their Secrets again.
+async fn remind(followers: &Followers, ctx: &Shared) {
+    let Some(every) = ctx.settings.secret_reread else { return };
+    loop {
+        tokio::time::sleep(every).await;
+        check_all(followers, ctx);
+    }
+}
+
+fn check_all(followers: &Followers, ctx: &Shared) {
+    let followers = locked(followers).clone();
+    followers.into_iter().for_each(|key| ctx.services.check_again(key));
 }
 
 async fn follow<K>(api: Api<K>, name: &str, followers: &Followers, ctx: &Shared)
@@ -138,8 +154,7 @@ where
     let mut events = std::pin::pin!(watched_metadata(api, only).default_backoff());
     while let Some(event) = events.next().await {
         if matches!(event, Ok(Event::Apply(_) | Event::Delete(_) | Event::InitDone)) {
-            let followers = locked(followers).clone();
-            followers.into_iter().for_each(|key| ctx.services.check_again(key));
+            check_all(followers, ctx);
         }
     }
 }

@@ -11,14 +11,17 @@ use crate::controller::objects::Index;
 use crate::controller::shared::Shared;
 use crate::controller::token::memories::Memories;
 use crate::controller::token::offers::Offers;
+use crate::controller::token::rereads::Rereads;
 use crate::controller::token::secret_index::SecretIndex;
 use crate::controller::watch::ListTimes;
 
 /// What all passes over the tokens of one scope share: a namespace, or all.
 pub(crate) struct Context {
     pub shared: Arc<Shared>,
-    /// Names and versions of our Secrets.
+    /// Names and versions of our Secrets. Empty where Secrets are not watched.
     pub secrets: SecretIndex,
+    /// When Secrets are read, where they are not watched.
+    pub rereads: Option<Rereads>,
     /// The Secrets with which people hand over tokens.
     pub offers: Offers,
     /// What this process knows of each object.

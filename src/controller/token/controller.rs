@@ -23,6 +23,7 @@ use crate::controller::token::context::Context;
 use crate::controller::token::memories::Memories;
 use crate::controller::token::offers::Offers;
 use crate::controller::token::reconcile::reconcile;
+use crate::controller::token::rereads::Rereads;
 use crate::controller::token::secret_index::SecretIndex;
 use crate::controller::watch::{ListTimes, touched, watched, watched_metadata};
 use crate::controller::worker::{Shutdown, after_error, guarded, scoped, strip};
@@ -42,6 +43,7 @@ pub(in crate::controller) async fn run(
     let ctx = Arc::new(Context {
         shared: shared.clone(),
         secrets: SecretIndex::default(),
+        rereads: shared.settings.secret_reread.map(Rereads::new),
         offers: Offers::default(),
         memories: Memories::default(),
         objects: objects.clone(),
@@ -56,8 +58,13 @@ pub(in crate::controller) async fn run(
     // Dropping this set ends the watches.
     let mut watches = JoinSet::new();
     let api = || scoped(&shared.watches, scope.as_deref());
-    watches.spawn(watch_secrets(api(), ctx.clone(), touch.clone(), synced));
-    watches.spawn(watch_offers(api(), ctx.clone(), touch, offered));
+    // Where Secrets are not watched, dropping the senders ends the wait for their first lists.
+    if ctx.rereads.is_none() {
+        watches.spawn(watch_secrets(api(), ctx.clone(), touch.clone(), synced));
+        watches.spawn(watch_offers(api(), ctx.clone(), touch, offered));
+    } else {
+        drop((touch, synced, offered));
+    }
     // A shut-down also ends the wait for the first lists. The order is fixed, so that nothing here is left to chance.
     tokio::select! {
         biased;

@@ -11,6 +11,7 @@ pub(crate) mod offers;
 pub(crate) mod pass;
 pub(crate) mod perform;
 pub(crate) mod reconcile;
+pub(crate) mod rereads;
 pub(crate) mod secret_index;
 pub(crate) mod secret_state;
 pub(crate) mod validate;

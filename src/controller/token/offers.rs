@@ -1,4 +1,5 @@
-//! The Secrets with which people hand over tokens, from a watch of metadata that selects them by label.
+//! The Secrets with which people hand over tokens, from a watch of metadata that selects them by label; or, where Secrets are not
+//! watched, from reads of each by its name.
 //!
 //! What is here is a hint: the Secret is read before anything follows from it.
 
@@ -7,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
-use kube::core::PartialObjectMeta;
+use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::runtime::watcher::Event;
 
 use crate::api::ledger::HandOver;
@@ -34,7 +35,7 @@ impl Offers {
             Event::Init => state.arriving.clear(),
             Event::InitApply(secret) => {
                 if let Some(object) = object(secret) {
-                    state.arriving.insert(object, version(secret));
+                    state.arriving.insert(object, version(&secret.metadata));
                 }
             }
             Event::InitDone => {
@@ -46,7 +47,7 @@ impl Offers {
             }
             Event::Apply(secret) => {
                 if let Some(object) = object(secret) {
-                    state.known.insert(object.clone(), version(secret));
+                    state.known.insert(object.clone(), version(&secret.metadata));
                     return vec![object];
                 }
             }
@@ -65,6 +66,16 @@ impl Offers {
         self.state().known.get(&(namespace.to_owned(), name.to_owned())).cloned()
     }
 
+    /// Handles what a read showed of the Secret of this name.
+    pub(crate) fn saw(&self, namespace: &str, name: &str, secret: Option<&Secret>) {
+        let key = (namespace.to_owned(), name.to_owned());
+        let to_this = |secret: &&Secret| recipient(&secret.name_any(), secret.metadata.labels.as_ref()) == Some(name);
+        match secret.filter(to_this) {
+            Some(secret) => self.state().known.insert(key, version(&secret.metadata)),
+            None => self.state().known.remove(&key),
+        };
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,15 +86,14 @@ fn object(secret: &PartialObjectMeta<Secret>) -> Option<Key> {
     Some((secret.namespace().unwrap_or_default(), object.to_owned()))
 }
 
-fn version(secret: &PartialObjectMeta<Secret>) -> HandOver {
+fn version(secret: &ObjectMeta) -> HandOver {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    HandOver { uid: text(&secret.metadata.uid), resource_version: text(&secret.metadata.resource_version) }
+    HandOver { uid: text(&secret.uid), resource_version: text(&secret.resource_version) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kube::core::ObjectMeta;
 
     use crate::secret::metadata::HAND_OVER;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
+use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::api::artifact_token::ArtifactToken;
@@ -17,12 +18,14 @@ use crate::controller::token::memory::Memory;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::observe::observe;
 use crate::controller::token::pass::{Flow, Pass};
+use crate::controller::token::perform::hand_over::{is_due, look_for_offer};
 use crate::controller::token::perform::perform;
 use crate::controller::token::perform::record::{
     ISSUING_AFTER, Told, Written, restore_forgotten_claims, status_after, tell,
 };
 use crate::controller::token::perform::secret::access::SecretAccess;
 use crate::controller::token::perform::secret::preflight::read;
+use crate::controller::token::rereads::{OFFER_LOOK, Rereads};
 use crate::controller::token::secret_index::{Indexed, older};
 use crate::controller::token::secret_state;
 use crate::rotation::desired::Halt;
@@ -58,11 +61,17 @@ pub(super) async fn reconcile(
     let objects = ObjectWriter::new(ctx.shared.tokens(&namespace));
     let secrets = SecretAccess::new(ctx.secrets_in(&namespace), namespace, name);
     let mut pass = Pass::new(ctx, &mut *memory, object);
+    if let Some(wait) = ctx.rereads.as_ref().and_then(|rereads| rereads.wait(&pass)) {
+        return Ok(Action::requeue(wait));
+    }
     if pass.reconcile_requested() {
         pass.memory_mut().by_hand.ask_now();
     }
     pass.memory_mut().by_hand.look_again();
     restore_forgotten_claims(&mut pass, &objects).await?;
+    if ctx.rereads.is_some() {
+        look_for_offer(&mut pass).await?;
+    }
     read_cached_secret(&mut pass, &secrets).await?;
     init_last_verified(&mut pass);
     let service = pass.service_key();
@@ -106,14 +115,46 @@ async fn run(mut pass: Pass<'_>, objects: &ObjectWriter, secrets: &SecretAccess)
 
 /// Takes the state of the Secret from the watch and the memory, and reads the Secret where they disagree.
 async fn read_cached_secret(pass: &mut Pass<'_>, secrets: &SecretAccess) -> Result<(), PassError> {
+    let needs_read = match &pass.ctx().rereads {
+        Some(rereads) => is_outdated(pass, rereads),
+        None => differs_from_watch(pass),
+    };
+    if needs_read {
+        read(pass, secrets).await?;
+    }
+    Ok(())
+}
+
+/// Takes the state of a Secret that is not watched from the memory. Whether it is to be read instead.
+fn is_outdated(pass: &mut Pass<'_>, rereads: &Rereads) -> bool {
+    let Some(seen) = pass.memory().secret.clone() else { return true };
+    let recorded = pass.ledger().current.as_ref().map(|current| current.secret_resource_version.as_str());
+    // Another process may have published since.
+    let behind = recorded.is_some_and(|recorded| older(&seen.version, recorded));
+    let due = rereads.next(pass.uid(), seen.at) <= Instant::now();
+    if behind || due || !is_unchanged(pass) {
+        return true;
+    }
+    pass.secret_remembered(seen.ours, seen.doubtful);
+    false
+}
+
+/// Whether the spec is the one that was applied last, and nobody asks for a fresh look.
+fn is_unchanged(pass: &Pass<'_>) -> bool {
+    let object = pass.object();
+    let applied = object.status.as_ref().and_then(|status| status.observed_generation);
+    applied == object.metadata.generation && !pass.reconcile_requested()
+}
+
+/// Takes the state of the Secret from the watch and the memory. Whether they disagree, so that it is to be read.
+fn differs_from_watch(pass: &mut Pass<'_>) -> bool {
     let object = pass.object();
     let namespace = object.namespace().unwrap_or_default();
     let current = pass.ledger().current.as_ref();
     let recorded = current.map(|current| current.secret_resource_version.as_str()).unwrap_or_default();
-    let applied = object.status.as_ref().and_then(|status| status.observed_generation);
-    let unchanged_spec = applied == object.metadata.generation && !pass.reconcile_requested();
+    let unchanged_spec = is_unchanged(pass);
     let seen = pass.memory().secret.clone();
-    let needs_read = match (pass.ctx().secrets.get(&namespace, &object.spec.secret.name), seen) {
+    match (pass.ctx().secrets.get(&namespace, &object.spec.secret.name), seen) {
         // A version that looks newer than the one in a later list comes from before the store was restored.
         (Indexed::Present { version, listed }, Some(seen))
             if (seen.version == version || (listed <= seen.at && !older(&seen.version, &version)))
@@ -139,11 +180,7 @@ async fn read_cached_secret(pass: &mut Pass<'_>, secrets: &SecretAccess) -> Resu
         }
         // Somebody may have taken off the label by which the watch selects. Only where nothing was ever published, nothing can be there.
         (Indexed::Absent { .. }, seen) => seen.is_some() || !recorded.is_empty(),
-    };
-    if needs_read {
-        read(pass, secrets).await?;
     }
-    Ok(())
 }
 
 /// Whether only a person could replace the current token, and its value is not at hand to put it back.
@@ -189,6 +226,7 @@ async fn rest(
     let released = observed.object.deleting && !observed.object.finalizer;
     let mut looks = vec![until, brief.then(|| now.plus(ISSUING_AFTER))];
     looks.push(pass.memory().corrections.contest(observed.object.generation, now).map(|contest| contest.over));
+    looks.push(next_read(&pass, &status).map(|wait| now.plus(wait)));
     if status != old && !brief && !released {
         match tell(&mut pass, objects, status).await? {
             Told::Sent(Written::Yes) => {
@@ -202,6 +240,15 @@ async fn rest(
     }
     let next = looks.into_iter().flatten().min();
     Ok(next.map_or_else(Action::await_change, |next| Action::requeue(next.since(now))))
+}
+
+/// How long until something is read that is not watched.
+fn next_read(pass: &Pass<'_>, status: &ArtifactTokenStatus) -> Option<Duration> {
+    let rereads = pass.ctx().rereads.as_ref()?;
+    let seen = pass.memory().secret.as_ref();
+    let reread = seen.map(|seen| rereads.next(pass.uid(), seen.at).saturating_duration_since(Instant::now()));
+    let offer = is_due(&status.conditions).then_some(OFFER_LOOK);
+    reread.into_iter().chain(offer).min()
 }
 
 /// When the current token was last used, as the newest list of the service's sweep says.

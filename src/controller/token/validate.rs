@@ -13,6 +13,7 @@ use crate::api::parameters::{Lifetime, Parameters};
 use crate::api::reason::Reason;
 use crate::controller::registry::ServiceEntry;
 use crate::controller::settings::Settings;
+use crate::controller::spread::spread;
 use crate::controller::token::instructions::instructions;
 use crate::rotation::desired::{Desired, Halt, Timings};
 use crate::rotation::schedule::shortest_lifetime;
@@ -74,7 +75,7 @@ impl Validated {
             halt,
             suspended: spec.suspend,
             interval,
-            spread: spread(object, interval.unwrap_or_default()),
+            spread: spread(&object.uid().unwrap_or_default(), (interval.unwrap_or_default() / 10).min(MAX_SPREAD)),
             rotate_before: spec.rotation.rotate_before.map(|before| before.0),
             overlap,
             rotate_issued_before: spec.rotation.rotate_issued_before,
@@ -153,14 +154,6 @@ fn unprobed(spec: &ArtifactTokenSpec, service: Option<&ServiceEntry>) -> Option<
     let message = "spec.verification.probe is Disabled, but a person makes the tokens of this service, and the operator asks about each \
                    one before it is published and until it is dead: set it to Required";
     (by_hand && spec.verification.probe == Probe::Disabled).then(|| Halt::stalled(Reason::InvalidSpec, message))
-}
-
-/// How much earlier than its interval this object is rotated. It is the same at every look, and differs between objects.
-fn spread(object: &ArtifactToken, interval: Duration) -> Duration {
-    let most = (interval / 10).min(MAX_SPREAD).as_millis().max(1);
-    let hash = Sha256::digest(object.uid().unwrap_or_default().as_bytes());
-    let number = hash.iter().take(8).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
-    Duration::from_millis(u64::try_from(number % most).unwrap_or(0))
 }
 
 /// A digest of the request: it shows whether a token was generated for other lifetime or parameters.

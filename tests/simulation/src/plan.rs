@@ -13,6 +13,9 @@ use crate::objects::Abilities;
 /// tokens a person makes.
 const WITHOUT: u64 = 10;
 
+/// In these lives of twenty nobody watches Secrets. In one of the two a person makes the tokens.
+const UNWATCHED: [u64; 2] = [9, 15];
+
 /// One life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -38,6 +41,8 @@ pub struct Plan {
     pub person: bool,
     /// Whether a service is asked to accept a token (`verification.probe`).
     pub probe: bool,
+    /// Whether operators watch Secrets.
+    pub watches: bool,
     /// Whether the sweep of a service revokes what belongs to nobody.
     pub sweep_revokes: bool,
     /// How long things happen; then all that failed works again.
@@ -66,6 +71,7 @@ impl Plan {
             service: Abilities::ALL,
             person: true,
             probe: true,
+            watches: true,
             sweep_revokes: false,
             seconds,
             acts,
@@ -152,6 +158,7 @@ impl Plan {
         if seed % WITHOUT == 5 && plan.probe {
             plan.service = Abilities::BY_HAND;
         }
+        plan.watches = !UNWATCHED.contains(&(seed % 20));
         plan
     }
 
@@ -213,6 +220,9 @@ impl fmt::Display for Plan {
         }
         if !self.probe || self.sweep_revokes {
             writeln!(f, "  tokens are verified: {}; sweeps revoke: {}", self.probe, self.sweep_revokes)?;
+        }
+        if !self.watches {
+            writeln!(f, "  nobody watches Secrets")?;
         }
         if self.service != Abilities::ALL {
             writeln!(f, "  the service has {:?}", self.service)?;

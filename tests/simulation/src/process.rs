@@ -23,6 +23,8 @@ pub struct Surroundings {
     pub api_server: ApiServer,
     /// The services.
     pub services: Services,
+    /// Whether operators watch Secrets.
+    pub watches: bool,
 }
 
 /// One process.
@@ -34,8 +36,11 @@ pub struct Process {
     number: usize,
 }
 
+/// How often an operator that watches no Secrets reads each: often enough to be as quick as the laws ask for.
+const REREAD: Duration = Duration::from_secs(120);
+
 /// The operator's own settings: the shipped ones.
-fn settings() -> Settings {
+fn settings(watches: bool) -> Settings {
     Settings {
         token_settle: Duration::from_secs(60),
         margin: Duration::from_secs(30),
@@ -45,6 +50,7 @@ fn settings() -> Settings {
         orphan_grace: Duration::from_secs(3600),
         operator_namespace: Some(objects::OPERATORS.to_owned()),
         cluster_services: true,
+        secret_reread: (!watches).then_some(REREAD),
     }
 }
 
@@ -52,7 +58,7 @@ impl Process {
     /// Starts one.
     pub fn start(who: u32, around: &Surroundings) -> Self {
         let line = Arc::new(Line::new(who));
-        let Surroundings { world, api_server, services } = around.clone();
+        let Surroundings { world, api_server, services, watches } = around.clone();
         let carrier = Carrier { line: line.clone(), world: world.clone(), services, api_server: api_server.clone() };
         let ways = Ways::pretended(api_server.connection(&line), Arc::new(carrier));
         let never = futures::future::pending::<()>().boxed().shared();
@@ -61,7 +67,7 @@ impl Process {
         let around = world.clone();
         let task = tokio::spawn(async move {
             let (metrics, readiness) = (Metrics::default(), Readiness::default());
-            let ended = operator::run(ways, vec![None], settings(), metrics, readiness, never).await;
+            let ended = operator::run(ways, vec![None], settings(watches), metrics, readiness, never).await;
             world.say(who, || format!("ended: {ended:?}"));
         });
         Self { line, task, world: around, number }

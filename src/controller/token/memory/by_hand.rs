@@ -29,6 +29,8 @@ pub(crate) struct ByHand {
     pub read: Option<ReadOffer>,
     /// The Secret that keeps values, as it was read or written last; `None` if it was not read yet.
     pub companion: Option<Companion>,
+    /// This process looked for a Secret that hands over a token, where these are not watched.
+    pub looked: bool,
     refused: VecDeque<Refused>,
     told: BTreeMap<Reason, Time>,
     asked: BTreeMap<TokenId, Asked>,

@@ -4,6 +4,7 @@ use kube::ResourceExt;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
+use crate::api::condition::{Condition, ConditionStatus, ConditionType};
 use crate::api::ids::TokenId;
 use crate::api::ledger::HandOver;
 use crate::api::reason::Reason;
@@ -30,6 +31,29 @@ use crate::service::client::ServiceClient;
 fn offers(pass: &Pass<'_>) -> SecretAccess {
     let namespace = pass.object().namespace().unwrap_or_default();
     SecretAccess::new(pass.ctx().secrets_in(&namespace), namespace, hand_over_name(&pass.object().name_any()))
+}
+
+/// Looks for a Secret that hands over a token, where Secrets are not watched: while one is due or taken up, and once after a start, since
+/// one that was taken up may not be deleted yet.
+pub(in crate::controller::token) async fn look_for_offer(pass: &mut Pass<'_>) -> Result<(), PassError> {
+    let (namespace, name) = (pass.object().namespace().unwrap_or_default(), pass.object().name_any());
+    let ledger = pass.ledger();
+    let by_hand = ledger.current.as_ref().is_some_and(|current| current.hand_over.is_some());
+    let taking_up = ledger.claim.as_ref().is_some_and(|claim| claim.outcome.is_none() && claim.hand_over.is_some());
+    let known = pass.ctx().offers.to(&namespace, &name).is_some();
+    let unseen = by_hand && !pass.memory().by_hand.looked;
+    let due = pass.is_by_hand() && is_due(pass.object().status.iter().flat_map(|status| &status.conditions));
+    if due || taking_up || known || unseen {
+        let secret = offers(pass).read().await?;
+        pass.ctx().offers.saw(&namespace, &name, secret.as_ref());
+        pass.memory_mut().by_hand.looked = true;
+    }
+    Ok(())
+}
+
+/// Whether these conditions ask a person for a token.
+pub(in crate::controller::token) fn is_due<'a>(conditions: impl IntoIterator<Item = &'a Condition>) -> bool {
+    conditions.into_iter().any(|told| told.type_ == ConditionType::HandOverDue && told.status == ConditionStatus::True)
 }
 
 /// Reads the Secret that hands over a token.

@@ -9,7 +9,7 @@ mod calls;
 mod claim;
 mod companion;
 mod doomed;
-mod hand_over;
+pub(in crate::controller::token) mod hand_over;
 mod issue;
 mod leak;
 mod outcome;

@@ -88,6 +88,12 @@ impl Asked {
         self.method != Method::GET
     }
 
+    /// Whether it lists or watches Secrets, if only those of one name.
+    fn lists_secrets(&self) -> bool {
+        let place = self.place();
+        !self.writes() && place.plural == "secrets" && place.name.is_none()
+    }
+
     fn dry(&self) -> bool {
         self.query.contains("dryRun=All")
     }
@@ -114,6 +120,9 @@ impl Connection {
     async fn handle(self, request: Request<Body>) -> Result<Response<Answer>, BoxError> {
         self.line.alive().await;
         let mut asked = Asked::read(request).await?;
+        if asked.lists_secrets() {
+            self.server.store().listed_secrets = true;
+        }
         if asked.query.contains("watch=true") {
             self.server.world.travel().await;
             if self.server.is_down() {

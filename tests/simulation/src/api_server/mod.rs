@@ -113,6 +113,11 @@ impl ApiServer {
         self.store().kind(plural).map(|kind| kind.objects.values().cloned().collect()).unwrap_or_default()
     }
 
+    /// Whether an operator ever listed or watched Secrets.
+    pub fn listed_secrets(&self) -> bool {
+        self.store().listed_secrets
+    }
+
     /// Requests of operators by verb and kind.
     pub fn counts(&self) -> BTreeMap<String, u64> {
         self.store().counts.clone()

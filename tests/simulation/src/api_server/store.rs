@@ -47,6 +47,8 @@ pub(super) struct Store {
     pub(super) events: Vec<(Duration, Value)>,
     /// Requests of operators by verb and kind.
     pub(super) counts: BTreeMap<String, u64>,
+    /// Whether somebody listed or watched Secrets.
+    pub(super) listed_secrets: bool,
     /// Writes of operators by object and minute.
     pub(super) by_minute: BTreeMap<(String, u64), u64>,
     /// Every watch that is open ends when this changes.
@@ -75,7 +77,18 @@ impl Store {
         ];
         let (events, counts, by_minute) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         let (silent, troubles) = (Duration::ZERO, Overlaid::default());
-        Self { kinds, version: 100, uids: 0, events, counts, by_minute, epoch: 0, silent, troubles }
+        Self {
+            kinds,
+            version: 100,
+            uids: 0,
+            events,
+            counts,
+            listed_secrets: false,
+            by_minute,
+            epoch: 0,
+            silent,
+            troubles,
+        }
     }
 
     pub(super) fn kind(&self, plural: &str) -> Option<&Kind> {

@@ -258,6 +258,13 @@ fn warnings(life: &Life) {
     }
 }
 
+/// Where Secrets are not to be watched, nobody lists or watches any.
+pub fn of_watches(life: &Life) {
+    if !life.plan.watches && life.around.api_server.listed_secrets() {
+        life.around.world.broke("unwatched", "an operator listed or watched Secrets".to_owned());
+    }
+}
+
 /// S6, at every moment: at most five known tokens of an object live. One whose answer came nowhere is not known, and comes on top when it
 /// is found; so does one that a process knew that died before it wrote it down.
 fn at_most_some_live(life: &Life) {

@@ -17,7 +17,7 @@ pub use calls::{
     object_of_call, of_bearer, of_call, of_content, of_ended, of_made, of_sent, of_write, strangers, with_name,
 };
 pub use consumers::of_consumers;
-pub use costs::{Most, STORM, most, of_costs};
+pub use costs::{Most, STORM, most, of_costs, of_watches};
 pub use hands::{of_hands, of_survivors};
 pub use records::of_records;
 pub use rest::{of_rest, of_the_end};

@@ -216,7 +216,8 @@ impl Plan {
 impl Life {
     fn begin(plan: Plan, traced: bool) -> Self {
         let world = World::new(plan.seed, plan.layout, Faults::new(&plan.faults), plan.mutation, traced);
-        let around = Surroundings { api_server: ApiServer::new(world.clone()), services: Services::default(), world };
+        let api_server = ApiServer::new(world.clone());
+        let around = Surroundings { api_server, services: Services::default(), watches: plan.watches, world };
         let facts = Facts { deleted: (0..plan.tokens).collect(), per_minute: plan.per_minute, ..Facts::default() };
         let per_minute = plan.layout.sites().iter().map(|site| (site.host, plan.limit(*site))).collect();
         *around.world.excuses() = Excuses { per_minute, ..Excuses::default() };
@@ -244,6 +245,7 @@ impl Life {
             Either::Left(_)
         );
         laws::of_costs(&self, whole);
+        laws::of_watches(&self);
         laws::of_records(&self);
         if whole {
             laws::of_consumers(&self);

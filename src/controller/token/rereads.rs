@@ -1,0 +1,93 @@
+//! When Secrets are read that are not watched. What was not read is unknown, never absent.
+
+use std::time::Duration;
+
+use kube::ResourceExt;
+use tokio::time::Instant;
+
+use crate::api::ledger::{HandledRequests, Ledger};
+use crate::controller::spread::spread;
+use crate::controller::token::pass::Pass;
+
+/// So many objects are read in the first minute after a start, and in each that follows, until all of them were.
+const FIRST_READS_PER_MINUTE: u32 = 1000;
+
+/// While a token is to be handed over, the Secret that brings one is looked for this often.
+pub(crate) const OFFER_LOOK: Duration = Duration::from_secs(30);
+
+/// When each Secret is read.
+#[derive(Debug)]
+pub(crate) struct Rereads {
+    /// How often each Secret is read.
+    every: Duration,
+    begun: Instant,
+}
+
+impl Rereads {
+    pub(crate) fn new(every: Duration) -> Self {
+        Self { every, begun: Instant::now() }
+    }
+
+    /// When a Secret that was read at this time is read again: up to a tenth earlier than all that were read with it.
+    pub(crate) fn next(&self, uid: &str, read: Instant) -> Instant {
+        read + (self.every - spread(uid, self.every / 10))
+    }
+
+    /// When an object that nothing happens to is looked at for the first time, where there are so many of them.
+    fn first(&self, uid: &str, objects: usize) -> Instant {
+        let minutes = u32::try_from(objects).unwrap_or(u32::MAX);
+        self.begun + spread(uid, Duration::from_secs(60) * minutes / FIRST_READS_PER_MINUTE)
+    }
+
+    /// How long the first look at this object waits, since all objects are looked at after a start. One to which something happens waits for
+    /// nothing.
+    pub(crate) fn wait(&self, pass: &Pass<'_>) -> Option<Duration> {
+        if pass.memory().secret.is_some() || !is_at_rest(pass) {
+            return None;
+        }
+        let first = self.first(&pass.object().uid().unwrap_or_default(), pass.shared().objects.count());
+        Some(first.saturating_duration_since(Instant::now())).filter(|wait| !wait.is_zero())
+    }
+}
+
+/// Whether the object has the token that it asks for, and nobody waits for anything.
+fn is_at_rest(pass: &Pass<'_>) -> bool {
+    let (object, ledger) = (pass.object(), pass.ledger());
+    let applied = object.status.as_ref().and_then(|status| status.observed_generation);
+    let HandledRequests { rotate, reconcile, confirm } = pass.requests();
+    let handled = &ledger.handled_requests;
+    object.metadata.deletion_timestamp.is_none()
+        && applied == object.metadata.generation
+        && rests(ledger)
+        && [(rotate, &handled.rotate), (reconcile, &handled.reconcile), (confirm, &handled.confirm)]
+            .iter()
+            .all(|(request, handled)| request.is_none() || request == *handled)
+}
+
+fn rests(ledger: &Ledger) -> bool {
+    let works = |ledger: &Ledger| {
+        let current = ledger.current.as_ref();
+        current.is_some_and(|current| current.refused_time.is_none() && current.rejected_time.is_none())
+    };
+    let decided = ledger.claim.as_ref().is_none_or(|claim| claim.outcome.is_some());
+    works(ledger) && decided && ledger.superseded.is_empty() && ledger.lost.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_reads_take_a_minute_for_each_thousand_objects_and_later_ones_are_spread() {
+        let rereads = Rereads::new(Duration::from_secs(3600));
+        let uids: Vec<String> = (0..2000).map(|number| format!("uid-{number}")).collect();
+        let seconds = |at: Instant| at.duration_since(rereads.begun).as_secs();
+        let first: Vec<u64> = uids.iter().map(|uid| seconds(rereads.first(uid, uids.len()))).collect();
+        assert!(first.iter().all(|second| *second < 120));
+        let in_first_minute = first.iter().filter(|second| **second < 60).count();
+        assert!((900..1100).contains(&in_first_minute), "{in_first_minute}");
+        let next: Vec<u64> = uids.iter().map(|uid| seconds(rereads.next(uid, rereads.begun))).collect();
+        assert!(next.iter().all(|second| (3240..=3600).contains(second)));
+        assert!(next.iter().any(|second| *second < 3300) && next.iter().any(|second| *second > 3500));
+    }
+}
