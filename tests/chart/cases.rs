@@ -113,6 +113,18 @@ fn rights() -> Vec<Case> {
                 Is(POD, ARGS, json!(["--log-format=json", "--operator-namespace=artifact-tokens"])),
             ],
         ),
+        case(
+            json!({"secretWatch": false, "secretReread": "10m"}),
+            vec![
+                Has(POD, ARGS, json!("--secret-watch=off")),
+                Has(POD, ARGS, json!("--secret-reread=10m")),
+                Has(
+                    "ClusterRole token-operator",
+                    "/rules",
+                    json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "patch", "delete"]}),
+                ),
+            ],
+        ),
         case(off("create"), vec![None("ClusterRoleBinding"), None("Role"), None("RoleBinding")]),
         case(off("aggregateToView"), vec![None("ClusterRole -view")]),
         case(off("aggregateToEdit"), vec![None("ClusterRole -edit")]),
@@ -211,9 +223,35 @@ fn pods() -> Vec<Case> {
 }
 
 fn monitoring() -> Vec<Case> {
-    use Expected::{Is, None};
+    use Expected::{Has, Is, None};
     let on = |mode: &str| json!({"enabled": true, "renderMode": mode});
+    let rule = |runbooks: &str| {
+        let mut rule = on("alwaysRender");
+        rule["additionalLabels"] = json!({"release": "prometheus"});
+        rule["runbookURL"] = json!(runbooks);
+        json!({"prometheusRule": rule})
+    };
     let mut cases = vec![
+        case(json!({"metrics": {"perObject": true}}), vec![Has(POD, ARGS, json!("--object-metrics=on"))]),
+        case(json!({"metrics": {"perObject": false}}), vec![Has(POD, ARGS, json!("--object-metrics=off"))]),
+        case(json!({"prometheusRule": on("skipIfMissing")}), vec![None("PrometheusRule")]),
+        case(
+            rule("https://pages.example/books"),
+            vec![
+                Is("PrometheusRule", "/metadata/labels/release", json!("prometheus")),
+                Is("PrometheusRule", "/spec/groups/0/rules/0/alert", json!("ArtifactTokenOperatorAbsent")),
+                Is(
+                    "PrometheusRule",
+                    "/spec/groups/0/rules/0/annotations/runbook_url",
+                    json!("https://pages.example/books/OperatorAbsent.html"),
+                ),
+            ],
+        ),
+        case(json!({}), vec![None("ConfigMap -dashboard")]),
+        case(
+            json!({"grafanaDashboard": {"enabled": true, "sidecarLabel": "dashboards"}}),
+            vec![Is("ConfigMap -dashboard", "/metadata/labels/dashboards", json!("1"))],
+        ),
         case(json!({"metrics": {"enabled": false}}), vec![None("Service")]),
         case(
             json!({"metrics": {"service": {"annotations": {"a": "b"}}}}),

@@ -11,7 +11,7 @@
   verbs: [update]
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, {{ if .Values.secretWatch }}list, watch, {{ end }}create, patch, delete]
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, list, watch]

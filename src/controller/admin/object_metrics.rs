@@ -16,7 +16,7 @@ use crate::api::time::Time;
 use crate::controller::admin::state_metrics::readiness;
 
 /// With more objects than this, they have series of their own only where that is asked for.
-pub const MOST_OBJECTS: usize = 2000;
+const MOST_OBJECTS: usize = 2000;
 
 /// Whether each object has series of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
