@@ -31,8 +31,8 @@
 //! | `controller` | the Kubernetes side: passes over tokens, checks of services, watches, admin port | all of these |
 //! | [`telemetry`] | logs | nothing |
 //!
-//! Nobody knows `controller`. Inside it, `token/` and `service/` are the two reconcilers; `run.rs` starts both; the files beside
-//! them are what they share. A binary needs only `operator`, the public face of the controller.
+//! Nobody knows `controller`. Inside it, `token/` and `service/` are the two reconcilers, `election/` decides who leads;
+//! `run.rs` starts all; the files beside them are what they share. A binary needs only `operator`, the public face of the controller.
 //!
 //! # Reading order
 //!
@@ -64,7 +64,8 @@
 //! # Two processes at once are harmless
 //!
 //! No lock is needed for safety. Every record is checked against the version that it was decided on, every publish against the
-//! Secret that it was computed from. Two processes cost requests, not tokens.
+//! Secret that it was computed from. Two processes cost requests, not tokens. To save these there is an election
+//! (`src/controller/election/`): a standby has all watches and caches, and `src/controller/leadership.rs` says whether a pass may begin.
 
 pub mod api;
 mod controller;

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use artifact_token_operator::api::duration::GoDuration;
-use artifact_token_operator::operator::{self, Metrics, ObjectMetrics, Readiness, Settings, World};
+use artifact_token_operator::operator::{self, Election, Health, Metrics, ObjectMetrics, Settings, World};
 use artifact_token_operator::telemetry::{self, LogFormat};
 use clap::{Parser, Subcommand, ValueEnum};
+use data_encoding::HEXLOWER;
 use futures::FutureExt;
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -58,14 +59,20 @@ struct Arguments {
     #[arg(long, env = "POD_NAMESPACE")]
     operator_namespace: Option<String>,
     /// Whether Secrets are watched. Off, the operator needs no right to list or watch them, and reads each by its name.
-    #[arg(long, value_enum, default_value_t = SecretWatch::On)]
-    secret_watch: SecretWatch,
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    secret_watch: Switch,
     /// How often each Secret is read again with --secret-watch=off.
     #[arg(long, value_parser = duration, default_value = "1h")]
     secret_reread: Duration,
     /// Handle ClusterTokenServices, too, even with --namespaces; needs a ClusterRole.
     #[arg(long)]
     cluster_services: bool,
+    /// Whether this process keeps tokens only while it leads. With several replicas: `on`.
+    #[arg(long, value_enum, default_value_t = Switch::Off)]
+    leader_election: Switch,
+    /// The name of the Lease of the election, in the operator's own namespace. Operators that keep different tokens need different ones.
+    #[arg(long, default_value = "artifact-token-operator")]
+    lease_name: String,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -81,15 +88,14 @@ enum Command {
 /// The exit code of a check that found something; 1 is for what went wrong, 2 for wrong arguments.
 const FOUND: u8 = 3;
 
-/// Whether Secrets are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum SecretWatch {
-    /// A change of a Secret is seen at once.
+enum Switch {
     On,
-    /// A change of a Secret is seen when it is read again.
     Off,
 }
 
+/// The name of this machine; in a pod, that of the pod.
+const OWN_NAME: &str = "/proc/sys/kernel/hostname";
 /// The file in which a pod finds the namespace of its account.
 const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
@@ -121,9 +127,10 @@ async fn run(config: Config, arguments: Arguments) -> anyhow::Result<()> {
         orphan_grace: arguments.orphan_grace,
         operator_namespace: operator_namespace(&arguments),
         cluster_services: arguments.cluster_services || arguments.namespaces.is_empty(),
-        secret_reread: (arguments.secret_watch == SecretWatch::Off).then_some(arguments.secret_reread),
+        secret_reread: (arguments.secret_watch == Switch::Off).then_some(arguments.secret_reread),
+        election: election(&arguments)?,
     };
-    let (metrics, readiness) = (Metrics::new(arguments.object_metrics), Readiness::default());
+    let (metrics, health) = (Metrics::new(arguments.object_metrics), Health::default());
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let shutdown = async move {
@@ -135,11 +142,13 @@ async fn run(config: Config, arguments: Arguments) -> anyhow::Result<()> {
     };
     let scopes = scopes(&arguments.namespaces);
     let world = World::real(config).context("run the operator")?;
-    let run = operator::run(world, scopes, settings, metrics.clone(), readiness.clone(), shutdown.boxed().shared());
+    let (address, scraped, asked) = (arguments.admin_address, metrics.clone(), health.clone());
+    // A task of its own: a loop that holds its thread must not silence the answer that names it.
+    let served = tokio::spawn(async move { operator::serve(address, &scraped, asked).await });
     tokio::select! {
-        ended = run => ended.context("run the operator"),
-        served = operator::serve(arguments.admin_address, &metrics, readiness.clone()) => {
-            served.with_context(|| format!("serve {}: choose another --admin-address", arguments.admin_address))
+        ended = operator::run(world, scopes, settings, metrics, health, shutdown.boxed().shared()) => ended.context("run the operator"),
+        served = served => {
+            served.context("serve probes")?.with_context(|| format!("serve {address}: choose another --admin-address"))
         }
     }
 }
@@ -163,6 +172,23 @@ fn operator_namespace(arguments: &Arguments) -> Option<String> {
     let own = || std::fs::read_to_string(OWN_NAMESPACE).ok().filter(|_| arguments.kubeconfig.is_none());
     let named = arguments.operator_namespace.clone().or_else(own)?;
     Some(named.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+/// The election that this process stands for, if it does.
+fn election(arguments: &Arguments) -> anyhow::Result<Option<Election>> {
+    if arguments.leader_election == Switch::Off {
+        return Ok(None);
+    }
+    let Some(namespace) = operator_namespace(arguments) else {
+        bail!("--leader-election=on needs the namespace of the Lease: name it with --operator-namespace");
+    };
+    let name = std::fs::read_to_string(OWN_NAME).unwrap_or_default();
+    let name = Some(name.trim()).filter(|name| !name.is_empty()).unwrap_or("operator").to_owned();
+    // A process that is started again in the same pod is another one: it must not take its predecessor's Lease for its own.
+    let mut random = [0_u8; 8];
+    getrandom::fill(&mut random).context("read random bytes")?;
+    let identity = format!("{name}_{}", HEXLOWER.encode(&random));
+    Ok(Some(Election { namespace, name: arguments.lease_name.clone(), identity }))
 }
 
 async fn kube_config(path: Option<&std::path::Path>) -> anyhow::Result<Config> {

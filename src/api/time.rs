@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
+use k8s_openapi::jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +78,13 @@ impl From<DateTime<Utc>> for Time {
 impl From<&meta::Time> for Time {
     fn from(time: &meta::Time) -> Self {
         Self::from_millis(time.0.as_millisecond())
+    }
+}
+
+impl From<Time> for meta::MicroTime {
+    /// The years 0 to 9999 are all among those of the other type, but for the last hours of the last one.
+    fn from(time: Time) -> Self {
+        Self(Timestamp::from_millisecond(time.as_millis()).unwrap_or(Timestamp::MAX))
     }
 }
 

@@ -7,9 +7,11 @@
 
 pub(crate) mod admin;
 pub(crate) mod clock;
+pub(crate) mod election;
 pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod finalizer_time;
+pub(crate) mod leadership;
 pub(crate) mod live_tokens;
 pub(crate) mod objects;
 pub(crate) mod pass_backoff;

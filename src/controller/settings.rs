@@ -1,5 +1,6 @@
 //! The operator's own settings, from its arguments.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::api::duration::GoDuration;
@@ -26,6 +27,26 @@ pub struct Settings {
     pub cluster_services: bool,
     /// How often each Secret is read again where Secrets are not watched; `None` where they are.
     pub secret_reread: Option<Duration>,
+    /// The election that it stands for, so that of several processes one keeps the tokens. `None`: it does so in any case.
+    pub election: Option<Election>,
+}
+
+/// An election by a Lease.
+#[derive(Clone, Debug)]
+pub struct Election {
+    /// Where the Lease is.
+    pub namespace: String,
+    /// The name of the Lease. Operators that keep different tokens need different ones.
+    pub name: String,
+    /// What the Lease calls this process. No other process may have it, not even an earlier one of the same pod.
+    pub identity: String,
+}
+
+/// The Lease.
+impl fmt::Display for Election {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
 }
 
 impl Settings {

@@ -8,9 +8,11 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client, ResourceExt};
 
 use crate::api::artifact_token::ArtifactToken;
+use crate::controller::admin::health::Health;
 use crate::controller::admin::metrics::Metrics;
 use crate::controller::clock::Clock;
 use crate::controller::error::PassError;
+use crate::controller::leadership::Leadership;
 use crate::controller::live_tokens::{LiveTokens, SharedReads};
 use crate::controller::objects::Objects;
 use crate::controller::pass_backoff::PassBackoff;
@@ -33,6 +35,8 @@ pub(crate) struct Shared {
     /// The ways to the services over the network.
     pub networks: Networks,
     pub settings: Settings,
+    /// Whether passes, checks and sweeps may begin.
+    pub leadership: Leadership,
     /// The namespaces that the operator works in; one `None` stands for all.
     pub scopes: Vec<Option<String>>,
     /// The services as they were checked last.
@@ -40,6 +44,8 @@ pub(crate) struct Shared {
     /// All namespaces, for their labels. Empty until they are listed, and where `ClusterTokenService`s are not handled.
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
     pub metrics: Metrics,
+    /// Which caches are filled, and which loops live.
+    pub health: Health,
     /// The objects of all scopes, as the watches show them.
     pub objects: Objects,
     /// The live reads of all objects.

@@ -22,12 +22,15 @@ use tokio::time::Instant;
 /// A watch starts again after this time at the latest. It costs one list, about as often as the API server ends a watch anyway.
 const RENEWED_AFTER: Duration = Duration::from_secs(30 * 60);
 
-/// Watches all objects of `api`.
-pub(super) fn watched<K>(api: Api<K>) -> impl Stream<Item = watcher::Result<Event<K>>> + Send
+/// Watches the objects of `api` that `config` selects.
+pub(super) fn watched<K>(
+    api: Api<K>,
+    config: watcher::Config,
+) -> impl Stream<Item = watcher::Result<Event<K>>> + Send + use<K>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    renewed(RENEWED_AFTER, move || watcher(api.clone(), watcher::Config::default()).boxed())
+    renewed(RENEWED_AFTER, move || watcher(api.clone(), config.clone()).boxed())
 }
 
 /// Watches the metadata of all objects of `api`.

@@ -8,6 +8,8 @@
 //! | steady, and a restart | 0 | 0 | 0 |
 //!
 //! And at most one event a cycle. No sweep is due in this time: one would cost a status write a day and token, to tell its last use.
+//!
+//! An election is counted apart: the leader writes the Lease each 5 s, and a standby asks for nothing.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -31,6 +33,12 @@ const N: usize = 100;
 const DEADLINE: Duration = Duration::from_secs(240);
 /// The operator has its own user, so that the audit log tells its requests from the test's.
 const OPERATOR: &str = "operator";
+
+/// And so has its standby.
+const STANDBY: &str = "standby";
+/// How long an election is watched at rest, and how many renewals there are in that time.
+const REST: Duration = Duration::from_secs(21);
+const RENEWALS: std::ops::RangeInclusive<usize> = 4..=5;
 
 /// The Secret with the credential of the service.
 const CREDENTIAL: &str = "reference-admin";
@@ -106,6 +114,11 @@ impl<'a> Meter<'a> {
     }
 }
 
+/// The control plane of all tests here.
+fn options() -> Options {
+    Options::default().user(OPERATOR, &["system:masters"]).user(STANDBY, &["system:masters"])
+}
+
 /// What a start costs is none of a token's: the list of all objects, and the first status of the service, which can be seen before
 /// they stand in the audit log.
 async fn until_begun(world: &World) {
@@ -127,7 +140,7 @@ async fn until_begun(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_life_of_a_hundred_tokens_costs_what_the_table_says() {
-    let world = World::with("costs", Options::default().user(OPERATOR, &["system:masters"])).await;
+    let world = World::with("costs", options()).await;
     world.apply(&credential_yaml(world.service.admin_key())).await;
     world.apply(&service_yaml("reference", &world.service.base_url())).await;
     let kubeconfig = world.plane.kubeconfig_for(OPERATOR).unwrap();
@@ -169,6 +182,39 @@ async fn the_whole_life_of_a_hundred_tokens_costs_what_the_table_says() {
     let deletion = Counts { writes: 2 * N, reads: N, verify: 2 * n, revoke: n, ..Counts::default() };
     assert_eq!(meter.stop("deletion").await, deletion);
     assert!(world.service.live().await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_election_costs_the_leader_a_write_each_five_seconds_and_a_standby_nothing() {
+    let world = World::with("election", options()).await;
+    world.apply(&credential_yaml(world.service.admin_key())).await;
+    world.apply(&service_yaml("reference", &world.service.base_url())).await;
+    let start = |user: &'static str| {
+        let options = world.operator_options_as(world.plane.kubeconfig_for(user).unwrap());
+        let namespace = format!("--operator-namespace={}", world.namespace);
+        Operator::start(options.argument("--leader-election=on").argument(namespace))
+    };
+    let _leader = start(OPERATOR).await.unwrap();
+    world.apply(&token_yaml("ci")).await;
+    world.until_ready("ci").await;
+    let _standby = start(STANDBY).await.unwrap();
+    let mark = world.plane.mark().await.unwrap();
+    tokio::time::sleep(REST).await;
+    let entries = world.plane.audit_since(mark).await.unwrap();
+    let of = |user: &str| -> Vec<String> {
+        let own = entries.iter().filter(|entry| entry.user == user && entry.namespace == world.namespace);
+        own.map(|entry| format!("{} {}/{}", entry.verb, entry.resource, entry.name)).collect()
+    };
+    let (leader, standby) = (of(OPERATOR), of(STANDBY));
+    let renewals = leader.iter().filter(|request| *request == "update leases/artifact-token-operator").count();
+    figure(&format!(
+        "cost of an election at rest in {} s: leader {renewals} writes of the Lease and {} other requests, standby {} requests",
+        REST.as_secs(),
+        leader.len() - renewals,
+        standby.len()
+    ));
+    assert!(RENEWALS.contains(&renewals) && leader.len() == renewals, "{leader:?}");
+    assert!(standby.is_empty(), "{standby:?}");
 }
 
 fn name(i: usize) -> String {

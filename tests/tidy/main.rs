@@ -53,8 +53,14 @@ const FOREIGN: &[(&str, &str)] = &[
 ];
 
 /// Rooms that decide and render, and never act.
-const PURE: &[&str] =
-    &["src/rotation", "src/secret", "src/service/declaration", "src/service/template", "src/service/extraction"];
+const PURE: &[&str] = &[
+    "src/rotation",
+    "src/secret",
+    "src/service/declaration",
+    "src/service/template",
+    "src/service/extraction",
+    "src/controller/election/candidate",
+];
 
 /// What acts, measures, or knows the time.
 const FORBIDDEN: &[&str] = &[

@@ -23,10 +23,19 @@ const ROOMS: &[(&str, &[&str])] = &[
         "controller::token",
         &["api", "rotation", "secret", "service", "controller", "controller::admin", "controller::registry"],
     ),
+    ("controller::election", &["api", "controller", "controller::admin", "controller::registry"]),
     // The wiring of everything, and what a program sees of it.
     (
         "controller::run",
-        &["api", "controller", "controller::admin", "controller::registry", "controller::service", "controller::token"],
+        &[
+            "api",
+            "controller",
+            "controller::admin",
+            "controller::registry",
+            "controller::service",
+            "controller::token",
+            "controller::election",
+        ],
     ),
     ("operator", &["controller", "controller::admin", "controller::run"]),
 ];

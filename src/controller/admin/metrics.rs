@@ -10,6 +10,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::api::ledger::Current;
+use crate::controller::admin::leader_metric::LeaderMetric;
 use crate::controller::admin::object_metrics::ObjectMetrics;
 use crate::controller::admin::service_metrics::ServiceMetrics;
 use crate::controller::admin::state_metrics::StateMetrics;
@@ -54,6 +55,8 @@ pub struct Metrics {
     pub(crate) state_metrics: StateMetrics,
     /// Gauges of the current state of all service objects.
     pub(crate) service_metrics: ServiceMetrics,
+    /// Whether this process leads.
+    pub(crate) leader: LeaderMetric,
 }
 
 /// How an attempt ended: the words of the label.
@@ -104,6 +107,7 @@ impl Default for Metrics {
             leaks: Histogram::new(DEAD_SECONDS),
             state_metrics: StateMetrics::default(),
             service_metrics: ServiceMetrics::default(),
+            leader: LeaderMetric::default(),
         }
     }
 }
@@ -169,6 +173,7 @@ impl Metrics {
         registry.register("build", "The operator's version", version);
         registry.register_collector(Box::new(self.state_metrics.clone()));
         registry.register_collector(Box::new(self.service_metrics.clone()));
+        registry.register_collector(Box::new(self.leader.clone()));
         registry
     }
 }
@@ -195,7 +200,7 @@ mod tests {
             };
             names.push(format!("`{name}{suffix}`"));
         }
-        assert_eq!(names.len(), 29, "{page}");
+        assert_eq!(names.len(), 30, "{page}");
         let missing: Vec<_> = names.iter().filter(|name| !page_of_docs.contains(*name)).collect();
         assert!(missing.is_empty(), "docs/reference/metrics.md must explain, in backticks: {missing:?}");
     }

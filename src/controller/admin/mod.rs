@@ -1,5 +1,7 @@
 //! Serves health and metrics on one port. No secret is served there.
 
+pub(crate) mod health;
+pub(crate) mod leader_metric;
 pub(crate) mod metrics;
 pub(crate) mod object_metrics;
 mod page;
@@ -8,10 +10,9 @@ pub(crate) mod state_metrics;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -19,42 +20,37 @@ use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
+use health::{Answer, Health};
 use metrics::Metrics;
-
-/// Whether the first lists are complete.
-#[derive(Clone, Debug, Default)]
-pub struct Readiness(Arc<AtomicBool>);
-
-impl Readiness {
-    /// Marks the operator as ready: the first lists are complete.
-    pub fn set(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    fn get(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
 
 /// Serves `/healthz`, `/readyz` and `/metrics` until the process ends.
 ///
 /// # Errors
 /// When the address cannot be bound.
-pub async fn serve(address: SocketAddr, metrics: &Metrics, readiness: Readiness) -> std::io::Result<()> {
+pub async fn serve(address: SocketAddr, metrics: &Metrics, health: Health) -> std::io::Result<()> {
     let registry = Arc::new(metrics.registry());
     let router = Router::new()
-        .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(ready).with_state(readiness))
+        .route("/healthz", get(alive).with_state(health.clone()))
+        .route("/readyz", get(ready).with_state(health))
         .route("/metrics", get(text).with_state(registry));
     axum::serve(tokio::net::TcpListener::bind(address).await?, router).await
 }
 
-async fn ready(State(readiness): State<Readiness>) -> Response {
-    if readiness.get() {
-        "ok".into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the first lists are not complete").into_response()
+async fn alive(State(health): State<Health>, RawQuery(query): RawQuery) -> Response {
+    told("healthz", health.alive(), query)
+}
+
+async fn ready(State(health): State<Health>, RawQuery(query): RawQuery) -> Response {
+    told("readyz", health.ready(), query)
+}
+
+/// As the API server's own probes: all parts where one of them fails, or where `?verbose` asks for them.
+fn told(check: &str, Answer { good, parts }: Answer, query: Option<String>) -> Response {
+    if !good {
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("{parts}{check} check failed\n")).into_response();
     }
+    let verbose = query.is_some_and(|query| query.split('&').any(|word| word.starts_with("verbose")));
+    if verbose { format!("{parts}{check} check passed\n").into_response() } else { "ok".into_response() }
 }
 
 async fn text(State(registry): State<Arc<Registry>>, headers: HeaderMap) -> Response {

@@ -186,6 +186,7 @@ impl Index {
                 sharing.filter_map(|(_, uid)| state.reference(uid)).collect()
             }
             Change::Object(uid) => state.reference(uid).into_iter().collect(),
+            Change::Leading => state.secrets.iter().filter_map(|(_, _, (_, uid))| state.reference(uid)).collect(),
         }
     }
 

@@ -48,4 +48,6 @@ pub(crate) enum Change {
     Namespace(String),
     /// A sweep found a token of the object with this uid that its ledger does not know.
     Object(String),
+    /// This process leads from now on: all tokens are its affair.
+    Leading,
 }

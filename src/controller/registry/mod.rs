@@ -256,6 +256,14 @@ impl Services {
         self.at(key, |slot| slot.stale = true);
     }
 
+    /// Makes a check of each service and a pass over each token begin.
+    pub(crate) fn begin_all(&self) {
+        let mut keys: Vec<Key> = locked(&self.slots).keys().cloned().collect();
+        keys.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
+        keys.iter().for_each(|key| self.checkers.notify(key));
+        self.notify(Change::Leading);
+    }
+
     /// Asks for a check of this service: a Secret or ConfigMap of it changed, or its credential is in doubt.
     pub(crate) fn check_again(&self, key: Key) {
         self.set_stale(&key);

@@ -233,7 +233,7 @@ fn asks_alike(known: &ServiceEntry, entry: &ServiceEntry) -> bool {
 
 /// Whether the service was already found ready in its present state, and nobody took our finalizer off. The event of our own status
 /// write is no reason to read its Secrets again.
-fn unchanged(service: &ServiceObject, known: Option<&ServiceEntry>) -> bool {
+pub(super) fn unchanged(service: &ServiceObject, known: Option<&ServiceEntry>) -> bool {
     known.is_some_and(|known| {
         known.halt.is_none()
             && service.has_finalizer()

@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::api::artifact_token::ServiceKind;
 use crate::api::cluster_token_service::ClusterTokenService;
 use crate::api::token_service::TokenService;
+use crate::controller::admin::health::Cache;
 use crate::controller::admin::metrics::SERVICES;
 use crate::controller::admin::service_metrics::Told;
 use crate::controller::error::{PassError, StartError, describe};
@@ -137,13 +138,16 @@ pub(in crate::controller) async fn run<K>(
     K: ServiceResource,
 {
     let (store, writer) = reflector::store::<K>();
+    let heart = ctx.health.heart(&K::plural(&()), api.namespace());
     let members = Members::new(K::KIND, api.namespace());
     let mut known = Known { ctx: ctx.clone(), members, references: ReferenceWatches::default() };
-    let events = watched(api).default_backoff().modify(strip).reflect(writer).inspect(move |event| {
-        if let Ok(event) = event {
-            known.apply(event);
-        }
-    });
+    let events = watched(api, watcher::Config::default()).default_backoff().modify(strip).reflect(writer).inspect(
+        move |event| {
+            if let Ok(event) = event {
+                known.apply(event);
+            }
+        },
+    );
     let shown = store.clone();
     ctx.metrics.service_metrics.include(move || shown.state().iter().map(|service| told(&service.object())).collect());
     let stream = touched(events, store.clone());
@@ -154,6 +158,7 @@ pub(in crate::controller) async fn run<K>(
     Controller::for_stream(stream, store)
         .with_config(Workers::default().concurrency(PASSES))
         .reconcile_on(rechecks.map(named))
+        .reconcile_on(heart.beats())
         .graceful_shutdown_on(shutdown)
         .run(check_one, |object, error, ctx| after_error(&*object, error, &ctx), ctx)
         .for_each(|_| async {})
@@ -188,12 +193,37 @@ impl Known {
 }
 
 async fn check_one<K: ServiceResource>(service: Arc<K>, ctx: Arc<Shared>) -> Result<Action, PassError> {
-    let checked = check::check(service.object(), &ctx);
+    let checked = async {
+        match ctx.leadership.is_leading() {
+            true => check::check(service.object(), &ctx).await,
+            false => follow(&service.object(), &ctx).await,
+        }
+    };
     guarded(checked, SERVICES, &*service, &ctx).await
 }
 
+/// What a standby does instead of a check: it reads what changed, so that it can go on at once, and asks and writes nothing.
+async fn follow(service: &ServiceObject, ctx: &Shared) -> Result<Action, PassError> {
+    let stale = ctx.services.take_stale(&service.key);
+    let known = ctx.services.get_object(&service.key, &service.uid());
+    // Of one that is being deleted, the last good credential counts.
+    let deleting = service.meta.deletion_timestamp.is_some() && known.is_some();
+    if deleting || !stale && check::unchanged(service, known.as_deref()) {
+        return Ok(Action::await_change());
+    }
+    let loaded = load_one(service, ctx).await;
+    if loaded.is_err() {
+        ctx.services.set_stale(&service.key);
+    }
+    loaded.map(|()| Action::await_change())
+}
+
 /// Keeps the labels of all namespaces, and wakes the tokens in one whose labels may have changed.
-pub(in crate::controller) async fn watch_namespaces(ctx: Arc<Shared>, writer: Writer<PartialObjectMeta<Namespace>>) {
+pub(in crate::controller) async fn watch_namespaces(
+    ctx: Arc<Shared>,
+    writer: Writer<PartialObjectMeta<Namespace>>,
+    cache: Cache,
+) {
     let api: Api<Namespace> = Api::all(ctx.watches.clone());
     let only_labels = |namespace: &mut PartialObjectMeta<Namespace>| {
         namespace.metadata.managed_fields = None;
@@ -208,7 +238,10 @@ pub(in crate::controller) async fn watch_namespaces(ctx: Arc<Shared>, writer: Wr
         match event {
             Ok(Event::Apply(namespace) | Event::Delete(namespace)) => notify(&namespace),
             // The labels in a list are in the store once the list is complete.
-            Ok(Event::InitDone) => ctx.namespaces.state().iter().for_each(|namespace| notify(namespace)),
+            Ok(Event::InitDone) => {
+                ctx.namespaces.state().iter().for_each(|namespace| notify(namespace));
+                cache.synced();
+            }
             Ok(Event::Init | Event::InitApply(_)) => {}
             Err(error) => tracing::warn!(%error, "the watch of namespaces broke; it starts again"),
         }

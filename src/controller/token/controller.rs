@@ -14,6 +14,7 @@ use kube::{Api, ResourceExt};
 use tokio::task::JoinSet;
 
 use crate::api::artifact_token::ArtifactToken;
+use crate::controller::admin::health::Cache;
 use crate::controller::admin::metrics::TOKENS;
 use crate::controller::error::PassError;
 use crate::controller::objects::Index;
@@ -30,13 +31,17 @@ use crate::controller::worker::{Shutdown, after_error, guarded, scoped, strip};
 use crate::secret::metadata::{HAND_OVER, MANAGED};
 use crate::service::limits::PASSES;
 
-/// Runs the passes over the tokens of one scope until `shutdown`; calls `listed` when the first list of its Secrets is complete.
-pub(in crate::controller) async fn run(
-    shared: Arc<Shared>,
-    scope: Option<String>,
-    listed: impl Fn(),
-    shutdown: Shutdown,
-) {
+/// What must be listed of one scope before passes may begin.
+#[derive(Debug)]
+pub(in crate::controller) struct Caches {
+    pub objects: Cache,
+    pub secrets: Cache,
+    pub offers: Cache,
+}
+
+/// Runs the passes over the tokens of one scope until `shutdown`.
+pub(in crate::controller) async fn run(shared: Arc<Shared>, scope: Option<String>, caches: Caches, shutdown: Shutdown) {
+    let Caches { objects: objects_cache, secrets: secrets_cache, offers: offers_cache } = caches;
     let (touch, touches) = mpsc::unbounded();
     let index = Arc::<Index>::default();
     let (objects, writer) = reflector::store::<ArtifactToken>();
@@ -53,17 +58,19 @@ pub(in crate::controller) async fn run(
     shared.objects.include(objects.clone(), index.clone());
     shared.metrics.state_metrics.include(objects.clone(), shared.clock.clone());
     let changes = shared.services.changes();
-    let (synced, first_list) = oneshot::channel();
+    let (listed, first_list) = oneshot::channel();
     let (offered, first_offers) = oneshot::channel();
     // Dropping this set ends the watches.
     let mut watches = JoinSet::new();
     let api = || scoped(&shared.watches, scope.as_deref());
-    // Where Secrets are not watched, dropping the senders ends the wait for their first lists.
     if ctx.rereads.is_none() {
-        watches.spawn(watch_secrets(api(), ctx.clone(), touch.clone(), synced));
-        watches.spawn(watch_offers(api(), ctx.clone(), touch, offered));
+        watches.spawn(watch_secrets(api(), ctx.clone(), touch.clone(), (secrets_cache, listed)));
+        watches.spawn(watch_offers(api(), ctx.clone(), touch, (offers_cache, offered)));
     } else {
-        drop((touch, synced, offered));
+        // Nothing of them is listed. Dropping the senders ends the wait for it.
+        secrets_cache.synced();
+        offers_cache.synced();
+        drop((touch, listed, offered));
     }
     // A shut-down also ends the wait for the first lists. The order is fixed, so that nothing here is left to chance.
     tokio::select! {
@@ -71,10 +78,9 @@ pub(in crate::controller) async fn run(
         _ = async { (first_list.await, first_offers.await) } => {}
         () = shutdown.clone() => {}
     }
-    listed();
-    tracing::info!(namespace = scope.as_deref().unwrap_or("all"), "ready: keeping tokens");
+    tracing::info!(namespace = scope.as_deref().unwrap_or("all"), "ready: the first lists are complete");
     let seen = ctx.clone();
-    let events = watched(scoped::<ArtifactToken>(&shared.watches, scope.as_deref()));
+    let events = watched(scoped::<ArtifactToken>(&shared.watches, scope.as_deref()), watcher::Config::default());
     let indexed = index.clone();
     // The index comes before the reflector, so it is never older than the store.
     let events = events.default_backoff().modify(strip).inspect_ok(move |event| indexed.apply(event));
@@ -87,8 +93,10 @@ pub(in crate::controller) async fn run(
                 seen.shared.services.forget_answers(&gone, seen.shared.clock.now().time());
                 seen.shared.pass_backoff.succeeded(&gone);
             }
-            if let Event::Delete(token) = event {
-                last_user_gone(&Key::of(token), &seen.shared);
+            match event {
+                Event::Delete(token) => last_user_gone(&Key::of(token), &seen.shared),
+                Event::InitDone => objects_cache.synced(),
+                Event::Init | Event::InitApply(_) | Event::Apply(_) => {}
             }
         }
     });
@@ -98,6 +106,7 @@ pub(in crate::controller) async fn run(
         .with_config(Workers::default().concurrency(PASSES))
         .reconcile_on(touches)
         .reconcile_on(changes.flat_map(concerned))
+        .reconcile_on(shared.health.heart("artifacttokens", scope.as_deref()).beats())
         .graceful_shutdown_on(shutdown)
         .run(one_pass, |object, error, ctx| after_error(&*object, error, &ctx.shared), ctx.clone())
         .for_each(|_| async {})
@@ -112,6 +121,9 @@ fn last_user_gone(key: &Key, shared: &Shared) {
 }
 
 async fn one_pass(object: Arc<ArtifactToken>, ctx: Arc<Context>) -> Result<Action, PassError> {
+    if !may_begin(&object, &ctx).await {
+        return Ok(Action::await_change());
+    }
     let pass = async {
         let Some(memory) = ctx.memories.of(&object.uid().unwrap_or_default()) else {
             return Ok(Action::await_change());
@@ -122,15 +134,27 @@ async fn one_pass(object: Arc<ArtifactToken>, ctx: Arc<Context>) -> Result<Actio
     guarded(pass, TOKENS, &*object, &ctx.shared).await
 }
 
+/// A process that does not lead begins no pass. Only an attempt that it has in flight it brings to its end: nobody else has that token's
+/// value, so everybody else would have to give the token up.
+async fn may_begin(object: &ArtifactToken, ctx: &Context) -> bool {
+    if ctx.shared.leadership.is_leading() {
+        return true;
+    }
+    match ctx.memories.of(&object.uid().unwrap_or_default()) {
+        Some(memory) => memory.lock().await.in_flight.is_some(),
+        None => false,
+    }
+}
+
 /// Feeds the index, and wakes who keeps each Secret that changes. After a complete list it wakes all objects, because a list
 /// does not show which Secrets are gone.
 async fn watch_secrets(
     api: Api<Secret>,
     ctx: Arc<Context>,
     touch: mpsc::UnboundedSender<ObjectRef<ArtifactToken>>,
-    synced: oneshot::Sender<()>,
+    (cache, listed): (Cache, oneshot::Sender<()>),
 ) {
-    let mut synced = Some(synced);
+    let mut listed = Some(listed);
     let selector = watcher::Config::default().labels(&format!("{MANAGED}=true"));
     let mut events = std::pin::pin!(watched_metadata(api, selector).default_backoff());
     while let Some(event) = events.next().await {
@@ -153,8 +177,9 @@ async fn watch_secrets(
                 for object in ctx.objects.state() {
                     let _ = touch.unbounded_send(ObjectRef::from_obj(&*object));
                 }
-                if let Some(synced) = synced.take() {
-                    let _ = synced.send(());
+                cache.synced();
+                if let Some(listed) = listed.take() {
+                    let _ = listed.send(());
                 }
             }
             Event::Init | Event::InitApply(_) => {}
@@ -172,9 +197,9 @@ async fn watch_offers(
     api: Api<Secret>,
     ctx: Arc<Context>,
     touch: mpsc::UnboundedSender<ObjectRef<ArtifactToken>>,
-    synced: oneshot::Sender<()>,
+    (cache, listed): (Cache, oneshot::Sender<()>),
 ) {
-    let mut synced = Some(synced);
+    let mut listed = Some(listed);
     let selector = watcher::Config::default().labels(HAND_OVER);
     let mut events = std::pin::pin!(watched_metadata(api, selector).default_backoff());
     while let Some(event) = events.next().await {
@@ -192,10 +217,11 @@ async fn watch_offers(
                 let _ = touch.unbounded_send(object);
             }
         }
-        if matches!(event, Event::InitDone)
-            && let Some(synced) = synced.take()
-        {
-            let _ = synced.send(());
+        if matches!(event, Event::InitDone) {
+            cache.synced();
+            if let Some(listed) = listed.take() {
+                let _ = listed.send(());
+            }
         }
     }
 }

@@ -33,10 +33,12 @@ impl Rereads {
         read + (self.every - spread(uid, self.every / 10))
     }
 
-    /// When an object that nothing happens to is looked at for the first time, where there are so many of them.
-    fn first(&self, uid: &str, objects: usize) -> Instant {
+    /// When an object that nothing happens to is looked at for the first time, where there are so many of them, and this process began to lead
+    /// then.
+    fn first(&self, uid: &str, objects: usize, led_since: Option<Instant>) -> Instant {
         let minutes = u32::try_from(objects).unwrap_or(u32::MAX);
-        self.begun + spread(uid, Duration::from_secs(60) * minutes / FIRST_READS_PER_MINUTE)
+        let begun = led_since.map_or(self.begun, |since| since.max(self.begun));
+        begun + spread(uid, Duration::from_secs(60) * minutes / FIRST_READS_PER_MINUTE)
     }
 
     /// How long the first look at this object waits, since all objects are looked at after a start. One to which something happens waits for
@@ -45,7 +47,8 @@ impl Rereads {
         if pass.memory().secret.is_some() || !is_at_rest(pass) {
             return None;
         }
-        let first = self.first(&pass.object().uid().unwrap_or_default(), pass.shared().objects.count());
+        let led_since = pass.shared().leadership.since();
+        let first = self.first(&pass.object().uid().unwrap_or_default(), pass.shared().objects.count(), led_since);
         Some(first.saturating_duration_since(Instant::now())).filter(|wait| !wait.is_zero())
     }
 }
@@ -82,10 +85,15 @@ mod tests {
         let rereads = Rereads::new(Duration::from_secs(3600));
         let uids: Vec<String> = (0..2000).map(|number| format!("uid-{number}")).collect();
         let seconds = |at: Instant| at.duration_since(rereads.begun).as_secs();
-        let first: Vec<u64> = uids.iter().map(|uid| seconds(rereads.first(uid, uids.len()))).collect();
+        let first: Vec<u64> = uids.iter().map(|uid| seconds(rereads.first(uid, uids.len(), None))).collect();
         assert!(first.iter().all(|second| *second < 120));
         let in_first_minute = first.iter().filter(|second| **second < 60).count();
         assert!((900..1100).contains(&in_first_minute), "{in_first_minute}");
+        let later = rereads.begun + Duration::from_secs(3600);
+        assert!(
+            uids.iter().all(|uid| rereads.first(uid, uids.len(), Some(later)) >= later),
+            "a standby that took over"
+        );
         let next: Vec<u64> = uids.iter().map(|uid| seconds(rereads.next(uid, rereads.begun))).collect();
         assert!(next.iter().all(|second| (3240..=3600).contains(second)));
         assert!(next.iter().any(|second| *second < 3300) && next.iter().any(|second| *second > 3500));

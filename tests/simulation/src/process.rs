@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use artifact_token_operator::operator::{self, Metrics, Readiness, Settings, World as Ways};
+use artifact_token_operator::operator::{self, Health, Metrics, Settings, World as Ways};
 use futures::FutureExt;
 use futures::future::{Either, select};
 use tokio::task::JoinHandle;
@@ -51,6 +51,7 @@ fn settings(watches: bool) -> Settings {
         operator_namespace: Some(objects::OPERATORS.to_owned()),
         cluster_services: true,
         secret_reread: (!watches).then_some(REREAD),
+        election: None,
     }
 }
 
@@ -66,8 +67,8 @@ impl Process {
         let number = world.process_begins();
         let around = world.clone();
         let task = tokio::spawn(async move {
-            let (metrics, readiness) = (Metrics::default(), Readiness::default());
-            let ended = operator::run(ways, vec![None], settings(watches), metrics, readiness, never).await;
+            let (metrics, health) = (Metrics::default(), Health::default());
+            let ended = operator::run(ways, vec![None], settings(watches), metrics, health, never).await;
             world.say(who, || format!("ended: {ended:?}"));
         });
         Self { line, task, world: around, number }
