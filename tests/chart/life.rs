@@ -18,9 +18,10 @@ use testbed::audit::Mark;
 use testbed::control_plane::ADMIN;
 use testbed::{cluster, poll};
 
-use crate::release::{NAMESPACE, account, install, operator, own_plane, policies_act, quick_values, world};
+use crate::release::{FULL_NAME, NAMESPACE, account, install, operator, own_plane, policies_act, quick_values, world};
 use crate::rights::{Right, Scope, golden, granted, name};
 use crate::tls;
+use crate::uninstall::check;
 
 const TOKENS: &str = "/seal/settings/tokens";
 
@@ -63,7 +64,12 @@ async fn a_whole_life_in_listed_namespaces_needs_each_right_of_the_roles_and_no_
     serve(&world).await;
     issue_rotate_and_leak(&world).await;
     hand_over(&world).await;
+    // The account may list here alone, and that is where the check before an uninstall looks.
+    let kubeconfig = world.plane.kubeconfig_of_account(NAMESPACE, FULL_NAME).await.unwrap();
+    let arguments = [format!("--namespaces={}", world.namespace), "uninstall-check".to_owned()];
+    assert_eq!(check(&kubeconfig, &arguments).status.code(), Some(3));
     end(&world).await;
+    assert_eq!(check(&kubeconfig, &arguments).status.code(), Some(0));
     drop(operator);
     // Before a service object goes, the operator asks whether tokens of other namespaces need it. Here it may not know.
     let used = used(&world, Mark::START, &["artifacttokens"]).await;

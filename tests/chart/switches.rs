@@ -12,7 +12,7 @@ use testbed::{ControlPlane, Options, cluster};
 
 use crate::cases::all;
 use crate::expected::Expected;
-use crate::release::{FULL_NAME, NAMESPACE, RELEASE, chart, helm, rendered};
+use crate::release::{FULL_NAME, NAMESPACE, RELEASE, chart, helm, helm_well, rendered};
 use crate::values::leaves;
 
 /// Cases at the same time: Helm computes, and the API server is busy with the rest.
@@ -166,17 +166,41 @@ async fn contradictions_are_refused_with_what_to_do() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_notes_say_to_apply_is_accepted() {
+    let (plane, client) = plane().await;
+    cluster::apply_crds(&client, &support::crds()).await.expect("install the CRDs");
+    let listed = json!({"scope": "Namespaces"});
+    for (values, place) in [
+        (json!({"referenceService": {"enabled": true}}), NAMESPACE),
+        (json!({"referenceService": {"enabled": true}, "rbac": listed, "namespaces": ["team-a"]}), "team-a"),
+    ] {
+        let chart = chart();
+        let arguments = ["install", RELEASE, chart.to_str().unwrap(), "--namespace", NAMESPACE, "--dry-run=client"];
+        let told = helm_well(&plane, &arguments, &values);
+        let (_, notes) = told.split_once("NOTES:").unwrap();
+        let (before, rest) = notes.split_once(" apply -f - <<EOF\n").unwrap();
+        assert!(before.ends_with(&format!("kubectl -n {place}")), "{before}");
+        let (yaml, _) = rest.split_once("     EOF\n").unwrap();
+        let yaml: String = yaml.lines().map(|line| line.strip_prefix("     ").unwrap().to_owned() + "\n").collect();
+        let applied = cluster::dry_run(&client, &yaml, place).await.unwrap_or_else(|error| panic!("{error:#}\n{yaml}"));
+        assert_eq!(applied.len(), 3, "a Secret, a TokenService and an ArtifactToken");
+    }
+}
+
 /// Helm asks a real API server here which kinds it knows.
 #[tokio::test(flavor = "multi_thread")]
 async fn monitors_are_rendered_where_the_cluster_knows_them() {
     let (plane, _) = plane().await;
     for mode in ["skipIfMissing", "failIfMissing"] {
+        // The CRDs of this project may be there already, from another test.
         let values = json!({
+            "crds": {"enabled": false},
             "serviceMonitor": {"enabled": true, "renderMode": mode}, "podMonitor": {"enabled": true, "renderMode": mode},
         });
         let chart = chart();
         let arguments = ["template", RELEASE, chart.to_str().unwrap(), "--namespace", NAMESPACE, "--dry-run=server"];
-        let objects = crate::release::objects(&crate::release::helm_well(&plane, &arguments, &values));
+        let objects = crate::release::objects(&helm_well(&plane, &arguments, &values));
         for kind in ["ServiceMonitor", "PodMonitor"] {
             Expected::is(kind, "/metadata/name", json!(FULL_NAME)).check(&objects).unwrap();
         }

@@ -25,7 +25,7 @@ async fn an_uninstall_fails_while_tokens_are_left_and_leaves_the_crds_when_none_
     let told = install(&plane, &chart(), &quick_values());
     assert!(told.contains("delete the ArtifactTokens"), "{told}");
     let world = world(plane, "uninstall").await;
-    let _operator = operator(&world).await;
+    let running = operator(&world).await;
     world.apply(&credential_yaml(world.service.admin_key())).await;
     world.apply(&service_yaml("reference", &world.service.base_url())).await;
     world.apply(&token_yaml("ci")).await;
@@ -46,6 +46,7 @@ async fn an_uninstall_fails_while_tokens_are_left_and_leaves_the_crds_when_none_
     world.delete("ci").await;
     world.until_gone("ci").await;
     let (done, check) = uninstall(&world).await;
+    drop(running);
     assert_eq!((check.status.code(), check.stderr.len()), (Some(0), 0), "{check:?}");
     assert!(done.status.success(), "{done:?}");
     assert!(deployments.get_opt(FULL_NAME).await.unwrap().is_none());
@@ -56,6 +57,12 @@ async fn an_uninstall_fails_while_tokens_are_left_and_leaves_the_crds_when_none_
     let kept = definitions.list(&ours).await.unwrap().items;
     assert_eq!(kept.len(), 3, "crds.keep");
     assert!(world.services().get_opt("reference").await.unwrap().is_some(), "and what is in them");
+
+    // The same release takes them over.
+    install(&world.plane, &chart(), &quick_values());
+    world.apply(&token_yaml("ci")).await;
+    let _operator = operator(&world).await;
+    world.until_ready("ci").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,7 +96,7 @@ async fn uninstall(world: &World) -> (Output, Output) {
 }
 
 /// Runs the operator's program with the arguments of the check, or as the chart gives them in all namespaces.
-fn check(kubeconfig: &std::path::Path, arguments: &[String]) -> Output {
+pub fn check(kubeconfig: &std::path::Path, arguments: &[String]) -> Output {
     let mut command = std::process::Command::new(binary("artifact-token-operator"));
     command.arg("--kubeconfig").arg(kubeconfig);
     let default = ["uninstall-check".to_owned()];
