@@ -83,6 +83,40 @@ async fn a_whole_life_in_listed_namespaces_needs_each_right_of_the_roles_and_no_
     assert_eq!(granted, used, "and what the chart grants");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn with_an_election_and_without_watching_secrets_the_account_needs_a_lease_and_no_list_of_secrets() {
+    let plane = own_plane().await;
+    let mut values = quick_values();
+    values["leaderElection"] = json!({"enabled": true});
+    values["secretWatch"] = json!(false);
+    values["secretReread"] = json!("2s");
+    install(&plane, &crate::release::chart(), &values);
+    let world = world(plane, "elected").await;
+    policies_act(&world).await;
+    let begin = world.plane.mark().await.unwrap();
+    let operator = operator(&world).await;
+    serve(&world).await;
+    issue_rotate_and_leak(&world).await;
+    world.delete("ci").await;
+    world.until_gone("ci").await;
+    gone(&world.services(), "reference").await;
+    drop(operator);
+    let right = |resource: &str, verb: &str| (resource.to_owned(), verb.to_owned());
+    let lease = |verb: &str| right("leases.coordination.k8s.io", verb);
+    let used = used(&world, begin, &[]).await;
+    for verb in ["create", "update", "list", "watch"] {
+        assert!(used.contains(&lease(verb)), "{verb}: {used:?}");
+    }
+    let mut needed = golden(Scope::Cluster);
+    for verb in ["list", "watch"] {
+        assert!(needed.remove(&right("secrets", verb)));
+    }
+    // A review does not see rights on a single name.
+    assert_eq!(granted(&world.client, Scope::Cluster, NAMESPACE).await, needed, "what the chart grants everywhere");
+    let more: Vec<_> = used.difference(&needed).filter(|(resource, _)| !resource.starts_with("leases.")).collect();
+    assert!(more.is_empty(), "used on top: {more:?}");
+}
+
 /// The service, behind TLS with an authority of its own, and a service of Seal beside it, which is checked, too.
 async fn serve(world: &World) {
     let front = tls::front(world.service.base_url().replace("http://", "")).await;
