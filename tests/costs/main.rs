@@ -26,6 +26,10 @@ use support::{World, attempt, credential_yaml, is_ready, service_yaml, token_yam
 use testbed::audit::Mark;
 use testbed::control_plane::Options;
 use testbed::{Operator, poll};
+use tokio::sync::Mutex;
+
+/// The tests run one after the other: an operator that gets no processor for a while repeats requests.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// Tokens in each step.
 const N: usize = 100;
@@ -140,6 +144,7 @@ async fn until_begun(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_life_of_a_hundred_tokens_costs_what_the_table_says() {
+    let _alone = ALONE.lock().await;
     let world = World::with("costs", options()).await;
     world.apply(&credential_yaml(world.service.admin_key())).await;
     world.apply(&service_yaml("reference", &world.service.base_url())).await;
@@ -186,6 +191,7 @@ async fn the_whole_life_of_a_hundred_tokens_costs_what_the_table_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_election_costs_the_leader_a_write_each_five_seconds_and_a_standby_nothing() {
+    let _alone = ALONE.lock().await;
     let world = World::with("election", options()).await;
     world.apply(&credential_yaml(world.service.admin_key())).await;
     world.apply(&service_yaml("reference", &world.service.base_url())).await;
@@ -198,6 +204,7 @@ async fn an_election_costs_the_leader_a_write_each_five_seconds_and_a_standby_no
     world.apply(&token_yaml("ci")).await;
     world.until_ready("ci").await;
     let _standby = start(STANDBY).await.unwrap();
+    until_followed(&world).await;
     let mark = world.plane.mark().await.unwrap();
     tokio::time::sleep(REST).await;
     let entries = world.plane.audit_since(mark).await.unwrap();
@@ -215,6 +222,17 @@ async fn an_election_costs_the_leader_a_write_each_five_seconds_and_a_standby_no
     ));
     assert!(RENEWALS.contains(&renewals) && leader.len() == renewals, "{leader:?}");
     assert!(standby.is_empty(), "{standby:?}");
+}
+
+/// A standby reads the credential at its start, and once more when its watch of it begins.
+async fn until_followed(world: &World) {
+    let look = || async {
+        let entries = world.plane.audit().await.map_err(|error| format!("{error:#}"))?;
+        let own = entries.iter().filter(|entry| entry.user == STANDBY && entry.verb == "get");
+        let reads = own.filter(|entry| entry.name == CREDENTIAL).count();
+        if reads >= 2 { Ok(()) } else { Err(format!("{reads} reads of the credential")) }
+    };
+    poll("the standby has all caches", DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
 }
 
 fn name(i: usize) -> String {
