@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 /// What becomes of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +125,7 @@ pub struct Line {
     /// The number of the process.
     pub who: u32,
     cut: AtomicBool,
+    silent_until: Mutex<Option<Instant>>,
     /// Somebody killed the process.
     pub died: Notify,
 }
@@ -131,7 +133,7 @@ pub struct Line {
 impl Line {
     /// A line of a process that lives.
     pub fn new(who: u32) -> Self {
-        Self { who, cut: AtomicBool::new(false), died: Notify::new() }
+        Self { who, cut: AtomicBool::new(false), silent_until: Mutex::default(), died: Notify::new() }
     }
 
     /// kill -9, as the world sees it.
@@ -140,8 +142,20 @@ impl Line {
         self.died.notify_one();
     }
 
-    /// Waits for ever if the process is dead.
+    /// For so long nothing goes out or comes in; then what waited goes on.
+    pub fn hold(&self, length: Duration) {
+        *self.silent_until.lock().unwrap() = Some(Instant::now() + length);
+    }
+
+    fn silent_until(&self) -> Option<Instant> {
+        self.silent_until.lock().unwrap().filter(|until| Instant::now() < *until)
+    }
+
+    /// Waits while the line is held, and for ever if the process is dead.
     pub async fn alive(&self) {
+        while let Some(until) = self.silent_until() {
+            sleep_until(until).await;
+        }
         if self.cut.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }

@@ -58,10 +58,12 @@ pub enum Mutation {
     MissingIsDead,
     /// A page without rows is the last one.
     EmptyPageIsEnd,
+    /// A Lease that somebody holds looks free to whoever lists it.
+    LeaseLooksFree,
 }
 
 /// All of them.
-pub const MUTATIONS: [Mutation; 20] = [
+pub const MUTATIONS: [Mutation; 21] = [
     Mutation::LostIsNo,
     Mutation::RecordUnchecked,
     Mutation::PublishUnchecked,
@@ -82,6 +84,7 @@ pub const MUTATIONS: [Mutation; 20] = [
     Mutation::GoneBelieved,
     Mutation::MissingIsDead,
     Mutation::EmptyPageIsEnd,
+    Mutation::LeaseLooksFree,
 ];
 
 impl Mutation {
@@ -114,6 +117,11 @@ impl Mutation {
     /// What becomes of the API server's answer.
     pub(crate) fn of_answer(self, server: &ApiServer, path: &str, value: &mut Value) {
         let place = Place::parse(path);
+        if let (Self::LeaseLooksFree, Some(leases)) = (self, value["items"].as_array_mut())
+            && place.plural == "leases"
+        {
+            leases.iter_mut().for_each(|lease| lease["spec"]["holderIdentity"] = json!(""));
+        }
         let index = place.name.and_then(objects::index_of);
         if let (Self::OwnerUnchecked, "secrets", Some(index)) = (self, place.plural, index)
             && let Some(object) = server.get("artifacttokens", place.namespace, &objects::name_of(index))
@@ -141,6 +149,7 @@ impl Mutation {
             Self::GoneBelieved => &[Kind::OtherAccount, Kind::Rotate],
             Self::MissingIsDead => &[Kind::OddList, Kind::Rotate],
             Self::EmptyPageIsEnd => &[Kind::EmptyPages, Kind::Fault, Kind::Fault],
+            Self::LeaseLooksFree => &[Kind::Second; 3],
             // Many tokens at once.
             Self::LimitIgnored => &[Kind::LeakAll; 3],
             Self::NoFinalizer | Self::SentTwice => &[],
@@ -169,6 +178,8 @@ impl Mutation {
             // What nobody has recorded is never found.
             Self::ListForgotten | Self::EmptyPageIsEnd => &["L1", "L3"],
             Self::OwnerUnchecked => &["S8"],
+            // Somebody takes the Lease of a holder that lives.
+            Self::LeaseLooksFree => &["L7"],
             // No overlap ever ends, and nothing is ever due.
             Self::ClockStopped => &["L1", "L2", "L3"],
             Self::DriftUnseen => &["L5", "L1"],

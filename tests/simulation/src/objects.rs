@@ -16,6 +16,8 @@ pub const OPERATORS: &str = "operators";
 pub const GROUP: &str = "/apis/artifact-token.dev/v1alpha1";
 /// The service object.
 pub const SERVICE: &str = "one";
+/// The Lease of the election.
+pub const LEASE: &str = "the-lease";
 /// The host of the service.
 pub const HOST: &str = "one.sim";
 /// The Secret with the operator's credential.
@@ -32,6 +34,12 @@ pub const ABROAD: &str = "abroad";
 pub const VALUE: &str = "value-";
 /// What names of tokens begin with.
 pub const PREFIX: &str = "sim";
+
+/// The path of the Lease, or of all Leases.
+pub fn lease_path(name: &str) -> String {
+    let all = format!("/apis/coordination.k8s.io/v1/namespaces/{OPERATORS}/leases");
+    if name.is_empty() { all } else { format!("{all}/{name}") }
+}
 
 /// The name of an object.
 pub fn name_of(index: usize) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::act::{Act, KINDS, Kind, pick};
+use crate::api_server::Trouble;
 use crate::fate::{CLASSES, Class, Fate, Fault};
 use crate::layout::{Layout, Site};
 use crate::mutation::Mutation;
@@ -15,6 +16,8 @@ const WITHOUT: u64 = 10;
 
 /// In these lives of twenty nobody watches Secrets. In one of the two a person makes the tokens.
 const UNWATCHED: [u64; 2] = [9, 15];
+/// The longest life with an election, in seconds.
+const LONGEST_ELECTION: u32 = 36_000;
 
 /// One life.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub struct Plan {
     pub watches: bool,
     /// Whether the sweep of a service revokes what belongs to nobody.
     pub sweep_revokes: bool,
+    /// Whether the operators elect a leader.
+    pub elects: bool,
     /// How long things happen; then all that failed works again.
     pub seconds: u32,
     /// What is done, by second.
@@ -73,6 +78,7 @@ impl Plan {
             probe: true,
             watches: true,
             sweep_revokes: false,
+            elects: false,
             seconds,
             acts,
             faults: Vec::new(),
@@ -133,7 +139,33 @@ impl Plan {
                 None => plan.faults.push(fault),
             }
         }
-        plan
+        plan.elected()
+    }
+
+    /// Where two operators run, they may elect a leader, and then that is disturbed. It is drawn from numbers of its own, so that all else of
+    /// a life is as without an election.
+    fn elected(mut self) -> Self {
+        let second = |(at, act): &(u32, Act)| if let Act::Second(seconds) = act { Some((*at, *seconds)) } else { None };
+        let beside: Vec<(u32, u32)> = self.acts.iter().filter_map(second).collect();
+        let mut random = fastrand::Rng::with_seed(self.seed ^ 0x1ea5e);
+        // Renewals go on all the time: a life of days would only be slow.
+        if beside.is_empty() || self.seconds > LONGEST_ELECTION || random.bool() {
+            return self;
+        }
+        self.elects = true;
+        for _ in 0..random.usize(0..5) {
+            let (begun, length) = pick(&mut random, &beside);
+            let at = (begun + random.u32(1..length + 60)).min(self.seconds - 1);
+            let act = match random.u8(0..5) {
+                0 => Act::DeleteLease,
+                1 => Act::TakeLease,
+                2 => Act::HoldLeader(random.u32(5..90)),
+                3 => Act::Api(Trouble::NoLeases, random.u32(5..600)),
+                _ => Act::Kill,
+            };
+            self = self.with(at, act);
+        }
+        self
     }
 
     fn world(seed: u64, random: &mut fastrand::Rng) -> Self {
@@ -165,7 +197,7 @@ impl Plan {
     /// The kinds of act and fault in it, for the count of what was drawn.
     pub fn drawn(&self) -> BTreeSet<String> {
         let name = |act: &Act| format!("{act:?}").split('(').next().unwrap_or_default().to_owned();
-        let acts = self.acts.iter().map(|(_, act)| name(act));
+        let acts = self.acts.iter().map(|(_, act)| name(act)).chain(self.elects.then(|| "Election".to_owned()));
         acts.chain(self.faults.iter().map(|fault| format!("Fault{:?}", fault.class))).collect()
     }
 }
@@ -223,6 +255,9 @@ impl fmt::Display for Plan {
         }
         if !self.watches {
             writeln!(f, "  nobody watches Secrets")?;
+        }
+        if self.elects {
+            writeln!(f, "  the operators elect a leader")?;
         }
         if self.service != Abilities::ALL {
             writeln!(f, "  the service has {:?}", self.service)?;

@@ -1,9 +1,10 @@
 //! One operator: the product's own `run`, with a line to the world that can be cut.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use artifact_token_operator::operator::{self, Health, Metrics, Settings, World as Ways};
+use artifact_token_operator::operator::{self, Election, Health, Metrics, Settings, World as Ways};
 use futures::FutureExt;
 use futures::future::{Either, select};
 use tokio::task::JoinHandle;
@@ -25,6 +26,19 @@ pub struct Surroundings {
     pub services: Services,
     /// Whether operators watch Secrets.
     pub watches: bool,
+    /// Whether processes elect a leader.
+    pub elects: bool,
+    /// The lines of all processes that ever ran, by their numbers.
+    pub lines: Arc<Mutex<BTreeMap<u32, Arc<Line>>>>,
+}
+
+impl Surroundings {
+    /// The line of the process that holds the Lease.
+    pub fn leader(&self) -> Option<Arc<Line>> {
+        let lease = self.api_server.get("leases", objects::OPERATORS, objects::LEASE)?;
+        let who = lease["spec"]["holderIdentity"].as_str()?.split('-').nth(1)?.parse().ok()?;
+        self.lines.lock().unwrap().get(&who).cloned()
+    }
 }
 
 /// One process.
@@ -40,7 +54,7 @@ pub struct Process {
 const REREAD: Duration = Duration::from_secs(120);
 
 /// The operator's own settings: the shipped ones.
-fn settings(watches: bool) -> Settings {
+fn settings(watches: bool, identity: Option<String>) -> Settings {
     Settings {
         token_settle: Duration::from_secs(60),
         margin: Duration::from_secs(30),
@@ -51,7 +65,11 @@ fn settings(watches: bool) -> Settings {
         operator_namespace: Some(objects::OPERATORS.to_owned()),
         cluster_services: true,
         secret_reread: (!watches).then_some(REREAD),
-        election: None,
+        election: identity.map(|identity| Election {
+            namespace: objects::OPERATORS.to_owned(),
+            name: objects::LEASE.to_owned(),
+            identity,
+        }),
     }
 }
 
@@ -59,16 +77,19 @@ impl Process {
     /// Starts one.
     pub fn start(who: u32, around: &Surroundings) -> Self {
         let line = Arc::new(Line::new(who));
-        let Surroundings { world, api_server, services, watches } = around.clone();
+        let Surroundings { world, api_server, services, watches, elects, lines } = around.clone();
+        lines.lock().unwrap().insert(who, line.clone());
         let carrier = Carrier { line: line.clone(), world: world.clone(), services, api_server: api_server.clone() };
         let ways = Ways::pretended(api_server.connection(&line), Arc::new(carrier));
         let never = futures::future::pending::<()>().boxed().shared();
         world.say(who, || "begins".into());
         let number = world.process_begins();
+        // Who starts again is another one.
+        let identity = elects.then(|| format!("operator-{who}-{number}"));
         let around = world.clone();
         let task = tokio::spawn(async move {
             let (metrics, health) = (Metrics::default(), Health::default());
-            let ended = operator::run(ways, vec![None], settings(watches), metrics, health, never).await;
+            let ended = operator::run(ways, vec![None], settings(watches, identity), metrics, health, never).await;
             world.say(who, || format!("ended: {ended:?}"));
         });
         Self { line, task, world: around, number }

@@ -36,6 +36,7 @@ impl Plan {
                 best.try_less(law, |less| _ = less.faults.remove(index));
             }
             best.try_less(law, |less| less.hours = 0);
+            best.try_less(law, |less| less.elects = false);
             best.try_less(law, |less| less.layout = Layout::One);
             best.try_less(law, |less| (less.probe, less.sweep_revokes) = (true, false));
             best.try_less(law, |less| (less.per_minute, less.second_per_minute) = (600, 600));

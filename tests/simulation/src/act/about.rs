@@ -114,6 +114,9 @@ impl Act {
                 | Self::WrongCredential(_)
                 | Self::Kill
                 | Self::Second(_)
+                | Self::HoldLeader(_)
+                | Self::DeleteLease
+                | Self::TakeLease
         )
     }
 
@@ -136,7 +139,9 @@ impl Act {
             Self::OddList(..) | Self::OddEnd(..) | Self::Behind(..) => return self.oddity_holds_up(),
             // The first tokens of twenty objects, where sixty calls a minute are allowed.
             Self::Create(_) => 120,
-            Self::Kill | Self::Limit(_) => WORK,
+            Self::Kill | Self::Limit(_) | Self::DeleteLease | Self::TakeLease => WORK,
+            // Its attempt may count as lost by then, and comes after a failure.
+            Self::HoldLeader(seconds) => seconds + NEXT_TRY,
             // A value that is refused is asked about for a minute, and a person looks now and then.
             Self::HandOver(..) => WORK,
             Self::Second(seconds) | Self::Lag(_, seconds) => seconds + WORK,

@@ -120,6 +120,12 @@ pub enum Act {
     Kill,
     /// A second operator runs for so many seconds.
     Second(u32),
+    /// Nothing of the process that holds the Lease goes out or comes in for so many seconds; then what waited goes on.
+    HoldLeader(u32),
+    /// Somebody deletes the Lease.
+    DeleteLease,
+    /// Somebody else writes itself into the Lease.
+    TakeLease,
     /// All watches break.
     BreakWatches,
     /// All watches break, and begin with 410.

@@ -15,7 +15,7 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use tower::BoxError;
 
-use super::store::Store;
+use super::store::{LEASES, Store};
 use super::watch::Watch;
 use super::{ApiServer, Outcome, Place, Refusal, USES, metadata_of};
 use crate::excuses::CLAIM_SETTLES;
@@ -175,7 +175,10 @@ impl Connection {
     async fn carry(&self, asked: &Arc<Asked>) -> Result<Landed, BoxError> {
         let world = &self.server.world;
         let class = if asked.writes() { Class::ApiWrite } else { Class::ApiRead };
-        let fate = world.fate(class, asked.place().name.and_then(objects::index_of));
+        let of = asked.place().name.and_then(objects::index_of);
+        // Renewals come for as long as a life lasts, so they are no storm.
+        let renews = asked.place().plural == LEASES;
+        let fate = if renews { world.faults.meet(class, of, world.elapsed()) } else { world.fate(class, of) };
         if fate == Some(Fate::KillBefore) {
             self.line.cut();
         }
@@ -243,6 +246,11 @@ impl Connection {
         let place = asked.place();
         let mut store = self.server.store();
         *store.counts.entry(asked.verb()).or_default() += 1;
+        if place.plural == LEASES {
+            let minute = self.server.world.elapsed().as_secs() / 60;
+            *store.lease_tries.entry((self.line.who, minute)).or_default() += 1;
+            return;
+        }
         if asked.writes() && !asked.dry() && place.plural != "events" {
             let minute = self.server.world.elapsed().as_secs() / 60;
             // A record of when a token was last used has its own budget.

@@ -1,5 +1,6 @@
 //! What was stored when: for the laws.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use super::ApiServer;
 use super::backup::key_of;
-use super::store::Change;
+use super::store::{Change, LEASES};
 use crate::objects;
 
 /// Whether it is a change of the object with this identity.
@@ -16,7 +17,32 @@ fn is_of(change: &Change, uid16: &str) -> bool {
     identity::uid16(change.new["metadata"]["uid"].as_str().unwrap_or_default()) == uid16
 }
 
+/// One change of the Lease.
+#[derive(Clone, Debug)]
+pub struct Tenure {
+    /// When.
+    pub at: Duration,
+    /// The process that wrote it; 0 for a person, and for a store that was put back.
+    pub who: u32,
+    /// Who holds it from then on; empty for nobody.
+    pub holder: String,
+}
+
 impl ApiServer {
+    /// All changes of the Lease.
+    pub fn tenures(&self) -> Vec<Tenure> {
+        let store = self.store();
+        let history = store.kind(LEASES).map(|kind| kind.history.as_slice()).unwrap_or_default();
+        let holder = |change: &Change| change.new["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned();
+        let holds = |change: &Change| if change.deleted { String::new() } else { holder(change) };
+        history.iter().map(|change| Tenure { at: change.at, who: change.who, holder: holds(change) }).collect()
+    }
+
+    /// Requests about the Lease, by process and minute.
+    pub fn lease_tries(&self) -> BTreeMap<(u32, u64), u64> {
+        self.store().lease_tries.clone()
+    }
+
     /// An object's Secret as it was at a time since the beginning.
     pub fn secret_as_it_was(&self, index: usize, then: Duration) -> Option<Arc<Value>> {
         self.as_it_was("secrets", self.layout().namespace(index), &objects::secret_of(index), then)

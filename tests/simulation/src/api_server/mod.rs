@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 
 pub use backup::{BACKUPS, Backup, Held};
 pub use connection::Connection;
-pub use history::Stored;
+pub use history::{Stored, Tenure};
 pub use place::Place;
 pub use trouble::{TROUBLES, Trouble};
 pub use write::{Outcome, Refusal};

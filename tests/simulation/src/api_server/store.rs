@@ -10,6 +10,9 @@ use super::schema::schemas;
 use super::trouble::Trouble;
 use crate::overlaid::Overlaid;
 
+/// The kind that elections use, as paths name it.
+pub(super) const LEASES: &str = "leases";
+
 /// One kind of object.
 pub(super) struct Kind {
     pub(super) api_version: &'static str,
@@ -51,6 +54,8 @@ pub(super) struct Store {
     pub(super) listed_secrets: bool,
     /// Writes of operators by object and minute.
     pub(super) by_minute: BTreeMap<(String, u64), u64>,
+    /// Requests about Leases, by process and minute.
+    pub(super) lease_tries: BTreeMap<(u32, u64), u64>,
     /// Every watch that is open ends when this changes.
     pub(super) epoch: u64,
     /// When watches broke last, or something else kept news away.
@@ -71,11 +76,12 @@ impl Store {
             kind("v1", "Namespace", "namespaces", false, None),
             kind("v1", "Secret", "secrets", true, None),
             kind("v1", "ConfigMap", "configmaps", true, None),
+            kind("coordination.k8s.io/v1", "Lease", LEASES, true, None),
             kind(own, "ArtifactToken", "artifacttokens", true, Some(tokens)),
             kind(own, "TokenService", "tokenservices", true, Some(services)),
             kind(own, "ClusterTokenService", "clustertokenservices", false, Some(cluster_services)),
         ];
-        let (events, counts, by_minute) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        let (events, counts, by_minute, lease_tries) = (Vec::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (silent, troubles) = (Duration::ZERO, Overlaid::default());
         Self {
             kinds,
@@ -85,6 +91,7 @@ impl Store {
             counts,
             listed_secrets: false,
             by_minute,
+            lease_tries,
             epoch: 0,
             silent,
             troubles,

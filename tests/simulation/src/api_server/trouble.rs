@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::store::LEASES;
 use super::write::Refusal;
 use super::{ApiServer, Place};
 use crate::objects;
@@ -26,6 +27,8 @@ pub enum Trouble {
     NoStatus,
     /// The operator may do nothing at all.
     NoRights,
+    /// The operator may not write Leases. No random life draws it among the others: it is for those with an election.
+    NoLeases,
 }
 
 /// All of them.
@@ -59,6 +62,9 @@ impl Trouble {
                 forbidden("artifacttokens/status is forbidden: the operator cannot update it")
             }
             Self::NoRights => forbidden("the operator may do nothing"),
+            Self::NoLeases if writes && place.plural == LEASES => {
+                forbidden("leases.coordination.k8s.io is forbidden: the operator cannot update it")
+            }
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::place::{Place, parameter};
 use super::schema::{fill_defaults, problem};
 use super::secret::secret;
-use super::store::{Kind, Store};
+use super::store::{Kind, LEASES, Store};
 
 /// A refusal: status, reason, message.
 #[derive(Clone, Debug)]
@@ -65,7 +65,11 @@ impl Write<'_> {
     }
 
     fn existing(&self, kind: &Kind, name: &str) -> Result<Arc<Value>, Refusal> {
-        let missing = || Refusal(404, "NotFound", format!("{} \"{name}\" not found", self.place.plural));
+        let missing = || match (self.method, kind.plural) {
+            // A PUT may create a Lease, but not in a version that was read.
+            ("PUT", LEASES) => Refusal(409, "Conflict", "the object has been modified: it is not there".into()),
+            (_, plural) => Refusal(404, "NotFound", format!("{plural} \"{name}\" not found")),
+        };
         kind.objects.get(&self.place.key(name)).cloned().ok_or_else(missing)
     }
 
@@ -95,10 +99,9 @@ impl Write<'_> {
     fn update(&self, kind: &Kind, old: Arc<Value>) -> Result<(Option<Arc<Value>>, Value), Refusal> {
         let mut new = self.wanted(&old)?;
         let metadata = &new["metadata"];
-        if self.method == "PUT"
-            && kind.schema.is_some()
-            && metadata["resourceVersion"].as_str().is_none_or(str::is_empty)
-        {
+        // Both kinds must be replaced in the version that was read.
+        let versioned = kind.schema.is_some() || kind.plural == LEASES;
+        if self.method == "PUT" && versioned && metadata["resourceVersion"].as_str().is_none_or(str::is_empty) {
             return Err(Refusal(422, "Invalid", "metadata.resourceVersion: must be specified for an update".into()));
         }
         for field in ["resourceVersion", "uid"] {

@@ -1,4 +1,4 @@
-//! What must hold: meanwhile (`calls`, `consumers`, `hands`, `records`), soon after all works again (`settled`), after some quiet hours and
+//! What must hold: meanwhile (`calls`, `consumers`, `hands`, `leaders`, `records`), soon after all works again (`settled`), after some quiet hours and
 //! in the end (`rest`), and what it may cost (`costs`).
 //!
 //! Numbers are those of `docs/protocol.md`; laws that only the simulation has carry a word.
@@ -9,6 +9,7 @@ mod consumers;
 mod costs;
 mod hands;
 mod hindered;
+mod leaders;
 mod records;
 mod rest;
 mod settled;
@@ -19,6 +20,7 @@ pub use calls::{
 pub use consumers::of_consumers;
 pub use costs::{Most, STORM, most, of_costs, of_watches};
 pub use hands::{of_hands, of_survivors};
+pub use leaders::of_leaders;
 pub use records::of_records;
 pub use rest::{of_rest, of_the_end};
 pub use settled::Unsettled;

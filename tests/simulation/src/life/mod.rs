@@ -216,8 +216,15 @@ impl Plan {
 impl Life {
     fn begin(plan: Plan, traced: bool) -> Self {
         let world = World::new(plan.seed, plan.layout, Faults::new(&plan.faults), plan.mutation, traced);
-        let api_server = ApiServer::new(world.clone());
-        let around = Surroundings { api_server, services: Services::default(), watches: plan.watches, world };
+        let (api_server, services) = (ApiServer::new(world.clone()), Services::default());
+        let around = Surroundings {
+            api_server,
+            services,
+            world,
+            watches: plan.watches,
+            elects: plan.elects,
+            lines: Arc::default(),
+        };
         let facts = Facts { deleted: (0..plan.tokens).collect(), per_minute: plan.per_minute, ..Facts::default() };
         let per_minute = plan.layout.sites().iter().map(|site| (site.host, plan.limit(*site))).collect();
         *around.world.excuses() = Excuses { per_minute, ..Excuses::default() };
@@ -247,6 +254,7 @@ impl Life {
         laws::of_costs(&self, whole);
         laws::of_watches(&self);
         laws::of_records(&self);
+        laws::of_leaders(&self);
         if whole {
             laws::of_consumers(&self);
             laws::of_hands(&self);

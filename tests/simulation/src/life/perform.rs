@@ -63,6 +63,7 @@ impl Life {
                 self.facts.interrupted += 2;
                 self.facts.allowed_tokens += self.plan.tokens;
             }
+            Act::HoldLeader(_) | Act::DeleteLease | Act::TakeLease => self.disturb_election(act),
             Act::BreakWatches => self.around.api_server.break_watches(),
             Act::Compact => self.around.api_server.compact(),
             Act::Lag(lag, seconds) => self.lags(lag, seconds),
@@ -266,6 +267,22 @@ impl Life {
         for index in leaked {
             excuses.leaks.entry(index).or_default().push(Leak { at: elapsed, ahead });
         }
+    }
+
+    /// What disturbs an election costs at most what a kill does: each token that is on its way.
+    fn disturb_election(&mut self, act: Act) {
+        let path = objects::lease_path(objects::LEASE);
+        match act {
+            Act::HoldLeader(seconds) => {
+                let line = self.around.leader();
+                line.into_iter().for_each(|line| line.hold(Duration::from_secs(seconds.into())));
+            }
+            Act::DeleteLease => _ = self.tell("DELETE", &path, &Value::Null),
+            Act::TakeLease => _ = self.tell("PATCH", &path, &json!({"spec": {"holderIdentity": "somebody-else"}})),
+            _ => {}
+        }
+        self.facts.allowed_tokens += self.plan.tokens;
+        self.facts.interrupted += 1;
     }
 
     fn lags(&mut self, lag: u32, seconds: u32) {

@@ -254,6 +254,44 @@ async fn patches() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn leases() {
+    agree(async |server| {
+        let all = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases", server.namespace);
+        let one = format!("{all}/one");
+        let list = server.ask("GET", &all, &Value::Null).await;
+        let version = list["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
+        server.ask("GET", &one, &Value::Null).await;
+        let spec = |holder: &str| {
+            json!({"holderIdentity": holder, "leaseDurationSeconds": 15, "leaseTransitions": 0,
+                "acquireTime": "2026-01-01T00:00:00.000000Z", "renewTime": "2026-01-01T00:00:00.000000Z"})
+        };
+        let lease = json!({"metadata": {"name": "one"}, "spec": spec("a")});
+        let made = server.ask("POST", &all, &lease).await;
+        server.see_value(made["spec"].clone());
+        server.ask("POST", &all, &lease).await;
+        // Without a version, and with an old one.
+        server.ask("PUT", &one, &lease).await;
+        let mut renewed = made.clone();
+        renewed["spec"] = spec("b");
+        let renewed = server.ask("PUT", &one, &renewed).await;
+        server.see_value(json!([renewed["spec"], renewed["metadata"]["generation"]]));
+        server.ask("PUT", &one, &made).await;
+        let mut released = renewed.clone();
+        released["spec"]["holderIdentity"] = json!("");
+        let released = server.ask("PUT", &one, &released).await;
+        server.see_value(released["spec"].clone());
+        server.ask("PATCH", &one, &json!({"spec": {"holderIdentity": "somebody"}})).await;
+        server.ask("DELETE", &one, &Value::Null).await;
+        // Nothing is there, and then another object of that name.
+        server.ask("PUT", &one, &released).await;
+        server.ask("POST", &all, &lease).await;
+        server.ask("PUT", &one, &released).await;
+        server.watch(&all, "&fieldSelector=metadata.name%3Done", &version).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn watches_in_order_and_by_label() {
     agree(async |server| {
         let (all, one) = (server.secret(""), server.secret("/one"));

@@ -8,6 +8,7 @@
 mod agreement;
 mod by_hand;
 mod campaign;
+mod elections;
 mod ends;
 mod forgeries;
 mod late;

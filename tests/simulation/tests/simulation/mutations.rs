@@ -48,6 +48,7 @@ fn short_life(mutation: Mutation) -> Plan {
             let pause = Pause { seconds: 600, by: Asks::RetryAfter };
             rotated().with(90, Act::Throttle(None, 429, pause, 900))
         }
+        Mutation::LeaseLooksFree => Plan { elects: true, ..quiet(600) }.with(100, Act::Second(400)),
         Mutation::OwnerUnchecked => quiet(600).with(0, Act::Squat(0)),
         Mutation::SentTwice => quiet(600),
         Mutation::DriftUnseen => quiet(1800).with(400, Act::EditSecret(0)),
