@@ -1,6 +1,7 @@
 //! House rules, as tests: each says in its failure what to do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod book;
 mod outside;
 mod presets;
 mod steps;
