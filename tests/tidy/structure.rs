@@ -13,7 +13,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("secret", &["api"]),
     ("service", &["api"]),
     ("controller", &["api", "rotation", "secret", "service", "controller::admin", "controller::registry"]),
-    ("controller::admin", &["api", "service", "controller"]),
+    ("controller::admin", &["api", "rotation", "service", "controller", "controller::registry"]),
     ("controller::registry", &["api", "rotation", "service"]),
     (
         "controller::service",

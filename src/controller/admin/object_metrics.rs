@@ -10,10 +10,10 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::api::artifact_token::ArtifactToken;
-use crate::api::condition::ConditionStatus;
+use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::ledger::{ArtifactTokenStatus, Current};
+use crate::api::reason::Reason;
 use crate::api::time::Time;
-use crate::controller::admin::state_metrics::readiness;
 
 /// With more objects than this, they have series of their own only where that is asked for.
 const MOST_OBJECTS: usize = 2000;
@@ -143,6 +143,13 @@ fn ready(encoder: &mut DescriptorEncoder<'_>, objects: &[Labelled<'_>]) -> fmt::
         }
     }
     Ok(())
+}
+
+/// Status and reason of `Ready`. An object without a status yet is on its way to its first token.
+pub(super) fn readiness(token: &ArtifactToken) -> (&'static str, Reason) {
+    let conditions = token.status.iter().flat_map(|status| &status.conditions);
+    let ready = conditions.into_iter().find(|condition| condition.type_ == ConditionType::Ready);
+    ready.map_or((ConditionStatus::Unknown.name(), Reason::Issuing), |ready| (ready.status.name(), ready.reason))
 }
 
 /// Superseded tokens in their overlap, and those that should be dead.

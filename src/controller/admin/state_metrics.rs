@@ -11,10 +11,10 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::api::artifact_token::ArtifactToken;
-use crate::api::condition::{Condition, ConditionStatus, ConditionType};
+use crate::api::condition::{Condition, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
-use crate::controller::admin::object_metrics::{self, ObjectMetrics};
+use crate::controller::admin::object_metrics::{self, ObjectMetrics, readiness};
 use crate::controller::clock::Clock;
 
 /// The objects of every scope that the operator runs over. Cheap to clone.
@@ -127,13 +127,6 @@ impl Counts {
             self.owed += 1;
         }
     }
-}
-
-/// Status and reason of `Ready`. An object without a status yet is on its way to its first token.
-pub(super) fn readiness(token: &ArtifactToken) -> (&'static str, Reason) {
-    let conditions = token.status.iter().flat_map(|status| &status.conditions);
-    let ready = conditions.into_iter().find(|condition| condition.type_ == ConditionType::Ready);
-    ready.map_or((ConditionStatus::Unknown.name(), Reason::Issuing), |ready| (ready.status.name(), ready.reason))
 }
 
 impl Collector for StateMetrics {
