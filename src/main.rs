@@ -61,8 +61,8 @@ struct Arguments {
     /// Whether Secrets are watched. Off, the operator needs no right to list or watch them, and reads each by its name.
     #[arg(long, value_enum, default_value_t = Switch::On)]
     secret_watch: Switch,
-    /// How often each Secret is read again with --secret-watch=off.
-    #[arg(long, value_parser = duration, default_value = "1h")]
+    /// How often each Secret is read again with --secret-watch=off; 1s at least.
+    #[arg(long, value_parser = reread, default_value = "1h")]
     secret_reread: Duration,
     /// Handle ClusterTokenServices, too, even with --namespaces; needs a ClusterRole.
     #[arg(long)]
@@ -101,6 +101,12 @@ const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/names
 
 fn duration(text: &str) -> Result<Duration, String> {
     GoDuration::parse(text).map(|duration| duration.0).ok_or_else(|| "not a duration such as 60s or 10m".to_owned())
+}
+
+/// Without a pause the API server would be asked without end.
+fn reread(text: &str) -> Result<Duration, String> {
+    let every = duration(text)?;
+    if every < Duration::from_secs(1) { Err("shorter than 1s".to_owned()) } else { Ok(every) }
 }
 
 #[tokio::main]

@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::api::artifact_token::ArtifactToken;
 use crate::api::condition::{ConditionStatus, ConditionType};
-use crate::api::ledger::{ArtifactTokenStatus, Current};
+use crate::api::ledger::{ArtifactTokenStatus, Current, Ledger, Superseded};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 
@@ -82,6 +82,8 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, objects: &[Arc<Artifac
     for (name, help, value) in TIMES {
         gauge(encoder, name, help, &objects, |object| Some(seconds(value(object.status.as_ref()?)?)))?;
     }
+    let help = "When the next rotation that the operator makes is due";
+    gauge(encoder, "next_rotation_timestamp_seconds", help, &objects, next_rotation)?;
     let help = "Whether spec.suspend is true";
     gauge(encoder, "suspended", help, &objects, |object| Some(object.spec.suspend.into()))?;
     superseded(encoder, &objects, now)
@@ -90,11 +92,10 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, objects: &[Arc<Artifac
 /// The time of a gauge, if the object has one.
 type TimeOf = fn(&ArtifactTokenStatus) -> Option<Time>;
 
-const TIMES: [(&str, &str, TimeOf); 5] = [
+const TIMES: [(&str, &str, TimeOf); 4] = [
     ("expiration_timestamp_seconds", "When the current token expires, as far as that is known", |status| {
         current(status)?.expiration_time
     }),
-    ("next_rotation_timestamp_seconds", "When the next rotation is due", |status| status.next_rotation_time),
     ("issued_timestamp_seconds", "When the current token was generated", |status| Some(current(status)?.issued_time)),
     (
         "last_used_timestamp_seconds",
@@ -105,6 +106,13 @@ const TIMES: [(&str, &str, TimeOf); 5] = [
         status.ledger.superseded.iter().map(|old| old.revoke_after_time).min()
     }),
 ];
+
+/// A person who is asked for the next token is no rotation, and one that is being deleted gets none.
+fn next_rotation(object: &ArtifactToken) -> Option<i64> {
+    let status = object.status.as_ref().filter(|_| object.metadata.deletion_timestamp.is_none())?;
+    let by_hand = status.conditions.iter().any(|told| told.type_ == ConditionType::HandOverDue);
+    status.next_rotation_time.filter(|_| !by_hand).map(seconds)
+}
 
 fn current(status: &ArtifactTokenStatus) -> Option<&Current> {
     status.ledger.current.as_ref()
@@ -152,6 +160,18 @@ pub(super) fn readiness(token: &ArtifactToken) -> (&'static str, Reason) {
     ready.map_or((ConditionStatus::Unknown.name(), Reason::Issuing), |ready| (ready.status.name(), ready.reason))
 }
 
+/// Since when a superseded token should be dead: from the end of its overlap, from the deletion of its object, or because it leaked.
+pub(super) fn owed_since(ledger: &Ledger, old: &Superseded, deleted: Option<Time>, now: Time) -> Option<Time> {
+    let over = Some(old.revoke_after_time).filter(|over| *over <= now);
+    let leaked = old.claimed_time.and_then(|claimed| leaked_since(ledger, claimed));
+    over.into_iter().chain(deleted).chain(leaked).min()
+}
+
+/// Since when a token that was claimed then is known to have leaked.
+pub(super) fn leaked_since(ledger: &Ledger, claimed: Time) -> Option<Time> {
+    ledger.leak.as_ref().filter(|leak| leak.covers(claimed)).map(|leak| leak.claimed_before)
+}
+
 /// Superseded tokens in their overlap, and those that should be dead.
 fn superseded(encoder: &mut DescriptorEncoder<'_>, objects: &[Labelled<'_>], now: Time) -> fmt::Result {
     let help = "Superseded tokens: pending in their overlap, owed after it";
@@ -159,8 +179,11 @@ fn superseded(encoder: &mut DescriptorEncoder<'_>, objects: &[Labelled<'_>], now
     for (object, token) in objects {
         let ledger = token.status.as_ref().map(|status| &status.ledger);
         let all = ledger.map_or(0, |ledger| ledger.superseded.len());
-        let owed =
-            ledger.map_or(0, |ledger| ledger.superseded.iter().filter(|old| old.revoke_after_time <= now).count());
+        let deleted = token.metadata.deletion_timestamp.as_ref().map(Time::from);
+        let owed = |ledger: &Ledger| {
+            ledger.superseded.iter().filter(|old| owed_since(ledger, old, deleted, now).is_some()).count()
+        };
+        let owed = ledger.map_or(0, owed);
         for (state, count) in [("pending", all - owed), ("owed", owed)] {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             let labels = StateLabels { object: object.clone(), state };

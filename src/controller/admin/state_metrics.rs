@@ -14,7 +14,7 @@ use crate::api::artifact_token::ArtifactToken;
 use crate::api::condition::{Condition, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
-use crate::controller::admin::object_metrics::{self, ObjectMetrics, readiness};
+use crate::controller::admin::object_metrics::{self, ObjectMetrics, leaked_since, owed_since, readiness};
 use crate::controller::clock::Clock;
 
 /// The objects of every scope that the operator runs over. Cheap to clone.
@@ -41,6 +41,8 @@ struct Counts {
     conditions: BTreeMap<(&'static str, Reason), i64>,
     /// Tokens that should be dead but are not known to be.
     owed: i64,
+    /// Since when the oldest of them that the operator revokes should be.
+    owed_since: Option<Time>,
     /// Superseded tokens whose overlap is not over.
     pending: i64,
     /// Objects for which a person must make a token.
@@ -109,10 +111,17 @@ impl Counts {
             *self.conditions.entry((told.type_.name(), told.reason)).or_default() += 1;
         }
         let deleted = token.metadata.deletion_timestamp.as_ref().map(Time::from);
-        let deleting = deleted.is_some();
         for old in &status.ledger.superseded {
-            let slot = if deleting || old.revoke_after_time <= now { &mut self.owed } else { &mut self.pending };
-            *slot += 1;
+            match owed_since(&status.ledger, old, deleted, now) {
+                Some(since) => self.owe((!old.handed_over).then_some(since)),
+                None => self.pending += 1,
+            }
+        }
+        if let Some(current) = &status.ledger.current {
+            let leaked = leaked_since(&status.ledger, current.claimed_time);
+            if let Some(since) = deleted.into_iter().chain(leaked).min() {
+                self.owe(current.hand_over.is_none().then_some(since));
+            }
         }
         let due = status.conditions.iter().find(|condition| condition.type_ == ConditionType::HandOverDue);
         if let Some(due) = due {
@@ -123,9 +132,12 @@ impl Counts {
         };
         let asked = status.conditions.iter().any(asks);
         status.ledger.to_revoke(deleted, |_| asked, now).iter().for_each(|token| self.by_hand.add(token.since));
-        if deleting && status.ledger.current.is_some() {
-            self.owed += 1;
-        }
+    }
+
+    /// Counts a token that should be dead, and since when, if the operator revokes it.
+    fn owe(&mut self, since: Option<Time>) {
+        self.owed += 1;
+        self.owed_since = self.owed_since.into_iter().chain(since).min();
     }
 }
 
@@ -156,6 +168,10 @@ impl Collector for StateMetrics {
         let help = "Tokens that should be dead and are not known to be: past their overlap, or of a deleted object";
         let owed = encoder.encode_descriptor("revocations_owed", help, None, MetricType::Gauge)?;
         ConstGauge::new(counts.owed).encode(owed)?;
+        let help = "Since when the oldest of them that the operator revokes should be dead, in seconds since 1970; 0 if there are none";
+        let since =
+            encoder.encode_descriptor("revocations_owed_since_timestamp_seconds", help, None, MetricType::Gauge)?;
+        ConstGauge::new(counts.owed_since.map_or(0, |since| since.to_utc().timestamp())).encode(since)?;
         let help = "Superseded tokens whose overlap is not over";
         let pending = encoder.encode_descriptor("revocations_pending", help, None, MetricType::Gauge)?;
         ConstGauge::new(counts.pending).encode(pending)?;

@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 use crate::controller::registry::Key;
 use crate::controller::service::object::ServiceObject;
 use crate::controller::shared::Shared;
+use crate::controller::spread::spread;
 use crate::controller::watch::watched_metadata;
 
 /// The ConfigMap or Secret that is referred to, by name.
@@ -125,16 +126,17 @@ async fn watch((namespace, reference): Place, followers: Followers, ctx: Arc<Sha
             follow::<ConfigMap>(Api::namespaced(client, &namespace), &name, &followers, &ctx).await;
         }
         // A Secret may not even be watched by its name: the checks read it again now and then.
-        Reference::Secret(_) if ctx.settings.secret_reread.is_some() => remind(&followers, &ctx).await,
+        Reference::Secret(name) if ctx.settings.secret_reread.is_some() => remind(&name, &followers, &ctx).await,
         Reference::Secret(name) => {
             follow::<Secret>(Api::namespaced(client, &namespace), &name, &followers, &ctx).await;
         }
     }
 }
 
-/// Has the services checked now and then, which reads their Secrets again.
-async fn remind(followers: &Followers, ctx: &Shared) {
+/// Has the services checked now and then, which reads their Secrets again: not those of all Secrets at the same time.
+async fn remind(name: &str, followers: &Followers, ctx: &Shared) {
     let Some(every) = ctx.settings.secret_reread else { return };
+    tokio::time::sleep(spread(name, every / 10)).await;
     loop {
         tokio::time::sleep(every).await;
         check_all(followers, ctx);

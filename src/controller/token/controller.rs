@@ -94,7 +94,12 @@ pub(in crate::controller) async fn run(shared: Arc<Shared>, scope: Option<String
                 seen.shared.pass_backoff.succeeded(&gone);
             }
             match event {
-                Event::Delete(token) => last_user_gone(&Key::of(token), &seen.shared),
+                Event::Delete(token) => {
+                    last_user_gone(&Key::of(token), &seen.shared);
+                    if seen.rereads.is_some() {
+                        seen.offers.saw(&token.namespace().unwrap_or_default(), &token.name_any(), None);
+                    }
+                }
                 Event::InitDone => objects_cache.synced(),
                 Event::Init | Event::InitApply(_) | Event::Apply(_) => {}
             }

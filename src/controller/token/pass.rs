@@ -181,7 +181,11 @@ impl<'a> Pass<'a> {
                 self.memory.forbidden.take_if(|(_, halt)| halt.reason != Reason::TokenLimitReached);
                 self.note_secret(Some(secret));
             }
-            None => self.secret.live = false,
+            None => {
+                self.secret.live = false;
+                // No watch shows what became of it.
+                self.memory.secret.take_if(|_| self.ctx.rereads.is_some());
+            }
         }
     }
 

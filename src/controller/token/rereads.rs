@@ -6,7 +6,9 @@ use kube::ResourceExt;
 use tokio::time::Instant;
 
 use crate::api::ledger::{HandledRequests, Ledger};
+use crate::api::time::Time;
 use crate::controller::spread::spread;
+use crate::controller::token::memory::SeenSecret;
 use crate::controller::token::pass::Pass;
 
 /// So many objects are read in the first minute after a start, and in each that follows, until all of them were.
@@ -44,13 +46,32 @@ impl Rereads {
     /// How long the first look at this object waits, since all objects are looked at after a start. One to which something happens waits for
     /// nothing.
     pub(crate) fn wait(&self, pass: &Pass<'_>) -> Option<Duration> {
-        if pass.memory().secret.is_some() || !is_at_rest(pass) {
+        let led_since = pass.shared().leadership.since();
+        let seen = |seen: &SeenSecret| led_since.is_none_or(|since| seen.at >= since);
+        if pass.memory().secret.as_ref().is_some_and(seen) || !is_at_rest(pass) {
             return None;
         }
-        let led_since = pass.shared().leadership.since();
         let first = self.first(&pass.object().uid().unwrap_or_default(), pass.shared().objects.count(), led_since);
-        Some(first.saturating_duration_since(Instant::now())).filter(|wait| !wait.is_zero())
+        let now = pass.now().time();
+        let wait = times(pass).map(|time| time.since(now)).min();
+        let wait = wait.into_iter().chain([first.saturating_duration_since(Instant::now())]).min();
+        wait.filter(|wait| !wait.is_zero())
     }
+}
+
+/// When something is due for the object by itself.
+fn times(pass: &Pass<'_>) -> impl Iterator<Item = Time> {
+    let next = pass.object().status.as_ref().and_then(|status| status.next_rotation_time);
+    let end = pass.ledger().current.as_ref().and_then(|current| current.expiration_time);
+    next.into_iter().chain(end)
+}
+
+/// Whether its token leaked, or somebody says so.
+fn leaks(pass: &Pass<'_>) -> bool {
+    let ledger = pass.ledger();
+    let noticed = ledger.leak.as_ref().map(|leak| leak.noticed()).unwrap_or_default();
+    let said = pass.desired().revoke_issued_before.new_to(noticed).latest().is_some();
+    said || ledger.current.as_ref().is_some_and(|current| ledger.leak_covers(current.claimed_time))
 }
 
 /// Whether the object has the token that it asks for, and nobody waits for anything.
@@ -62,6 +83,8 @@ fn is_at_rest(pass: &Pass<'_>) -> bool {
     object.metadata.deletion_timestamp.is_none()
         && applied == object.metadata.generation
         && rests(ledger)
+        && !leaks(pass)
+        && times(pass).all(|time| time > pass.now().time())
         && [(rotate, &handled.rotate), (reconcile, &handled.reconcile), (confirm, &handled.confirm)]
             .iter()
             .all(|(request, handled)| request.is_none() || request == *handled)

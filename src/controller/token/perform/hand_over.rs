@@ -43,7 +43,8 @@ pub(in crate::controller::token) async fn look_for_offer(pass: &mut Pass<'_>) ->
     let known = pass.ctx().offers.to(&namespace, &name).is_some();
     let unseen = by_hand && !pass.memory().by_hand.looked;
     let due = pass.is_by_hand() && is_due(pass.object().status.iter().flat_map(|status| &status.conditions));
-    if due || taking_up || known || unseen {
+    let asked = pass.is_by_hand() && pass.reconcile_requested();
+    if due || taking_up || known || unseen || asked {
         let secret = offers(pass).read().await?;
         pass.ctx().offers.saw(&namespace, &name, secret.as_ref());
         pass.memory_mut().by_hand.looked = true;
