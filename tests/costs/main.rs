@@ -23,7 +23,7 @@ use futures::future::join_all;
 use kube::api::{ListParams, PostParams};
 use support::figures::figure;
 use support::{World, attempt, credential_yaml, is_ready, service_yaml, token_yaml};
-use testbed::audit::Mark;
+use testbed::audit::{Entry, Mark};
 use testbed::control_plane::Options;
 use testbed::{Operator, poll};
 use tokio::sync::Mutex;
@@ -228,9 +228,11 @@ async fn an_election_costs_the_leader_a_write_each_five_seconds_and_a_standby_no
 async fn until_followed(world: &World) {
     let look = || async {
         let entries = world.plane.audit().await.map_err(|error| format!("{error:#}"))?;
-        let own = entries.iter().filter(|entry| entry.user == STANDBY && entry.verb == "get");
-        let reads = own.filter(|entry| entry.name == CREDENTIAL).count();
-        if reads >= 2 { Ok(()) } else { Err(format!("{reads} reads of the credential")) }
+        let own = || entries.iter().filter(|entry| entry.user == STANDBY);
+        let reads = own().filter(|entry| entry.verb == "get" && entry.name == CREDENTIAL).count();
+        let watches = |of: fn(&Entry) -> bool| own().any(|entry| entry.verb == "watch" && of(entry));
+        let watched = watches(|entry| entry.resource == "tokenservices") && watches(|entry| entry.name == CREDENTIAL);
+        if reads >= 2 && watched { Ok(()) } else { Err(format!("{reads} reads of the credential, watched: {watched}")) }
     };
     poll("the standby has all caches", DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
 }
