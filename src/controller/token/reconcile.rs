@@ -14,6 +14,7 @@ use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::controller::error::PassError;
 use crate::controller::token::context::Context;
+use crate::controller::token::first_look;
 use crate::controller::token::memory::Memory;
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::observe::observe;
@@ -61,7 +62,7 @@ pub(super) async fn reconcile(
     let objects = ObjectWriter::new(ctx.shared.tokens(&namespace));
     let secrets = SecretAccess::new(ctx.secrets_in(&namespace), namespace, name);
     let mut pass = Pass::new(ctx, &mut *memory, object);
-    if let Some(wait) = ctx.rereads.as_ref().and_then(|rereads| rereads.wait(&pass)) {
+    if let Some(wait) = ctx.rereads.as_ref().and_then(|rereads| first_look::wait(rereads, &pass)) {
         return Ok(Action::requeue(wait));
     }
     if pass.reconcile_requested() {
