@@ -75,11 +75,12 @@ impl Options {
         let mut tally = Tally::default();
         let mut read: VecDeque<(Instant, String)> = VecDeque::new();
         while !done.load(Ordering::SeqCst) {
-            let now = Instant::now();
+            let (now, before) = (Instant::now(), excused.load(Ordering::SeqCst));
             if let Some(value) = self.read().await {
                 read.push_back((now, value));
             }
-            if excused.load(Ordering::SeqCst) {
+            // A read that began before the token was replaced may have the dead one.
+            if before || excused.load(Ordering::SeqCst) {
                 read.clear();
             }
             let lag = self.overlap.mul_f64(fraction());
