@@ -43,8 +43,9 @@ pub struct SecretTemplate {
     pub type_: SecretType,
 
     /// Labels of the Secret, beside the operator's own; at most 32. Default: none. Keys of `artifact-token.dev`,
-    /// `kubernetes.io` and `k8s.io` are reserved, except `app.kubernetes.io/`; `app.kubernetes.io/instance` is refused, since Argo CD
-    /// would delete the Secret. A label that is removed here is also removed from the Secret; labels that others add to it stay. Example: `{app.kubernetes.io/part-of: ci}`.
+    /// `kubernetes.io` and `k8s.io` are reserved, except `app.kubernetes.io/`; `app.kubernetes.io/instance` is refused, since
+    /// Argo CD would delete the Secret. A label that is removed here is also removed from the Secret; labels that others add
+    /// to it stay. Example: `{app.kubernetes.io/part-of: ci}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "labels_schema")]
     #[x_kube(validation = Rule::new(

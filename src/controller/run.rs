@@ -132,10 +132,11 @@ struct Caches {
 impl Caches {
     fn name_all(shared: &Shared) -> Self {
         let health = &shared.health;
-        let of_scope = |scope: &Option<String>| TokenCaches {
-            objects: health.cache("artifacttokens", scope.as_deref()),
-            secrets: health.cache("secrets", scope.as_deref()),
-            offers: health.cache("hand-over secrets", scope.as_deref()),
+        let watched = shared.settings.secret_reread.is_none();
+        let of_scope = |scope: &Option<String>| {
+            let cache = |kind: &str| health.cache(kind, scope.as_deref());
+            let secrets = watched.then(|| (cache("secrets"), cache("hand-over secrets")));
+            TokenCaches { objects: cache("artifacttokens"), secrets }
         };
         Self {
             services: health.cache("services", None),

@@ -118,8 +118,8 @@ pub fn revoke_by_hand(ledger: &Ledger, secrets: &Secrets, deleting: bool, page: 
     }
     let place = if page.is_empty() { "at the service" } else { page };
     let until = if deleting {
-        "it has refused it, for up to ten minutes more if nothing shows that it does not refuse everybody. To let this object go without \
-         that, set the annotation artifact-token.dev/skip-revocation: \"true\""
+        "it refuses it, and for ten minutes more where no other token shows that it does not refuse everybody. To let this object go \
+         without that, set the annotation artifact-token.dev/skip-revocation: \"true\""
     } else {
         "it refuses it"
     };

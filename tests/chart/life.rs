@@ -12,7 +12,7 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 use support::acts::ledger;
 use support::figures::figure;
-use support::objects::{artifact_token, cluster_token_service, quick_generate, token_service};
+use support::objects::{artifact_token, cluster_token_service, quick_generate, seal_service, token_service};
 use support::{DEADLINE, World, attempt, credential_yaml, token_yaml};
 use testbed::audit::Mark;
 use testbed::control_plane::ADMIN;
@@ -41,20 +41,12 @@ async fn a_whole_life_in_all_namespaces_needs_each_right_of_the_cluster_role_and
     end(&world).await;
     drop(operator);
     let used = used(&world, begin, &[]).await;
-    assert_eq!(used, golden(Scope::Cluster), "what a life uses is what the golden list has");
-    let granted = granted(&world.client, Scope::Cluster, NAMESPACE).await;
-    figure(&format!(
-        "the chart's account in all namespaces: {} rights granted, {} used by a life",
-        granted.len(),
-        used.len()
-    ));
-    assert_eq!(granted, used, "and what the chart grants");
+    uses_what_is_granted(&world, Scope::Cluster, used, NAMESPACE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_whole_life_in_listed_namespaces_needs_each_right_of_the_roles_and_no_other() {
     let plane = own_plane().await;
-    let client = plane.client().await.unwrap();
     let world = world(plane, "listed").await;
     let mut values = quick_values();
     values["rbac"] = json!({"scope": "Namespaces"});
@@ -73,10 +65,15 @@ async fn a_whole_life_in_listed_namespaces_needs_each_right_of_the_roles_and_no_
     drop(operator);
     // Before a service object goes, the operator asks whether tokens of other namespaces need it. Here it may not know.
     let used = used(&world, Mark::START, &["artifacttokens"]).await;
-    assert_eq!(used, golden(Scope::Namespaces), "what a life uses is what the golden list has");
-    let granted = granted(&client, Scope::Namespaces, &world.namespace).await;
+    uses_what_is_granted(&world, Scope::Namespaces, used, &world.namespace).await;
+}
+
+/// What a life used is what the golden list has, and what the chart grants.
+async fn uses_what_is_granted(world: &World, scope: Scope, used: BTreeSet<Right>, namespace: &str) {
+    assert_eq!(used, golden(scope), "what a life uses is what the golden list has");
+    let granted = granted(&world.client, scope, namespace).await;
     figure(&format!(
-        "the chart's account in a listed namespace: {} rights granted, {} used by a life",
+        "the chart's account with the scope {scope:?}: {} rights granted, {} used by a life",
         granted.len(),
         used.len()
     ));
@@ -184,15 +181,7 @@ async fn shared(world: &World) {
 
 /// At a service without an API for tokens a person makes two, hands them over, and revokes them.
 async fn hand_over(world: &World) {
-    let service = json!({
-        "apiVersion": "artifact-token.dev/v1alpha1", "kind": "TokenService", "metadata": {"name": "seal"},
-        "spec": {
-            "preset": "Seal", "baseURL": format!("{}/seal/authorization", world.service.base_url()),
-            "connection": {"insecureHTTP": true, "timeout": "5s"}, "variables": {"project": "payments"},
-            "limits": {"requestsPerMinute": 6000}, "constraints": {"minimumInterval": "10s"},
-        },
-    });
-    world.apply(&service.to_string()).await;
+    world.apply(&seal_service(&world.service.base_url())).await;
     let token = artifact_token("hand", |spec| {
         spec["serviceRef"] = json!({"name": "seal"});
         spec["parameters"] = json!({"type": "Production"});

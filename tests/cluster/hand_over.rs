@@ -7,7 +7,7 @@ use artifact_token_operator::api::reason::Reason;
 use kube::ResourceExt;
 use serde_json::{Value, json};
 use support::acts::ledger;
-use support::objects::artifact_token;
+use support::objects::{artifact_token, seal_service};
 use support::{OVERLAP_MILLISECONDS, World, attempt, condition, is_ready};
 use testbed::Operator;
 
@@ -16,15 +16,7 @@ const TOKENS: &str = "/seal/settings/tokens";
 /// A world with a service object of Seal, as the reference service plays it.
 pub async fn seal(prefix: &str) -> World {
     let world = World::bare(prefix).await;
-    let service = json!({
-        "apiVersion": "artifact-token.dev/v1alpha1", "kind": "TokenService", "metadata": {"name": "seal"},
-        "spec": {
-            "preset": "Seal", "baseURL": format!("{}/seal/authorization", world.service.base_url()),
-            "connection": {"insecureHTTP": true, "timeout": "2s"}, "variables": {"project": "payments"},
-            "limits": {"requestsPerMinute": 6000}, "constraints": {"minimumInterval": "10s"},
-        },
-    });
-    world.apply(&service.to_string()).await;
+    world.apply(&seal_service(&world.service.base_url())).await;
     world
 }
 

@@ -1,6 +1,6 @@
 //! What a standby says of itself, and an operator that may not write the Lease.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::figures::figure;
 use support::{World, credential_yaml, service_yaml, token_yaml};
@@ -9,6 +9,11 @@ use testbed::fault_proxy::{Fault, Request};
 use testbed::{FaultProxy, Operator, poll};
 
 use crate::pair::{DEADLINE, Pair, options};
+
+/// How long so many requests about a Lease take that is refused: those of its watch, which begins anew after growing pauses, and a try each two
+/// seconds.
+const TRIES: usize = 12;
+const SPAN: std::ops::RangeInclusive<Duration> = Duration::from_secs(6)..=Duration::from_secs(40);
 
 async fn page(operator: &Operator, path: &str) -> (u16, String) {
     let url = format!("http://{}{path}", operator.admin_address());
@@ -63,11 +68,15 @@ async fn an_api_server_that_refuses_leases_is_told_where_people_look_and_is_not_
         if status == 503 && parts.contains(&lease) && others { Ok(()) } else { Err(parts) }
     };
     poll("/readyz blames the Lease alone", DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
-    let (before, span) = (planned.struck().len(), Duration::from_secs(10));
-    tokio::time::sleep(span).await;
-    let asked = planned.struck().len() - before;
-    figure(&format!("an API server that refuses Leases is asked {asked} times in {} s", span.as_secs()));
-    assert!((3..=20).contains(&asked), "{asked} times in {span:?}");
+    let (before, begun) = (planned.struck().len(), Instant::now());
+    let look = || async {
+        let asked = planned.struck().len() - before;
+        if asked >= TRIES { Ok(()) } else { Err(format!("{asked} times")) }
+    };
+    poll("it is asked again", DEADLINE, look).await.unwrap_or_else(|error| panic!("{error:#}"));
+    let span = begun.elapsed();
+    figure(&format!("an API server that refuses Leases is asked {TRIES} times in {:.1} s", span.as_secs_f64()));
+    assert!(SPAN.contains(&span), "{TRIES} times in {span:?}");
     assert_eq!(page(&operator, "/healthz").await, (200, "ok".to_owned()), "a refusal is no stuck loop");
     assert_eq!(leads(&operator).await, "artifacttoken_leader 0");
     let log = operator.log();

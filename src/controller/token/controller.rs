@@ -35,13 +35,13 @@ use crate::service::limits::PASSES;
 #[derive(Debug)]
 pub(in crate::controller) struct Caches {
     pub objects: Cache,
-    pub secrets: Cache,
-    pub offers: Cache,
+    /// The Secrets, and those that hand over tokens; `None` where they are not watched.
+    pub secrets: Option<(Cache, Cache)>,
 }
 
 /// Runs the passes over the tokens of one scope until `shutdown`.
 pub(in crate::controller) async fn run(shared: Arc<Shared>, scope: Option<String>, caches: Caches, shutdown: Shutdown) {
-    let Caches { objects: objects_cache, secrets: secrets_cache, offers: offers_cache } = caches;
+    let Caches { objects: objects_cache, secrets: secrets_caches } = caches;
     let (touch, touches) = mpsc::unbounded();
     let index = Arc::<Index>::default();
     let (objects, writer) = reflector::store::<ArtifactToken>();
@@ -63,13 +63,11 @@ pub(in crate::controller) async fn run(shared: Arc<Shared>, scope: Option<String
     // Dropping this set ends the watches.
     let mut watches = JoinSet::new();
     let api = || scoped(&shared.watches, scope.as_deref());
-    if ctx.rereads.is_none() {
+    // Where nothing of them is listed, the senders are dropped, which ends the wait for it.
+    if let Some((secrets_cache, offers_cache)) = secrets_caches {
         watches.spawn(watch_secrets(api(), ctx.clone(), touch.clone(), (secrets_cache, listed)));
         watches.spawn(watch_offers(api(), ctx.clone(), touch, (offers_cache, offered)));
     } else {
-        // Nothing of them is listed. Dropping the senders ends the wait for it.
-        secrets_cache.synced();
-        offers_cache.synced();
         drop((touch, listed, offered));
     }
     // A shut-down also ends the wait for the first lists. The order is fixed, so that nothing here is left to chance.

@@ -2,7 +2,6 @@
 
 pub(crate) mod context;
 pub(crate) mod controller;
-mod first_look;
 mod instructions;
 pub(crate) mod memories;
 pub(crate) mod memory;

@@ -14,8 +14,7 @@ use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::controller::error::PassError;
 use crate::controller::token::context::Context;
-use crate::controller::token::first_look;
-use crate::controller::token::memory::Memory;
+use crate::controller::token::memory::{Memory, SeenSecret};
 use crate::controller::token::object_writer::ObjectWriter;
 use crate::controller::token::observe::observe;
 use crate::controller::token::pass::{Flow, Pass};
@@ -62,7 +61,7 @@ pub(super) async fn reconcile(
     let objects = ObjectWriter::new(ctx.shared.tokens(&namespace));
     let secrets = SecretAccess::new(ctx.secrets_in(&namespace), namespace, name);
     let mut pass = Pass::new(ctx, &mut *memory, object);
-    if let Some(wait) = ctx.rereads.as_ref().and_then(|rereads| first_look::wait(rereads, &pass)) {
+    if let Some(wait) = first_look_waits(&mut pass) {
         return Ok(Action::requeue(wait));
     }
     if pass.reconcile_requested() {
@@ -124,6 +123,30 @@ async fn read_cached_secret(pass: &mut Pass<'_>, secrets: &SecretAccess) -> Resu
         read(pass, secrets).await?;
     }
     Ok(())
+}
+
+/// Where Secrets are not watched, how long the first look at this object waits, so that a start does not read all Secrets at once. One for
+/// which something is due even if its Secret is as the ledger says waits for nothing.
+fn first_look_waits(pass: &mut Pass<'_>) -> Option<Duration> {
+    let rereads = pass.ctx().rereads.as_ref()?;
+    let led_since = pass.shared().leadership.since();
+    let seen = |seen: &SeenSecret| led_since.is_none_or(|since| seen.at >= since);
+    if pass.memory().secret.as_ref().is_some_and(seen) || !is_unchanged(pass) {
+        return None;
+    }
+    let first = rereads.first(pass.uid(), pass.shared().objects.count(), led_since);
+    let first = first.saturating_duration_since(Instant::now());
+    if first.is_zero() {
+        return None;
+    }
+    pass.secret_remembered(secret_state::recorded(pass.ledger()), false);
+    init_last_verified(pass);
+    pass.look_at_service();
+    let now = pass.now();
+    let observed = observe(pass, now.time());
+    let Step::Wait(until) = next_step(pass.desired(), &observed, now) else { return None };
+    let until = until.map(|until| until.since(now.time()));
+    Some(until.map_or(first, |until| until.min(first))).filter(|wait| !wait.is_zero())
 }
 
 /// Takes the state of a Secret that is not watched from the memory. Whether it is to be read instead.

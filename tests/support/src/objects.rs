@@ -60,3 +60,16 @@ pub fn quick_generate() -> Value {
     generate["timeout"] = json!(QUICK_GENERATE);
     generate
 }
+
+/// A service object of Seal, as the reference service at this address plays it.
+pub fn seal_service(base_url: &str) -> String {
+    let service = json!({
+        "apiVersion": "artifact-token.dev/v1alpha1", "kind": "TokenService", "metadata": {"name": "seal"},
+        "spec": {
+            "preset": "Seal", "baseURL": format!("{base_url}/seal/authorization"),
+            "connection": {"insecureHTTP": true, "timeout": "2s"}, "variables": {"project": "payments"},
+            "limits": {"requestsPerMinute": 6000}, "constraints": {"minimumInterval": "10s"},
+        },
+    });
+    service.to_string()
+}

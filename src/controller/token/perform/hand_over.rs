@@ -1,5 +1,6 @@
 //! Tokens that a person hands over: reads the Secret that brings one, takes it up, and deletes the Secret.
 
+use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use secrecy::SecretString;
 use tokio::time::Instant;
@@ -36,20 +37,28 @@ fn offers(pass: &Pass<'_>) -> SecretAccess {
 /// Looks for a Secret that hands over a token, where Secrets are not watched: while one is due or taken up, and once after a start, since
 /// one that was taken up may not be deleted yet.
 pub(in crate::controller::token) async fn look_for_offer(pass: &mut Pass<'_>) -> Result<(), PassError> {
-    let (namespace, name) = (pass.object().namespace().unwrap_or_default(), pass.object().name_any());
     let ledger = pass.ledger();
     let by_hand = ledger.current.as_ref().is_some_and(|current| current.hand_over.is_some());
     let taking_up = ledger.claim.as_ref().is_some_and(|claim| claim.outcome.is_none() && claim.hand_over.is_some());
-    let known = pass.ctx().offers.to(&namespace, &name).is_some();
+    let object = pass.object();
+    let known = pass.ctx().offers.to(&object.namespace().unwrap_or_default(), &object.name_any()).is_some();
     let unseen = by_hand && !pass.memory().by_hand.looked;
     let due = pass.is_by_hand() && is_due(pass.object().status.iter().flat_map(|status| &status.conditions));
     let asked = pass.is_by_hand() && pass.reconcile_requested();
     if due || taking_up || known || unseen || asked {
         let secret = offers(pass).read().await?;
-        pass.ctx().offers.saw(&namespace, &name, secret.as_ref());
+        saw_offer(pass, secret.as_ref());
         pass.memory_mut().by_hand.looked = true;
     }
     Ok(())
+}
+
+/// Notes what a read showed, where no watch shows it.
+fn saw_offer(pass: &Pass<'_>, secret: Option<&Secret>) {
+    let object = pass.object();
+    if pass.ctx().rereads.is_some() {
+        pass.ctx().offers.saw(&object.namespace().unwrap_or_default(), &object.name_any(), secret);
+    }
 }
 
 /// Whether these conditions ask a person for a token.
@@ -63,12 +72,13 @@ pub(super) async fn read_offer(pass: &mut Pass<'_>, observed: &Observed) -> Resu
         return Ok(Flow::Continue);
     };
     let secret = offers(pass).read().await?;
+    saw_offer(pass, secret.as_ref());
     let version = |text: Option<String>| text.unwrap_or_default();
     let read = secret
         .as_ref()
         .map(|secret| HandOver { uid: version(secret.uid()), resource_version: version(secret.resource_version()) });
     let Some(secret) = secret.filter(|_| read.as_ref() == Some(&shown)) else {
-        // The watch is behind: it shows the newer version, or that the Secret is gone, in a moment.
+        // The watch is behind: it shows the newer version, or that the Secret is gone, in a moment. Where nobody watches, this read showed it.
         remember(pass, shown, None, None);
         return Ok(Flow::Continue);
     };
@@ -180,8 +190,12 @@ pub(super) async fn delete_offer(pass: &mut Pass<'_>, observed: &Observed) -> Re
     let deletion = offers(pass).delete_version(&offer.secret.uid, &offer.secret.resource_version).await;
     match deletion {
         SecretDeletion::Gone | SecretDeletion::Conflict => {
-            // The watch shows in a moment what is there now.
+            // The watch shows in a moment what is there now. Where nobody watches, a read does.
             remember(pass, offer.secret.clone(), None, None);
+            if pass.ctx().rereads.is_some() {
+                let now = offers(pass).read().await?;
+                saw_offer(pass, now.as_ref());
+            }
         }
         SecretDeletion::Unknown(what) => pass.pause(StepKind::Offer, Reason::SecretUpdateFailed, &what),
     }

@@ -154,7 +154,7 @@ async fn fail(
             memory.values.insert(value.id, value.token);
         }
         memory.transient_failure = None;
-        if ![Reason::Deleting, Reason::Rotating].contains(&reason) {
+        if is_failure(reason) {
             pass.shared().metrics.attempted(trigger, FAILED);
         }
         if let Some(event) = event_of(reason) {
@@ -164,11 +164,16 @@ async fn fail(
     Ok(written.into())
 }
 
-/// The event for an attempt that failed for this reason. No failure is an attempt that ends with its object, or whose token another
-/// process has recorded.
+/// No failure is an attempt that ends with its object, or whose token another process has recorded.
+fn is_failure(reason: Reason) -> bool {
+    !matches!(reason, Reason::Deleting | Reason::Rotating)
+}
+
+/// The event for an attempt that failed for this reason. A token that is not taken up is told when that is found.
 fn event_of(reason: Reason) -> Option<Reason> {
     match reason {
-        Reason::Deleting | Reason::Rotating | Reason::HandOverRefused => None,
+        _ if !is_failure(reason) => None,
+        Reason::HandOverRefused => None,
         Reason::VerificationFailed => Some(Reason::TokenVerificationFailed),
         // Why no token could be asked for is told by the message.
         Reason::ServiceNotReady | Reason::Throttled => Some(Reason::TokenGenerationFailed),

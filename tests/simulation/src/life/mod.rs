@@ -52,6 +52,8 @@ pub struct Report {
     pub calls: BTreeMap<(Class, Option<usize>), u32>,
     /// Requests of operators to the API server, by verb and kind.
     pub requests: BTreeMap<String, u64>,
+    /// Whether an operator listed or watched Secrets.
+    pub listed_secrets: bool,
     /// The books of the first service, with the tokens of all.
     pub books: Books,
     /// All events.
@@ -264,6 +266,7 @@ impl Life {
             record: world.record(),
             calls: world.faults.counts(),
             requests: self.around.api_server.counts(),
+            listed_secrets: self.around.api_server.listed_secrets(),
             books: Books { tokens: self.around.services.tokens(), ..self.around.services.with(|books| books.clone()) },
             events: self.around.api_server.events().into_iter().map(|(_, event)| event).collect(),
             most: laws::most(&self),

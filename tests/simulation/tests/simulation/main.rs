@@ -23,3 +23,4 @@ mod refusals;
 mod replicas;
 mod terms;
 mod troubles;
+mod unwatched;
