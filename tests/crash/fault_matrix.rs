@@ -219,12 +219,12 @@ async fn run_scenario(hands: Hands, plan: Option<&Plan>) -> Report {
             Report { struck: true, broken: vec![text], ..Report::default() }
         }
     };
-    if !report.broken.is_empty() {
-        report.evidence = evidence(&scenario).await;
-    }
     let seen = scenario.consumer.stop().await;
     report.consumer_calls = seen.calls;
     report.broken.extend(seen.rejected.into_iter().map(|what| format!("S2: a consumer was refused: {what}")));
+    if !report.broken.is_empty() {
+        report.evidence = evidence(&scenario).await;
+    }
     report
 }
 

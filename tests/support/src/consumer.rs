@@ -1,8 +1,8 @@
 //! A consumer reads a Secret, and later calls the service with the token that it read, never later than the overlap (S2).
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Secret;
@@ -17,8 +17,23 @@ const PAUSE: Duration = Duration::from_millis(120);
 /// A consumer at work.
 pub struct Consumer {
     done: Arc<AtomicBool>,
-    excused: Arc<AtomicBool>,
+    counted: Arc<Counted>,
     task: Mutex<JoinHandle<Tally>>,
+}
+
+/// Calls count with a token whose read began at this time or later. Without a time, no call counts.
+///
+/// A flag would not do: a leaked token can be replaced between two rounds of a consumer, which would then count a call with the dead one.
+struct Counted(RwLock<Option<Instant>>);
+
+impl Counted {
+    fn from(&self, time: Option<Instant>) {
+        *self.0.write().expect("no panic while it was locked") = time;
+    }
+
+    fn has(&self, read: Instant) -> bool {
+        self.0.read().expect("no panic while it was locked").is_some_and(|from| read >= from)
+    }
 }
 
 /// The calls of a consumer.
@@ -47,19 +62,20 @@ pub struct Options {
 impl Consumer {
     /// Starts a consumer in the current runtime, and it ends with that.
     pub fn start(options: Options) -> Self {
-        let (done, excused) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let task = Mutex::new(tokio::spawn(options.work(done.clone(), excused.clone())));
-        Self { done, excused, task }
+        let done = Arc::new(AtomicBool::new(false));
+        let counted = Arc::new(Counted(RwLock::new(Some(Instant::now()))));
+        let task = Mutex::new(tokio::spawn(options.work(done.clone(), counted.clone())));
+        Self { done, counted, task }
     }
 
     /// From now on, no call counts, because tokens are revoked without an overlap: the object is deleted, or a token leaked.
     pub fn excuse(&self) {
-        self.excused.store(true, Ordering::SeqCst);
+        self.counted.from(None);
     }
 
     /// From now on, calls count again, with tokens that are read from now on.
     pub fn count_again(&self) {
-        self.excused.store(false, Ordering::SeqCst);
+        self.counted.from(Some(Instant::now()));
     }
 
     /// Stops the consumer, and returns its tally. To be called once.
@@ -70,26 +86,23 @@ impl Consumer {
 }
 
 impl Options {
-    async fn work(self, done: Arc<AtomicBool>, excused: Arc<AtomicBool>) -> Tally {
+    async fn work(self, done: Arc<AtomicBool>, counted: Arc<Counted>) -> Tally {
         let client = http::client().expect("a client");
         let mut tally = Tally::default();
         let mut read: VecDeque<(Instant, String)> = VecDeque::new();
         while !done.load(Ordering::SeqCst) {
-            let (now, before) = (Instant::now(), excused.load(Ordering::SeqCst));
+            let now = Instant::now();
             if let Some(value) = self.read().await {
                 read.push_back((now, value));
             }
-            // A read that began before the token was replaced may have the dead one.
-            if before || excused.load(Ordering::SeqCst) {
-                read.clear();
-            }
             let lag = self.overlap.mul_f64(fraction());
-            if let Some((since, value)) = read.iter().rev().find(|(since, _)| since.elapsed() >= lag) {
+            let old_enough = |(since, _): &&(Instant, String)| since.elapsed() >= lag && counted.has(*since);
+            if let Some((since, value)) = read.iter().rev().find(old_enough) {
                 let request = client.get(&self.url).bearer_auth(value);
                 let answer = http::answer(request).await;
                 let held = since.elapsed();
                 // The machine may have stood still. A token that is used after its overlap may be dead.
-                if held < self.overlap && !excused.load(Ordering::SeqCst) {
+                if held < self.overlap && counted.has(*since) {
                     tally.count(answer, held);
                 }
             }
@@ -121,4 +134,22 @@ fn fraction() -> f64 {
     let mut bytes = [0_u8; 4];
     getrandom::fill(&mut bytes).expect("random bytes");
     f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_with_a_token_that_was_read_before_an_excuse_never_counts() {
+        let counted = Counted(RwLock::new(Some(Instant::now())));
+        let before = Instant::now();
+        assert!(counted.has(before));
+        counted.from(None);
+        assert!(!counted.has(before) && !counted.has(Instant::now()), "while no call counts");
+        std::thread::sleep(Duration::from_millis(1));
+        counted.from(Some(Instant::now()));
+        assert!(!counted.has(before), "the excuse began and ended between the read and the call");
+        assert!(counted.has(Instant::now()));
+    }
 }
