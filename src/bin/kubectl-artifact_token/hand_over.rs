@@ -14,15 +14,15 @@ use artifact_token_operator::api::ids::MAX_TOKEN_BYTES;
 use artifact_token_operator::api::ledger::{ArtifactTokenStatus, HandOver};
 use artifact_token_operator::api::names::is_name;
 use artifact_token_operator::api::reason::Reason;
-use artifact_token_operator::api::time::Time;
 use artifact_token_operator::secret::hand_over::{hand_over_name, recipient};
 use artifact_token_operator::secret::metadata::HAND_OVER;
 use k8s_openapi::api::core::v1::{Event, Secret};
 use kube::api::{Api, ListParams, PostParams};
 use kube::{Client, ResourceExt};
 
-use self::judge::{Outcome, end, hindrance, length, offer, outcome, plain, refusal, to_revoke, version};
-use super::cluster::Place;
+use self::judge::{Outcome, end, hindrance, offer, outcome, refusal, to_revoke, version};
+use super::cluster::{FIELD_MANAGER, Place, now};
+use super::wait::{length, plain};
 
 /// To whom, and what is known of the token.
 #[derive(Debug, clap::Args)]
@@ -140,7 +140,7 @@ impl Recipient {
     /// Writes the Secret: a new one, or that version which was read.
     async fn write(&self, secret: &Secret) -> anyhow::Result<Secret> {
         let name = secret.name_any();
-        let params = PostParams { field_manager: Some("kubectl-artifact-token".to_owned()), ..PostParams::default() };
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let answer = match secret.metadata.resource_version {
             Some(_) => self.secrets.replace(&name, &params, secret).await,
             None => self.secrets.create(&params, secret).await,
@@ -213,10 +213,6 @@ fn read_value(object: &str) -> anyhow::Result<String> {
     io::stdin().lock().take(MAX_INPUT).read_to_end(&mut bytes).context("read the token from standard input")?;
     // The error of the conversion has the bytes.
     String::from_utf8(bytes).map_err(|_| anyhow!("nothing is written: standard input is no text in UTF-8"))
-}
-
-fn now() -> Time {
-    Time::from(chrono::Utc::now())
 }
 
 /// Tells that the token is taken up, and what is left to do.

@@ -1,11 +1,9 @@
 //! Judges what may be handed over, and what the operator says of it. Pure.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use artifact_token_operator::api::artifact_token::ArtifactToken;
 use artifact_token_operator::api::condition::{Condition, ConditionType};
-use artifact_token_operator::api::duration::GoDuration;
 use artifact_token_operator::api::ledger::{ArtifactTokenStatus, HandOver};
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
@@ -28,12 +26,6 @@ pub(super) enum Outcome {
     Refused(String),
     /// The object is not there any more.
     Gone,
-}
-
-/// Reads how long to wait.
-pub(super) fn length(text: &str) -> Result<Duration, &'static str> {
-    let length = if text == "0" { Some(Duration::ZERO) } else { GoDuration::parse(text).map(|length| length.0) };
-    length.ok_or("write a duration such as 3m or 90s, or 0")
 }
 
 /// When a token expires. A date means its first moment, as the operator reads it.
@@ -144,11 +136,6 @@ pub(super) fn to_revoke(status: &ArtifactTokenStatus, now: Time) -> Vec<String> 
     due.map(|due| format!("Now {due}")).into_iter().chain(later).collect()
 }
 
-/// Text of others, without what would move the cursor.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -186,13 +173,6 @@ mod tests {
 
     fn written(version: &str) -> HandOver {
         HandOver { uid: "u1".to_owned(), resource_version: version.to_owned() }
-    }
-
-    #[test]
-    fn a_wait_is_a_duration_or_nothing() {
-        assert_eq!(length("0"), Ok(Duration::ZERO));
-        assert_eq!(length("1m30s"), Ok(Duration::from_secs(90)));
-        assert!(length("3").is_err() && length("").is_err() && length("1d").is_err());
     }
 
     #[test]
@@ -297,10 +277,5 @@ mod tests {
         let told = to_revoke(&status(json!({"conditions": waits, "superseded": [later]})), now());
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(to_revoke(&status(json!({})), now()).is_empty());
-    }
-
-    #[test]
-    fn no_text_of_others_moves_the_cursor() {
-        assert_eq!(plain("a\u{1b}[2Jb\nc"), "a?[2Jb?c");
     }
 }

@@ -1,0 +1,243 @@
+//! The lines of the table: what the ledger of an object says of its tokens. Pure.
+
+use artifact_token_operator::api::artifact_token::ArtifactToken;
+use artifact_token_operator::api::condition::{Condition, ConditionStatus, ConditionType};
+use artifact_token_operator::api::ledger::{ArtifactTokenStatus, Current, Superseded};
+use artifact_token_operator::api::parameters::Parameters;
+use artifact_token_operator::api::reason::Reason;
+use artifact_token_operator::api::time::Time;
+use kube::ResourceExt as _;
+
+/// The last three only where they are asked for.
+pub const HEAD: [&str; 12] = [
+    "NAMESPACE",
+    "NAME",
+    "TYPE",
+    "EXPIRY",
+    "CREATED-BY",
+    "CREATED",
+    "LAST-USED",
+    "TOKEN",
+    "STATUS",
+    "SERVICE",
+    "SECRET",
+    "ATTEMPT",
+];
+/// What is not known, or not there.
+pub const NOTHING: &str = "-";
+
+pub type Row = [String; HEAD.len()];
+
+/// The columns that are shown; the namespace only where there may be several.
+pub fn columns(namespaces: bool, wide: bool) -> Vec<usize> {
+    (usize::from(!namespaces)..if wide { HEAD.len() } else { HEAD.len() - 3 }).collect()
+}
+
+/// What differs between the tokens of one object.
+#[derive(Default)]
+struct Cells<'a> {
+    attempt: Option<u32>,
+    expiry: Option<String>,
+    created: Option<Time>,
+    used: Option<Time>,
+    hint: Option<&'a str>,
+    status: String,
+}
+
+/// The tokens of one object: the one in use, and those that wait for their revoke. An object without any has a line that says why.
+/// `prefix` is that of its service.
+pub fn rows(token: &ArtifactToken, prefix: &str, now: Time) -> Vec<Row> {
+    let status = token.status.clone().unwrap_or_default();
+    let ready = status.conditions.iter().find(|condition| condition.type_ == ConditionType::Ready);
+    let current = status.ledger.current.iter().map(|current| Cells {
+        attempt: Some(current.attempt),
+        expiry: Some(expiry(current.expiration_time, now)),
+        created: Some(current.issued_time),
+        used: current.last_used_time,
+        hint: current.hint.as_deref(),
+        status: standing(current, ready, now),
+    });
+    let superseded = status.ledger.superseded.iter().map(|old| Cells {
+        attempt: Some(old.attempt),
+        created: old.claimed_time,
+        hint: old.hint.as_deref(),
+        status: waits(old, &status, now),
+        ..Cells::default()
+    });
+    let mut lines: Vec<Cells> = current.chain(superseded).collect();
+    if lines.is_empty() {
+        let status = ready.map_or_else(|| NOTHING.to_owned(), |ready| ready.reason.to_string());
+        lines.push(Cells { status, ..Cells::default() });
+    }
+    lines.into_iter().map(|cells| row(token, prefix, cells)).collect()
+}
+
+fn row(token: &ArtifactToken, prefix: &str, cells: Cells) -> Row {
+    let or = |text: Option<String>| text.unwrap_or_else(|| NOTHING.to_owned());
+    [
+        token.namespace().unwrap_or_default(),
+        token.name_any(),
+        kind_of(&token.spec.parameters),
+        or(cells.expiry),
+        prefix.to_owned(),
+        or(cells.created.map(date)),
+        or(cells.used.map(date)),
+        or(cells.hint.map(str::to_owned)),
+        cells.status,
+        token.spec.service_ref.name.clone(),
+        token.spec.secret.name.clone(),
+        or(cells.attempt.map(|attempt| attempt.to_string())),
+    ]
+}
+
+/// The parameters that tell tokens of a service apart: its type, its role, its scopes.
+fn kind_of(parameters: &Parameters) -> String {
+    let texts: Vec<&str> =
+        parameters.values().filter_map(|value| value.texts()).flatten().map(String::as_str).collect();
+    if texts.is_empty() { NOTHING.to_owned() } else { texts.join(",") }
+}
+
+fn standing(current: &Current, ready: Option<&Condition>, now: Time) -> String {
+    let expired = current.expiration_time.is_some_and(|end| end <= now);
+    let word = match ready {
+        _ if current.rejected_time.is_some() => "Rejected",
+        _ if expired => "Expired",
+        Some(ready) if ready.status == ConditionStatus::True => "Active",
+        Some(ready) => return ready.reason.to_string(),
+        None => NOTHING,
+    };
+    word.to_owned()
+}
+
+fn waits(old: &Superseded, status: &ArtifactTokenStatus, now: Time) -> String {
+    let due = old.next_try_time.unwrap_or_default().max(old.revoke_after_time);
+    match due > now {
+        _ if old.handed_over && is_asked_for(old.attempt, &status.conditions) => {
+            "Superseded, revoke by hand".to_owned()
+        }
+        // Not before the condition says so: the Secret may hold it still.
+        _ if old.handed_over => "Superseded, later to be revoked by hand".to_owned(),
+        true => format!("Superseded, will be revoked at {due}"),
+        false => "Superseded, being revoked".to_owned(),
+    }
+}
+
+/// Whether the object asks a person to revoke the token of this attempt.
+fn is_asked_for(attempt: u32, conditions: &[Condition]) -> bool {
+    let asks = conditions.iter().find(|condition| condition.reason == Reason::RevokeByHand);
+    let words = format!("of attempt {attempt}");
+    let ends = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_digit());
+    asks.is_some_and(|asks| asks.message.split(&words).skip(1).any(ends))
+}
+
+fn expiry(end: Option<Time>, now: Time) -> String {
+    let Some(end) = end else { return "Never".to_owned() };
+    let hours = end.since(now).as_secs() / 3600;
+    match hours {
+        _ if end <= now => "Expired".to_owned(),
+        0..48 => format!("{hours} hours left"),
+        _ => format!("{} days left", hours / 24),
+    }
+}
+
+fn date(time: Time) -> String {
+    time.to_string().chars().take(10).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::output::table;
+
+    const NOW: &str = "2026-11-30T12:00:00Z";
+
+    fn token(status: Value) -> ArtifactToken {
+        serde_json::from_value(json!({
+            "apiVersion": "artifact-token.dev/v1alpha1", "kind": "ArtifactToken",
+            "metadata": {"name": "uploads", "namespace": "ci"},
+            "spec": {
+                "serviceRef": {"name": "appetize"}, "parameters": {"role": "Developer"},
+                "rotation": {"policy": "Disabled"},
+                "secret": {"name": "uploads", "data": [{"key": "token", "format": "Raw"}]},
+            },
+            "status": status,
+        }))
+        .unwrap()
+    }
+
+    fn ready(status: &str, reason: &str) -> Value {
+        json!([{"type": "Ready", "status": status, "reason": reason, "message": "", "lastTransitionTime": NOW}])
+    }
+
+    fn shown(status: Value, everywhere: bool) -> String {
+        let token = token(status);
+        let mut lines = vec![HEAD.map(str::to_owned)];
+        lines.extend(rows(&token, "prod-eu1", Time::parse(NOW).unwrap()));
+        table(&lines, &columns(everywhere, false))
+    }
+
+    fn current(more: Value) -> Value {
+        let mut current = json!({
+            "attempt": 2, "id": "tok_2", "hint": "****x7Qd", "claimedTime": "2026-11-01T00:00:00Z",
+            "issuedTime": "2026-11-01T00:00:01Z", "publishedTime": "2026-11-01T00:00:02Z",
+            "verifiedTime": "2026-11-01T00:00:03Z", "probed": true, "lastUsedTime": "2026-11-29T10:00:00Z",
+        });
+        current.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        current
+    }
+
+    #[test]
+    fn the_table_has_what_the_pages_of_services_show() {
+        let status = json!({
+            "conditions": ready("True", "TokenValid"),
+            "current": current(json!({"expirationTime": "2027-02-28T12:00:00Z"})),
+            "superseded": [{"attempt": 1, "id": "tok_1", "claimedTime": "2026-10-01T00:00:00Z", "revokeAfterTime": "2026-11-30T18:00:00Z"}],
+        });
+        let expected = "\
+NAMESPACE   NAME      TYPE        EXPIRY         CREATED-BY   CREATED      LAST-USED    TOKEN      STATUS
+ci          uploads   Developer   90 days left   prod-eu1     2026-11-01   2026-11-29   ****x7Qd   Active
+ci          uploads   Developer   -              prod-eu1     2026-10-01   -            -          Superseded, will be revoked at 2026-11-30T18:00:00Z
+";
+        assert_eq!(shown(status, true), expected);
+    }
+
+    #[test]
+    fn a_token_that_only_a_person_can_revoke_says_so_and_how_to_find_it() {
+        let old = |message: &str| {
+            let old = json!({"attempt": 1, "id": "hand-over-1", "handedOver": true, "hint": "****nTcg",
+                "claimedTime": "2026-10-01T00:00:00Z", "revokeAfterTime": "2026-11-30T11:00:00Z"});
+            let asks = json!([{"type": "RevocationPending", "status": "True", "reason": "RevokeByHand", "message": message,
+                "lastTransitionTime": NOW}]);
+            shown(json!({"conditions": asks, "superseded": [old]}), false)
+        };
+        assert!(
+            old("the token ****nTcg of attempt 1, handed over").ends_with("****nTcg   Superseded, revoke by hand\n")
+        );
+        assert!(old("the token of attempt 12, handed over").ends_with("Superseded, later to be revoked by hand\n"));
+    }
+
+    #[test]
+    fn no_parameter_of_a_tenant_moves_the_cursor() {
+        let mut token = token(json!({}));
+        token.spec.parameters = serde_json::from_value(json!({"role": "a\u{1b}[2Jb\nc"})).unwrap();
+        let shown = table(&rows(&token, NOTHING, Time::parse(NOW).unwrap()), &columns(false, false));
+        assert_eq!(shown, "uploads   a?[2Jb?c   -   -   -   -   -   -\n");
+    }
+
+    #[test]
+    fn a_token_that_does_not_work_says_so() {
+        let line = |status: Value| shown(status, false).lines().nth(1).unwrap().to_owned();
+        let of = |conditions: Value, more: Value| line(json!({"conditions": conditions, "current": current(more)}));
+        let refused = ready("Unknown", "RefusalUnconfirmed");
+        assert!(of(refused, json!({})).ends_with("****x7Qd   RefusalUnconfirmed"));
+        let expired = of(ready("False", "TokenExpired"), json!({"expirationTime": "2026-11-30T11:00:00Z"}));
+        assert!(expired.contains("Expired") && expired.ends_with("Expired"), "{expired}");
+        let rejected = of(ready("False", "TokenRejected"), json!({"rejectedTime": NOW}));
+        assert!(rejected.contains("Never") && rejected.ends_with("Rejected"), "{rejected}");
+        let none = line(json!({"conditions": ready("False", "ServiceNotReady")}));
+        assert_eq!(none, "uploads   Developer   -        prod-eu1     -         -           -       ServiceNotReady");
+    }
+}

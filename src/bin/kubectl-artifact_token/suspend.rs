@@ -1,0 +1,49 @@
+//! `kubectl artifact-token suspend` and `resume`: no new tokens for a while. Repair, verification, revokes and deletion go on.
+
+use anyhow::ensure;
+use serde_json::{Value, json};
+
+use super::change::{Writing, warn_of_git};
+use super::cluster::Place;
+use super::target::{Selection, Target, Unchanged};
+
+/// Which objects.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    writing: Writing,
+    #[command(flatten)]
+    unchanged: Unchanged,
+}
+
+/// Sets `spec.suspend` of all of them.
+///
+/// # Errors
+/// When an object is not there or is being deleted, the API server refuses a change, or nothing changed and that was asked for.
+pub async fn run(arguments: &Arguments, suspend: bool) -> anyhow::Result<()> {
+    let Arguments { selection, place, writing, unchanged } = arguments;
+    let (client, namespace) = place.connect().await?;
+    let targets = selection.targets(&client, &namespace, true).await?;
+    let done = if suspend { "suspended" } else { "resumed" };
+    let mut changed = 0;
+    for target in targets {
+        if is_suspended(&target) == suspend {
+            println!("{} not changed: it is {}suspended", target.shown(), if suspend { "already " } else { "not " });
+            continue;
+        }
+        ensure!(target.object.metadata.deletion_timestamp.is_none(), "{} is being deleted", target.shown());
+        warn_of_git(&target, &format!("spec.suspend: {suspend}"));
+        writing.patch(&client, &target, &json!({"spec": {"suspend": suspend}})).await?;
+        println!("{}", writing.done(&target, done));
+        changed += 1;
+    }
+    unchanged.end(changed)
+}
+
+fn is_suspended(target: &Target) -> bool {
+    target.object.data.pointer("/spec/suspend").and_then(Value::as_bool).unwrap_or(false)
+}
