@@ -48,7 +48,7 @@ pub(super) async fn guarded<K: Resource>(
             result
         }
         Err(_) => {
-            tracing::error!(controller, name = object.meta().name, "a pass panicked; the next one begins in a minute");
+            tracing::error!(controller, object = shown(object), "a pass panicked; the next one begins in a minute");
             ctx.metrics.panicked();
             Ok(Action::requeue(AFTER_PANIC))
         }
@@ -59,8 +59,14 @@ pub(super) async fn guarded<K: Resource>(
 pub(super) fn after_error<K: Resource>(object: &K, error: &PassError, ctx: &Shared) -> Action {
     let wait = ctx.pass_backoff.failed(uid(object));
     let seconds = wait.as_secs();
-    tracing::warn!(name = object.meta().name, %error, seconds, "a pass could not go on; the next one begins after these seconds");
+    tracing::warn!(object = shown(object), %error, seconds, "a pass could not go on; the next one begins after these seconds");
     Action::requeue(wait)
+}
+
+/// As logs name it: with its namespace, if it has one.
+fn shown<K: Resource>(object: &K) -> String {
+    let name = object.meta().name.as_deref().unwrap_or_default();
+    object.meta().namespace.as_deref().map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"))
 }
 
 fn uid<K: Resource>(object: &K) -> &str {

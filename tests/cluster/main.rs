@@ -6,6 +6,7 @@
 //! | `rotation` | rotations that are requested, and changes that request none |
 //! | `drift` | somebody changes the Secret or the status by hand |
 //! | `leak` | a token leaked |
+//! | `logs` | one line for each act, for collectors |
 //! | `lost` | the service's answer to *generate* is lost |
 //! | `rate_limit` | a service that may be asked only a few times a minute |
 //! | `slow` | many objects at a service that is slow, or has room for a few
@@ -37,6 +38,7 @@ mod hostile;
 mod identity_conflict;
 mod ids;
 mod leak;
+mod logs;
 mod lost;
 mod messages;
 mod rate_limit;

@@ -56,7 +56,7 @@ fn service(declaration: Declaration, credentials: &[(&str, &str)]) -> ServiceCli
 
 /// A caller in the queue of a rate limit.
 fn caller(id: &str) -> Caller {
-    Caller { id: id.to_owned(), namespace: String::new(), class: 3 }
+    Caller { id: id.to_owned(), shown: String::new(), namespace: String::new(), class: 3 }
 }
 
 /// Each call waits for its place in the rate limit.

@@ -10,6 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use super::heard::{Call, Heard, outcome};
 use crate::api::operation::Operation;
 use crate::service::errors::ServiceError;
+use crate::service::limits::Caller;
 
 /// The labels of one number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -34,6 +35,8 @@ pub struct CallCounts {
     durations: Durations,
     /// Who else hears of the calls of one service.
     heard: Heard,
+    /// That service, as logs name it.
+    service: String,
 }
 
 type Durations = Family<DurationLabels, Histogram, fn() -> Histogram>;
@@ -54,7 +57,7 @@ impl Default for CallCounts {
         for operation in Operation::ALL {
             drop(durations.get_or_create(&DurationLabels { operation: operation.name() }));
         }
-        Self { family: counts, durations, heard: Heard::default() }
+        Self { family: counts, durations, heard: Heard::default(), service: String::new() }
     }
 }
 
@@ -69,21 +72,21 @@ impl CallCounts {
         self.durations.clone()
     }
 
-    /// The same numbers for the calls of one service, of which `heard` hears, too.
+    /// The same numbers for the calls of one service, which logs name like this, and of which `heard` hears, too.
     #[must_use]
-    pub fn heard_by(&self, heard: Heard) -> Self {
-        Self { family: self.family.clone(), durations: self.durations.clone(), heard }
+    pub fn heard_by(&self, heard: Heard, service: String) -> Self {
+        Self { family: self.family.clone(), durations: self.durations.clone(), heard, service }
     }
 
-    /// Counts a call that ended. A call without a place in the rate limit was not made, and does not count.
+    /// Counts a call that ended, and logs it. A call without a place in the rate limit was not made, and does not count.
     pub(super) fn count<T>(
         &self,
         operation: Operation,
         answer: &Result<T, ServiceError>,
-        caller: &str,
+        caller: &Caller,
         took: Duration,
     ) {
-        if let Some(outcome) = outcome(operation, answer, caller) {
+        if let Some(outcome) = outcome(operation, answer, &caller.id) {
             self.heard.note(Call { operation, took, outcome });
         }
         let code = match answer {
@@ -93,6 +96,14 @@ impl CallCounts {
             Err(ServiceError::Unknown { .. }) => "unknown",
             Err(ServiceError::Throttled { .. }) => return,
         };
+        let (act, object, service, seconds) = (operation.name(), &caller.shown, &self.service, took.as_secs_f64());
+        match answer {
+            Ok(_) => tracing::info!(act, object, service, result = code, seconds, "called the service"),
+            // An error never has a value in it.
+            Err(error) => {
+                tracing::info!(act, object, service, result = code, seconds, why = %error, "called the service")
+            }
+        }
         self.family.get_or_create(&Labels { operation: operation.name(), code }).inc();
         self.durations.get_or_create(&DurationLabels { operation: operation.name() }).observe(took.as_secs_f64());
     }

@@ -56,8 +56,8 @@ impl Places {
     }
 
     /// Whose they are.
-    pub fn caller(&self) -> &str {
-        &self.caller.id
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// Uses one of the places; `false` if none is left.

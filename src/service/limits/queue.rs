@@ -28,6 +28,8 @@ const SOON: u8 = 1;
 pub struct Caller {
     /// What it is and what it wants them for. One caller waits for one thing at a time.
     pub id: String,
+    /// What it is, as logs name it.
+    pub shown: String,
     /// Its namespace: within a class namespaces take turns.
     pub namespace: String,
     /// How urgent it is: a lower class comes first, and class 0 answers leaks.
@@ -37,12 +39,12 @@ pub struct Caller {
 impl Caller {
     /// Somebody without a name, for a single call.
     pub(super) fn nobody() -> Self {
-        Self { id: String::new(), namespace: String::new(), class: SOON }
+        Self { id: String::new(), shown: String::new(), namespace: String::new(), class: SOON }
     }
 
     /// The same caller, inside of its calls.
     pub(super) fn going_on(&self) -> Self {
-        Self { id: format!("{} goes on", self.id), namespace: self.namespace.clone(), class: self.class.min(SOON) }
+        Self { id: format!("{} goes on", self.id), class: self.class.min(SOON), ..self.clone() }
     }
 
     pub(super) fn answers_leak(&self) -> bool {

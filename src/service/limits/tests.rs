@@ -18,7 +18,7 @@ const DUE: u8 = 2;
 const REST: u8 = 3;
 
 fn caller(id: impl Into<String>, namespace: &str, class: u8) -> Caller {
-    Caller { id: id.into(), namespace: namespace.to_owned(), class }
+    Caller { id: id.into(), shown: String::new(), namespace: namespace.to_owned(), class }
 }
 
 /// Comes back as it is told, until it has its turn, and uses its places. Returns when that was.

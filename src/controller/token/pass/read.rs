@@ -135,6 +135,7 @@ impl<'a> Pass<'a> {
     pub(crate) fn caller(&self, kind: StepKind) -> Caller {
         Caller {
             id: format!("{}/{kind:?}", self.uid()),
+            shown: self.label(),
             namespace: self.object.namespace().unwrap_or_default(),
             class: self.urgency as u8,
         }

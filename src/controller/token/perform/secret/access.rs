@@ -70,7 +70,7 @@ impl SecretAccess {
         let body = patch::create_body(desired, &self.name, &self.namespace);
         let field_manager = Some(FIELD_MANAGER.to_owned());
         let params = PostParams { dry_run: dry_run == DryRun::Yes, field_manager };
-        outcome(self.api.create(&params, &body).await)
+        self.logged("create", dry_run, outcome(self.api.create(&params, &body).await))
     }
 
     /// Changes `current`, in that version, to what is desired.
@@ -82,13 +82,13 @@ impl SecretAccess {
     pub(crate) async fn patch(&self, patch: Value, dry_run: DryRun) -> SecretWrite {
         let field_manager = Some(FIELD_MANAGER.to_owned());
         let params = PatchParams { dry_run: dry_run == DryRun::Yes, field_manager, ..PatchParams::default() };
-        outcome(self.api.patch(&self.name, &params, &Patch::Merge(patch)).await)
+        self.logged("update", dry_run, outcome(self.api.patch(&self.name, &params, &Patch::Merge(patch)).await))
     }
 
     /// Creates a Secret that holds no token of the spec's form.
     pub(crate) async fn create_body(&self, body: &Secret) -> SecretWrite {
         let params = PostParams { dry_run: false, field_manager: Some(FIELD_MANAGER.to_owned()) };
-        outcome(self.api.create(&params, body).await)
+        self.logged("create", DryRun::No, outcome(self.api.create(&params, body).await))
     }
 
     /// Deletes `current`: this very Secret, in this version.
@@ -101,12 +101,35 @@ impl SecretAccess {
     pub(crate) async fn delete_version(&self, uid: &str, version: &str) -> SecretDeletion {
         let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: Some(version.to_owned()) };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-        match self.api.delete(&self.name, &params).await {
-            Ok(_) => SecretDeletion::Gone,
-            Err(kube::Error::Api(status)) if status.is_not_found() => SecretDeletion::Gone,
-            Err(kube::Error::Api(status)) if status.is_conflict() => SecretDeletion::Conflict,
-            Err(error) => SecretDeletion::Unknown(unanswered(&error)),
-        }
+        let (ended, result, why) = match self.api.delete(&self.name, &params).await {
+            Ok(_) => (SecretDeletion::Gone, "ok", String::new()),
+            Err(kube::Error::Api(status)) if status.is_not_found() => (SecretDeletion::Gone, "ok", status.message),
+            Err(kube::Error::Api(status)) if status.is_conflict() => {
+                (SecretDeletion::Conflict, "conflict", status.message)
+            }
+            Err(error) => (SecretDeletion::Unknown(unanswered(&error)), "unknown", unanswered(&error)),
+        };
+        self.log("delete", result, &why);
+        ended
+    }
+
+    fn logged(&self, act: &'static str, dry_run: DryRun, write: SecretWrite) -> SecretWrite {
+        let (result, why) = match &write {
+            _ if dry_run == DryRun::Yes => return write,
+            SecretWrite::Done(_) => ("ok", ""),
+            SecretWrite::Conflict => ("conflict", ""),
+            SecretWrite::Denied(halt) => ("refused", halt.message.as_str()),
+            SecretWrite::Unknown(why) => ("unknown", why.as_str()),
+        };
+        self.log(act, result, why);
+        write
+    }
+
+    /// One line for each act, without anything of its content.
+    fn log(&self, act: &'static str, result: &'static str, why: &str) {
+        let (namespace, name) = (&self.namespace, &self.name);
+        let why = Some(why).filter(|why| !why.is_empty());
+        tracing::info!(act, secret = %format!("{namespace}/{name}"), result, why, "wrote the Secret");
     }
 }
 
