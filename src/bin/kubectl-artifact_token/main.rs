@@ -4,6 +4,7 @@
 //! each command; what several need stands beside them.
 
 mod change;
+mod check_service;
 mod cluster;
 mod completion;
 mod consumers;
@@ -63,6 +64,8 @@ enum Command {
     Orphans(orphans::Arguments),
     /// Looks whether everything is there that tokens need, and says what to do if not.
     Doctor(doctor::Arguments),
+    /// Tries the declaration of a service at the live service: generate, verify, list, revoke. Leaves nothing behind.
+    CheckService(check_service::Arguments),
     /// Prints the script that completes this command in a shell.
     Completion(completion::Arguments),
     /// Prints the version.
@@ -99,6 +102,7 @@ async fn run() -> anyhow::Result<()> {
         Command::HandOver(arguments) => hand_over::run(&arguments).await,
         Command::Orphans(arguments) => orphans::run(&arguments).await,
         Command::Doctor(arguments) => doctor::run(&arguments).await,
+        Command::CheckService(arguments) => check_service::run(&arguments).await,
         Command::Completion(arguments) => completion::run(&arguments),
         Command::Version => {
             println!("{}", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,136 @@
+//! What a person may see of a service's answers: their shape, and no secret value.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use data_encoding::BASE64;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+
+/// What stands in the place of a secret value.
+pub(super) const HIDDEN: &str = "****";
+/// A shorter value is none that anybody guards, and would stand everywhere.
+const MIN_SECRET: usize = 4;
+/// A word so long, with a digit in it, may be a secret of the service that nobody here knows.
+const MIN_GUESSED: usize = 16;
+/// The longest text of an answer that is shown, and the most fields of an object.
+const MAX_TEXT: usize = 200;
+const MAX_FIELDS: usize = 24;
+const MAX_DEPTH: usize = 6;
+/// The last characters of a token that may be shown, and how long a token must be for that: as the operator does it.
+const HINT: usize = 4;
+const MIN_HINTED: usize = 20;
+
+/// The values that may stand in no output. All clones know the same ones.
+#[derive(Clone, Default)]
+pub(super) struct Mask(Arc<Mutex<Vec<SecretString>>>);
+
+impl Mask {
+    /// Hides this value from now on, as it is, percent-encoded, and in base64 of its own.
+    pub fn hide(&self, value: &SecretString) {
+        let value = value.expose_secret();
+        let percent: String = value
+            .bytes()
+            .map(|byte| match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+                byte => format!("%{byte:02X}"),
+            })
+            .collect();
+        let forms = [value.to_owned(), percent, BASE64.encode(value.as_bytes())];
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(forms.into_iter().filter(|form| form.len() >= MIN_SECRET).map(SecretString::from));
+    }
+
+    /// The text without the hidden values, and without what would move the cursor.
+    pub fn clean(&self, text: &str) -> String {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = known.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose_secret(), HIDDEN));
+        text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect()
+    }
+}
+
+/// The last characters of a token that is long enough.
+pub(super) fn hint(token: &SecretString) -> Option<String> {
+    let token = token.expose_secret();
+    let length = token.chars().count();
+    (length >= MIN_HINTED).then(|| format!("{HIDDEN}{}", token.chars().skip(length - HINT).collect::<String>()))
+}
+
+/// The shape of a JSON answer. `texts` says whether to show texts, too, as far as they look like no secret: those of a refusal say why.
+pub(super) fn shape(body: &Value, texts: bool) -> String {
+    part(body, texts, MAX_DEPTH)
+}
+
+fn part(value: &Value, texts: bool, depth: usize) -> String {
+    match value {
+        Value::Null | Value::Bool(_) => value.to_string(),
+        Value::Number(_) => "number".to_owned(),
+        Value::String(text) if text.is_empty() => "empty text".to_owned(),
+        Value::String(text) if texts => {
+            let cut: String = text.chars().take(MAX_TEXT).collect();
+            format!("{:?}", without_guessed(&cut))
+        }
+        Value::String(_) => "text".to_owned(),
+        Value::Array(rows) if rows.is_empty() => "[]".to_owned(),
+        Value::Array(_) | Value::Object(_) if depth == 0 => "...".to_owned(),
+        Value::Array(rows) => format!("[{} x {}]", rows.len(), part(&rows[0], texts, depth - 1)),
+        Value::Object(fields) => {
+            let shown = fields.iter().take(MAX_FIELDS);
+            let shown =
+                shown.map(|(name, value)| format!("{:?}: {}", without_guessed(name), part(value, texts, depth - 1)));
+            let more = (fields.len() > MAX_FIELDS).then(|| "...".to_owned());
+            format!("{{{}}}", shown.chain(more).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// The text without the words that may be secrets.
+fn without_guessed(text: &str) -> String {
+    let in_word = |c: char| c.is_alphanumeric() || "-_.~+/=".contains(c);
+    let words = text.split_inclusive(|c: char| !in_word(c));
+    words
+        .map(|word| {
+            let (bare, end) = word.split_at(word.trim_end_matches(|c: char| !in_word(c)).len());
+            let guessed = bare.chars().count() >= MIN_GUESSED && bare.contains(|c: char| c.is_ascii_digit());
+            if guessed { format!("{HIDDEN}{end}") } else { word.to_owned() }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_hidden_value_stands_in_no_text() {
+        let mask = Mask::default();
+        mask.hide(&SecretString::from("top/secret"));
+        mask.hide(&SecretString::from("abc"));
+        assert_eq!(
+            mask.clean("a top/secret b top%2Fsecret c dG9wL3NlY3JldA== abc\u{1b}["),
+            "a **** b **** c **** abc?["
+        );
+    }
+
+    #[test]
+    fn an_answer_shows_its_fields_and_no_text() {
+        let body = json!({"token": "the-value", "id": 7, "items": [{"id": "x"}, {}], "none": [], "gone": null, "ok": true, "": ""});
+        let expected = r#"{"token": text, "id": number, "items": [2 x {"id": text}], "none": [], "gone": null, "ok": true, "": empty text}"#;
+        assert_eq!(shape(&body, false), expected);
+    }
+
+    #[test]
+    fn a_refusal_shows_its_texts_without_words_that_may_be_secrets() {
+        let body = json!({"message": "no scope 'x' for ref_AbCdEf0123456789xyz, sorry", "ref_AbCdEf0123456789xyz": 1});
+        assert_eq!(shape(&body, true), r#"{"message": "no scope 'x' for ****, sorry", "****": number}"#);
+        let deep = json!([[[[[[[[1]]]]]]]]);
+        assert_eq!(shape(&deep, true), "[1 x [1 x [1 x [1 x [1 x [1 x ...]]]]]]");
+    }
+
+    #[test]
+    fn a_hint_is_the_end_of_a_long_token() {
+        assert_eq!(hint(&SecretString::from("0123456789abcdefx7Qd")).as_deref(), Some("****x7Qd"));
+        assert_eq!(hint(&SecretString::from("0123456789abcdx7Qd")), None);
+    }
+}
