@@ -195,22 +195,49 @@ async fn a_revoke_that_does_not_revoke_is_told_with_the_token_that_stays() {
 }
 
 #[tokio::test]
+async fn no_token_is_made_where_one_more_could_end_another() {
+    let bench = Bench::start().await;
+    bench.generate("in use").await;
+    let told = bench.check(|object| object["spec"]["limits"]["maximumLiveTokens"] = json!(1)).await;
+    told.assert(
+        1,
+        &["FAILED: not sent: the list has 1 tokens, and spec.limits.maximumLiveTokens is 1", "failed: generate\n"],
+    );
+    let unread = |object: &mut Value| {
+        wrong("list/request/path", json!("/v1/lst"))(object);
+        object["spec"]["limits"]["maximumLiveTokens"] = json!(9);
+    };
+    bench.check(unread).await.assert(1, &["not sent: the list cannot be read", "failed: generate, list\n"]);
+    assert_eq!(bench.service.books().await.unwrap().tokens.len(), 1);
+}
+
+#[tokio::test]
+async fn no_token_is_made_that_nobody_could_revoke() {
+    let bench = Bench::start().await;
+    let told = bench
+        .check(|object| {
+            let file = include_str!("../../src/service/presets/Reference.yaml");
+            let mut preset: Value = serde_saphyr::from_str(file).unwrap();
+            preset["operations"].as_object_mut().unwrap().remove("revoke");
+            object["spec"]["preset"] = json!("Custom");
+            object["spec"]["operations"] = preset["operations"].take();
+        })
+        .await;
+    told.assert(
+        0,
+        &[
+            "not tried: the declaration has no spec.operations.revoke, so the token would stay",
+            "All that was tried works.\n",
+        ],
+    );
+    bench.assert_clean(0, &told).await;
+}
+
+#[tokio::test]
 async fn no_revoke_goes_to_an_id_that_was_another_tokens_before() {
     let bench = Bench::start().await;
     bench.generate("another").await;
     let other = bench.live().await.remove(0).id;
-    let named = json!({"naming": {"unsupported": true}});
-    let told = bench
-        .check(|object| {
-            wrong("generate/response/id", json!("$.scopes[0]"))(object);
-            object["spec"]["operations"]["naming"] = named["naming"].clone();
-            object["spec"]["operations"]["generate"]["request"]["json"] =
-                json!(r#"{"name": "fixed", "scopes": {{ parameters.scopes }}}"#);
-            object["spec"]["operations"]["lifetime"] = json!({"never": true, "minimum": "1s"});
-            object["spec"]["defaults"] = json!({"parameters": {"scopes": [other.clone()]}});
-        })
-        .await;
-    told.assert(1, &["does not send the lifetime that spec.operations.lifetime promises"]);
     let told = bench
         .check(|object| {
             wrong("generate/response/id", json!("$.scopes[0]"))(object);

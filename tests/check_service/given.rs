@@ -12,6 +12,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{Bench, LIFETIME, Told};
 
+fn certificate() -> String {
+    rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem()
+}
+
 /// The service behind TLS with this certificate; its URL.
 async fn behind_tls(bench: &Bench, certified: &rcgen::CertifiedKey<rcgen::KeyPair>) -> String {
     let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
@@ -171,8 +175,19 @@ async fn what_is_not_in_the_file_comes_from_the_cluster() {
     run(&placed, &["--namespace=elsewhere"])
         .await
         .assert(2, &["--namespace elsewhere: the TokenService is in the namespace"]);
+    let map =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ca"}, "data": {"ca.crt": certificate()}});
+    testbed::cluster::apply(&world.client, &map.to_string(), &world.namespace).await.unwrap();
+    let trusting = |key: &str| {
+        bench.object(|object| object["spec"]["connection"]["caBundleRef"] = json!({"name": "ca", "key": key}))
+    };
+    let source = format!("The CA bundle is from the ConfigMap ca of namespace {}.", world.namespace);
+    run(&trusting("ca.crt"), &[&namespace]).await.assert(0, &[&source]);
+    run(&trusting("tls.crt"), &[&namespace])
+        .await
+        .assert(1, &["there is no ConfigMap ca with the key tls.crt in namespace"]);
     let absent = bench.object(|object| object["spec"]["credentials"]["adminKey"]["name"] = json!("absent"));
     let told = run(&absent, &[&namespace]).await;
     told.assert(1, &["spec.credentials.adminKey: there is no Secret absent in namespace"]);
-    bench.assert_clean(3, &told).await;
+    bench.assert_clean(4, &told).await;
 }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `declared` | a right declaration, and each operation declared wrong |
 //! | `ended` | what the trial leaves behind when an answer gets lost, or somebody ends it |
+//! | `hostile` | a service that repeats what it was sent, and one whose ids are tokens |
 //! | `given` | where the object, the credentials and the authorities come from, and what is no usage |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -12,6 +13,7 @@
 mod declared;
 mod ended;
 mod given;
+mod hostile;
 
 use std::fs;
 use std::path::PathBuf;
@@ -51,7 +53,7 @@ impl Bench {
         let mut object = json!({
             "apiVersion": "artifact-token.dev/v1alpha1", "kind": "TokenService", "metadata": {"name": "registry"},
             "spec": {
-                "preset": "Reference", "baseURL": self.service.base_url(), "connection": {"insecureHTTP": true, "timeout": "5s"},
+                "preset": "Reference", "baseURL": self.service.base_url(), "connection": {"insecureHTTP": true},
                 "credentials": {"adminKey": {"name": "registry-admin", "key": "key"}},
                 "naming": {"prefix": "test"}, "limits": {"requestsPerMinute": 6000},
             },

@@ -87,6 +87,9 @@ const IDENTITY: &str = "kubectl artifact-token check-service";
 /// What comes after the operator's own part of the token's name.
 const DISPLAY_NAME: &str = "check-service";
 
+/// So many requests a trial takes at a quick service with a short list.
+const USUAL_CALLS: i32 = 10;
+
 /// Tries the declaration.
 ///
 /// # Errors
@@ -141,9 +144,13 @@ fn prepare(
     let report = Report::new(mask.clone());
     report.say(&format!("{} {} at {}", name_of(manifest.kind), manifest.name, manifest.spec.base_url));
     sources.iter().for_each(|source| report.say(source));
+    let per_minute = manifest.spec.limits.requests_per_minute;
+    if per_minute < USUAL_CALLS {
+        report.say(&format!("The steps keep spec.limits.requestsPerMinute, {per_minute}, so they take some minutes."));
+    }
     let network = Networks::default().of(&declaration, None, bundle.as_deref())?;
     let witness = Arc::new(Witness::new(network, mask.clone()));
-    let limit = RateLimit::new(u32::try_from(manifest.spec.limits.requests_per_minute).unwrap_or(1));
+    let limit = RateLimit::new(u32::try_from(per_minute).unwrap_or(1));
     let client = ServiceClient::through(witness.clone(), declaration, credentials, limit, CallCounts::default())?;
     Ok(Trial {
         client,

@@ -75,7 +75,8 @@ fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
         Value::Object(fields) => fields.is_empty(),
-        Value::Array(_) | Value::Bool(true) | Value::Number(_) | Value::String(_) => false,
+        Value::Array(rows) => rows.is_empty(),
+        Value::Bool(true) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

@@ -88,7 +88,7 @@ impl Report {
         let body = match (answer.body(), answer.json()) {
             (Err(what), _) => format!("a body that cannot be read: {what}"),
             (Ok([]), _) => "no body".to_owned(),
-            (Ok(_), Ok(body)) => shape(&body, refusal),
+            (Ok(_), Ok(body)) => shape(&body, refusal, &self.mask),
             (Ok(bytes), Err(_)) => {
                 let kind = answer.header("content-type").unwrap_or("of no declared type");
                 format!("{} bytes, {kind}, not JSON", bytes.len())

@@ -12,12 +12,14 @@ use std::time::Duration;
 use artifact_token_operator::api::ids::TokenId;
 use artifact_token_operator::api::operation::Operation;
 use artifact_token_operator::api::token_service::HintPolicy;
-use artifact_token_operator::service::client::answers::{GenerateRequest, Generated, VerifyAnswer};
+use artifact_token_operator::rotation::identity;
+use artifact_token_operator::service::client::answers::{GenerateRequest, Generated, Listing, VerifyAnswer};
 use artifact_token_operator::service::client::{Places, ServiceClient};
 use artifact_token_operator::service::errors::ServiceError;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
+use super::IDENTITY;
 use super::mask::{Mask, hint};
 use super::report::Report;
 use super::witness::{Seen, Witness, hidden, sketch};
@@ -87,6 +89,7 @@ impl Trial {
         }
         let listing = self.read_list().await.ok();
         self.witness.take();
+        self.tell_earlier(listing.as_deref());
         self.before = listing.map(|listing| listing.rows.iter().map(|row| row.id.clone()).collect());
         let count = self.before.as_ref().map(HashSet::len);
         if let Some(count) = count {
@@ -100,6 +103,19 @@ impl Trial {
             self.report.bad(&format!(
                 "not sent: the list {has}, and spec.limits.maximumLiveTokens is {most}, so one more could end a token in use"
             ));
+        }
+    }
+
+    /// Tells of tokens that earlier trials made. Their names are the operator's own, whatever the service is.
+    fn tell_earlier(&self, listing: Option<&Listing>) {
+        let prefix = self.client.declaration().prefix().unwrap_or_default();
+        let names = listing.iter().flat_map(|listing| &listing.rows).filter_map(|row| row.name.as_deref());
+        for name in names {
+            if identity::parse(prefix, name).is_some_and(|name| name.uid16 == identity::uid16(IDENTITY)) {
+                let own = name.split(' ').next().unwrap_or_default();
+                self.report
+                    .say(&format!("The token {own} is of another trial: revoke it by hand, unless that still runs."));
+            }
         }
     }
 
@@ -171,7 +187,8 @@ impl Trial {
         };
         self.report.step("verify");
         self.draw_verify(true).await;
-        let until = Instant::now() + self.settle;
+        // What a person hands over is no new token.
+        let until = Instant::now() + if self.wanted.is_some() { self.settle } else { Duration::ZERO };
         loop {
             let answer = self.ask(Some(&value)).await;
             let again = matches!(answer, Ok(VerifyAnswer::Refused { .. })) && Instant::now() < until;

@@ -78,6 +78,7 @@ impl Trial {
     /// Whether the service refuses the token now; `None` where its answer proves nothing.
     async fn prove_by_verify(&mut self) -> Option<bool> {
         let value = self.value.clone().filter(|_| self.accepted && self.verify_proves)?;
+        self.draw_verify(true).await;
         let until = Instant::now() + self.settle;
         loop {
             let answer = self.ask(Some(&value)).await;
@@ -112,15 +113,17 @@ impl Trial {
         if !self.listed {
             return None;
         }
+        self.draw_list().await;
         let until = Instant::now() + self.settle;
         loop {
             let answer = self.read_list().await;
             let has = answer.as_ref().is_ok_and(|listing| self.find(listing).is_some());
-            self.witness.take();
             if has && Instant::now() < until {
+                self.witness.take();
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
+            self.show_pages().await;
             return match answer {
                 Ok(_) if has => {
                     self.report.bad(&format!(

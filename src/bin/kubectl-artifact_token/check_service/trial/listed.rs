@@ -14,10 +14,7 @@ impl Trial {
     /// Looks for the token in the list, for as long as the service may take to show it. Finds its id, if that is not known.
     pub(super) async fn list(&mut self) {
         self.report.step("list");
-        let drawn = sketch(self.client.declaration(), Vec::new(), async |client, mut places| {
-            let _ = client.list(&mut places).await;
-        });
-        self.report.request(&drawn.await);
+        self.draw_list().await;
         let until = Instant::now() + self.settle;
         loop {
             let answer = self.read_list().await;
@@ -36,13 +33,20 @@ impl Trial {
         }
     }
 
+    pub(super) async fn draw_list(&self) {
+        let drawn = sketch(self.client.declaration(), Vec::new(), async |client, mut places| {
+            let _ = client.list(&mut places).await;
+        });
+        self.report.request(&drawn.await);
+    }
+
     /// A complete list read now.
     pub(super) async fn read_list(&self) -> Result<Arc<Listing>, ServiceError> {
         let client = self.client.clone();
         self.patiently(async |places| client.list(places).await).await
     }
 
-    async fn show_pages(&self) {
+    pub(super) async fn show_pages(&self) {
         let seen = self.witness.take();
         if let Some(first) = seen.first() {
             self.report.answer(first);
