@@ -138,6 +138,21 @@ async fn where_ids_are_given_again_no_second_revoke_goes_to_an_id_that_may_be_an
 }
 
 #[tokio::test]
+async fn who_ends_it_before_generate_is_sent_makes_no_token() {
+    let bench = Bench::start().await;
+    let busy = json!({"operation": "generate", "kind": "Status", "status": 429, "retryAfter": "60", "count": 1});
+    bench.service.faults(json!([busy])).await.unwrap();
+    let command = bench.command(&[bench.object(|_| {}), bench.secret()], &[LIFETIME]);
+    let log = bench.folder.path().join("log");
+    let mut process = Process::start("check-service", &command, &log).unwrap();
+    until_seen(&mut process, &log, "the service asks to wait: asked again in 60 s").await;
+    let status = process.stop(Signal::Interrupt, DEADLINE / 2).await.unwrap();
+    assert_eq!(status.code(), Some(1), "{}", process.log());
+    assert!(process.log().contains("ended early; nothing is left"), "{}", process.log());
+    assert!(bench.service.books().await.unwrap().tokens.is_empty());
+}
+
+#[tokio::test]
 async fn who_ends_it_twice_is_told_what_stays_and_the_next_trial_tells_it_again() {
     let bench = Bench::start().await;
     let slow = json!({"operation": "verify", "kind": "Latency", "milliseconds": 25_000, "count": 1});

@@ -10,6 +10,7 @@ mod report;
 mod stop;
 mod supplies;
 mod trial;
+mod wanted;
 mod witness;
 
 use std::fmt;
@@ -20,11 +21,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use artifact_token_operator::api::duration::GoDuration;
-use artifact_token_operator::api::ids::Nonce;
 use artifact_token_operator::api::operation::Operation;
-use artifact_token_operator::api::parameters::{Lifetime, ParameterValue, Parameters};
-use artifact_token_operator::api::time::Time;
-use artifact_token_operator::rotation::identity::{self, NONCE_BYTES, Name};
 use artifact_token_operator::service::client::ServiceClient;
 use artifact_token_operator::service::client::answers::GenerateRequest;
 use artifact_token_operator::service::client::meter::CallCounts;
@@ -39,6 +36,7 @@ use self::report::{Report, say};
 use self::stop::Stop;
 use self::supplies::{STANDARD_INPUT, Supplies, gather, read_value};
 use self::trial::{Made, Trial};
+use self::wanted::wanted;
 use self::witness::Witness;
 use super::cluster::Place;
 
@@ -82,11 +80,6 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// No Kubernetes object has this text as its uid, so the token of a trial is nobody's.
-const IDENTITY: &str = "kubectl artifact-token check-service";
-/// What comes after the operator's own part of the token's name.
-const DISPLAY_NAME: &str = "check-service";
-
 /// So many requests a trial takes at a quick service with a short list.
 const USUAL_CALLS: i32 = 10;
 
@@ -109,13 +102,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let generates = token.is_none() && declaration.has(Operation::Generate) && declaration.has(Operation::Revoke);
     let wanted = generates.then(|| wanted(&manifest, &declaration, arguments)).transpose()?;
     let supplies = gather(&manifest, &declaration, arguments).await?;
-    let mut trial = prepare(&manifest, declaration, supplies, arguments.settle)?;
-    (trial.wanted, trial.value) = (wanted, token);
-    trial.own_part =
-        trial.wanted.as_ref().and_then(|wanted| wanted.name.as_deref()?.split(' ').next().map(str::to_owned));
-    if let Some(value) = &trial.value {
-        trial.mask.hide(value);
-    }
+    let mut trial = prepare(&manifest, declaration, supplies, arguments.settle, (wanted, token))?;
     let interrupted = try_all(&mut trial).await?;
     conclude(&trial, interrupted)
 }
@@ -137,10 +124,11 @@ fn prepare(
     declaration: Declaration,
     supplies: Supplies,
     settle: Duration,
+    token: (Option<GenerateRequest>, Option<SecretString>),
 ) -> anyhow::Result<Trial> {
     let Supplies { credentials, bundle, sources } = supplies;
     let mask = Mask::default();
-    credentials.values().for_each(|value| mask.hide(value));
+    credentials.values().chain(&token.1).for_each(|value| mask.hide(value));
     let report = Report::new(mask.clone());
     report.say(&format!("{} {} at {}", name_of(manifest.kind), manifest.name, manifest.spec.base_url));
     sources.iter().for_each(|source| report.say(source));
@@ -152,73 +140,10 @@ fn prepare(
     let witness = Arc::new(Witness::new(network, mask.clone()));
     let limit = RateLimit::new(u32::try_from(per_minute).unwrap_or(1));
     let client = ServiceClient::through(witness.clone(), declaration, credentials, limit, CallCounts::default())?;
-    Ok(Trial {
-        client,
-        witness,
-        mask,
-        report,
-        settle,
-        hint: manifest.spec.hint,
-        most: manifest.spec.limits.maximum_live_tokens.and_then(|most| usize::try_from(most).ok()),
-        own_part: None,
-        wanted: None,
-        value: None,
-        made: Made::No,
-        id: None,
-        listed_id: None,
-        before: None,
-        not_ours: false,
-        accepted: false,
-        verify_proves: false,
-        listed: false,
-        revoked: false,
-        judged: false,
-        unreachable: false,
-    })
-}
-
-/// The trial's token: an identity that no object has, so that no object takes it for its own, and a sweep takes it for an orphan.
-fn wanted(manifest: &Manifest, declaration: &Declaration, arguments: &Arguments) -> anyhow::Result<GenerateRequest> {
-    let defaults = manifest.spec.defaults.as_ref();
-    let lifetime = match &arguments.lifetime {
-        Some(text) => Lifetime::parse(text).ok_or_else(|| {
-            Usage("--lifetime: write Never or a duration such as 720h (there are no days)".to_owned())
-        })?,
-        None => defaults.and_then(|defaults| defaults.lifetime).unwrap_or(Lifetime::Never),
-    };
-    declaration.check_lifetime(lifetime).map_err(|why| Usage(format!("--lifetime: {why}")))?;
-    let parameters = parameters(&arguments.parameters)?;
-    let parameters = declaration.check_parameters(&parameters).map_err(|why| Usage(format!("--parameter: {why}")))?;
-    let own = Name { uid16: identity::uid16(IDENTITY), attempt: 1, nonce: random_nonce()? };
-    let prefix = declaration.prefix().unwrap_or_default();
-    let name = declaration.maximum_name_length().map(|most| identity::format(prefix, &own, DISPLAY_NAME, most));
-    let now = Time::from(chrono::Utc::now());
-    Ok(GenerateRequest { name, display_name: Some(DISPLAY_NAME.to_owned()), lifetime, parameters, now, claimed: now })
-}
-
-fn random_nonce() -> anyhow::Result<Nonce> {
-    let mut random = [0; NONCE_BYTES];
-    getrandom::fill(&mut random).map_err(|_| anyhow!("the system has no random bytes"))?;
-    Ok(identity::nonce(random))
-}
-
-/// The parameters of the command line. One that is given twice is a list.
-fn parameters(pairs: &[String]) -> Result<Parameters, Usage> {
-    let mut parameters = Parameters::new();
-    for pair in pairs {
-        let (name, value) = pair.split_once('=').ok_or_else(|| Usage("--parameter: write NAME=VALUE".to_owned()))?;
-        let value = match serde_json::from_str::<Vec<String>>(value) {
-            Ok(list) => ParameterValue::List(list),
-            Err(_) => ParameterValue::Text(value.to_owned()),
-        };
-        let texts = |value: &ParameterValue| value.texts().unwrap_or_default().to_vec();
-        let both = match parameters.remove(name) {
-            Some(before) => ParameterValue::List([texts(&before), texts(&value)].concat()),
-            None => value,
-        };
-        parameters.insert(name.to_owned(), both);
-    }
-    Ok(parameters)
+    let mut trial = Trial::new(client, witness, report, settle, token);
+    trial.hint = manifest.spec.hint;
+    trial.most = manifest.spec.limits.maximum_live_tokens.and_then(|most| usize::try_from(most).ok());
+    Ok(trial)
 }
 
 /// Performs all steps, and ends what they made, also when somebody ends the command. Returns whether somebody did.
@@ -227,29 +152,20 @@ async fn try_all(trial: &mut Trial) -> anyhow::Result<bool> {
     if trial.wanted.is_none() {
         trial.report.not_tried("generate", &why_not(trial));
     }
-    let early = tokio::select! {
+    let mut interrupted = tokio::select! {
         () = trial.look_before() => false,
         () = stop.next() => true,
     };
-    let interrupted = early
-        || {
-            let mask = trial.mask.clone();
-            let generate = trial.generate();
-            tokio::pin!(generate);
-            tokio::select! {
-                () = &mut generate => false,
-                () = stop.next() => {
-                    // Its time-out bounds this wait.
-                    say(&mask, "Ends as soon as the answer to generate says what is to be revoked. Once more ends at once.");
-                    tokio::select! {
-                        () = &mut generate => {}
-                        () = stop.next() => {}
-                    }
-                    true
-                }
-            }
+    while !interrupted && trial.is_to_generate() {
+        interrupted = tokio::select! {
+            () = trial.wait_for_turn() => false,
+            () = stop.next() => true,
         };
-    let interrupted = interrupted
+        if !interrupted {
+            interrupted = generate(trial, &mut stop).await;
+        }
+    }
+    interrupted = interrupted
         || tokio::select! {
             () = trial.rest() => false,
             () = stop.next() => true,
@@ -263,6 +179,24 @@ async fn try_all(trial: &mut Trial) -> anyhow::Result<bool> {
         () = stop.next() => {}
     }
     Ok(interrupted)
+}
+
+/// Sends generate, and waits for its answer even when somebody ends the command meanwhile. Returns whether somebody did.
+async fn generate(trial: &mut Trial, stop: &mut Stop) -> bool {
+    let mask = trial.report.mask().clone();
+    let generate = trial.generate();
+    tokio::pin!(generate);
+    tokio::select! {
+        () = &mut generate => return false,
+        () = stop.next() => {}
+    }
+    // Its time-out bounds this wait.
+    say(&mask, "Ends as soon as the answer to generate says what is to be revoked. Once more ends at once.");
+    tokio::select! {
+        () = &mut generate => {}
+        () = stop.next() => {}
+    }
+    true
 }
 
 /// Why no token is generated.
@@ -301,37 +235,4 @@ fn conclude(trial: &Trial, interrupted: bool) -> anyhow::Result<()> {
         _ => "All that was tried works.",
     });
     Ok(())
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use artifact_token_operator::rotation::service_sweep::{NamedToken, sort};
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_sweep_takes_the_token_of_a_trial_for_one_without_an_object() {
-        let own = Name { uid16: identity::uid16(IDENTITY), attempt: 1, nonce: random_nonce().unwrap() };
-        let name = identity::format("prod", &own, DISPLAY_NAME, 255);
-        assert_eq!(identity::parse("prod", &name), Some(own));
-        let row = NamedToken { id: None, name };
-        // The uid of an object, whose own tokens stay what they are.
-        let owners = [("6a1f0c1e-0000-4000-8000-000000000000".to_owned(), Default::default())].into();
-        let found = sort("prod", [row.clone()], &owners, true, Time::from_millis(0));
-        assert_eq!((found.ownerless, found.suspects.len()), (Some(vec![row]), 0));
-    }
-
-    #[test]
-    fn parameters_are_texts_or_lists() {
-        let read = |pairs: &[&str]| {
-            let pairs: Vec<String> = pairs.iter().map(|pair| (*pair).to_owned()).collect();
-            parameters(&pairs).map(|read| json!(read)).map_err(|error| error.to_string())
-        };
-        assert_eq!(read(&["role=Admin=1", "empty="]), Ok(json!({"role": "Admin=1", "empty": ""})));
-        assert_eq!(read(&[r#"scopes=["a","b"]"#, "scopes=c"]), Ok(json!({"scopes": ["a", "b", "c"]})));
-        assert_eq!(read(&["scopes=[a]"]), Ok(json!({"scopes": "[a]"})));
-        assert!(read(&["role"]).unwrap_err().contains("NAME=VALUE"));
-    }
 }

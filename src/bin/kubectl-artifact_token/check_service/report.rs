@@ -20,6 +20,11 @@ impl Report {
         Self { mask, step: String::new(), failed: Vec::new() }
     }
 
+    /// What hides the values.
+    pub fn mask(&self) -> &Mask {
+        &self.mask
+    }
+
     /// The steps that failed, each once.
     pub fn failed(&self) -> &[String] {
         &self.failed

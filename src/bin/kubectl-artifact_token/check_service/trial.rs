@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a revoke goes only to an id that is that of the trial's own token, as far as the service's list shows it (S3).
 
+mod begin;
 mod end;
 mod listed;
 
@@ -9,20 +10,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use artifact_token_operator::api::ids::TokenId;
 use artifact_token_operator::api::operation::Operation;
 use artifact_token_operator::api::token_service::HintPolicy;
-use artifact_token_operator::rotation::identity;
-use artifact_token_operator::service::client::answers::{GenerateRequest, Generated, Listing, VerifyAnswer};
+use artifact_token_operator::service::client::answers::{GenerateRequest, VerifyAnswer};
 use artifact_token_operator::service::client::{Places, ServiceClient};
 use artifact_token_operator::service::errors::ServiceError;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::IDENTITY;
-use super::mask::{Mask, hint};
 use super::report::Report;
-use super::witness::{Seen, Witness, hidden, sketch};
+use super::witness::{Witness, hidden, sketch};
 
 /// How long a call waits for its place in the rate limit, and how long a service that asks to wait is waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
@@ -48,120 +45,80 @@ pub(super) enum Made {
 /// What is known of the trial so far.
 pub(super) struct Trial {
     pub client: ServiceClient,
-    pub witness: Arc<Witness>,
-    pub mask: Mask,
+    witness: Arc<Witness>,
     pub report: Report,
     /// How long the service may take to know a new token, and to forget a revoked one.
-    pub settle: Duration,
+    settle: Duration,
     pub hint: HintPolicy,
     /// The most tokens that may live at the service at a time.
     pub most: Option<usize>,
-    /// The operator's own part of the token's name, where tokens have names.
-    pub own_part: Option<String>,
     pub wanted: Option<GenerateRequest>,
+    /// The operator's own part of the wanted name, where tokens have names.
+    own_part: Option<String>,
+    /// Generate was sent, and is not to be sent again.
+    asked: bool,
+    /// The place of generate in the rate limit.
+    places: Option<Places>,
+    /// How long the service asked to wait before generate is sent again, and how long that was in all.
+    pause: Duration,
+    waited: Duration,
     pub value: Option<SecretString>,
     pub made: Made,
-    pub id: Option<String>,
+    id: Option<String>,
     /// The id that the list has in another form than the answer to generate.
-    pub listed_id: Option<String>,
+    listed_id: Option<String>,
     /// The ids that the list had before the trial; `None` if it could not be read.
-    pub before: Option<HashSet<String>>,
+    before: Option<HashSet<String>>,
     /// The id is that of another token, so that no revoke may go to it.
-    pub not_ours: bool,
+    not_ours: bool,
     /// The service accepted the token.
-    pub accepted: bool,
+    accepted: bool,
     /// The service refuses a request without a token, and one with a wrong token.
-    pub verify_proves: bool,
+    verify_proves: bool,
     /// The list had the token.
-    pub listed: bool,
+    listed: bool,
     /// A revoke was sent, and the service answered as declared.
-    pub revoked: bool,
+    revoked: bool,
     /// Whether the token is dead was looked at to the end.
-    pub judged: bool,
-    pub unreachable: bool,
+    judged: bool,
+    unreachable: bool,
 }
 
 impl Trial {
-    /// Reads which tokens there are before the trial: an id that was there before is not that of the trial's token.
-    pub async fn look_before(&mut self) {
-        if self.wanted.is_none() || !self.client.declaration().has(Operation::List) {
-            return;
-        }
-        let listing = self.read_list().await.ok();
-        self.witness.take();
-        self.tell_earlier(listing.as_deref());
-        self.before = listing.map(|listing| listing.rows.iter().map(|row| row.id.clone()).collect());
-        let count = self.before.as_ref().map(HashSet::len);
-        if let Some(count) = count {
-            self.report.say(&format!("The list has {count} tokens before the trial."));
-        }
-        // Some services end an old token for one too many.
-        if let Some(most) = self.most.filter(|most| count.is_none_or(|count| count >= *most)) {
-            self.wanted = None;
-            self.report.step("generate");
-            let has = count.map_or_else(|| "cannot be read".to_owned(), |count| format!("has {count} tokens"));
-            self.report.bad(&format!(
-                "not sent: the list {has}, and spec.limits.maximumLiveTokens is {most}, so one more could end a token in use"
-            ));
-        }
-    }
-
-    /// Tells of tokens that earlier trials made. Their names are the operator's own, whatever the service is.
-    fn tell_earlier(&self, listing: Option<&Listing>) {
-        let prefix = self.client.declaration().prefix().unwrap_or_default();
-        let names = listing.iter().flat_map(|listing| &listing.rows).filter_map(|row| row.name.as_deref());
-        for name in names {
-            if identity::parse(prefix, name).is_some_and(|name| name.uid16 == identity::uid16(IDENTITY)) {
-                let own = name.split(' ').next().unwrap_or_default();
-                self.report
-                    .say(&format!("The token {own} is of another trial: revoke it by hand, unless that still runs."));
-            }
-        }
-    }
-
-    /// Generates the token. Nothing may end this before the answer is there: it says what is to be revoked.
-    pub async fn generate(&mut self) {
-        let Some(wanted) = self.wanted.clone() else { return };
-        self.report.step("generate");
-        let drawn = sketch(self.client.declaration(), Vec::new(), async |client, mut places| {
-            let _ = client.generate(&wanted, &mut places).await;
-        });
-        self.report.request(&drawn.await);
-        self.made = Made::Perhaps;
-        let client = self.client.clone();
-        let answer = self.patiently(async |places| client.generate(&wanted, places).await).await;
-        if let Ok(Generated { value, .. }) = &answer {
-            self.mask.hide(value);
-        }
-        self.show_answers();
-        match answer {
-            Ok(generated) => self.take(generated),
-            Err(error) => {
-                if !matches!(error, ServiceError::Unknown { .. }) {
-                    self.made = Made::No;
-                }
-                self.failed(&error);
-            }
-        }
-    }
-
-    fn take(&mut self, generated: Generated) {
-        self.made = Made::Yes;
-        let Generated { value, id, expiration_time, doubt } = generated;
-        let shown = hint(&value).filter(|_| self.hint == HintPolicy::LastFour);
-        self.value = Some(value);
-        self.id = id.and_then(TokenId::new).map(|id| id.to_string());
-        let end = expiration_time.map_or_else(|| "never".to_owned(), |end| end.to_string());
-        let shown = shown.unwrap_or_else(|| "not shown".to_owned());
-        match &self.id {
-            Some(id) => self.report.good(&format!("the token {shown} has the id {id} and expires: {end}")),
-            None => self.report.bad(
-                "the id in the answer cannot be one (1 to 512 characters without line breaks): correct \
-                 spec.operations.generate.response.id",
-            ),
-        }
-        if let Some(doubt) = doubt {
-            self.report.bad(&doubt);
+    /// A trial that makes the `wanted` token, or one that asks about this `value`.
+    pub fn new(
+        client: ServiceClient,
+        witness: Arc<Witness>,
+        report: Report,
+        settle: Duration,
+        (wanted, value): (Option<GenerateRequest>, Option<SecretString>),
+    ) -> Self {
+        let own_part = |wanted: &GenerateRequest| wanted.name.as_deref()?.split(' ').next().map(str::to_owned);
+        Self {
+            client,
+            witness,
+            report,
+            settle,
+            hint: HintPolicy::default(),
+            most: None,
+            own_part: wanted.as_ref().and_then(own_part),
+            wanted,
+            asked: false,
+            places: None,
+            pause: Duration::ZERO,
+            waited: Duration::ZERO,
+            value,
+            made: Made::No,
+            id: None,
+            listed_id: None,
+            before: None,
+            not_ours: false,
+            accepted: false,
+            verify_proves: false,
+            listed: false,
+            revoked: false,
+            judged: false,
+            unreachable: false,
         }
     }
 
@@ -265,22 +222,23 @@ impl Trial {
         &self,
         mut call: impl AsyncFnMut(&mut Places) -> Result<T, ServiceError>,
     ) -> Result<T, ServiceError> {
-        let mut left = LONGEST_WAIT;
+        let mut waited = Duration::ZERO;
         loop {
             let answer = call(&mut Places::one_by_one(LONGEST_WAIT)).await;
-            let wait = match &answer {
-                Err(ServiceError::Throttled { after, .. } | ServiceError::Retry { after, asked: true, .. }) => *after,
-                Ok(_) | Err(_) => return answer,
-            };
-            let Some(rest) = left.checked_sub(wait.max(PAUSE)) else { return answer };
-            left = rest;
-            self.report.line(&format!("the service asks to wait: asked again in {} s", wait.as_secs_f32().ceil()));
-            tokio::time::sleep(wait.max(PAUSE)).await;
+            let wait = answer.as_ref().err().and_then(asks_to_wait).filter(|wait| waited + *wait <= LONGEST_WAIT);
+            let Some(wait) = wait else { return answer };
+            waited += wait;
+            self.tell_wait(wait);
+            tokio::time::sleep(wait).await;
         }
     }
 
+    fn tell_wait(&self, wait: Duration) {
+        self.report.line(&format!("the service asks to wait: asked again in {} s", wait.as_secs_f32().ceil()));
+    }
+
     /// Shows what came back since the last time; of many answers to the same question, the last one.
-    fn show_answers(&self) -> Vec<Seen> {
+    fn show_answers(&self) {
         let seen = self.witness.take();
         if let Some(last) = seen.last() {
             if seen.len() > 1 {
@@ -288,7 +246,6 @@ impl Trial {
             }
             self.report.answer(last);
         }
-        seen
     }
 
     fn failed(&mut self, error: &ServiceError) {
@@ -299,5 +256,15 @@ impl Trial {
             ServiceError::Refused { .. } | ServiceError::Throttled { .. } | ServiceError::Unknown { .. } => false,
         };
         self.report.bad(&error.to_string());
+    }
+}
+
+/// How long to wait before the same call, where nothing was executed because of a limit.
+fn asks_to_wait(error: &ServiceError) -> Option<Duration> {
+    match error {
+        ServiceError::Throttled { after, .. } | ServiceError::Retry { after, asked: true, .. } => {
+            Some((*after).max(PAUSE))
+        }
+        ServiceError::Retry { .. } | ServiceError::Refused { .. } | ServiceError::Unknown { .. } => None,
     }
 }
