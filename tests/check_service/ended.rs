@@ -35,7 +35,8 @@ async fn a_token_whose_answer_got_lost_is_found_by_its_name_and_revoked() {
         faults["operation"] = json!("generate");
         faults["count"] = json!(1);
         bench.service.faults(json!([faults])).await.unwrap();
-        let told = bench.check(|_| {}).await;
+        let objects = [bench.object(|_| {}), bench.secret()];
+        let told = bench.run(bench.command(&objects, &[LIFETIME, "--settle=30s"])).await;
         told.assert(
             1,
             &["ok: one of its 1 tokens is this one", "Nothing is left at the service.", "failed: generate\n"],

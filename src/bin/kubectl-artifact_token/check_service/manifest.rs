@@ -173,10 +173,15 @@ fn misspelt(kind: ServiceKind, path: &str) -> String {
 /// Without the lines of the file, which may be those of a Secret.
 fn not_yaml(error: &serde_saphyr::Error) -> anyhow::Error {
     let place = error.location().map(|at| format!(" at line {}, column {}", at.line(), at.column()));
-    anyhow::anyhow!(
-        "the file is not YAML{}: look for a wrong indentation, a tab, or a quote that does not end",
-        place.unwrap_or_default()
-    )
+    let place = place.unwrap_or_default();
+    match error.without_snippet() {
+        serde_saphyr::Error::DuplicateMappingKey { .. } => {
+            anyhow::anyhow!("the file has a field a second time{place}: write it once")
+        }
+        _ => anyhow::anyhow!(
+            "the file is not YAML{place}: look for a wrong indentation, a tab, or a quote that does not end"
+        ),
+    }
 }
 
 #[cfg(test)]

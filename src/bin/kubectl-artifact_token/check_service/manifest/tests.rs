@@ -51,6 +51,8 @@ fn all_that_is_wrong_is_told_at_a_time_and_no_line_of_the_file_is_shown() {
         text.contains("spec.prefix: is no field") && text.contains("kubectl explain tokenservice.spec has"),
         "{text}"
     );
+    let text = told(&format!("{SERVICE}  preset: Custom\n"));
+    assert!(text.contains("a field a second time at line 8, column 3"), "{text}");
     let text = told("kind: Secret\nstringData: {key: the-value\n---\n");
     assert!(text.contains("is not YAML at line") && !text.contains("the-value"), "{text}");
 }
