@@ -24,7 +24,7 @@ async fn every_act_outside_is_one_line_of_json_with_documented_keys() {
     let world = World::start("logs").await;
     let options = world.operator_options().argument("--log-format=json").argument("--leader-election=on");
     let options = options.argument(format!("--operator-namespace={}", world.namespace)).variable("RUST_LOG", "info");
-    let operator = Operator::start(options).await.unwrap();
+    let mut operator = Operator::start(options).await.unwrap();
     world.apply(&token_yaml("ci")).await;
     world.until_ready("ci").await;
     world.annotate("ci", "artifact-token.dev/rotate-requested-at", "1").await;
@@ -32,6 +32,8 @@ async fn every_act_outside_is_one_line_of_json_with_documented_keys() {
     world.agrees("ci", "ci-secret").await;
     world.delete("ci").await;
     world.until_gone("ci").await;
+    // The last lines come after the object is gone.
+    operator.stop(support::DEADLINE).await.unwrap();
     let log = operator.log();
     let lines: Vec<Map<String, Value>> =
         log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();

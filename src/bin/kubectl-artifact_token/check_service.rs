@@ -13,7 +13,6 @@ mod trial;
 mod wanted;
 mod witness;
 
-use std::fmt;
 use std::fs;
 use std::io;
 use std::sync::Arc;
@@ -39,6 +38,7 @@ use self::trial::{Made, Trial};
 use self::wanted::wanted;
 use self::witness::Witness;
 use super::cluster::Place;
+use super::end::Usage;
 
 /// Which service object, and what the trial asks for.
 #[derive(Debug, clap::Args)]
@@ -67,18 +67,6 @@ pub struct Arguments {
     #[arg(hide = true)]
     more: Vec<String>,
 }
-
-/// The arguments or the file are not what this command takes: the exit code is 2.
-#[derive(Debug)]
-pub struct Usage(String);
-
-impl fmt::Display for Usage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Usage {}
 
 /// So many requests a trial takes at a quick service with a short list.
 const USUAL_CALLS: i32 = 10;

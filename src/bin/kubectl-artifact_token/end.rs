@@ -2,7 +2,12 @@
 
 use std::process::ExitCode;
 
-/// What is no plain error, and has an exit code of its own. 1 is any other error; 2 is a wrong argument, which clap tells.
+/// The arguments, or the file that they name, are not what the command takes. Most of these clap tells.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// What is no plain error, and has an exit code of its own.
 #[derive(Debug, thiserror::Error)]
 pub enum Special {
     /// With `--fail-if-unchanged`: all was as it should be.
@@ -16,6 +21,7 @@ pub enum Special {
 /// The exit code of an error.
 pub fn code(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref::<Special>() {
+        None if error.is::<Usage>() => ExitCode::from(2),
         None => ExitCode::FAILURE,
         Some(Special::Unchanged) => ExitCode::from(3),
         Some(Special::NoLeader(_)) => ExitCode::from(4),

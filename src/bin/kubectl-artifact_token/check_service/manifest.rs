@@ -7,8 +7,8 @@ use data_encoding::BASE64;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::Usage;
 use super::fields::{typed, unknown};
+use crate::end::Usage;
 
 const VERSION: &str = "artifact-token.dev/v1alpha1";
 /// What an object may have beside its spec.

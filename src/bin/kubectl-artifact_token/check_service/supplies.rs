@@ -13,8 +13,9 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client};
 use secrecy::SecretString;
 
+use super::Arguments;
 use super::manifest::{Manifest, credential, name_of};
-use super::{Arguments, Usage};
+use crate::end::Usage;
 
 /// The name of a file that stands for standard input.
 pub(super) const STANDARD_INPUT: &str = "-";

@@ -75,7 +75,8 @@ impl Trial {
             self.report.request(&drawn.await);
         }
         tokio::time::sleep(self.pause).await;
-        let caller = Caller { id: "check-service".to_owned(), namespace: String::new(), class: 1 };
+        let name = "check-service".to_owned();
+        let caller = Caller { id: name.clone(), shown: name, namespace: String::new(), class: 1 };
         match self.client.take_places(&caller, 1, LONGEST_WAIT).await {
             Ok(places) => self.places = Some(places),
             Err(wait) => {
