@@ -7,6 +7,7 @@
 mod bases;
 mod bounds;
 mod defaults;
+mod documents;
 mod formats;
 mod kubectl;
 mod rules;
