@@ -37,7 +37,12 @@ async fn publish(ctx: &Shared, object: ObjectReference, type_: &str, reason: Rea
     let name = object.name.clone().unwrap_or_default();
     // The events of an object without a namespace stand in this one.
     let namespace = object.namespace.clone().unwrap_or_else(|| "default".to_owned());
-    tracing::info!(object = %format!("{namespace}/{name}"), %reason, "{note}");
+    let kind = object.kind.as_deref().unwrap_or_default();
+    let shown = if kind == "ArtifactToken" { format!("{namespace}/{name}") } else { format!("{kind} {name}") };
+    match type_ {
+        "Warning" => tracing::warn!(object = shown, %reason, "{note}"),
+        _ => tracing::info!(object = shown, %reason, "{note}"),
+    }
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("events.k8s.io", "v1", "Event"));
     let api: Api<DynamicObject> = Api::namespaced_with(ctx.client.clone(), &namespace, &resource);
     let mut random = [0_u8; 8];

@@ -1,8 +1,14 @@
 //! What people have the operator do, and what they hear if there is none.
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
+use artifact_token_operator::api::condition::ConditionType;
+use artifact_token_operator::api::reason::Reason;
+use serde_json::json;
 use support::acts::ledger;
+use support::objects::{reference_operations, token_service};
 
 use crate::session::{Session, token_yaml};
 
@@ -107,4 +113,30 @@ async fn mistakes_get_a_clear_answer() {
         session.run(line);
     }
     session.is_as_in("mistakes.txt");
+}
+
+#[tokio::test]
+async fn what_only_a_person_can_do_is_told_instead_of_waited_for() {
+    let mut session = Session::start("plugin-by-hand").await;
+    let _operator = session.operator().await;
+    let verify = reference_operations()["verify"].clone();
+    let service = token_service("reference", &session.world.service.base_url(), |spec| {
+        spec["preset"] = json!("Custom");
+        spec["operations"] = json!({"verify": verify, "page": "https://pages.example/tokens"});
+        spec.as_object_mut().unwrap().retain(|field, _| field != "credentials" && field != "naming");
+    });
+    session.world.apply(&service).await;
+    session.world.apply(&token_yaml("ci")).await;
+    session.world.until_reason("ci", ConditionType::HandOverDue, Reason::HandOverDue).await;
+    let value = session.world.generate_as("made by hand").await.1;
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-token", session.world.namespace));
+    fs::write(&file, &value).unwrap();
+    let (code, told) = session.run(&format!("hand-over ci -n $NS < {}", file.display()));
+    assert_eq!(code, 0, "{told}");
+    session.world.until_ready("ci").await;
+    let (code, told) = session.run("rotate ci -n $NS");
+    assert!(code == 0 && told.contains("artifacttoken/ci waits for you: ") && told.contains("pages.example"), "{told}");
+    let (code, told) = session.run("revoke ci -n $NS --confirm ci");
+    assert!(code == 0 && told.contains("waits for you: revoke by hand (https://pages.example/tokens)"), "{told}");
+    assert!(!told.contains(&value) && session.world.accepts(&value).await, "nobody else may revoke it: {told}");
 }

@@ -13,7 +13,7 @@ async fn the_doctor_names_what_is_wrong_and_what_to_do() {
         "ok    Kubernetes 1.",
         "ok    the clocks of this machine and of the API server agree",
         "ok    CRD artifacttokens.artifact-token.dev",
-        "look  there is no Lease of an operator",
+        "BAD   no operator leads: there is no Lease",
         "BAD   artifacttoken/",
     ] {
         assert!(told.contains(line), "{line:?} is not in:\n{told}");

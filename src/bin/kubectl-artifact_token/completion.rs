@@ -51,7 +51,7 @@ pub async fn answer(words: &[String]) {
         None => (words, ""),
     };
     let root = super::Arguments::command();
-    let command = done.iter().find_map(|word| root.find_subcommand(word));
+    let command = bare(done).first().and_then(|word| root.find_subcommand(word));
     let mut offers = offers(&root, command, begun);
     if command.is_some_and(takes_a_token) && !begun.starts_with('-') {
         offers.extend(tokens(done).await);
@@ -59,6 +59,20 @@ pub async fn answer(words: &[String]) {
     offers.retain(|offer| offer.starts_with(begun));
     offers.iter().for_each(|offer| println!("{offer}"));
     println!("{NO_FILES}");
+}
+
+/// The words that are neither flags nor their values.
+fn bare(words: &[String]) -> Vec<&str> {
+    let mut bare = Vec::new();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "-n" | "--namespace" | "--context" | "--kubeconfig" => drop(words.next()),
+            flag if flag.starts_with('-') => {}
+            word => bare.push(word),
+        }
+    }
+    bare
 }
 
 fn offers(root: &Command, command: Option<&Command>, begun: &str) -> Vec<String> {
@@ -79,8 +93,11 @@ fn takes_a_token(command: &Command) -> bool {
 
 /// The ArtifactTokens of the namespace that the line names, or none if they cannot be seen in time.
 async fn tokens(words: &[String]) -> Vec<String> {
-    let after =
-        |flags: [&str; 2]| words.windows(2).find(|pair| flags.contains(&pair[0].as_str())).map(|pair| pair[1].clone());
+    let after = |flags: [&str; 2]| {
+        let joined = words.iter().find_map(|word| word.strip_prefix(flags[1])?.strip_prefix('='));
+        let pair = || words.windows(2).find(|pair| flags.contains(&pair[0].as_str())).map(|pair| pair[1].as_str());
+        joined.or_else(pair).map(str::to_owned)
+    };
     let place = Place {
         namespace: after(["-n", "--namespace"]),
         context: after(["--context", "--context"]),

@@ -44,7 +44,7 @@ pub struct Consumer {
 #[serde(rename_all = "camelCase")]
 pub struct Consumers {
     pub found: Vec<Consumer>,
-    /// The kinds that this person may not list.
+    /// The kinds that could not be listed: mostly because this person may not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<&'static str>,
 }
@@ -73,27 +73,75 @@ impl Consumer {
     }
 }
 
-/// Looks for them. A kind that cannot be listed is told, and hides no other one.
-pub async fn consumers(client: &Client, namespace: &str, secret: &str) -> Consumers {
-    let mut all = Collected { secret, ..Collected::default() };
-    let (deployments, sets, daemons, crons, jobs, pods) = tokio::join!(
-        list::<Deployment>(client, namespace),
-        list::<StatefulSet>(client, namespace),
-        list::<DaemonSet>(client, namespace),
-        list::<CronJob>(client, namespace),
-        list::<Job>(client, namespace),
-        list::<Pod>(client, namespace),
-    );
-    all.templates("deployment", deployments, |object| object.spec?.template.spec);
-    all.templates("statefulset", sets, |object| object.spec?.template.spec);
-    all.templates("daemonset", daemons, |object| object.spec?.template.spec);
-    all.templates("cronjob", crons, |object| object.spec?.job_template.spec?.template.spec);
-    let owners = jobs.as_ref().map(|jobs| jobs.iter().filter_map(cron_of).collect()).unwrap_or_default();
-    all.templates("job", jobs.map(|jobs| jobs.into_iter().filter(|job| cron_of(job).is_none()).collect()), |object| {
-        object.spec?.template.spec
-    });
-    all.pods(pods, &owners);
-    all.done()
+/// The workloads of a namespace.
+#[derive(Debug)]
+pub struct Workloads {
+    /// Each pod or template of pods: what it belongs to, and since when it runs.
+    pods: Vec<(String, PodSpec, Option<Time>)>,
+    unseen: Vec<&'static str>,
+}
+
+impl Workloads {
+    /// Lists them. A kind that cannot be listed is told, and hides no other one.
+    pub async fn list(client: &Client, namespace: &str) -> Self {
+        let mut all = Self { pods: Vec::new(), unseen: Vec::new() };
+        let (deployments, sets, daemons, crons, jobs, pods) = tokio::join!(
+            list::<Deployment>(client, namespace),
+            list::<StatefulSet>(client, namespace),
+            list::<DaemonSet>(client, namespace),
+            list::<CronJob>(client, namespace),
+            list::<Job>(client, namespace),
+            list::<Pod>(client, namespace),
+        );
+        all.templates("deployment", deployments, |object| object.spec?.template.spec);
+        all.templates("statefulset", sets, |object| object.spec?.template.spec);
+        all.templates("daemonset", daemons, |object| object.spec?.template.spec);
+        all.templates("cronjob", crons, |object| object.spec?.job_template.spec?.template.spec);
+        let owners = jobs.iter().flatten().filter_map(cron_of).collect();
+        let own = jobs.map(|jobs| jobs.into_iter().filter(|job| cron_of(job).is_none()).collect());
+        all.templates("job", own, |object: Job| object.spec?.template.spec);
+        all.add_pods(pods, &owners);
+        all
+    }
+
+    /// Those that use the Secret.
+    pub fn consumers(&self, secret: &str) -> Consumers {
+        let mut found: BTreeMap<&str, Consumer> = BTreeMap::new();
+        for (name, pod, since) in &self.pods {
+            let uses = uses(pod, secret);
+            if uses.is_empty() {
+                continue;
+            }
+            let new = || Consumer { name: name.clone(), uses: BTreeSet::new(), running_since: None };
+            let consumer = found.entry(name).or_insert_with(new);
+            consumer.uses.extend(uses);
+            consumer.running_since = [consumer.running_since, *since].into_iter().flatten().min();
+        }
+        Consumers { found: found.into_values().collect(), unseen: self.unseen.clone() }
+    }
+
+    fn templates<K: Resource<DynamicType = ()>>(
+        &mut self,
+        kind: &'static str,
+        objects: Option<Vec<K>>,
+        pods: impl Fn(K) -> Option<PodSpec>,
+    ) {
+        let Some(objects) = objects else { return self.unseen.push(kind) };
+        for object in objects {
+            let name = format!("{kind}/{}", object.name_any());
+            self.pods.extend(pods(object).map(|pod| (name, pod, None)));
+        }
+    }
+
+    fn add_pods(&mut self, pods: Option<Vec<Pod>>, crons: &BTreeMap<String, String>) {
+        let Some(pods) = pods else { return self.unseen.push("pod") };
+        for pod in pods {
+            let status = pod.status.clone().unwrap_or_default();
+            let over = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
+            let (name, since) = (workload_of(&pod, crons), status.start_time.as_ref().map(Time::from));
+            self.pods.extend(pod.spec.filter(|_| !over).map(|pod| (name, pod, since)));
+        }
+    }
 }
 
 async fn list<K>(client: &Client, namespace: &str) -> Option<Vec<K>>
@@ -108,59 +156,6 @@ where
 fn cron_of(job: &Job) -> Option<(String, String)> {
     let owner = job.owner_references().iter().find(|owner| owner.kind == "CronJob")?;
     Some((job.name_any(), owner.name.clone()))
-}
-
-#[derive(Debug, Default)]
-struct Collected<'a> {
-    secret: &'a str,
-    found: BTreeMap<String, Consumer>,
-    unseen: Vec<&'static str>,
-}
-
-impl Collected<'_> {
-    fn templates<K: Resource<DynamicType = ()>>(
-        &mut self,
-        kind: &'static str,
-        objects: Option<Vec<K>>,
-        pods: impl Fn(K) -> Option<PodSpec>,
-    ) {
-        let Some(objects) = objects else { return self.unseen.push(kind) };
-        for object in objects {
-            let name = format!("{kind}/{}", object.name_any());
-            if let Some(pod) = pods(object) {
-                self.add(name, &pod, None);
-            }
-        }
-    }
-
-    fn pods(&mut self, pods: Option<Vec<Pod>>, crons: &BTreeMap<String, String>) {
-        let Some(pods) = pods else { return self.unseen.push("pod") };
-        for pod in pods {
-            let status = pod.status.clone().unwrap_or_default();
-            if matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")) {
-                continue;
-            }
-            let since = status.start_time.as_ref().map(Time::from);
-            if let Some(spec) = &pod.spec {
-                self.add(workload_of(&pod, crons), spec, since);
-            }
-        }
-    }
-
-    fn add(&mut self, name: String, pod: &PodSpec, since: Option<Time>) {
-        let uses = uses(pod, self.secret);
-        if uses.is_empty() {
-            return;
-        }
-        let new = || Consumer { name: name.clone(), uses: BTreeSet::new(), running_since: None };
-        let consumer = self.found.entry(name.clone()).or_insert_with(new);
-        consumer.uses.extend(uses);
-        consumer.running_since = [consumer.running_since, since].into_iter().flatten().min();
-    }
-
-    fn done(self) -> Consumers {
-        Consumers { found: self.found.into_values().collect(), unseen: self.unseen }
-    }
 }
 
 /// What a pod belongs to, by its owner. A ReplicaSet is named after its Deployment and the hash in a label of its pods.

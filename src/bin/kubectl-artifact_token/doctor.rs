@@ -80,10 +80,10 @@ impl Finding {
 /// When something is bad, or there is no cluster to ask.
 pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Arguments { place, pre, output, lease } = arguments;
-    let (client, _) = place.connect().await?;
+    let (client, namespace) = place.connect().await?;
     let mut findings = cluster::look(&client).await?;
     if *pre {
-        findings.extend(before::look(&client).await);
+        findings.extend(before::look(&client, &namespace).await);
     } else {
         findings.extend(cluster::crds(&client, false).await);
         findings.extend(operator::look(&client, lease).await);

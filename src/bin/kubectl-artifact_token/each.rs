@@ -4,11 +4,12 @@ use anyhow::bail;
 use futures::stream::{self, StreamExt as _};
 
 use super::target::Target;
+use super::wait::plain;
 
 /// So many at a time.
 const AT_A_TIME: usize = 16;
 
-/// Does it to each, and prints how each ended. What fails does not stop the others.
+/// Does it to each, and prints how each ended, in their order. What fails does not stop the others.
 ///
 /// # Errors
 /// When one failed; with a single object, its error.
@@ -16,14 +17,14 @@ pub async fn each<'a, F>(targets: &'a [Target], act: impl Fn(&'a Target) -> F) -
 where
     F: Future<Output = anyhow::Result<String>>,
 {
-    let mut ends = stream::iter(targets).map(act).buffer_unordered(AT_A_TIME);
+    let mut ends = stream::iter(targets).map(act).buffered(AT_A_TIME);
     let mut failed = 0;
     while let Some(end) = ends.next().await {
         match end {
             Ok(told) => println!("{told}"),
             Err(error) if targets.len() == 1 => return Err(error),
             Err(error) => {
-                eprintln!("Error: {error:#}");
+                eprintln!("Error: {}", plain(&format!("{error:#}")));
                 failed += 1;
             }
         }

@@ -38,6 +38,31 @@ pub enum Leader {
     Unknown(String),
 }
 
+impl Leader {
+    /// Goes on if an operator leads, or if that cannot be seen. Otherwise nobody would do what is asked for, and `instead` says what a
+    /// person can do.
+    ///
+    /// # Errors
+    /// [`Special::NoLeader`].
+    pub fn alive_or(&self, instead: impl FnOnce() -> String) -> anyhow::Result<()> {
+        match self {
+            Self::Alive(_) | Self::Unknown(_) => Ok(()),
+            Self::Missing(why) => Err(Special::NoLeader(format!("{why}. {}", instead())).into()),
+        }
+    }
+
+    /// The same, and tells if it cannot be seen.
+    ///
+    /// # Errors
+    /// [`Special::NoLeader`].
+    pub fn require(&self, instead: impl FnOnce() -> String) -> anyhow::Result<()> {
+        if let Self::Unknown(why) = self {
+            eprintln!("Warning: {why}.");
+        }
+        self.alive_or(instead)
+    }
+}
+
 fn lease_name(text: &str) -> Result<(String, String), &'static str> {
     let parts = text.split_once('/').filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty());
     parts.map(|(namespace, name)| (namespace.to_owned(), name.to_owned())).ok_or("write NAMESPACE/NAME")
@@ -48,29 +73,18 @@ impl Where {
     pub async fn look(&self, client: &Client) -> Leader {
         let look = async { tokio::join!(self.leases(client), server_time(client)) };
         match tokio::time::timeout(LOOK, look).await {
-            Ok((Ok(leases), Ok(now))) => judge(&leases, now),
+            Ok((Ok(leases), Ok(now))) => match &self.lease {
+                Some((namespace, name)) if leases.is_empty() => {
+                    Leader::Missing(format!("no operator leads: there is no Lease {namespace}/{name}"))
+                }
+                _ => judge(&leases, now),
+            },
             Ok((Err(error), _)) if is_forbidden(&error) => Leader::Unknown(
                 "you may not list Leases, so it is not known whether an operator runs; --lease NAMESPACE/NAME needs less".to_owned(),
             ),
             Ok((Err(error), _)) => Leader::Unknown(format!("the operator's Lease cannot be read: {error}")),
             Ok((_, Err(error))) => Leader::Unknown(format!("{error:#}")),
             Err(_) => Leader::Unknown("the API server does not say in time whether an operator runs".to_owned()),
-        }
-    }
-
-    /// Goes on if an operator leads, or if that cannot be seen; tells the latter. Otherwise nobody would do what is asked for, and
-    /// `instead` says what a person can do.
-    ///
-    /// # Errors
-    /// [`Special::NoLeader`].
-    pub async fn require(&self, client: &Client, instead: impl FnOnce() -> String) -> anyhow::Result<()> {
-        match self.look(client).await {
-            Leader::Alive(_) => Ok(()),
-            Leader::Missing(why) => Err(Special::NoLeader(format!("{why}. {}", instead())).into()),
-            Leader::Unknown(why) => {
-                eprintln!("Warning: {why}.");
-                Ok(())
-            }
         }
     }
 

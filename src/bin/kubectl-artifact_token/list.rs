@@ -18,6 +18,7 @@ use self::rows::{HEAD, NOTHING, Row, columns, rows};
 use super::cluster::{Place, now};
 use super::output::{Format, machine, table};
 use super::services::service;
+use super::watching::may_go_on;
 
 /// Which tokens.
 #[derive(Debug, clap::Args)]
@@ -65,11 +66,16 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let selector = arguments.selector.as_deref().unwrap_or_default();
     let mut changes = pin!(watcher(api.clone(), watcher::Config::default().labels(selector)).default_backoff());
     while let Some(change) = changes.next().await {
-        // It begins again by itself, and tells all objects first.
-        if !matches!(change, Ok(Event::Apply(_) | Event::Delete(_) | Event::InitDone)) {
-            continue;
+        match change {
+            Ok(Event::Apply(_) | Event::Delete(_) | Event::InitDone) => {}
+            Ok(_) => continue,
+            Err(error) => {
+                may_go_on(error)?;
+                continue;
+            }
         }
-        let text = look(&client, &api, arguments).await?;
+        // The API server may be away for a moment.
+        let Ok(text) = look(&client, &api, arguments).await else { continue };
         if text != last {
             let clear = if io::stdout().is_terminal() { "\x1b[2J\x1b[H" } else { "" };
             print(&format!("{clear}{text}"))?;

@@ -26,6 +26,7 @@ mod suspend;
 mod target;
 mod verify;
 mod wait;
+mod watching;
 
 use std::process::ExitCode;
 
@@ -82,7 +83,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // In one line, also where the shell asks Rust programs for backtraces.
-            eprintln!("Error: {error:#}");
+            eprintln!("Error: {}", wait::plain(&format!("{error:#}")));
             end::code(&error)
         }
     }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::cluster::{Place, is_forbidden};
 use super::output::{Format, machine, table};
 use super::services::Service;
+use super::wait::plain;
 
 /// Where to look.
 #[derive(Debug, clap::Args)]
@@ -44,6 +45,13 @@ struct Row {
     what_happens: String,
 }
 
+/// All of them, and how far they can be known.
+#[derive(Debug, Serialize)]
+struct Found {
+    tokens: Vec<Row>,
+    notes: Vec<String>,
+}
+
 /// Prints them, and which services nobody can look at.
 ///
 /// # Errors
@@ -58,18 +66,16 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .context("list the ArtifactTokens")?;
     let mut rows: Vec<Row> = services.iter().flat_map(|(name, service)| of_service(name, service)).collect();
     rows.extend(tokens.iter().flat_map(|token| of_token(token, scope)));
-    let notes: Vec<String> =
-        services.iter().filter_map(|(name, service)| unseen(name, service)).chain(unread).collect();
+    let notes = services.iter().map(|(name, service)| seen(name, service)).chain(unread).collect();
+    let found = Found { tokens: rows, notes };
     match arguments.output {
-        Format::Json | Format::Yaml => print!("{}", machine(&rows, arguments.output)?),
-        Format::Name => rows.iter().filter_map(|row| row.id.as_ref()).for_each(|id| println!("{id}")),
+        Format::Json | Format::Yaml => print!("{}", machine(&found, arguments.output)?),
+        Format::Name => found.tokens.iter().filter_map(|row| row.id.as_ref()).for_each(|id| println!("{}", plain(id))),
         Format::Table | Format::Wide => {
-            print!("{}", shown(&rows, arguments.no_headers));
-            notes.iter().for_each(|note| println!("{note}"));
-            return Ok(());
+            print!("{}", shown(&found.tokens, arguments.no_headers));
+            found.notes.iter().for_each(|note| println!("{}", plain(note)));
         }
     }
-    notes.iter().for_each(|note| eprintln!("Warning: {note}"));
     Ok(())
 }
 
@@ -138,24 +144,25 @@ fn of_token(token: &ArtifactToken, scope: Option<&str>) -> Vec<Row> {
     .collect()
 }
 
-/// Why nobody can say what lives at this service, or that more than the shown ones do.
-fn unseen(name: &str, service: &Service) -> Option<String> {
+/// When somebody looked at this service, or why nobody can, and whether more live there than are shown.
+fn seen(name: &str, service: &Service) -> String {
     let Some(sweep) = &service.status.last_sweep else {
         let capabilities = &service.status.capabilities;
-        return Some(if capabilities.is_empty() || capabilities.contains(&Capability::List) {
+        return if capabilities.is_empty() || capabilities.contains(&Capability::List) {
             format!("{name}: not swept yet, so its orphans are not known.")
         } else {
             format!("{name}: it has no list, so its orphans are not known.")
-        });
+        };
     };
+    let (time, shown) = (sweep.time, sweep.orphans.len());
     match sweep.orphaned {
-        None => Some(format!(
+        None => format!(
             "{name}: the operator may not list the ArtifactTokens of all namespaces, so its orphans are not known."
-        )),
-        Some(all) if usize::try_from(all).is_ok_and(|all| all > sweep.orphans.len()) => {
-            Some(format!("{name}: {all} in all, {} of them shown.", sweep.orphans.len()))
+        ),
+        Some(all) if usize::try_from(all).is_ok_and(|all| all > shown) => {
+            format!("{name}: swept at {time}; {all} orphans, {shown} of them shown.")
         }
-        Some(_) => None,
+        Some(_) => format!("{name}: swept at {time}."),
     }
 }
 

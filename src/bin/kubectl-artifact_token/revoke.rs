@@ -1,25 +1,30 @@
 //! `kubectl artifact-token revoke`: a token leaked. It is revoked at once, without an overlap, and then replaced.
 
-use std::collections::BTreeSet;
+mod progress;
+
+use std::collections::HashMap;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use artifact_token_operator::api::artifact_token::{ArtifactToken, ServiceKind};
-use artifact_token_operator::api::condition::ConditionType;
-use artifact_token_operator::api::ledger::{Leak, Proof};
+use artifact_token_operator::api::artifact_token::ServiceKind;
+use artifact_token_operator::api::ledger::Ledger;
 use artifact_token_operator::api::time::Time;
 use kube::api::ListParams;
 use kube::{Client, ResourceExt as _};
 use serde_json::json;
 
+use self::progress::{Asked, Deaths, Progress, progress, replaced};
 use super::change::{Writing, warn_of_git};
 use super::cluster::{Place, server_time};
-use super::consumers::{Consumer, consumers};
+use super::consumers::{Consumer, Workloads};
 use super::each::each;
 use super::places::by_hand;
 use super::target::{Kind, Target, find};
-use super::wait::{Waiting, condition, is_ready, plain};
+use super::wait::{Wait, Waiting};
+
+/// The consumers of so many tokens are named.
+const NAMED: usize = 20;
 
 /// What leaked.
 #[derive(Debug, clap::Args)]
@@ -44,22 +49,25 @@ pub struct Arguments {
 pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Arguments { name, confirm, place, writing, waiting } = arguments;
     let (client, namespace) = place.connect().await?;
+    let waits = waiting.wait && !writing.dry_run;
+    let leader = if waits { Some(waiting.operator.look(&client).await) } else { None };
     let target = find(&client, &namespace, name, true).await?;
     ensure!(
         target.object.metadata.deletion_timestamp.is_none(),
         "{} is being deleted, so its tokens are revoked",
         target.shown()
     );
-    let tokens = tokens(&client, &target).await?;
-    if waiting.wait && !writing.dry_run {
-        waiting.operator.require(&client, || by_hand(&tokens)).await?;
+    let known = tokens(&client, &target).await?;
+    if let Some(leader) = leader {
+        leader.require(|| by_hand(&known))?;
     }
-    tell_what_breaks(&client, &tokens).await?;
+    tell_what_breaks(&client, &known).await?;
     if !writing.dry_run {
         confirmed(&target.object.name_any(), confirm.as_deref())?;
     }
-    // What the operator claimed until it notices this leaked. It takes a time ahead for now, and a clock of this machine may be behind.
-    let before = server_time(&client).await?.plus(Duration::from_secs(1));
+    // Read again: a person may have taken a while.
+    let known = tokens(&client, &target).await?;
+    let before = leaked_before(server_time(&client).await?, &known);
     let (field, patch) = match target.kind {
         Kind::Token => {
             ("spec.rotation.revokeIssuedBefore", json!({"spec": {"rotation": {"revokeIssuedBefore": before}}}))
@@ -68,11 +76,22 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     warn_of_git(&target, &format!("{field}: {}", String::from(before)));
     writing.patch(&client, &target, &patch).await?;
-    if writing.dry_run || !waiting.wait {
+    if !waits {
         println!("{}", writing.done(&target, "revoke requested"));
         return Ok(());
     }
-    each(&tokens, |token| until_dead(&client, token, target.kind, before, waiting)).await
+    let wait = waiting.begin(&client);
+    let asked = Asked { kind: target.kind, before };
+    each(&known, |token| until_dead(&wait, token, asked)).await
+}
+
+/// The time from before which tokens leaked: now, by the API server's clock, since that of this machine may be behind. The operator takes a
+/// time ahead for now. Clocks of several API servers differ: what is claimed already leaked. The same time again would not fire.
+fn leaked_before(now: Time, known: &[Target]) -> Time {
+    let ledgers: Vec<Ledger> = known.iter().filter_map(|target| Some(target.token().ok()?.status?.ledger)).collect();
+    let claims = ledgers.iter().flat_map(progress::claims).flatten();
+    let earlier = ledgers.iter().filter_map(|ledger| ledger.leak.as_ref()).filter_map(|leak| leak.noticed().latest());
+    claims.chain(earlier).fold(now, Time::max).plus(Duration::from_secs(1))
 }
 
 /// The ArtifactTokens that this is about.
@@ -91,9 +110,14 @@ async fn tokens(client: &Client, target: &Target) -> anyhow::Result<Vec<Target>>
 
 /// Names who will hold a dead token until the Secret has a new one.
 async fn tell_what_breaks(client: &Client, tokens: &[Target]) -> anyhow::Result<()> {
-    for target in tokens {
-        let token = target.token()?;
-        let found = consumers(client, &target.namespace(), &token.spec.secret.name).await;
+    let mut workloads: HashMap<String, Workloads> = HashMap::new();
+    for target in tokens.iter().take(NAMED) {
+        let namespace = target.namespace();
+        if !workloads.contains_key(&namespace) {
+            workloads.insert(namespace.clone(), Workloads::list(client, &namespace).await);
+        }
+        let secret = target.token()?.spec.secret.name;
+        let Some(found) = workloads.get(&namespace).map(|workloads| workloads.consumers(&secret)) else { continue };
         let names: Vec<String> = found.found.iter().map(Consumer::shown).collect();
         let unseen = if found.unseen.is_empty() {
             String::new()
@@ -101,11 +125,10 @@ async fn tell_what_breaks(client: &Client, tokens: &[Target]) -> anyhow::Result<
             format!("; not looked at, because you may not list them: {}", found.unseen.join(", "))
         };
         let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        println!(
-            "{}: consumers of the Secret {} that get a dead token: {names}{unseen}",
-            target.shown(),
-            token.spec.secret.name
-        );
+        println!("{}: consumers of the Secret {secret} that get a dead token: {names}{unseen}", target.shown());
+    }
+    if tokens.len() > NAMED {
+        println!("and those of {} more ArtifactTokens", tokens.len() - NAMED);
     }
     Ok(())
 }
@@ -115,7 +138,7 @@ fn confirmed(name: &str, confirm: Option<&str>) -> anyhow::Result<()> {
     let typed = match confirm {
         Some(typed) => typed.to_owned(),
         None if io::stdin().is_terminal() => {
-            eprint!("The tokens are revoked at once. Type {name} to go on: ");
+            eprint!("What the operator can revoke dies at once. Type {name} to go on: ");
             io::stderr().flush().context("ask on the terminal")?;
             let mut line = String::new();
             io::stdin().lock().read_line(&mut line).context("read the answer")?;
@@ -129,122 +152,39 @@ fn confirmed(name: &str, confirm: Option<&str>) -> anyhow::Result<()> {
 }
 
 /// Waits until no token from before the leak may live, and the Secret has a new one.
-async fn until_dead(
-    client: &Client,
-    target: &Target,
-    asked: Kind,
-    before: Time,
-    waiting: &Waiting,
-) -> anyhow::Result<String> {
-    let owed = owed(&target.token()?);
-    let mut told = false;
-    let end = waiting.until(client, target, |token| {
-        let Some(dead) = dead(token, asked, before, &owed) else { return Ok(None) };
-        if !told {
-            dead.iter().for_each(|line| println!("{}: {line}", target.shown()));
-            told = true;
+async fn until_dead(wait: &Wait<'_>, target: &Target, asked: Asked) -> anyhow::Result<String> {
+    let mut deaths = Deaths::default();
+    let (mut told, mut missing) = (false, None);
+    let end = wait.until(target, |token| {
+        deaths.see(token);
+        match progress(token, asked) {
+            Progress::Unnoticed => Ok(None),
+            Progress::Living(which) => {
+                missing = Some(which);
+                Ok(None)
+            }
+            Progress::Yours(what) => Ok(Some(what)),
+            Progress::Dead => {
+                missing = None;
+                if !told {
+                    deaths.lines(token).iter().for_each(|line| println!("{}: {line}", target.shown()));
+                    told = true;
+                }
+                Ok(replaced(token))
+            }
         }
-        Ok(replaced(token))
     });
-    let end = end.await;
-    if end.is_err() && told {
-        eprintln!("{}: the leaked tokens are dead; only the new one is missing.", target.shown());
+    match (end.await, missing) {
+        (Ok(end), _) => Ok(format!("{} {end}", target.shown())),
+        (Err(error), _) if told => Err(error.context("the leaked tokens are dead, and the new one is missing")),
+        (Err(error), Some(which)) => Err(error.context(format!("may still live: {which}"))),
+        (Err(error), None) => Err(error),
     }
-    end.map(|told| format!("{} {told}", target.shown()))
-}
-
-/// The attempts whose tokens may live.
-fn owed(token: &ArtifactToken) -> BTreeSet<u32> {
-    let Some(ledger) = token.status.as_ref().map(|status| &status.ledger) else { return BTreeSet::new() };
-    let current = ledger.current.iter().map(|current| current.attempt);
-    let claim = ledger.claim.iter().filter(|claim| claim.outcome.is_none()).map(|claim| claim.attempt);
-    current.chain(claim).chain(ledger.superseded.iter().map(|old| old.attempt)).collect()
-}
-
-/// How each of these was seen dead, once none from before the leak may live.
-fn dead(token: &ArtifactToken, asked: Kind, before: Time, owed: &BTreeSet<u32>) -> Option<Vec<String>> {
-    let ledger = &token.status.as_ref()?.ledger;
-    let noticed = |leak: &&Leak| match asked {
-        Kind::Token => leak.object_issued_before == Some(before),
-        Kind::Service(_) => leak.service_issued_before == Some(before),
-    };
-    let leak = ledger.leak.as_ref().filter(noticed)?;
-    let open = ledger.claim.iter().filter(|claim| claim.outcome.is_none()).map(|claim| Some(claim.time));
-    let current = ledger.current.iter().map(|current| Some(current.claimed_time));
-    let mut living = current.chain(open).chain(ledger.superseded.iter().map(|old| old.claimed_time));
-    // Of one whose claim is not known, nobody can say that it is younger.
-    if living.any(|claimed| claimed.is_none_or(|claimed| leak.covers(claimed))) {
-        return None;
-    }
-    let tell = |attempt: &u32| {
-        let entry = ledger.history.iter().find(|dead| dead.attempt == *attempt);
-        let how = match entry.map(|dead| dead.proof) {
-            Some(Proof::Refused) => "the service refuses it",
-            Some(Proof::Unlisted) => "the service lists it no more",
-            Some(Proof::Answered) => "the service said so, and nothing more could be seen",
-            None => "it never became a token, or died before",
-        };
-        let id = entry.map(|dead| format!(" (id {})", dead.id)).unwrap_or_default();
-        format!("attempt {attempt}{id} is dead: {how}")
-    };
-    Some(owed.iter().map(tell).collect())
-}
-
-/// What the Secret has now, if a token after the leak works.
-fn replaced(token: &ArtifactToken) -> Option<String> {
-    let ledger = &token.status.as_ref()?.ledger;
-    if let Some(due) = condition(token, ConditionType::HandOverDue) {
-        return Some(format!("revoked; a new token waits for you: {}", plain(&due.message)));
-    }
-    if token.spec.suspend {
-        return Some("revoked; it is suspended, so there is no new token".to_owned());
-    }
-    let current = ledger.current.as_ref().filter(|_| is_ready(token))?;
-    let leak = ledger.leak.as_ref()?;
-    (!leak.covers(current.claimed_time)).then(|| {
-        format!("revoked and replaced: attempt {} is in the Secret {}", current.attempt, token.spec.secret.name)
-    })
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
-
-    fn token(status: &Value) -> ArtifactToken {
-        serde_json::from_value(json!({
-            "apiVersion": "artifact-token.dev/v1alpha1", "kind": "ArtifactToken", "metadata": {"name": "ci", "namespace": "ci"},
-            "spec": {"serviceRef": {"name": "r"}, "rotation": {"policy": "Disabled"},
-                "secret": {"name": "ci-token", "data": [{"key": "token", "format": "Raw"}]}},
-            "status": status,
-        }))
-        .unwrap()
-    }
-
-    fn current(attempt: u32, claimed: &str) -> Value {
-        json!({"attempt": attempt, "id": format!("tok_{attempt}"), "claimedTime": claimed, "issuedTime": claimed, "publishedTime": claimed,
-            "verifiedTime": claimed, "probed": true})
-    }
-
-    #[test]
-    fn a_leaked_token_is_told_dead_only_once_it_left_the_ledger() {
-        let (early, late, before) = ("2026-12-01T08:00:00Z", "2026-12-01T09:00:01Z", "2026-12-01T09:00:00Z");
-        let leak = json!({"objectIssuedBefore": before, "claimedBefore": before});
-        let asked = Time::parse(before).unwrap();
-        let owed = BTreeSet::from([7]);
-        let seen = |status: Value| dead(&token(&status), Kind::Token, asked, &owed);
-        assert_eq!(seen(json!({"current": current(7, early)})), None, "the operator has not noticed the leak");
-        assert_eq!(seen(json!({"current": current(7, early), "leak": leak})), None);
-        let waits = json!([{"attempt": 7, "id": "tok_7", "claimedTime": early, "revokeAfterTime": early}]);
-        assert_eq!(seen(json!({"superseded": waits, "leak": leak})), None);
-        let history = json!([{"attempt": 7, "id": "tok_7", "revokedTime": late, "proof": "Refused"}]);
-        let dead = seen(json!({"current": current(8, late), "history": history, "leak": leak})).unwrap();
-        assert_eq!(dead, ["attempt 7 (id tok_7) is dead: the service refuses it"]);
-        let other = json!({"objectIssuedBefore": early, "claimedBefore": early});
-        assert_eq!(seen(json!({"history": history, "leak": other})), None, "an earlier leak");
-    }
 
     #[test]
     fn only_the_very_name_confirms() {

@@ -1,9 +1,11 @@
 //! `kubectl artifact-token rotate`: asks for a new token now, with the usual overlap.
 
+use anyhow::{bail, ensure};
 use artifact_token_operator::api::artifact_token::{ArtifactToken, ROTATE_REQUESTED_AT};
 use artifact_token_operator::api::condition::ConditionType;
 use artifact_token_operator::api::ledger::ArtifactTokenStatus;
-use kube::Client;
+use artifact_token_operator::api::reason::Reason;
+use kube::{Client, ResourceExt as _};
 use serde_json::json;
 
 use super::change::Writing;
@@ -11,7 +13,7 @@ use super::cluster::{Place, now};
 use super::each::each;
 use super::places::by_hand;
 use super::target::{Selection, Target};
-use super::wait::{Waiting, condition, is_ready, plain};
+use super::wait::{Wait, Waiting, condition, is_ready, plain};
 
 /// Which tokens.
 #[derive(Debug, clap::Args)]
@@ -32,19 +34,28 @@ pub struct Arguments {
 /// When no operator leads, a rotation fails or takes too long, or the API server refuses the request.
 pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (client, namespace) = arguments.place.connect().await?;
+    let waits = arguments.waiting.wait && !arguments.writing.dry_run;
+    let leader = if waits { Some(arguments.waiting.operator.look(&client).await) } else { None };
     let targets = arguments.selection.targets(&client, &namespace, false).await?;
-    if arguments.waiting.wait && !arguments.writing.dry_run {
-        arguments.waiting.operator.require(&client, || by_hand(&targets)).await?;
+    if let Some(leader) = leader {
+        leader.require(|| by_hand(&targets))?;
     }
+    let wait = arguments.waiting.begin(&client);
     let request = String::from(now());
-    each(&targets, |target| rotate(&client, target, &request, arguments)).await
+    each(&targets, |target| rotate(&wait, &client, target, &request, arguments)).await
 }
 
-async fn rotate(client: &Client, target: &Target, request: &str, arguments: &Arguments) -> anyhow::Result<String> {
+async fn rotate(
+    wait: &Wait<'_>,
+    client: &Client,
+    target: &Target,
+    request: &str,
+    arguments: &Arguments,
+) -> anyhow::Result<String> {
     let Arguments { writing, waiting, .. } = arguments;
     let before = target.token()?;
-    anyhow::ensure!(before.metadata.deletion_timestamp.is_none(), "{} is being deleted", target.shown());
-    anyhow::ensure!(
+    ensure!(before.metadata.deletion_timestamp.is_none(), "{} is being deleted", target.shown());
+    ensure!(
         !before.spec.suspend,
         "{} is suspended, so it gets no new token: kubectl artifact-token resume {} -n {}",
         target.shown(),
@@ -55,35 +66,37 @@ async fn rotate(client: &Client, target: &Target, request: &str, arguments: &Arg
     if writing.dry_run || !waiting.wait {
         return Ok(writing.done(target, "rotation requested"));
     }
-    let old =
-        before.status.as_ref().and_then(|status| status.ledger.current.as_ref()).map_or(0, |current| current.attempt);
-    waiting
-        .until(client, target, |token| Ok(outcome(token, request, old)))
-        .await
-        .map(|told| writing.done(target, &told))
+    let current = before.status.as_ref().and_then(|status| status.ledger.current.as_ref());
+    let old = current.map_or(0, |current| current.attempt);
+    wait.until(target, |token| outcome(token, old)).await.map(|told| writing.done(target, &told))
 }
 
 /// What became of the request, once that is known. `old` is the attempt of the token before it.
-fn outcome(token: &ArtifactToken, request: &str, old: u32) -> Option<String> {
-    let status = token.status.as_ref()?;
+fn outcome(token: &ArtifactToken, old: u32) -> anyhow::Result<Option<String>> {
+    let Some(status) = &token.status else { return Ok(None) };
     let current = status.ledger.current.as_ref();
     if let Some(due) = condition(token, ConditionType::HandOverDue)
         && current.is_none_or(|current| current.hand_over.is_some())
     {
-        return Some(format!("waits for you: {}", plain(&due.message)));
+        return Ok(Some(format!("waits for you: {}", plain(&due.message))));
     }
-    let done = status.ledger.handled_requests.rotate.as_deref() == Some(request) && is_ready(token);
-    let current = current.filter(|current| done && current.attempt > old)?;
+    let suspended = status.conditions.iter().find(|condition| condition.reason == Reason::Suspended);
+    if let Some(suspended) = suspended {
+        bail!("its service object is suspended: {}", plain(&suspended.message));
+    }
+    // Somebody may have asked again meanwhile: then their request is the one that is handled.
+    let asked = token.annotations().get(ROTATE_REQUESTED_AT);
+    let done = status.ledger.handled_requests.rotate.as_ref() == asked && is_ready(token);
+    let Some(current) = current.filter(|current| done && current.attempt > old) else { return Ok(None) };
     let secret = &token.spec.secret.name;
-    Some(format!("rotated: attempt {} is in the Secret {secret}{}", current.attempt, overlap(status)))
+    Ok(Some(format!("rotated: attempt {} is in the Secret {secret}{}", current.attempt, replaced(status, old))))
 }
 
-fn overlap(status: &ArtifactTokenStatus) -> String {
-    let old: Vec<String> = status
-        .ledger
-        .superseded
-        .iter()
-        .map(|old| format!("; attempt {} is revoked at {}", old.attempt, old.revoke_after_time))
-        .collect();
-    old.concat()
+/// What becomes of the token before.
+fn replaced(status: &ArtifactTokenStatus, old: u32) -> String {
+    let Some(old) = status.ledger.superseded.iter().find(|entry| entry.attempt == old) else { return String::new() };
+    match old.handed_over {
+        true => format!("; attempt {} is yours to revoke after {}", old.attempt, old.revoke_after_time),
+        false => format!("; attempt {} is revoked at {}", old.attempt, old.revoke_after_time),
+    }
 }

@@ -2,10 +2,12 @@
 
 mod timeline;
 
+use std::collections::HashMap;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use anstyle::Style;
+use anyhow::bail;
 use artifact_token_operator::api::artifact_token::ArtifactToken;
 use artifact_token_operator::api::condition::{Condition, ConditionStatus, ConditionType};
 use artifact_token_operator::api::duration::GoDuration;
@@ -16,12 +18,14 @@ use kube::{Client, ResourceExt as _};
 use serde::Serialize;
 
 use self::timeline::{Event, timeline};
-use super::cluster::{Place, now};
-use super::consumers::{Consumer, Consumers, consumers};
+use super::cluster::{Place, is_forbidden, now, server_time};
+use super::consumers::{Consumer, Consumers, Workloads};
+use super::end::Usage;
 use super::output::{BAD, DOUBTFUL, Format, GOOD, machine, styled};
 use super::services::{Service, service};
 use super::target::{Selection, Target};
 use super::wait::plain;
+use super::watching::may_go_on;
 
 /// Which tokens.
 #[derive(Debug, clap::Args)]
@@ -51,7 +55,9 @@ struct Report {
     secret: SecretReport,
     conditions: Vec<Condition>,
     consumers: Consumers,
-    overlap: GoDuration,
+    /// Not known where only the service object could say it, and that cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overlap: Option<GoDuration>,
     timeline: Vec<Event>,
 }
 
@@ -80,20 +86,22 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (client, namespace) = place.connect().await?;
     let targets = selection.targets(&client, &namespace, false).await?;
     if *watch {
-        anyhow::ensure!(targets.len() == 1, "--watch shows one ArtifactToken");
+        if targets.len() != 1 {
+            bail!(Usage("--watch shows one ArtifactToken".to_owned()));
+        }
         return follow(&client, &targets[0], *output).await;
     }
+    let mut workloads: HashMap<String, Workloads> = HashMap::new();
     let mut reports = Vec::new();
     for target in &targets {
-        reports.push(report(&client, &target.token()?).await);
+        let namespace = target.namespace();
+        if !workloads.contains_key(&namespace) {
+            workloads.insert(namespace.clone(), Workloads::list(&client, &namespace).await);
+        }
+        let Some(workloads) = workloads.get(&namespace) else { continue };
+        reports.push(report(&client, &target.token()?, workloads).await);
     }
-    let text = match (output, reports.as_slice()) {
-        (Format::Table | Format::Wide, reports) => reports.iter().map(shown).collect::<Vec<_>>().join("\n"),
-        (Format::Name, reports) => reports.iter().map(|report| format!("artifacttoken/{}\n", report.name)).collect(),
-        (format, [one]) => machine(one, *format)?,
-        (format, all) => machine(&all, *format)?,
-    };
-    anstream::print!("{text}");
+    anstream::print!("{}", text(&reports, *output)?);
     Ok(())
 }
 
@@ -101,35 +109,51 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
 async fn follow(client: &Client, target: &Target, output: Format) -> anyhow::Result<()> {
     let api = kube::api::Api::<ArtifactToken>::namespaced(client.clone(), &target.namespace());
     let only = watcher::Config::default().fields(&format!("metadata.name={}", target.object.name_any()));
-    let mut events = std::pin::pin!(watcher(api, only).default_backoff().applied_objects());
+    let mut events = std::pin::pin!(watcher(api, only).default_backoff());
     while let Some(event) = events.next().await {
-        // It begins again by itself.
-        let Ok(token) = event else { continue };
-        let report = report(client, &token).await;
+        let token = match event {
+            Ok(watcher::Event::Apply(token) | watcher::Event::InitApply(token)) => token,
+            Ok(watcher::Event::Delete(_)) => bail!("{} is gone", target.shown()),
+            Err(error) => {
+                may_go_on(error)?;
+                continue;
+            }
+            Ok(_) => continue,
+        };
+        let report = report(client, &token, &Workloads::list(client, &target.namespace()).await).await;
         let clear = if io::stdout().is_terminal() { "\x1b[2J\x1b[H" } else { "" };
-        match output {
-            Format::Json | Format::Yaml => anstream::print!("{}", machine(&report, output)?),
-            _ => anstream::print!("{clear}{}", shown(&report)),
-        }
+        anstream::print!("{clear}{}", text(&[report], output)?);
     }
     Ok(())
 }
 
-async fn report(client: &Client, token: &ArtifactToken) -> Report {
+fn text(reports: &[Report], output: Format) -> anyhow::Result<String> {
+    match (output, reports) {
+        (Format::Table | Format::Wide, reports) => Ok(reports.iter().map(shown).collect::<Vec<_>>().join("\n")),
+        (Format::Name, reports) => {
+            Ok(reports.iter().map(|report| format!("artifacttoken/{}\n", report.name)).collect())
+        }
+        (format, [one]) => machine(one, format),
+        (format, all) => machine(&all, format),
+    }
+}
+
+async fn report(client: &Client, token: &ArtifactToken, workloads: &Workloads) -> Report {
     let (namespace, name) = (token.namespace().unwrap_or_default(), token.name_any());
     let reference = &token.spec.service_ref;
-    let (service, consumers) =
-        tokio::join!(service(client, &namespace, reference), consumers(client, &namespace, &token.spec.secret.name));
+    let (service, time) = tokio::join!(service(client, &namespace, reference), server_time(client));
     let (state, ready) = match &service {
         Ok(Some(service)) => service.ready().map_or_else(
             || ("not checked yet".to_owned(), false),
             |ready| (ready.reason.to_string(), ready.status == ConditionStatus::True),
         ),
         Ok(None) => ("does not exist".to_owned(), false),
-        Err(_) => ("you may not read it".to_owned(), true),
+        Err(error) if is_forbidden(error) => ("you may not read it".to_owned(), true),
+        Err(error) => (format!("cannot be read: {error}"), false),
     };
-    let defaults = service.ok().flatten().and_then(|Service { spec, .. }| spec.defaults);
-    let overlap = token.spec.rotation.overlap.or_else(|| defaults.and_then(|defaults| defaults.overlap));
+    let default = |Service { spec, .. }: Service| {
+        spec.defaults.and_then(|defaults| defaults.overlap).unwrap_or(GoDuration(DEFAULT_OVERLAP))
+    };
     Report {
         service: ServiceReport { kind: reference.kind.name(), name: reference.name.clone(), state, ready },
         secret: SecretReport {
@@ -137,9 +161,10 @@ async fn report(client: &Client, token: &ArtifactToken) -> Report {
             keys: token.spec.secret.data.iter().map(|entry| entry.key.clone()).collect(),
         },
         conditions: token.status.clone().unwrap_or_default().conditions,
-        overlap: overlap.unwrap_or(GoDuration(DEFAULT_OVERLAP)),
-        timeline: timeline(token, now()),
-        consumers,
+        overlap: token.spec.rotation.overlap.or_else(|| service.ok().flatten().map(default)),
+        // The clock by which the times of the ledger are.
+        timeline: timeline(token, time.unwrap_or_else(|_| now())),
+        consumers: workloads.consumers(&token.spec.secret.name),
         namespace,
         name,
     }
@@ -206,17 +231,18 @@ fn users(consumers: &Consumers) -> String {
     lines.join("\n           ")
 }
 
-/// The consumer that runs longest, if it may still use a token that it read before the overlap began.
+/// The consumer that runs longest; of those that keep what they read, if there is one: its token may be dead after a rotation.
 fn longest(report: &Report) -> Option<String> {
-    let running = report.consumers.found.iter().filter_map(|consumer| Some((consumer.running_since?, consumer)));
-    let (since, consumer) = running.min_by_key(|(since, _)| *since)?;
+    let running = || report.consumers.found.iter().filter_map(|consumer| Some((consumer.running_since?, consumer)));
+    let keeps = running().filter(|(_, consumer)| consumer.keeps_what_it_read()).min_by_key(|(since, _)| *since);
+    let (since, consumer) = keeps.or_else(|| running().min_by_key(|(since, _)| *since))?;
     let present = report.timeline.iter().find(|event| event.now).map_or(Time::default(), |event| event.time);
-    let (runs, overlap) = (Duration::from_secs(present.since(since).as_secs()), report.overlap);
-    let shown = GoDuration(runs);
-    let told = format!("longest running: {} for {shown}; the overlap is {overlap}", consumer.name);
-    if consumer.keeps_what_it_read() && runs > overlap.0 {
-        let warning = "after a rotation it would hold a dead token: restart it, or mount the Secret as a volume";
-        return Some(format!("{told}: {}", styled(DOUBTFUL, warning)));
+    let runs = Duration::from_secs(present.since(since).as_secs());
+    let overlap = report.overlap.map_or_else(|| "of unknown length".to_owned(), |overlap| overlap.to_string());
+    let told = format!("longest running: {} for {}; the overlap is {overlap}", consumer.name, GoDuration(runs));
+    if consumer.keeps_what_it_read() && report.overlap.is_some_and(|overlap| runs > overlap.0) {
+        let warning = "after a rotation it holds a dead token: restart it, or mount a directory";
+        return Some(format!("{told}\n           {}", styled(DOUBTFUL, warning)));
     }
     Some(told)
 }

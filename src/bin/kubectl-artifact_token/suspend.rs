@@ -1,10 +1,13 @@
 //! `kubectl artifact-token suspend` and `resume`: no new tokens for a while. Repair, verification, revokes and deletion go on.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use anyhow::ensure;
 use serde_json::{Value, json};
 
 use super::change::{Writing, warn_of_git};
 use super::cluster::Place;
+use super::each::each;
 use super::target::{Selection, Target, Unchanged};
 
 /// Which objects.
@@ -28,20 +31,23 @@ pub async fn run(arguments: &Arguments, suspend: bool) -> anyhow::Result<()> {
     let Arguments { selection, place, writing, unchanged } = arguments;
     let (client, namespace) = place.connect().await?;
     let targets = selection.targets(&client, &namespace, true).await?;
-    let done = if suspend { "suspended" } else { "resumed" };
-    let mut changed = 0;
-    for target in targets {
-        if is_suspended(&target) == suspend {
-            println!("{} not changed: it is {}suspended", target.shown(), if suspend { "already " } else { "not " });
-            continue;
+    let changed = AtomicUsize::new(0);
+    each(&targets, |target| {
+        let (client, changed) = (&client, &changed);
+        async move {
+            if is_suspended(target) == suspend {
+                let how = if suspend { "already" } else { "not" };
+                return Ok(format!("{} not changed: it is {how} suspended", target.shown()));
+            }
+            ensure!(target.object.metadata.deletion_timestamp.is_none(), "{} is being deleted", target.shown());
+            warn_of_git(target, &format!("spec.suspend: {suspend}"));
+            writing.patch(client, target, &json!({"spec": {"suspend": suspend}})).await?;
+            changed.fetch_add(1, Ordering::Relaxed);
+            Ok(writing.done(target, if suspend { "suspended" } else { "resumed" }))
         }
-        ensure!(target.object.metadata.deletion_timestamp.is_none(), "{} is being deleted", target.shown());
-        warn_of_git(&target, &format!("spec.suspend: {suspend}"));
-        writing.patch(&client, &target, &json!({"spec": {"suspend": suspend}})).await?;
-        println!("{}", writing.done(&target, done));
-        changed += 1;
-    }
-    unchanged.end(changed)
+    })
+    .await?;
+    unchanged.end(changed.into_inner())
 }
 
 fn is_suspended(target: &Target) -> bool {

@@ -8,7 +8,7 @@ use kube::api::{Api, ApiResource, ListParams};
 use kube::core::DynamicObject;
 use kube::{Client, ResourceExt as _};
 
-use super::end::Special;
+use super::end::{Special, Usage};
 
 /// The kinds of object that a command may be about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +117,9 @@ impl Selection {
             targets.push(find(client, namespace, name, services).await?);
         }
         if self.names.is_empty() {
-            ensure!(self.all || self.selector.is_some(), "name an ArtifactToken, or choose some with -l or --all");
+            if !self.all && self.selector.is_none() {
+                bail!(Usage("name an ArtifactToken, or choose some with -l or --all".to_owned()));
+            }
             let everywhere = self.all_namespaces;
             let api = if everywhere { Kind::Token.everywhere(client) } else { Kind::Token.api(client, namespace) };
             let wanted = ListParams { label_selector: self.selector.clone(), ..ListParams::default() };
@@ -140,9 +142,11 @@ pub async fn find(client: &Client, namespace: &str, name: &str, services: bool) 
         Some((word, bare)) => match Kind::parse(&word.to_lowercase()) {
             Some(kind) if services || kind == Kind::Token => (kind, bare),
             _ if services => {
-                bail!("{name}: write NAME, or artifacttoken/NAME, tokenservice/NAME, clustertokenservice/NAME")
+                bail!(Usage(format!(
+                    "{name}: write NAME, or artifacttoken/NAME, tokenservice/NAME, clustertokenservice/NAME"
+                )))
             }
-            _ => bail!("{name}: write the name of an ArtifactToken"),
+            _ => bail!(Usage(format!("{name}: write the name of an ArtifactToken"))),
         },
     };
     let object =

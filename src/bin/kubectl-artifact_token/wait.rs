@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
-use anyhow::{anyhow, bail};
+use anyhow::{anyhow, bail, ensure};
 use artifact_token_operator::api::artifact_token::ArtifactToken;
 use artifact_token_operator::api::condition::{Condition, ConditionStatus, ConditionType};
 use artifact_token_operator::api::duration::GoDuration;
@@ -15,6 +15,12 @@ use super::target::Target;
 
 /// How often an object is looked at.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often the Lease is looked at while a command waits.
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
+/// So long a condition may be one from before the request.
+const SETTLED: Duration = Duration::from_secs(10);
+/// What becomes of the tokens of an object that goes.
+const GONE: &str = "with spec.deletion.policy Revoke its tokens were revoked first, with Orphan they live on";
 
 /// Whether and how long a command waits.
 #[derive(Debug, clap::Args)]
@@ -35,41 +41,74 @@ pub fn length(text: &str) -> Result<Duration, &'static str> {
     length.ok_or("write a duration such as 3m or 90s, or 0")
 }
 
+/// One command's wait: for all its objects together.
+pub struct Wait<'a> {
+    client: &'a Client,
+    waiting: &'a Waiting,
+    begun: Instant,
+}
+
 impl Waiting {
+    /// Begins to wait, now.
+    pub fn begin<'a>(&'a self, client: &'a Client) -> Wait<'a> {
+        Wait { client, waiting: self, begun: Instant::now() }
+    }
+}
+
+impl Wait<'_> {
     /// Looks at an ArtifactToken until `look` finds what it waits for. On a terminal it tells what the object says meanwhile.
     ///
     /// # Errors
-    /// What `look` says; when the object is gone; when the time is over.
+    /// What `look` says; when the object goes or a person must act first; when no operator leads any more; when the time is over.
     pub async fn until<T>(
         &self,
-        client: &Client,
         target: &Target,
         mut look: impl FnMut(&ArtifactToken) -> anyhow::Result<Option<T>>,
     ) -> anyhow::Result<T> {
-        let api: Api<ArtifactToken> = Api::namespaced(client.clone(), &target.namespace());
+        let api: Api<ArtifactToken> = Api::namespaced(self.client.clone(), &target.namespace());
         let (shown, name) = (target.shown(), target.object.metadata.name.clone().unwrap_or_default());
-        let begun = Instant::now();
-        let mut told = String::new();
+        let (mut told, mut looked) = ("the API server does not answer".to_owned(), Instant::now());
         loop {
             // The API server may be away for a moment.
             if let Ok(seen) = api.get_opt(&name).await {
-                let token = seen.ok_or_else(|| anyhow!("{shown} is gone"))?;
+                let token = seen.ok_or_else(|| anyhow!("{shown} is gone; {GONE}"))?;
+                ensure!(
+                    token.metadata.uid == target.object.metadata.uid,
+                    "{shown} was deleted and created again; {GONE}"
+                );
                 if let Some(found) = look(&token)? {
                     return Ok(found);
                 }
                 let state = state(&token);
+                ensure!(token.metadata.deletion_timestamp.is_none(), "{shown} is being deleted; {state}");
+                // What it said before the request is over by then.
+                if self.begun.elapsed() > SETTLED
+                    && let Some(why) = stalled(&token)
+                {
+                    bail!("{shown}: {}", plain(why));
+                }
                 if state != told && io::stderr().is_terminal() {
                     eprintln!("{shown}: {state}");
                 }
                 told = state;
             }
-            if begun.elapsed() >= self.timeout {
-                let told = if told.is_empty() { "the API server does not answer" } else { &told };
-                bail!("{shown}: not done within {}; {told}", GoDuration(self.timeout));
+            let over = self.begun.elapsed() >= self.waiting.timeout;
+            if over || looked.elapsed() > LOOK_AGAIN {
+                self.waiting.operator.look(self.client).await.alive_or(|| format!("{shown} waits for one"))?;
+                looked = Instant::now();
+            }
+            if over {
+                bail!("{shown}: not done within {}; {told}", GoDuration(self.waiting.timeout));
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
+}
+
+/// Why an operator does nothing for this generation before a person acts.
+fn stalled(token: &ArtifactToken) -> Option<&str> {
+    let stalled = condition(token, ConditionType::Stalled).filter(|found| found.status == ConditionStatus::True)?;
+    (stalled.observed_generation == token.metadata.generation).then_some(stalled.message.as_str())
 }
 
 /// What an object says that it does or waits for: of its conditions the one that matters most.
@@ -80,19 +119,19 @@ pub fn state(token: &ArtifactToken) -> String {
         ConditionType::HandOverDue,
         ConditionType::Reconciling,
         ConditionType::VerificationUnclear,
-        ConditionType::Ready,
         ConditionType::RevocationPending,
+        ConditionType::Ready,
     ];
     let found = order.into_iter().find_map(|type_| condition(token, type_).filter(|found| is_told(found)));
     let Some(Condition { type_, reason, message, .. }) = found else {
-        return "the operator has not looked at it yet".to_owned();
+        return "the operator has not looked at it yet, or has nothing to say".to_owned();
     };
     format!("{} ({reason}): {}", type_.name(), plain(message))
 }
 
-/// A condition says something while it is true; `Ready`, always.
+/// A condition says something while it is true; `Ready`, while it is not.
 fn is_told(condition: &Condition) -> bool {
-    condition.type_ == ConditionType::Ready || condition.status == ConditionStatus::True
+    (condition.type_ == ConditionType::Ready) != (condition.status == ConditionStatus::True)
 }
 
 /// The condition of this type.
@@ -107,7 +146,10 @@ pub fn is_ready(token: &ArtifactToken) -> bool {
 
 /// A text of somebody else without what would move the cursor of a terminal.
 pub fn plain(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect()
+    // The latter turn the direction of what follows.
+    let moves =
+        |letter: char| letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|letter| if moves(letter) { '?' } else { letter }).collect()
 }
 
 #[cfg(test)]
@@ -123,6 +165,6 @@ mod tests {
 
     #[test]
     fn no_text_of_others_moves_the_cursor() {
-        assert_eq!(plain("a\u{1b}[2Jb\nc"), "a?[2Jb?c");
+        assert_eq!(plain("a\u{1b}[2Jb\nc\u{202e}"), "a?[2Jb?c?");
     }
 }

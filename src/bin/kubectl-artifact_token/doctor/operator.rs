@@ -11,8 +11,11 @@ use crate::leader::{Leader, Where};
 /// How the chart marks the Deployment.
 const LABELS: &str = "app.kubernetes.io/part-of=artifact-token-operator,app.kubernetes.io/component=operator";
 
-/// The rights without which tokens are not kept: group, resource, subresource and verbs. docs/reference/rbac.md says why.
-const NEEDED: [(&str, &str, Option<&str>, &[&str]); 8] = [
+/// A right: group, resource, subresource and verbs.
+type Right = (&'static str, &'static str, Option<&'static str>, &'static [&'static str]);
+
+/// The rights without which tokens are not kept. docs/reference/rbac.md says why.
+const NEEDED: [Right; 7] = [
     ("artifact-token.dev", "artifacttokens", None, &["get", "list", "watch", "patch"]),
     ("artifact-token.dev", "artifacttokens", Some("status"), &["update"]),
     ("artifact-token.dev", "tokenservices", None, &["list", "watch", "patch"]),
@@ -20,10 +23,15 @@ const NEEDED: [(&str, &str, Option<&str>, &[&str]); 8] = [
     ("", "secrets", None, &["get", "create", "patch", "delete"]),
     ("", "configmaps", None, &["get", "list", "watch"]),
     ("events.k8s.io", "events", None, &["create"]),
-    ("", "secrets", None, WATCH),
 ];
-/// Not needed with `--secret-watch=off`.
-const WATCH: &[&str] = &["list", "watch"];
+/// Not with `--secret-watch=off`.
+const WATCH: Right = ("", "secrets", None, &["list", "watch"]);
+/// For ClusterTokenServices, in all namespaces.
+const SHARED: [Right; 3] = [
+    ("artifact-token.dev", "clustertokenservices", None, &["list", "watch", "patch"]),
+    ("artifact-token.dev", "clustertokenservices", Some("status"), &["update"]),
+    ("", "namespaces", None, &["list", "watch"]),
+];
 
 /// Looks at all operators of the cluster.
 pub(super) async fn look(client: &Client, lease: &Where) -> Vec<Finding> {
@@ -41,7 +49,7 @@ pub(super) async fn look(client: &Client, lease: &Where) -> Vec<Finding> {
         Ok(found) => {
             for deployment in found {
                 findings.push(pods(&deployment));
-                findings.extend(rights(client, &deployment).await);
+                findings.push(rights(client, &deployment).await);
             }
         }
         Err(error) => findings.push(Finding::unseen("the operator's Deployment", &error)),
@@ -65,50 +73,62 @@ fn pods(deployment: &Deployment) -> Finding {
 }
 
 /// Whether the account of a Deployment has all rights, where it works.
-async fn rights(client: &Client, deployment: &Deployment) -> Vec<Finding> {
+async fn rights(client: &Client, deployment: &Deployment) -> Finding {
     let pod = deployment.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
-    let arguments: Vec<&String> =
-        pod.iter().flat_map(|pod| &pod.containers).flat_map(|container| container.args.iter().flatten()).collect();
+    let containers = pod.iter().flat_map(|pod| &pod.containers);
+    let arguments: Vec<&String> = containers.flat_map(|container| container.args.iter().flatten()).collect();
+    let is_set = |flag: &str| arguments.iter().any(|argument| *argument == flag);
     let namespaces = arguments.iter().find_map(|argument| argument.strip_prefix("--namespaces="));
-    let watches = !arguments.iter().any(|argument| *argument == "--secret-watch=off");
+    let places: Vec<Option<&str>> = namespaces.map_or_else(|| vec![None], |names| names.split(',').map(Some).collect());
+    let watch = (!is_set("--secret-watch=off")).then_some(WATCH);
+    let local = || NEEDED.into_iter().chain(watch);
+    let shared = if namespaces.is_none() || is_set("--cluster-services") { SHARED.as_slice() } else { &[] };
+    let wanted = places.iter().flat_map(|place| local().map(|right| (*place, right)));
+    let wanted: Vec<(Option<&str>, Right)> = wanted.chain(shared.iter().map(|right| (None, *right))).collect();
+
     let account = pod.and_then(|pod| pod.service_account_name.clone()).unwrap_or_else(|| "default".to_owned());
     let user = format!("system:serviceaccount:{}:{account}", deployment.namespace().unwrap_or_default());
     let mut missing = Vec::new();
-    for namespace in namespaces.map_or_else(|| vec![None], |names| names.split(',').map(Some).collect()) {
-        for (group, resource, part, verbs) in NEEDED.iter().filter(|needed| watches || needed.3 != WATCH) {
-            for verb in *verbs {
-                let attributes = ResourceAttributes {
-                    namespace: namespace.map(str::to_owned),
-                    group: Some((*group).to_owned()),
-                    resource: Some((*resource).to_owned()),
-                    subresource: part.map(str::to_owned),
-                    verb: Some((*verb).to_owned()),
-                    ..ResourceAttributes::default()
-                };
-                match may(client, &user, attributes).await {
-                    Ok(true) => {}
-                    Ok(false) => {
-                        let part = part.map(|part| format!("/{part}")).unwrap_or_default();
-                        let place = namespace.map(|name| format!(" in {name}")).unwrap_or_default();
-                        missing.push(format!("{verb} {resource}{part}{place}"));
-                    }
-                    Err(error) => return vec![Finding::unseen(&format!("the rights of {user}"), &error)],
+    for (place, (group, resource, part, verbs)) in wanted {
+        for verb in verbs {
+            let attributes = ResourceAttributes {
+                namespace: place.map(str::to_owned),
+                group: Some(group.to_owned()),
+                resource: Some(resource.to_owned()),
+                subresource: part.map(str::to_owned),
+                verb: Some((*verb).to_owned()),
+                ..ResourceAttributes::default()
+            };
+            match may(client, &user, deployment, attributes).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    let part = part.map(|part| format!("/{part}")).unwrap_or_default();
+                    let place = place.map(|name| format!(" in {name}")).unwrap_or_default();
+                    missing.push(format!("{verb} {resource}{part}{place}"));
                 }
+                Err(error) => return Finding::unseen(&format!("the rights of {user}"), &error),
             }
         }
     }
     if missing.is_empty() {
-        return vec![Finding::good(format!("{user} has the rights that it needs"))];
+        return Finding::good(format!("{user} has the rights that it needs"));
     }
     let what = format!("{user} may not: {}", missing.join(", "));
-    vec![Finding::bad(what, "grant what docs/reference/rbac.md lists, or install the chart with rbac.create: true")]
+    Finding::bad(what, "grant what docs/reference/rbac.md lists, or install the chart with rbac.create: true")
 }
 
-async fn may(client: &Client, user: &str, attributes: ResourceAttributes) -> kube::Result<bool> {
+async fn may(client: &Client, user: &str, deployment: &Deployment, right: ResourceAttributes) -> kube::Result<bool> {
     let reviews: Api<SubjectAccessReview> = Api::all(client.clone());
+    let namespace = deployment.namespace().unwrap_or_default();
+    let groups = [
+        "system:authenticated".to_owned(),
+        "system:serviceaccounts".to_owned(),
+        format!("system:serviceaccounts:{namespace}"),
+    ];
     let spec = SubjectAccessReviewSpec {
         user: Some(user.to_owned()),
-        resource_attributes: Some(attributes),
+        groups: Some(groups.to_vec()),
+        resource_attributes: Some(right),
         ..SubjectAccessReviewSpec::default()
     };
     let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };

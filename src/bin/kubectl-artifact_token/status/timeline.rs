@@ -20,23 +20,23 @@ pub struct Event {
     pub now: bool,
 }
 
-/// All events in their order, with a line for now.
+/// All events in their order, with a line for now. What is overdue comes after it.
 pub fn timeline(token: &ArtifactToken, now: Time) -> Vec<Event> {
     let status = token.status.clone().unwrap_or_default();
-    let mut events = past(&status.ledger);
-    events.extend(future(token, &status, now));
-    let present = Event { time: now, what: format!("now: {}", living(&status.ledger, now)), now: true };
-    events.sort_by_key(|event| event.time);
-    let at = events.partition_point(|event| event.time <= now);
-    events.insert(at, present);
-    events.split_off(at.saturating_sub(PAST))
+    let (mut past, mut future) = (past(&status.ledger, now), future(token, &status, now));
+    past.sort_by_key(|event| event.time);
+    future.sort_by_key(|event| event.time);
+    let mut events = past.split_off(past.len().saturating_sub(PAST));
+    events.push(Event { time: now, what: format!("now: {}", living(&status.ledger, now)), now: true });
+    events.extend(future);
+    events
 }
 
 fn event(time: Time, what: String) -> Event {
     Event { time, what, now: false }
 }
 
-fn past(ledger: &Ledger) -> Vec<Event> {
+fn past(ledger: &Ledger, now: Time) -> Vec<Event> {
     let mut events = Vec::new();
     for dead in &ledger.history {
         let how = match dead.proof {
@@ -60,6 +60,10 @@ fn past(ledger: &Ledger) -> Vec<Event> {
     if let Some(claim) = ledger.claim.as_ref().filter(|claim| claim.outcome.is_none()) {
         events.push(event(claim.time, format!("attempt {} claimed", claim.attempt)));
     }
+    let ended = ledger.current.iter().filter_map(|current| Some((current.attempt, current.expiration_time?)));
+    events.extend(
+        ended.filter(|(_, end)| *end <= now).map(|(attempt, end)| event(end, format!("attempt {attempt} expired"))),
+    );
     if let Some(leak) = &ledger.leak {
         events.push(event(leak.claimed_before, "tokens from before this time leaked".to_owned()));
     }
@@ -71,41 +75,58 @@ fn future(token: &ArtifactToken, status: &ArtifactTokenStatus, now: Time) -> Vec
     let mut events: Vec<Event> = ledger.superseded.iter().map(|old| revoke(old, now)).collect();
     if let Some(failures) = &ledger.failures {
         let what = format!("next try, after {} failures: {}", failures.count, failures.reason);
-        events.push(event(failures.next_try_time.max(now), what));
+        events.push(due(failures.next_try_time, now, what));
     }
     let suspended = if token.spec.suspend { ", but the object is suspended" } else { "" };
-    let next = status.next_rotation_time.map(|time| event(time.max(now), format!("next rotation{suspended}")));
-    let current = ledger.current.as_ref();
-    let end = current.and_then(|current| Some((current.attempt, current.expiration_time?)));
-    let end = end.map(|(attempt, time)| {
-        let word = if time <= now { "expired" } else { "expires" };
-        event(time, format!("attempt {attempt} {word}"))
-    });
+    let next = status.next_rotation_time.map(|time| due(time, now, format!("next rotation{suspended}")));
+    let end = ledger.current.iter().filter_map(|current| Some((current.attempt, current.expiration_time?)));
+    let end = end.filter(|(_, end)| *end > now).map(|(attempt, end)| event(end, format!("attempt {attempt} expires")));
     events.extend(next.into_iter().chain(end));
     events
 }
 
 fn revoke(old: &Superseded, now: Time) -> Event {
-    let due = old.next_try_time.unwrap_or_default().max(old.revoke_after_time).max(now);
+    let time = old.next_try_time.unwrap_or_default().max(old.revoke_after_time);
     let by = if old.handed_over { "to be revoked by you" } else { "revoked" };
     let why = if old.failure.is_empty() { String::new() } else { format!("; the last try failed: {}", old.failure) };
-    event(due, format!("attempt {} is {by}{why}", old.attempt))
+    due(time, now, format!("attempt {} is {by}{why}", old.attempt))
 }
 
-/// Which tokens may live.
+/// What happens at that time, or is due since then.
+fn due(time: Time, now: Time, what: String) -> Event {
+    let late = if time < now { format!(" (due since {time})") } else { String::new() };
+    event(time.max(now), format!("{what}{late}"))
+}
+
+/// Which tokens may live, and which of them are in doubt.
 fn living(ledger: &Ledger, now: Time) -> String {
-    let alive = |end: Option<Time>| end.is_none_or(|end| end > now);
-    let current =
-        ledger.current.iter().filter(|current| current.rejected_time.is_none() && alive(current.expiration_time));
-    let mut attempts: BTreeSet<u32> = current.map(|current| current.attempt).collect();
-    attempts.extend(ledger.superseded.iter().filter(|old| old.rejected_time.is_none()).map(|old| old.attempt));
-    let all: Vec<String> = attempts.iter().map(u32::to_string).collect();
-    match all.as_slice() {
-        [] => "no token is known to live".to_owned(),
-        [one] => format!("attempt {one} is valid"),
-        [one, other] => format!("attempts {one} and {other} are both valid"),
-        all => format!("attempts {} may all be valid", all.join(", ")),
+    let mut told = Vec::new();
+    let mut valid: BTreeSet<u32> =
+        ledger.superseded.iter().filter(|old| old.rejected_time.is_none()).map(|old| old.attempt).collect();
+    if let Some(current) = &ledger.current {
+        let attempt = current.attempt;
+        let over = current.expiration_time.is_some_and(|end| end <= now);
+        match (current.refused_time, &current.unclear) {
+            _ if over || current.rejected_time.is_some() => told.push(format!("attempt {attempt} does not work")),
+            (Some(since), _) => told.push(format!("the service refuses attempt {attempt} since {since}")),
+            (None, Some(unclear)) => {
+                told.push(format!("attempt {attempt} is not verified since {}", unclear.since_time))
+            }
+            (None, None) => drop(valid.insert(attempt)),
+        }
     }
+    let all: Vec<String> = valid.iter().map(u32::to_string).collect();
+    match all.as_slice() {
+        [] => {}
+        [one] => told.push(format!("attempt {one} is valid")),
+        [one, other] => told.push(format!("attempts {one} and {other} are both valid")),
+        all => told.push(format!("attempts {} may all be valid", all.join(", "))),
+    }
+    let open = ledger.claim.iter().filter(|claim| claim.outcome.is_none()).map(|claim| claim.attempt);
+    let lost = ledger.lost.iter().map(|lost| lost.attempt).chain(ledger.possibly_lost.iter().map(|lost| lost.attempt));
+    let unseen: BTreeSet<u32> = open.chain(lost).collect();
+    told.extend(unseen.iter().map(|attempt| format!("a token of attempt {attempt} may live")));
+    if told.is_empty() { "no token is known to live".to_owned() } else { told.join("; ") }
 }
 
 #[cfg(test)]
@@ -144,5 +165,16 @@ mod tests {
             "2026-10-31T03:00:00Z next rotation",
         ];
         assert_eq!(lines, expected);
+        let late: Vec<String> = timeline(&token, Time::parse("2026-10-01T10:00:00Z").unwrap())
+            .into_iter()
+            .skip_while(|event| !event.now)
+            .map(|event| event.what)
+            .collect();
+        let expected = [
+            "now: attempts 6 and 7 are both valid",
+            "attempt 6 is revoked (due since 2026-10-01T09:02:11Z)",
+            "next rotation",
+        ];
+        assert_eq!(late, expected, "what is overdue is not done");
     }
 }

@@ -43,6 +43,9 @@ pub(crate) enum DryRun {
     No,
 }
 
+/// Why nothing was written, for logs.
+const OTHER_VERSION: &str = "the Secret is there in another version, or not there";
+
 /// The access to one Secret.
 pub(crate) struct SecretAccess {
     api: Api<Secret>,
@@ -102,14 +105,14 @@ impl SecretAccess {
         let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: Some(version.to_owned()) };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         let (ended, result, why) = match self.api.delete(&self.name, &params).await {
-            Ok(_) => (SecretDeletion::Gone, "ok", String::new()),
-            Err(kube::Error::Api(status)) if status.is_not_found() => (SecretDeletion::Gone, "ok", status.message),
+            Ok(_) => (SecretDeletion::Gone, "ok", ""),
+            Err(kube::Error::Api(status)) if status.is_not_found() => (SecretDeletion::Gone, "ok", ""),
             Err(kube::Error::Api(status)) if status.is_conflict() => {
-                (SecretDeletion::Conflict, "conflict", status.message)
+                (SecretDeletion::Conflict, "conflict", OTHER_VERSION)
             }
-            Err(error) => (SecretDeletion::Unknown(unanswered(&error)), "unknown", unanswered(&error)),
+            Err(error) => (SecretDeletion::Unknown(unanswered(&error)), "unknown", "no answer says whether it is gone"),
         };
-        self.log("delete", result, &why);
+        self.log("delete", result, why);
         ended
     }
 
@@ -117,7 +120,7 @@ impl SecretAccess {
         let (result, why) = match &write {
             _ if dry_run == DryRun::Yes => return write,
             SecretWrite::Done(_) => ("ok", ""),
-            SecretWrite::Conflict => ("conflict", ""),
+            SecretWrite::Conflict => ("conflict", OTHER_VERSION),
             SecretWrite::Denied(halt) => ("refused", halt.message.as_str()),
             SecretWrite::Unknown(why) => ("unknown", why.as_str()),
         };
@@ -129,7 +132,7 @@ impl SecretAccess {
     fn log(&self, act: &'static str, result: &'static str, why: &str) {
         let (namespace, name) = (&self.namespace, &self.name);
         let why = Some(why).filter(|why| !why.is_empty());
-        tracing::info!(act, secret = %format!("{namespace}/{name}"), result, why, "wrote the Secret");
+        tracing::info!(act, secret = %format!("{namespace}/{name}"), result, why, "changed the Secret");
     }
 }
 
