@@ -32,9 +32,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Works with ArtifactTokens.
+/// Shows the tokens that the operator keeps in Secrets, and has it do what you want now: rotate, verify, revoke.
 #[derive(Debug, Parser)]
-#[command(name = "kubectl-artifact_token", bin_name = "kubectl artifact-token", version, about)]
+#[command(name = "kubectl-artifact_token", bin_name = "kubectl artifact-token", version, after_help = EXIT_CODES)]
 struct Arguments {
     /// When to use colours.
     #[arg(long, global = true, value_enum, default_value_t)]
@@ -42,6 +42,9 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+/// The end of the help.
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 something went wrong, 2 wrong arguments, 3 nothing changed (--fail-if-unchanged), 4 no operator leads.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
