@@ -13,6 +13,7 @@
 //! | [`reference_service`] | the truthful token service and its control API |
 //! | [`verdaccio`] | the npm registry server, installed on demand |
 //! | [`parts`] | finds or builds the control plane's binaries; [`go_toolchain`] finds or fetches Go for that |
+//! | [`debian`] | programs out of Debian packages; [`promtool`] is one |
 //! | [`process`] | a child process that ends with its handle, whatever happens to its parent |
 //! | [`mod@poll`] | waits for a state of the world and says what it was when the wait is over |
 //! | [`folder`], [`progress`], [`http`], [`random`] | where files live, one builder at a time, plain HTTP, unique names |
@@ -27,6 +28,7 @@
 pub mod audit;
 pub mod cluster;
 pub mod control_plane;
+pub mod debian;
 pub mod fault_proxy;
 pub mod folder;
 pub mod go_toolchain;
