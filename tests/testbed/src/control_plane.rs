@@ -3,7 +3,7 @@
 //! Ready some seconds after the binaries exist; see [`crate::parts`] for those. About 300 MB while idle.
 //! `outage` ends and restarts its parts, and puts its store back to an earlier state.
 
-mod credentials;
+pub(crate) mod credentials;
 mod launch;
 mod outage;
 
@@ -35,7 +35,7 @@ use launch::Server;
 /// The user with all rights (`system:masters`).
 pub const ADMIN: &str = "admin";
 /// The user of the controller manager; also with all rights.
-const CONTROLLER_MANAGER: &str = "system:kube-controller-manager";
+pub(crate) const CONTROLLER_MANAGER: &str = "system:kube-controller-manager";
 
 /// A client gives up on a silent server after this time: longer than any watch the server keeps open for a test.
 const READ_TIMEOUT: Duration = Duration::from_secs(300);

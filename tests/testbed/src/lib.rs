@@ -12,6 +12,7 @@
 //! | [`operator`] | the operator as a process that can be killed, paused and started again |
 //! | [`reference_service`] | the truthful token service and its control API |
 //! | [`verdaccio`] | the npm registry server, installed on demand |
+//! | [`node`] | a control plane with a node where pods run, in namespaces of its own |
 //! | [`parts`] | finds or builds the control plane's binaries; [`go_toolchain`] finds or fetches Go for that |
 //! | [`debian`] | programs out of Debian packages; [`promtool`] is one |
 //! | [`process`] | a child process that ends with its handle, whatever happens to its parent |
@@ -33,6 +34,7 @@ pub mod fault_proxy;
 pub mod folder;
 pub mod go_toolchain;
 pub mod http;
+pub mod node;
 pub mod operator;
 pub mod parts;
 pub mod poll;
@@ -45,6 +47,7 @@ pub mod verdaccio;
 
 pub use control_plane::{ControlPlane, Options};
 pub use fault_proxy::FaultProxy;
+pub use node::Node;
 pub use operator::Operator;
 pub use poll::poll;
 pub use process::{Process, Signal};

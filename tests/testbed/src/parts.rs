@@ -1,4 +1,4 @@
-//! The control plane's binaries, and what checks a release: found, or built from Go modules.
+//! The binaries of the control plane and of a node, and what checks a release: found, or built from Go modules.
 //!
 //! Looked for in this order: the folder `KUBEBUILDER_ASSETS`, `PATH` (only releases that fit the tests), the cache
 //! `target/control-plane/`. What is missing is built into that cache, once. Go keeps what it fetched and compiled in the home
@@ -18,7 +18,7 @@ use crate::progress;
 /// The Kubernetes release that `go/kube/go.mod` pins. The build writes it into the binaries.
 const KUBERNETES: &str = "v1.36.3";
 
-/// A binary of the control plane.
+/// A binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// The store.
@@ -33,12 +33,31 @@ pub enum Part {
     Helm,
     /// What checks workflows.
     Actionlint,
+    /// Chooses a node for each pod.
+    Scheduler,
+    /// Runs the pods of a node.
+    Kubelet,
+    /// Leads the address of a Service to its pods.
+    KubeProxy,
+    /// The names of Services.
+    CoreDns,
 }
 
 impl Part {
-    /// Every part, in the order in which a test run needs them.
-    pub const ALL: [Self; 6] =
+    /// What every test run needs, in that order.
+    pub const EVERY_RUN: [Self; 6] =
         [Self::Etcd, Self::ApiServer, Self::ControllerManager, Self::Kubectl, Self::Helm, Self::Actionlint];
+    /// What a node needs, with its control plane.
+    pub const NODE: [Self; 8] = [
+        Self::Etcd,
+        Self::ApiServer,
+        Self::ControllerManager,
+        Self::Kubectl,
+        Self::Scheduler,
+        Self::Kubelet,
+        Self::KubeProxy,
+        Self::CoreDns,
+    ];
 
     /// The binary's file name.
     pub fn name(self) -> &'static str {
@@ -49,6 +68,10 @@ impl Part {
             Self::Kubectl => "kubectl",
             Self::Helm => "helm",
             Self::Actionlint => "actionlint",
+            Self::Scheduler => "kube-scheduler",
+            Self::Kubelet => "kubelet",
+            Self::KubeProxy => "kube-proxy",
+            Self::CoreDns => "coredns",
         }
     }
 
@@ -60,15 +83,25 @@ impl Part {
             Self::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
             Self::Actionlint => "github.com/rhysd/actionlint/cmd/actionlint",
+            Self::Scheduler => "k8s.io/kubernetes/cmd/kube-scheduler",
+            Self::Kubelet => "k8s.io/kubernetes/cmd/kubelet",
+            Self::KubeProxy => "k8s.io/kubernetes/cmd/kube-proxy",
+            Self::CoreDns => "coredns",
         }
     }
 
     fn module(self) -> &'static Module {
         match self {
             Self::Etcd => &ETCD,
-            Self::ApiServer | Self::ControllerManager | Self::Kubectl => &KUBE,
+            Self::ApiServer
+            | Self::ControllerManager
+            | Self::Kubectl
+            | Self::Scheduler
+            | Self::Kubelet
+            | Self::KubeProxy => &KUBE,
             Self::Helm => &HELM,
             Self::Actionlint => &ACTIONLINT,
+            Self::CoreDns => &COREDNS,
         }
     }
 
@@ -83,15 +116,23 @@ impl Part {
             // The release that applies on the server, as the fixtures of the tests were installed.
             Self::Helm => (4, 0),
             Self::Actionlint => (1, 7),
+            // They may be older than the API server, but not newer.
+            Self::Scheduler | Self::Kubelet | Self::KubeProxy => (1, 33),
+            Self::CoreDns => (1, 11),
         }
     }
 
     fn version_arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Etcd | Self::ApiServer | Self::ControllerManager => &["--version"],
+            Self::Etcd
+            | Self::ApiServer
+            | Self::ControllerManager
+            | Self::Scheduler
+            | Self::Kubelet
+            | Self::KubeProxy => &["--version"],
             Self::Kubectl => &["version", "--client"],
             Self::Helm => &["version", "--template", "{{.Version}}"],
-            Self::Actionlint => &["-version"],
+            Self::Actionlint | Self::CoreDns => &["-version"],
         }
     }
 }
@@ -99,23 +140,35 @@ impl Part {
 /// A Go module whose dependencies hold the packages to build.
 struct Module {
     name: &'static str,
-    requirements: &'static str,
-    sums: &'static str,
+    files: &'static [(&'static str, &'static str)],
 }
 
-// Separate modules, because etcd's server and the etcd client inside Kubernetes pin different releases, and Helm pins another release of
-// the Kubernetes client.
-static ETCD: Module =
-    Module { name: "etcd", requirements: include_str!("../go/etcd/go.mod"), sums: include_str!("../go/etcd/go.sum") };
-static KUBE: Module =
-    Module { name: "kube", requirements: include_str!("../go/kube/go.mod"), sums: include_str!("../go/kube/go.sum") };
-
-static HELM: Module =
-    Module { name: "helm", requirements: include_str!("../go/helm/go.mod"), sums: include_str!("../go/helm/go.sum") };
+// Separate modules, because etcd's server and the etcd client inside Kubernetes pin different releases, and Helm and CoreDNS pin other
+// releases of the Kubernetes client.
+static ETCD: Module = Module {
+    name: "etcd",
+    files: &[("go.mod", include_str!("../go/etcd/go.mod")), ("go.sum", include_str!("../go/etcd/go.sum"))],
+};
+static KUBE: Module = Module {
+    name: "kube",
+    files: &[("go.mod", include_str!("../go/kube/go.mod")), ("go.sum", include_str!("../go/kube/go.sum"))],
+};
+static HELM: Module = Module {
+    name: "helm",
+    files: &[("go.mod", include_str!("../go/helm/go.mod")), ("go.sum", include_str!("../go/helm/go.sum"))],
+};
 static ACTIONLINT: Module = Module {
     name: "actionlint",
-    requirements: include_str!("../go/actionlint/go.mod"),
-    sums: include_str!("../go/actionlint/go.sum"),
+    files: &[("go.mod", include_str!("../go/actionlint/go.mod")), ("go.sum", include_str!("../go/actionlint/go.sum"))],
+};
+// A program of its own, which is smaller than that of its dependency.
+static COREDNS: Module = Module {
+    name: "coredns",
+    files: &[
+        ("go.mod", include_str!("../go/coredns/go.mod")),
+        ("go.sum", include_str!("../go/coredns/go.sum")),
+        ("main.go", include_str!("../go/coredns/main.go")),
+    ],
 };
 
 /// Binaries that exist.
@@ -197,10 +250,10 @@ fn build(part: Part, cache: &Path) -> Result<PathBuf> {
 fn write_module(module: &Module, cache: &Path) -> Result<PathBuf> {
     let folder = cache.join("src").join(module.name);
     fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-    for (file, wanted) in [("go.mod", module.requirements), ("go.sum", module.sums)] {
+    for (file, wanted) in module.files {
         let path = folder.join(file);
         // A correct file stays untouched: another part of the same module may be building.
-        if fs::read_to_string(&path).is_ok_and(|text| text == wanted) {
+        if fs::read_to_string(&path).is_ok_and(|text| text == *wanted) {
             continue;
         }
         let partial = folder.join(format!("{file}.{}", std::process::id()));

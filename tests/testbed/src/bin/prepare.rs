@@ -1,25 +1,35 @@
 //! Prepares the slow parts that the tests need, so that this can run beside the Rust build:
-//! `cargo run -p testbed --bin prepare -- [--verdaccio]`.
+//! `cargo run -p testbed --bin prepare -- [--verdaccio] [--node]`.
 
 use anyhow::{Result, bail};
 use testbed::parts::{self, Part};
-use testbed::{promtool, verdaccio};
+use testbed::{node, promtool, verdaccio};
 
 fn main() -> Result<()> {
-    let mut with_verdaccio = false;
+    let (mut with_verdaccio, mut with_node) = (false, false);
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             "--verdaccio" => with_verdaccio = true,
-            other => bail!("unknown argument {other}; known: --verdaccio"),
+            "--node" => with_node = true,
+            other => bail!("unknown argument {other}; known: --verdaccio, --node"),
         }
     }
-    let parts = parts::ensure(&Part::ALL)?;
-    for part in Part::ALL {
-        println!("{}: {}", part.name(), parts.path(part)?.display());
-    }
+    build(&Part::EVERY_RUN)?;
     println!("promtool: {}", promtool::ensure()?.display());
     if with_verdaccio {
         println!("verdaccio: {}", verdaccio::ensure()?.display());
+    }
+    if with_node {
+        build(&Part::NODE)?;
+        println!("packages of a node: {}", node::packages()?.display());
+    }
+    Ok(())
+}
+
+fn build(wanted: &[Part]) -> Result<()> {
+    let parts = parts::ensure(wanted)?;
+    for part in wanted {
+        println!("{}: {}", part.name(), parts.path(*part)?.display());
     }
     Ok(())
 }

@@ -30,20 +30,20 @@ struct User {
 
 /// The users of one control plane.
 #[derive(Debug)]
-pub(super) struct Credentials {
+pub(crate) struct Credentials {
     users: Vec<User>,
     /// The static token file of kube-apiserver.
-    pub(super) tokens: PathBuf,
+    pub(crate) tokens: PathBuf,
     /// The private key of service account tokens.
-    pub(super) signing_key: PathBuf,
+    pub(crate) signing_key: PathBuf,
     /// Its public key.
-    pub(super) verifying_key: PathBuf,
+    pub(crate) verifying_key: PathBuf,
     /// The folder in which kube-apiserver puts its own certificate.
-    pub(super) certificates: PathBuf,
+    pub(crate) certificates: PathBuf,
 }
 
 impl Credentials {
-    pub(super) fn create(folder: &RunFolder, users: &[(String, Vec<String>)]) -> Result<Self> {
+    pub(crate) fn create(folder: &RunFolder, users: &[(String, Vec<String>)]) -> Result<Self> {
         let all_rights = vec![String::from("system:masters")];
         let own = [(ADMIN.to_owned(), all_rights.clone()), (CONTROLLER_MANAGER.to_owned(), all_rights)];
         let mut rows = String::new();
@@ -68,7 +68,7 @@ impl Credentials {
     }
 
     /// The server's certificate; it exists once the server has started.
-    pub(super) fn certificate(&self) -> PathBuf {
+    pub(crate) fn certificate(&self) -> PathBuf {
         self.certificates.join("apiserver.crt")
     }
 
@@ -76,35 +76,35 @@ impl Credentials {
         self.users.iter().find(|user| user.name == name).ok_or_else(|| anyhow!("no user {name} was declared"))
     }
 
-    pub(super) fn kubeconfig(&self, user: &str) -> Result<PathBuf> {
+    pub(crate) fn kubeconfig(&self, user: &str) -> Result<PathBuf> {
         Ok(self.user(user)?.kubeconfig.clone())
     }
 
     /// The `Authorization` value of a user.
-    pub(super) fn bearer(&self, user: &str) -> Result<String> {
+    pub(crate) fn bearer(&self, user: &str) -> Result<String> {
         Ok(format!("Bearer {}", self.user(user)?.token))
     }
 
     /// An HTTP client that trusts the server's certificate and no other.
-    pub(super) fn client(&self) -> Result<reqwest::Client> {
+    pub(crate) fn client(&self) -> Result<reqwest::Client> {
         let pem = fs::read(self.certificate()).context("read the server's certificate")?;
         let certificates = reqwest::Certificate::from_pem_bundle(&pem).context("parse the server's certificate")?;
         http::builder().tls_certs_only(certificates).build().context("build an HTTP client")
     }
 
     /// Writes a kubeconfig for every user.
-    pub(super) fn write_kubeconfigs(&self, url: &str) -> Result<()> {
+    pub(crate) fn write_kubeconfigs(&self, url: &str) -> Result<()> {
         self.users.iter().try_for_each(|user| self.write_kubeconfig(&user.name, url, &user.kubeconfig))
     }
 
     /// Writes a kubeconfig with everything inside, so that it can be copied elsewhere.
-    pub(super) fn write_kubeconfig(&self, user: &str, url: &str, file: &Path) -> Result<()> {
+    pub(crate) fn write_kubeconfig(&self, user: &str, url: &str, file: &Path) -> Result<()> {
         let user = self.user(user)?;
         self.write_kubeconfig_with(&user.name, &user.token, url, file)
     }
 
     /// The same for a token that was not declared, such as that of a service account.
-    pub(super) fn write_kubeconfig_with(&self, user: &str, token: &str, url: &str, file: &Path) -> Result<()> {
+    pub(crate) fn write_kubeconfig_with(&self, user: &str, token: &str, url: &str, file: &Path) -> Result<()> {
         let pem = fs::read(self.certificate()).context("read the server's certificate")?;
         let certificate = data_encoding::BASE64.encode(&pem);
         // Every JSON text is YAML, and every reader of kubeconfigs accepts it.
