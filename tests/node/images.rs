@@ -29,7 +29,10 @@ impl Images {
         let busybox = places.iter().find(|path| path.is_file()).expect("the package busybox-static has busybox");
         let tools = images.file("tools");
         fs::create_dir_all(tools.join("bin")).unwrap();
-        fs::copy(busybox, tools.join("bin/busybox")).unwrap();
+        // Under each name it is that tool.
+        for name in ["busybox", "sleep", "wc"] {
+            fs::copy(busybox, tools.join("bin").join(name)).unwrap();
+        }
         let settings = root().join("tests/node/Containerfile");
         images.run("image/archive", &[&tools, &images.file("tools.tar"), Path::new(node::SANDBOX), &settings]);
         images

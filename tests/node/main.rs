@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `images` | not tests: the image of a release, and one with tools |
 //! | `cluster` | not tests: the chart on the node, and what is looked at there |
+//! | `quick_start` | the quick start of the documents, as a new user types it |
 //! | `traces` | not tests: what a node could leave on the machine |
 //!
 //! It needs root, so it runs only by name: `tests/run node`.
@@ -12,6 +13,7 @@
 
 mod cluster;
 mod images;
+mod quick_start;
 mod traces;
 
 use std::collections::BTreeSet;
@@ -51,6 +53,7 @@ async fn the_pods_of_the_chart_rotate_a_mounted_token_survive_their_leader_and_l
     nothing_was_generated_twice(&mut cluster, 3).await;
     nothing_was_refused(&cluster).await;
     uninstall(&mut cluster).await;
+    quick_start::follow(&cluster).await;
 
     drop(cluster);
     assert_eq!(traces.left(), Vec::<String>::new(), "left on the machine");

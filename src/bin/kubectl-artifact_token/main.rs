@@ -85,8 +85,8 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // In one line, also where the shell asks Rust programs for backtraces.
-            eprintln!("Error: {}", wait::plain(&format!("{error:#}")));
+            // Without a backtrace, also where the shell asks Rust programs for them.
+            eprintln!("Error: {}", wait::plain_lines(&format!("{error:#}")));
             end::code(&error)
         }
     }

@@ -152,6 +152,11 @@ pub fn plain(text: &str) -> String {
     text.chars().map(|letter| if moves(letter) { '?' } else { letter }).collect()
 }
 
+/// The same for a text of several lines.
+pub fn plain_lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
