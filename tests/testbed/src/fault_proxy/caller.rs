@@ -12,7 +12,14 @@ pub(super) fn of(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
     let mut numbers: Vec<u32> = numbers.collect();
     // The caller is most likely a young process, and least likely our own.
     numbers.sort_by_key(|number| (*number == std::process::id(), std::cmp::Reverse(*number)));
-    numbers.into_iter().find(|number| holds(&Path::new("/proc").join(number.to_string()).join("fd"), &socket))
+    let found = numbers.into_iter().find(|number| holds(*number, &socket))?;
+    match parent(found) {
+        // A child has the sockets of its parent until it becomes another program.
+        Some(parent) if holds(parent, &socket) => Some(parent),
+        Some(_) => Some(found),
+        // It has ended since: it was such a child, or nobody is left.
+        None => of(peer, own),
+    }
 }
 
 /// The socket's inode. The lines of the table begin with `sl local_address rem_address`, and the tenth column is the inode.
@@ -31,7 +38,12 @@ fn address(address: SocketAddr) -> Option<String> {
     Some(format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), address.port()))
 }
 
-fn holds(descriptors: &Path, socket: &str) -> bool {
-    let Ok(entries) = fs::read_dir(descriptors) else { return false };
+fn parent(number: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{number}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok())
+}
+
+fn holds(number: u32, socket: &str) -> bool {
+    let Ok(entries) = fs::read_dir(format!("/proc/{number}/fd")) else { return false };
     entries.flatten().any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == Path::new(socket)))
 }
