@@ -1,6 +1,7 @@
 //! The Secrets of tokens that a person hands over: the one that brings a token, and the one that keeps the values of earlier ones. Pure.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -29,6 +30,8 @@ pub struct HandedOver {
     pub token: SecretString,
     /// When it expires, if the person said so.
     pub expiration: Option<Time>,
+    /// When the Secret was last written, by the API server's clock. The token was made before that.
+    pub written: Option<Time>,
 }
 
 /// The name of the Secret with which a person hands over a token for this object.
@@ -70,7 +73,28 @@ pub fn handed_over(secret: &Secret, now: Time) -> Result<HandedOver, String> {
     if let Some(end) = expiration.filter(|end| *end <= now) {
         return Err(format!("it has expired at {end}"));
     }
-    Ok(HandedOver { token, expiration })
+    Ok(HandedOver { token, expiration, written: written(secret) })
+}
+
+/// When the Secret was last written.
+fn written(secret: &Secret) -> Option<Time> {
+    let meta = &secret.metadata;
+    let writes = meta.managed_fields.iter().flatten().filter_map(|entry| entry.time.as_ref());
+    writes.chain(&meta.creation_timestamp).map(Time::from).max()
+}
+
+impl HandedOver {
+    /// When the token expires. Where nobody says it: as long after the Secret was written as the spec asks for. The Secret may have lain
+    /// there for hours, and the token is no younger.
+    pub fn end(&self, lifetime: Option<Duration>, claimed: Time, now: Time) -> Option<Time> {
+        let claimed = claimed.min(now);
+        let assumed = |length: Duration| {
+            let end = self.written.map_or(claimed, |written| written.min(claimed)).plus(length);
+            // One that the service accepts after that lives longer than the spec says.
+            if end <= now { claimed.plus(length) } else { end }
+        };
+        self.expiration.or_else(|| lifetime.map(assumed))
+    }
 }
 
 fn check_token(token: &SecretString) -> Result<(), String> {
@@ -229,5 +253,26 @@ mod tests {
         assert_eq!(keeper(&Secret::default(), &owner("u1")), Keeper::Foreign);
         let patch = companion_patch(&owner("u1"), &BTreeMap::new(), &body);
         assert_eq!(patch["data"], json!({"hand-over-3": null}));
+    }
+
+    #[test]
+    fn a_token_is_no_younger_than_its_secret_where_nobody_says_when_it_expires() {
+        let at = |text: &str| Time::parse(text).unwrap();
+        let mut offer = secret(&[("token", "abc")]);
+        offer.metadata = serde_json::from_value(json!({
+            "creationTimestamp": "2026-11-01T00:00:00Z", "managedFields": [{"manager": "kubectl", "time": "2026-11-01T02:00:00Z"}],
+        }))
+        .unwrap();
+        let read = handed_over(&offer, NOW).unwrap();
+        let end = |hours: u64, now: &str| read.end(Some(Duration::from_secs(hours * 3600)), at(now), at(now));
+        assert_eq!(end(4, "2026-11-01T05:00:00Z"), Some(at("2026-11-01T06:00:00Z")), "it lay there for three hours");
+        assert_eq!(
+            end(4, "2026-11-01T07:00:00Z"),
+            Some(at("2026-11-01T11:00:00Z")),
+            "the service accepts it all the same"
+        );
+        assert_eq!(read.end(None, NOW, NOW), None);
+        let said = HandedOver { expiration: Some(at("2027-01-01T00:00:00Z")), ..read.clone() };
+        assert_eq!(said.end(Some(Duration::from_secs(3600)), NOW, NOW), said.expiration);
     }
 }

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 use crate::api::ids::TokenId;
 use crate::api::ledger::{HandOver, Ledger};
 use crate::api::reason::Reason;
@@ -13,6 +11,7 @@ use crate::controller::value_digest::ValueDigest;
 use crate::rotation::hand_over::judge;
 use crate::rotation::ledger::backoff;
 use crate::rotation::observed::{Brought, Companion, Offer, OfferState};
+use crate::secret::hand_over::HandedOver;
 
 /// The longest pause between two questions about a token that a person must revoke, in pauses of the first length. A person who has revoked
 /// it does not want to wait for an hour.
@@ -44,7 +43,7 @@ pub(crate) struct ReadOffer {
     pub living: Vec<TokenId>,
     /// `None` if it was not there any more.
     pub brought: Option<Brought>,
-    pub value: Option<(SecretString, Option<Time>)>,
+    pub value: Option<HandedOver>,
 }
 
 #[derive(Debug)]
@@ -72,7 +71,7 @@ impl ByHand {
         let secret = shown?;
         let same = |read: &&ReadOffer| read.secret == secret && read.living == ledger.living();
         let fresh = |read: &&ReadOffer| {
-            let expired = matches!(read.value, Some((_, Some(end))) if end <= now);
+            let expired = read.value.as_ref().and_then(|value| value.expiration).is_some_and(|end| end <= now);
             let unlike = matches!(&read.brought, Some(Brought::Token { like: Some(like), .. }) if has_value(like));
             !expired && !unlike
         };
@@ -84,7 +83,7 @@ impl ByHand {
     }
 
     /// The value of the Secret of this version, and when it expires.
-    pub(crate) fn value_of(&self, secret: &HandOver) -> Option<&(SecretString, Option<Time>)> {
+    pub(crate) fn value_of(&self, secret: &HandOver) -> Option<&HandedOver> {
         self.read.as_ref().filter(|read| read.secret == *secret)?.value.as_ref()
     }
 
@@ -152,6 +151,8 @@ impl ByHand {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use secrecy::SecretString;
+
     use super::*;
     use crate::api::ids::samples::id;
 
@@ -162,7 +163,7 @@ mod tests {
     /// What a process knows that read a token in that Secret.
     fn read(like: Option<TokenId>, end: Option<Time>) -> ByHand {
         let brought = Some(Brought::Token { known_as: None, like });
-        let value = Some((SecretString::from("value"), end));
+        let value = Some(HandedOver { token: SecretString::from("value"), expiration: end, written: None });
         ByHand { read: Some(ReadOffer { secret: shown(), living: Vec::new(), brought, value }), ..ByHand::default() }
     }
 

@@ -87,17 +87,17 @@ pub(super) async fn read_offer(pass: &mut Pass<'_>, observed: &Observed) -> Resu
     look_for(pass, &living).await?;
     let now = pass.now().time();
     let (brought, value) = match handed_over(&secret, now) {
-        Ok(HandedOver { token, expiration }) => (compared(pass, &token), Some((token, expiration))),
+        Ok(handed_over) => (compared(pass, &handed_over.token), Some(handed_over)),
         Err(why) => (Brought::Nothing(why), None),
     };
     match judge(pass.ledger(), &shown, &brought) {
         OfferState::Refused(why) => {
-            let digest = value.as_ref().map(|(token, _)| digest_of(token));
+            let digest = value.as_ref().map(|value| digest_of(&value.token));
             refused(pass, &shown, digest, &why).await;
         }
         OfferState::Taken => {
             let current = pass.ledger().current.as_ref().map(|current| current.id.clone());
-            if let (Some(id), Some((token, _))) = (current, &value) {
+            if let (Some(id), Some(HandedOver { token, .. })) = (current, &value) {
                 // Where somebody took it out of the Secret, it can be put back.
                 pass.memory_mut().values.entry(id).or_insert_with(|| token.clone());
             }
@@ -108,12 +108,7 @@ pub(super) async fn read_offer(pass: &mut Pass<'_>, observed: &Observed) -> Resu
     Ok(Flow::Continue)
 }
 
-fn remember(
-    pass: &mut Pass<'_>,
-    secret: HandOver,
-    brought: Option<Brought>,
-    value: Option<(SecretString, Option<Time>)>,
-) {
+fn remember(pass: &mut Pass<'_>, secret: HandOver, brought: Option<Brought>, value: Option<HandedOver>) {
     let living = pass.ledger().living();
     pass.memory_mut().by_hand.read = Some(ReadOffer { secret, living, brought, value });
 }
@@ -136,21 +131,16 @@ fn compared(pass: &Pass<'_>, token: &SecretString) -> Brought {
 
 /// What a claim of a token that was handed over begins with: the value, under the id that the operator gives it.
 pub(super) fn value_of(pass: &Pass<'_>, secret: &HandOver, attempt: u32, claimed: Time) -> Option<Value> {
-    let (token, expiration) = pass.memory().by_hand.value_of(secret)?.clone();
+    let value = pass.memory().by_hand.value_of(secret)?;
     Some(Value {
         id: TokenId::of_hand_over(attempt),
-        token,
-        expiration: expiration.or_else(|| expected_end(pass, claimed)),
+        token: value.token.clone(),
+        expiration: value.end(pass.validated().lifetime.length(), claimed, pass.now().time()),
         issued: claimed,
         trial: None,
         published: None,
         sent: false,
     })
-}
-
-/// Where nobody says when the token expires: as late as the spec asks for.
-fn expected_end(pass: &Pass<'_>, claimed: Time) -> Option<Time> {
-    pass.validated().lifetime.length().map(|length| claimed.min(pass.now().time()).plus(length))
 }
 
 /// Goes on with a claim that another process took, or this one before it lost its memory.
