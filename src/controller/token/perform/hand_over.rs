@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType};
 use crate::api::ids::TokenId;
 use crate::api::ledger::HandOver;
+use crate::api::parameters::Lifetime;
 use crate::api::reason::Reason;
 use crate::api::time::Time;
 use crate::controller::error::PassError;
@@ -141,6 +142,11 @@ pub(super) fn value_of(pass: &Pass<'_>, secret: &HandOver, attempt: u32, claimed
         published: None,
         sent: false,
     })
+}
+
+/// When the token of this version of the Secret expires, if this process has read it.
+pub(super) fn end_of(pass: &Pass<'_>, secret: &HandOver, lifetime: Lifetime, claimed: Time) -> Option<Time> {
+    pass.memory().by_hand.value_of(secret)?.end(lifetime.length(), claimed, pass.now().time())
 }
 
 /// Goes on with a claim that another process took, or this one before it lost its memory.

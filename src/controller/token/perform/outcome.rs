@@ -240,11 +240,7 @@ fn published(pass: &Pass<'_>, observed: &Observed) -> Option<(Claim, Current)> {
     // Without a claim in the ledger, the time of the claim is that of the object, which may be years old.
     let known = own.is_some() || observed.open_claim().is_some_and(|open| open.attempt == attempt);
     let lifetime = if known { pass.validated().lifetime } else { Lifetime::Never };
-    let now = pass.now().time();
-    let said = claim
-        .hand_over
-        .as_ref()
-        .and_then(|secret| pass.memory().by_hand.value_of(secret)?.end(lifetime.length(), claimed, now));
+    let said = claim.hand_over.as_ref().and_then(|secret| super::hand_over::end_of(pass, secret, lifetime, claimed));
     let unseen =
         || said.or_else(|| unseen_end(listed.and_then(|row| row.expiration), lifetime, claimed.min(pass.now().time())));
     let current = Current {
