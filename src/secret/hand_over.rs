@@ -76,7 +76,8 @@ pub fn handed_over(secret: &Secret, now: Time) -> Result<HandedOver, String> {
     Ok(HandedOver { token, expiration, written: written(secret) })
 }
 
-/// When the Secret was last written.
+/// When the Secret was last written. Who may write it can clear these times or write others: then the creation counts, which nobody can
+/// change, and a time ahead counts as that of the claim.
 fn written(secret: &Secret) -> Option<Time> {
     let meta = &secret.metadata;
     let writes = meta.managed_fields.iter().flatten().filter_map(|entry| entry.time.as_ref());
@@ -84,14 +85,13 @@ fn written(secret: &Secret) -> Option<Time> {
 }
 
 impl HandedOver {
-    /// When the token expires. Where nobody says it: as long after the Secret was written as the spec asks for. The Secret may have lain
-    /// there for hours, and the token is no younger.
-    pub fn end(&self, lifetime: Option<Duration>, claimed: Time, now: Time) -> Option<Time> {
-        let claimed = claimed.min(now);
+    /// When the token expires that was claimed then. Where nobody says it: as long after the Secret was written as the spec asks for. The
+    /// Secret may have lain there for hours, and the token is no younger.
+    pub fn end(&self, lifetime: Option<Duration>, claimed: Time) -> Option<Time> {
         let assumed = |length: Duration| {
             let end = self.written.map_or(claimed, |written| written.min(claimed)).plus(length);
-            // One that the service accepts after that lives longer than the spec says.
-            if end <= now { claimed.plus(length) } else { end }
+            // Before its publish the service must accept it. If it does so after that end, the token lives longer than the spec says.
+            if end <= claimed { claimed.plus(length) } else { end }
         };
         self.expiration.or_else(|| lifetime.map(assumed))
     }
@@ -264,15 +264,20 @@ mod tests {
         }))
         .unwrap();
         let read = handed_over(&offer, NOW).unwrap();
-        let end = |hours: u64, now: &str| read.end(Some(Duration::from_secs(hours * 3600)), at(now), at(now));
+        let end = |hours: u64, now: &str| read.end(Some(Duration::from_secs(hours * 3600)), at(now));
         assert_eq!(end(4, "2026-11-01T05:00:00Z"), Some(at("2026-11-01T06:00:00Z")), "it lay there for three hours");
         assert_eq!(
             end(4, "2026-11-01T07:00:00Z"),
             Some(at("2026-11-01T11:00:00Z")),
             "the service accepts it all the same"
         );
-        assert_eq!(read.end(None, NOW, NOW), None);
+        assert_eq!(end(4, "2026-11-01T01:00:00Z"), Some(at("2026-11-01T05:00:00Z")), "a time ahead counts as now");
+        offer.metadata.managed_fields = None;
+        let cleared = handed_over(&offer, NOW).unwrap();
+        let claimed = at("2026-11-01T03:00:00Z");
+        assert_eq!(cleared.end(Some(Duration::from_secs(4 * 3600)), claimed), Some(at("2026-11-01T04:00:00Z")));
+        assert_eq!(read.end(None, NOW), None);
         let said = HandedOver { expiration: Some(at("2027-01-01T00:00:00Z")), ..read.clone() };
-        assert_eq!(said.end(Some(Duration::from_secs(3600)), NOW, NOW), said.expiration);
+        assert_eq!(said.end(Some(Duration::from_secs(3600)), NOW), said.expiration);
     }
 }

@@ -136,7 +136,7 @@ pub(super) fn value_of(pass: &Pass<'_>, secret: &HandOver, attempt: u32, claimed
     Some(Value {
         id: TokenId::of_hand_over(attempt),
         token: value.token.clone(),
-        expiration: value.end(pass.validated().lifetime.length(), claimed, pass.now().time()),
+        expiration: end_of(pass, secret, pass.validated().lifetime, claimed),
         issued: claimed,
         trial: None,
         published: None,
@@ -146,7 +146,8 @@ pub(super) fn value_of(pass: &Pass<'_>, secret: &HandOver, attempt: u32, claimed
 
 /// When the token of this version of the Secret expires, if this process has read it.
 pub(super) fn end_of(pass: &Pass<'_>, secret: &HandOver, lifetime: Lifetime, claimed: Time) -> Option<Time> {
-    pass.memory().by_hand.value_of(secret)?.end(lifetime.length(), claimed, pass.now().time())
+    // The claim may have the time of a clock that was ahead. An expiry counts from no later than now.
+    pass.memory().by_hand.value_of(secret)?.end(lifetime.length(), claimed.min(pass.now().time()))
 }
 
 /// Goes on with a claim that another process took, or this one before it lost its memory.
