@@ -37,8 +37,9 @@ async fn publish(ctx: &Shared, object: ObjectReference, type_: &str, reason: Rea
     let name = object.name.clone().unwrap_or_default();
     // The events of an object without a namespace stand in this one.
     let namespace = object.namespace.clone().unwrap_or_else(|| "default".to_owned());
-    let kind = object.kind.as_deref().unwrap_or_default();
-    let shown = if kind == "ArtifactToken" { format!("{namespace}/{name}") } else { format!("{kind} {name}") };
+    let kind = object.kind.as_deref().filter(|kind| *kind != "ArtifactToken").map(|kind| format!("{kind} "));
+    let place = object.namespace.as_ref().map(|namespace| format!("{namespace}/"));
+    let shown = [kind, place].into_iter().flatten().chain([name.clone()]).collect::<String>();
     match type_ {
         "Warning" => tracing::warn!(object = shown, %reason, "{note}"),
         _ => tracing::info!(object = shown, %reason, "{note}"),

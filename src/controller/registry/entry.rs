@@ -39,6 +39,6 @@ impl ServiceEntry {
     /// This service object as it stands in the queue of its service.
     pub(crate) fn caller(&self, what: &str, urgency: Urgency) -> Caller {
         let namespace = self.key.namespace.clone().unwrap_or_default();
-        Caller { id: format!("{}/{what}", self.uid), shown: self.key.to_string(), namespace, class: urgency as u8 }
+        Caller { id: format!("{}/{what}", self.uid), shown: self.key.logged(), namespace, class: urgency as u8 }
     }
 }

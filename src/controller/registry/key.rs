@@ -30,6 +30,12 @@ impl Key {
     pub(crate) fn kind(&self) -> ServiceKind {
         if self.namespace.is_some() { ServiceKind::TokenService } else { ServiceKind::ClusterTokenService }
     }
+
+    /// As logs name it, among the services of all namespaces.
+    pub(crate) fn logged(&self) -> String {
+        let namespace = self.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        format!("{:?} {namespace}{}", self.kind(), self.name)
+    }
 }
 
 /// Kind and name, for people.

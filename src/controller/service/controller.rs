@@ -92,7 +92,7 @@ async fn load_kind<K: ServiceResource>(api: Api<K>, ctx: &Shared) -> Result<(), 
     }
     for service in failed {
         if let Err(error) = load_one(&service, ctx).await {
-            tracing::warn!(service = %service.key, %error, "not read at the start; tried again");
+            tracing::warn!(service = service.key.logged(), %error, "not read at the start; tried again");
             ctx.services.put(not_loaded(&service, ctx, &error));
         }
     }

@@ -120,7 +120,7 @@ fn client(
     bundle: Option<Vec<u8>>,
     limit: RateLimit,
 ) -> Result<ServiceClient, ConnectError> {
-    let counts = ctx.metrics.calls.heard_by(ctx.services.heard(entry), entry.key.to_string());
+    let counts = ctx.metrics.calls.heard_by(ctx.services.heard(entry), entry.key.logged());
     let transport = match &ctx.transport {
         Some(transport) => transport.clone(),
         None => ctx.networks.of(&declaration, entry.key.namespace.as_deref(), bundle.as_deref())?,

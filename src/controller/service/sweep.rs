@@ -294,11 +294,17 @@ async fn report(
     };
     if !last_sweep.orphans.is_empty() {
         let ids: Vec<&str> = last_sweep.orphans.iter().map(|orphan| orphan.id.as_str()).collect();
-        tracing::warn!(service = %service.key, orphaned = last_sweep.orphaned, ?ids, "tokens without an object live at the service");
+        tracing::warn!(
+            service = service.key.logged(),
+            orphaned = last_sweep.orphaned,
+            ?ids,
+            "tokens without an object live at the service"
+        );
     }
     if renamed > 0 {
         tracing::warn!(
-            service = %service.key, renamed,
+            service = service.key.logged(),
+            renamed,
             "the service lists tokens in use under other names than they were given, so a lost token cannot be found: if it puts a prefix before names, declare spec.operations.list.item.namePrefix"
         );
     }
