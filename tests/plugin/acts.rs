@@ -135,8 +135,8 @@ async fn what_only_a_person_can_do_is_told_instead_of_waited_for() {
     assert_eq!(code, 0, "{told}");
     session.world.until_ready("ci").await;
     let (code, told) = session.run("rotate ci -n $NS");
-    assert!(code == 0 && told.contains("artifacttoken/ci waits for you: ") && told.contains("pages.example"), "{told}");
+    assert!(code == 1 && told.contains("artifacttoken/ci waits for you: ") && told.contains("pages.example"), "{told}");
     let (code, told) = session.run("revoke ci -n $NS --confirm ci");
-    assert!(code == 0 && told.contains("waits for you: revoke by hand (https://pages.example/tokens)"), "{told}");
+    assert!(code == 1 && told.contains("waits for you: revoke by hand (https://pages.example/tokens)"), "{told}");
     assert!(!told.contains(&value) && session.world.accepts(&value).await, "nobody else may revoke it: {told}");
 }

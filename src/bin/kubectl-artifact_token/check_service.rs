@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
-use artifact_token_operator::api::duration::GoDuration;
 use artifact_token_operator::api::operation::Operation;
 use artifact_token_operator::service::client::ServiceClient;
 use artifact_token_operator::service::client::answers::GenerateRequest;
@@ -39,6 +38,7 @@ use self::wanted::wanted;
 use self::witness::Witness;
 use super::cluster::Place;
 use super::end::Usage;
+use super::wait::length;
 
 /// Which service object, and what the trial asks for.
 #[derive(Debug, clap::Args)]
@@ -93,11 +93,6 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut trial = prepare(&manifest, declaration, supplies, arguments.settle, (wanted, token))?;
     let interrupted = try_all(&mut trial).await?;
     conclude(&trial, interrupted)
-}
-
-/// Reads how long to wait.
-fn length(text: &str) -> Result<Duration, &'static str> {
-    GoDuration::parse(text).map(|length| length.0).ok_or("write a duration such as 10s")
 }
 
 fn read_file(name: &str) -> anyhow::Result<String> {

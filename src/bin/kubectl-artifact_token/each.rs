@@ -3,34 +3,34 @@
 use anyhow::bail;
 use futures::stream::{self, StreamExt as _};
 
-use super::target::Target;
-use super::wait::plain;
+use super::wait::plain_lines;
 
 /// So many at a time.
-const AT_A_TIME: usize = 16;
+pub const AT_A_TIME: usize = 16;
 
 /// Does it to each, and prints how each ended, in their order. What fails does not stop the others.
 ///
 /// # Errors
-/// When one failed; with a single object, its error.
-pub async fn each<'a, F>(targets: &'a [Target], act: impl Fn(&'a Target) -> F) -> anyhow::Result<()>
+/// When one failed; with a single one, its error.
+pub async fn each<T, F>(all: impl ExactSizeIterator<Item = T>, act: impl Fn(T) -> F) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<String>>,
 {
-    let mut ends = stream::iter(targets).map(act).buffered(AT_A_TIME);
+    let count = all.len();
+    let mut ends = std::pin::pin!(stream::iter(all).map(act).buffered(AT_A_TIME));
     let mut failed = 0;
     while let Some(end) = ends.next().await {
         match end {
             Ok(told) => println!("{told}"),
-            Err(error) if targets.len() == 1 => return Err(error),
+            Err(error) if count == 1 => return Err(error),
             Err(error) => {
-                eprintln!("Error: {}", plain(&format!("{error:#}")));
+                eprintln!("Error: {}", plain_lines(&format!("{error:#}")));
                 failed += 1;
             }
         }
     }
     if failed > 0 {
-        bail!("{failed} of {} failed", targets.len());
+        bail!("{failed} of {count} failed");
     }
     Ok(())
 }

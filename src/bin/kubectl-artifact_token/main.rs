@@ -3,6 +3,7 @@
 //! kubectl finds it by its name when it lies in a folder of `PATH`. It acts with the rights of the person who calls it. One file for
 //! each command; what several need stands beside them.
 
+mod ask;
 mod change;
 mod check_service;
 mod cluster;
@@ -53,11 +54,11 @@ enum Command {
     /// Shows a token with its service, its Secret, who uses that, what happened and what happens next.
     Status(status::Arguments),
     /// Asks for a new token now; the old one lives on for the overlap.
-    Rotate(rotate::Arguments),
+    Rotate(ask::Arguments),
     /// A token leaked: revokes it at once, waits until the service refuses it, and has it replaced.
     Revoke(revoke::Arguments),
     /// Has the operator look at the Secret and ask the service about the token now.
-    Verify(verify::Arguments),
+    Verify(ask::Arguments),
     /// Stops new tokens. Repair, verification, revokes and deletion go on.
     Suspend(suspend::Arguments),
     /// Ends a suspension.

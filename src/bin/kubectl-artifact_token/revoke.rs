@@ -66,6 +66,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         confirmed(&target.object.name_any(), confirm.as_deref())?;
     }
     // Read again: a person may have taken a while.
+    let target = find(&client, &namespace, name, true).await?;
     let known = tokens(&client, &target).await?;
     let before = leaked_before(server_time(&client).await?, &known);
     let (field, patch) = match target.kind {
@@ -82,7 +83,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let wait = waiting.begin(&client);
     let asked = Asked { kind: target.kind, before };
-    each(&known, |token| until_dead(&wait, token, asked)).await
+    each(known.iter(), |token| until_dead(&wait, token, asked)).await
 }
 
 /// The time from before which tokens leaked: now, by the API server's clock, since that of this machine may be behind. The operator takes a
@@ -153,7 +154,9 @@ fn confirmed(name: &str, confirm: Option<&str>) -> anyhow::Result<()> {
 
 /// Waits until no token from before the leak may live, and the Secret has a new one.
 async fn until_dead(wait: &Wait<'_>, target: &Target, asked: Asked) -> anyhow::Result<String> {
-    let mut deaths = Deaths::default();
+    let shown = target.shown();
+    // The operator may have revoked before the first look.
+    let mut deaths = Deaths::of(&target.token()?);
     let (mut told, mut missing) = (false, None);
     let end = wait.until(target, |token| {
         deaths.see(token);
@@ -163,19 +166,22 @@ async fn until_dead(wait: &Wait<'_>, target: &Target, asked: Asked) -> anyhow::R
                 missing = Some(which);
                 Ok(None)
             }
-            Progress::Yours(what) => Ok(Some(what)),
+            Progress::Yours(what) => bail!("{shown}: {what}"),
             Progress::Dead => {
                 missing = None;
                 if !told {
-                    deaths.lines(token).iter().for_each(|line| println!("{}: {line}", target.shown()));
+                    deaths.lines(token).iter().for_each(|line| println!("{shown}: {line}"));
                     told = true;
                 }
-                Ok(replaced(token))
+                match replaced(token) {
+                    None => wait.goes_on(token).map(|()| None),
+                    end => Ok(end),
+                }
             }
         }
     });
     match (end.await, missing) {
-        (Ok(end), _) => Ok(format!("{} {end}", target.shown())),
+        (Ok(end), _) => Ok(format!("{shown} {end}")),
         (Err(error), _) if told => Err(error.context("the leaked tokens are dead, and the new one is missing")),
         (Err(error), Some(which)) => Err(error.context(format!("may still live: {which}"))),
         (Err(error), None) => Err(error),

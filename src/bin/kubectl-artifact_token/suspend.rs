@@ -32,7 +32,7 @@ pub async fn run(arguments: &Arguments, suspend: bool) -> anyhow::Result<()> {
     let (client, namespace) = place.connect().await?;
     let targets = selection.targets(&client, &namespace, true).await?;
     let changed = AtomicUsize::new(0);
-    each(&targets, |target| {
+    each(targets.iter(), |target| {
         let (client, changed) = (&client, &changed);
         async move {
             if is_suspended(target) == suspend {

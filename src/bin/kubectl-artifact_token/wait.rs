@@ -7,8 +7,9 @@ use anyhow::{anyhow, bail, ensure};
 use artifact_token_operator::api::artifact_token::ArtifactToken;
 use artifact_token_operator::api::condition::{Condition, ConditionStatus, ConditionType};
 use artifact_token_operator::api::duration::GoDuration;
-use kube::Client;
+use artifact_token_operator::api::reason::Reason;
 use kube::api::Api;
+use kube::{Client, ResourceExt as _};
 
 use super::leader::Where;
 use super::target::Target;
@@ -56,10 +57,23 @@ impl Waiting {
 }
 
 impl Wait<'_> {
+    /// Whether it is of use to wait for something that a stalled or suspended object does not do.
+    ///
+    /// # Errors
+    /// What the object says, once that cannot be what it said before the request.
+    pub fn goes_on(&self, token: &ArtifactToken) -> anyhow::Result<()> {
+        match hindrance(token).filter(|_| self.begun.elapsed() > SETTLED) {
+            Some(Condition { type_, reason, message, .. }) => {
+                bail!("artifacttoken/{}: {} ({reason}): {}", token.name_any(), type_.name(), plain(message))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Looks at an ArtifactToken until `look` finds what it waits for. On a terminal it tells what the object says meanwhile.
     ///
     /// # Errors
-    /// What `look` says; when the object goes or a person must act first; when no operator leads any more; when the time is over.
+    /// What `look` says; when the object goes; when no operator leads any more; when the time is over.
     pub async fn until<T>(
         &self,
         target: &Target,
@@ -81,12 +95,6 @@ impl Wait<'_> {
                 }
                 let state = state(&token);
                 ensure!(token.metadata.deletion_timestamp.is_none(), "{shown} is being deleted; {state}");
-                // What it said before the request is over by then.
-                if self.begun.elapsed() > SETTLED
-                    && let Some(why) = stalled(&token)
-                {
-                    bail!("{shown}: {}", plain(why));
-                }
                 if state != told && io::stderr().is_terminal() {
                     eprintln!("{shown}: {state}");
                 }
@@ -105,10 +113,11 @@ impl Wait<'_> {
     }
 }
 
-/// Why an operator does nothing for this generation before a person acts.
-fn stalled(token: &ArtifactToken) -> Option<&str> {
-    let stalled = condition(token, ConditionType::Stalled).filter(|found| found.status == ConditionStatus::True)?;
-    (stalled.observed_generation == token.metadata.generation).then_some(stalled.message.as_str())
+/// Why an operator makes no token for this generation before a person acts. Revokes go on.
+fn hindrance(token: &ArtifactToken) -> Option<&Condition> {
+    let told = token.status.as_ref()?.conditions.iter().filter(|found| is_told(found));
+    let mut told = told.filter(|found| found.type_ == ConditionType::Stalled || found.reason == Reason::Suspended);
+    told.find(|found| found.observed_generation == token.metadata.generation)
 }
 
 /// What an object says that it does or waits for: of its conditions the one that matters most.

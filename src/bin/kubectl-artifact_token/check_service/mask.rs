@@ -6,6 +6,8 @@ use data_encoding::{BASE64, BASE64URL};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
+use crate::wait::plain;
+
 /// What stands in the place of a secret value.
 pub(super) const HIDDEN: &str = "****";
 /// A shorter value is none that anybody guards, and would stand everywhere.
@@ -37,7 +39,7 @@ impl Mask {
     pub fn clean(&self, text: &str) -> String {
         let known = locked(&self.0);
         let text = known.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose_secret(), HIDDEN));
-        text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect()
+        plain(&text)
     }
 
     /// The text as far as a stranger's text may be shown: also without the words that may be secrets which nobody here knows.

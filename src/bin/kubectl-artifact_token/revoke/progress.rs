@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use artifact_token_operator::api::artifact_token::ArtifactToken;
 use artifact_token_operator::api::condition::ConditionType;
-use artifact_token_operator::api::ledger::{Ledger, Outcome, Proof};
+use artifact_token_operator::api::ledger::{Ledger, Outcome, Proof, Superseded};
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 
@@ -63,44 +63,49 @@ pub fn progress(token: &ArtifactToken, Asked { kind, before }: Asked) -> Progres
     if noticed.is_none() && (!looked || claims(ledger).into_iter().any(leaked)) {
         return Progress::Unnoticed;
     }
-    if let Some(lost) = ledger.possibly_lost.iter().find(|lost| leaked(Some(lost.claimed_time))) {
-        let (attempt, time) = (lost.attempt, lost.claimed_time);
-        return Progress::Yours(format!(
-            "may still live: look at the service for a token of {time} (attempt {attempt}), and revoke it"
-        ));
-    }
-    let living = living(ledger, leaked);
-    let by_hand = ledger.superseded.iter().any(|old| old.handed_over && leaked(old.claimed_time))
-        || ledger
-            .current
-            .as_ref()
-            .is_some_and(|current| current.hand_over.is_some() && leaked(Some(current.claimed_time)));
+    let (living, by_hand) = living(ledger, leaked);
     let asks = condition(token, ConditionType::RevocationPending).filter(|asks| asks.reason == Reason::RevokeByHand);
+    let lost = ledger.possibly_lost.iter().filter(|lost| leaked(Some(lost.claimed_time)));
+    let lost = lost.map(|lost| format!("a token of {} (attempt {}) at the service", lost.claimed_time, lost.attempt));
+    let lost: Vec<String> = lost.collect();
+    // First what the operator does itself.
     match (living.is_empty(), asks) {
-        (true, _) => Progress::Dead,
-        (false, Some(asks)) if by_hand => Progress::Yours(format!("waits for you: {}", plain(&asks.message))),
-        (false, _) => Progress::Living(living.join("; ")),
+        (false, _) => Progress::Living([living, by_hand, lost].concat().join("; ")),
+        (true, Some(asks)) if !by_hand.is_empty() => {
+            Progress::Yours(format!("waits for you: {}", plain(&asks.message)))
+        }
+        (true, None) if !by_hand.is_empty() => Progress::Living([by_hand, lost].concat().join("; ")),
+        _ if !lost.is_empty() => {
+            Progress::Yours(format!("look for {}, and revoke it: it may still live", lost.join("; ")))
+        }
+        _ => Progress::Dead,
     }
 }
 
-fn living(ledger: &Ledger, leaked: impl Fn(Option<Time>) -> bool) -> Vec<String> {
+/// What may live: what the operator ends, and what only a person can.
+fn living(ledger: &Ledger, leaked: impl Fn(Option<Time>) -> bool) -> (Vec<String>, Vec<String>) {
     let current = ledger.current.iter().filter(|current| leaked(Some(current.claimed_time)));
-    let current = current.map(|current| format!("attempt {} (id {})", current.attempt, current.id));
-    let superseded =
-        ledger.superseded.iter().filter(|old| leaked(old.claimed_time)).map(|old| match old.claimed_time {
-            Some(_) => format!("attempt {} (id {}) {}", old.attempt, old.id, old.failure).trim_end().to_owned(),
+    let current = current.map(|one| (one.hand_over.is_some(), format!("attempt {} (id {})", one.attempt, one.id)));
+    let superseded = ledger.superseded.iter().filter(|old| leaked(old.claimed_time)).map(|old| {
+        let Superseded { attempt, id, failure, revoke_after_time, .. } = old;
+        let line = match old.claimed_time {
+            Some(_) => format!("attempt {attempt} (id {id}) {failure}").trim_end().to_owned(),
             // The operator cannot know that it leaked, either.
-            None => format!(
-                "attempt {} (id {}), of an unknown time, which is revoked after {}",
-                old.attempt, old.id, old.revoke_after_time
-            ),
-        });
+            None => {
+                format!("attempt {attempt} (id {id}), of an unknown time, which is revoked after {revoke_after_time}")
+            }
+        };
+        (old.handed_over, line)
+    });
     let open = ledger.claim.iter().filter(|claim| claim.outcome.is_none() && leaked(Some(claim.time)));
-    let open = open.map(|claim| format!("attempt {}, which is on its way", claim.attempt));
-    let lost = ledger.lost.iter().filter(|lost| leaked(Some(lost.time)));
-    let lost = lost
-        .map(|lost| format!("attempt {}, whose answer was lost and whose token the operator looks for", lost.attempt));
-    current.chain(superseded).chain(open).chain(lost).map(|line| plain(&line)).collect()
+    let open = open.map(|claim| (false, format!("attempt {}, which is on its way", claim.attempt)));
+    let lost = ledger.lost.iter().filter(|lost| leaked(Some(lost.time))).map(|lost| {
+        (false, format!("attempt {}, whose answer was lost and whose token the operator looks for", lost.attempt))
+    });
+    let all = current.chain(superseded).chain(open).chain(lost).map(|(by_hand, line)| (by_hand, plain(&line)));
+    let (yours, ours): (Vec<_>, Vec<_>) = all.partition(|(by_hand, _)| *by_hand);
+    let lines = |all: Vec<(bool, String)>| all.into_iter().map(|(_, line)| line).collect();
+    (lines(ours), lines(yours))
 }
 
 /// What the Secret has now, if all is done that will be.
@@ -118,25 +123,30 @@ pub fn replaced(token: &ArtifactToken) -> Option<String> {
 }
 
 /// How the tokens of an object were seen dead, collected while it is looked at: the history keeps only the last ones.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Deaths {
-    /// Each token that lived when the first look was.
-    owed: Option<Vec<(u32, String)>>,
-    /// Each attempt that was on its way then.
+    /// Each token that lived before.
+    owed: Vec<(u32, String)>,
+    /// The attempt that was on its way then.
     open: Option<u32>,
     proofs: BTreeMap<(u32, String), Proof>,
 }
 
 impl Deaths {
+    /// Of what the object has before the leak is answered.
+    pub fn of(token: &ArtifactToken) -> Self {
+        let ledger = token.status.as_ref().map(|status| &status.ledger);
+        let current = ledger.iter().flat_map(|ledger| &ledger.current).map(|one| (one.attempt, one.id.to_string()));
+        let superseded =
+            ledger.iter().flat_map(|ledger| &ledger.superseded).map(|one| (one.attempt, one.id.to_string()));
+        let open = ledger.and_then(|ledger| ledger.claim.as_ref()).filter(|claim| claim.outcome.is_none());
+        let (owed, open) = (current.chain(superseded).collect(), open.map(|claim| claim.attempt));
+        Self { owed, open, proofs: BTreeMap::new() }
+    }
+
     pub fn see(&mut self, token: &ArtifactToken) {
-        let Some(ledger) = token.status.as_ref().map(|status| &status.ledger) else { return };
-        if self.owed.is_none() {
-            let current = ledger.current.iter().map(|current| (current.attempt, current.id.to_string()));
-            let superseded = ledger.superseded.iter().map(|old| (old.attempt, old.id.to_string()));
-            self.owed = Some(current.chain(superseded).collect());
-            self.open = ledger.claim.as_ref().filter(|claim| claim.outcome.is_none()).map(|claim| claim.attempt);
-        }
-        self.proofs.extend(ledger.history.iter().map(|dead| ((dead.attempt, dead.id.to_string()), dead.proof)));
+        let history = token.status.iter().flat_map(|status| &status.ledger.history);
+        self.proofs.extend(history.map(|dead| ((dead.attempt, dead.id.to_string()), dead.proof)));
     }
 
     /// One line for each, once none from before the leak may live.
@@ -148,7 +158,7 @@ impl Deaths {
             all.any(|found| found == (attempt, id))
         };
         let mut lines = Vec::new();
-        for (attempt, id) in self.owed.iter().flatten().filter(|(attempt, id)| !lives(*attempt, id)) {
+        for (attempt, id) in self.owed.iter().filter(|(attempt, id)| !lives(*attempt, id)) {
             let how = match self.proofs.get(&(*attempt, id.clone())) {
                 Some(Proof::Refused) => "is dead: the service refuses it",
                 Some(Proof::Unlisted) => "is dead: the service lists it no more",

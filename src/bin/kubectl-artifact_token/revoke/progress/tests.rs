@@ -48,10 +48,12 @@ fn what_may_live_unseen_is_never_told_dead() {
     let lost = json!([{"attempt": 8, "nonce": "abcdefgh", "time": EARLY}]);
     assert!(matches!(seen(json!({"lost": lost, "leak": leak(BEFORE)})), Progress::Living(_)));
     let possibly = json!([{"attempt": 8, "claimedTime": EARLY}]);
-    let Progress::Yours(what) = seen(json!({"possiblyLost": possibly, "leak": leak(BEFORE)})) else {
+    let Progress::Yours(what) = seen(json!({"possiblyLost": possibly.clone(), "leak": leak(BEFORE)})) else {
         panic!("it may live")
     };
-    assert!(what.contains("look at the service for a token of 2026-12-01T08:00:00Z"), "{what}");
+    assert!(what.contains("look for a token of 2026-12-01T08:00:00Z (attempt 8) at the service"), "{what}");
+    let both = json!({"possiblyLost": possibly, "current": current(7, EARLY), "leak": leak(BEFORE)});
+    assert!(matches!(seen(both), Progress::Living(_)), "the operator ends the other one first");
     let open = json!({"attempt": 8, "nonce": "abcdefgh", "time": EARLY});
     assert!(matches!(seen(json!({"claim": open, "leak": leak(BEFORE)})), Progress::Living(_)));
     let unknown = json!([{"attempt": 3, "id": "tok_3", "revokeAfterTime": LATE}]);
@@ -78,10 +80,9 @@ fn a_token_that_a_person_made_is_theirs_to_revoke() {
 
 #[test]
 fn each_death_is_told_with_how_it_was_seen() {
-    let mut deaths = Deaths::default();
     let waits = json!([{"attempt": 6, "id": "tok_6", "claimedTime": EARLY, "revokeAfterTime": EARLY},
         {"attempt": 5, "id": "tok_5", "claimedTime": EARLY, "revokeAfterTime": EARLY}]);
-    deaths.see(&token(&json!({"current": current(7, EARLY), "superseded": waits})));
+    let mut deaths = Deaths::of(&token(&json!({"current": current(7, EARLY), "superseded": waits})));
     let dead = |attempt: u32, proof: &str| json!({"attempt": attempt, "id": format!("tok_{attempt}"), "revokedTime": LATE, "proof": proof});
     deaths.see(&token(&json!({"history": [dead(7, "Refused")]})));
     // The history has lost the first one by now.
