@@ -15,9 +15,13 @@ use crate::fate::{Class, Fate, Faults};
 use crate::layout::Layout;
 use crate::mutation::Mutation;
 use crate::overlaid::Overlaid;
+use crate::plan::Plan;
 
-/// More calls than any plan's life needs: what needs more is a storm, and its life is ended.
+/// More calls than any plan's life needs, beside those that come all the time: what needs more is a storm, and its life is ended.
 const MOST_CALLS: u64 = 60_000;
+
+/// At least so many seconds lie between two calls of those that come all the time.
+const CALM: u64 = 100;
 
 /// 2026-01-01T00:00:00Z.
 pub const EPOCH: i64 = 1_767_225_600;
@@ -43,6 +47,8 @@ pub struct World {
     processes: Mutex<Vec<(Duration, Option<Duration>)>>,
     random: Mutex<fastrand::Rng>,
     calls: AtomicU64,
+    /// How many Secrets are read all the time.
+    looks: u64,
     /// The life is to end early.
     pub exhausted: Notify,
     record: Mutex<Record>,
@@ -77,20 +83,23 @@ impl Record {
 
 impl World {
     /// A new world, at its beginning.
-    pub fn new(seed: u64, layout: Layout, faults: Faults, mutation: Option<Mutation>, traced: bool) -> Arc<Self> {
+    pub fn new(plan: &Plan, traced: bool) -> Arc<Self> {
+        // Where nobody watches Secrets, the one of each object is read instead.
+        let looks = if plan.watches { 0 } else { plan.tokens as u64 };
         Arc::new(Self {
             begun: Instant::now(),
             skew: AtomicI64::new(0),
             slept: AtomicU32::new(0),
             lag: Mutex::default(),
-            faults,
-            layout,
-            mutation,
+            faults: Faults::new(&plan.faults),
+            layout: plan.layout,
+            mutation: plan.mutation,
             excuses: Mutex::default(),
             processes: Mutex::default(),
             // Other numbers than those of the product, which come from the seed itself.
-            random: Mutex::new(fastrand::Rng::with_seed(seed ^ 0x5eed)),
+            random: Mutex::new(fastrand::Rng::with_seed(plan.seed ^ 0x5eed)),
             calls: AtomicU64::new(0),
+            looks,
             exhausted: Notify::new(),
             record: Mutex::default(),
             traced,
@@ -129,7 +138,7 @@ impl World {
     /// Counts a call of a process, and says what becomes of it.
     pub fn fate(&self, class: Class, of: Option<usize>) -> Option<Fate> {
         // Lists that watches begin with come each half hour, also where a life is a year.
-        let most = MOST_CALLS + self.elapsed().as_secs() / 100;
+        let most = MOST_CALLS + (1 + self.looks) * self.elapsed().as_secs() / CALM;
         if self.calls.fetch_add(1, Ordering::Relaxed) == most {
             self.broke("storm", format!("more than {most} calls"));
             self.end_early();

@@ -17,11 +17,14 @@ const SHORTEST: Duration = Duration::from_secs(300);
 pub fn of_consumers(life: &Life) {
     let tokens = life.around.services.tokens();
     for index in 0..life.plan.tokens {
-        for held in life.around.api_server.held(index) {
+        let all = life.around.api_server.held(index);
+        for held in &all {
             let Some(token) = tokens.iter().find(|token| token.data() == held.data) else { continue };
-            let Some(death) = death_of(life, index, token) else { continue };
-            if !is_excused(life, index, token, &held, death) {
-                judge(life, index, token, &held, death);
+            // One that a person makes may lie about for long before it is taken up.
+            let taken_up = all.iter().find(|first| first.data == held.data && token.by_hand).map(|first| first.from);
+            let Some(death) = death_of(life, index, token, taken_up.unwrap_or(token.at)) else { continue };
+            if !is_excused(life, index, token, held, death) {
+                judge(life, index, token, held, death);
             }
         }
     }
@@ -39,15 +42,16 @@ fn judge(life: &Life, index: usize, token: &Token, held: &Held, death: Duration)
     }
 }
 
-/// When it ended, since the beginning. An expiry counts where nothing held up the replacement, which is due a third of the life before.
-fn death_of(life: &Life, index: usize, token: &Token) -> Option<Duration> {
+/// When it ended, since the beginning. An expiry counts where nothing held up the replacement, which is due a third of the life before: of
+/// the life that it had left when it began.
+fn death_of(life: &Life, index: usize, token: &Token, begun: Duration) -> Option<Duration> {
     let since_epoch = |expires: chrono::DateTime<chrono::Utc>| u64::try_from(expires.timestamp() - EPOCH).ok();
     // What the service said of the end of some nobody could believe.
     let expires = token.expires.filter(|_| !token.unbelieved).and_then(since_epoch).map(Duration::from_secs);
     let overlaps = life.around.world.excuses().overlaps.get(&index).cloned().unwrap_or_default();
     let overlap = overlaps.into_iter().map(|(_, overlap)| overlap).max().unwrap_or_default();
     let in_time = |expires: &Duration| {
-        let lived = expires.saturating_sub(token.at);
+        let lived = expires.saturating_sub(begun);
         let due = *expires - lived / 3;
         // One that lives for a shorter time than a replacement and an overlap take cannot be replaced in time; neither can one whose end
         // comes by a clock that nobody here reads.

@@ -18,7 +18,8 @@ const SOON: Duration = Duration::from_secs(300);
 pub fn of_hands(life: &Life) {
     for (number, (at, act)) in life.facts.done.iter().enumerate() {
         let (Act::EditSecret(index) | Act::DeleteSecret(index) | Act::Rotate(index)) = *act else { continue };
-        if hindered(life, index, &[number], *at, *at + SOON) || life.around.world.elapsed() < *at + SOON {
+        let unheard = life.facts.unheard.contains(&number);
+        if unheard || hindered(life, index, &[number], *at, *at + SOON) || life.around.world.elapsed() < *at + SOON {
             continue;
         }
         let tokens = life.around.services.tokens();
@@ -72,7 +73,10 @@ fn repaired(life: &Life, index: usize, at: Duration, tokens: &[Token]) {
 
 fn rotated(life: &Life, index: usize, at: Duration, tokens: &[Token]) {
     let held = life.around.api_server.held(index);
-    let made = |data| tokens.iter().any(|token| token.data() == data && token.at > at);
+    let before = |data: &Value| held.iter().any(|held| held.from <= at && held.data == *data);
+    // What a person hands over may have been made before.
+    let is_new = |token: &Token| token.at > at || token.by_hand && !before(&token.data());
+    let made = |data| tokens.iter().any(|token| token.data() == data && is_new(token));
     if !held.iter().any(|held| held.from > at && held.from < at + SOON && made(held.data.clone())) {
         let how = format!("a rotation of t{index} was asked for at {at:?}, and has not happened within {SOON:?}");
         life.around.world.broke("L2", how);

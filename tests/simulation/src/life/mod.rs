@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::act::{Act, Ban};
 use crate::api_server::ApiServer;
 use crate::excuses::{Excuses, Gone};
-use crate::fate::{Class, Faults, Line};
+use crate::fate::{Class, Line};
 use crate::laws::{self, Unsettled};
 use crate::layout::{Layout, Site};
 use crate::objects::{self, Abilities};
@@ -84,6 +84,8 @@ impl Report {
 pub struct Facts {
     /// What was done, and when.
     pub done: Vec<(Duration, Act)>,
+    /// Rotations that nobody heard of: there was no such object, or no API server to take it. By the number of the act.
+    pub unheard: BTreeSet<usize>,
     /// By how many seconds the API server's clock was ahead from then on.
     pub skews: Vec<(Duration, i64)>,
     /// What each object was asked for: tokens that may be made.
@@ -217,7 +219,7 @@ impl Plan {
 
 impl Life {
     fn begin(plan: Plan, traced: bool) -> Self {
-        let world = World::new(plan.seed, plan.layout, Faults::new(&plan.faults), plan.mutation, traced);
+        let world = World::new(&plan, traced);
         let (api_server, services) = (ApiServer::new(world.clone()), Services::default());
         let around = Surroundings {
             api_server,

@@ -200,7 +200,9 @@ impl Life {
         let annotated = |key: &str| json!({"metadata": {"annotations": {format!("artifact-token.dev/{key}"): format!("{now}-{number}")}}});
         match act {
             Act::Rotate(index) => {
-                _ = self.tell("PATCH", &self.plan.layout.token(index), &annotated("rotate-requested-at"))
+                if !self.tell("PATCH", &self.plan.layout.token(index), &annotated("rotate-requested-at")) {
+                    self.facts.unheard.insert(self.facts.done.len() - 1);
+                }
             }
             Act::Reconcile(index) => {
                 _ = self.tell("PATCH", &self.plan.layout.token(index), &annotated("reconcile-requested-at"))

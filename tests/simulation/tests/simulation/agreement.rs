@@ -11,9 +11,10 @@ use kube::Client;
 use kube::client::{Body, ClientBuilder};
 use serde_json::{Value, json};
 use simulation::api_server::ApiServer;
-use simulation::fate::{Faults, Line};
+use simulation::fate::Line;
 use simulation::layout::Layout;
 use simulation::objects;
+use simulation::plan::Plan;
 use simulation::world::World;
 use testbed::control_plane::Options;
 use testbed::{ControlPlane, cluster};
@@ -28,7 +29,7 @@ struct Server {
 
 impl Server {
     fn pretended() -> Self {
-        let world = World::new(1, Layout::One, Faults::default(), None, false);
+        let world = World::new(&Plan::quiet(1, 0, 0), false);
         let server = ApiServer::new(world);
         server.act("POST", "/api/v1/namespaces", &json!({"metadata": {"name": objects::NAMESPACE}})).unwrap();
         // Nobody may go on from before now, as on a server that has been running for a while.
