@@ -12,6 +12,7 @@ pub struct Case {
 
 const POD: &str = "Deployment token-operator";
 const ARGS: &str = "/spec/template/spec/containers/0/args";
+const READER: &str = "Role lease-reader";
 
 /// A case. The CRDs are large, so only their own cases have them.
 fn case(mut values: Value, expected: Vec<Expected>) -> Case {
@@ -100,6 +101,9 @@ fn rights() -> Vec<Case> {
             vec![
                 Has(POD, ARGS, json!("--leader-election=on")),
                 Has(lease, "/rules/0/resourceNames", json!("ato-artifact-token-operator")),
+                Is(READER, "/rules/0/resourceNames", json!(["ato-artifact-token-operator"])),
+                Is(READER, "/rules/0/verbs", json!(["get"])),
+                Is("RoleBinding lease-reader", "/subjects/0/name", json!("system:authenticated")),
                 Is("ClusterRole -view", "/metadata/labels/rbac.authorization.k8s.io~1aggregate-to-view", json!("true")),
                 Is("ClusterRole -edit", "/rules/0/resources", json!(["artifacttokens"])),
                 Is("ClusterRole -admin", "/rules/0/resources", json!(["tokenservices"])),
@@ -129,6 +133,7 @@ fn rights() -> Vec<Case> {
         case(off("aggregateToView"), vec![None("ClusterRole -view")]),
         case(off("aggregateToEdit"), vec![None("ClusterRole -edit")]),
         case(off("aggregateToAdmin"), vec![None("ClusterRole -admin")]),
+        case(off("everybodyReadsLease"), vec![None(READER), None("RoleBinding lease-reader")]),
         case(
             json!({"rbac": {"scope": "Namespaces"}, "namespaces": ["team-a", "team-b", "team-a"]}),
             vec![

@@ -91,13 +91,14 @@ async fn with_an_election_and_without_watching_secrets_the_account_needs_a_lease
     let world = world(plane, "elected").await;
     policies_act(&world).await;
     let begin = world.plane.mark().await.unwrap();
-    let operator = operator(&world).await;
+    let mut operator = operator(&world).await;
     serve(&world).await;
     issue_rotate_and_leak(&world).await;
     world.delete("ci").await;
     world.until_gone("ci").await;
     gone(&world.services(), "reference").await;
-    drop(operator);
+    // A life may be over before the Lease is renewed for the first time. It is given back at the end.
+    operator.stop(DEADLINE).await.unwrap();
     let right = |resource: &str, verb: &str| (resource.to_owned(), verb.to_owned());
     let lease = |verb: &str| right("leases.coordination.k8s.io", verb);
     let used = used(&world, begin, &[]).await;

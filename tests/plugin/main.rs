@@ -6,12 +6,14 @@
 //! | `acts` | rotate, verify, suspend, revoke: with an operator, and with none that leads |
 //! | `views` | status, list, orphans, completion |
 //! | `doctor` | what the doctor finds |
+//! | `lease` | who may list no Leases |
 //! | `terminal` | a pseudo-terminal: the question before a revoke, colours |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod acts;
 mod doctor;
+mod lease;
 mod session;
 mod terminal;
 mod views;

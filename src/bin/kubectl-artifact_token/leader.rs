@@ -14,6 +14,8 @@ use super::end::Special;
 
 /// How a Lease of the operator is named: the chart puts the name of the release before it, if that is another one.
 const LEASE: &str = "artifact-token-operator";
+/// Where it usually is: the namespace in which the documents install the chart. The chart lets everybody read it.
+const USUAL: &str = "artifact-tokens";
 /// The whole look may take so long.
 const LOOK: Duration = Duration::from_secs(2);
 /// Times of the API server are whole seconds, and the holder's last write may be on its way.
@@ -79,9 +81,10 @@ impl Where {
                 }
                 _ => judge(&leases, now),
             },
-            Ok((Err(error), _)) if is_forbidden(&error) => Leader::Unknown(
-                "you may not list Leases, so it is not known whether an operator runs; --lease NAMESPACE/NAME needs less".to_owned(),
-            ),
+            Ok((Err(error), _)) if is_forbidden(&error) => Leader::Unknown(format!(
+                "you may not list Leases, and not read {USUAL}/{LEASE}, so it is not known whether an operator runs; \
+                 name another place with --lease NAMESPACE/NAME"
+            )),
             Ok((Err(error), _)) => Leader::Unknown(format!("the operator's Lease cannot be read: {error}")),
             Ok((_, Err(error))) => Leader::Unknown(format!("{error:#}")),
             Err(_) => Leader::Unknown("the API server does not say in time whether an operator runs".to_owned()),
@@ -94,7 +97,13 @@ impl Where {
             return Ok(api.get_opt(name).await?.into_iter().collect());
         }
         let api: Api<Lease> = Api::all(client.clone());
-        let mut leases = api.list(&ListParams::default()).await?.items;
+        let mut leases = match api.list(&ListParams::default()).await {
+            Err(error) if is_forbidden(&error) => {
+                let api: Api<Lease> = Api::namespaced(client.clone(), USUAL);
+                return api.get(LEASE).await.map(|lease| vec![lease]).map_err(|_| error);
+            }
+            listed => listed?.items,
+        };
         leases.retain(|lease| lease.name_any().ends_with(LEASE));
         Ok(leases)
     }
