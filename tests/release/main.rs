@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `image` | the image, made without a container engine |
 //! | `monitoring` | the metrics, the alerts and the dashboard, by Prometheus' own tool |
+//! | `prometheus` | what a real Prometheus reads and judges |
 //! | `workflows` | the workflows that make a release, which only a maintainer can run |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod image;
 mod monitoring;
+mod prometheus;
 mod workflows;
 
 use std::process::Command;

@@ -24,7 +24,7 @@ fn tool() -> Command {
 }
 
 fn alerts() -> Value {
-    let text = fs::read_to_string(repository().join(FILES).join("alerts.yaml")).unwrap();
+    let text = fs::read_to_string(alerts_path()).unwrap();
     serde_saphyr::from_str(&text).unwrap()
 }
 
@@ -66,11 +66,23 @@ fn named(expression: &str) -> BTreeSet<String> {
 
 /// The expressions of the dashboard's panels.
 fn queries() -> Vec<String> {
+    panels().into_iter().map(|(_, expression)| expression).collect()
+}
+
+/// The titles of the dashboard's panels, each with an expression.
+pub fn panels() -> Vec<(String, String)> {
     let text = fs::read_to_string(repository().join(FILES).join("dashboard.json")).unwrap();
     let dashboard: Value = serde_json::from_str(&text).unwrap();
-    let panels = dashboard["panels"].as_array().unwrap();
-    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
-    targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect()
+    let of = |value: &Value| value.as_str().unwrap().to_owned();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets =
+        panels.flat_map(|panel| panel["targets"].as_array().unwrap().iter().map(move |target| (panel, target)));
+    targets.map(|(panel, target)| (of(&panel["title"]), of(&target["expr"]))).collect()
+}
+
+/// The alerts of the chart.
+pub fn alerts_path() -> PathBuf {
+    repository().join(FILES).join("alerts.yaml")
 }
 
 #[test]
@@ -111,7 +123,7 @@ fn each_alert_fires_and_stays_silent_as_it_should() {
         path
     };
     let tests = repository().join("tests/release/alerts");
-    copied(repository().join(FILES).join("alerts.yaml"), "alerts.yaml");
+    copied(alerts_path(), "alerts.yaml");
     let scripts = ["minutes.yaml", "days.yaml"].map(|name| copied(tests.join(name), name));
     run(tool().args(["check", "rules"]).arg(folder.file("alerts.yaml")));
     run(tool().args(["test", "rules"]).args(&scripts));
