@@ -15,9 +15,6 @@ use crate::folder::target_directory;
 use crate::go_toolchain::{self, version_in};
 use crate::progress;
 
-/// The Kubernetes release that `go/kube/go.mod` pins. The build writes it into the binaries.
-const KUBERNETES: &str = "v1.36.3";
-
 /// A binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
@@ -140,6 +137,8 @@ impl Part {
 /// A Go module whose dependencies hold the packages to build.
 struct Module {
     name: &'static str,
+    /// The release of Kubernetes that it pins, if it does. The build writes it into the binaries.
+    kubernetes: &'static str,
     files: &'static [(&'static str, &'static str)],
 }
 
@@ -147,23 +146,37 @@ struct Module {
 // releases of the Kubernetes client.
 static ETCD: Module = Module {
     name: "etcd",
+    kubernetes: "",
     files: &[("go.mod", include_str!("../go/etcd/go.mod")), ("go.sum", include_str!("../go/etcd/go.sum"))],
 };
 static KUBE: Module = Module {
     name: "kube",
+    kubernetes: "v1.36.3",
     files: &[("go.mod", include_str!("../go/kube/go.mod")), ("go.sum", include_str!("../go/kube/go.sum"))],
+};
+// The oldest release that is supported.
+static OLDEST_KUBE: Module = Module {
+    name: "kube-oldest",
+    kubernetes: "v1.33.13",
+    files: &[
+        ("go.mod", include_str!("../go/kube-oldest/go.mod")),
+        ("go.sum", include_str!("../go/kube-oldest/go.sum")),
+    ],
 };
 static HELM: Module = Module {
     name: "helm",
+    kubernetes: "",
     files: &[("go.mod", include_str!("../go/helm/go.mod")), ("go.sum", include_str!("../go/helm/go.sum"))],
 };
 static ACTIONLINT: Module = Module {
     name: "actionlint",
+    kubernetes: "",
     files: &[("go.mod", include_str!("../go/actionlint/go.mod")), ("go.sum", include_str!("../go/actionlint/go.sum"))],
 };
 // A program of its own, which is smaller than that of its dependency.
 static COREDNS: Module = Module {
     name: "coredns",
+    kubernetes: "",
     files: &[
         ("go.mod", include_str!("../go/coredns/go.mod")),
         ("go.sum", include_str!("../go/coredns/go.sum")),
@@ -191,12 +204,22 @@ pub fn ensure(parts: &[Part]) -> Result<Parts> {
     ensure_in(&target_directory().join("control-plane"), parts)
 }
 
+/// Builds the control plane of the oldest supported release, and returns the folder with it: a run with this `KUBEBUILDER_ASSETS` uses it.
+pub fn ensure_oldest() -> Result<PathBuf> {
+    let cache = target_directory().join("control-plane");
+    let folder = cache.join("oldest");
+    for part in [Part::ApiServer, Part::ControllerManager, Part::Kubectl] {
+        build(part, &OLDEST_KUBE, &cache, &folder).with_context(|| format!("build an old {}", part.name()))?;
+    }
+    Ok(folder)
+}
+
 fn ensure_in(cache: &Path, parts: &[Part]) -> Result<Parts> {
     let mut found = BTreeMap::new();
     for part in parts {
         let path = match find(*part, cache) {
             Some(path) => path,
-            None => build(*part, cache).with_context(|| format!("build {}", part.name()))?,
+            None => build(*part, part.module(), cache, cache).with_context(|| format!("build {}", part.name()))?,
         };
         found.insert(*part, path);
     }
@@ -224,25 +247,25 @@ fn fits(part: Part, path: &Path) -> bool {
     version.is_some_and(|version| version >= part.oldest())
 }
 
-/// Builds one part into the cache. Each part has its own lock, so that a caller waits only for its own parts.
-fn build(part: Part, cache: &Path) -> Result<PathBuf> {
+/// Builds one part into a folder of the cache. Each part has its own lock, so that a caller waits only for its own parts.
+fn build(part: Part, module: &Module, cache: &Path, folder: &Path) -> Result<PathBuf> {
     let name = part.name();
-    let _lock = progress::lock(&format!("building {name}"), &cache.join(format!("{name}.lock")))?;
-    let binary = cache.join(name);
+    let _lock = progress::lock(&format!("building {name}"), &folder.join(format!("{name}.lock")))?;
+    let binary = folder.join(name);
     if binary.is_file() {
         return Ok(binary);
     }
     let go = go_toolchain::ensure(cache)?;
-    let source = write_module(part.module(), cache)?;
+    let source = write_module(module, cache)?;
     // Renamed when it is complete: a killed build must not leave a file that looks like a binary.
-    let partial = cache.join(format!("{name}.partial"));
+    let partial = folder.join(format!("{name}.partial"));
     let mut command = Command::new(go);
     command.current_dir(&source).env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "auto").env("GOWORK", "off");
     command.args(["build", "-trimpath"]);
-    command.arg(format!("-ldflags=-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES}"));
+    command.arg(format!("-ldflags=-s -w -X k8s.io/component-base/version.gitVersion={}", module.kubernetes));
     command.arg("-o").arg(&partial).arg(part.package());
     let what = format!("building {name} from Go modules");
-    progress::run(&what, &command, &cache.join(format!("{name}.log")))?;
+    progress::run(&what, &command, &folder.join(format!("{name}.log")))?;
     fs::rename(&partial, &binary).with_context(|| format!("rename {}", partial.display()))?;
     Ok(binary)
 }
@@ -277,7 +300,7 @@ mod tests {
             let mut builders = Vec::new();
             for _ in 0..2 {
                 let cache = cache.path().to_owned();
-                builders.push(std::thread::spawn(move || build(Part::Etcd, &cache).unwrap()));
+                builders.push(std::thread::spawn(move || build(Part::Etcd, &ETCD, &cache, &cache).unwrap()));
             }
             builders.into_iter().map(|builder| builder.join().unwrap()).collect::<Vec<_>>()
         };

@@ -1,17 +1,18 @@
 //! Prepares the slow parts that the tests need, so that this can run beside the Rust build:
-//! `cargo run -p testbed --bin prepare -- [--verdaccio] [--node]`.
+//! `cargo run -p testbed --bin prepare -- [--verdaccio] [--node] [--oldest]`.
 
 use anyhow::{Result, bail};
 use testbed::parts::{self, Part};
 use testbed::{node, promtool, verdaccio};
 
 fn main() -> Result<()> {
-    let (mut with_verdaccio, mut with_node) = (false, false);
+    let (mut with_verdaccio, mut with_node, mut with_oldest) = (false, false, false);
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             "--verdaccio" => with_verdaccio = true,
             "--node" => with_node = true,
-            other => bail!("unknown argument {other}; known: --verdaccio, --node"),
+            "--oldest" => with_oldest = true,
+            other => bail!("unknown argument {other}; known: --verdaccio, --node, --oldest"),
         }
     }
     build(&Part::EVERY_RUN)?;
@@ -22,6 +23,9 @@ fn main() -> Result<()> {
     if with_node {
         build(&Part::NODE)?;
         println!("packages of a node: {}", node::packages()?.display());
+    }
+    if with_oldest {
+        println!("oldest supported control plane: {}", parts::ensure_oldest()?.display());
     }
     Ok(())
 }
