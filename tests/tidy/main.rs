@@ -4,6 +4,7 @@
 mod book;
 mod outside;
 mod presets;
+mod reference;
 mod steps;
 mod structure;
 
