@@ -83,7 +83,7 @@ impl Session {
     pub fn command(&self, line: &str) -> Command {
         let kubectl = self.world.plane.kubectl().unwrap();
         let mut command = Command::new("sh");
-        let script = format!("exec {} artifact-token {line} 2>&1", kubectl.get_program().display());
+        let script = format!("exec 2>&1; exec {} artifact-token {line}", kubectl.get_program().display());
         command.args(["-c", &script]);
         let variables = kubectl.get_envs().filter_map(|(name, value)| Some((name, value?)));
         command.envs(variables);
@@ -111,6 +111,28 @@ impl Session {
         let expected = fs::read_to_string(&path).unwrap_or_default();
         assert_eq!(expected, self.transcript, "the transcript {name} is another one:\n{}", self.transcript);
     }
+}
+
+#[test]
+fn what_people_see_fits_on_a_terminal_of_80_columns() {
+    let mut wide = Vec::new();
+    for entry in fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let mut typed = "";
+        for (number, line) in text.lines().enumerate() {
+            if line.starts_with("$ ") {
+                typed = line;
+            }
+            // A command stays on one line, to be copied.
+            let command = line.trim_start().starts_with("kubectl ") || line == typed;
+            let whole = ["-o wide", "-o json", "-o yaml"].iter().any(|output| typed.contains(output));
+            if line.chars().count() > 80 && !command && !whole {
+                wide.push(format!("{}:{}: {line}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(wide.is_empty(), "wider than 80 columns: {wide:#?}");
 }
 
 fn folder() -> PathBuf {

@@ -92,6 +92,23 @@ async fn the_status_of_a_token_shows_its_consumers_and_its_timeline() {
 }
 
 #[tokio::test]
+async fn usual_names_fit_on_a_terminal_of_80_columns() {
+    let mut session = Session::start("plugin").await;
+    let (service, name) = ("artifact-registry-eu", "build-cache-uploader");
+    session.world.apply(&support::service_yaml(service, &session.world.service.base_url())).await;
+    session.world.apply(&token_yaml(name).replace("{name: reference}", &format!("{{name: {service}}}"))).await;
+    let lost = json!({"status": {"possiblyLost": [{"attempt": 4, "claimedTime": "2026-12-01T06:00:00Z"}],
+        "conditions": [{"type": "RevocationPending", "status": "True", "reason": "OverlapActive",
+            "message": "word ".repeat(40), "lastTransitionTime": "2026-12-01T06:00:00Z"}]}});
+    session.world.patch_status(name, lost).await;
+    for line in ["list -n $NS", "orphans -n $NS", &format!("status {name} -n $NS")] {
+        let (code, told) = session.run(line);
+        assert!(code == 0 && told.contains(name), "{told}");
+        assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn orphans_are_listed_with_what_becomes_of_them() {
     let mut session = Session::with_service("plugin-orphans").await;
     session.run("orphans -n $NS");
@@ -104,7 +121,7 @@ async fn orphans_are_listed_with_what_becomes_of_them() {
     session.world.apply(&token_yaml("ci")).await;
     let lost = json!({"status": {"possiblyLost": [{"attempt": 4, "claimedTime": "2026-12-01T06:00:00Z"}]}});
     session.world.patch_status("ci", lost).await;
-    for line in ["orphans -n $NS", "orphans -n $NS -o json"] {
+    for line in ["orphans -n $NS", "orphans -n $NS -o wide", "orphans -n $NS -o json"] {
         session.run(line);
     }
     session.is_as_in("orphans.txt");

@@ -6,6 +6,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::Value;
 
 use super::git::{Tool, field_manager};
+use super::output::wrapped;
 use super::target::Target;
 
 /// How a command writes.
@@ -43,8 +44,9 @@ impl Writing {
 pub fn warn_of_git(target: &Target, field: &str) {
     if let Some(tool) = Tool::of(&target.object) {
         let (tool, shown) = (tool.name(), target.shown());
-        eprintln!(
+        let warning = format!(
             "Warning: {tool} keeps {shown} as Git has it and may take this change back. Write it to Git, too: {field}"
         );
+        eprintln!("{}", wrapped(&warning, 2));
     }
 }

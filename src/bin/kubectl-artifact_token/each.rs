@@ -3,7 +3,7 @@
 use anyhow::bail;
 use futures::stream::{self, StreamExt as _};
 
-use super::wait::plain_lines;
+use super::output::{complain, wrapped};
 
 /// So many at a time.
 pub const AT_A_TIME: usize = 16;
@@ -21,10 +21,10 @@ where
     let mut failed = 0;
     while let Some(end) = ends.next().await {
         match end {
-            Ok(told) => println!("{told}"),
+            Ok(told) => println!("{}", wrapped(&told, 2)),
             Err(error) if count == 1 => return Err(error),
             Err(error) => {
-                eprintln!("Error: {}", plain_lines(&format!("{error:#}")));
+                complain(&error);
                 failed += 1;
             }
         }

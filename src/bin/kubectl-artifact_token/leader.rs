@@ -11,6 +11,7 @@ use kube::{Client, ResourceExt};
 
 use super::cluster::{is_forbidden, server_time};
 use super::end::Special;
+use super::output::wrapped;
 
 /// How a Lease of the operator is named: the chart puts the name of the release before it, if that is another one.
 const LEASE: &str = "artifact-token-operator";
@@ -59,7 +60,7 @@ impl Leader {
     /// [`Special::NoLeader`].
     pub fn require(&self, instead: impl FnOnce() -> String) -> anyhow::Result<()> {
         if let Self::Unknown(why) = self {
-            eprintln!("Warning: {why}.");
+            eprintln!("{}", wrapped(&format!("Warning: {why}."), 2));
         }
         self.alive_or(instead)
     }

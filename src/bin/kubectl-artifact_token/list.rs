@@ -31,7 +31,7 @@ pub struct Arguments {
     /// Only those of ArtifactTokens with these labels. Example: `team=ci`.
     #[arg(short = 'l', long)]
     selector: Option<String>,
-    /// How it is printed: wide has the service, the Secret and the attempt, too; json and yaml have the whole ArtifactTokens.
+    /// How it is printed: wide has all columns; json and yaml have the whole ArtifactTokens.
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
     /// Print it again whenever a token changes.
@@ -98,13 +98,14 @@ async fn look(client: &Client, api: &Api<ArtifactToken>, arguments: &Arguments) 
         Format::Table | Format::Wide if tokens.items.is_empty() => return Ok(String::new()),
         Format::Table | Format::Wide => {}
     }
-    let prefixes = prefixes(client, &tokens.items).await;
+    let wide = *output == Format::Wide;
+    let prefixes = if wide { prefixes(client, &tokens.items).await } else { HashMap::new() };
     let mut lines: Vec<Row> = if arguments.no_headers { Vec::new() } else { vec![HEAD.map(str::to_owned)] };
     lines.extend(tokens.iter().flat_map(|token| {
         let prefix = prefixes.get(&service_of(token)).map_or(NOTHING, String::as_str);
         rows(token, prefix, now())
     }));
-    Ok(table(&lines, &columns(*everywhere, *output == Format::Wide)))
+    Ok(table(&lines, &columns(*everywhere, wide)))
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

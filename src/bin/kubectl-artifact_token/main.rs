@@ -86,8 +86,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Without a backtrace, also where the shell asks Rust programs for them.
-            eprintln!("Error: {}", wait::plain_lines(&format!("{error:#}")));
+            output::complain(&error);
             end::code(&error)
         }
     }

@@ -11,7 +11,7 @@ use kube::{Client, ResourceExt as _};
 use serde::Serialize;
 
 use super::cluster::{Place, is_forbidden};
-use super::output::{Format, machine, table};
+use super::output::{Format, machine, table, wrapped};
 use super::services::Service;
 use super::wait::plain;
 
@@ -23,7 +23,7 @@ pub struct Arguments {
     /// In all namespaces.
     #[arg(short = 'A', long)]
     all_namespaces: bool,
-    /// How it is printed. For programs: json or yaml.
+    /// How it is printed: wide has since when, the name at the service and what happens, too. For programs: json or yaml.
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
     /// Without the line of titles.
@@ -31,6 +31,7 @@ pub struct Arguments {
     no_headers: bool,
 }
 
+/// The first two fit on a terminal of 80 columns.
 const HEAD: [&str; 5] = ["FOUND-BY", "ID", "SINCE", "NAME-AT-SERVICE", "WHAT-HAPPENS"];
 
 /// One token that may live for nobody.
@@ -72,8 +73,11 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Format::Json | Format::Yaml => print!("{}", machine(&found, arguments.output)?),
         Format::Name => found.tokens.iter().filter_map(|row| row.id.as_ref()).for_each(|id| println!("{}", plain(id))),
         Format::Table | Format::Wide => {
-            print!("{}", shown(&found.tokens, arguments.no_headers));
-            found.notes.iter().for_each(|note| println!("{}", plain(note)));
+            let wide = arguments.output == Format::Wide;
+            print!("{}", shown(&found.tokens, arguments.no_headers, wide));
+            let mut notes = if wide { Vec::new() } else { advice(&found.tokens) };
+            notes.extend(found.notes);
+            notes.iter().for_each(|note| println!("{}", wrapped(&plain(note), 2)));
         }
     }
     Ok(())
@@ -139,7 +143,10 @@ fn of_token(token: &ArtifactToken, scope: Option<&str>) -> Vec<Row> {
         id: None,
         since: Some(lost.claimed_time),
         name: None,
-        what_happens: format!("attempt {}: look at the service for a token of this time, and revoke it", lost.attempt),
+        what_happens: format!(
+            "attempt {}: look at the service for a token of {}, and revoke it",
+            lost.attempt, lost.claimed_time
+        ),
     })
     .collect()
 }
@@ -166,7 +173,14 @@ fn seen(name: &str, service: &Service) -> String {
     }
 }
 
-fn shown(rows: &[Row], no_headers: bool) -> String {
+/// What becomes of them, where the table does not say it: once for those of one object of which the same is said.
+fn advice(rows: &[Row]) -> Vec<String> {
+    let mut told: Vec<String> = rows.iter().map(|row| format!("{}: {}.", row.found_by, row.what_happens)).collect();
+    told.dedup();
+    told
+}
+
+fn shown(rows: &[Row], no_headers: bool, wide: bool) -> String {
     if rows.is_empty() {
         return "No orphaned tokens are known.\n".to_owned();
     }
@@ -177,5 +191,5 @@ fn shown(rows: &[Row], no_headers: bool) -> String {
         let (id, name) = (row.id.clone().unwrap_or_else(nothing), row.name.clone().unwrap_or_else(nothing));
         [row.found_by.clone(), id, since, name, row.what_happens.clone()]
     }));
-    table(&lines, &[0, 1, 2, 3, 4])
+    table(&lines, if wide { &[0, 1, 2, 3, 4] } else { &[0, 1] })
 }

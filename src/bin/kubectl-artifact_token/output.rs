@@ -5,6 +5,8 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use serde::Serialize;
 
+use super::wait::{plain, plain_lines};
+
 /// How the output looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -53,6 +55,59 @@ pub fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// A line is at most so wide for people, if no word of it is longer.
+pub const WIDTH: usize = 80;
+
+/// A text for people in lines of [`WIDTH`]: all but the first begin with so many blanks. A command that it names stays on one line,
+/// so that it can be copied.
+pub fn wrapped(text: &str, indent: usize) -> String {
+    let mut lines = String::new();
+    for line in text.lines() {
+        let mut width = 0;
+        for piece in pieces(line) {
+            let long = shown_width(piece.trim_end());
+            if width > 0 && width + long > WIDTH {
+                lines.truncate(lines.trim_end().len());
+                lines.push('\n');
+                lines.push_str(&" ".repeat(indent));
+                width = indent;
+            }
+            lines.push_str(piece);
+            width += long + piece.len() - piece.trim_end().len();
+        }
+        lines.push('\n');
+    }
+    lines.truncate(lines.trim_end().len());
+    lines
+}
+
+/// The words of a line, each with the blanks after it, and each command as one word.
+fn pieces(line: &str) -> Vec<&str> {
+    let (mut pieces, mut begun, mut command) = (Vec::new(), 0, false);
+    let mut at = 0;
+    for word in line.split_inclusive(' ') {
+        at += word.len();
+        command |= word == "kubectl ";
+        command &= !word.trim_end().ends_with([';', ',', '.', ':']);
+        if !command {
+            pieces.push(&line[begun..at]);
+            begun = at;
+        }
+    }
+    pieces.push(&line[begun..]);
+    pieces
+}
+
+/// How many columns a text needs, styles left out.
+fn shown_width(text: &str) -> usize {
+    anstream::adapter::strip_str(text).to_string().chars().count()
+}
+
+/// Tells of an error. Without a backtrace, also where the shell asks Rust programs for them.
+pub fn complain(error: &anyhow::Error) {
+    eprintln!("{}", wrapped(&plain_lines(&format!("Error: {error:#}")), 2));
+}
+
 /// For programs.
 ///
 /// # Errors
@@ -67,8 +122,7 @@ pub fn machine(value: &impl Serialize, format: Format) -> anyhow::Result<String>
 /// Lines with columns as wide as their widest cell, three blanks apart. Tenants choose some of the texts, so no control character of
 /// theirs reaches the terminal.
 pub fn table<const N: usize>(rows: &[[String; N]], shown: &[usize]) -> String {
-    let cells =
-        |row: &[String; N]| -> Vec<String> { shown.iter().map(|column| super::wait::plain(&row[*column])).collect() };
+    let cells = |row: &[String; N]| -> Vec<String> { shown.iter().map(|column| plain(&row[*column])).collect() };
     let lines: Vec<Vec<String>> = rows.iter().map(cells).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..shown.len()).map(width).collect();
@@ -77,4 +131,22 @@ pub fn table<const N: usize>(rows: &[[String; N]], shown: &[usize]) -> String {
         cells.collect::<Vec<_>>().join("   ").trim_end().to_owned() + "\n"
     };
     lines.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_wrapped_between_words_and_a_command_is_not() {
+        let (words, longer) = (["0123456789"; 10].join(" "), "x".repeat(90));
+        let seven = ["0123456789"; 7].join(" ");
+        assert_eq!(wrapped(&words, 2), format!("{seven}\n  0123456789 0123456789 0123456789"));
+        assert_eq!(wrapped(&format!("a {longer} b"), 2), format!("a\n  {longer}\n  b"));
+        let (styled, plain) = (styled(BAD, &seven), seven);
+        assert_eq!(wrapped(&format!("{styled} a"), 2), format!("{styled} a"), "a style has no width");
+        let command = "kubectl artifact-token resume ci -n shop;";
+        assert_eq!(wrapped(&format!("{plain} {command} then a"), 2), format!("{plain}\n  {command} then a"));
+        assert_eq!(wrapped("a   b\nc", 2), "a   b\nc");
+    }
 }

@@ -21,7 +21,7 @@ use self::timeline::{Event, timeline};
 use super::cluster::{Place, is_forbidden, now, server_time};
 use super::consumers::{Consumer, Consumers, Workloads};
 use super::end::Usage;
-use super::output::{BAD, DOUBTFUL, Format, GOOD, machine, styled};
+use super::output::{BAD, DOUBTFUL, Format, GOOD, machine, styled, wrapped};
 use super::services::{Service, service};
 use super::target::{Selection, Target};
 use super::wait::plain;
@@ -170,22 +170,26 @@ async fn report(client: &Client, token: &ArtifactToken, workloads: &Workloads) -
     }
 }
 
-/// For people.
+/// For people, in lines that fit on a terminal.
 fn shown(report: &Report) -> String {
     let Report { namespace, name, service, secret, consumers, timeline, .. } = report;
     let state = if service.ready { GOOD } else { BAD };
-    let service = format!("{}/{} ({})", service.kind, service.name, styled(state, &service.state));
+    let service = format!("{}/{} ({})", service.kind, service.name, styled(state, &plain(&service.state)));
     let mut lines = vec![
-        format!("Token      {namespace}/{name}   {}   service {service}", ready(&report.conditions)),
+        format!("Token      {namespace}/{name}"),
+        format!("State      {}", ready(&report.conditions)),
+        format!("Service    {service}"),
         format!("Secret     {}   keys: {}", secret.name, secret.keys.join(" ")),
-        format!("Consumers  {}", users(consumers)),
     ];
-    lines.extend(longest(report).map(|line| format!("           {line}")));
+    let users = users(consumers).into_iter().chain(longest(report)).enumerate();
+    lines.extend(users.map(|(at, line)| format!("{:11}{line}", if at == 0 { "Consumers" } else { "" })));
+    let mut lines: Vec<String> = lines.iter().map(|line| wrapped(line, 11)).collect();
     lines.extend(report.conditions.iter().filter(|condition| asks(condition)).map(trouble));
     lines.push("Timeline (UTC)".to_owned());
     lines.extend(timeline.iter().map(|event| {
         let mark = if event.now { ">" } else { " " };
-        format!("{mark} {}  {}", event.time.to_utc().format("%Y-%m-%d %H:%M:%S"), plain(&event.what))
+        let line = format!("{mark} {}  {}", event.time.to_utc().format("%Y-%m-%d %H:%M:%S"), plain(&event.what));
+        wrapped(&line, 23)
     }));
     lines.join("\n") + "\n"
 }
@@ -217,10 +221,10 @@ fn trouble(condition: &Condition) -> String {
         ConditionType::Ready | ConditionType::Stalled => BAD,
         _ => DOUBTFUL,
     };
-    format!("{} ({reason}): {}", styled(style, type_.name()), plain(message))
+    wrapped(&format!("{} ({reason}): {}", styled(style, type_.name()), plain(message)), 2)
 }
 
-fn users(consumers: &Consumers) -> String {
+fn users(consumers: &Consumers) -> Vec<String> {
     let mut lines: Vec<String> = consumers.found.iter().map(Consumer::shown).collect();
     if lines.is_empty() {
         lines.push("none found".to_owned());
@@ -228,21 +232,24 @@ fn users(consumers: &Consumers) -> String {
     if !consumers.unseen.is_empty() {
         lines.push(format!("not looked at, because you may not list them: {}", consumers.unseen.join(", ")));
     }
-    lines.join("\n           ")
+    lines
 }
 
 /// The consumer that runs longest; of those that keep what they read, if there is one: its token may be dead after a rotation.
-fn longest(report: &Report) -> Option<String> {
+fn longest(report: &Report) -> Vec<String> {
     let running = || report.consumers.found.iter().filter_map(|consumer| Some((consumer.running_since?, consumer)));
     let keeps = running().filter(|(_, consumer)| consumer.keeps_what_it_read()).min_by_key(|(since, _)| *since);
-    let (since, consumer) = keeps.or_else(|| running().min_by_key(|(since, _)| *since))?;
+    let Some((since, consumer)) = keeps.or_else(|| running().min_by_key(|(since, _)| *since)) else {
+        return Vec::new();
+    };
     let present = report.timeline.iter().find(|event| event.now).map_or(Time::default(), |event| event.time);
     let runs = Duration::from_secs(present.since(since).as_secs());
     let overlap = report.overlap.map_or_else(|| "of unknown length".to_owned(), |overlap| overlap.to_string());
-    let told = format!("longest running: {} for {}; the overlap is {overlap}", consumer.name, GoDuration(runs));
+    let mut told =
+        vec![format!("longest running: {} for {}; the overlap is {overlap}", consumer.name, GoDuration(runs))];
     if consumer.keeps_what_it_read() && report.overlap.is_some_and(|overlap| runs > overlap.0) {
         let warning = "after a rotation it holds a dead token: restart it, or mount a directory";
-        return Some(format!("{told}\n           {}", styled(DOUBTFUL, warning)));
+        told.push(styled(DOUBTFUL, warning));
     }
-    Some(told)
+    told
 }

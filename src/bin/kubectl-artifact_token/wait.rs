@@ -39,7 +39,7 @@ pub struct Waiting {
 /// Reads how long to wait.
 pub fn length(text: &str) -> Result<Duration, &'static str> {
     let length = if text == "0" { Some(Duration::ZERO) } else { GoDuration::parse(text).map(|length| length.0) };
-    length.ok_or("write a duration such as 3m or 90s, or 0")
+    length.ok_or("write 3m, 90s or 0")
 }
 
 /// One command's wait: for all its objects together.

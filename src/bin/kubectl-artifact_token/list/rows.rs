@@ -8,21 +8,24 @@ use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
 use kube::ResourceExt as _;
 
-/// The last three only where they are asked for.
-pub const HEAD: [&str; 12] = [
+/// The first five fit on a terminal of 80 columns; the others are shown where they are asked for.
+pub const HEAD: [&str; 13] = [
     "NAMESPACE",
     "NAME",
-    "TYPE",
     "EXPIRY",
+    "TOKEN",
+    "STATUS",
+    "UNTIL",
+    "TYPE",
     "CREATED-BY",
     "CREATED",
     "LAST-USED",
-    "TOKEN",
-    "STATUS",
     "SERVICE",
     "SECRET",
     "ATTEMPT",
 ];
+/// So many of them always.
+const NARROW: usize = 5;
 /// What is not known, or not there.
 pub const NOTHING: &str = "-";
 
@@ -30,7 +33,7 @@ pub type Row = [String; HEAD.len()];
 
 /// The columns that are shown; the namespace only where there may be several.
 pub fn columns(namespaces: bool, wide: bool) -> Vec<usize> {
-    (usize::from(!namespaces)..if wide { HEAD.len() } else { HEAD.len() - 3 }).collect()
+    (usize::from(!namespaces)..if wide { HEAD.len() } else { NARROW }).collect()
 }
 
 /// What differs between the tokens of one object.
@@ -38,6 +41,8 @@ pub fn columns(namespaces: bool, wide: bool) -> Vec<usize> {
 struct Cells<'a> {
     attempt: Option<u32>,
     expiry: Option<String>,
+    /// Until when it lives: until it expires, or the operator revokes it.
+    until: Option<Time>,
     created: Option<Time>,
     used: Option<Time>,
     hint: Option<&'a str>,
@@ -52,17 +57,23 @@ pub fn rows(token: &ArtifactToken, prefix: &str, now: Time) -> Vec<Row> {
     let current = status.ledger.current.iter().map(|current| Cells {
         attempt: Some(current.attempt),
         expiry: Some(expiry(current.expiration_time, now)),
+        until: current.expiration_time,
         created: Some(current.issued_time),
         used: current.last_used_time,
         hint: current.hint.as_deref(),
         status: standing(current, ready, now),
     });
-    let superseded = status.ledger.superseded.iter().map(|old| Cells {
-        attempt: Some(old.attempt),
-        created: old.claimed_time,
-        hint: old.hint.as_deref(),
-        status: waits(old, &status, now),
-        ..Cells::default()
+    let superseded = status.ledger.superseded.iter().map(|old| {
+        let until = Some(due(old)).filter(|due| !old.handed_over && *due > now);
+        Cells {
+            attempt: Some(old.attempt),
+            expiry: until.map(|due| left(due, now)),
+            until,
+            created: old.claimed_time,
+            hint: old.hint.as_deref(),
+            status: waits(old, &status, now).to_owned(),
+            ..Cells::default()
+        }
     });
     let mut lines: Vec<Cells> = current.chain(superseded).collect();
     if lines.is_empty() {
@@ -77,13 +88,14 @@ fn row(token: &ArtifactToken, prefix: &str, cells: Cells) -> Row {
     [
         token.namespace().unwrap_or_default(),
         token.name_any(),
-        kind_of(&token.spec.parameters),
         or(cells.expiry),
+        or(cells.hint.map(str::to_owned)),
+        cells.status,
+        or(cells.until.map(|time| time.to_string())),
+        kind_of(&token.spec.parameters),
         prefix.to_owned(),
         or(cells.created.map(date)),
         or(cells.used.map(date)),
-        or(cells.hint.map(str::to_owned)),
-        cells.status,
         token.spec.service_ref.name.clone(),
         token.spec.secret.name.clone(),
         or(cells.attempt.map(|attempt| attempt.to_string())),
@@ -109,16 +121,18 @@ fn standing(current: &Current, ready: Option<&Condition>, now: Time) -> String {
     word.to_owned()
 }
 
-fn waits(old: &Superseded, status: &ArtifactTokenStatus, now: Time) -> String {
-    let due = old.next_try_time.unwrap_or_default().max(old.revoke_after_time);
-    match due > now {
-        _ if old.handed_over && is_asked_for(old.attempt, &status.conditions) => {
-            "Superseded, revoke by hand".to_owned()
-        }
+/// When the operator revokes it, or tries again.
+fn due(old: &Superseded) -> Time {
+    old.next_try_time.unwrap_or_default().max(old.revoke_after_time)
+}
+
+fn waits(old: &Superseded, status: &ArtifactTokenStatus, now: Time) -> &'static str {
+    match due(old) > now {
+        _ if old.handed_over && is_asked_for(old.attempt, &status.conditions) => "Revoke by hand",
         // Not before the condition says so: the Secret may hold it still.
-        _ if old.handed_over => "Superseded, later to be revoked by hand".to_owned(),
-        true => format!("Superseded, will be revoked at {due}"),
-        false => "Superseded, being revoked".to_owned(),
+        _ if old.handed_over => "Revoke by hand later",
+        true => "Superseded",
+        false => "Being revoked",
     }
 }
 
@@ -131,12 +145,19 @@ fn is_asked_for(attempt: u32, conditions: &[Condition]) -> bool {
 }
 
 fn expiry(end: Option<Time>, now: Time) -> String {
-    let Some(end) = end else { return "Never".to_owned() };
-    let hours = end.since(now).as_secs() / 3600;
-    match hours {
-        _ if end <= now => "Expired".to_owned(),
-        0..48 => format!("{hours} hours left"),
-        _ => format!("{} days left", hours / 24),
+    match end {
+        None => "Never".to_owned(),
+        Some(end) if end <= now => "Expired".to_owned(),
+        Some(end) => left(end, now),
+    }
+}
+
+/// How long it is until then.
+fn left(end: Time, now: Time) -> String {
+    match end.since(now).as_secs() / 3600 {
+        0 => "<1h".to_owned(),
+        hours @ 1..48 => format!("{hours}h"),
+        hours => format!("{}d", hours / 24),
     }
 }
 
@@ -172,11 +193,11 @@ mod tests {
         json!([{"type": "Ready", "status": status, "reason": reason, "message": "", "lastTransitionTime": NOW}])
     }
 
-    fn shown(status: Value, everywhere: bool) -> String {
+    fn shown(status: Value, everywhere: bool, wide: bool) -> String {
         let token = token(status);
         let mut lines = vec![HEAD.map(str::to_owned)];
         lines.extend(rows(&token, "prod-eu1", Time::parse(NOW).unwrap()));
-        table(&lines, &columns(everywhere, false))
+        table(&lines, &columns(everywhere, wide))
     }
 
     fn current(more: Value) -> Value {
@@ -197,11 +218,30 @@ mod tests {
             "superseded": [{"attempt": 1, "id": "tok_1", "claimedTime": "2026-10-01T00:00:00Z", "revokeAfterTime": "2026-11-30T18:00:00Z"}],
         });
         let expected = "\
-NAMESPACE   NAME      TYPE        EXPIRY         CREATED-BY   CREATED      LAST-USED    TOKEN      STATUS
-ci          uploads   Developer   90 days left   prod-eu1     2026-11-01   2026-11-29   ****x7Qd   Active
-ci          uploads   Developer   -              prod-eu1     2026-10-01   -            -          Superseded, will be revoked at 2026-11-30T18:00:00Z
+NAMESPACE   NAME      EXPIRY   TOKEN      STATUS
+ci          uploads   90d      ****x7Qd   Active
+ci          uploads   6h       -          Superseded
 ";
-        assert_eq!(shown(status, true), expected);
+        assert_eq!(shown(status.clone(), true, false), expected);
+        let expected = "\
+NAME      EXPIRY   TOKEN      STATUS       UNTIL                  TYPE        CREATED-BY   CREATED      LAST-USED    SERVICE    SECRET    ATTEMPT
+uploads   90d      ****x7Qd   Active       2027-02-28T12:00:00Z   Developer   prod-eu1     2026-11-01   2026-11-29   appetize   uploads   2
+uploads   6h       -          Superseded   2026-11-30T18:00:00Z   Developer   prod-eu1     2026-10-01   -            appetize   uploads   1
+";
+        assert_eq!(shown(status, false, true), expected);
+    }
+
+    #[test]
+    fn usual_names_fit_on_80_columns() {
+        let mut token = token(json!({
+            "conditions": ready("Unknown", "SecretWriteForbidden"), "current": current(json!({"expirationTime": NOW})),
+            "superseded": [{"attempt": 1, "id": "1", "revokeAfterTime": NOW}, {"attempt": 0, "id": "0", "handedOver": true, "revokeAfterTime": NOW}],
+        }));
+        token.metadata.namespace = Some("n".repeat(12));
+        token.metadata.name = Some("t".repeat(20));
+        let lines = rows(&token, NOTHING, Time::parse(NOW).unwrap());
+        let shown = table(&lines, &columns(true, false));
+        assert!(shown.lines().count() == 3 && shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
     }
 
     #[test]
@@ -211,25 +251,23 @@ ci          uploads   Developer   -              prod-eu1     2026-10-01   -    
                 "claimedTime": "2026-10-01T00:00:00Z", "revokeAfterTime": "2026-11-30T11:00:00Z"});
             let asks = json!([{"type": "RevocationPending", "status": "True", "reason": "RevokeByHand", "message": message,
                 "lastTransitionTime": NOW}]);
-            shown(json!({"conditions": asks, "superseded": [old]}), false)
+            shown(json!({"conditions": asks, "superseded": [old]}), false, false)
         };
-        assert!(
-            old("the token ****nTcg of attempt 1, handed over").ends_with("****nTcg   Superseded, revoke by hand\n")
-        );
-        assert!(old("the token of attempt 12, handed over").ends_with("Superseded, later to be revoked by hand\n"));
+        assert!(old("the token ****nTcg of attempt 1, handed over").ends_with("****nTcg   Revoke by hand\n"));
+        assert!(old("the token of attempt 12, handed over").ends_with("-        ****nTcg   Revoke by hand later\n"));
     }
 
     #[test]
     fn no_parameter_of_a_tenant_moves_the_cursor() {
         let mut token = token(json!({}));
         token.spec.parameters = serde_json::from_value(json!({"role": "a\u{1b}[2Jb\nc"})).unwrap();
-        let shown = table(&rows(&token, NOTHING, Time::parse(NOW).unwrap()), &columns(false, false));
-        assert_eq!(shown, "uploads   a?[2Jb?c   -   -   -   -   -   -\n");
+        let shown = table(&rows(&token, NOTHING, Time::parse(NOW).unwrap()), &columns(false, true));
+        assert_eq!(shown, "uploads   -   -   -   -   a?[2Jb?c   -   -   -   appetize   uploads   -\n");
     }
 
     #[test]
     fn a_token_that_does_not_work_says_so() {
-        let line = |status: Value| shown(status, false).lines().nth(1).unwrap().to_owned();
+        let line = |status: Value| shown(status, false, false).lines().nth(1).unwrap().to_owned();
         let of = |conditions: Value, more: Value| line(json!({"conditions": conditions, "current": current(more)}));
         let refused = ready("Unknown", "RefusalUnconfirmed");
         assert!(of(refused, json!({})).ends_with("****x7Qd   RefusalUnconfirmed"));
@@ -238,6 +276,6 @@ ci          uploads   Developer   -              prod-eu1     2026-10-01   -    
         let rejected = of(ready("False", "TokenRejected"), json!({"rejectedTime": NOW}));
         assert!(rejected.contains("Never") && rejected.ends_with("Rejected"), "{rejected}");
         let none = line(json!({"conditions": ready("False", "ServiceNotReady")}));
-        assert_eq!(none, "uploads   Developer   -        prod-eu1     -         -           -       ServiceNotReady");
+        assert_eq!(none, "uploads   -        -       ServiceNotReady");
     }
 }
