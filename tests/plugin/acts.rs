@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use artifact_token_operator::api::condition::ConditionType;
 use artifact_token_operator::api::reason::Reason;
-use serde_json::json;
+use serde_json::{Value, json};
 use support::acts::ledger;
 use support::objects::{reference_operations, token_service};
 
@@ -57,8 +57,8 @@ async fn all_tokens_of_a_leaked_service_are_revoked_with_one_command() {
         session.world.until_ready(name).await;
         before.push(session.world.current_id(name).await);
     }
-    let (code, told) = session.run("revoke tsvc/reference -n $NS --confirm reference");
-    assert_eq!(code, 0, "{told}");
+    let (code, told) = session.run("revoke tsvc/reference -n $NS --confirm reference -o name");
+    assert!(code == 0 && told.ends_with("\ntokenservice.artifact-token.dev/reference\n"), "{told}");
     for name in ["one", "two"] {
         assert!(
             told.contains(&format!("artifacttoken/{name} revoked and replaced: attempt 2 is in the Secret")),
@@ -69,6 +69,50 @@ async fn all_tokens_of_a_leaked_service_are_revoked_with_one_command() {
         assert!(session.world.is_dead(&id).await, "{id} lives: {told}");
         assert!(told.contains(&format!("(id {id}) is dead")), "{told}");
     }
+}
+
+#[tokio::test]
+async fn scripts_get_the_objects_that_changed_and_no_sentences() {
+    let mut session = Session::with_service("plugin-output").await;
+    let _operator = session.operator().await;
+    for name in ["ci", "nightly"] {
+        session.world.apply(&token_yaml(name)).await;
+    }
+    for name in ["ci", "nightly"] {
+        session.world.until_ready(name).await;
+    }
+    for line in [
+        "rotate ci -n $NS -o name 2>/dev/null",
+        "suspend ci nightly -n $NS --dry-run -o name 2>/dev/null",
+        "suspend nightly -n $NS -o name",
+        "suspend nightly -n $NS -o name --fail-if-unchanged",
+        "rotate --all -n $NS -o name 2>/dev/null",
+        "resume nightly tsvc/reference -n $NS -o name 2>/dev/null",
+        "verify --all -n $NS -o name 2>/dev/null",
+        "verify artifacttoken.artifact-token.dev/ci -n $NS -o name 2>/dev/null",
+        "revoke ci -n $NS --confirm ci -o name 2>/dev/null",
+        "rotate ci -n $NS -o wide",
+    ] {
+        session.run(line);
+    }
+    session.is_as_in("output.txt");
+    let mut json = |line: &str| -> Value {
+        let (code, text) = session.run(&format!("{line} -n $NS -o json 2>/dev/null"));
+        assert_eq!(code, 0, "{text}");
+        serde_json::from_str(&text).unwrap()
+    };
+    let rotated = json("rotate ci");
+    assert_eq!((&rotated["kind"], &rotated["status"]["current"]["attempt"]), (&json!("ArtifactToken"), &json!(5)));
+    let asked = json("suspend ci --dry-run");
+    assert_eq!((&asked["kind"], &asked["spec"]["suspend"]), (&json!("ArtifactToken"), &json!(true)));
+    let all = json("resume -l none!=x");
+    assert_eq!(
+        (&all["apiVersion"], &all["kind"], all["items"].as_array().unwrap().len()),
+        (&json!("v1"), &json!("List"), 2)
+    );
+    let (_, yaml) = session.run("verify ci nightly -n $NS -o yaml 2>/dev/null");
+    assert!(yaml.contains("kind: List") && yaml.contains("name: nightly"), "{yaml}");
+    assert!(!session.world.token("ci").await.spec.suspend, "a dry run changes nothing");
 }
 
 #[tokio::test]
@@ -131,8 +175,8 @@ async fn what_only_a_person_can_do_is_told_instead_of_waited_for() {
     let value = session.world.generate_as("made by hand").await.1;
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-token", session.world.namespace));
     fs::write(&file, &value).unwrap();
-    let (code, told) = session.run(&format!("hand-over ci -n $NS < {}", file.display()));
-    assert_eq!(code, 0, "{told}");
+    let (code, told) = session.run(&format!("hand-over ci -n $NS -o name 2>/dev/null < {}", file.display()));
+    assert_eq!((code, told.as_str()), (0, "artifacttoken.artifact-token.dev/ci\n"));
     session.world.until_ready("ci").await;
     let (code, told) = session.run("rotate ci -n $NS");
     assert!(code == 1 && told.contains("artifacttoken/ci waits for you: ") && told.contains("pages.example"), "{told}");

@@ -8,7 +8,7 @@ use super::change::Writing;
 use super::cluster::{Place, now};
 use super::each::{AT_A_TIME, each};
 use super::places::by_hand;
-use super::target::Selection;
+use super::target::{Selection, Target};
 use super::wait::Waiting;
 
 /// Which tokens, and whether to wait.
@@ -59,23 +59,26 @@ pub async fn ask<Known>(
     let (client, request) = (&client, &request);
     let asked = stream::iter(&targets).map(|target| async move {
         let known = (question.before)(&target.token()?)?;
-        writing.patch(client, target, request).await.map(|()| known)
+        writing.patch(client, target, request).await.map(|written| (known, written))
     });
-    let asked: Vec<anyhow::Result<Known>> = asked.buffered(AT_A_TIME).collect().await;
+    let asked: Vec<anyhow::Result<(Known, Target)>> = asked.buffered(AT_A_TIME).collect().await;
     let wait = waiting.begin(client);
-    each(targets.iter().zip(asked), |(target, known)| {
+    let (done, end) = each(&writing.printing, targets.iter().zip(asked), |(target, asked)| {
         let wait = &wait;
         async move {
-            let known = known?;
+            let (known, written) = asked?;
             if !waits {
-                return Ok(writing.done(target, question.asked));
+                return Ok((writing.done(target, question.asked), written));
             }
             let told = wait.until(target, |token| match (question.outcome)(token, &known)? {
                 None => wait.goes_on(token).map(|()| None),
                 told => Ok(told),
             });
-            told.await.map(|told| writing.done(target, &told))
+            let told = told.await?;
+            Ok((writing.done(target, &told), writing.printing.latest(client, target).await?))
         }
     })
-    .await
+    .await;
+    writing.printing.print(done, selection.is_one())?;
+    end
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::git::{Tool, field_manager};
 use super::output::wrapped;
+use super::printing::Printing;
 use super::target::Target;
 
 /// How a command writes.
@@ -15,14 +16,16 @@ pub struct Writing {
     /// Ask the API server whether it takes the change, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub printing: Printing,
 }
 
 impl Writing {
-    /// Merges this into the object.
+    /// Merges this into the object, and returns what it is then.
     ///
     /// # Errors
     /// When the API server refuses it: the person may not, or the value is not allowed.
-    pub async fn patch(&self, client: &Client, target: &Target, patch: &Value) -> anyhow::Result<()> {
+    pub async fn patch(&self, client: &Client, target: &Target, patch: &Value) -> anyhow::Result<Target> {
         let params = PatchParams {
             dry_run: self.dry_run,
             field_manager: Some(field_manager(&target.object).to_owned()),
@@ -30,8 +33,8 @@ impl Writing {
         };
         let name = target.object.metadata.name.clone().unwrap_or_default();
         let written = target.api(client).patch(&name, &params, &Patch::Merge(patch)).await;
-        written.with_context(|| format!("change {}", target.shown()))?;
-        Ok(())
+        let object = written.with_context(|| format!("change {}", target.shown()))?;
+        Ok(Target { kind: target.kind, object })
     }
 
     /// What was done, as kubectl says it.

@@ -17,11 +17,14 @@ use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::secret::hand_over::{hand_over_name, recipient};
 use artifact_token_operator::secret::metadata::HAND_OVER;
 use k8s_openapi::api::core::v1::{Event, Secret};
-use kube::api::{Api, ListParams, PostParams};
+use kube::api::{Api, ApiResource, ListParams, PostParams};
+use kube::core::DynamicObject;
 use kube::{Client, ResourceExt};
 
 use self::judge::{Outcome, end, hindrance, offer, outcome, refusal, to_revoke, version};
 use super::cluster::{FIELD_MANAGER, Place, now};
+use super::printing::Printing;
+use super::target::{Kind, Target};
 use super::wait::{length, plain};
 
 /// To whom, and what is known of the token.
@@ -34,6 +37,8 @@ pub struct Arguments {
     more: Vec<String>,
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    printing: Printing,
     /// When the token expires at the service: a date or a time of RFC 3339. Example: `2027-11-01`.
     #[arg(long, value_name = "DATE")]
     expires: Option<String>,
@@ -52,7 +57,7 @@ const MAX_INPUT: u64 = 2 * MAX_TOKEN_BYTES as u64;
 /// # Errors
 /// When nothing may be handed over, the token is no token, the API server refuses a request, or the token is not taken up.
 pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let Arguments { name, more, place, timeout, .. } = arguments;
+    let Arguments { name, more, place, printing, timeout, .. } = arguments;
     ensure!(
         more.is_empty(),
         "a token is no argument: it would stay in the history of the shell. Write it to standard input"
@@ -70,11 +75,11 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let before = recipient.token().await?;
     let told = recipient.refusals(&before).await.map(|events| events.into_iter().map(|(event, _)| event).collect());
     let written = recipient.write(&secret).await?;
-    println!("The token is in the Secret {}, for the operator to take up.", written.name_any());
+    printing.say(&format!("The token is in the Secret {}, for the operator to take up.", written.name_any()));
     let look = format!("kubectl describe artifacttoken {name} -n {}", recipient.namespace);
     if timeout.is_zero() {
-        println!("To see whether it is taken up: {look}");
-        return Ok(());
+        printing.say(&format!("To see whether it is taken up: {look}"));
+        return recipient.print(&client, printing).await;
     }
     // If nothing changed, what was said of the Secret holds for what was written, too.
     let changed = secret.resource_version() != written.resource_version();
@@ -84,12 +89,12 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let wait = recipient.until_settled(&version, stale, told, &mut last);
     let settled = tokio::time::timeout(*timeout, wait).await.ok();
     match settled.or_else(|| last.map(Outcome::Refused)) {
-        Some(Outcome::TakenUp(status)) => tell(name, &status),
+        Some(Outcome::TakenUp(status)) => tell(printing, name, &status),
         Some(Outcome::Refused(why)) => bail!("{}", plain(&why)),
         Some(Outcome::Gone) => bail!("the ArtifactToken {name} is gone: delete the Secret {}", written.name_any()),
         None => bail!("not taken up yet; look at: {look}"),
     }
-    Ok(())
+    recipient.print(&client, printing).await
 }
 
 /// The object to which a token is handed over.
@@ -162,6 +167,13 @@ impl Recipient {
         Some(events.into_iter().map(|event| (event.name_any(), event.message.unwrap_or_default())).collect())
     }
 
+    /// Prints the object, for programs.
+    async fn print(&self, client: &Client, printing: &Printing) -> anyhow::Result<()> {
+        let object = DynamicObject::new(&self.name, &ApiResource::erase::<ArtifactToken>(&())).within(&self.namespace);
+        let target = Target { kind: Kind::Token, object };
+        printing.print(vec![printing.latest(client, &target).await?], true)
+    }
+
     /// Waits until the token in this version of the Secret is taken up or refused. `stale` is what the condition said of an earlier one,
     /// `told` are the events about earlier ones. `last` gets what the condition says now.
     async fn until_settled(
@@ -216,13 +228,13 @@ fn read_value(object: &str) -> anyhow::Result<String> {
 }
 
 /// Tells that the token is taken up, and what is left to do.
-fn tell(name: &str, status: &ArtifactTokenStatus) {
+fn tell(printing: &Printing, name: &str, status: &ArtifactTokenStatus) {
     if let Some(current) = &status.ledger.current {
         let life =
             current.expiration_time.map_or_else(|| "does not expire".to_owned(), |end| format!("expires at {end}"));
-        println!("The token is taken up as attempt {} of {name}, and {life}.", current.attempt);
+        printing.say(&format!("The token is taken up as attempt {} of {name}, and {life}.", current.attempt));
     }
     for line in to_revoke(status, now()) {
-        println!("{}", plain(&line));
+        printing.say(&plain(&line));
     }
 }

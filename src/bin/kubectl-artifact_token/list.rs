@@ -18,6 +18,7 @@ use self::rows::{HEAD, NOTHING, Row, columns, rows};
 use super::cluster::{Place, now};
 use super::output::{Format, machine, table};
 use super::services::service;
+use super::target::Kind;
 use super::watching::may_go_on;
 
 /// Which tokens.
@@ -93,7 +94,7 @@ async fn look(client: &Client, api: &Api<ArtifactToken>, arguments: &Arguments) 
     match output {
         Format::Json | Format::Yaml => return machine(&tokens, *output),
         Format::Name => {
-            return Ok(tokens.iter().map(|token| format!("artifacttoken/{}\n", token.name_any())).collect());
+            return Ok(tokens.iter().map(|token| Kind::Token.full_name(&token.name_any()) + "\n").collect());
         }
         Format::Table | Format::Wide if tokens.items.is_empty() => return Ok(String::new()),
         Format::Table | Format::Wide => {}

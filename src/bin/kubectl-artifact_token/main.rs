@@ -19,6 +19,7 @@ mod list;
 mod orphans;
 mod output;
 mod places;
+mod printing;
 mod revoke;
 mod rotate;
 mod services;

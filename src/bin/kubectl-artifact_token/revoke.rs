@@ -20,6 +20,7 @@ use super::cluster::{Place, server_time};
 use super::consumers::{Consumer, Workloads};
 use super::each::each;
 use super::places::by_hand;
+use super::printing::Printing;
 use super::target::{Kind, Target, find};
 use super::wait::{Wait, Waiting};
 
@@ -61,7 +62,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(leader) = leader {
         leader.require(|| by_hand(&known))?;
     }
-    tell_what_breaks(&client, &known).await?;
+    tell_what_breaks(&client, &known, &writing.printing).await?;
     if !writing.dry_run {
         confirmed(&target.object.name_any(), confirm.as_deref())?;
     }
@@ -76,14 +77,16 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Kind::Service(_) => ("spec.revokeIssuedBefore", json!({"spec": {"revokeIssuedBefore": before}})),
     };
     warn_of_git(&target, &format!("{field}: {}", String::from(before)));
-    writing.patch(&client, &target, &patch).await?;
+    let (printing, written) = (&writing.printing, writing.patch(&client, &target, &patch).await?);
     if !waits {
-        println!("{}", writing.done(&target, "revoke requested"));
-        return Ok(());
+        printing.say(&writing.done(&target, "revoke requested"));
+        return printing.print(vec![written], true);
     }
-    let wait = waiting.begin(&client);
+    let wait = &waiting.begin(&client);
     let asked = Asked { kind: target.kind, before };
-    each(known.iter(), |token| until_dead(&wait, token, asked)).await
+    let dead = |token| async move { until_dead(wait, printing, token, asked).await.map(|told| (told, ())) };
+    each(printing, known.iter(), dead).await.1?;
+    printing.print(vec![printing.latest(&client, &target).await?], true)
 }
 
 /// The time from before which tokens leaked: now, by the API server's clock, since that of this machine may be behind. The operator takes a
@@ -110,7 +113,7 @@ async fn tokens(client: &Client, target: &Target) -> anyhow::Result<Vec<Target>>
 }
 
 /// Names who will hold a dead token until the Secret has a new one.
-async fn tell_what_breaks(client: &Client, tokens: &[Target]) -> anyhow::Result<()> {
+async fn tell_what_breaks(client: &Client, tokens: &[Target], printing: &Printing) -> anyhow::Result<()> {
     let mut workloads: HashMap<String, Workloads> = HashMap::new();
     for target in tokens.iter().take(NAMED) {
         let namespace = target.namespace();
@@ -126,10 +129,11 @@ async fn tell_what_breaks(client: &Client, tokens: &[Target]) -> anyhow::Result<
             format!("; not looked at, because you may not list them: {}", found.unseen.join(", "))
         };
         let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        println!("{}: consumers of the Secret {secret} that get a dead token: {names}{unseen}", target.shown());
+        let shown = target.shown();
+        printing.say(&format!("{shown}: consumers of the Secret {secret} that get a dead token: {names}{unseen}"));
     }
     if tokens.len() > NAMED {
-        println!("and those of {} more ArtifactTokens", tokens.len() - NAMED);
+        printing.say(&format!("and those of {} more ArtifactTokens", tokens.len() - NAMED));
     }
     Ok(())
 }
@@ -153,7 +157,7 @@ fn confirmed(name: &str, confirm: Option<&str>) -> anyhow::Result<()> {
 }
 
 /// Waits until no token from before the leak may live, and the Secret has a new one.
-async fn until_dead(wait: &Wait<'_>, target: &Target, asked: Asked) -> anyhow::Result<String> {
+async fn until_dead(wait: &Wait<'_>, printing: &Printing, target: &Target, asked: Asked) -> anyhow::Result<String> {
     let shown = target.shown();
     // The operator may have revoked before the first look.
     let mut deaths = Deaths::of(&target.token()?);
@@ -170,7 +174,7 @@ async fn until_dead(wait: &Wait<'_>, target: &Target, asked: Asked) -> anyhow::R
             Progress::Dead => {
                 missing = None;
                 if !told {
-                    deaths.lines(token).iter().for_each(|line| println!("{shown}: {line}"));
+                    deaths.lines(token).iter().for_each(|line| printing.say(&format!("{shown}: {line}")));
                     told = true;
                 }
                 match replaced(token) {

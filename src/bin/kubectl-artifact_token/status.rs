@@ -23,7 +23,7 @@ use super::consumers::{Consumer, Consumers, Workloads};
 use super::end::Usage;
 use super::output::{BAD, DOUBTFUL, Format, GOOD, machine, styled, wrapped};
 use super::services::{Service, service};
-use super::target::{Selection, Target};
+use super::target::{Kind, Selection, Target};
 use super::wait::plain;
 use super::watching::may_go_on;
 
@@ -131,7 +131,7 @@ fn text(reports: &[Report], output: Format) -> anyhow::Result<String> {
     match (output, reports) {
         (Format::Table | Format::Wide, reports) => Ok(reports.iter().map(shown).collect::<Vec<_>>().join("\n")),
         (Format::Name, reports) => {
-            Ok(reports.iter().map(|report| format!("artifacttoken/{}\n", report.name)).collect())
+            Ok(reports.iter().map(|report| Kind::Token.full_name(&report.name) + "\n").collect())
         }
         (format, [one]) => machine(one, format),
         (format, all) => machine(&all, format),

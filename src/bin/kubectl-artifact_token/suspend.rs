@@ -32,21 +32,23 @@ pub async fn run(arguments: &Arguments, suspend: bool) -> anyhow::Result<()> {
     let (client, namespace) = place.connect().await?;
     let targets = selection.targets(&client, &namespace, true).await?;
     let changed = AtomicUsize::new(0);
-    each(targets.iter(), |target| {
+    let (done, end) = each(&writing.printing, targets.iter(), |target| {
         let (client, changed) = (&client, &changed);
         async move {
             if is_suspended(target) == suspend {
                 let how = if suspend { "already" } else { "not" };
-                return Ok(format!("{} not changed: it is {how} suspended", target.shown()));
+                return Ok((format!("{} not changed: it is {how} suspended", target.shown()), target.clone()));
             }
             ensure!(target.object.metadata.deletion_timestamp.is_none(), "{} is being deleted", target.shown());
             warn_of_git(target, &format!("spec.suspend: {suspend}"));
-            writing.patch(client, target, &json!({"spec": {"suspend": suspend}})).await?;
+            let written = writing.patch(client, target, &json!({"spec": {"suspend": suspend}})).await?;
             changed.fetch_add(1, Ordering::Relaxed);
-            Ok(writing.done(target, if suspend { "suspended" } else { "resumed" }))
+            Ok((writing.done(target, if suspend { "suspended" } else { "resumed" }), written))
         }
     })
-    .await?;
+    .await;
+    writing.printing.print(done, selection.is_one())?;
+    end?;
     unchanged.end(changed.into_inner())
 }
 

@@ -1,6 +1,7 @@
 //! What a command is about: ArtifactTokens, or service objects.
 
 use anyhow::{Context as _, bail, ensure};
+use artifact_token_operator::api::GROUP;
 use artifact_token_operator::api::artifact_token::{ArtifactToken, ServiceKind};
 use artifact_token_operator::api::cluster_token_service::ClusterTokenService;
 use artifact_token_operator::api::token_service::TokenService;
@@ -27,8 +28,13 @@ impl Kind {
         }
     }
 
+    /// As `kubectl -o name` prints it: `artifacttoken.artifact-token.dev/ci`.
+    pub fn full_name(self, name: &str) -> String {
+        format!("{}.{GROUP}/{name}", self.name())
+    }
+
     fn parse(word: &str) -> Option<Self> {
-        Some(match word {
+        Some(match word.strip_suffix(GROUP).and_then(|kind| kind.strip_suffix('.')).unwrap_or(word) {
             "artifacttoken" | "artifacttokens" | "atok" => Self::Token,
             "tokenservice" | "tokenservices" | "tsvc" => Self::Service(ServiceKind::TokenService),
             "clustertokenservice" | "clustertokenservices" | "ctsvc" => Self::Service(ServiceKind::ClusterTokenService),
@@ -107,6 +113,11 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Whether a single object is named.
+    pub fn is_one(&self) -> bool {
+        self.names.len() == 1
+    }
+
     /// The objects, read now. `services` says whether TYPE/NAME may name a service object, too.
     ///
     /// # Errors
