@@ -118,10 +118,17 @@ async fn orphans_are_listed_with_what_becomes_of_them() {
     }}});
     let params = kube::api::PatchParams::default();
     session.world.services().patch_status("reference", &params, &kube::api::Patch::Merge(sweep)).await.unwrap();
-    session.world.apply(&token_yaml("ci")).await;
+    session.world.apply(&token_yaml("ci").replace("{name: ci}", "{name: ci, labels: {team: ci}}")).await;
     let lost = json!({"status": {"possiblyLost": [{"attempt": 4, "claimedTime": "2026-12-01T06:00:00Z"}]}});
     session.world.patch_status("ci", lost).await;
-    for line in ["orphans -n $NS", "orphans -n $NS -o wide", "orphans -n $NS -o json"] {
+    for line in [
+        "orphans -n $NS",
+        "orphans -n $NS -o wide",
+        "orphans -n $NS -o json",
+        "orphans -n $NS -l team=ci",
+        "orphans -n $NS -l team!=ci",
+        "orphans -n $NS -l team=none",
+    ] {
         session.run(line);
     }
     session.is_as_in("orphans.txt");

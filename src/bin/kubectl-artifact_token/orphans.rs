@@ -23,6 +23,9 @@ pub struct Arguments {
     /// In all namespaces.
     #[arg(short = 'A', long)]
     all_namespaces: bool,
+    /// Only what service objects and ArtifactTokens with these labels know of. Example: `team=ci`.
+    #[arg(short = 'l', long)]
+    selector: Option<String>,
     /// How it is printed: wide has since when, the name at the service and what happens, too. For programs: json or yaml.
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -60,14 +63,14 @@ struct Found {
 pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (client, namespace) = arguments.place.connect().await?;
     let scope = (!arguments.all_namespaces).then_some(namespace.as_str());
-    let (services, unread) = services(&client, scope).await?;
-    let tokens = scoped::<ArtifactToken>(&client, scope)
-        .list(&ListParams::default())
-        .await
-        .context("list the ArtifactTokens")?;
+    let wanted = ListParams { label_selector: arguments.selector.clone(), ..ListParams::default() };
+    let (services, unread) = services(&client, scope, &wanted).await?;
+    let tokens = scoped::<ArtifactToken>(&client, scope).list(&wanted).await.context("list the ArtifactTokens")?;
     let mut rows: Vec<Row> = services.iter().flat_map(|(name, service)| of_service(name, service)).collect();
     rows.extend(tokens.iter().flat_map(|token| of_token(token, scope)));
-    let notes = services.iter().map(|(name, service)| seen(name, service)).chain(unread).collect();
+    let nowhere = services.is_empty() && tokens.items.is_empty() && arguments.selector.is_some();
+    let nowhere = nowhere.then(|| "No service object and no ArtifactToken has these labels.".to_owned());
+    let notes = services.iter().map(|(name, service)| seen(name, service)).chain(unread).chain(nowhere).collect();
     let found = Found { tokens: rows, notes };
     match arguments.output {
         Format::Json | Format::Yaml => print!("{}", machine(&found, arguments.output)?),
@@ -97,14 +100,17 @@ fn place(object: &impl kube::Resource, scope: Option<&str>) -> String {
 }
 
 /// The service objects, each with its name for people, and what could not be read.
-async fn services(client: &Client, scope: Option<&str>) -> anyhow::Result<(Vec<(String, Service)>, Option<String>)> {
-    let local =
-        scoped::<TokenService>(client, scope).list(&ListParams::default()).await.context("list the TokenServices")?;
+async fn services(
+    client: &Client,
+    scope: Option<&str>,
+    wanted: &ListParams,
+) -> anyhow::Result<(Vec<(String, Service)>, Option<String>)> {
+    let local = scoped::<TokenService>(client, scope).list(wanted).await.context("list the TokenServices")?;
     let named = |service: TokenService| {
         (format!("tokenservice/{}{}", place(&service, scope), service.name_any()), service.into())
     };
     let mut all: Vec<(String, Service)> = local.into_iter().map(named).collect();
-    let unread = match Api::<ClusterTokenService>::all(client.clone()).list(&ListParams::default()).await {
+    let unread = match Api::<ClusterTokenService>::all(client.clone()).list(wanted).await {
         Ok(shared) => {
             let named =
                 |service: ClusterTokenService| (format!("clustertokenservice/{}", service.name_any()), service.into());
