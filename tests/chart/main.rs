@@ -8,6 +8,7 @@
 //! | `tls` | not tests: the service behind TLS |
 //! | `life` | a whole life of tokens under the chart's account, which has the rights that it needs and no others |
 //! | `admission` | whom the admission policies stop; `life` runs with them on |
+//! | `documents` | every command of the documents, typed in a cluster as they describe it |
 //! | `switches`, `cases`, `expected` | every value does what it says, and the API server accepts it |
 //! | `values` | unknown values are refused; values, schema and the table in the documents agree |
 //! | `uninstall` | what stands against an uninstall that leaves tokens alive, and what an uninstall leaves |
@@ -17,6 +18,7 @@
 
 mod admission;
 mod cases;
+mod documents;
 mod expected;
 mod life;
 mod release;

@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use support::binary;
+use support::documents::blocks;
 use support::figures::figure;
 use testbed::node;
 use testbed::parts::{self, Part};
@@ -57,27 +58,16 @@ pub async fn follow(cluster: &Cluster) {
 
 /// The commands of the page. A block of YAML is written into the file that the next `kubectl apply` names.
 fn commands(page: &str, folder: &Path) -> Vec<String> {
-    let (mut commands, mut yaml) = (Vec::<String>::new(), None);
-    let mut lines = page.lines();
-    while let Some(line) = lines.next() {
-        let Some(kind) = line.strip_prefix("```") else { continue };
-        let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-        if kind == "yaml" {
-            yaml = Some(block.join("\n"));
-            continue;
+    let (mut commands, mut yaml) = (Vec::new(), None);
+    for block in blocks(page) {
+        if block.kind == "yaml" {
+            yaml = Some(block.lines.join("\n"));
         }
-        let mut goes_on = false;
-        for line in block {
-            match (line.strip_prefix("$ "), goes_on) {
-                (Some(command), _) => commands.push(command.to_owned()),
-                (None, true) => *commands.last_mut().unwrap() += &format!("\n{line}"),
-                // What a command prints.
-                (None, false) => continue,
-            }
-            goes_on = line.ends_with('\\');
-            if let Some(file) = line.strip_prefix("$ kubectl apply -f ") {
+        for command in block.commands() {
+            if let Some(file) = command.strip_prefix("kubectl apply -f ") {
                 fs::write(folder.join(file), yaml.take().expect("the page shows the file before")).unwrap();
             }
+            commands.push(command);
         }
     }
     commands

@@ -7,6 +7,7 @@
 pub mod acts;
 pub mod canary;
 pub mod consumer;
+pub mod documents;
 pub mod figures;
 pub mod objects;
 pub mod peer;
