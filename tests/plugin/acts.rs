@@ -113,6 +113,10 @@ async fn scripts_get_the_objects_that_changed_and_no_sentences() {
     let (_, yaml) = session.run("verify ci nightly -n $NS -o yaml 2>/dev/null");
     assert!(yaml.contains("kind: List") && yaml.contains("name: nightly"), "{yaml}");
     assert!(!session.world.token("ci").await.spec.suspend, "a dry run changes nothing");
+    // Who hears no sentence loses nothing; who gets no object must know.
+    for (line, expected) in [("verify ci -n $NS", 0), ("verify ci -n $NS -o name", 1)] {
+        assert_eq!(session.run(&format!("{line} > /dev/full 2>/dev/null")).0, expected, "{line}");
+    }
 }
 
 #[tokio::test]
@@ -175,8 +179,10 @@ async fn what_only_a_person_can_do_is_told_instead_of_waited_for() {
     let value = session.world.generate_as("made by hand").await.1;
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-token", session.world.namespace));
     fs::write(&file, &value).unwrap();
-    let (code, told) = session.run(&format!("hand-over ci -n $NS -o name 2>/dev/null < {}", file.display()));
-    assert_eq!((code, told.as_str()), (0, "artifacttoken.artifact-token.dev/ci\n"));
+    let (code, told) = session.run(&format!("hand-over ci -n $NS -o json 2>/dev/null < {}", file.display()));
+    let printed: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert!(code == 0 && printed["kind"] == "ArtifactToken" && printed["metadata"]["name"] == "ci", "{told}");
+    assert!(printed["status"]["current"]["handOver"].is_object() && !told.contains(&value), "{told}");
     session.world.until_ready("ci").await;
     let (code, told) = session.run("rotate ci -n $NS");
     assert!(code == 1 && told.contains("artifacttoken/ci waits for you: ") && told.contains("pages.example"), "{told}");

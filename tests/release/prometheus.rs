@@ -105,6 +105,7 @@ async fn each_panel_shows_numbers_and_no_alert_fails() {
         if rules.is_empty() || !wrong.is_empty() { Err(format!("{wrong:#?}")) } else { Ok(()) }
     };
     poll("all alerts are judged", DEADLINE + Duration::from_secs(60), judged).await.unwrap();
-    let firing = prometheus.numbers("ALERTS{alertstate=\"firing\"}").await;
-    assert!(firing.is_empty(), "an alert fires where all is well: {}", prometheus.ask("alerts", &[]).await);
+    // Also one that would only fire later.
+    let alerts = prometheus.numbers("ALERTS").await;
+    assert!(alerts.is_empty(), "an alert is on its way where all is well: {}", prometheus.ask("alerts", &[]).await);
 }

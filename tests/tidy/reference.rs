@@ -14,7 +14,8 @@ The fields of the three kinds, from the schemas in `crds/`. The API server refus
 refuses a field that no schema has. `kubectl explain artifacttoken.spec.rotation` says the same in a terminal. This page is written by
 `UPDATE_GOLDEN=1 cargo test --test tidy`.
 
-In `a[]` stands a list of `a`, in `a.*` any name. A field in **bold** is required where the one above it is given.
+`a[]` is each item of the list `a`, and `a.*` each value of the map `a`. A field in **bold** is required where the object that it belongs to is
+given.
 ";
 
 const MARKS: &str = "docs/reference/marks.md";

@@ -75,7 +75,7 @@ pub async fn ask<Known>(
                 told => Ok(told),
             });
             let told = told.await?;
-            Ok((writing.done(target, &told), writing.printing.latest(client, target).await?))
+            Ok((writing.done(target, &told), writing.printing.latest(client, written).await))
         }
     })
     .await;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::cluster::Place;
 use super::leader::Where;
-use super::output::{BAD, DOUBTFUL, Format, GOOD, machine, styled};
+use super::output::{BAD, DOUBTFUL, Format, GOOD, machine, styled, wrapped};
 use super::wait::plain;
 
 /// What to look at.
@@ -107,8 +107,13 @@ fn shown(findings: &[Finding]) -> String {
             Verdict::Doubtful => (DOUBTFUL, "look"),
             Verdict::Bad => (BAD, "BAD "),
         };
-        let advice = finding.advice.as_ref().map(|advice| format!("      {}\n", plain(advice))).unwrap_or_default();
-        format!("{}  {}\n{advice}", styled(style, word), plain(&finding.what))
+        let advice = finding
+            .advice
+            .as_ref()
+            .map(|advice| format!("{}\n", wrapped(&format!("      {}", plain(advice)), 6)))
+            .unwrap_or_default();
+        let what = format!("{}  {}", styled(style, word), plain(&finding.what));
+        format!("{}\n{advice}", wrapped(&what, 6))
     };
     findings.iter().map(line).collect()
 }

@@ -171,7 +171,7 @@ impl Recipient {
     async fn print(&self, client: &Client, printing: &Printing) -> anyhow::Result<()> {
         let object = DynamicObject::new(&self.name, &ApiResource::erase::<ArtifactToken>(&())).within(&self.namespace);
         let target = Target { kind: Kind::Token, object };
-        printing.print(vec![printing.latest(client, &target).await?], true)
+        printing.print(vec![printing.latest(client, target).await], true)
     }
 
     /// Waits until the token in this version of the Secret is taken up or refused. `stale` is what the condition said of an earlier one,

@@ -82,10 +82,17 @@ impl Where {
                 }
                 _ => judge(&leases, now),
             },
-            Ok((Err(error), _)) if is_forbidden(&error) => Leader::Unknown(format!(
-                "you may not list Leases, and not read {USUAL}/{LEASE}, so it is not known whether an operator runs; \
-                 name another place with --lease NAMESPACE/NAME"
-            )),
+            Ok((Err(error), _)) if is_forbidden(&error) => Leader::Unknown(match &self.lease {
+                Some((namespace, name)) => {
+                    format!(
+                        "you may not read the Lease {namespace}/{name}, so it is not known whether an operator runs"
+                    )
+                }
+                None => format!(
+                    "you may not list Leases, and not read {USUAL}/{LEASE}, so it is not known whether an operator runs; \
+                     name another place with --lease NAMESPACE/NAME"
+                ),
+            }),
             Ok((Err(error), _)) => Leader::Unknown(format!("the operator's Lease cannot be read: {error}")),
             Ok((_, Err(error))) => Leader::Unknown(format!("{error:#}")),
             Err(_) => Leader::Unknown("the API server does not say in time whether an operator runs".to_owned()),
@@ -101,7 +108,7 @@ impl Where {
         let mut leases = match api.list(&ListParams::default()).await {
             Err(error) if is_forbidden(&error) => {
                 let api: Api<Lease> = Api::namespaced(client.clone(), USUAL);
-                return api.get(LEASE).await.map(|lease| vec![lease]).map_err(|_| error);
+                return api.get_opt(LEASE).await.map(|lease| lease.into_iter().collect());
             }
             listed => listed?.items,
         };

@@ -3,7 +3,7 @@
 mod rows;
 
 use std::collections::HashMap;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::pin::pin;
 
 use anyhow::Context as _;
@@ -16,7 +16,7 @@ use kube::{Client, ResourceExt};
 
 use self::rows::{HEAD, NOTHING, Row, columns, rows};
 use super::cluster::{Place, now};
-use super::output::{Format, machine, table};
+use super::output::{Format, machine, print, table};
 use super::services::service;
 use super::target::Kind;
 use super::watching::may_go_on;
@@ -107,10 +107,6 @@ async fn look(client: &Client, api: &Api<ArtifactToken>, arguments: &Arguments) 
         rows(token, prefix, now())
     }));
     Ok(table(&lines, &columns(*everywhere, wide)))
-}
-
-fn print(text: &str) -> anyhow::Result<()> {
-    io::stdout().write_all(text.as_bytes()).context("print the table")
 }
 
 fn service_of(token: &ArtifactToken) -> ServiceName {

@@ -11,7 +11,7 @@ use kube::{Client, ResourceExt as _};
 use serde::Serialize;
 
 use super::cluster::{Place, is_forbidden};
-use super::output::{Format, machine, table, wrapped};
+use super::output::{Format, machine, print, table, wrapped};
 use super::services::Service;
 use super::wait::plain;
 
@@ -34,7 +34,7 @@ pub struct Arguments {
     no_headers: bool,
 }
 
-/// The first two fit on a terminal of 80 columns.
+/// The first two fit on a terminal of 80 columns, with ids of up to 30 letters.
 const HEAD: [&str; 5] = ["FOUND-BY", "ID", "SINCE", "NAME-AT-SERVICE", "WHAT-HAPPENS"];
 
 /// One token that may live for nobody.
@@ -68,22 +68,34 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let tokens = scoped::<ArtifactToken>(&client, scope).list(&wanted).await.context("list the ArtifactTokens")?;
     let mut rows: Vec<Row> = services.iter().flat_map(|(name, service)| of_service(name, service)).collect();
     rows.extend(tokens.iter().flat_map(|token| of_token(token, scope)));
-    let nowhere = services.is_empty() && tokens.items.is_empty() && arguments.selector.is_some();
-    let nowhere = nowhere.then(|| "No service object and no ArtifactToken has these labels.".to_owned());
+    let nowhere = services.is_empty() && tokens.items.is_empty() && unread.is_none() && arguments.selector.is_some();
+    let nowhere = nowhere.then(|| match scope {
+        Some(_) => {
+            format!("No ClusterTokenService, and in {namespace} no TokenService or ArtifactToken, has these labels.")
+        }
+        None => "No service object and no ArtifactToken has these labels.".to_owned(),
+    });
     let notes = services.iter().map(|(name, service)| seen(name, service)).chain(unread).chain(nowhere).collect();
     let found = Found { tokens: rows, notes };
     match arguments.output {
-        Format::Json | Format::Yaml => print!("{}", machine(&found, arguments.output)?),
-        Format::Name => found.tokens.iter().filter_map(|row| row.id.as_ref()).for_each(|id| println!("{}", plain(id))),
+        Format::Json | Format::Yaml => print(&machine(&found, arguments.output)?),
+        Format::Name => {
+            let ids = found.tokens.iter().filter_map(|row| row.id.as_ref());
+            print(&ids.map(|id| plain(id) + "\n").collect::<String>())
+        }
         Format::Table | Format::Wide => {
             let wide = arguments.output == Format::Wide;
-            print!("{}", shown(&found.tokens, arguments.no_headers, wide));
             let mut notes = if wide { Vec::new() } else { advice(&found.tokens) };
             notes.extend(found.notes);
-            notes.iter().for_each(|note| println!("{}", wrapped(&plain(note), 2)));
+            let notes: String = notes.iter().map(|note| wrapped(&plain(note), 2) + "\n").collect();
+            let table = match (found.tokens.is_empty(), &arguments.selector) {
+                (true, None) => "No orphaned tokens are known.\n".to_owned(),
+                (true, Some(_)) => "No object with these labels knows of an orphaned token.\n".to_owned(),
+                (false, _) => shown(&found.tokens, arguments.no_headers, wide),
+            };
+            print(&(table + &notes))
         }
     }
-    Ok(())
 }
 
 fn scoped<K>(client: &Client, namespace: Option<&str>) -> Api<K>
@@ -187,9 +199,6 @@ fn advice(rows: &[Row]) -> Vec<String> {
 }
 
 fn shown(rows: &[Row], no_headers: bool, wide: bool) -> String {
-    if rows.is_empty() {
-        return "No orphaned tokens are known.\n".to_owned();
-    }
     let nothing = || "-".to_owned();
     let mut lines = if no_headers { Vec::new() } else { vec![HEAD.map(str::to_owned)] };
     lines.extend(rows.iter().map(|row| {

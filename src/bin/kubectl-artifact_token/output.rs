@@ -1,5 +1,7 @@
 //! What a command prints for programs, and how it looks on a terminal.
 
+use std::io::{self, Write as _};
+
 use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -63,16 +65,17 @@ pub const WIDTH: usize = 80;
 pub fn wrapped(text: &str, indent: usize) -> String {
     let mut lines = String::new();
     for line in text.lines() {
-        let mut width = 0;
+        let (mut width, mut begun) = (0, false);
         for piece in pieces(line) {
             let long = shown_width(piece.trim_end());
-            if width > 0 && width + long > WIDTH {
+            if begun && width + long > WIDTH {
                 lines.truncate(lines.trim_end().len());
                 lines.push('\n');
                 lines.push_str(&" ".repeat(indent));
                 width = indent;
             }
             lines.push_str(piece);
+            begun |= long > 0;
             width += long + piece.len() - piece.trim_end().len();
         }
         lines.push('\n');
@@ -106,6 +109,14 @@ fn shown_width(text: &str) -> usize {
 /// Tells of an error. Without a backtrace, also where the shell asks Rust programs for them.
 pub fn complain(error: &anyhow::Error) {
     eprintln!("{}", wrapped(&plain_lines(&format!("Error: {error:#}")), 2));
+}
+
+/// Prints a text as it is.
+///
+/// # Errors
+/// When nobody reads it any more.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    io::stdout().write_all(text.as_bytes()).context("print")
 }
 
 /// For programs.
@@ -148,5 +159,6 @@ mod tests {
         let command = "kubectl artifact-token resume ci -n shop;";
         assert_eq!(wrapped(&format!("{plain} {command} then a"), 2), format!("{plain}\n  {command} then a"));
         assert_eq!(wrapped("a   b\nc", 2), "a   b\nc");
+        assert_eq!(wrapped(&format!("    {longer}"), 2), format!("    {longer}"), "blanks are no line of their own");
     }
 }

@@ -1,12 +1,11 @@
 //! What a command that changes objects prints: sentences for people, or the objects for programs.
 
-use anyhow::Context as _;
 use clap::ValueEnum as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use kube::core::{DynamicObject, ListMeta, ObjectList, TypeMeta};
 use kube::{Client, ResourceExt as _};
 
-use super::output::{Format, machine, wrapped};
+use super::output::{Format, machine, print, wrapped};
 use super::target::Target;
 
 /// Whether it prints for programs.
@@ -22,33 +21,36 @@ impl Printing {
     pub fn say(&self, sentence: &str) {
         let sentence = wrapped(sentence, 2);
         match self.output {
-            None => println!("{sentence}"),
+            // Who listens no more does not stop what goes on.
+            None => _ = print(&(sentence + "\n")),
             Some(_) => eprintln!("{sentence}"),
         }
     }
 
-    /// The object as it is now, if it is printed whole.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn latest(&self, client: &Client, target: &Target) -> anyhow::Result<Target> {
+    /// The object as it is now, if it is printed whole. What was asked for is done, also where it cannot be read any more.
+    pub async fn latest(&self, client: &Client, known: Target) -> Target {
         if matches!(self.output, None | Some(Format::Name)) {
-            return Ok(target.clone());
+            return known;
         }
-        let name = target.object.metadata.name.as_deref().unwrap_or_default();
-        let object = target.api(client).get(name).await.with_context(|| format!("read {} again", target.shown()))?;
-        Ok(Target { kind: target.kind, object })
+        match known.api(client).get(&known.object.name_any()).await {
+            Ok(object) => Target { kind: known.kind, object },
+            Err(error) => {
+                let shown = known.shown();
+                eprintln!("Warning: {shown} is printed as it was before: it cannot be read again: {error}.");
+                known
+            }
+        }
     }
 
     /// Prints the objects; `one` says whether the person named a single one.
     ///
     /// # Errors
-    /// When they cannot be written as text, which none of them does.
+    /// When nobody reads them.
     pub fn print(&self, done: Vec<Target>, one: bool) -> anyhow::Result<()> {
         let Some(format) = self.output else { return Ok(()) };
         if format == Format::Name {
-            done.iter().for_each(|target| println!("{}", target.kind.full_name(&target.object.name_any())));
-            return Ok(());
+            let names = done.iter().map(|target| target.kind.full_name(&target.object.name_any()) + "\n");
+            return print(&names.collect::<String>());
         }
         let mut items: Vec<DynamicObject> = done.into_iter().map(|target| target.object).collect();
         let text = match items.pop() {
@@ -60,7 +62,6 @@ impl Printing {
                 machine(&ObjectList { types, metadata: ListMeta::default(), items }, format)?
             }
         };
-        print!("{text}");
-        Ok(())
+        print(&text)
     }
 }

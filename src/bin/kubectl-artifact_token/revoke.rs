@@ -86,7 +86,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let asked = Asked { kind: target.kind, before };
     let dead = |token| async move { until_dead(wait, printing, token, asked).await.map(|told| (told, ())) };
     each(printing, known.iter(), dead).await.1?;
-    printing.print(vec![printing.latest(&client, &target).await?], true)
+    printing.print(vec![printing.latest(&client, written).await], true)
 }
 
 /// The time from before which tokens leaked: now, by the API server's clock, since that of this machine may be behind. The operator takes a

@@ -12,6 +12,7 @@ use kube::api::Api;
 use kube::{Client, ResourceExt as _};
 
 use super::leader::Where;
+use super::output::wrapped;
 use super::target::Target;
 
 /// How often an object is looked at.
@@ -39,7 +40,7 @@ pub struct Waiting {
 /// Reads how long to wait.
 pub fn length(text: &str) -> Result<Duration, &'static str> {
     let length = if text == "0" { Some(Duration::ZERO) } else { GoDuration::parse(text).map(|length| length.0) };
-    length.ok_or("write 3m, 90s or 0")
+    length.ok_or("such as 3m, 90s or 0")
 }
 
 /// One command's wait: for all its objects together.
@@ -96,7 +97,7 @@ impl Wait<'_> {
                 let state = state(&token);
                 ensure!(token.metadata.deletion_timestamp.is_none(), "{shown} is being deleted; {state}");
                 if state != told && io::stderr().is_terminal() {
-                    eprintln!("{shown}: {state}");
+                    eprintln!("{}", wrapped(&format!("{shown}: {state}"), 2));
                 }
                 told = state;
             }

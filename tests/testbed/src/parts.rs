@@ -262,7 +262,11 @@ fn build(part: Part, module: &Module, cache: &Path, folder: &Path) -> Result<Pat
     let mut command = Command::new(go);
     command.current_dir(&source).env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "auto").env("GOWORK", "off");
     command.args(["build", "-trimpath"]);
-    command.arg(format!("-ldflags=-s -w -X k8s.io/component-base/version.gitVersion={}", module.kubernetes));
+    let version = match module.kubernetes {
+        "" => String::new(),
+        release => format!(" -X k8s.io/component-base/version.gitVersion={release}"),
+    };
+    command.arg(format!("-ldflags=-s -w{version}"));
     command.arg("-o").arg(&partial).arg(part.package());
     let what = format!("building {name} from Go modules");
     progress::run(&what, &command, &folder.join(format!("{name}.log")))?;

@@ -64,10 +64,11 @@ pub fn rows(token: &ArtifactToken, prefix: &str, now: Time) -> Vec<Row> {
         status: standing(current, ready, now),
     });
     let superseded = status.ledger.superseded.iter().map(|old| {
-        let until = Some(due(old)).filter(|due| !old.handed_over && *due > now);
+        let lives = !old.handed_over && old.rejected_time.is_none();
+        let until = Some(old.revoke_after_time).filter(|end| lives && *end > now);
         Cells {
             attempt: Some(old.attempt),
-            expiry: until.map(|due| left(due, now)),
+            expiry: until.map(|end| left(end, now)),
             until,
             created: old.claimed_time,
             hint: old.hint.as_deref(),
@@ -121,13 +122,8 @@ fn standing(current: &Current, ready: Option<&Condition>, now: Time) -> String {
     word.to_owned()
 }
 
-/// When the operator revokes it, or tries again.
-fn due(old: &Superseded) -> Time {
-    old.next_try_time.unwrap_or_default().max(old.revoke_after_time)
-}
-
 fn waits(old: &Superseded, status: &ArtifactTokenStatus, now: Time) -> &'static str {
-    match due(old) > now {
+    match old.revoke_after_time > now {
         _ if old.handed_over && is_asked_for(old.attempt, &status.conditions) => "Revoke by hand",
         // Not before the condition says so: the Secret may hold it still.
         _ if old.handed_over => "Revoke by hand later",
@@ -234,7 +230,7 @@ uploads   6h       -          Superseded   2026-11-30T18:00:00Z   Developer   pr
     #[test]
     fn usual_names_fit_on_80_columns() {
         let mut token = token(json!({
-            "conditions": ready("Unknown", "SecretWriteForbidden"), "current": current(json!({"expirationTime": NOW})),
+            "conditions": ready("False", "TokenGenerationFailed"), "current": current(json!({"expirationTime": "2027-11-30T12:00:00Z"})),
             "superseded": [{"attempt": 1, "id": "1", "revokeAfterTime": NOW}, {"attempt": 0, "id": "0", "handedOver": true, "revokeAfterTime": NOW}],
         }));
         token.metadata.namespace = Some("n".repeat(12));
