@@ -200,7 +200,8 @@ impl Life {
         let annotated = |key: &str| json!({"metadata": {"annotations": {format!("artifact-token.dev/{key}"): format!("{now}-{number}")}}});
         match act {
             Act::Rotate(index) => {
-                if !self.tell("PATCH", &self.plan.layout.token(index), &annotated("rotate-requested-at")) {
+                let heard = self.tell("PATCH", &self.plan.layout.token(index), &annotated("rotate-requested-at"));
+                if !heard {
                     self.facts.unheard.insert(self.facts.done.len() - 1);
                 }
             }
