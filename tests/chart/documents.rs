@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use support::figures::figure;
 use support::objects::{artifact_token, cluster_token_service, reference_operations, token_service};
 use support::{World, binary, credential_yaml};
 use testbed::folder::RunFolder;
-use testbed::{ControlPlane, Operator, cluster};
+use testbed::{ControlPlane, Operator, cluster, debian};
 
 use crate::release::{NAMESPACE, own_plane};
 
@@ -152,6 +152,17 @@ fn pages() -> Vec<String> {
     all.filter(|page| !ELSEWHERE.contains(&page.as_str())).collect()
 }
 
+/// The folders of `jq` and of its libraries, where `PATH` has none.
+fn unpacked_jq() -> Option<(PathBuf, PathBuf)> {
+    if Command::new("jq").arg("--version").output().is_ok() {
+        return None;
+    }
+    let package = debian::unpacked("jq", &["jq", "libjq1", "libonig5"]).unwrap();
+    // One folder, of the machine's kind.
+    let libraries = fs::read_dir(package.join("usr/lib")).unwrap().next().unwrap().unwrap().path();
+    Some((package.join("usr/bin"), libraries))
+}
+
 /// A shell in a folder with what the documents name.
 struct Shell {
     plane: Arc<ControlPlane>,
@@ -173,13 +184,18 @@ impl Shell {
         let (helm, kubectl) = (self.plane.helm().unwrap(), self.plane.kubectl().unwrap());
         let plugin = binary("kubectl-artifact_token");
         let folder = |program: &Path| program.parent().unwrap().display().to_string();
-        let path = [folder(Path::new(helm.get_program())), folder(Path::new(kubectl.get_program())), folder(&plugin)];
+        let mut path =
+            vec![folder(Path::new(helm.get_program())), folder(Path::new(kubectl.get_program())), folder(&plugin)];
         let mut shell = Command::new("timeout");
         // `head` may end before all is written.
         shell.args(["120", "bash", "-ec", &format!("exec 2>&1\n{command}\n")]).current_dir(self.folder.path());
         for (name, value) in helm.get_envs().chain(kubectl.get_envs()).filter_map(|(name, value)| Some((name, value?)))
         {
             shell.env(name, value);
+        }
+        if let Some((programs, libraries)) = unpacked_jq() {
+            path.push(programs.display().to_string());
+            shell.env("LD_LIBRARY_PATH", libraries);
         }
         shell.env("HOME", self.folder.path());
         shell.env("PATH", format!("{}:{}", path.join(":"), std::env::var("PATH").unwrap_or_default()));
