@@ -58,6 +58,17 @@ async fn the_metrics_are_named_as_prometheus_asks_for() {
     assert!(output.status.success() && complaint.is_empty(), "{complaint}\n{page}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_metrics_names_each_of_them() {
+    let page = page().await;
+    let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let served: BTreeSet<&str> = types.filter(|name| name.starts_with("artifacttoken_")).collect();
+    let documents = fs::read_to_string(repository().join("docs/reference/metrics.md")).unwrap();
+    let rows = documents.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let named: BTreeSet<&str> = rows.filter(|name| name.starts_with("artifacttoken_")).collect();
+    assert_eq!(served, named, "what an operator serves, and what docs/reference/metrics.md names");
+}
+
 /// The names in an expression that are metrics of the operator.
 fn named(expression: &str) -> BTreeSet<String> {
     let words = expression.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');

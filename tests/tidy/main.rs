@@ -181,17 +181,6 @@ fn a_value_leaves_its_wrapper_only_where_the_list_says() {
 }
 
 #[test]
-fn every_reason_stands_in_the_documents() {
-    let documents: String = documents().iter().map(|name| read(name)).collect();
-    let crd = serde_json::to_value(crds().remove(0)).unwrap();
-    let status = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties";
-    let reasons = crd.pointer(&format!("{status}/conditions/items/properties/reason/enum")).unwrap();
-    let reasons = reasons.as_array().unwrap().iter().map(|reason| reason.as_str().unwrap());
-    let missing: Vec<_> = reasons.filter(|reason| !documents.contains(&format!("`{reason}`"))).collect();
-    assert!(missing.is_empty(), "README.md or docs/ must explain, in backticks: {missing:?}");
-}
-
-#[test]
 fn every_example_and_every_yaml_block_of_the_documents_can_be_applied() {
     for name in files("examples", "yaml") {
         check_objects(&name, &read(&name));

@@ -1,7 +1,10 @@
-//! The pages of fields and of marks in the reference are made out of the CRDs and of the code.
+//! The reference: its pages of fields and of marks are made out of the CRDs and of the code; those of conditions, events and flags name what
+//! there is, and nothing else.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -137,6 +140,41 @@ fn the_page_of_marks_is_that_of_the_constants() {
         let elsewhere = !MARKED.iter().any(|(marked, ..)| *marked == file) && !marks(&read(&file)).is_empty();
         assert!(!elsewhere, "{file} defines a mark: the page {MARKS} does not look there");
     }
+}
+
+/// The words in backticks in the first column of the tables of a page.
+fn named(page: &str) -> BTreeSet<String> {
+    let text = read(page);
+    let rows = text.lines().filter(|line| line.starts_with("| `"));
+    let cells = rows.map(|row| row.split(" | ").next().unwrap_or_default());
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_pages_of_conditions_and_of_events_name_each_of_them() {
+    let definition: Value = serde_saphyr::from_str(&read("crds/artifacttokens.yaml")).unwrap();
+    let status = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties";
+    let condition = &definition.pointer(&format!("{status}/conditions/items/properties")).unwrap();
+    let known = ["type", "reason"].into_iter().flat_map(|field| condition[field]["enum"].as_array().unwrap());
+    let known: BTreeSet<String> = known.map(|word| word.as_str().unwrap().to_owned()).collect();
+    let pages = named("docs/reference/conditions.md").union(&named("docs/reference/events.md")).cloned().collect();
+    assert_eq!(known, pages, "the words of the API, and those of the pages");
+}
+
+#[test]
+fn the_page_of_flags_names_each_flag_and_each_command() {
+    let help = Command::new(env!("CARGO_BIN_EXE_artifact-token-operator")).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with("--"));
+    let known: BTreeSet<String> = lines.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
+    let (commands, page): (BTreeSet<_>, _) =
+        named("docs/reference/flags.md").into_iter().partition(|word| word.starts_with("artifact-token-operator"));
+    assert_eq!(known, page, "the flags of --help, and those of the page");
+    let own: Vec<_> = commands.iter().filter_map(|command| command.split(' ').nth(1)).collect();
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let listed: Vec<_> =
+        listed.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect();
+    assert_eq!(listed, own, "the commands of --help, and those of the page");
 }
 
 /// A row for each constant that is a mark, with the comment above it.
