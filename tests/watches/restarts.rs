@@ -17,8 +17,8 @@ const DELETED: [&str; 2] = ["deleted-0", "deleted-1"];
 const LATENCY_MILLISECONDS: u64 = 150;
 /// Longer than most restarts of the API server, also beside a build, so that no restart makes the operator give up a claim.
 const LONG_MARGIN: &str = "15s";
-/// With that margin, a claim must be published within this time: the 2 s of *generate*, the settle time and the margin.
-const PUBLISH_DEADLINE: Duration = Duration::from_secs(18);
+/// What the operator says of a token that it could not publish soon enough after its claim.
+const TOO_OLD: &str = "could not be published in time";
 /// With this margin, *generate* may take 2 s, a claim must be published within 4 s, and others take it for lost after 5 s.
 const SHORT_MARGIN: &str = "1s";
 /// Longer than all of these.
@@ -29,7 +29,7 @@ const LONG_PAUSE: Duration = Duration::from_secs(34);
 /// In three rounds, the API server ends at the first generate, verify or revoke that the requests of the round cause.
 async fn check(prefix: &str, in_good_order: bool) {
     let mut own_plane = OwnPlane::start(prefix).await;
-    let _operator = own_plane.operator(LONG_MARGIN).await;
+    let operator = own_plane.operator(LONG_MARGIN).await;
     for name in ROTATED.iter().chain(&DELETED) {
         own_plane.world.apply(&token_yaml(name)).await;
     }
@@ -37,7 +37,7 @@ async fn check(prefix: &str, in_good_order: bool) {
     let consumers = Consumers::start(&own_plane.world, &ROTATED);
     let latency = json!([{"operation": "any", "kind": "Latency", "milliseconds": LATENCY_MILLISECONDS}]);
     own_plane.world.faults(latency).await;
-    let (began, mut outlasted) = (Instant::now(), 0);
+    let began = Instant::now();
     for (round, name) in NEW.iter().enumerate() {
         own_plane.world.service.reset_calls().await.unwrap();
         own_plane.rotate(&ROTATED, &round.to_string()).await;
@@ -52,11 +52,8 @@ async fn check(prefix: &str, in_good_order: bool) {
             1 => own_plane.until_calls("the first verify", |calls| calls.verify > 0).await,
             _ => own_plane.until_calls("the first revoke", |calls| calls.revoke > 0).await,
         }
-        let ended = Instant::now();
         own_plane.plane().end_api_server(in_good_order).await.unwrap();
         own_plane.plane().start_api_server().await.unwrap();
-        // The operator tries again within 2 s, and its calls take some time, too.
-        outlasted += usize::from(ended.elapsed() + Duration::from_secs(5) > PUBLISH_DEADLINE);
     }
     own_plane.fulfilled(&ROTATED, "2").await;
     for name in ROTATED.iter().chain(&NEW) {
@@ -70,9 +67,12 @@ async fn check(prefix: &str, in_good_order: bool) {
     let tally = consumers.end().await;
     assert_eq!(live, ROTATED.len() + NEW.len());
     // One token for each object and one for each request: an outage makes none. But if the outcome of the create of a first Secret is
-    // unknown, the operator does not send it again, because a person may have deleted the Secret since; it makes another token.
+    // unknown, the operator does not send it again, because a person may have deleted the Secret since; it makes another token. And on a busy
+    // machine an outage may last until a token is too old to be published, which the operator says.
     let needed = ROTATED.len() * (1 + NEW.len()) + NEW.len() + DELETED.len();
-    let most = needed + NEW.len() + outlasted * ROTATED.len();
+    let log = operator.log();
+    let too_old = log.lines().filter(|line| line.contains("controller::events") && line.contains(TOO_OLD)).count();
+    let most = needed + NEW.len() + too_old;
     assert!(made <= most, "{made} tokens were made, {needed} were needed, {most} are allowed");
     own_plane.is_quiet(0).await;
     figure(&format!(
