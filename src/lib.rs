@@ -53,7 +53,8 @@
 //! * **S7** the rate of attempts is bounded: row `claim`, `src/service/limits/`.
 //! * **S8** no write of somebody else's Secret: `src/secret/metadata.rs`.
 //! * **S9** values stand nowhere else: `secrecy` wraps them, `tests/tidy` counts the places that unwrap one.
-//! * **S10** a credential goes only to the origin of `baseURL`: `src/service/client/`.
+//! * **S10** a credential goes only to the origin of `baseURL`, a token only there and to that of
+//!   `operations.verify.baseURL`: `src/service/client/`.
 //! * **S11** an object acts in its own namespace: `src/controller/registry/`, `src/controller/permission.rs`.
 //! * **S12** the finalizer goes last: row `deletion`.
 //! * **S13** `Ready` is True only for a verified token: `src/rotation/report.rs`.

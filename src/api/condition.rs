@@ -85,3 +85,47 @@ pub struct Condition {
     /// When `status` last changed.
     pub last_transition_time: Time,
 }
+
+/// Stands before the service's own words in a message. They have no quotation mark, and end with one.
+pub const SERVICE_SAYS: &str = "; the service says: \"";
+
+/// The message to tell: that from before, if nothing but the service's own words is another. A service may word each answer anew, and that
+/// is no news.
+pub fn told(message: String, reason: Reason, before: Option<&Condition>) -> String {
+    let known = before.filter(|before| before.reason == reason && own(&before.message) == own(&message));
+    known.map_or(message, |known| known.message.clone())
+}
+
+/// A message without the service's words.
+fn own(message: &str) -> (&str, &str) {
+    let Some((head, words)) = message.split_once(SERVICE_SAYS) else { return (message, "") };
+    (head, words.split_once('"').map_or("", |(_, tail)| tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_words_of_the_service_are_no_news() {
+        let said = |words: &str, end: &str| format!("list: status 500{SERVICE_SAYS}{words}\"{end}");
+        let before = |message: &str| Condition {
+            type_: ConditionType::Ready,
+            status: ConditionStatus::False,
+            reason: Reason::ServiceNotReady,
+            message: message.to_owned(),
+            observed_generation: None,
+            last_transition_time: Time::from_millis(0),
+        };
+        let known = before(&said("at 10:00", "; asked again"));
+        let tell = |message: String| told(message, Reason::ServiceNotReady, Some(&known));
+        assert_eq!(tell(said("at 10:01", "; asked again")), known.message);
+        for news in [said("at 10:00", ""), "list: status 500; asked again".to_owned(), "verify: status 500".to_owned()]
+        {
+            assert_eq!(tell(news.clone()), news);
+        }
+        let anew = said("at 10:01", "; asked again");
+        assert_eq!(told(anew.clone(), Reason::CredentialRejected, Some(&known)), anew);
+        assert_eq!(told(anew.clone(), Reason::ServiceNotReady, None), anew);
+    }
+}

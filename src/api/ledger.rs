@@ -121,8 +121,8 @@ pub struct ServiceIdentity {
     /// The service object's uid.
     #[schemars(length(max = 64))]
     pub uid: String,
-    /// Scheme, host and port of its `baseURL`.
-    #[schemars(length(max = 512))]
+    /// Scheme, host and port of its `baseURL` and, where it has one, of `operations.verify.baseURL`: tokens are sent nowhere else.
+    #[schemars(length(max = 1100))]
     pub origin: String,
 }
 

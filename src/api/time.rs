@@ -50,6 +50,16 @@ impl Time {
         DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc().into())
     }
 
+    /// The date in UTC, such as `2026-11-01`.
+    pub fn date(self) -> String {
+        self.to_utc().date_naive().to_string()
+    }
+
+    /// The beginning of that date.
+    pub const fn midnight(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(DAY_MILLIS))
+    }
+
     /// The calendar form.
     pub fn to_utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.0).unwrap_or(DateTime::UNIX_EPOCH)
@@ -62,6 +72,9 @@ const PATTERN: &str = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-](
 
 /// The longest text that the pattern allows: nanoseconds and an offset.
 const MAX_LENGTH: usize = 35;
+
+/// A day, as UTC has it.
+const DAY_MILLIS: i64 = 86_400_000;
 
 /// 9999-12-31T23:59:59.999Z, the last time that RFC 3339 can write with four digits of year.
 const LATEST_MILLIS: i64 = 253_402_300_799_999;
@@ -138,6 +151,16 @@ mod tests {
             let time = Time::parse(text).unwrap();
             assert_eq!(time, expected, "{text}");
             assert_eq!(Time::parse(&format!("{time:?}")), Some(time), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_that_of_utc_also_before_1970() {
+        for (text, date) in [("2026-11-01T23:59:59.999Z", "2026-11-01"), ("1969-12-31T00:00:01Z", "1969-12-31")] {
+            let time = Time::parse(text).unwrap();
+            assert_eq!(time.date(), date);
+            assert_eq!(time.midnight().to_string(), format!("{date}T00:00:00Z"));
+            assert_eq!(time.midnight().midnight(), time.midnight());
         }
     }
 

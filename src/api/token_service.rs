@@ -15,6 +15,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use self::operations::Operations;
+use self::request::Basic;
 use self::sweep::Sweep;
 use super::duration::GoDuration;
 use super::names;
@@ -50,6 +51,14 @@ pub use status::{Capability, TokenServiceStatus};
 #[x_kube(validation = Rule::new("self.baseURL.startsWith('https://') || self.connection.insecureHTTP")
     .message("credentials would be sent in clear text: use https://, or set connection.insecureHTTP: true for a service inside your own network")
     .field_path(".baseURL"))]
+#[x_kube(validation = Rule::new(
+    "!has(self.operations) || !has(self.operations.verify) || !has(self.operations.verify.baseURL) || self.operations.verify.baseURL.startsWith('https://') || self.connection.insecureHTTP")
+    .message("tokens would be sent in clear text: use https://, or set connection.insecureHTTP: true for a service inside your own network")
+    .field_path(".operations"))]
+#[x_kube(validation = Rule::new(
+    "(has(self.operations) && has(self.operations.verify) && has(self.operations.verify.baseURL) ? [self.operations.verify.baseURL.split('/')[0], self.operations.verify.baseURL.split('/')[2]] : []) == (has(oldSelf.operations) && has(oldSelf.operations.verify) && has(oldSelf.operations.verify.baseURL) ? [oldSelf.operations.verify.baseURL.split('/')[0], oldSelf.operations.verify.baseURL.split('/')[2]] : [])")
+    .message("the scheme, host and port of operations.verify.baseURL are immutable, since living tokens are sent there: create a new service object for another address")
+    .field_path(".operations"))]
 #[x_kube(validation = Rule::new(
     "!has(oldSelf.naming) || !has(oldSelf.naming.prefix) || (has(self.naming) && has(self.naming.prefix) && self.naming.prefix == oldSelf.naming.prefix)")
     .message("naming.prefix is immutable, since the operator finds living tokens by it: create a new service object for another prefix")
@@ -130,9 +139,11 @@ pub struct KeyReference {
     pub key: String,
 }
 
-/// How the operator connects to the service. It ignores the environment's proxies and follows no redirects.
+/// How the operator connects to the service. It follows no redirects, and uses no proxy but that of `proxy`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.proxy) || !self.insecureHTTP")
+    .message("a proxy would see the credentials: use https:// and leave connection.insecureHTTP out, or reach the service without a proxy"))]
 pub struct Connection {
     /// How long one request may take, answer included; `generate` has its own timeout. Default `30s`, at
     /// least `1s`. Example: `10s`.
@@ -145,7 +156,18 @@ pub struct Connection {
     /// Example: `{name: corp-ca, key: ca.crt}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_ref: Option<KeyReference>,
-    /// Whether `baseURL` may be plain `http://`, where everybody on the network path can read the credentials.
+    /// A Secret of type `kubernetes.io/tls` in this namespace (for a ClusterTokenService: in the operator's own): the certificate
+    /// (`tls.crt`, with those between it and its authority) and the key (`tls.key`) that the operator shows to a service that asks for
+    /// them (mTLS). Default: none. Example: `{name: reg-client-tls}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate_ref: Option<SecretReference>,
+    /// The HTTP proxy through which all requests to the service go. Only for `https://`: the proxy sees the host and no request. It also
+    /// looks up the host's name, so the check of `allowLinkLocal` sees the proxy's own address alone. Default: none.
+    /// Example: `{url: "http://proxy.corp.example:3128"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Proxy>,
+    /// Whether `baseURL` and `operations.verify.baseURL` may be plain `http://`, where everybody on the network path can read the
+    /// credentials.
     /// Default `false`.
     #[serde(default, rename = "insecureHTTP")]
     pub insecure_http: bool,
@@ -164,8 +186,35 @@ impl Connection {
 
 impl Default for Connection {
     fn default() -> Self {
-        Self { timeout: Self::default_timeout(), ca_bundle_ref: None, insecure_http: false, allow_link_local: false }
+        Self {
+            timeout: Self::default_timeout(),
+            ca_bundle_ref: None,
+            client_certificate_ref: None,
+            proxy: None,
+            insecure_http: false,
+            allow_link_local: false,
+        }
     }
+}
+
+/// A Secret in the namespace of the service object (for a ClusterTokenService: in the operator's own).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretReference {
+    /// The name of the Secret. Example: `reg-client-tls`.
+    #[schemars(length(min = 1, max = names::MAX_LENGTH), regex(pattern = names::NAME))]
+    pub name: String,
+}
+
+/// An HTTP proxy that connects the operator to a service (`CONNECT`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Proxy {
+    /// Where it is: `http://` or `https://`, its host and port. Example: `http://proxy.corp.example:3128`.
+    #[schemars(length(max = 512), regex(pattern = r"^https?://[A-Za-z0-9._:\[\]-]+/?$"))]
+    pub url: String,
+    /// The user name and the password for the proxy; the password belongs into a credential. Default: none.
+    /// Example: `{username: "{{ credentials.proxyUser }}", password: "{{ credentials.proxyPassword }}"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basic: Option<Basic>,
 }
 
 /// How the names of tokens show which cluster they belong to.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::api::condition::{Condition, ConditionStatus, ConditionType};
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, told};
 use crate::api::ledger::{Current, Failures, Ledger, Proof, Refusals, Superseded};
 use crate::api::reason::Reason;
 use crate::api::time::Time;
@@ -101,7 +101,7 @@ pub fn conditions(situation: &Situation, old: &[Condition]) -> Vec<Condition> {
         let before = old.iter().find(|before| before.type_ == type_ && before.status == status);
         let last_transition_time = before.map_or(situation.now, |before| before.last_transition_time);
         let observed_generation = Some(situation.generation);
-        let message = message.chars().take(1024).collect();
+        let message = told(message.chars().take(1024).collect(), reason, before);
         Condition { type_, status, reason, message, observed_generation, last_transition_time }
     };
     let abnormal = [

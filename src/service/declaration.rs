@@ -4,6 +4,7 @@
 //! The check runs once and reports all problems together, each with the path of its field. After that, nothing in the
 //! declaration fails.
 
+mod addresses;
 mod check;
 mod compile;
 mod operations;
@@ -18,14 +19,19 @@ use crate::api::duration::GoDuration;
 use crate::api::operation::Operation;
 use crate::api::parameters::{Lifetime, ParameterValue, Parameters};
 use crate::api::token_service::Capability;
-use crate::api::token_service::operations::{Ids, Lifetimes, ParameterDeclaration};
+use crate::api::token_service::operations::{DisplayName, Ids, Lifetimes, ParameterDeclaration};
+use crate::service::extraction::JsonPath;
 use crate::service::request::AuthenticationTemplate;
 use crate::service::template::Encoding;
 
+pub(super) use addresses::ProxyTemplate;
 pub(super) use parts::{GenerateOperation, ListOperation, Paging, RevokeOperation, VerifyOperation};
 
 /// One day, the unit of the hole `lifetimeDays`.
 const DAY_SECONDS: u64 = 86_400;
+
+/// The shortest lifetime that is sent as the hole `expirationDate`: up to a day of it may be cut off.
+const SHORTEST_WITH_DATE: Duration = Duration::from_secs(2 * DAY_SECONDS);
 
 /// A checked declaration of a service.
 #[derive(Clone, Debug)]
@@ -33,15 +39,18 @@ pub struct Declaration {
     pub(super) base_url: Url,
     pub(super) timeout: Duration,
     pub(super) allow_link_local: bool,
+    pub(super) proxy: Option<ProxyTemplate>,
     pub(super) variables: BTreeMap<String, String>,
     pub(super) authentication: Option<AuthenticationTemplate>,
     pub(super) generate: Option<GenerateOperation>,
     pub(super) verify: VerifyOperation,
     pub(super) list: Option<ListOperation>,
     pub(super) revoke: Option<RevokeOperation>,
+    pub(super) error_message: Option<JsonPath>,
     origin: String,
     page: Option<String>,
     maximum_name_length: Option<usize>,
+    display_name: DisplayName,
     ids: Ids,
     prefix: Option<String>,
     lifetimes: Option<Lifetimes>,
@@ -52,9 +61,24 @@ pub struct Declaration {
 }
 
 impl Declaration {
-    /// Scheme, host and port of `baseURL`: ids of tokens are valid only there.
+    /// Scheme, host and port of `baseURL` and, if it is there, of `verify.baseURL`: tokens and their ids are valid only there.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// Where *verify* is asked, if that is another place than `baseURL`.
+    pub fn verify_elsewhere(&self) -> Option<&Url> {
+        self.verify.base_url.as_ref()
+    }
+
+    /// The proxy through which all requests go.
+    pub fn proxy_url(&self) -> Option<&Url> {
+        self.proxy.as_ref().map(|proxy| &proxy.url)
+    }
+
+    /// The addresses to which requests go: that of the service and, where tokens are accepted elsewhere, that one.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &Url> {
+        std::iter::once(&self.base_url).chain(&self.verify.base_url)
     }
 
     /// The capabilities of the service, in the order of the enum.
@@ -91,6 +115,14 @@ impl Declaration {
     /// The most characters of a token's name; `None` where tokens have no names.
     pub fn maximum_name_length(&self) -> Option<usize> {
         self.maximum_name_length
+    }
+
+    /// The part of a token's name that follows the operator's own: nothing where the service wants none.
+    pub fn display_part<'a>(&self, display_name: &'a str) -> &'a str {
+        match self.display_name {
+            DisplayName::Appended => display_name,
+            DisplayName::Omitted => "",
+        }
     }
 
     /// Whether the service gives ids again.
@@ -153,6 +185,12 @@ impl Declaration {
         }
         if length.is_zero() || length.subsec_nanos() != 0 {
             return Err(format!("a lifetime of {shown} is not a whole number of seconds: leave the fraction out"));
+        }
+        if uses("expirationDate") && length < SHORTEST_WITH_DATE {
+            return Err(format!(
+                "a lifetime of {shown} is too short: the service is told a date, and the token may end as that begins: use at least {}",
+                GoDuration(SHORTEST_WITH_DATE)
+            ));
         }
         if uses("lifetimeDays") && !length.as_secs().is_multiple_of(DAY_SECONDS) {
             return Err(format!(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::api::condition::SERVICE_SAYS;
 use crate::api::reason::Reason;
 
 /// Why a call to a service failed. No message contains a body, a value or a credential.
@@ -64,6 +65,17 @@ pub enum Doubt {
 impl ServiceError {
     pub(crate) fn unknown(what: impl Into<String>) -> Self {
         Self::Unknown { what: what.into(), doubt: Doubt::Faulty }
+    }
+
+    /// The same error with what the service itself says about it.
+    pub(crate) fn explained(mut self, words: &str) -> Self {
+        match &mut self {
+            Self::Refused { message: text, .. } | Self::Retry { what: text, .. } | Self::Unknown { what: text, .. } => {
+                text.push_str(&format!("{SERVICE_SAYS}{words}\""));
+            }
+            Self::Throttled { .. } => {}
+        }
+        self
     }
 
     /// How long to wait at least before the call is made again.
@@ -127,6 +139,18 @@ pub enum ConnectError {
     CaBundle {
         /// What is wrong with it.
         why: &'static str,
+    },
+    /// The certificate that the operator shows cannot be read.
+    #[error("spec.connection.clientCertificateRef: {why}")]
+    ClientCertificate {
+        /// What is wrong with it, and what to do.
+        why: &'static str,
+    },
+    /// The values for the proxy cannot be sent.
+    #[error("spec.connection.proxy.{why}")]
+    Proxy {
+        /// The part, and what is wrong with it.
+        why: String,
     },
     /// The TLS client cannot be set up.
     #[error("the TLS client cannot be set up: the system's certificate authorities are unreadable")]

@@ -1,4 +1,4 @@
-//! One HTTP exchange with a service over the network: bounded, without redirects, proxies and cookies.
+//! One HTTP exchange with a service over the network: bounded, without redirects, cookies and the proxies of the environment.
 
 mod body;
 mod causes;
@@ -6,9 +6,9 @@ pub(super) mod trust;
 
 use std::time::Duration;
 
-use reqwest::Client;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
+use reqwest::{Client, Proxy};
 use rustls::ClientConfig;
 
 use crate::api::token_service::request::Method;
@@ -32,10 +32,11 @@ pub(super) fn client(
     https_only: bool,
     tls: &ClientConfig,
     resolver: Resolver,
+    proxy: Option<Proxy>,
 ) -> Result<Client, ConnectError> {
     let mut identity = HeaderMap::new();
     identity.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    Client::builder()
+    let builder = Client::builder()
         .tls_backend_preconfigured(tls.clone())
         .user_agent(USER_AGENT)
         .redirect(Policy::none())
@@ -47,9 +48,13 @@ pub(super) fn client(
         .https_only(https_only)
         .connect_timeout(connect_timeout)
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(2)
-        .build()
-        .map_err(|_| ConnectError::Tls)
+        .pool_max_idle_per_host(2);
+    // After `no_proxy`, which removes all.
+    let builder = match proxy {
+        Some(proxy) => builder.proxy(proxy),
+        None => builder,
+    };
+    builder.build().map_err(|_| ConnectError::Tls)
 }
 
 /// How long connecting may take where the whole exchange may take `timeout`.
@@ -58,7 +63,7 @@ pub(super) fn connect_timeout(timeout: Duration) -> Duration {
 }
 
 /// Sends one request and reads the answer to its end.
-pub(super) async fn send(client: &Client, exchange: Exchange<'_>) -> Result<Answer, SendError> {
+pub(super) async fn send(client: &Client, proxied: bool, exchange: Exchange<'_>) -> Result<Answer, SendError> {
     let mut request = client
         .request(method(exchange.method), exchange.url.clone())
         .headers(headers(exchange.headers)?)
@@ -66,7 +71,7 @@ pub(super) async fn send(client: &Client, exchange: Exchange<'_>) -> Result<Answ
     if let Some(body) = exchange.body {
         request = request.body(body.to_owned());
     }
-    let mut response = request.send().await.map_err(|error| send_error(&error, exchange.timeout))?;
+    let mut response = request.send().await.map_err(|error| send_error(&error, exchange.timeout, proxied))?;
     let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
     let codings: Vec<_> = headers.get_all(CONTENT_ENCODING).iter().map(|value| value.to_str().unwrap_or("?")).collect();
     let coding = codings.join(", ");
@@ -101,17 +106,17 @@ fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, SendError> {
 }
 
 /// Every error that did not clearly happen before sending counts as sent.
-fn send_error(error: &reqwest::Error, timeout: Duration) -> SendError {
+fn send_error(error: &reqwest::Error, timeout: Duration, proxied: bool) -> SendError {
     if let Some(forbidden) = ForbiddenAddress::behind(error) {
         SendError::Forbidden(forbidden.to_string())
     } else if error.is_connect() || error.is_builder() {
-        SendError::NotSent(causes::no_connection(error, connect_timeout(timeout)))
+        SendError::NotSent(causes::no_connection(error, connect_timeout(timeout), proxied))
     } else if error.is_timeout() {
         SendError::Lost(format!(
             "no answer within {} s: if the service is slow, raise spec.connection.timeout, or spec.operations.generate.timeout for generate",
             timeout.as_secs_f32()
         ))
     } else {
-        SendError::Lost("the connection broke before the answer".to_owned())
+        SendError::Lost("the connection broke before the answer; if the service asks its clients for a certificate, check spec.connection.clientCertificateRef".to_owned())
     }
 }

@@ -11,6 +11,8 @@ pub mod extraction;
 mod http;
 mod json;
 pub mod limits;
+pub mod mask;
+pub mod material;
 pub mod networks;
 pub mod presets;
 pub mod request;

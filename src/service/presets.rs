@@ -65,6 +65,7 @@ pub fn merge(preset: Operations, overrides: Option<Operations>) -> Operations {
         lifetime: overrides.lifetime.or(preset.lifetime),
         parameters: overrides.parameters.or(preset.parameters),
         page: overrides.page.or(preset.page),
+        error_message: overrides.error_message.or(preset.error_message),
         generate: overrides.generate.or(preset.generate),
         verify: overrides.verify.or(preset.verify),
         list: overrides.list.or(preset.list),
@@ -84,6 +85,8 @@ mod tests {
             let read: PresetFile = serde_saphyr::from_str(text).unwrap();
             assert_contains(&serde_json::to_value(&read).unwrap(), &written, "");
             assert!(!read.sources.is_empty());
+            // A preset can be changed, and living tokens are sent there.
+            assert!(read.operations.verify.is_none_or(|verify| verify.base_url.is_none()));
         }
     }
 

@@ -153,8 +153,8 @@ impl AuthenticationTemplate {
 }
 
 impl BasicTemplate {
-    /// The header; `None` if one of its holes has no value.
-    fn header(&self, values: &serde_json::Value) -> Result<Option<(String, String)>, FillError> {
+    /// User name and password; `None` if one of their holes has no value.
+    pub(super) fn pair(&self, values: &serde_json::Value) -> Result<Option<(String, String)>, FillError> {
         let part = |template: &Template, name: &str| match template.render(values) {
             Err(RenderError::Absent) => Ok(None),
             text => text.map(Some).map_err(in_part(name)),
@@ -164,6 +164,12 @@ impl BasicTemplate {
         if username.contains(':') {
             return Err(FillError::Colon);
         }
+        Ok(Some((username, password)))
+    }
+
+    /// The header; `None` if one of its holes has no value.
+    fn header(&self, values: &serde_json::Value) -> Result<Option<(String, String)>, FillError> {
+        let Some((username, password)) = self.pair(values)? else { return Ok(None) };
         let encoded = BASE64.encode(format!("{username}:{password}").as_bytes());
         Ok(Some(("Authorization".to_owned(), format!("Basic {encoded}"))))
     }

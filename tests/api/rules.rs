@@ -277,7 +277,17 @@ fn token_service_cases() -> Vec<Case> {
         case(
             "credentials would be sent in clear text",
             json!({"/spec/baseURL": "http://tokens.corp.example"}),
-            json!({"/spec/baseURL": "http://tokens.corp.example", "/spec/connection/insecureHTTP": true}),
+            json!({"/spec/baseURL": "http://tokens.corp.example", "/spec/connection/insecureHTTP": true, "/spec/connection/proxy": null}),
+        ),
+        case(
+            "tokens would be sent in clear text",
+            json!({"/spec/operations/verify/baseURL": "http://dl.corp.example"}),
+            json!({"/spec/operations/verify/baseURL": "http://dl.corp.example", "/spec/connection/insecureHTTP": true, "/spec/connection/proxy": null}),
+        ),
+        case(
+            "a proxy would see the credentials",
+            json!({"/spec/connection/insecureHTTP": true}),
+            json!({"/spec/connection/insecureHTTP": true, "/spec/connection/proxy": null}),
         ),
         case(
             "connection.timeout must be from 1s to 10m",
@@ -311,7 +321,7 @@ fn token_service_cases() -> Vec<Case> {
 }
 
 fn base_url_cases() -> Vec<Case> {
-    let url = |url: &str| json!({"/spec/baseURL": url, "/spec/connection/insecureHTTP": true});
+    let url = |url: &str| json!({"/spec/baseURL": url, "/spec/connection/insecureHTTP": true, "/spec/connection/proxy": null});
     let case = |refused, accepted| Case {
         kind: Kind::TokenService,
         words: "write baseURL like",

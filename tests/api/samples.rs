@@ -57,6 +57,16 @@ const SAMPLES: &[Sample] = &[
     Sample { pattern: "^[a-z0-9-]+$", make: letters, wrong: &["Prod", "a_b", "a b"] },
     Sample { pattern: "^[A-Za-z][A-Za-z0-9_]*$", make: letters, wrong: &["1a", "a-b", "_a"] },
     Sample { pattern: r"^\$", make: |length| behind("$.", length.max(2)), wrong: &["id", " $.id"] },
+    Sample {
+        pattern: r"^https?://[A-Za-z0-9._:\[\]-]+(/[^?#\s]*)?$",
+        make: |length| behind("https://", length),
+        wrong: &["ftp://a", "https://", "https://u:p@a/", "https://a?b", "https://a#b", "https://a/b c", "a"],
+    },
+    Sample {
+        pattern: r"^https?://[A-Za-z0-9._:\[\]-]+/?$",
+        make: |length| behind("https://", length),
+        wrong: &["socks5://a", "https://", "https://u:p@a/", "https://a/b", "https://a?b", "a:3128"],
+    },
     Sample { pattern: "^/[^?#]*$", make: |length| behind("/", length), wrong: &["a", "/a?b", "/a#b"] },
 ];
 

@@ -149,6 +149,7 @@ fn every_list_says_how_it_merges() {
         service,
         [
             "/spec/constraints/parameters/{} atomic",
+            "/spec/operations/generate/nameTaken/statuses set",
             "/spec/operations/generate/notExecuted set",
             "/spec/operations/generate/success set",
             "/spec/operations/list/empty/statuses set",

@@ -78,8 +78,10 @@ pub fn cases() -> Vec<Case> {
 fn service_cases(kind: Kind) -> Vec<Case> {
     let case = |words, refused, accepted| Case { kind, words, refused, accepted };
     let origin = "the scheme, host and port of baseURL are immutable";
-    let other_origin = |url: &str| json!({"baseURL": url, "connection": {"insecureHTTP": true}});
+    let other_origin = |url: &str| json!({"baseURL": url, "connection": {"insecureHTTP": true, "proxy": null}});
     let prefix = "naming.prefix is immutable";
+    let verify = "the scheme, host and port of operations.verify.baseURL are immutable";
+    let elsewhere = |url: &str| json!({"operations": {"verify": {"baseURL": url}}});
     vec![
         case(
             origin,
@@ -87,8 +89,20 @@ fn service_cases(kind: Kind) -> Vec<Case> {
             json!({"baseURL": "https://tokens.corp.example/api"}),
         ),
         case(origin, other_origin("https://tokens.corp.example:8443"), json!({"suspend": true, "hint": "None"})),
-        case(origin, other_origin("http://tokens.corp.example"), json!({"connection": {"insecureHTTP": true}})),
-        case(prefix, json!({"naming": {"prefix": "prod-eu2"}}), json!({"preset": "Verdaccio", "operations": null})),
+        case(
+            origin,
+            other_origin("http://tokens.corp.example"),
+            json!({"connection": {"insecureHTTP": true, "proxy": null}}),
+        ),
+        case(
+            prefix,
+            json!({"naming": {"prefix": "prod-eu2"}}),
+            json!({"preset": "Verdaccio", "operations": {"generate": null}}),
+        ),
+        case(verify, json!({"operations": null, "preset": "Verdaccio"}), elsewhere("https://dl.corp.example/v2")),
+        case(verify, elsewhere("https://dl2.corp.example"), json!({"operations": {"errorMessage": null}})),
+        case(verify, elsewhere("https://dl.corp.example:8443"), json!({"operations": {"list": null}})),
+        case(verify, json!({"operations": {"verify": {"baseURL": null}}}), json!({"operations": {"ids": "Unique"}})),
         case(prefix, json!({"naming": null}), json!({"limits": null, "defaults": null})),
         case(prefix, json!({"naming": {"prefix": null}}), json!({"credentials": null, "variables": null})),
     ]

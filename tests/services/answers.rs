@@ -111,6 +111,26 @@ async fn an_end_that_does_not_come_counts_from_the_claim_and_a_broken_promise_is
 }
 
 #[tokio::test]
+async fn a_service_that_is_told_a_date_may_end_the_token_as_that_begins() {
+    let body = format!(r#"{{"token": "{VALUE}", "id": 7}}"#);
+    let peer = Peer::always(answer(201, "", &body)).await;
+    let yaml = spec(&peer.url()).replace("{{ expirationTime }}", "[{{ expirationDate }}, {{ expirationEpoch }}]");
+    let yaml = yaml.replace("lifetime: {}", "lifetime: {expiry: Requested}").replace(", expirationTime: $.until", "");
+    let client = service(declaration(&yaml), &[("key", CREDENTIAL)]);
+    let mut wanted = wanted("test.x", Lifetime::Limited(Duration::from_secs(49 * 3600)));
+    (wanted.now, wanted.claimed) =
+        (Time::parse("2027-01-01T10:00:07Z").unwrap(), Time::parse("2027-01-01T10:00:00Z").unwrap());
+    let token = client.generate(&wanted, &mut places()).await.unwrap();
+    let sent = peer.requests().pop().unwrap();
+    assert!(sent.contains(r#""until": ["2027-01-03", 1798974007]"#), "{sent}");
+    assert_eq!((ends(&token).as_deref(), token.doubt), (Some("2027-01-03T00:00:00Z"), None));
+    wanted.lifetime = Lifetime::Never;
+    let token = client.generate(&wanted, &mut places()).await.unwrap();
+    assert!(peer.requests().pop().unwrap().contains(r#""until": [null, null]"#));
+    assert_eq!(token.expiration_time, None);
+}
+
+#[tokio::test]
 async fn an_end_beyond_twice_the_lifetime_that_was_asked_for_is_not_believed() {
     for (until, end, told) in [
         ("2027-01-03T00:00:00Z", "2027-01-03T00:00:00Z", false),

@@ -12,6 +12,7 @@ use artifact_token_operator::service::limits::RateLimit;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 
 use super::{CREDENTIAL, VALUE, caller, declaration, outcome, places, service, wanted};
 use support::peer::{Peer, Reply, answer, head};
@@ -19,6 +20,78 @@ use support::peer::{Peer, Reply, answer, head};
 /// A service at a raw HTTP peer, with short time-outs.
 pub fn at(url: &str) -> ServiceClient {
     service(declaration(&spec(url)), &[("key", CREDENTIAL)])
+}
+
+#[tokio::test]
+async fn a_declared_answer_to_a_name_that_is_taken_leaves_the_token_to_be_found() {
+    let taken = "name taken";
+    let body = |code: &str| format!(r#"{{"error": {{"code": "{code}"}}}}"#);
+    let declared =
+        "    nameTaken: {statuses: [400, 429], body: {path: $.error.code, equals: name taken}}\n    timeout: 1s";
+    let cases = [
+        ("Unknown", answer(400, "", &body(taken))),
+        ("Unknown", answer(429, "", &body(taken))),
+        ("Refused", answer(400, "", &body("other"))),
+        ("Refused", answer(400, "", "")),
+        ("Retry 5", answer(429, "", "")),
+        // What is declared stands in place of the default.
+        ("Refused", answer(409, "", &body(taken))),
+    ];
+    for (number, (expected, reply)) in cases.into_iter().enumerate() {
+        let peer = Peer::always(reply).await;
+        let declared = declaration(&spec(&peer.url()).replacen("    timeout: 1s", declared, 1));
+        let service = service(declared, &[("key", CREDENTIAL)]);
+        let mut wanted = wanted("test.x", Lifetime::Never);
+        assert_eq!(outcome(service.generate(&wanted, &mut places()).await), expected, "case {number}");
+        // A token without a name is found by nobody.
+        wanted.name = None;
+        let nameless = if expected == "Unknown" { "R" } else { &expected[..1] };
+        let seen = outcome(service.generate(&wanted, &mut places()).await);
+        assert!(seen.starts_with(nameless), "case {number}: {seen}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_has_the_words_of_the_service_and_no_secret() {
+    const FRESH: &str = "f/r=e+s h";
+    let words = |text: &str| json!({"error": {"text": text}, "token": FRESH}).to_string();
+    let said = async |status: u16, body: &str| {
+        let peer = Peer::always(answer(status, "", body)).await;
+        let declared = spec(&peer.url()).replacen("operations:", "operations:\n  errorMessage: $.error.text", 1);
+        let service = service(declaration(&declared), &[("key", CREDENTIAL)]);
+        let wanted = wanted("test.x", Lifetime::Never);
+        let errors = [
+            service.generate(&wanted, &mut places()).await.err(),
+            service.verify(Some(&SecretString::from(VALUE)), &mut places()).await.err(),
+            service.list(&mut places()).await.err(),
+            service.revoke("7", &mut places()).await.err(),
+        ];
+        errors.map(|error| {
+            let text = error.unwrap().to_string();
+            assert!(![CREDENTIAL, VALUE, FRESH].iter().any(|secret| text.contains(secret)), "{text}");
+            text.split_once("; the service says: ").map(|(_, words)| words.to_owned())
+        })
+    };
+    for status in [400, 403, 409, 418, 429, 500] {
+        let text = "the scope 'x' is unknown";
+        // After a pause that the service asks for, nothing else is sent.
+        let heard = if status == 429 { 1 } else { 4 };
+        for words in said(status, &words(text)).await.into_iter().take(heard) {
+            let words = words.unwrap();
+            assert!(words.starts_with(&format!("{text:?}")), "{status}: {words}");
+        }
+    }
+    let hostile = format!("bad {CREDENTIAL}, {VALUE}, {FRESH}\nor a-secret-of-theirs-0123456789 {}", "x ".repeat(300));
+    for words in said(400, &words(&hostile)).await {
+        let words = words.unwrap();
+        assert!(words.starts_with(r#""bad ****, "#) && words.contains("**** x x x") && words.len() < 210, "{words}");
+    }
+    // Words that are not there, or no text, say nothing. And an answer that may have a token in it shows none of it.
+    let silent = ["", "not JSON", r#"{"error": {}}"#, r#"{"error": {"text": {"a": 1}}}"#, r#"{"error": {"text": ""}}"#];
+    for body in silent {
+        assert_eq!(said(400, body).await, [const { None }; 4], "{body}");
+    }
+    assert_eq!(said(302, &words("moved")).await, [const { None }; 4]);
 }
 
 /// A `TokenService`'s spec with every operation.

@@ -14,8 +14,8 @@ use serde_json::Value;
 use testbed::ControlPlane;
 use testbed::control_plane::Options;
 
-use super::faults::at;
-use super::{VALUE, declaration, outcome, places, wanted};
+use super::faults::{at, spec};
+use super::{CREDENTIAL, VALUE, declaration, outcome, places, service, wanted};
 use support::peer::{Peer, answer};
 
 #[tokio::test]
@@ -40,6 +40,26 @@ async fn a_redirect_is_not_followed_by_any_operation() {
         assert_eq!(peer.requests().len(), 4, "{status}");
     }
     assert_eq!(elsewhere.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_token_is_asked_about_elsewhere_where_that_is_declared_and_no_credential_goes_there() {
+    let body = format!(r#"{{"token": "{VALUE}", "id": 7, "items": [], "active": true}}"#);
+    let (peer, elsewhere) = (Peer::always(answer(200, "", &body)).await, Peer::always(answer(200, "", &body)).await);
+    let verify = format!("  verify:\n    baseURL: {}/dl/", elsewhere.url());
+    let declared = declaration(&spec(&peer.url()).replacen("  verify:", &verify, 1));
+    let service = service(declared, &[("key", CREDENTIAL)]);
+    let token = SecretString::from(VALUE);
+    assert_eq!(service.verify(Some(&token), &mut places()).await.unwrap(), VerifyAnswer::Accepted);
+    service.generate(&wanted("x", Lifetime::Never), &mut places()).await.unwrap();
+    service.list(&mut places()).await.unwrap();
+    service.revoke("7", &mut places()).await.unwrap();
+    let asked = elsewhere.requests();
+    assert!(asked.len() == 1 && asked[0].starts_with("GET /dl/me HTTP/1.1"), "{asked:?}");
+    assert!(asked[0].contains(VALUE) && !asked[0].contains(CREDENTIAL), "{asked:?}");
+    let others = peer.requests();
+    assert!(others.len() == 3 && others.iter().all(|request| request.contains("/api/tokens")), "{others:?}");
+    assert!(others.iter().all(|request| request.contains(CREDENTIAL) && !request.contains(VALUE)), "{others:?}");
 }
 
 /// The environment belongs to a whole process, so this test runs another test of this file in its own process.

@@ -11,8 +11,8 @@ use crate::api::parameters::ParameterValue;
 
 /// The operations of a service, and the HTTP requests that perform them.
 ///
-/// Templates have holes (`{{ name }}`): `name`, `displayName`, `lifetimeSeconds`, `lifetimeDays`, `expirationTime`,
-/// `parameters.X` in `generate`; `id` in `revoke`; `token` in `verify`; `credentials.X` everywhere but in `verify`;
+/// Templates have holes (`{{ name }}`): `name`, `displayName`, `lifetimeSeconds`, `lifetimeDays`, `expirationTime`, `expirationDate`,
+/// `expirationEpoch`, `parameters.X` in `generate`; `id` in `revoke`; `token` in `verify`; `credentials.X` everywhere but in `verify`;
 /// `variables.X` everywhere. Each value is encoded for its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -41,6 +41,13 @@ pub struct Operations {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub page: Option<String>,
+    /// Where the answer to a request that failed says why: the JSONPath of one text, for all operations. Conditions and events show it to
+    /// everybody who reads them, cut to 200 characters, without credentials and tokens of this object and without words that look like
+    /// secrets. So choose a text for people, which repeats nothing of the request and stays the same from one answer to the next.
+    /// Default: none. Example: `$.errors[0].msg`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^\$"))]
+    pub error_message: Option<String>,
     /// The request that generates one token. Absent: a person makes each token at the service's own pages and hands it over
     /// in a Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,6 +75,19 @@ pub struct TokenNames {
     #[serde(default = "TokenNames::default_maximum_length")]
     #[schemars(range(min = 1, max = 1024))]
     pub maximum_length: i32,
+    /// Whether a blank and the display name follow the operator's own part of a name. Default `Appended`. Example: `Omitted`.
+    #[serde(default)]
+    pub display_name: DisplayName,
+}
+
+/// Whether names have a part for people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DisplayName {
+    /// The name goes on with a blank and the display name, which is cut where the name is too long.
+    #[default]
+    Appended,
+    /// The name is the operator's own part alone: `a`-`z`, `0`-`9`, `-` and dots, for services that allow neither blanks nor slashes.
+    Omitted,
 }
 
 impl TokenNames {
@@ -78,7 +98,11 @@ impl TokenNames {
 
 impl Default for TokenNames {
     fn default() -> Self {
-        Self { unsupported: false, maximum_length: Self::default_maximum_length() }
+        Self {
+            unsupported: false,
+            maximum_length: Self::default_maximum_length(),
+            display_name: DisplayName::default(),
+        }
     }
 }
 
@@ -159,6 +183,10 @@ pub struct Generate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(range(min = 400, max = 599)), extend("x-kubernetes-list-type" = "set"))]
     pub not_executed: Option<Vec<i32>>,
+    /// The answer of a service that has a token of this name already: the request arrived twice, and its token is looked for by its name.
+    /// Default `{statuses: [409]}`. Example: `{statuses: [400], body: {path: $.code, equals: name_taken}}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_taken: Option<Match>,
     /// Where the answer has the token.
     pub response: GenerateResponse,
     /// How long an answer may take; an answer that comes too late leaves a token that nobody knows, so be generous.

@@ -5,8 +5,8 @@
 
 mod fields;
 mod manifest;
-mod mask;
 mod report;
+mod shape;
 mod stop;
 mod supplies;
 mod trial;
@@ -25,11 +25,11 @@ use artifact_token_operator::service::client::answers::GenerateRequest;
 use artifact_token_operator::service::client::meter::CallCounts;
 use artifact_token_operator::service::declaration::Declaration;
 use artifact_token_operator::service::limits::RateLimit;
+use artifact_token_operator::service::mask::Mask;
 use artifact_token_operator::service::networks::Networks;
 use secrecy::SecretString;
 
 use self::manifest::{Manifest, name_of};
-use self::mask::Mask;
 use self::report::{Report, say};
 use self::stop::Stop;
 use self::supplies::{STANDARD_INPUT, Supplies, gather, read_value};
@@ -109,17 +109,20 @@ fn prepare(
     settle: Duration,
     token: (Option<GenerateRequest>, Option<SecretString>),
 ) -> anyhow::Result<Trial> {
-    let Supplies { credentials, bundle, sources } = supplies;
+    let Supplies { credentials, material, sources } = supplies;
     let mask = Mask::default();
-    credentials.values().chain(&token.1).for_each(|value| mask.hide(value));
+    let key = material.client_certificate.iter().map(|own| &own.key);
+    credentials.values().chain(&token.1).chain(key).for_each(|value| mask.hide(value));
     let report = Report::new(mask.clone());
     report.say(&format!("{} {} at {}", name_of(manifest.kind), manifest.name, manifest.spec.base_url));
-    sources.iter().for_each(|source| report.say(source));
+    let elsewhere = declaration.verify_elsewhere().map(|url| format!("Only verify is asked at {url}."));
+    let proxy = declaration.proxy_url().map(|url| format!("All requests go through the proxy {url}."));
+    sources.iter().chain(&elsewhere).chain(&proxy).for_each(|line| report.say(line));
     let per_minute = manifest.spec.limits.requests_per_minute;
     if per_minute < USUAL_CALLS {
         report.say(&format!("The steps keep spec.limits.requestsPerMinute, {per_minute}, so they take some minutes."));
     }
-    let network = Networks::default().of(&declaration, None, bundle.as_deref())?;
+    let network = Networks::default().of(&declaration, None, &credentials, &material)?;
     let witness = Arc::new(Witness::new(network, mask.clone()));
     let limit = RateLimit::new(u32::try_from(per_minute).unwrap_or(1));
     let client = ServiceClient::through(witness.clone(), declaration, credentials, limit, CallCounts::default())?;

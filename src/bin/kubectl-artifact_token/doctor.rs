@@ -6,12 +6,12 @@ mod operator;
 mod tokens;
 
 use anyhow::bail;
+use artifact_token_operator::service::mask::plain;
 use serde::Serialize;
 
 use super::cluster::Place;
 use super::leader::Where;
 use super::output::{BAD, DOUBTFUL, Format, GOOD, machine, styled, wrapped};
-use super::wait::plain;
 
 /// What to look at.
 #[derive(Debug, clap::Args)]

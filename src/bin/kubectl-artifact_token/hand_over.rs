@@ -16,6 +16,7 @@ use artifact_token_operator::api::names::is_name;
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::secret::hand_over::{hand_over_name, recipient};
 use artifact_token_operator::secret::metadata::HAND_OVER;
+use artifact_token_operator::service::mask::plain;
 use k8s_openapi::api::core::v1::{Event, Secret};
 use kube::api::{Api, ApiResource, ListParams, PostParams};
 use kube::core::DynamicObject;
@@ -25,7 +26,7 @@ use self::judge::{Outcome, end, hindrance, offer, outcome, refusal, to_revoke, v
 use super::cluster::{FIELD_MANAGER, Place, now};
 use super::printing::Printing;
 use super::target::{Kind, Target};
-use super::wait::{length, plain};
+use super::wait::length;
 
 /// To whom, and what is known of the token.
 #[derive(Debug, clap::Args)]

@@ -6,6 +6,7 @@ use artifact_token_operator::api::cluster_token_service::ClusterTokenService;
 use artifact_token_operator::api::time::Time;
 use artifact_token_operator::api::token_service::sweep::SweepPolicy;
 use artifact_token_operator::api::token_service::{Capability, TokenService};
+use artifact_token_operator::service::mask::plain;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt as _};
 use serde::Serialize;
@@ -13,7 +14,6 @@ use serde::Serialize;
 use super::cluster::{Place, is_forbidden};
 use super::output::{Format, machine, print, table, wrapped};
 use super::services::Service;
-use super::wait::plain;
 
 /// Where to look.
 #[derive(Debug, clap::Args)]

@@ -4,10 +4,11 @@ use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
+use artifact_token_operator::service::mask::plain;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::wait::{plain, plain_lines};
+use super::wait::plain_lines;
 
 /// How the output looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -4,10 +4,11 @@ use anyhow::{bail, ensure};
 use artifact_token_operator::api::artifact_token::{ArtifactToken, ROTATE_REQUESTED_AT};
 use artifact_token_operator::api::condition::ConditionType;
 use artifact_token_operator::api::ledger::ArtifactTokenStatus;
+use artifact_token_operator::service::mask::plain;
 use kube::ResourceExt as _;
 
 use super::ask::{Arguments, Question, ask};
-use super::wait::{condition, is_ready, plain};
+use super::wait::{condition, is_ready};
 
 /// Asks for the rotations, and waits for them.
 ///

@@ -12,6 +12,7 @@ use artifact_token_operator::api::artifact_token::ArtifactToken;
 use artifact_token_operator::api::condition::{Condition, ConditionStatus, ConditionType};
 use artifact_token_operator::api::duration::GoDuration;
 use artifact_token_operator::api::time::Time;
+use artifact_token_operator::service::mask::plain;
 use futures::StreamExt as _;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, ResourceExt as _};
@@ -24,7 +25,6 @@ use super::end::Usage;
 use super::output::{BAD, DOUBTFUL, Format, GOOD, machine, styled, wrapped};
 use super::services::{Service, service};
 use super::target::{Kind, Selection, Target};
-use super::wait::plain;
 use super::watching::may_go_on;
 
 /// Which tokens.

@@ -4,10 +4,11 @@ use anyhow::bail;
 use artifact_token_operator::api::artifact_token::{ArtifactToken, RECONCILE_REQUESTED_AT};
 use artifact_token_operator::api::condition::{ConditionStatus, ConditionType};
 use artifact_token_operator::api::reason::Reason;
+use artifact_token_operator::service::mask::plain;
 use kube::ResourceExt as _;
 
 use super::ask::{Arguments, Question, ask};
-use super::wait::{condition, plain};
+use super::wait::condition;
 
 /// Asks for the verifications, and tells what they found.
 ///

@@ -8,6 +8,7 @@ use artifact_token_operator::api::artifact_token::ArtifactToken;
 use artifact_token_operator::api::condition::{Condition, ConditionStatus, ConditionType};
 use artifact_token_operator::api::duration::GoDuration;
 use artifact_token_operator::api::reason::Reason;
+use artifact_token_operator::service::mask::plain;
 use kube::api::Api;
 use kube::{Client, ResourceExt as _};
 
@@ -154,15 +155,7 @@ pub fn is_ready(token: &ArtifactToken) -> bool {
     condition(token, ConditionType::Ready).is_some_and(|ready| ready.status == ConditionStatus::True)
 }
 
-/// A text of somebody else without what would move the cursor of a terminal.
-pub fn plain(text: &str) -> String {
-    // The latter turn the direction of what follows.
-    let moves =
-        |letter: char| letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|letter| if moves(letter) { '?' } else { letter }).collect()
-}
-
-/// The same for a text of several lines.
+/// A text of somebody else of several lines without what would move the cursor of a terminal.
 pub fn plain_lines(text: &str) -> String {
     text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }
@@ -176,10 +169,5 @@ mod tests {
         assert_eq!(length("0"), Ok(Duration::ZERO));
         assert_eq!(length("1m30s"), Ok(Duration::from_secs(90)));
         assert!(length("3").is_err() && length("").is_err() && length("1d").is_err());
-    }
-
-    #[test]
-    fn no_text_of_others_moves_the_cursor() {
-        assert_eq!(plain("a\u{1b}[2Jb\nc\u{202e}"), "a?[2Jb?c?");
     }
 }

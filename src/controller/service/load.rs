@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::api::reason::Reason;
-use crate::api::token_service::KeyReference;
+use crate::api::token_service::{KeyReference, SecretReference};
 use crate::controller::error::PassError;
 use crate::controller::registry::ServiceEntry;
 use crate::controller::service::object::ServiceObject;
@@ -22,6 +22,7 @@ use crate::service::client::ServiceClient;
 use crate::service::declaration::Declaration;
 use crate::service::errors::ConnectError;
 use crate::service::limits::RateLimit;
+use crate::service::material::{ClientCertificate, Material};
 
 const NO_OPERATOR_NAMESPACE: &str = "a ClusterTokenService reads its Secrets and ConfigMaps in the operator's own namespace \
      only, and this operator does not know which that is: start it with --operator-namespace";
@@ -84,17 +85,20 @@ pub(crate) async fn load(service: &ServiceObject, ctx: &Shared) -> Result<Servic
         ctx.services.credential_read(&entry, values);
     }
     let limit = ctx.services.limit(&entry);
-    let Referred { credentials, absent, bundle, unreadable, .. } = referred;
+    let Referred { credentials, absent, material, unreadable, .. } = referred;
     let missing = |problem: ConnectError| {
         let why = match &problem {
             ConnectError::MissingCredential { name } => absent.get(name).cloned(),
-            ConnectError::CaBundle { .. } | ConnectError::Tls => None,
+            ConnectError::CaBundle { .. }
+            | ConnectError::ClientCertificate { .. }
+            | ConnectError::Proxy { .. }
+            | ConnectError::Tls => None,
         };
         Halt::stalled(Reason::CredentialMissing, why.unwrap_or_else(|| problem.to_string()))
     };
     let client = match unreadable {
         Some(halt) => Err(halt),
-        None => client(ctx, &entry, declaration, credentials, bundle, limit).map_err(missing),
+        None => client(ctx, &entry, declaration, credentials, &material, limit).map_err(missing),
     };
     match client {
         Ok(client) => entry.client = Some(client),
@@ -117,13 +121,13 @@ fn client(
     entry: &ServiceEntry,
     declaration: Declaration,
     credentials: BTreeMap<String, SecretString>,
-    bundle: Option<Vec<u8>>,
+    material: &Material,
     limit: RateLimit,
 ) -> Result<ServiceClient, ConnectError> {
     let counts = ctx.metrics.calls.heard_by(ctx.services.heard(entry), entry.key.logged());
     let transport = match &ctx.transport {
         Some(transport) => transport.clone(),
-        None => ctx.networks.of(&declaration, entry.key.namespace.as_deref(), bundle.as_deref())?,
+        None => ctx.networks.of(&declaration, entry.key.namespace.as_deref(), &credentials, material)?,
     };
     ServiceClient::through(transport, declaration, credentials, limit, counts)
 }
@@ -135,7 +139,7 @@ struct Referred {
     /// What to do about each credential that is not there.
     absent: BTreeMap<String, String>,
     versions: Vec<String>,
-    bundle: Option<Vec<u8>>,
+    material: Material,
     /// Why something could not be read.
     unreadable: Option<Halt>,
 }
@@ -148,7 +152,7 @@ impl Referred {
             hash.update(version.as_bytes());
             hash.update([0]);
         }
-        hash.update(self.bundle.as_deref().unwrap_or_default());
+        hash.update(self.material.ca_bundle.as_deref().unwrap_or_default());
         HEXLOWER.encode(&hash.finalize()[..8])
     }
 
@@ -160,7 +164,11 @@ impl Referred {
             hash.update([0]);
             hash.update(digest_of(value));
         }
-        hash.update(self.bundle.as_deref().unwrap_or_default());
+        hash.update(self.material.ca_bundle.as_deref().unwrap_or_default());
+        if let Some(own) = &self.material.client_certificate {
+            hash.update(digest_of(&own.key));
+            hash.update(Sha256::digest(&own.certificate));
+        }
         hash.finalize().into()
     }
 }
@@ -169,7 +177,9 @@ impl Referred {
 /// namespace of a token.
 async fn read_referred(service: &ServiceObject, ctx: &Shared) -> Result<Referred, PassError> {
     let mut referred = Referred::default();
-    if service.spec.credentials.is_empty() && service.spec.connection.ca_bundle_ref.is_none() {
+    let connection = &service.spec.connection;
+    let refers = connection.ca_bundle_ref.is_some() || connection.client_certificate_ref.is_some();
+    if service.spec.credentials.is_empty() && !refers {
         return Ok(referred);
     }
     let Some(namespace) = ctx.place_of_secrets(&service.key) else {
@@ -177,6 +187,7 @@ async fn read_referred(service: &ServiceObject, ctx: &Shared) -> Result<Referred
         return Ok(Referred { unreadable: Some(halt), ..referred });
     };
     referred.read_credentials(service, &Api::namespaced(ctx.client.clone(), namespace)).await?;
+    referred.read_certificate(service, &Api::namespaced(ctx.client.clone(), namespace)).await?;
     referred.read_bundle(service, &Api::namespaced(ctx.client.clone(), namespace)).await?;
     Ok(referred)
 }
@@ -211,12 +222,35 @@ impl Referred {
         Ok(())
     }
 
+    /// Reads the certificate and the key that the operator shows to the service.
+    async fn read_certificate(&mut self, service: &ServiceObject, api: &Api<Secret>) -> Result<(), PassError> {
+        let Some(SecretReference { name }) = &service.spec.connection.client_certificate_ref else { return Ok(()) };
+        let secret = self.read(api, name, "the Secret of the client's certificate").await?;
+        let there = secret.is_some();
+        if let Some(secret) = &secret {
+            self.versions.push(format!("certificate:{name}:{}", secret.resource_version().unwrap_or_default()));
+        }
+        self.material.client_certificate = secret.and_then(|secret| ClientCertificate::of(&secret));
+        if self.material.client_certificate.is_none() {
+            let what = if there {
+                format!(
+                    "the Secret {name} has no text under the keys tls.crt and tls.key: put certificate and key there, in PEM"
+                )
+            } else {
+                format!("there is no Secret {name}: create it with `kubectl create secret tls`")
+            };
+            let what = format!("spec.connection.clientCertificateRef: {what}");
+            self.unreadable.get_or_insert(Halt::stalled(Reason::CredentialMissing, what));
+        }
+        Ok(())
+    }
+
     async fn read_bundle(&mut self, service: &ServiceObject, api: &Api<ConfigMap>) -> Result<(), PassError> {
         let Some(KeyReference { name, key }) = &service.spec.connection.ca_bundle_ref else { return Ok(()) };
         let map = self.read(api, name, "the CA bundle's ConfigMap").await?;
         let there = map.is_some();
-        self.bundle = map.and_then(|map| map.data?.remove(key)).map(String::into_bytes);
-        if self.bundle.is_none() {
+        self.material.ca_bundle = map.and_then(|map| map.data?.remove(key)).map(String::into_bytes);
+        if self.material.ca_bundle.is_none() {
             let what = if there {
                 format!("the ConfigMap {name} has no key {key} with text: add it, or name another one")
             } else {

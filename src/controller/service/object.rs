@@ -11,7 +11,7 @@ use crate::api::cluster_token_service::{AllowedNamespaces, ClusterTokenService};
 use crate::api::names;
 use crate::api::time::Time;
 use crate::api::token_service::sweep::LastSweep;
-use crate::api::token_service::{KeyReference, TokenService, TokenServiceSpec, TokenServiceStatus};
+use crate::api::token_service::{TokenService, TokenServiceSpec, TokenServiceStatus};
 use crate::api::{FIELD_MANAGER, SERVICE_FINALIZER};
 use crate::controller::error::PassError;
 use crate::controller::registry::Key;
@@ -81,12 +81,17 @@ impl ServiceObject {
         }
     }
 
-    /// The names of the Secrets with its credentials, and of the ConfigMap with its authorities, as far as an object can have that name.
+    /// The names of the Secrets with its credentials and its certificate, and of the ConfigMap with its authorities, as far as an object can
+    /// have that name.
     pub(crate) fn references(&self) -> (Vec<&str>, Option<&str>) {
-        let name = |reference: &KeyReference| names::is_name(&reference.name);
-        let secrets = self.spec.credentials.values().filter(|reference| name(reference));
-        let bundle = self.spec.connection.ca_bundle_ref.as_ref().filter(|reference| name(reference));
-        (secrets.map(|reference| reference.name.as_str()).collect(), bundle.map(|reference| reference.name.as_str()))
+        let connection = &self.spec.connection;
+        let secrets = self.spec.credentials.values().map(|reference| reference.name.as_str());
+        let certificate = connection.client_certificate_ref.iter().map(|reference| reference.name.as_str());
+        let bundle = connection.ca_bundle_ref.as_ref().map(|reference| reference.name.as_str());
+        (
+            secrets.chain(certificate).filter(|name| names::is_name(name)).collect(),
+            bundle.filter(|name| names::is_name(name)),
+        )
     }
 
     /// Whether our finalizer is there.

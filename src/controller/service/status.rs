@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::api::condition::{Condition, ConditionStatus, ConditionType};
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, told};
 use crate::api::reason::Reason;
 use crate::api::token_service::TokenServiceStatus;
 use crate::api::token_service::sweep::LastSweep;
@@ -127,7 +127,7 @@ fn conditions(entry: &ServiceEntry, halt: Option<&Halt>, old: &[Condition], ctx:
             type_,
             status,
             reason,
-            message: message.chars().take(1024).collect(),
+            message: told(message.chars().take(1024).collect(), reason, before),
             observed_generation: Some(entry.generation),
             last_transition_time: before.map_or(now, |before| before.last_transition_time),
         }

@@ -18,7 +18,7 @@ pub(super) fn read(
     body: &Value,
     wanted: &GenerateRequest,
 ) -> (Option<Time>, Option<String>) {
-    let requested = wanted.lifetime.length().map(|length| wanted.claimed.plus(length));
+    let requested = requested(operation, wanted);
     let Some(path) = &operation.expiration_time else { return (requested, None) };
     let answered = match operation.expiry {
         Expiry::Answered | Expiry::Requested => path.time(body),
@@ -27,7 +27,7 @@ pub(super) fn read(
         }
     };
     let doubt = match answered {
-        Ok(Some(end)) if end > wanted.claimed => return believed(end, wanted, operation.expiry),
+        Ok(Some(end)) if end > wanted.claimed => return believed(end, requested, wanted, operation.expiry),
         Ok(None) if requested.is_none() => return (None, None),
         Ok(Some(_)) => format!("a time before the token's beginning at {}", path.text()),
         Ok(None) => format!("no time at {}", path.text()),
@@ -41,6 +41,14 @@ pub(super) fn read(
     (requested, Some(told))
 }
 
+/// The end that was asked for, by what came first: the claim is before the token, and a token with a date may end as that begins.
+fn requested(operation: &GenerateOperation, wanted: &GenerateRequest) -> Option<Time> {
+    let length = wanted.lifetime.length()?;
+    let from_claim = wanted.claimed.plus(length);
+    let by_date = operation.request.uses("expirationDate").then(|| wanted.now.plus(length).midnight());
+    Some(by_date.map_or(from_claim, |date| date.min(from_claim)))
+}
+
 fn counts_from_the_claim(requested: Option<Time>) -> String {
     match requested {
         Some(end) => format!("the lifetime that was asked for counts from the claim: until {end}"),
@@ -50,11 +58,15 @@ fn counts_from_the_claim(requested: Option<Time>) -> String {
 
 /// The end that counts where a time was answered, and the doubt about one that is far from what was asked for: it may be read in the wrong
 /// unit. One that is far too late would let the token die in its Secret, so it does not count.
-fn believed(end: Time, wanted: &GenerateRequest, expiry: Expiry) -> (Option<Time>, Option<String>) {
+fn believed(
+    end: Time,
+    requested: Option<Time>,
+    wanted: &GenerateRequest,
+    expiry: Expiry,
+) -> (Option<Time>, Option<String>) {
     let Some(asked) = wanted.lifetime.length() else { return (Some(end), None) };
     let given = end.since(wanted.claimed);
     if wanted.lifetime.is_far_exceeded(wanted.claimed, end) {
-        let requested = Some(wanted.claimed.plus(asked));
         let told = other_length(given, asked, expiry, "no less than the service gives");
         return (requested, Some(format!("{told}; {}", counts_from_the_claim(requested))));
     }

@@ -36,8 +36,8 @@ impl Operation {
     }
 
     /// The service has a forbidden address. The message is about the service object, whatever the operation is.
-    pub fn forbidden(self, what: &str) -> ServiceError {
-        ServiceError::Refused { status: None, message: format!("{self}: spec.baseURL: {what}"), credential: false }
+    pub fn forbidden(self, field: &str, what: &str) -> ServiceError {
+        ServiceError::Refused { status: None, message: format!("{self}: {field}: {what}"), credential: false }
     }
 
     /// No connection.
@@ -142,7 +142,7 @@ impl Operation {
             407 => self.refused(
                 status,
                 false,
-                "is behind a proxy that wants a password, and the operator uses no proxy; let its pod reach the service directly",
+                "is behind a proxy that wants a password: name that proxy in spec.connection.proxy, with its user and password, or let the operator's pod reach the service directly",
             ),
             // A request that the service gave up on, or a status that says "not now", may have been executed.
             408 | 425 | 429 => self.undecided(status),

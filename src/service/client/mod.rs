@@ -2,7 +2,8 @@
 //!
 //! Each call is one request (a list: one per page), and the client never repeats it: the caller decides whether to send it
 //! again, and `ServiceError` says all that it needs for that. Every call takes its place in the rate limit and is counted,
-//! because there is no other way to reach a service. Only this folder exposes credentials, where it builds a request.
+//! because there is no other way to reach a service. Only this folder exposes credentials, where it builds a
+//! request, and `networks`, where it gives a proxy its password.
 
 pub mod answers;
 mod connection;
@@ -29,6 +30,7 @@ use crate::api::operation::Operation;
 use crate::service::declaration::Declaration;
 use crate::service::errors::{ConnectError, Doubt, ServiceError};
 use crate::service::limits::{Caller, RateLimit};
+use crate::service::material::Material;
 use crate::service::networks::Networks;
 use crate::service::transport::Transport;
 
@@ -57,7 +59,8 @@ impl ServiceClient {
         rate_limit: RateLimit,
         counts: CallCounts,
     ) -> Result<Self, ConnectError> {
-        let network = Networks::default().of(&declaration, None, ca_bundle.as_deref())?;
+        let material = Material { ca_bundle, client_certificate: None };
+        let network = Networks::default().of(&declaration, None, &credentials, &material)?;
         Self::through(network, declaration, credentials, rate_limit, counts)
     }
 

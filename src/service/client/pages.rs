@@ -73,7 +73,8 @@ pub(super) async fn list(connection: &Connection, places: &mut Places) -> Result
         }
         let answer = connection.send(asked, &call, &url, connection.declaration.timeout).await?;
         if !operation.success.contains(answer.status) {
-            return without_success(operation, &answer, number, progress);
+            let read = without_success(operation, &answer, number, progress);
+            return read.map_err(|error| connection.explained(error, &answer, None));
         }
         let body = answer.json().map_err(|what| asked.unreadable(answer.status, what))?;
         let page = Page { operation, answer: &answer, body: &body, url: &url, bare: &bare, number };

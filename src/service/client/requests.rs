@@ -9,10 +9,10 @@ use super::expiry;
 use super::failure::{asks_to_wait, pause_of};
 use crate::api::ids::MAX_TOKEN_BYTES;
 use crate::api::operation::Operation;
+use crate::api::time::Time;
+use crate::service::declaration::{GenerateOperation, VerifyOperation};
 use crate::service::errors::ServiceError;
-
-/// The status of a service that already has a token of this name.
-const NAME_TAKEN: u16 = 409;
+use crate::service::transport::Answer;
 
 pub(super) async fn generate(connection: &Connection, wanted: &GenerateRequest) -> Result<Generated, ServiceError> {
     let asked = Operation::Generate;
@@ -24,14 +24,25 @@ pub(super) async fn generate(connection: &Connection, wanted: &GenerateRequest) 
     let call =
         connection.fill(asked, &operation.request, connection.authentication(), generate_values(connection, wanted))?;
     let answer = connection.send(asked, &call, &connection.url(asked, &call)?, operation.timeout).await?;
-    if operation.not_executed.contains(answer.status) {
-        return Err(asked.not_executed(answer.status, pause_of(&answer)));
-    }
-    if answer.status == NAME_TAKEN && wanted.name.is_some() {
+    generated(operation, &answer, wanted).map_err(|error| connection.explained(error, &answer, None))
+}
+
+/// Reads the answer.
+fn generated(
+    operation: &GenerateOperation,
+    answer: &Answer,
+    wanted: &GenerateRequest,
+) -> Result<Generated, ServiceError> {
+    let asked = Operation::Generate;
+    // First, since it may have the status of a plain no, or of one that asks for a pause.
+    if wanted.name.is_some() && operation.name_taken.matches(answer.status, answer.json().ok().as_ref()) {
         return Err(asked.taken(answer.status));
     }
+    if operation.not_executed.contains(answer.status) {
+        return Err(asked.not_executed(answer.status, pause_of(answer)));
+    }
     if !operation.success.contains(answer.status) {
-        return Err(asked.definite_failure_of(answer.status, &answer));
+        return Err(asked.definite_failure_of(answer.status, answer));
     }
     let body = answer.json().map_err(|what| asked.unreadable(answer.status, what))?;
     let wrong = |field: &str| {
@@ -57,17 +68,23 @@ pub(super) async fn verify(
 ) -> Result<VerifyAnswer, ServiceError> {
     let asked = Operation::Verify;
     let operation = &connection.declaration.verify;
-    let token = token.map(ExposeSecret::expose_secret);
-    let values = json!({"token": token, "variables": connection.declaration.variables});
+    let values =
+        json!({"token": token.map(ExposeSecret::expose_secret), "variables": connection.declaration.variables});
     let call = connection.fill(asked, &operation.request, None, values)?;
     let answer = connection.send(asked, &call, &connection.url(asked, &call)?, connection.declaration.timeout).await?;
+    verdict(operation, &answer).map_err(|error| connection.explained(error, &answer, token))
+}
+
+/// Reads the answer.
+fn verdict(operation: &VerifyOperation, answer: &Answer) -> Result<VerifyAnswer, ServiceError> {
+    let asked = Operation::Verify;
     answer.body().map_err(|what| asked.unreadable(answer.status, what))?;
     let body = answer.json().ok();
     let accepted = operation.accepted.matches(answer.status, body.as_ref());
     let refused = operation.refused.iter().any(|shape| shape.matches(answer.status, body.as_ref()));
     match (accepted, refused) {
         (true, false) => Ok(VerifyAnswer::Accepted),
-        _ if asks_to_wait(&answer) => Err(asked.not_executed(answer.status, pause_of(&answer))),
+        _ if asks_to_wait(answer) => Err(asked.not_executed(answer.status, pause_of(answer))),
         (false, true) => Ok(VerifyAnswer::Refused { status: answer.status }),
         (true, true) => Err(asked.two_verdicts(answer.status)),
         (false, false) => Err(asked.no_verdict(answer.status)),
@@ -87,7 +104,7 @@ pub(super) async fn revoke(connection: &Connection, id: &str) -> Result<RevokeAn
     if operation.gone.contains(answer.status) {
         return Ok(RevokeAnswer::Gone);
     }
-    Err(asked.failure_of(&answer))
+    Err(connection.explained(asked.failure_of(&answer), &answer, None))
 }
 
 fn generate_values(connection: &Connection, wanted: &GenerateRequest) -> Value {
@@ -98,7 +115,10 @@ fn generate_values(connection: &Connection, wanted: &GenerateRequest) -> Value {
     values["displayName"] = json!(wanted.display_name);
     values["lifetimeSeconds"] = json!(length.map(|length| length.as_secs()));
     values["lifetimeDays"] = json!(days);
-    values["expirationTime"] = json!(length.map(|length| wanted.now.plus(length).to_string()));
+    let end = length.map(|length| wanted.now.plus(length));
+    values["expirationTime"] = json!(end.map(|end| end.to_string()));
+    values["expirationDate"] = json!(end.map(Time::date));
+    values["expirationEpoch"] = json!(end.map(|end| end.as_millis().div_euclid(1000)));
     values["parameters"] = connection.declaration.parameter_values(&wanted.parameters);
     values
 }

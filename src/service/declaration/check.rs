@@ -3,6 +3,7 @@
 use url::{Position, Url};
 
 use super::Declaration;
+use super::addresses::{base_url, proxy};
 use super::compile::Compiler;
 use super::operations::{generate, list, revoke, verify};
 use super::parts::GenerateOperation;
@@ -10,13 +11,15 @@ use crate::api::names;
 use crate::api::reason::Reason;
 use crate::api::token_service::TokenServiceSpec;
 use crate::api::token_service::operations::{Operations, TokenNames};
-use crate::service::address;
 use crate::service::errors::InvalidDeclaration;
 use crate::service::presets;
 
 /// The length of the part that the operator puts after the prefix of a name: `.{uid16}.{attempt}.{nonce}`, with an attempt
 /// of up to ten digits and a nonce of eight characters.
 const OWN_NAME_PART: usize = 1 + 16 + 1 + 10 + 1 + 8;
+
+/// What to do about a name that no object can have.
+const NO_NAME: &str = "is not the name of an object: write it like reg-admin, with a-z, 0-9, - and . only";
 
 impl Declaration {
     /// Merges the preset with the overrides and checks it all. Pure: the same spec always gives the same result.
@@ -34,7 +37,8 @@ fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, InvalidDeclaratio
     let spec = &TokenServiceSpec { variables: presets::variables(spec.preset, &spec.variables), ..spec.clone() };
     let mut compiler = Compiler::new(spec, &parameters);
     check_references(&mut compiler, spec);
-    let base_url = base_url(&mut compiler, spec);
+    let base_url = base_url(&mut compiler, "spec.baseURL", &spec.base_url);
+    let proxy = spec.connection.proxy.as_ref().and_then(|part| proxy(&mut compiler, part));
     let authentication = operations
         .authentication
         .as_ref()
@@ -44,6 +48,15 @@ fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, InvalidDeclaratio
     let verify = verify(&mut compiler, operations.verify.as_ref());
     let list = operations.list.as_ref().and_then(|part| list(&mut compiler, part));
     let revoke = operations.revoke.as_ref().and_then(|part| revoke(&mut compiler, part));
+    let error_message = compiler.optional_path("spec.operations.errorMessage", operations.error_message.as_ref());
+    if let (Some(words), Some(generate)) = (&error_message, &generate)
+        && words.is_same(&generate.value)
+    {
+        compiler.problem(
+            "spec.operations.errorMessage",
+            "is the place of the token itself: name that of a text for people",
+        );
+    }
     let names = operations.naming.clone().unwrap_or_default();
     check_names(&mut compiler, spec, &operations, &names, generate.as_ref());
     check_together(&mut compiler, spec, &operations, generate.as_ref());
@@ -52,18 +65,21 @@ fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, InvalidDeclaratio
         return Err(InvalidDeclaration { problems });
     };
     let declaration = Declaration {
-        origin: base_url[..Position::BeforePath].to_owned(),
+        origin: where_valid(&base_url, verify.base_url.as_ref()),
         page: operations.page,
         base_url,
         timeout: spec.connection.timeout.0,
         allow_link_local: spec.connection.allow_link_local,
+        proxy,
         variables: spec.variables.clone(),
         authentication,
         generate,
         verify,
         list,
         revoke,
+        error_message,
         maximum_name_length: (!names.unsupported).then(|| usize::try_from(names.maximum_length).unwrap_or(0)),
+        display_name: names.display_name,
         ids: operations.ids.unwrap_or_default(),
         prefix: spec.naming.as_ref().and_then(|naming| naming.prefix.clone()),
         lifetimes: operations.lifetime,
@@ -76,41 +92,26 @@ fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, InvalidDeclaratio
     Ok(declaration)
 }
 
-fn base_url(compiler: &mut Compiler<'_>, spec: &TokenServiceSpec) -> Option<Url> {
-    let path = "spec.baseURL";
-    let Ok(mut url) = Url::parse(&spec.base_url) else {
-        compiler.problem(path, "is not a URL: write it like https://tokens.corp.example/api");
-        return None;
-    };
-    let plain =
-        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
-    if !plain || !url.has_host() || !["http", "https"].contains(&url.scheme()) {
-        compiler.problem(path, "write it like https://tokens.corp.example/api, without user, query and fragment");
-        return None;
+/// The origin of the service and, where tokens are accepted elsewhere, that one: a token is sent to no other place.
+fn where_valid(base_url: &Url, verify: Option<&Url>) -> String {
+    let origin = |url: &Url| url[..Position::BeforePath].to_owned();
+    match verify {
+        None => origin(base_url),
+        Some(elsewhere) => format!("{}, verify at {}", origin(base_url), origin(elsewhere)),
     }
-    if url.scheme() == "http" && !spec.connection.insecure_http {
-        compiler.problem(
-            path,
-            "credentials would be sent in clear text: use https://, or set connection.insecureHTTP: true for a service inside your own network",
-        );
-    }
-    if let Some(why) = address::of(&url).and_then(|it| address::forbidden(it, spec.connection.allow_link_local)) {
-        let host = url.host_str().unwrap_or_default();
-        compiler.problem(path, format!("{host} is {why}, so nothing is sent there: {}", why.advice()));
-    }
-    let prefix = url.path().trim_end_matches('/').to_owned();
-    url.set_path(&prefix);
-    Some(url)
 }
 
 /// References become paths of the API server. The schema has the same rule, but an object may be older than that.
 fn check_references(compiler: &mut Compiler<'_>, spec: &TokenServiceSpec) {
     let credentials = spec.credentials.iter().map(|(name, reference)| (format!("spec.credentials.{name}"), reference));
     let bundle = spec.connection.ca_bundle_ref.iter().map(|bundle| ("spec.connection.caBundleRef".to_owned(), bundle));
+    let certificate = spec.connection.client_certificate_ref.as_ref();
+    if certificate.is_some_and(|certificate| !names::is_name(&certificate.name)) {
+        compiler.problem("spec.connection.clientCertificateRef.name", NO_NAME);
+    }
     for (path, reference) in credentials.chain(bundle) {
         if !names::is_name(&reference.name) {
-            let advice = "is not the name of an object: write it like reg-admin, with a-z, 0-9, - and . only";
-            compiler.problem(format!("{path}.name"), advice);
+            compiler.problem(format!("{path}.name"), NO_NAME);
         }
         if !names::is_key(&reference.key) {
             let advice = "is not a key: write it like ca.crt, with letters, digits, -, _ and . only";
@@ -174,12 +175,12 @@ fn check_together(
     operations: &Operations,
     generate: Option<&GenerateOperation>,
 ) {
-    let lifetime_holes = ["lifetimeSeconds", "lifetimeDays", "expirationTime"];
+    let lifetime_holes = ["lifetimeSeconds", "lifetimeDays", "expirationTime", "expirationDate", "expirationEpoch"];
     let sends_lifetime = generate.is_none_or(|generate| lifetime_holes.iter().any(|hole| generate.request.uses(hole)));
     if operations.lifetime.is_some() && !sends_lifetime {
         compiler.problem(
             "spec.operations.generate.request",
-            "does not send the lifetime that spec.operations.lifetime promises: put {{ lifetimeSeconds }}, {{ lifetimeDays }} or {{ expirationTime }} into it",
+            "does not send the lifetime that spec.operations.lifetime promises: put {{ lifetimeSeconds }}, {{ lifetimeDays }}, {{ expirationTime }}, {{ expirationDate }} or {{ expirationEpoch }} into it",
         );
     }
     if generate.is_some_and(|generate| generate.id.is_none()) {

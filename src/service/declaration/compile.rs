@@ -10,9 +10,9 @@ use url::Url;
 use super::parts::{Matcher, StatusSet};
 use crate::api::parameters::ParameterValue;
 use crate::api::reason::Reason;
-use crate::api::token_service::TokenServiceSpec;
 use crate::api::token_service::operations::ParameterDeclaration;
 use crate::api::token_service::request::{Authentication, Basic, Match, Request};
+use crate::api::token_service::{Connection, TokenServiceSpec};
 use crate::service::errors::Problem;
 use crate::service::extraction::JsonPath;
 use crate::service::request::{AuthenticationTemplate, BasicTemplate, BodyTemplate, Field, RequestTemplate};
@@ -40,7 +40,15 @@ impl Purpose {
     fn own_holes(self) -> &'static [&'static str] {
         match self {
             Self::Authentication | Self::List => &[],
-            Self::Generate => &["name", "displayName", "lifetimeSeconds", "lifetimeDays", "expirationTime"],
+            Self::Generate => &[
+                "name",
+                "displayName",
+                "lifetimeSeconds",
+                "lifetimeDays",
+                "expirationTime",
+                "expirationDate",
+                "expirationEpoch",
+            ],
             Self::Verify => &["token"],
             Self::Revoke => &["id"],
         }
@@ -58,6 +66,11 @@ pub(super) struct Compiler<'a> {
 impl<'a> Compiler<'a> {
     pub fn new(spec: &'a TokenServiceSpec, parameters: &'a [ParameterDeclaration]) -> Self {
         Self { problems: Vec::new(), credentials: BTreeSet::new(), spec, parameters }
+    }
+
+    /// `spec.connection`.
+    pub fn connection(&self) -> &'a Connection {
+        &self.spec.connection
     }
 
     pub fn problem(&mut self, path: impl Into<String>, message: impl Into<String>) {
@@ -121,7 +134,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn basic(&mut self, path: &str, part: &Basic, purpose: Purpose) -> Option<BasicTemplate> {
+    pub fn basic(&mut self, path: &str, part: &Basic, purpose: Purpose) -> Option<BasicTemplate> {
         let mut whole = |name: &str, source: &str| {
             let path = format!("{path}.{name}");
             let template = self.template(&path, source, Encoding::Text, purpose)?;
@@ -230,6 +243,7 @@ impl<'a> Compiler<'a> {
             "displayName": some(json!(SAMPLE)),
             "lifetimeSeconds": some(json!(86_400)), "lifetimeDays": some(json!(1)),
             "expirationTime": some(json!("2027-01-01T00:00:00Z")),
+            "expirationDate": some(json!("2027-01-01")), "expirationEpoch": some(json!(1_798_761_600)),
             "credentials": credentials, "parameters": parameters, "variables": self.spec.variables,
         })
     }

@@ -1,7 +1,8 @@
 //! The checks of the operations of a declaration, one function per operation.
 
+use super::addresses::base_url;
 use super::compile::{Compiler, Purpose};
-use super::parts::{GenerateOperation, ListOperation, Matcher, Paging, RevokeOperation, VerifyOperation};
+use super::parts::{GenerateOperation, ListOperation, Matcher, Paging, RevokeOperation, StatusSet, VerifyOperation};
 use crate::api::duration::GoDuration;
 use crate::api::token_service::operations::{Expiry, Generate, List, Pagination, Revoke};
 use crate::api::token_service::request::Match;
@@ -17,6 +18,9 @@ const REFUSED: [i32; 2] = [401, 403];
 /// The default statuses of a token that no longer exists.
 const GONE: [i32; 2] = [404, 410];
 
+/// The default status of a service that has a token of this name already.
+const NAME_TAKEN: i32 = 409;
+
 /// The default statuses that prove that nothing was generated.
 const NOT_EXECUTED: [i32; 1] = [429];
 
@@ -26,6 +30,8 @@ pub(super) fn generate(compiler: &mut Compiler<'_>, part: &Generate, expiry: Exp
     let success = compiler.success(path, part.success.as_ref());
     let not_executed = part.not_executed.as_deref().unwrap_or(&NOT_EXECUTED);
     let not_executed = compiler.statuses(&format!("{path}.notExecuted"), not_executed);
+    let name_taken = part.name_taken.clone().unwrap_or(Match { statuses: vec![NAME_TAKEN], body: None });
+    let name_taken = name_taken_matcher(compiler, &name_taken, &success);
     let response = &part.response;
     let value = compiler.json_path(format!("{path}.response.value"), &response.value);
     let id = compiler.optional_path(format!("{path}.response.id"), response.id.as_ref());
@@ -48,12 +54,33 @@ pub(super) fn generate(compiler: &mut Compiler<'_>, part: &Generate, expiry: Exp
         request: request?,
         success,
         not_executed,
+        name_taken: name_taken?,
         value: value?,
         id,
         expiration_time,
         expiry,
         timeout,
     })
+}
+
+/// A token that was generated may not look like one whose name is taken: nobody would read its value.
+fn name_taken_matcher(compiler: &mut Compiler<'_>, part: &Match, success: &StatusSet) -> Option<Matcher> {
+    let path = "spec.operations.generate.nameTaken";
+    let taken = compiler.matcher(path, part)?;
+    let both: Vec<String> = (100..600)
+        .filter(|status| taken.statuses.contains(*status) && success.contains(*status))
+        .map(|status| status.to_string())
+        .collect();
+    if !both.is_empty() {
+        compiler.problem(
+            format!("{path}.statuses"),
+            format!(
+                "has statuses that mean success, too ({}): name the answer to a name that is taken only",
+                both.join(", ")
+            ),
+        );
+    }
+    Some(taken)
 }
 
 fn check_expiry(compiler: &mut Compiler<'_>, expiry: Expiry, declared: bool) {
@@ -78,6 +105,7 @@ pub(super) fn verify(compiler: &mut Compiler<'_>, part: Option<&Verify>) -> Opti
             .problem(path, "is missing: declare a request that is accepted with a valid token and refused without one");
         return None;
     };
+    let base_url = part.base_url.as_ref().map(|text| base_url(compiler, &format!("{path}.baseURL"), text));
     let request = compiler.request(&format!("{path}.request"), &part.request, Purpose::Verify);
     if request.as_ref().is_some_and(|request| !request.uses("token")) {
         compiler
@@ -100,7 +128,11 @@ pub(super) fn verify(compiler: &mut Compiler<'_>, part: Option<&Verify>) -> Opti
         }
     }
     let refused = refused?.into_iter().map(|(_, matcher)| matcher).collect();
-    Some(VerifyOperation { request: request?, accepted: accepted?, refused })
+    let base_url = match base_url {
+        None => None,
+        Some(base_url) => Some(base_url?),
+    };
+    Some(VerifyOperation { base_url, request: request?, accepted: accepted?, refused })
 }
 
 /// All shapes of a refusal, each with the path of its field.

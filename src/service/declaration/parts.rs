@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use url::Url;
+
 use crate::api::token_service::operations::Expiry;
 use crate::service::extraction::{JsonPath, RowsPath};
 use crate::service::request::RequestTemplate;
@@ -12,6 +14,7 @@ pub(in crate::service) struct GenerateOperation {
     pub request: RequestTemplate,
     pub success: StatusSet,
     pub not_executed: StatusSet,
+    pub name_taken: Matcher,
     pub value: JsonPath,
     pub id: Option<JsonPath>,
     pub expiration_time: Option<JsonPath>,
@@ -22,6 +25,8 @@ pub(in crate::service) struct GenerateOperation {
 /// Proves that a token is accepted.
 #[derive(Clone, Debug)]
 pub(in crate::service) struct VerifyOperation {
+    /// Where it is asked, if that is elsewhere.
+    pub base_url: Option<Url>,
     pub request: RequestTemplate,
     pub accepted: Matcher,
     /// The shapes of a refusal; never empty.

@@ -123,6 +123,17 @@ fn a_lifetime_is_given_exactly_or_not_at_all() {
         "a lifetime of 36h is not a whole number of days, and the service counts in days: use a multiple of 24h",
     );
     check("24h500ms", "a lifetime of 24h500ms is not a whole number of seconds: leave the fraction out");
+    let dated = changed(
+        CUSTOM,
+        "/operations/generate/request/json",
+        json!(r#"{"n": {{ name }}, "end": {{ expirationDate }}}"#),
+    );
+    let dated = Declaration::check(&dated).unwrap();
+    assert!(dated.check_lifetime(Lifetime::parse("49h").unwrap()).is_ok());
+    assert_eq!(
+        dated.check_lifetime(Lifetime::parse("47h").unwrap()).unwrap_err(),
+        "a lifetime of 47h is too short: the service is told a date, and the token may end as that begins: use at least 48h"
+    );
     let unlimited = changed(CUSTOM, "/operations/lifetime", Value::Null);
     let unlimited = Declaration::check(&unlimited).unwrap();
     assert!(unlimited.check_lifetime(Lifetime::Never).is_ok());
@@ -130,6 +141,24 @@ fn a_lifetime_is_given_exactly_or_not_at_all() {
         unlimited.check_lifetime(Lifetime::parse("24h").unwrap()).unwrap_err(),
         "tokens of this service never expire: set lifetime: Never, and rotate by rotation.interval"
     );
+}
+
+#[test]
+fn a_token_is_valid_where_the_service_is_and_where_verify_is_asked() {
+    let origin = |spec| Declaration::check(&spec).unwrap().origin().to_owned();
+    let here = origin(spec(CUSTOM));
+    let elsewhere = origin(changed(CUSTOM, "/operations/verify/baseURL", json!("https://dl.example:8443/v2")));
+    assert_eq!(elsewhere, format!("{here}, verify at https://dl.example:8443"));
+}
+
+#[test]
+fn a_service_may_want_names_without_a_part_for_people() {
+    let part = |naming: Value| {
+        let declaration = Declaration::check(&changed(CUSTOM, "/operations/naming", naming)).unwrap();
+        declaration.display_part("shop/ci").to_owned()
+    };
+    assert_eq!(part(json!({"maximumLength": 128})), "shop/ci");
+    assert_eq!(part(json!({"displayName": "Omitted"})), "");
 }
 
 #[test]

@@ -8,30 +8,76 @@ use rustls::CertificateError;
 
 use crate::service::resolver::NoAddress;
 
+/// What the library calls a connection that a proxy should have made. It hides the type of this error.
+const TUNNEL: &str = "tunnel error: ";
+
 /// The variables of the environment that name a proxy. The operator ignores them, which people may not expect.
 const PROXY_VARIABLES: [&str; 6] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
-/// Why no connection came about. `error` is the library's, with all that caused it.
-pub(super) fn no_connection(error: &(dyn Error + 'static), connect_timeout: Duration) -> String {
+/// Why no connection came about. `error` is the library's, with all that caused it. `proxied`: it was to go through the proxy of the
+/// service object.
+pub(super) fn no_connection(error: &(dyn Error + 'static), connect_timeout: Duration, proxied: bool) -> String {
+    if !proxied {
+        return direct(error, connect_timeout, hinted);
+    }
+    match tunnel(error) {
+        Some(what) if what == "proxy authorization required" => {
+            "no connection to the service: the proxy wants another password: check spec.connection.proxy.basic (status 407)".to_owned()
+        }
+        Some(what) if ["failed to create underlying connection", "io error establishing tunnel"].contains(&what.as_str()) => {
+            of_proxy(&direct(error, connect_timeout, |what| what))
+        }
+        Some(_) => {
+            "no connection to the service: the proxy does not connect to it: check that it allows host and port of spec.baseURL, and see its log"
+                .to_owned()
+        }
+        None if timed_out(error) => format!(
+            "no connection within {} s: the proxy of spec.connection.proxy.url, or the service behind it, does not answer",
+            connect_timeout.as_secs_f32()
+        ),
+        None => direct(error, connect_timeout, |what| what),
+    }
+}
+
+/// What is true of the proxy in the place of the service.
+fn of_proxy(what: &str) -> String {
+    let what = what.replace("to the service", "to the proxy").replace("the service runs", "the proxy runs");
+    what.replace("spec.baseURL", "spec.connection.proxy.url")
+}
+
+/// What the library says of the proxy, if it is about that.
+fn tunnel(error: &(dyn Error + 'static)) -> Option<String> {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        if let Some(what) = known(error) {
+        if let Some(what) = error.to_string().strip_prefix(TUNNEL) {
+            return Some(what.to_owned());
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// `hint` adds what may help where the way there may be wrong.
+fn direct(error: &(dyn Error + 'static), connect_timeout: Duration, hint: fn(String) -> String) -> String {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(what) = known(error, hint) {
             return format!("no connection to the service: {what}");
         }
         cause = error.source();
     }
     if timed_out(error) {
-        return with_proxy(format!(
+        return hint(format!(
             "no connection to the service within {} s: a firewall or a network policy may be in between; check host and port of spec.baseURL",
             connect_timeout.as_secs_f32()
         ));
     }
-    with_proxy("no connection to the service: check spec.baseURL and the network".to_owned())
+    hint("no connection to the service: check spec.baseURL and the network".to_owned())
 }
 
-fn known(error: &(dyn Error + 'static)) -> Option<String> {
+fn known(error: &(dyn Error + 'static), hint: fn(String) -> String) -> Option<String> {
     if let Some(no_address) = error.downcast_ref::<NoAddress>() {
-        return Some(with_proxy(format!(
+        return Some(hint(format!(
             "{no_address}; check the host of spec.baseURL, and the name servers of the operator's pod"
         )));
     }
@@ -42,7 +88,7 @@ fn known(error: &(dyn Error + 'static)) -> Option<String> {
     // An I/O error hides what it was made of from `source`.
     if let Some(inner) = error.get_ref() {
         let inner: &(dyn Error + 'static) = inner;
-        return known(inner);
+        return known(inner, hint);
     }
     let what = match error.kind() {
         io::ErrorKind::ConnectionRefused => {
@@ -81,7 +127,7 @@ fn tls(error: &rustls::Error) -> String {
         rustls::Error::NoCertificatesPresented => "it shows no certificate; mend the TLS of the service",
         rustls::Error::PeerIncompatible(_) => "it knows neither TLS 1.2 nor TLS 1.3; mend the TLS of the service",
         rustls::Error::AlertReceived(_) => {
-            "it broke TLS off with an alert; does it know the host of spec.baseURL, or want a certificate from its clients?"
+            "it broke TLS off with an alert; does it know the host of spec.baseURL, or want another certificate from its clients (spec.connection.clientCertificateRef)?"
         }
         _ => "TLS failed; check the TLS of the service",
     };
@@ -113,10 +159,12 @@ fn certificate(error: &CertificateError) -> String {
 }
 
 /// The sentence, and a second one where the environment names a proxy: then the network probably wants one.
-fn with_proxy(what: String) -> String {
+fn hinted(what: String) -> String {
     match PROXY_VARIABLES.iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty())) {
         Some(name) => {
-            format!("{what}; {name} is set, but the operator uses no proxy: let its pod reach the service directly")
+            format!(
+                "{what}; {name} is set, but the operator uses only the proxy of spec.connection.proxy: name one there"
+            )
         }
         None => what,
     }

@@ -6,19 +6,26 @@
 
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::Verifier;
+use secrecy::ExposeSecret;
 
 use crate::service::errors::ConnectError;
+use crate::service::material::ClientCertificate;
 
-/// The TLS of a client that trusts the authorities of the system and the certificates of this bundle (PEM), if there is one.
-pub(in crate::service) fn config(bundle: Option<&[u8]>) -> Result<ClientConfig, ConnectError> {
+/// The TLS of a client that trusts the authorities of the system and the certificates of this bundle (PEM), if there is one, and shows a
+/// certificate of its own, if it has one.
+pub(in crate::service) fn config(
+    bundle: Option<&[u8]>,
+    own: Option<&ClientCertificate>,
+) -> Result<ClientConfig, ConnectError> {
     let bundle = bundle.map(certificates).transpose()?.unwrap_or_default();
     let broken = if bundle.is_empty() {
         ConnectError::Tls
@@ -31,9 +38,38 @@ pub(in crate::service) fn config(bundle: Option<&[u8]>) -> Result<ClientConfig, 
     let trust = Trust { authorities, bundle };
     let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = versions.map_err(|_| ConnectError::Tls)?.dangerous();
-    let mut config = builder.with_custom_certificate_verifier(Arc::new(trust)).with_no_client_auth();
+    let builder = builder.with_custom_certificate_verifier(Arc::new(trust));
+    let mut config = match own {
+        None => builder.with_no_client_auth(),
+        Some(own) => shown(builder, own)?,
+    };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// Whether certificate and key belong together is only known once a service has looked at them; rustls checks what it can.
+fn shown(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    own: &ClientCertificate,
+) -> Result<ClientConfig, ConnectError> {
+    let wrong = |why| ConnectError::ClientCertificate { why };
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&own.certificate).collect();
+    let chain = chain.ok().filter(|chain| !chain.is_empty());
+    let chain = chain.ok_or(wrong("the key tls.crt of the Secret is no certificate in PEM: put it there"))?;
+    let key = own.key.expose_secret();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| {
+        wrong(if key.contains("ENCRYPTED") {
+            "the key tls.key of the Secret is encrypted: decrypt it with `openssl pkey`, since the operator asks for no password"
+        } else {
+            "the key tls.key of the Secret is no private key in PEM: put it there"
+        })
+    })?;
+    builder.with_client_auth_cert(chain, key).map_err(|error| {
+        wrong(match error {
+            Error::InconsistentKeys(_) => "the keys tls.crt and tls.key of the Secret do not belong together",
+            _ => "the key tls.key of the Secret is of a kind that cannot be used: make one with RSA, ECDSA or Ed25519",
+        })
+    })
 }
 
 fn certificates(bundle: &[u8]) -> Result<Vec<CertificateDer<'static>>, ConnectError> {

@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use reqwest::Client;
+use reqwest::{Client, Proxy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -43,11 +43,23 @@ async fn service() -> (u16, Arc<Mutex<usize>>) {
 async fn ask(client: &Client, url: &str) -> Result<u16, SendError> {
     let (url, timeout) = (url.parse().unwrap(), Duration::from_secs(5));
     let exchange = Exchange { method: Method::Get, url: &url, headers: &[], body: None, timeout, bound: Bound::One };
-    http::send(client, exchange).await.map(|answer| answer.status)
+    http::send(client, false, exchange).await.map(|answer| answer.status)
 }
 
 fn client(resolver: Resolver) -> Client {
-    http::client(Duration::from_secs(5), false, &trust::config(None).unwrap(), resolver).unwrap()
+    client_through(None, resolver)
+}
+
+fn client_through(proxy: Option<Proxy>, resolver: Resolver) -> Client {
+    http::client(Duration::from_secs(5), false, &trust::config(None, None).unwrap(), resolver, proxy).unwrap()
+}
+
+#[tokio::test]
+async fn the_name_of_a_proxy_is_judged_and_that_behind_it_is_not_looked_up() {
+    let through = |found| client_through(Some(Proxy::all("http://proxy.example:3128").unwrap()), found);
+    let error = ask(&through(finding(&[&["169.254.169.254"]])), "https://tokens.example/x").await.unwrap_err();
+    let judged = |what: &str| what.starts_with("proxy.example leads to 169.254.169.254, a link-local address");
+    assert!(matches!(&error, SendError::Forbidden(what) if judged(what)), "{error:?}");
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write as _};
 
-use super::mask::{Mask, shape};
+use artifact_token_operator::service::mask::Mask;
+
+use super::shape::shape;
 use super::witness::{Drawn, Seen};
 
 /// Prints, and counts the steps that failed. Nothing leaves it but through the mask.

@@ -7,11 +7,12 @@ use std::io::{self, IsTerminal as _, Read as _};
 use anyhow::{Context as _, anyhow, bail};
 use artifact_token_operator::api::artifact_token::ServiceKind;
 use artifact_token_operator::api::ids::MAX_TOKEN_BYTES;
-use artifact_token_operator::api::token_service::KeyReference;
+use artifact_token_operator::api::token_service::{KeyReference, SecretReference};
 use artifact_token_operator::service::declaration::Declaration;
+use artifact_token_operator::service::material::{ClientCertificate, Material};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Arguments;
 use super::manifest::{Manifest, credential, name_of};
@@ -25,7 +26,7 @@ const MAX_INPUT: u64 = 4 * MAX_TOKEN_BYTES as u64;
 /// What the operator reads from the cluster.
 pub(super) struct Supplies {
     pub credentials: BTreeMap<String, SecretString>,
-    pub bundle: Option<Vec<u8>>,
+    pub material: Material,
     /// Where each of them is from.
     pub sources: Vec<String>,
 }
@@ -50,22 +51,33 @@ pub(super) async fn gather(
     let files = files(declaration, arguments)?;
     let namespace = namespace(manifest, arguments)?;
     let mut store = Store { manifest, arguments, namespace, cluster: None };
-    let mut supplies = Supplies { credentials: BTreeMap::new(), bundle: None, sources: Vec::new() };
+    let mut supplies = Supplies { credentials: BTreeMap::new(), material: Material::default(), sources: Vec::new() };
     for name in declaration.used_credentials() {
         let (value, source) = match (files.get(name), manifest.spec.credentials.get(name)) {
             (Some(file), _) => {
                 let value = read_value(&format!("--credential {name}"), file, arguments)?;
                 (credential(&value), "the command line".to_owned())
             }
-            (None, Some(reference)) => store.credential(name, reference).await?,
+            (None, Some(KeyReference { name: secret, key })) => {
+                let advice = format!("put the Secret into the file, or write --credential {name}=FILE");
+                store.value(&format!("spec.credentials.{name}"), secret, key, &advice).await?
+            }
             (None, None) => bail!("spec.credentials.{name}: is missing: name the Secret and its key"),
         };
         supplies.credentials.insert(name.to_owned(), value);
         supplies.sources.push(format!("The credential {name} is from {source}."));
     }
+    if let Some(SecretReference { name }) = &manifest.spec.connection.client_certificate_ref {
+        let (field, advice) = ("spec.connection.clientCertificateRef", "put the Secret into the file");
+        let (certificate, source) = store.value(field, name, "tls.crt", advice).await?;
+        let (key, _) = store.value(field, name, "tls.key", advice).await?;
+        let certificate = certificate.expose_secret().as_bytes().to_vec();
+        supplies.material.client_certificate = Some(ClientCertificate { certificate, key });
+        supplies.sources.push(format!("The client certificate is from {source}."));
+    }
     if let Some(reference) = &manifest.spec.connection.ca_bundle_ref {
         let (bundle, source) = store.bundle(reference).await?;
-        supplies.bundle = Some(bundle.into_bytes());
+        supplies.material.ca_bundle = Some(bundle.into_bytes());
         supplies.sources.push(format!("The CA bundle is from {source}."));
     }
     Ok(supplies)
@@ -100,14 +112,19 @@ fn namespace(manifest: &Manifest, arguments: &Arguments) -> Result<Option<String
 }
 
 impl Store<'_> {
-    async fn credential(&mut self, name: &str, reference: &KeyReference) -> anyhow::Result<(SecretString, String)> {
-        let KeyReference { name: secret, key } = reference;
+    /// The value of a key of a Secret to which this field refers, and where it is from.
+    async fn value(
+        &mut self,
+        field: &str,
+        secret: &str,
+        key: &str,
+        advice: &str,
+    ) -> anyhow::Result<(SecretString, String)> {
         if let Some(found) = self.manifest.credential(secret, key, self.namespace.as_deref()) {
-            let value = found.map_err(|why| anyhow!("spec.credentials.{name}: {why}"))?;
+            let value = found.map_err(|why| anyhow!("{field}: {why}"))?;
             return Ok((value, format!("the Secret {secret} in the file")));
         }
-        let advice = format!("put the Secret into the file, or write --credential {name}=FILE");
-        let (client, namespace) = self.cluster(&format!("the Secret {secret}"), &advice).await?;
+        let (client, namespace) = self.cluster(&format!("the Secret {secret}"), advice).await?;
         let found = Api::<Secret>::namespaced(client, &namespace).get_opt(secret).await;
         let found = found.map_err(|error| match error {
             // What cannot be parsed may be the Secret, and the error may show a part of it.
@@ -115,7 +132,7 @@ impl Store<'_> {
             error => anyhow::Error::new(error)
                 .context(format!("read the Secret {secret} of namespace {namespace} ({advice})")),
         })?;
-        let missing = |what: &str| anyhow!("spec.credentials.{name}: {what}: create it, or {advice}");
+        let missing = |what: &str| anyhow!("{field}: {what}: create it, or {advice}");
         let found = found.ok_or_else(|| missing(&format!("there is no Secret {secret} in namespace {namespace}")))?;
         let bytes = found.data.and_then(|mut data| data.remove(key));
         let text = bytes.and_then(|bytes| String::from_utf8(bytes.0).ok());

@@ -250,9 +250,15 @@ impl Trial {
 
     fn failed(&mut self, error: &ServiceError) {
         // Without a connection, and where the address is forbidden, nothing can be sent at all.
+        let elsewhere = |text: &str| {
+            let of_verify = text.starts_with("verify: ") && self.client.declaration().verify_elsewhere().is_some();
+            of_verify && self.client.declaration().proxy_url().is_none()
+        };
         self.unreachable |= match error {
-            ServiceError::Retry { asked, .. } => !asked,
-            ServiceError::Refused { status: None, message, .. } => message.contains(": spec.baseURL: "),
+            ServiceError::Retry { asked, what, .. } => !asked && !elsewhere(what),
+            ServiceError::Refused { status: None, message, .. } => {
+                [": spec.baseURL: ", ": spec.connection.proxy.url: "].iter().any(|field| message.contains(field))
+            }
             ServiceError::Refused { .. } | ServiceError::Throttled { .. } | ServiceError::Unknown { .. } => false,
         };
         self.report.bad(&error.to_string());

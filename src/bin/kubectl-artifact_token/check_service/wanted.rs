@@ -33,8 +33,8 @@ pub(super) fn wanted(
     let parameters = parameters(&arguments.parameters)?;
     let parameters = declaration.check_parameters(&parameters).map_err(|why| Usage(format!("--parameter: {why}")))?;
     let own = Name { uid16: identity::uid16(IDENTITY), attempt: 1, nonce: random_nonce()? };
-    let prefix = declaration.prefix().unwrap_or_default();
-    let name = declaration.maximum_name_length().map(|most| identity::format(prefix, &own, DISPLAY_NAME, most));
+    let (prefix, shown) = (declaration.prefix().unwrap_or_default(), declaration.display_part(DISPLAY_NAME));
+    let name = declaration.maximum_name_length().map(|most| identity::format(prefix, &own, shown, most));
     let now = Time::from(chrono::Utc::now());
     Ok(GenerateRequest { name, display_name: Some(DISPLAY_NAME.to_owned()), lifetime, parameters, now, claimed: now })
 }

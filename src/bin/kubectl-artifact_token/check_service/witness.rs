@@ -13,13 +13,12 @@ use artifact_token_operator::service::client::meter::CallCounts;
 use artifact_token_operator::service::client::{Places, ServiceClient};
 use artifact_token_operator::service::declaration::Declaration;
 use artifact_token_operator::service::limits::RateLimit;
+use artifact_token_operator::service::mask::{HIDDEN, Mask};
 use artifact_token_operator::service::transport::{Answer, Exchange, SendError, Transport};
 use data_encoding::BASE64;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use secrecy::SecretString;
-
-use super::mask::{HIDDEN, Mask};
 
 /// How `****` stands in a path, a query and a form.
 const HIDDEN_IN_URL: &str = "%2A%2A%2A%2A";

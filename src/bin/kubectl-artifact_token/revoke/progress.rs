@@ -9,9 +9,10 @@ use artifact_token_operator::api::condition::ConditionType;
 use artifact_token_operator::api::ledger::{Ledger, Outcome, Proof, Superseded};
 use artifact_token_operator::api::reason::Reason;
 use artifact_token_operator::api::time::Time;
+use artifact_token_operator::service::mask::plain;
 
 use crate::target::Kind;
-use crate::wait::{condition, is_ready, plain};
+use crate::wait::{condition, is_ready};
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug)]

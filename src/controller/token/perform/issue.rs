@@ -70,9 +70,8 @@ fn request(pass: &Pass<'_>, client: &ServiceClient, claim: &Claim, claimed: Time
     let (declaration, validated) = (client.declaration(), pass.validated());
     let CheckedRequest { lifetime, parameters } = validated.request.clone()?;
     let own = Name { uid16: identity::uid16(pass.uid()), attempt: claim.attempt, nonce: claim.nonce.clone() };
-    let name = declaration
-        .maximum_name_length()
-        .map(|most| identity::format(declaration.prefix().unwrap_or_default(), &own, &validated.display_name, most));
+    let (prefix, shown) = (declaration.prefix().unwrap_or_default(), declaration.display_part(&validated.display_name));
+    let name = declaration.maximum_name_length().map(|most| identity::format(prefix, &own, shown, most));
     let display_name = Some(validated.display_name.clone());
     // The claim may have the time of a clock that was ahead. An expiry counts from no later than now.
     let now = pass.now().time();

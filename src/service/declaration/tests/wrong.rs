@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CUSTOM, REFERENCE, changed, problems};
+use super::{CUSTOM, REFERENCE, changed, problems, spec};
 
 #[test]
 fn every_wrong_field_is_named_with_what_to_do() {
@@ -20,6 +20,25 @@ fn every_wrong_field_is_named_with_what_to_do() {
         "/baseURL",
         json!("https://user:pass@tokens.example"),
         "spec.baseURL: write it like https://tokens.corp.example/api, without user, query and fragment",
+    );
+    check(
+        CUSTOM,
+        "/operations/errorMessage",
+        json!("message"),
+        "spec.operations.errorMessage: not a JSONPath (RFC 9535): write it like $.items[0].id",
+    );
+    let value = spec(CUSTOM).operations.unwrap().generate.unwrap().response.value;
+    check(
+        CUSTOM,
+        "/operations/errorMessage",
+        json!(value),
+        "spec.operations.errorMessage: is the place of the token itself: name that of a text for people",
+    );
+    check(
+        CUSTOM,
+        "/operations/generate/nameTaken",
+        json!({"statuses": [200, 409]}),
+        "spec.operations.generate.nameTaken.statuses: has statuses that mean success, too (200): name the answer to a name that is taken only",
     );
     check(
         REFERENCE,
@@ -164,7 +183,7 @@ fn every_wrong_field_is_named_with_what_to_do() {
         CUSTOM,
         "/operations/generate/request/path",
         json!("/t/{{ nmae }}"),
-        "spec.operations.generate.request.path: there is no hole nmae here: use name, displayName, lifetimeSeconds, lifetimeDays, expirationTime, credentials.X, variables.X, parameters.X",
+        "spec.operations.generate.request.path: there is no hole nmae here: use name, displayName, lifetimeSeconds, lifetimeDays, expirationTime, expirationDate, expirationEpoch, credentials.X, variables.X, parameters.X",
     );
     check(
         CUSTOM,
@@ -200,7 +219,7 @@ fn every_wrong_field_is_named_with_what_to_do() {
         CUSTOM,
         "/operations/generate/request/json",
         json!(r#"{"n": {{ name }}}"#),
-        "spec.operations.generate.request: does not send the lifetime that spec.operations.lifetime promises: put {{ lifetimeSeconds }}, {{ lifetimeDays }} or {{ expirationTime }} into it",
+        "spec.operations.generate.request: does not send the lifetime that spec.operations.lifetime promises: put {{ lifetimeSeconds }}, {{ lifetimeDays }}, {{ expirationTime }}, {{ expirationDate }} or {{ expirationEpoch }} into it",
     );
     check(
         CUSTOM,

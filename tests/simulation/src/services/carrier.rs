@@ -115,10 +115,10 @@ impl Carrier {
         if self.world.mutation.and_then(|mutation| mutation.of_call(sent.class)).is_none() {
             sent.target = laws::of_sent(self, &sent.host, &sent.asked());
         }
-        let (host, carrier) = (sent.host.clone(), self.clone());
+        let (host, bearer, carrier) = (sent.host.clone(), sent.bearer.clone(), self.clone());
         let landing = tokio::spawn(async move { carrier.arrive(&sent).await });
         let reply = landing.await.expect("a call lands")?;
-        self.answer(&host, reply).await
+        self.answer(&host, &bearer, reply).await
     }
 
     /// What was sent lands: it does not matter whether its sender lives, or waits.
@@ -191,11 +191,12 @@ impl Carrier {
         });
     }
 
-    async fn answer(&self, host: &str, reply: Reply) -> Result<Answer, SendError> {
+    async fn answer(&self, host: &str, bearer: &str, reply: Reply) -> Result<Answer, SendError> {
         self.line.alive().await;
         self.world.travel().await;
         self.line.alive().await;
         self.services.at(host, |books| books.heard(&reply.body["token"]));
+        let body = with_words(reply.status, reply.body, bearer, &http_date(self.world.now()));
         let mut headers = HeaderMap::new();
         headers.insert("date", HeaderValue::from_str(&http_date(self.world.now())).expect("a date is a header"));
         if let Some(pause) = reply.pause {
@@ -206,8 +207,16 @@ impl Carrier {
             let until = told + Duration::from_secs(pause.seconds.min(LONGEST_PAUSE).into());
             self.services.at(host, |books| books.pauses.insert(self.line.who, (told, until)));
         }
-        Ok(Answer::new(reply.status, headers, Ok(reply.body.to_string().into_bytes())))
+        Ok(Answer::new(reply.status, headers, Ok(body.to_string().into_bytes())))
     }
+}
+
+/// What the service says about a failure: with what nobody may repeat, and otherwise each time.
+fn with_words(status: u16, mut body: Value, bearer: &str, now: &str) -> Value {
+    if status >= 400 && body.is_object() {
+        body["message"] = json!(format!("{bearer} is not wanted at {now}\n{body}"));
+    }
+    body
 }
 
 fn ask_to_wait(headers: &mut HeaderMap, pause: Pause, now: DateTime<Utc>) {

@@ -12,7 +12,7 @@ use artifact_token_operator::service::errors::ServiceError;
 use artifact_token_operator::service::limits::Caller;
 
 use super::{LONGEST_WAIT, Made, Trial, asks_to_wait};
-use crate::check_service::mask::hint;
+use crate::check_service::shape::hint;
 use crate::check_service::wanted::IDENTITY;
 use crate::check_service::witness::sketch;
 
