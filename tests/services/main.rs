@@ -5,6 +5,7 @@
 //! | `lives` | the same steps at the reference service and, with the feature `real-services`, at Verdaccio |
 //! | `answers` | odd answers of real services that mean well: what is read, and what is told of the rest |
 //! | `connections` | why there is no connection, and which certificates are trusted |
+//! | `documented` | declared services, against what their documents say |
 //! | `faults` | the meaning of each answer: one table for each operation |
 //! | `lists` | pages: where a list ends, and which pages are an error |
 //! | `origin` | the origins that a request with a credential goes to, and those that it never goes to |
@@ -15,6 +16,7 @@
 
 mod answers;
 mod connections;
+mod documented;
 mod faults;
 mod hostile;
 mod lists;

@@ -50,7 +50,7 @@ const MARKED: [(&str, &str, &str); 3] = [
 ];
 
 /// Compares a page with what it should be, or writes it.
-fn is_golden(page: &str, text: &str) {
+pub fn is_golden(page: &str, text: &str) {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(root().join(page), text).unwrap();
         return;
