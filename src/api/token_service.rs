@@ -167,8 +167,7 @@ pub struct Connection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<Proxy>,
     /// Whether `baseURL` and `operations.verify.baseURL` may be plain `http://`, where everybody on the network path can read the
-    /// credentials.
-    /// Default `false`.
+    /// credentials. Default `false`.
     #[serde(default, rename = "insecureHTTP")]
     pub insecure_http: bool,
     /// Whether the service may be at a link-local address (169.254.0.0/16, fe80::/10) or at the metadata address of a

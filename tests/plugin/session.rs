@@ -16,7 +16,8 @@ pub struct Session {
     transcript: String,
 }
 
-/// The overlap is longer than a test, so that a transcript never shows its end, and no whole number of hours, so that the hours that are left are always one.
+/// The overlap is longer than a test, so that a transcript never shows its end. It is no whole number of hours, so that the hours that are
+/// left are always one.
 const OVERLAP: &str = "90m";
 
 /// A token in the Secret `NAME-token`.

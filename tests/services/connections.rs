@@ -52,17 +52,25 @@ async fn service(certificate: CertificateDer<'static>, key: &KeyPair) -> u16 {
 }
 
 async fn service_with(acceptor: TlsAcceptor) -> u16 {
+    listen(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(ACCEPTED).await;
+            let _ = stream.shutdown().await;
+        }
+    })
+    .await
+}
+
+/// Serves each connection to a port by itself; the port.
+async fn listen<F: Future<Output = ()> + Send + 'static>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                let _ = stream.read(&mut [0; 4096]).await;
-                let _ = stream.write_all(ACCEPTED).await;
-                let _ = stream.shutdown().await;
-            });
+            tokio::spawn(serve(stream));
         }
     });
     port
@@ -271,20 +279,16 @@ const PASSWORD: &str = "proxy-password";
 
 /// A proxy that connects whoever has the password to `localhost`, over TLS if it has a certificate; its port.
 async fn proxy(acceptor: Option<TlsAcceptor>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                let Some(acceptor) = acceptor else { return pass_on(stream).await };
-                if let Ok(stream) = acceptor.accept(stream).await {
-                    pass_on(stream).await;
-                }
-            });
+    listen(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Some(acceptor) = acceptor else { return pass_on(stream).await };
+            if let Ok(stream) = acceptor.accept(stream).await {
+                pass_on(stream).await;
+            }
         }
-    });
-    port
+    })
+    .await
 }
 
 /// Reads one `CONNECT`, and passes on what follows.

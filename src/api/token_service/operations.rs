@@ -42,8 +42,8 @@ pub struct Operations {
     #[schemars(length(min = 1, max = 256))]
     pub page: Option<String>,
     /// Where the answer to a request that failed says why: the JSONPath of one text, for all operations. Conditions and events show it to
-    /// everybody who reads them, cut to 200 characters, without credentials and tokens of this object and without words that look like
-    /// secrets. So choose a text for people, which repeats nothing of the request and stays the same from one answer to the next.
+    /// everybody who reads them, cut to 200 characters: without the credentials, without the token that `verify` asks about, and without
+    /// words that look like secrets. So choose a text for people that repeats nothing of the request.
     /// Default: none. Example: `$.errors[0].msg`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^\$"))]

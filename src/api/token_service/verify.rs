@@ -10,8 +10,8 @@ use super::request::{BodyCondition, Match, Request};
 #[serde(rename_all = "camelCase")]
 pub struct Verify {
     /// Where the service accepts tokens, if that is another place than `spec.baseURL`; the path of `request` is appended to it. Only the
-    /// token is sent there, never a credential; the certificate of `connection.clientCertificateRef` is shown there, too. Its origin (scheme, host and port) is immutable. Default: `spec.baseURL`.
-    /// Example: `https://dl.corp.example`.
+    /// token is sent there, never a credential; the certificate of `connection.clientCertificateRef` is shown there, too. Its origin (scheme,
+    /// host and port) is immutable. Default: `spec.baseURL`. Example: `https://dl.corp.example`.
     #[serde(default, rename = "baseURL", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512), regex(pattern = r"^https?://[A-Za-z0-9._:\[\]-]+(/[^?#\s]*)?$"))]
     pub base_url: Option<String>,

@@ -92,7 +92,8 @@ fn declaration(spec: &TokenServiceSpec) -> Result<Declaration, InvalidDeclaratio
     Ok(declaration)
 }
 
-/// The origin of the service and, where tokens are accepted elsewhere, that one: a token is sent to no other place.
+/// The origin of the service and, where tokens are accepted elsewhere, that one: a token is sent to no other place. Ledgers hold this
+/// text and compare by it, so another wording would leave living tokens to people.
 fn where_valid(base_url: &Url, verify: Option<&Url>) -> String {
     let origin = |url: &Url| url[..Position::BeforePath].to_owned();
     match verify {
